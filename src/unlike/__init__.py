@@ -1,0 +1,82 @@
+"""unlike: personalised text from LLMs, by what makes a user unlike the others.
+
+    import unlike
+
+    corpus = unlike.sample_corpus()
+    kit = unlike.open_kit(corpus, llm="llama.cpp:smollm2", embedder="minilm")
+    case = corpus.cases("test")[0]
+    print(unlike.generate(case, "dpl", kit).text)
+
+Names are loaded when they are first used, so importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unlike.api import agenerate, arun, generate, open_kit, run, sample_corpus
+    from unlike.config import CurateSettings, MethodSettings
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
+    from unlike.evaluate.score import score
+    from unlike.llm.open import open_llm
+    from unlike.methods.kit import Kit, Outcome
+    from unlike.methods.table import METHODS
+    from unlike.prompts.task import open_task
+    from unlike.records import Case, Generation, Item, Record
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "METHODS",
+    "CallFailed",
+    "Case",
+    "Corpus",
+    "CurateSettings",
+    "EngineError",
+    "Generation",
+    "InputError",
+    "Item",
+    "Kit",
+    "MethodSettings",
+    "MissingPart",
+    "Outcome",
+    "Record",
+    "UnlikeError",
+    "agenerate",
+    "arun",
+    "generate",
+    "open_encoder",
+    "open_kit",
+    "open_llm",
+    "open_task",
+    "run",
+    "sample_corpus",
+    "score",
+]
+
+_HOME = {
+    "unlike.api": ("agenerate", "arun", "generate", "open_kit", "run", "sample_corpus"),
+    "unlike.config": ("CurateSettings", "MethodSettings"),
+    "unlike.data.corpus": ("Corpus",),
+    "unlike.embed.open": ("open_encoder",),
+    "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "UnlikeError"),
+    "unlike.evaluate.score": ("score",),
+    "unlike.llm.open": ("open_llm",),
+    "unlike.methods.kit": ("Kit", "Outcome"),
+    "unlike.methods.table": ("METHODS",),
+    "unlike.prompts.task": ("open_task",),
+    "unlike.records": ("Case", "Generation", "Item", "Record"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (any public name)
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'unlike' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

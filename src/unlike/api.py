@@ -1,0 +1,196 @@
+"""The library in a few lines: open the parts by name, generate, run.
+
+This is where names become concrete parts, for scripts and for the command alike.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING, Any
+
+from unlike.config import MethodSettings
+from unlike.door import wait_for
+from unlike.embed.encoder import Encoder
+from unlike.embed.open import open_encoder
+from unlike.errors import InputError
+from unlike.evaluate.run import JOURNAL, Progress, run_cases, write_run
+from unlike.llm.backend import Backend
+from unlike.llm.journal import Journal
+from unlike.llm.open import open_llm
+from unlike.llm.recorded import RecordedLLM
+from unlike.methods.kit import Kit, Outcome
+from unlike.methods.table import open_method
+from unlike.peers.open import open_selector
+from unlike.prompts.task import Task, open_task
+from unlike.records import Case, Generation, Records
+from unlike.retrieve.open import open_retriever
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+
+_VERSIONS_OF = ("unlike", "numpy", "scikit-learn", "sentence-transformers", "openai", "xllamacpp")
+
+
+def open_kit(
+    records: Records,
+    llm: str | Backend,
+    embedder: str | Encoder = "minilm",
+    settings: MethodSettings | None = None,
+    *,
+    journal: Path | None = None,
+    vectors: Path | None = None,
+    task: str | Task = "review",
+    concurrency: int = 16,
+) -> Kit:
+    """A kit for any method, from names.
+
+    Args:
+        records: A corpus, or anything else that is Records.
+        llm: "openai:MODEL", "llama.cpp:FILE|smollm2", "scripted:FILE|echo", or an open backend.
+        embedder: As in open_encoder, or an open encoder.
+        settings: None for the papers' settings.
+        journal: File that keeps every LLM call; None keeps them for this process only.
+        vectors: File that keeps vectors; None keeps none.
+        task: A built-in task by name, or one from open_task.
+        concurrency: LLM calls under way at once.
+
+    Raises:
+        InputError: A name is unknown or a setting unusable.
+        MissingPart: Something that a name needs is not installed.
+    """
+    settings = settings or MethodSettings()
+    encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
+    backend = open_llm(llm) if isinstance(llm, str) else llm
+    opened = open_task(task) if isinstance(task, str) else task
+    opened.standard(settings.dimensions)
+    return Kit(
+        records=records,
+        retriever=open_retriever(settings.retriever, encoder, settings.seed),
+        selector=open_selector(settings.selector, encoder, settings.seed),
+        llm=RecordedLLM(backend, Journal.open(journal), concurrency),
+        task=opened,
+        settings=settings,
+    )
+
+
+async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
+    """The text that the case's user would write, by a method, with its trace.
+
+    Raises:
+        CallFailed: A call failed for good.
+        EngineError: The engine cannot be used.
+        InputError: There is no such method.
+    """
+    return await open_method(method)(case, kit)
+
+
+def generate(case: Case, method: str, kit: Kit) -> Outcome:
+    """``agenerate`` for code that is not async; works in notebooks too."""
+    return wait_for(agenerate(case, method, kit))
+
+
+async def arun(
+    corpus: "Corpus",
+    method: str,
+    kit: Kit,
+    out: Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    facts: dict[str, Any] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Generation]:
+    """A method over the cases of a split, written to a run folder.
+
+    Args:
+        corpus: The corpus that gives the cases.
+        method: Name of the method.
+        kit: Its collaborators.
+        out: The run folder.
+        split: Which cases.
+        limit: The first so many cases only.
+        facts: What else run.json should say.
+        on_progress: Called after every case.
+
+    Raises:
+        EngineError: The engine cannot be used; what was answered is kept.
+        InputError: No such method or split, or the folder cannot be written.
+    """
+    chosen = open_method(method)
+    cases = pick_cases(corpus, split, limit)
+    llm = kit.llm
+    assert isinstance(llm, RecordedLLM)
+    before, start = llm.usage, time.monotonic()
+    rows = await run_cases(method, chosen, cases, kit, 2 * llm.concurrency, on_progress)
+    used = llm.usage.since(before)
+    done = sum(row.status == "done" for row in rows)
+    write_run(
+        out,
+        rows,
+        {
+            "method": method,
+            "split": split,
+            "llm": llm.backend.model,
+            "task": kit.task.name,
+            "settings": asdict(kit.settings),
+            **(facts or {}),
+            "corpus_hash": corpus.hash,
+            "versions": _versions(),
+            "n_cases": len(rows),
+            "n_done": done,
+            "n_failed": len(rows) - done,
+            **asdict(used),
+            "wall_s": round(time.monotonic() - start, 3),
+        },
+    )
+    return rows
+
+
+def run(
+    corpus: "Corpus",
+    method: str,
+    llm: str | Backend,
+    out: Path,
+    *,
+    embedder: str | Encoder = "minilm",
+    settings: MethodSettings | None = None,
+    split: str = "test",
+    limit: int | None = None,
+) -> list[Generation]:
+    """``arun`` for code that is not async: opens the parts, runs, writes the folder, returns the rows.
+
+    The journal lies in the run folder, so running again resumes.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    kit = open_kit(corpus, llm, embedder, settings, journal=out / JOURNAL)
+    return wait_for(arun(corpus, method, kit, out, split=split, limit=limit))
+
+
+def pick_cases(corpus: "Corpus", split: str, limit: int | None) -> Sequence[Case]:
+    """The cases of a split.
+
+    Raises:
+        InputError: The corpus has none.
+    """
+    cases = corpus.cases(split, limit)
+    if not cases:
+        raise InputError(f"corpus has no cases in split {split!r}; see what is in it with: unlike corpus DIR")
+    return cases
+
+
+def sample_corpus() -> "Corpus":
+    """The packaged sample: invented people and items, curated and split, in memory."""
+    raise NotImplementedError
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": python_version()}
+    for package in _VERSIONS_OF:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

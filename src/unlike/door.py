@@ -1,0 +1,29 @@
+"""The synchronous door: async functions for scripts and notebooks, also where an event loop is already running.
+
+All calls run on one background loop, so clients and connections made by one call serve the next.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the library's own loop and wait for what it returns or raises."""
+    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="unlike", daemon=True).start()
+    return loop

@@ -1,0 +1,83 @@
+"""Vectors kept on disk by content: a text is encoded once per model, whoever asks, in whichever run.
+
+One SQLite file a folder, keyed by the hash of (encoder name, text). Threads and processes may share it.
+"""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unlike.embed.encoder import Encoder, Vectors
+from unlike.errors import InputError
+
+_MOST_PARAMETERS = 500
+
+
+class CachedEncoder:
+    """An Encoder that asks another one only for texts it has never seen.
+
+    Args:
+        encoder: Who encodes what is missing.
+        path: The SQLite file; made with its folders where absent.
+
+    Raises:
+        InputError: The file cannot be opened or is no cache.
+    """
+
+    def __init__(self, encoder: Encoder, path: Path) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, timeout=60)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=normal")
+            self._db.execute("create table if not exists vectors (key blob primary key, vector blob) without rowid")
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"embedding cache {path} cannot be used: {error}; remove it or name another") from error
+
+    @property
+    def name(self) -> str:
+        """The name of the encoder behind."""
+        return self._encoder.name
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, (len(texts), dim) float32."""
+        keys = [self._key(text) for text in texts]
+        with self._lock:
+            known = self._read(keys)
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+            if missing:
+                known |= self._encode_and_keep(missing)
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        found: dict[bytes, Vectors] = {}
+        unique = list(dict.fromkeys(keys))
+        for start in range(0, len(unique), _MOST_PARAMETERS):
+            batch = unique[start : start + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(batch))
+            for key, blob in self._db.execute(f"select key, vector from vectors where key in ({marks})", batch):
+                found[key] = np.frombuffer(blob, dtype=np.float32)
+        return found
+
+    def _encode_and_keep(self, missing: dict[bytes, str]) -> dict[bytes, Vectors]:
+        vectors = self._encoder.encode(list(missing.values()))
+        new = dict(zip(missing, vectors, strict=True))
+        with self._db:
+            self._db.executemany(
+                "insert or ignore into vectors values (?, ?)",
+                [(key, vector.tobytes()) for key, vector in new.items()],
+            )
+        return new

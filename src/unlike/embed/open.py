@@ -1,0 +1,47 @@
+"""From a name to an encoder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from unlike.embed.cache import CachedEncoder
+from unlike.embed.encoder import Encoder
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import InputError
+
+
+def open_encoder(name: str, cache: Path | None = None) -> Encoder:
+    """The encoder of that name.
+
+    Args:
+        name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), or
+            any model name or folder that sentence-transformers can load.
+        cache: File that keeps vectors; None keeps nothing.
+
+    Raises:
+        InputError: The name is not usable.
+        MissingPart: What it needs is not installed.
+    """
+    scheme, _, rest = name.partition(":")
+    encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
+    return CachedEncoder(encoder, cache) if cache else encoder
+
+
+def _hashing(dim: str) -> Encoder:
+    if not dim.isdigit() or int(dim) < 8:
+        raise InputError(f"embedder hashing:{dim} has no usable size: give at least 8, as in hashing:256")
+    return HashingEncoder(int(dim))
+
+
+def _openai(model: str) -> Encoder:
+    from unlike.embed.openai_http import OpenAIEncoder
+
+    return OpenAIEncoder(model)
+
+
+def _sentence_transformer(name: str) -> Encoder:
+    from unlike.embed.sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(name)
+
+
+SCHEMES: dict[str, Callable[[str], Encoder]] = {"hashing": _hashing, "openai": _openai}

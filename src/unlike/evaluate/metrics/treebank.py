@@ -1,0 +1,127 @@
+"""Words as ``nltk.word_tokenize`` splits them, without asking patterns that cannot match.
+
+METEOR's input in HF ``evaluate`` is ``word_tokenize``'s output. NLTK runs some thirty substitutions over every
+sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order; one that is only asked when its text
+can be there gives the same result. A pattern this module does not know is always asked.
+"""
+
+from functools import cache, lru_cache
+from typing import Protocol
+
+from unlike.evaluate.metrics.nltk_data import find
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "([«“‘„]|[`]+)": ("«", "“", "‘", "„", "`"),
+    r"^\"": ('"',),
+    "(``)": ("``",),
+    r"([ \(\[{<])(\"|\'{2})": ('"', "''"),
+    r"(?i)(?<!\w)(\')(?!(?:re|ve|ll|m|t|s|d|n)\b)(?=\w)": ("'",),
+    r"([:,])([^\d])": (":", ","),
+    r"([:,])$": (":", ","),
+    r"\.{2,}": ("..",),
+    r"[;@#$%&]": tuple(";@#$%&"),
+    r"[\u2012-\u2015]": tuple("‒–—―"),
+    r"[?!]": ("?", "!"),
+    r"([^'])' ": ("' ",),
+    r"[*]": ("*",),
+    r"[\]\[\(\)\{\}\<\>]": tuple("[](){}<>"),
+    "--": ("--",),
+    "([»”’])": ("»", "”", "’"),
+    "''": ("''",),
+    '"': ('"',),
+    r"([^' ])('[sS]|'[mM]|'[dD]|') ": ("'s ", "'S ", "'m ", "'M ", "'d ", "'D ", "' "),
+    r"([^' ])('ll|'LL|'re|'RE|'ve|'VE|n't|N'T) ": ("'ll ", "'LL ", "'re ", "'RE ", "'ve ", "'VE ", "n't ", "N'T "),
+}
+"""By NLTK's pattern: texts of which one must be there for it to match."""
+
+CONTRACTIONS: dict[str, str] = {
+    r"(?i)\b(can)(?#X)(not)\b": "cannot",
+    r"(?i)\b(d)(?#X)('ye)\b": "d'ye",
+    r"(?i)\b(gim)(?#X)(me)\b": "gimme",
+    r"(?i)\b(gon)(?#X)(na)\b": "gonna",
+    r"(?i)\b(got)(?#X)(ta)\b": "gotta",
+    r"(?i)\b(lem)(?#X)(me)\b": "lemme",
+    r"(?i)\b(more)(?#X)('n)\b": "more'n",
+    r"(?i)\b(wan)(?#X)(na)(?=\s)": "wanna",
+    r"(?i) ('t)(?#X)(is)\b": "'tis",
+    r"(?i) ('t)(?#X)(was)\b": "'twas",
+}
+"""By NLTK's pattern: the word, in lower case, that must be there for it to match in a text of ASCII alone. (Beyond
+ASCII a dotless i or a long s match as well.)"""
+
+
+class Pattern(Protocol):
+    """A compiled pattern, of whichever engine NLTK uses."""
+
+    @property
+    def pattern(self) -> str: ...
+
+    def sub(self, repl: str, string: str) -> str: ...
+
+
+class WordTokenizer:
+    """NLTK's sentence splitter, then its word tokenizer."""
+
+    def __init__(self) -> None:
+        from nltk.tokenize import NLTKWordTokenizer as Nltk
+        from nltk.tokenize import PunktTokenizer
+
+        self._sentences = PunktTokenizer("english")
+        self._inner = _with_needs([*Nltk.STARTING_QUOTES, *Nltk.PUNCTUATION, Nltk.PARENS_BRACKETS, Nltk.DOUBLE_DASHES])
+        self._endings = _with_needs(Nltk.ENDING_QUOTES)
+        self._contractions: list[Pattern] = [*Nltk.CONTRACTIONS2, *Nltk.CONTRACTIONS3]
+        # A contraction we do not know makes "" one of the words, which is in every text.
+        self._contracted = [CONTRACTIONS.get(pattern.pattern, "") for pattern in self._contractions]
+
+    def words(self, text: str) -> list[str]:
+        """What ``nltk.word_tokenize(text)`` gives."""
+        return [word for sentence in self._sentences.tokenize(text) for word in self._split(sentence)]
+
+    def _split(self, sentence: str) -> list[str]:
+        sentence = _substitute(self._endings, f" {_substitute(self._inner, sentence)} ")
+        if self._may_contract(sentence):
+            for pattern in self._contractions:
+                sentence = pattern.sub(r" \1 \2 ", sentence)
+        return sentence.split()
+
+    def _may_contract(self, sentence: str) -> bool:
+        lowered = sentence.lower()
+        return not sentence.isascii() or any(word in lowered for word in self._contracted)
+
+
+@cache
+def open_tokenizer() -> WordTokenizer:
+    """The tokenizer with the sentence model from the NLTK data folders, made once a process.
+
+    Raises:
+        MissingPart: The model is not there and could not be downloaded.
+    """
+    find("punkt_tab", "tokenizers/punkt_tab/english/", "tokenizers/punkt_tab.zip/punkt_tab/english/")
+    return WordTokenizer()
+
+
+@lru_cache(maxsize=4096)
+def word_tokenize(text: str) -> tuple[str, ...]:
+    """The words of a text, remembered: the real texts come back with every method that is scored.
+
+    Raises:
+        MissingPart: The sentence model is not there and could not be downloaded.
+    """
+    return tuple(open_tokenizer().words(text))
+
+
+Substitution = tuple[tuple[str, ...], Pattern, str]
+
+
+def _with_needs(substitutions: list[tuple[Pattern, str]]) -> list[Substitution]:
+    """What each substitution needs, or the empty text, which is everywhere, where we do not know."""
+    return [(NEEDS.get(pattern.pattern, ("",)), pattern, new) for pattern, new in substitutions]
+
+
+def _substitute(substitutions: list[Substitution], text: str) -> str:
+    for needs, pattern, new in substitutions:
+        for needed in needs:
+            if needed in text:
+                text = pattern.sub(new, text)
+                break
+    return text

@@ -1,0 +1,81 @@
+"""What an LLM engine must do to be used here: turn chat messages into text, and count tokens.
+
+An engine may offer more (soft prompts, log-probabilities); each such skill is a protocol of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Messages = Sequence[Mapping[str, str]]
+"""Chat messages, each {"role": "system" | "user" | "assistant", "content": text}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How text is sampled. The defaults are the settings of both papers (SPEC: top_p 0.95, 2,048 new tokens)."""
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    max_tokens: int = 2048
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to one call.
+
+    Attributes:
+        text: What the model wrote.
+        prompt_tokens: Tokens of the prompt as the engine counted them.
+        completion_tokens: Tokens written.
+        finish_reason: "stop", or "length" where ``max_tokens`` cut the text, or the engine's own word.
+        wall_s: Seconds from sending to the last token.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: str = "stop"
+    wall_s: float = 0.0
+
+
+class Backend(Protocol):
+    """An engine with one chat model.
+
+    Attributes:
+        model: Engine and model as one string ("openai:gpt-4o-mini"); part of every journal key.
+        context_tokens: Tokens that prompt and answer may have together; None where nobody knows.
+        counts_exactly: Whether ``count_tokens`` uses the model's own tokenizer rather than an estimate.
+    """
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int | None: ...
+
+    @property
+    def counts_exactly(self) -> bool: ...
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer one call.
+
+        Raises:
+            CallFailed: This call failed for good (after the engine's own retries).
+            EngineError: No call can succeed: unreachable, wrong key, unknown model.
+        """
+        ...
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Tokens of the messages with the chat template around them."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back connections, threads and memory."""
+        ...
+
+
+def estimate_tokens(messages: Messages) -> int:
+    """A cautious token count where no tokenizer is at hand: one token for three characters, eight a message."""
+    return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)

@@ -1,0 +1,234 @@
+"""The five steps of DPL (section 3): retrieve, select, extract, summarise, generate.
+
+A baseline is the same with a step less or another step. Reading records and clustering run in worker threads; LLM
+calls of one step run side by side.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from unlike.config import MethodSettings
+from unlike.errors import CallFailed, InputError
+from unlike.llm.backend import Sampling
+from unlike.llm.journal import Call
+from unlike.methods.kit import Kit
+from unlike.prompts.budget import fit
+from unlike.prompts.prompt import Ask, Passage, own_record, record_ids_of
+from unlike.records import Case, Item, Record
+from unlike.retrieve.query import documents_of, query_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A key record and those it is compared with.
+
+    Attributes:
+        record: The user's own record, y_u'i.
+        item: Item i of that record.
+        representatives: Records of the users in R_n on the same item, at most K.
+        n_peers: Records of others on the item that the time rule lets one see.
+    """
+
+    record: Record
+    item: Item
+    representatives: tuple[Record, ...]
+    n_peers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an LLM wrote for one step, and how: the journal key, tokens, what was left out of the prompt."""
+
+    text: str
+    call: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """d_n: how the user differs from the representatives on one item."""
+
+    comparison: Comparison
+    reply: Reply
+
+
+# 1 -- retrieve ------------------------------------------------------------------------------------------------------
+
+
+async def read_history(case: Case, kit: Kit) -> Sequence[Record]:
+    """D_u': the user's own records before the request, oldest first."""
+    return await asyncio.to_thread(kit.records.history, case.user_id, case.moment)
+
+
+async def retrieve(case: Case, history: Sequence[Record], kit: Kit) -> list[Record]:
+    """D*_u': the N key records of the whole history (section 4.1)."""
+    return await asyncio.to_thread(_rank, case, history, kit, kit.settings.n_records)
+
+
+def _rank(case: Case, history: Sequence[Record], kit: Kit, n: int) -> list[Record]:
+    return kit.retriever.rank(query_of(case, kit.records), documents_of(history, kit.records), n)
+
+
+# 2 -- select --------------------------------------------------------------------------------------------------------
+
+
+async def select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]:
+    """Key records to compare, each with its representatives (equation 4).
+
+    A record qualifies when at least K others wrote about its item. Where fewer than N qualify, records with fewer
+    others fill up; a record whose item nobody else wrote about is not compared.
+    """
+    return await asyncio.to_thread(_select, case, history, kit)
+
+
+def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]:
+    settings = kit.settings
+    peers = {record.id: others_on(record.item_id, case, kit) for record in history}
+    qualified = [record for record in history if len(peers[record.id]) >= settings.n_peers]
+    partly = [record for record in history if 0 < len(peers[record.id]) < settings.n_peers]
+    chosen = _rank(case, qualified, kit, settings.n_records)
+    chosen += _rank(case, partly, kit, settings.n_records - len(chosen))
+    return [
+        Comparison(
+            record=record,
+            item=kit.records.item(record.item_id),
+            representatives=tuple(kit.selector.select(record, peers[record.id], settings.n_peers)),
+            n_peers=len(peers[record.id]),
+        )
+        for record in chosen
+    ]
+
+
+def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
+    """D_i without the asking user: one record of each other user on the item, the latest the time rule lets one see."""
+    visible = kit.records.peers(item_id, case.peers_before(kit.settings.time_rule))
+    latest = {record.user_id: record for record in visible if record.user_id != case.user_id}
+    return list(latest.values())
+
+
+# 3 -- extract -------------------------------------------------------------------------------------------------------
+
+
+async def extract(comparisons: Sequence[Comparison], kit: Kit) -> list[Difference]:
+    """d_n = LLM_dif(S, y_u'i, {y_r : r in R_n}) for every comparison (equation 5)."""
+    replies = await together([_extract_one(comparison, kit) for comparison in comparisons])
+    return [Difference(comparison, reply) for comparison, reply in zip(comparisons, replies, strict=True)]
+
+
+async def _extract_one(comparison: Comparison, kit: Kit) -> Reply:
+    target = own_record(comparison.record, comparison.item, "target")
+    others = [own_record(record, comparison.item, "others") for record in comparison.representatives]
+    return await ask(Ask("difference", (target, *others), comparison.item, dimensions=standard(kit)), kit)
+
+
+# 4 -- summarise -----------------------------------------------------------------------------------------------------
+
+
+async def summarise(past: Sequence[Record], differences: Sequence[Difference], kit: Kit) -> Reply | None:
+    """p = LLM_sum({d_1 .. d_N}, D*_u') (equation 3); None where there is nothing to summarise."""
+    if not past and not differences:
+        return None
+    passages = (*(_difference_passage(difference) for difference in differences), *own_passages(past, kit))
+    return await ask(Ask("summary", passages, dimensions=standard(kit)), kit)
+
+
+def _difference_passage(difference: Difference) -> Passage:
+    compared = difference.comparison
+    return Passage(
+        kind="differences",
+        text=difference.reply.text,
+        item=compared.item,
+        record=compared.record,
+        record_ids=(compared.record.id, *(record.id for record in compared.representatives)),
+        n_others=len(compared.representatives),
+    )
+
+
+# 5 -- generate ------------------------------------------------------------------------------------------------------
+
+
+async def generate(
+    case: Case, kit: Kit, past: Sequence[Record] = (), profile: Reply | None = None, read: Sequence[str] = ()
+) -> Reply:
+    """y^ = LLM_gen(i', D*_u', p) (equation 2).
+
+    Args:
+        case: The request.
+        kit: The collaborators.
+        past: Own records to show.
+        profile: The user's profile.
+        read: Ids of the records whose words are in the profile.
+    """
+    passages = list(own_passages(past, kit))
+    if profile:
+        passages.append(Passage("profile", profile.text, record_ids=tuple(read)))
+    return await ask(Ask("generate", tuple(passages), kit.records.item(case.item_id), case), kit)
+
+
+# What the steps share -----------------------------------------------------------------------------------------------
+
+
+async def ask(question: Ask, kit: Kit) -> Reply:
+    """Put a question to the LLM: fitted into its context, answered once, remembered.
+
+    Raises:
+        CallFailed: The call failed, or its prompt cannot be made to fit.
+    """
+    backend, settings = kit.llm.backend, kit.settings
+    try:
+        fitted = await asyncio.to_thread(
+            fit, question, kit.task, prompt_limit(backend.context_tokens, settings), backend.count_tokens
+        )
+    except InputError as error:
+        raise CallFailed(str(error)) from error
+    answer = await kit.llm.call(
+        Call(
+            step=question.step,
+            template=kit.task.sources[question.step],
+            messages=fitted.messages,
+            sampling=sampling_of(settings),
+            record_ids=record_ids_of(fitted.ask.passages),
+            tenant=kit.tenant,
+        )
+    )
+    call = {
+        "step": question.step,
+        "key": answer.key,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "finish_reason": answer.finish_reason,
+        "left_out": list(fitted.left_out),
+    }
+    return Reply(answer.text.strip(), call)
+
+
+def prompt_limit(context_tokens: int | None, settings: MethodSettings) -> int | None:
+    """Tokens left for a prompt beside the answer; None where the context is not known."""
+    return None if context_tokens is None else max(context_tokens - settings.max_tokens, 0)
+
+
+def sampling_of(settings: MethodSettings) -> Sampling:
+    """How the calls of a method sample."""
+    return Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
+
+
+def standard(kit: Kit) -> tuple[Any, ...]:
+    """The comparison standard S that the settings ask for."""
+    return kit.task.standard(kit.settings.dimensions)
+
+
+def own_passages(past: Sequence[Record], kit: Kit) -> list[Passage]:
+    """Own records as passages, in their order."""
+    return [own_record(record, kit.records.item(record.item_id)) for record in past]
+
+
+async def together(calls: Sequence[Awaitable[T]]) -> list[T]:
+    """Await all; when some fail the others still finish, since they are paid for, and the first error is raised."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -1,0 +1,29 @@
+"""All methods by name. To add one, write its file and name it here."""
+
+from collections.abc import Awaitable, Callable
+
+from unlike.errors import InputError
+from unlike.methods.dpl import dpl
+from unlike.methods.kit import Kit, Outcome
+from unlike.methods.non_perso import non_perso
+from unlike.methods.rag import rag
+from unlike.records import Case
+
+Method = Callable[[Case, Kit], Awaitable[Outcome]]
+
+METHODS: dict[str, Method] = {
+    "non_perso": non_perso,
+    "rag": rag,
+    "dpl": dpl,
+}
+
+
+def open_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise InputError(f"unknown method: {name!r}; allowed are {', '.join(METHODS)}")
+    return METHODS[name]

@@ -1,0 +1,116 @@
+"""From passages to the messages of one call.
+
+A passage is a piece of text that a prompt quotes. Its words come from users or from an LLM that read users, so they
+enter as data: fenced, and unable to close the fence or to forge a chat template's control tokens.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from unlike.prompts.task import Dimension, Task
+from unlike.records import Case, Item, Record
+
+Kind = Literal["past", "target", "others", "differences", "profile"]
+"""The part a passage plays; the name of the list (or of the single piece) that a template sees."""
+
+_SINGLE: tuple[Kind, ...] = ("target", "profile")
+_MANY: tuple[Kind, ...] = ("past", "others", "differences")
+_FENCE = re.compile(r"<(?=\s*/?\s*text\b)", re.IGNORECASE)
+_CONTROL = re.compile(r"<(?=\|)|\[(?=/?INST\])|<(?=/?s>|<SYS|</SYS|bos>|eos>|(?:start|end)_of_turn>)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of text in a prompt.
+
+    Attributes:
+        kind: The part it plays.
+        text: The words.
+        item: What they are about, where the template shows it.
+        record: Whose record they are, or are mainly about; None for a profile.
+        record_ids: Every record whose words are in it.
+        n_others: For a difference: how many others were compared.
+    """
+
+    kind: Kind
+    text: str
+    item: Item | None = None
+    record: Record | None = None
+    record_ids: tuple[str, ...] = ()
+    n_others: int = 0
+
+
+def own_record(record: Record, item: Item, kind: Kind = "past") -> Passage:
+    """A record as a passage."""
+    return Passage(kind, record.text, item, record, (record.id,))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Everything one step puts before the LLM.
+
+    Attributes:
+        step: Name of the template.
+        passages: In the order in which they are shown.
+        item: The item that is compared or written about.
+        request: What is asked for, where the step writes the text itself.
+        dimensions: The comparison standard S.
+    """
+
+    step: str
+    passages: tuple[Passage, ...] = ()
+    item: Item | None = None
+    request: Case | None = None
+    dimensions: tuple[Dimension, ...] = ()
+
+
+def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
+    """The chat messages of an ask."""
+    context: dict[str, Any] = {
+        "item": _item_view(ask.item),
+        "request": _facts_view(ask.request),
+        "dimensions": ask.dimensions,
+    }
+    for kind in _MANY:
+        context[kind] = [_view(passage) for passage in ask.passages if passage.kind == kind]
+    for kind in _SINGLE:
+        context[kind] = next((_view(passage) for passage in ask.passages if passage.kind == kind), None)
+    return task.render(ask.step, context)
+
+
+def quoted(text: str) -> str:
+    """Text that can neither close the fence around it nor pass for a chat template's control token."""
+    text = _FENCE.sub("‹", text.replace("\0", ""))
+    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", text)
+
+
+def _view(passage: Passage) -> Mapping[str, Any]:
+    return {
+        "text": quoted(passage.text),
+        "item": _item_view(passage.item),
+        "n_others": passage.n_others,
+        **_facts_view(passage.record),
+    }
+
+
+def _item_view(item: Item | None) -> Mapping[str, str]:
+    return {"title": _one_line(item.title), "description": _one_line(item.description)} if item else {}
+
+
+def _facts_view(piece: Record | Case | None) -> Mapping[str, Any]:
+    rating = piece.rating if piece else None
+    return {
+        "rating": None if rating is None else f"{rating:g}",
+        "title": _one_line(piece.title) if piece else "",
+    }
+
+
+def _one_line(text: str) -> str:
+    return quoted(" ".join(text.split()))
+
+
+def record_ids_of(passages: Sequence[Passage]) -> tuple[str, ...]:
+    """Every record whose words are in the passages, each once, in order."""
+    return tuple(dict.fromkeys(record_id for passage in passages for record_id in passage.record_ids))

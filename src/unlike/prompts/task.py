@@ -1,0 +1,127 @@
+"""A task: what the texts are about, in words, dimensions and templates.
+
+Nothing in the methods knows of reviews; all of that is in the files of a task's folder.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from unlike.errors import InputError
+
+BUILT_IN = Path(__file__).parent
+STEPS = ("difference", "summary", "generate")
+_SHARED = "parts.jinja"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One line of the comparison standard S (DPL, section 3.2.2): its name and what to look at."""
+
+    name: str
+    look_at: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Words, dimensions and templates.
+
+    Attributes:
+        name: Stands in results.
+        words: What texts, items, titles and ratings are called.
+        dimensions: All dimensions of the task, by name.
+        sources: Template text of each step, the shared parts included: what a journal key must notice.
+    """
+
+    name: str
+    words: Mapping[str, str]
+    dimensions: Mapping[str, Dimension]
+    sources: Mapping[str, str]
+    _environment: SandboxedEnvironment = field(repr=False)
+
+    def standard(self, names: tuple[str, ...] | None) -> tuple[Dimension, ...]:
+        """The dimensions of that name, in their order; all of them for None.
+
+        Raises:
+            InputError: The task has no such dimension.
+        """
+        wanted = tuple(self.dimensions) if names is None else names
+        unknown = [name for name in wanted if name not in self.dimensions]
+        if unknown:
+            raise InputError(
+                f"unknown dimension: {', '.join(unknown)}; task {self.name!r} has {', '.join(self.dimensions)}; "
+                "add it to task.toml in a folder of your own and pass --prompts FOLDER"
+            )
+        return tuple(self.dimensions[name] for name in wanted)
+
+    def render(self, step: str, context: Mapping[str, Any]) -> list[dict[str, str]]:
+        """The chat messages of a step.
+
+        Raises:
+            InputError: A template of the user's own names something that the step does not have.
+        """
+        try:
+            template = self._environment.get_template(f"{step}.jinja")
+            parts = self._environment.get_template(_SHARED).module
+            scope = template.new_context({"words": self.words, "parts": parts, **context})
+            return [
+                {"role": role, "content": "".join(template.blocks[role](scope)).strip()}
+                for role in ("system", "user")
+                if role in template.blocks
+            ]
+        except jinja2.TemplateError as error:
+            raise InputError(f"template {step}.jinja of task {self.name!r} cannot be filled: {error.message}") from error
+
+
+def open_task(name: str = "review", folder: Path | None = None) -> Task:
+    """A built-in task, with files of one's own in front of it.
+
+    Args:
+        name: A folder of this room.
+        folder: Files here (task.toml, parts.jinja, a step's template) replace the built-in ones.
+
+    Raises:
+        InputError: No such task or folder, or one of its files cannot be read.
+    """
+    built_in = sorted(path.parent.name for path in BUILT_IN.glob("*/task.toml"))
+    if name not in built_in:
+        raise InputError(f"unknown task: {name!r}; built in are {', '.join(built_in)}")
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"prompts folder not found: {folder}; give a folder with task.toml or templates in it")
+    places = [place for place in (folder, BUILT_IN / name) if place]
+    environment = SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, trim_blocks=False
+    )
+    described = _read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()))
+    try:
+        return Task(
+            name=described["name"],
+            words=described["words"],
+            dimensions={key: Dimension(key, look_at) for key, look_at in described.get("dimensions", {}).items()},
+            sources={step: _source(environment, step) for step in STEPS},
+            _environment=environment,
+        )
+    except KeyError as error:
+        raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"template {error.name}, line {error.lineno}: {error.message}") from error
+
+
+def _source(environment: SandboxedEnvironment, step: str) -> str:
+    loader = environment.loader
+    assert loader is not None
+    texts = [loader.get_source(environment, name)[0] for name in (f"{step}.jinja", _SHARED)]
+    environment.get_template(f"{step}.jinja")
+    return "\n".join(texts)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error

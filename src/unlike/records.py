@@ -1,0 +1,111 @@
+"""The nouns of the library: who wrote what about which item and when, and what is asked for.
+
+Everything is joined by id. Times are Unix milliseconds and may have the resolution of a day, so the order of a
+user's own records is (timestamp, record id): a *moment*.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Moment = tuple[int, str]
+"""(timestamp in ms, record id): the place of a record in its user's own history."""
+
+TimeRule = Literal["as_of", "paper"]
+"""Which texts of others a request may see: ``as_of`` only those strictly before it, ``paper`` all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something people write about."""
+
+    id: str
+    title: str = ""
+    description: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text by one user about one item, y_ui of the papers."""
+
+    id: str
+    user_id: str
+    item_id: str
+    text: str
+    title: str = ""
+    rating: float | None = None
+    timestamp: int = 0
+
+    @property
+    def moment(self) -> Moment:
+        """Where this record stands in its user's history."""
+        return (self.timestamp, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request: what would this user write about this item?
+
+    In experiments ``id`` is the id of the held-out record and ``reference`` its text; in a service both are absent
+    from the records and ``reference`` is None.
+    """
+
+    id: str
+    user_id: str
+    item_id: str
+    timestamp: int
+    title: str = ""
+    rating: float | None = None
+    reference: str | None = None
+    split: str = ""
+
+    @property
+    def moment(self) -> Moment:
+        """The user's own records count when they stand before this moment."""
+        return (self.timestamp, self.id)
+
+    def peers_before(self, rule: TimeRule) -> int | None:
+        """The timestamp (ms) that others' texts must precede under a time rule; None means no limit."""
+        return self.timestamp if rule == "as_of" else None
+
+
+class Records(Protocol):
+    """Read access to records; a corpus and a store both are one, so a method never knows which."""
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id.
+
+        Raises:
+            InputError: No such item.
+        """
+        ...
+
+    def history(self, user_id: str, before: Moment) -> Sequence[Record]:
+        """The user's own records before a moment, oldest first; empty for a user nobody has seen."""
+        ...
+
+    def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
+        """All records on an item strictly before a timestamp (ms; None for all), by (timestamp, id).
+
+        The asking user's own records are among them: the caller leaves them out where it must.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a method made of a case: the row of ``generations.jsonl``.
+
+    ``text`` is None exactly when ``status`` is "failed", and then ``error`` says why.
+    """
+
+    case_id: str
+    user_id: str
+    item_id: str
+    method: str
+    text: str | None
+    reference: str | None
+    status: Literal["done", "failed"]
+    error: str = ""
+    trace: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -1,0 +1,28 @@
+"""What many tests stand on: a tiny world with peers, days with several records, and a scripted LLM."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The Digital Music reviews, which are not part of the project."""
+    folder = Path(os.environ.get("UNLIKE_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "amazon_digital_music_2014"
+    if not folder.is_dir():
+        pytest.skip(f"the Digital Music reviews are not at {folder}; set UNLIKE_REAL_DATA to the folder above them")
+    return folder
+
+
+def pytest_addoption(parser):
+    parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """With --forbid-skips a run that skipped anything has failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--forbid-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

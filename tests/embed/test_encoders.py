@@ -1,0 +1,111 @@
+"""One contract for every encoder, the cache over one included."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from json import dumps, loads
+
+import numpy as np
+import pytest
+
+from unlike.embed.cache import CachedEncoder
+from unlike.embed.hashing import HashingEncoder
+from unlike.embed.open import open_encoder
+from unlike.errors import EngineError, InputError
+
+TEXTS = ["A brass pen.", "", "wool blanket für draußen 🧺", "A brass pen."]
+
+
+@pytest.fixture
+def endpoint():
+    """An embeddings endpoint on loopback: three dimensions, entries in reverse order."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+            data = [{"object": "embedding", "index": i, "embedding": [len(t), 3.0, 4.0]} for i, t in enumerate(asked)]
+            body = dumps({"object": "list", "model": "m", "data": data[::-1], "usage": {}}).encode()
+            self.send_response(200 if "refuse" not in asked else 400)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+@pytest.fixture(params=["hashing", "cached", pytest.param("minilm", marks=pytest.mark.embedded), "openai"])
+def encoder(request, tmp_path, monkeypatch):
+    if request.param == "openai":
+        monkeypatch.setenv("OPENAI_BASE_URL", request.getfixturevalue("endpoint"))
+        return open_encoder("openai:m")
+    if request.param == "minilm":
+        return open_encoder("minilm")
+    return open_encoder("hashing:64", tmp_path / "v.sqlite" if request.param == "cached" else None)
+
+
+def test_vectors_have_length_one_and_keep_their_order(encoder):
+    vectors = encoder.encode(TEXTS)
+    assert vectors.shape[0] == len(TEXTS)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    assert vectors[0] == pytest.approx(vectors[3], abs=1e-5)
+    assert np.abs(vectors[0] - vectors[2]).max() > 0.01
+    assert encoder.encode([TEXTS[2]])[0] == pytest.approx(vectors[2], abs=1e-4)
+
+
+def test_nothing_to_encode(encoder):
+    assert len(encoder.encode([])) == 0
+
+
+def test_the_cache_asks_only_for_what_is_new_and_survives_the_process(tmp_path):
+    class Counting(HashingEncoder):
+        seen: list[str] = []
+
+        def encode(self, texts):
+            Counting.seen += texts
+            return super().encode(texts)
+
+    first = CachedEncoder(Counting(32), tmp_path / "v.sqlite")
+    vectors = first.encode(["a", "b", "a"])
+    first.close()
+    again = CachedEncoder(Counting(32), tmp_path / "v.sqlite").encode(["b", "c", "a"])
+    assert Counting.seen == ["a", "b", "c"]
+    assert again[2] == pytest.approx(vectors[0])
+
+
+def test_the_cache_tells_models_apart(tmp_path):
+    small = CachedEncoder(HashingEncoder(16), tmp_path / "v.sqlite").encode(["a"])
+    large = CachedEncoder(HashingEncoder(32), tmp_path / "v.sqlite").encode(["a"])
+    assert (small.shape, large.shape) == ((1, 16), (1, 32))
+
+
+def test_a_broken_cache_file_is_one_line(tmp_path):
+    (tmp_path / "v.sqlite").write_text("this is no database, only a long enough text to be read as one" * 20)
+    with pytest.raises(InputError, match="remove it or name another"):
+        CachedEncoder(HashingEncoder(16), tmp_path / "v.sqlite")
+
+
+def test_names_that_cannot_be_used(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(InputError, match="OPENAI_API_KEY"):
+        open_encoder("openai:text-embedding-3-small")
+    with pytest.raises(InputError, match="at least 8"):
+        open_encoder("hashing:few")
+
+
+def test_a_refusing_endpoint_is_one_error(endpoint, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint)
+    with pytest.raises(EngineError, match="check the URL"):
+        open_encoder("openai:m").encode(["refuse"])
+
+
+@pytest.mark.embedded
+def test_a_model_that_is_not_there(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="minilm, bge-m3"):
+        open_encoder(str(tmp_path / "nothing"))
