@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint bench soak clean
+.PHONY: help setup demo test lint bench golden soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,9 @@ lint: $(VENV)/.dev  ## style, types and layers
 
 bench: $(VENV)/.dev  ## all benchmarks
 	@$(BIN)/python benchmarks/metrics.py
+
+golden: $(VENV)/.dev  ## write golden files anew after a change of wording
+	@$(BIN)/python -m pytest -q tests/prompts --renew-golden
 
 soak: $(VENV)/.dev  ## long-running tests
 	@$(BIN)/python -m pytest -m soak

@@ -19,6 +19,7 @@ def real_data() -> Path:
 
 def pytest_addoption(parser):
     parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
+    parser.addoption("--renew-golden", action="store_true", help="write golden files anew; look at the difference")
 
 
 def pytest_sessionfinish(session, exitstatus):

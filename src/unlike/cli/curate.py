@@ -1,0 +1,183 @@
+"""``unlike curate``: raw reviews to a corpus folder, one command a data set."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unlike.config import CURATE_PRESETS, CurateSettings
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from unlike.data.sources import Source
+
+curate = typer.Typer(
+    help="Turn raw reviews into a corpus: records, items and cases to try methods on.", no_args_is_help=True
+)
+
+Reviews = Annotated[Path, typer.Option(help="File with the reviews: .jsonl, .csv, .tsv (or .gz of them), .parquet.")]
+Items = Annotated[Path, typer.Option(help="File with the items.")]
+SomeItems = Annotated[Path | None, typer.Option(help="File with the items.")]
+Table = Annotated[Path, typer.Argument(help="File with the texts: .jsonl, .csv, .tsv (or .gz of them), .parquet.")]
+Map = Annotated[
+    list[str],
+    typer.Option(
+        help="OURS=THEIRS, repeatable. Ours: user_id, item_id, text, record_id, title, rating, timestamp, item_title, "
+        "item_description."
+    ),
+]
+ItemMap = Annotated[
+    list[str], typer.Option(help="OURS=THEIRS in --items: item_id, title, description, categories, rating_number.")
+]
+Out = Annotated[Path, typer.Option(help="Folder to make; a corpus that is there is replaced.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the manifest.")]
+
+OPTIONS: dict[str, Any] = {
+    "preset": Annotated[str, typer.Option(help=f"Thresholds to start from: {', '.join(CURATE_PRESETS)}.")],
+    "min_records": Annotated[int | None, typer.Option(help="Records a user needs.")],
+    "max_records": Annotated[int | None, typer.Option(help="Records a user may have.")],
+    "min_reviewers": Annotated[int | None, typer.Option(help="Distinct reviewers an item needs.")],
+    "min_chars": Annotated[int | None, typer.Option(help="Characters a text needs.")],
+    "description_chars": Annotated[str | None, typer.Option(help="Length of an item's description, LO:HI, or any.")],
+    "test_targets": Annotated[int | None, typer.Option(help="Test cases a user gives: the most recent records.")],
+    "val_targets": Annotated[int | None, typer.Option(help="Validation cases a user gives: those before.")],
+    "train_targets": Annotated[int | None, typer.Option(help="Training cases a user gives: those before.")],
+    "min_profile": Annotated[int | None, typer.Option(help="Shared records a user needs before the oldest target.")],
+    "min_profile_reviewers": Annotated[int | None, typer.Option(help="Reviewers that make an item shared.")],
+}
+"""The thresholds; each overrides the preset."""
+
+
+def source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[..., "Source"]]:
+    """Make a command of a function from files to a source: it gets --out, --json and the thresholds besides."""
+
+    def register(read: Callable[..., "Source"]) -> Callable[..., "Source"]:
+        own = inspect.signature(read).parameters
+
+        def command(out: Path, json: bool, **options: Any) -> None:  # noqa: ANN401
+            from unlike.data.curate import write_corpus
+
+            source = read(**{name: options.pop(name) for name in own})
+            show(write_corpus(source, settings_from(**options), out), out, json)
+
+        command.__doc__ = read.__doc__
+        command.__signature__ = _signature(list(own.values()))  # type: ignore[attr-defined]
+        curate.command(name)(command)
+        return read
+
+    return register
+
+
+def _signature(own: list[inspect.Parameter]) -> inspect.Signature:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    ours = [inspect.Parameter("out", keyword, annotation=Out)]
+    for name, annotation in OPTIONS.items():
+        default = "dpl-paper" if name == "preset" else None
+        ours.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
+    ours.append(inspect.Parameter("json", keyword, annotation=Json, default=False))
+    return inspect.Signature([*(parameter.replace(kind=keyword) for parameter in own), *ours])
+
+
+def settings_from(preset: str, description_chars: str | None = None, **thresholds: int | None) -> CurateSettings:
+    """A preset with some thresholds changed.
+
+    Raises:
+        InputError: No such preset, or a threshold that cannot be.
+    """
+    if preset not in CURATE_PRESETS:
+        raise InputError(f"no preset {preset!r}; allowed are {', '.join(CURATE_PRESETS)}")
+    changes: dict[str, Any] = {name: value for name, value in thresholds.items() if value is not None}
+    if negative := [name for name, value in changes.items() if value < 0]:
+        raise InputError(f"--{negative[0].replace('_', '-')} is {changes[negative[0]]}; give 0 or more")
+    if description_chars is not None:
+        changes["description_chars"] = _range(description_chars)
+    return replace(CURATE_PRESETS[preset], **changes)
+
+
+def _range(text: str) -> tuple[int, int] | None:
+    low, _, high = text.partition(":")
+    if text == "any":
+        return None
+    if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
+        raise InputError(f"--description-chars is {text!r}; give LO:HI such as 100:2000, or any")
+    return int(low), int(high)
+
+
+def show(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
+    """Print what was made of the input, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    console = Console()
+    if as_json:
+        console.print_json(data=manifest)
+        return
+    grid = Grid("step", title=f"{manifest['source']['name']} → {out}")
+    for column in ("users", "items", "records"):
+        grid.add_column(column, justify="right")
+    for step in (*manifest["steps"], {"step": "[bold]curated[/]", **manifest["curated"]}):
+        grid.add_row(step["step"], *(f"{step[name]:,}" for name in ("users", "items", "records")))
+    console.print(grid)
+    console.print("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
+    if manifest["quarantined"]:
+        console.print(f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}")
+    console.print(f"next: unlike corpus {out}")
+
+
+@source_command("amazon-2023")
+def amazon_2023(reviews: Reviews, items: Items) -> "Source":
+    """Amazon Reviews 2023: the reviews and the metadata of one category."""
+    from unlike.data import sources
+
+    return sources.amazon_2023(reviews, items)
+
+
+@source_command("amazon-2014")
+def amazon_2014(reviews: Reviews, items: Items) -> "Source":
+    """Amazon product data of 2014, 5-core: reviews and metadata."""
+    from unlike.data import sources
+
+    return sources.amazon_2014(reviews, items)
+
+
+@source_command("yelp")
+def yelp(reviews: Reviews, items: Items) -> "Source":
+    """Yelp's open data set: review.json and business.json."""
+    from unlike.data import sources
+
+    return sources.yelp(reviews, items)
+
+
+@source_command("table")
+def table(file: Table, map: Map = [], items: SomeItems = None, item_map: ItemMap = []) -> "Source":  # noqa: B006
+    """Any table with a user, an item and a text in every row."""
+    from unlike.data import sources
+
+    return sources.table(file, _pairs(map, "--map"), items, _pairs(item_map, "--item-map"))
+
+
+def _pairs(given: list[str], option: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in given]
+    if wrong := [pair for pair, (ours, _, theirs) in zip(given, pairs, strict=True) if not (ours and theirs)]:
+        raise InputError(f"{option} is {wrong[0]!r}; give OURS=THEIRS, such as user_id=author")
+    return {ours: theirs for ours, _, theirs in pairs}
+
+
+@curate.command("dpl-hub")
+def dpl_hub(
+    main: Annotated[str, typer.Argument(help="Hub id or saved folder of DPL-main.")],
+    meta: Annotated[str, typer.Argument(help="Hub id or saved folder of DPL-meta.")],
+    out: Out,
+    category: Annotated[str | None, typer.Option(help="Books, CDs_and_Vinyl or Movies_and_TV.")] = None,
+    json: Json = False,
+) -> None:
+    """DPL's published data, curated and split by its authors."""
+    from unlike.data import hub
+
+    show(hub.dpl_hub(main, meta, category).write(out), out, json)
+
+
+assert set(OPTIONS) - {"preset"} <= {field.name for field in fields(CurateSettings)}

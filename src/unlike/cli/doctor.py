@@ -1,0 +1,133 @@
+"""``unlike doctor``: what is installed, which models and endpoints answer, and what to do about the rest."""
+
+import importlib.util
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import typer
+
+from unlike.errors import UnlikeError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part: whether it works, what was seen, and what to do where it does not."""
+
+    part: str
+    works: bool
+    seen: str
+    needed_for: str
+
+
+def doctor(
+    llm: list[str] = typer.Option([], help="Also ask this LLM for one word; may be given several times."),
+    embedder: list[str] = typer.Option([], help="Also encode one text with this."),
+    as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
+) -> None:
+    """Say what is installed and what answers.
+
+    Exit status: 0, or 2 where an LLM or encoder that was asked for does not answer.
+    """
+    findings = [check() for check in CHECKS]
+    asked = [_attempt(f"LLM {uri}", lambda uri=uri: _ask(uri), "--llm") for uri in llm]
+    asked += [_attempt(f"encoder {name}", lambda name=name: _encode(name), "--embedder") for name in embedder]
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings + asked], indent=2))
+    else:
+        _print(findings + asked)
+    if not all(finding.works for finding in asked):
+        raise typer.Exit(2)
+
+
+def _embedded_llm() -> Finding:
+    def check() -> str:
+        from unlike.llm.llama_cpp import packaged_smollm2
+
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise UnlikeError('run pip install "unlike[embedded]"')
+        return f"{packaged_smollm2().name}, xllamacpp {version('xllamacpp')}"
+
+    return _attempt("embedded LLM", check, "--llm llama.cpp:smollm2, the demo")
+
+
+def _packaged_encoder() -> Finding:
+    def check() -> str:
+        from unlike.embed.sentence_transformer import packaged_minilm
+
+        if importlib.util.find_spec("sentence_transformers") is None:
+            raise UnlikeError('run pip install "unlike[torch]"')
+        packaged_minilm()
+        return f"all-MiniLM-L6-v2, sentence-transformers {version('sentence-transformers')}, torch {version('torch')}"
+
+    return _attempt("packaged encoder", check, "--embedder minilm, the demo")
+
+
+def _openai() -> Finding:
+    key, url = os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")
+    seen = f"OPENAI_API_KEY is {'set' if key else 'not set'}, OPENAI_BASE_URL is {url or 'not set'}"
+    if not (key or url):
+        seen += "; set the key, or name an endpoint of your own: --llm openai:MODEL@http://HOST:PORT/v1"
+    return Finding("OpenAI-compatible endpoint", bool(key or url), seen, "--llm openai:MODEL")
+
+
+def _meteor() -> Finding:
+    def check() -> str:
+        from unlike.evaluate.metrics.meteor import find_data
+
+        return find_data()
+
+    return _attempt("METEOR's data", check, "METEOR")
+
+
+def _hub() -> Finding:
+    there = importlib.util.find_spec("datasets") is not None
+    seen = f"datasets {version('datasets')}" if there else 'run pip install "unlike[hub]"'
+    return Finding("Hugging Face datasets", there, seen, "unlike curate dpl-hub")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (_embedded_llm, _packaged_encoder, _openai, _meteor, _hub)
+
+
+def _attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
+    try:
+        return Finding(part, True, check(), needed_for)
+    except UnlikeError as error:
+        return Finding(part, False, str(error), needed_for)
+
+
+def _ask(uri: str) -> str:
+    from unlike.door import wait_for
+    from unlike.llm.backend import Completion, Sampling
+    from unlike.llm.open import open_llm
+
+    async def one_word() -> Completion:
+        backend = open_llm(uri)
+        try:
+            return await backend.complete([{"role": "user", "content": "Say hello."}], Sampling(max_tokens=8))
+        finally:
+            await backend.aclose()
+
+    answer = wait_for(one_word())
+    return f"answered {answer.text.strip()!r} in {answer.wall_s:.1f} s"
+
+
+def _encode(name: str) -> str:
+    from unlike.embed.open import open_encoder
+
+    return f"{open_encoder(name).encode(['hello']).shape[1]} dimensions"
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "part", "seen, or what to do", "needed for"):
+        table.add_column(heading)
+    for finding in findings:
+        mark = "[green]yes[/]" if finding.works else "[yellow]no[/]"
+        table.add_row(mark, finding.part, finding.seen, finding.needed_for)
+    Console().print(table)

@@ -1,0 +1,113 @@
+"""``unlike show``: one case of a run, whole and readable."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unlike.data.corpus import Corpus
+    from unlike.records import Generation
+
+
+def show(
+    run: Path = typer.Argument(help="Run folder."),
+    case: str = typer.Argument(help="Case id, or a number from 1 on."),
+    corpus: Path | None = typer.Option(None, help="Corpus folder, where it has moved since the run."),
+    as_json: bool = typer.Option(False, "--json", help="Print the row instead."),
+) -> None:
+    """Show what a method read, thought and wrote for one case."""
+    from rich.console import Console
+
+    from unlike.data.corpus import Corpus
+    from unlike.evaluate.run import read_run
+
+    rows, facts = read_run(run)
+    row = _find(rows, case, run)
+    if as_json:
+        typer.echo(json.dumps(asdict(row), ensure_ascii=False))
+        return
+    show_case(Console(), row, Corpus.open(corpus or Path(facts["corpus"])))
+
+
+def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
+    """Print a generation with everything it was made from."""
+    item = corpus.item(row.item_id)
+    case = corpus.case(row.case_id)
+    console.rule(f"[bold]{row.method}[/] · {row.user_id} on {item.title}", align="left")
+    console.print(f"asked for: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”")
+    trace = row.trace
+    if trace.get("past"):
+        console.print(f"\n[bold]Own records shown[/] ({len(trace['past'])} of {trace['history_records']})")
+        for record_id in trace["past"]:
+            _record(console, corpus, record_id)
+    for number, difference in enumerate(trace.get("differences", []), 1):
+        _difference(console, corpus, number, difference)
+    if trace.get("profile"):
+        console.print("\n[bold]Profile[/]")
+        _text(console, trace["profile"]["text"])
+    _result(console, row)
+
+
+def _difference(console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any]) -> None:
+    record = corpus.record(difference["record"])
+    console.print(
+        f"\n[bold]Difference {number}[/] on {corpus.item(record.item_id).title}: "
+        f"{len(difference['representatives'])} representatives of {difference['n_peers']} others"
+    )
+    _record(console, corpus, record.id, "the user")
+    for representative in difference["representatives"]:
+        _record(console, corpus, representative)
+    console.print("  [bold]found[/]")
+    _text(console, difference["text"])
+
+
+def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "") -> None:
+    record = corpus.record(record_id)
+    rating = f"{record.rating:g} · " if record.rating is not None else ""
+    console.print(f"  [cyan]{who or record.user_id}[/] {rating}“{record.title}” [dim]{record.id}[/]", highlight=False)
+    _text(console, _short(record.text))
+
+
+def _result(console: "Console", row: "Generation") -> None:
+    calls = [row.trace["generate"]] if "generate" in row.trace else []
+    calls += [part["call"] for part in [*row.trace.get("differences", []), row.trace.get("profile")] if part]
+    if row.status == "failed":
+        console.print(f"\n[bold red]Failed[/] {row.error}", highlight=False)
+    else:
+        console.print("\n[bold]Generated[/]")
+        _text(console, row.text or "")
+    if row.reference is not None:
+        console.print("[bold]Really written[/]")
+        _text(console, row.reference)
+    if calls:
+        tokens = sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
+        console.print(f"[dim]{len(calls)} calls, {tokens:,} tokens; time rule {row.trace['time_rule']}[/]")
+        for note in (note for call in calls for note in call["left_out"]):
+            console.print(f"[dim]left out of a prompt: {note}[/]")
+
+
+def _text(console: "Console", text: str) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text(text), (0, 0, 0, 4)))
+
+
+def _short(text: str, max_chars: int = 300) -> str:
+    return text if len(text) <= max_chars else text[:max_chars].rsplit(" ", 1)[0] + " …"
+
+
+def _find(rows: "list[Generation]", case: str, run: Path) -> "Generation":
+    if case.isdigit() and 1 <= int(case) <= len(rows):
+        return rows[int(case) - 1]
+    for row in rows:
+        if row.case_id == case:
+            return row
+    raise InputError(f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, e.g. {rows[0].case_id}")
