@@ -23,9 +23,10 @@ from unlike.llm.open import open_llm
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.kit import Kit, Outcome
 from unlike.methods.table import open_method
+from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
 from unlike.prompts.task import Task, open_task
-from unlike.records import Case, Generation, Records
+from unlike.records import Case, Generation
 from unlike.retrieve.open import open_retriever
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _VERSIONS_OF = ("unlike", "numpy", "scikit-learn", "sentence-transformers", "ope
 
 
 def open_kit(
-    records: Records,
+    records: "Corpus",
     llm: str | Backend,
     embedder: str | Encoder = "minilm",
     settings: MethodSettings | None = None,
@@ -48,7 +49,7 @@ def open_kit(
     """A kit for any method, from names.
 
     Args:
-        records: A corpus, or anything else that is Records.
+        records: Whose texts.
         llm: "openai:MODEL", "llama.cpp:FILE|smollm2", "scripted:FILE|echo", or an open backend.
         embedder: As in open_encoder, or an open encoder.
         settings: None for the papers' settings.
@@ -70,6 +71,7 @@ def open_kit(
         records=records,
         retriever=open_retriever(settings.retriever, encoder, settings.seed),
         selector=open_selector(settings.selector, encoder, settings.seed),
+        neighbours=MeanNeighbours(records, records.users(), encoder),
         llm=RecordedLLM(backend, Journal.open(journal), concurrency),
         task=opened,
         settings=settings,

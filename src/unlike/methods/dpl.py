@@ -11,7 +11,7 @@ records alone. The trace shows which.
 
 from unlike.methods.kit import Kit, Outcome
 from unlike.methods.steps import extract, generate, read_history, retrieve, select, summarise
-from unlike.methods.trace import outcome, records_read
+from unlike.methods.trace import outcome
 from unlike.records import Case
 
 
@@ -22,5 +22,5 @@ async def dpl(case: Case, kit: Kit) -> Outcome:
     comparisons = await select(case, history, kit)
     differences = await extract(comparisons, kit)
     profile = await summarise(past, differences, kit)
-    draft = await generate(case, kit, past, profile, records_read(past, differences))
+    draft = await generate(case, kit, past, profile)
     return outcome(draft, kit.settings, history, past, differences, profile)

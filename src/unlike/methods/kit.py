@@ -8,6 +8,7 @@ from unlike.config import MethodSettings
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Call
 from unlike.llm.recorded import Answer
+from unlike.peers.neighbours import Neighbours
 from unlike.peers.selector import Selector
 from unlike.prompts.task import Task
 from unlike.records import Records
@@ -39,6 +40,7 @@ class Kit:
     records: Records
     retriever: Retriever
     selector: Selector
+    neighbours: Neighbours
     llm: LLM
     task: Task
     settings: MethodSettings = field(default_factory=MethodSettings)

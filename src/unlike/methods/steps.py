@@ -5,6 +5,7 @@ calls of one step run side by side.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from unlike.records import Case, Item, Record
 from unlike.retrieve.query import documents_of, query_of
 
 T = TypeVar("T")
+
+_THOUGHTS = re.compile(r"^\s*(<think>)?.*?</think>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,17 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an LLM wrote for one step, and how: the journal key, tokens, what was left out of the prompt."""
+    """What an LLM wrote for one step, and how.
+
+    Attributes:
+        text: Its words, without a reasoning model's thoughts.
+        call: Step, journal key, tokens, and what was left out of the prompt.
+        read: Ids of all records whose words were in the prompt, directly or through another reply.
+    """
 
     text: str
     call: dict[str, Any]
+    read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,14 @@ async def extract(comparisons: Sequence[Comparison], kit: Kit) -> list[Differenc
 
 
 async def _extract_one(comparison: Comparison, kit: Kit) -> Reply:
+    passages = compared_passages(comparison)
+    return await ask(Ask("difference", passages, comparison.item, dimensions=standard(kit)), kit)
+
+
+def compared_passages(comparison: Comparison) -> tuple[Passage, ...]:
+    """The user's own text and those of the representatives, as passages."""
     target = own_record(comparison.record, comparison.item, "target")
-    others = [own_record(record, comparison.item, "others") for record in comparison.representatives]
-    return await ask(Ask("difference", (target, *others), comparison.item, dimensions=standard(kit)), kit)
+    return (target, *(own_record(record, comparison.item, "others") for record in comparison.representatives))
 
 
 # 4 -- summarise -----------------------------------------------------------------------------------------------------
@@ -131,18 +146,18 @@ async def summarise(past: Sequence[Record], differences: Sequence[Difference], k
     """p = LLM_sum({d_1 .. d_N}, D*_u') (equation 3); None where there is nothing to summarise."""
     if not past and not differences:
         return None
-    passages = (*(_difference_passage(difference) for difference in differences), *own_passages(past, kit))
-    return await ask(Ask("summary", passages, dimensions=standard(kit)), kit)
+    passages = (*(difference_passage(difference) for difference in differences), *own_passages(past, kit))
+    return await ask(Ask("summary", passages, dimensions=standard(kit) if differences else ()), kit)
 
 
-def _difference_passage(difference: Difference) -> Passage:
+def difference_passage(difference: Difference) -> Passage:
     compared = difference.comparison
     return Passage(
         kind="differences",
         text=difference.reply.text,
         item=compared.item,
         record=compared.record,
-        record_ids=(compared.record.id, *(record.id for record in compared.representatives)),
+        record_ids=difference.reply.read,
         n_others=len(compared.representatives),
     )
 
@@ -151,7 +166,11 @@ def _difference_passage(difference: Difference) -> Passage:
 
 
 async def generate(
-    case: Case, kit: Kit, past: Sequence[Record] = (), profile: Reply | None = None, read: Sequence[str] = ()
+    case: Case,
+    kit: Kit,
+    past: Sequence[Record] = (),
+    profile: Reply | None = None,
+    neighbours: Sequence[Record] = (),
 ) -> Reply:
     """y^ = LLM_gen(i', D*_u', p) (equation 2).
 
@@ -160,12 +179,18 @@ async def generate(
         kit: The collaborators.
         past: Own records to show.
         profile: The user's profile.
-        read: Ids of the records whose words are in the profile.
+        neighbours: Records of a similar user to show (Persona-DB).
     """
-    passages = list(own_passages(past, kit))
+    passages = own_passages(past, kit)
+    passages += [own_record(record, kit.records.item(record.item_id), "neighbours") for record in neighbours]
     if profile:
-        passages.append(Passage("profile", profile.text, record_ids=tuple(read)))
+        passages.append(profile_passage(profile))
     return await ask(Ask("generate", tuple(passages), kit.records.item(case.item_id), case), kit)
+
+
+def profile_passage(profile: Reply) -> Passage:
+    """A profile, or one half made, as a passage; it carries the records it was made from."""
+    return Passage("profile", profile.text, record_ids=profile.read)
 
 
 # What the steps share -----------------------------------------------------------------------------------------------
@@ -184,13 +209,14 @@ async def ask(question: Ask, kit: Kit) -> Reply:
         )
     except InputError as error:
         raise CallFailed(str(error)) from error
+    read = record_ids_of(fitted.ask.passages)
     answer = await kit.llm.call(
         Call(
             step=question.step,
             template=kit.task.sources[question.step],
             messages=fitted.messages,
             sampling=sampling_of(settings),
-            record_ids=record_ids_of(fitted.ask.passages),
+            record_ids=read,
             tenant=kit.tenant,
         )
     )
@@ -202,7 +228,13 @@ async def ask(question: Ask, kit: Kit) -> Reply:
         "finish_reason": answer.finish_reason,
         "left_out": list(fitted.left_out),
     }
-    return Reply(answer.text.strip(), call)
+    return Reply(_written(answer.text), call, read)
+
+
+def _written(text: str) -> str:
+    """The reply without a reasoning model's thoughts and without the fence, where the model repeated it."""
+    text = _THOUGHTS.sub("", text).strip()
+    return text.removeprefix("<text>").removesuffix("</text>").strip()
 
 
 def prompt_limit(context_tokens: int | None, settings: MethodSettings) -> int | None:

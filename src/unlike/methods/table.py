@@ -3,9 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from unlike.errors import InputError
+from unlike.methods.cicl import cicl
 from unlike.methods.dpl import dpl
+from unlike.methods.drp import drp
+from unlike.methods.int_sum import int_sum
 from unlike.methods.kit import Kit, Outcome
+from unlike.methods.llm_trsr import llm_trsr, llm_trsr_hierarchical
 from unlike.methods.non_perso import non_perso
+from unlike.methods.persona_db import persona_db
 from unlike.methods.rag import rag
 from unlike.records import Case
 
@@ -14,7 +19,13 @@ Method = Callable[[Case, Kit], Awaitable[Outcome]]
 METHODS: dict[str, Method] = {
     "non_perso": non_perso,
     "rag": rag,
+    "int_sum": int_sum,
+    "llm_trsr": llm_trsr,
+    "llm_trsr_hierarchical": llm_trsr_hierarchical,
+    "cicl": cicl,
+    "persona_db": persona_db,
     "dpl": dpl,
+    "drp": drp,
 }
 
 

@@ -16,6 +16,7 @@ def outcome(
     past: Sequence[Record] = (),
     differences: Sequence[Difference] = (),
     profile: Reply | None = None,
+    **more: Any,  # noqa: ANN401  (what only one method has, JSON-able)
 ) -> Outcome:
     """The outcome of a method with the trace of its steps."""
     trace = {
@@ -23,19 +24,16 @@ def outcome(
         "history_records": len(history),
         "past": [record.id for record in past],
         "differences": [_difference(difference) for difference in differences],
-        "profile": {"text": profile.text, "call": profile.call} if profile else None,
+        "profile": reply_trace(profile) if profile else None,
+        **more,
         "generate": draft.call,
     }
     return Outcome(draft.text, trace)
 
 
-def records_read(past: Sequence[Record], differences: Sequence[Difference]) -> list[str]:
-    """Ids of every record whose words a profile was made from, each once."""
-    ids = [record.id for record in past]
-    for difference in differences:
-        compared = difference.comparison
-        ids += [compared.record.id, *(record.id for record in compared.representatives)]
-    return list(dict.fromkeys(ids))
+def reply_trace(reply: Reply) -> dict[str, Any]:
+    """A reply in a trace."""
+    return {"text": reply.text, "call": reply.call}
 
 
 def _difference(difference: Difference) -> dict[str, Any]:
@@ -45,6 +43,5 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "item": compared.item.id,
         "n_peers": compared.n_peers,
         "representatives": [record.id for record in compared.representatives],
-        "text": difference.reply.text,
-        "call": difference.reply.call,
+        **reply_trace(difference.reply),
     }

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from unlike.prompts.task import Dimension, Task
 from unlike.records import Case, Item, Record
 
-Kind = Literal["past", "target", "others", "differences", "profile"]
+Kind = Literal["past", "target", "others", "neighbours", "differences", "blocks", "profile"]
 """The part a passage plays; the name of the list (or of the single piece) that a template sees."""
 
 _SINGLE: tuple[Kind, ...] = ("target", "profile")
-_MANY: tuple[Kind, ...] = ("past", "others", "differences")
+_MANY: tuple[Kind, ...] = ("past", "others", "neighbours", "differences", "blocks")
 _FENCE = re.compile(r"<(?=\s*/?\s*text\b)", re.IGNORECASE)
 _CONTROL = re.compile(r"<(?=\|)|\[(?=/?INST\])|<(?=/?s>|<SYS|</SYS|bos>|eos>|(?:start|end)_of_turn>)", re.IGNORECASE)
 
@@ -71,7 +71,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
     context: dict[str, Any] = {
         "item": _item_view(ask.item),
         "request": _facts_view(ask.request),
-        "dimensions": ask.dimensions,
+        "dimensions": [Dimension(_one_line(d.name), _one_line(d.look_at)) for d in ask.dimensions],
     }
     for kind in _MANY:
         context[kind] = [_view(passage) for passage in ask.passages if passage.kind == kind]
@@ -96,7 +96,9 @@ def _view(passage: Passage) -> Mapping[str, Any]:
 
 
 def _item_view(item: Item | None) -> Mapping[str, str]:
-    return {"title": _one_line(item.title), "description": _one_line(item.description)} if item else {}
+    if item is None:
+        return {}
+    return {"id": item.id, "title": _one_line(item.title), "description": _one_line(item.description)}
 
 
 def _facts_view(piece: Record | Case | None) -> Mapping[str, Any]:

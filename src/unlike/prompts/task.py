@@ -15,7 +15,6 @@ from jinja2.sandbox import SandboxedEnvironment
 from unlike.errors import InputError
 
 BUILT_IN = Path(__file__).parent
-STEPS = ("difference", "summary", "generate")
 _SHARED = "parts.jinja"
 
 
@@ -103,13 +102,17 @@ def open_task(name: str = "review", folder: Path | None = None) -> Task:
             name=described["name"],
             words=described["words"],
             dimensions={key: Dimension(key, look_at) for key, look_at in described.get("dimensions", {}).items()},
-            sources={step: _source(environment, step) for step in STEPS},
+            sources={step: _source(environment, step) for step in _steps(places)},
             _environment=environment,
         )
     except KeyError as error:
         raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"template {error.name}, line {error.lineno}: {error.message}") from error
+
+
+def _steps(places: list[Path]) -> list[str]:
+    return sorted({path.stem for place in places for path in place.glob("*.jinja")} - {Path(_SHARED).stem})
 
 
 def _source(environment: SandboxedEnvironment, step: str) -> str:

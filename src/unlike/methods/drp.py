@@ -1,0 +1,57 @@
+"""DRP: difference-aware reasoning (Chen et al., 2025, arXiv 2511.15389), the follow-up of DPL.
+
+The comparison standard is not given: for each key record the LLM first finds and defines the dimensions that matter,
+then reasons over the differences along them. Retrieval, selection, summary and generation are DPL's.
+"""
+
+import re
+
+from unlike.methods.kit import Kit, Outcome
+from unlike.methods.steps import (
+    Comparison,
+    Difference,
+    Reply,
+    ask,
+    compared_passages,
+    generate,
+    read_history,
+    retrieve,
+    select,
+    summarise,
+    together,
+)
+from unlike.methods.trace import outcome, reply_trace
+from unlike.prompts.prompt import Ask
+from unlike.prompts.task import Dimension
+from unlike.records import Case
+
+_LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s*\**([^:\n]{1,60}?)\**\s*:\s*(\S.*)$", re.MULTILINE)
+
+
+async def drp(case: Case, kit: Kit) -> Outcome:
+    """Retrieve, select, find dimensions, reason along them, summarise, generate."""
+    history = await read_history(case, kit)
+    past = await retrieve(case, history, kit)
+    comparisons = await select(case, history, kit)
+    found = await together([_find_dimensions(comparison, kit) for comparison in comparisons])
+    differences = await together([_reason(*pair, kit) for pair in zip(comparisons, found, strict=True)])
+    profile = await summarise(past, differences, kit)
+    draft = await generate(case, kit, past, profile)
+    dimensions = [reply_trace(reply) for reply in found]
+    return outcome(draft, kit.settings, history, past, differences, profile, dimensions=dimensions)
+
+
+def dimensions_in(text: str) -> tuple[Dimension, ...]:
+    """The dimensions of a list "- name: what to look at", at most five; a text of another form is one dimension."""
+    found = [Dimension(name.strip(" *"), look_at.strip(" *")) for name, look_at in _LINE.findall(text)]
+    return tuple(found[:5]) or (Dimension("what matters here", " ".join(text.split())),)
+
+
+async def _find_dimensions(comparison: Comparison, kit: Kit) -> Reply:
+    return await ask(Ask("dimensions", compared_passages(comparison), comparison.item), kit)
+
+
+async def _reason(comparison: Comparison, found: Reply, kit: Kit) -> Difference:
+    passages = compared_passages(comparison)
+    reply = await ask(Ask("reason", passages, comparison.item, dimensions=dimensions_in(found.text)), kit)
+    return Difference(comparison, reply)

@@ -1,0 +1,78 @@
+"""The most similar user: cosine between the mean vectors of two users' texts (Persona-DB as DPL's appendix B has it).
+
+The papers leave the measure open; ours is the cosine of mean vectors. Under ``as_of`` a user's mean is over the texts
+strictly before the request, so nobody is found by what was not yet written.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlike.embed.encoder import Encoder
+from unlike.records import Case, Record, Records, TimeRule
+
+_END_OF_TIME = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar user and the texts of that user that the request may see, oldest first."""
+
+    user_id: str
+    history: Sequence[Record]
+
+
+class Neighbours(Protocol):
+    """Finds similar users."""
+
+    def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
+        """The most similar other user; None where the asking user or everybody else has no text yet."""
+        ...
+
+
+class MeanNeighbours:
+    """Compares the running means of all users' vectors.
+
+    Args:
+        records: Where the texts are.
+        users: Ids of everybody who may be a neighbour.
+        encoder: Turns texts into vectors; all texts are encoded at the first question.
+    """
+
+    def __init__(self, records: Records, users: Sequence[str], encoder: Encoder) -> None:
+        self._records = records
+        self._users = list(users)
+        self._encoder = encoder
+        self._sums: dict[str, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+
+    def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
+        """The other user with the largest cosine; of equal ones the first id."""
+        self._encode_all()
+        own = len(self._records.history(case.user_id, case.moment))
+        before = (case.timestamp if rule == "as_of" else _END_OF_TIME, "")
+        seen = {user: len(self._records.history(user, before)) for user in self._users if user != case.user_id}
+        others = [user for user, n in seen.items() if n]
+        if not own or not others:
+            return None
+        target = self._sums[case.user_id][own - 1]
+        means = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim); sums, by direction
+        cosines = means @ target / np.linalg.norm(means, axis=1)
+        best = others[int(np.argmax(cosines))]
+        return Neighbour(best, self._records.history(best, before))
+
+    def _encode_all(self) -> None:
+        """Cumulative sums of each user's vectors, (n_texts, dim): row n - 1 is the mean of the first n times n."""
+        with self._lock:
+            if self._sums:
+                return
+            histories = {user: self._records.history(user, (_END_OF_TIME, "")) for user in self._users}
+            vectors = self._encoder.encode([record.text for history in histories.values() for record in history])
+            start = 0
+            for user, history in histories.items():
+                self._sums[user] = np.cumsum(vectors[start : start + len(history)], axis=0)
+                start += len(history)
