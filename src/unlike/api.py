@@ -3,7 +3,9 @@
 This is where names become concrete parts, for scripts and for the command alike.
 """
 
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +13,7 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
+from unlike import sample
 from unlike.config import MethodSettings
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
@@ -72,7 +75,7 @@ def open_kit(
         retriever=open_retriever(settings.retriever, encoder, settings.seed),
         selector=open_selector(settings.selector, encoder, settings.seed),
         neighbours=MeanNeighbours(records, records.users(), encoder),
-        llm=RecordedLLM(backend, Journal.open(journal), concurrency),
+        llm=RecordedLLM(backend, open_journal(journal), concurrency),
         task=opened,
         settings=settings,
     )
@@ -123,11 +126,9 @@ async def arun(
     """
     chosen = open_method(method)
     cases = pick_cases(corpus, split, limit)
-    llm = kit.llm
-    assert isinstance(llm, RecordedLLM)
-    before, start = llm.usage, time.monotonic()
-    rows = await run_cases(method, chosen, cases, kit, 2 * llm.concurrency, on_progress)
-    used = llm.usage.since(before)
+    before, start = kit.llm.usage, time.monotonic()
+    rows = await run_cases(method, chosen, cases, kit, on_progress=on_progress)
+    used = kit.llm.usage.since(before)
     done = sum(row.status == "done" for row in rows)
     write_run(
         out,
@@ -135,7 +136,7 @@ async def arun(
         {
             "method": method,
             "split": split,
-            "llm": llm.backend.model,
+            "llm": kit.llm.backend.model,
             "task": kit.task.name,
             "settings": asdict(kit.settings),
             **(facts or {}),
@@ -183,9 +184,33 @@ def pick_cases(corpus: "Corpus", split: str, limit: int | None) -> Sequence[Case
     return cases
 
 
-def sample_corpus() -> "Corpus":
-    """The packaged sample: invented people and items, curated and split, in memory."""
-    raise NotImplementedError
+def sample_corpus(folder: Path | None = None) -> "Corpus":
+    """The packaged sample: invented people and items, curated and split.
+
+    Args:
+        folder: Where to write the corpus folder; None keeps it in memory.
+    """
+    from unlike.config import CURATE_PRESETS
+    from unlike.data.curate import curate
+    from unlike.data.sources import table
+
+    columns = {name: name for name in ("record_id", "user_id", "item_id", "text", "title", "rating", "timestamp")}
+    of_items = {"item_id": "item_id", "title": "title", "description": "description", "categories": "category"}
+    source = table(sample.RECORDS, columns, sample.ITEMS, of_items)
+    if folder:
+        return curate(source, CURATE_PRESETS["sample"], folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        return curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
+
+
+def open_journal(path: Path | None) -> Journal:
+    """A journal in that file, or in a temporary one that goes with the journal."""
+    if path:
+        return Journal(path)
+    folder = tempfile.TemporaryDirectory(prefix="unlike-", ignore_cleanup_errors=True)
+    journal = Journal(Path(folder.name) / JOURNAL)
+    weakref.finalize(journal, folder.cleanup)
+    return journal
 
 
 def _versions() -> dict[str, str]:

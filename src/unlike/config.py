@@ -51,6 +51,7 @@ CURATE_PRESETS: dict[str, CurateSettings] = {
         min_profile=2,
         min_profile_reviewers=2,
     ),
+    "sample": CurateSettings(min_records=12, train_targets=2),
 }
 
 RetrieverName = Literal["bm25", "recency", "random", "dense"]

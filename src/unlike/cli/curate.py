@@ -118,13 +118,14 @@ def show(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
     grid = Grid("step", title=f"{manifest['source']['name']} → {out}")
     for column in ("users", "items", "records"):
         grid.add_column(column, justify="right")
-    for step in (*manifest["steps"], {"step": "[bold]curated[/]", **manifest["curated"]}):
+    for step in manifest["steps"]:
         grid.add_row(step["step"], *(f"{step[name]:,}" for name in ("users", "items", "records")))
     console.print(grid)
-    console.print("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
+    lines = ["curated: " + ", ".join(f"{n:,} {name}" for name, n in manifest["curated"].items())]
+    lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
     if manifest["quarantined"]:
-        console.print(f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}")
-    console.print(f"next: unlike corpus {out}")
+        lines.append(f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}")
+    console.print("\n".join([*lines, f"next: unlike corpus {out}"]), markup=False, highlight=False, soft_wrap=True)
 
 
 @source_command("amazon-2023")

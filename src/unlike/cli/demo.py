@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from unlike.data.corpus import Corpus
+
 METHODS_SHOWN = ("non_perso", "rag", "dpl")
 
 
@@ -25,7 +27,7 @@ def demo(
 
     from unlike.api import open_kit
     from unlike.cli.cache import vectors_file
-    from unlike.cli.evaluate import show_scores
+    from unlike.cli.evaluate import print_rows
     from unlike.cli.run_live import run_live
     from unlike.cli.show import show_case
     from unlike.config import MethodSettings
@@ -45,12 +47,20 @@ def demo(
     console.print("\n[bold]3. One case, whole[/]")
     show_case(console, read_run(out / "dpl")[0][0], corpus)
     console.print("\n[bold]4. Scores[/] against what the users really wrote")
-    show_scores(console, score([out / method for method in METHODS_SHOWN]))
+    print_rows(score([out / method for method in METHODS_SHOWN]).rows)
     _where_to_go(console, out, llm)
 
 
 def _corpus(console: "Console", folder: Path) -> "Corpus":
-    ...
+    from unlike.api import sample_corpus
+
+    corpus = sample_corpus(folder)
+    curated, split = corpus.manifest["curated"], corpus.manifest["split"]
+    console.print(
+        f"[bold]1. Curate[/] the packaged sample: {curated['records']} invented reviews by {curated['users']} people on "
+        f"{curated['items']} items; {split['train']} train, {split['validation']} validation, {split['test']} test cases"
+    )
+    return corpus
 
 
 def _where_to_go(console: "Console", out: Path, llm: str) -> None:

@@ -1,6 +1,9 @@
 """A run, or its forecast, as a person sees it: a live line while it goes, a summary at its end."""
 
 import json
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +12,11 @@ import typer
 from unlike.door import wait_for
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from unlike.data.corpus import Corpus
     from unlike.evaluate.run import Progress
-    from unlike.llm.recorded import RecordedLLM
+    from unlike.llm.recorded import LLM
     from unlike.methods.kit import Kit
 
 
@@ -47,3 +52,63 @@ def run_live(
         console.print("The same command again retries the failed ones.")
     console.print(f"rows: {out / 'generations.jsonl'}", highlight=False, soft_wrap=True)
     return done
+
+
+def forecast_live(
+    corpus: "Corpus",
+    method: str,
+    kit: "Kit",
+    split: str,
+    limit: int | None,
+    prices: tuple[float | None, float | None],
+    as_json: bool,
+) -> None:
+    """Walk the run without asking an LLM, and print what it would take."""
+    from unlike.api import pick_cases
+    from unlike.evaluate.run import run_cases
+    from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
+    from unlike.methods.table import open_method
+
+    llm = ForecastLLM(kit.llm.backend)
+    cases = pick_cases(corpus, split, limit)
+    wait_for(run_cases(method, open_method(method), cases, replace(kit, llm=llm)))
+    usage = llm.usage
+    cost = None
+    if None not in prices:
+        cost = (usage.prompt_tokens * (prices[0] or 0) + usage.completion_tokens * (prices[1] or 0)) / 1e6
+    if as_json:
+        typer.echo(json.dumps({"n_cases": len(cases), **asdict(usage), "cost": cost}, indent=2))
+        return
+    counted = "the model's tokenizer" if kit.llm.backend.counts_exactly else "an estimate of one token for three characters"
+    typer.echo(
+        f"{method} on {len(cases)} cases: {usage.n_calls:,} calls, {usage.prompt_tokens:,} prompt tokens, "
+        f"at most {usage.completion_tokens:,} completion tokens\n"
+        f"prompts counted with {counted}; answers assumed to have "
+        f"{min(ASSUMED_COMPLETION_TOKENS, kit.settings.max_tokens)} tokens each"
+    )
+    typer.echo(f"cost: {cost:.2f}" if cost is not None else "cost: give --price-in and --price-out for a million tokens")
+
+
+@contextmanager
+def _live(console: "Console", method: str, llm: "LLM") -> Generator[Callable[["Progress"], None]]:
+    """A line with cases, rate, time left, tokens and failures."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[seen]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(method, total=None, seen="")
+
+        def on_progress(progress: "Progress") -> None:
+            usage = llm.usage
+            seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+            seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
+            bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
+
+        yield on_progress

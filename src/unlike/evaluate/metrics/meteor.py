@@ -8,7 +8,7 @@ Source: Lavie and Agarwal, "METEOR: An Automatic Metric for MT Evaluation with H
 Judgments", 2007; nltk.translate.meteor_score of NLTK 3.10.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -29,9 +29,8 @@ def meteor(texts: Sequence[str], references: Sequence[str]) -> list[float]:
     Raises:
         MissingPart: WordNet or the sentence model is not there and could not be downloaded.
     """
-    return [
-        meteor_of_words(word_tokenize(text), word_tokenize(real)) for text, real in zip(texts, references, strict=True)
-    ]
+    generated, real = [word_tokenize(text) for text in texts], [word_tokenize(text) for text in references]
+    return [meteor_of_words(*pair) for pair in zip(generated, real, strict=True)]
 
 
 def meteor_of_words(generated: Sequence[str], real: Sequence[str]) -> float:
@@ -55,46 +54,54 @@ def align(generated: list[str], real: list[str]) -> Matches:
     Raises:
         MissingPart: WordNet is not there and could not be downloaded.
     """
-    synonyms = open_wordnet().synonyms
-    stem = _stems().__getitem__
-    exact, free, free_real = _match(list(enumerate(generated)), list(enumerate(real)))
-    stems, stems_real = _stemmed(free, stem), _stemmed(free_real, stem)
-    stemmed, stems, stems_real = _match(stems, stems_real)
-    synonymous, _, _ = _match(stems, stems_real, synonyms)
-    return sorted(exact + stemmed + synonymous)
-
-
-def _match(
-    generated: Words, real: Words, also: Callable[[str], Iterable[str]] | None = None
-) -> tuple[Matches, Words, Words]:
-    """Matches of one stage, and what it leaves free.
-
-    Args:
-        generated: Free words of the generated text.
-        real: Free words of the real text.
-        also: Other words that a generated word may stand for.
-    """
-    places: dict[str, list[int]] = {}
-    for place, (_, word) in enumerate(real):
-        places.setdefault(word, []).append(place)
     matches: Matches = []
+    left, left_real = _match_same(list(enumerate(generated)), list(enumerate(real)), matches)
+    left, left_real = _match_same(_stemmed(left), _stemmed(left_real), matches)
+    _match_synonyms(left, left_real, matches)
+    return sorted(matches)
+
+
+def _match_same(generated: Words, real: Words, matches: Matches) -> tuple[Words, Words]:
+    """Match equal words; returns what stays free on both sides."""
+    free = _positions(real)
     left: Words = []
-    taken: set[int] = set()
     for position, word in reversed(generated):
-        words = {word, *also(word)} if also else (word,)
-        here = max((places[w] for w in words if places.get(w)), key=lambda free: free[-1], default=None)
-        if here:
-            place = here.pop()
-            taken.add(place)
-            matches.append((position, real[place][0]))
+        places = free.get(word)
+        if places:
+            matches.append((position, places.pop()))
         else:
             left.append((position, word))
     left.reverse()
-    return matches, left, [pair for place, pair in enumerate(real) if place not in taken]
+    left_positions = {place for places in free.values() for place in places}
+    return left, [pair for pair in real if pair[0] in left_positions]
 
 
-def _stemmed(words: Words, stem: Callable[[str], str]) -> Words:
-    return [(position, stem(word)) for position, word in words]
+def _match_synonyms(generated: Words, real: Words, matches: Matches) -> None:
+    """Match words that share a synset: of all free synonyms of a generated word, the last in the real text."""
+    synonyms = open_wordnet().synonyms
+    free = _positions(real)
+    free_words = set(free)
+    for position, word in reversed(generated):
+        found = synonyms(word) & free_words
+        if not found:
+            continue
+        best = max(found, key=lambda name: free[name][-1])
+        matches.append((position, free[best].pop()))
+        if not free[best]:
+            free_words.discard(best)
+
+
+def _positions(words: Words) -> dict[str, list[int]]:
+    """Where each word stands, first to last."""
+    positions: dict[str, list[int]] = {}
+    for position, word in words:
+        positions.setdefault(word, []).append(position)
+    return positions
+
+
+def _stemmed(words: Words) -> Words:
+    stems = _stems()
+    return [(position, stems[word]) for position, word in words]
 
 
 def _n_chunks(matches: Matches) -> int:

@@ -17,9 +17,13 @@ DOWNLOAD_WAIT_S = 30.0
 class Folder(Protocol):
     """NLTK's pointer to a file or folder, on disk or inside a zip."""
 
-    def join(self, fileid: str) -> "Folder": ...
+    def join(self, fileid: str) -> "Folder":
+        """The pointer to a file below."""
+        ...
 
-    def open(self) -> IO[bytes]: ...
+    def open(self) -> IO[bytes]:
+        """The file's bytes."""
+        ...
 
 
 def find(package: str, *places: str) -> Folder:

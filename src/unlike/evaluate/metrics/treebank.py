@@ -5,8 +5,12 @@ sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order;
 can be there gives the same result. A pattern this module does not know is always asked.
 """
 
+import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Protocol
+from typing import Any
+
+import regex
 
 from unlike.evaluate.metrics.nltk_data import find
 
@@ -50,13 +54,8 @@ CONTRACTIONS: dict[str, str] = {
 ASCII a dotless i or a long s match as well.)"""
 
 
-class Pattern(Protocol):
-    """A compiled pattern, of whichever engine NLTK uses."""
-
-    @property
-    def pattern(self) -> str: ...
-
-    def sub(self, repl: str, string: str) -> str: ...
+Pattern = re.Pattern[str] | regex.Pattern[str]
+Substitution = tuple[tuple[str, ...], Pattern, str]
 
 
 class WordTokenizer:
@@ -69,7 +68,7 @@ class WordTokenizer:
         self._sentences = PunktTokenizer("english")
         self._inner = _with_needs([*Nltk.STARTING_QUOTES, *Nltk.PUNCTUATION, Nltk.PARENS_BRACKETS, Nltk.DOUBLE_DASHES])
         self._endings = _with_needs(Nltk.ENDING_QUOTES)
-        self._contractions: list[Pattern] = [*Nltk.CONTRACTIONS2, *Nltk.CONTRACTIONS3]
+        self._contractions: list[Pattern] = [_compiled(p) for p in (*Nltk.CONTRACTIONS2, *Nltk.CONTRACTIONS3)]
         # A contraction we do not know makes "" one of the words, which is in every text.
         self._contracted = [CONTRACTIONS.get(pattern.pattern, "") for pattern in self._contractions]
 
@@ -110,15 +109,17 @@ def word_tokenize(text: str) -> tuple[str, ...]:
     return tuple(open_tokenizer().words(text))
 
 
-Substitution = tuple[tuple[str, ...], Pattern, str]
-
-
-def _with_needs(substitutions: list[tuple[Pattern, str]]) -> list[Substitution]:
+def _with_needs(substitutions: Sequence[tuple[Any, str]]) -> list[Substitution]:
     """What each substitution needs, or the empty text, which is everywhere, where we do not know."""
-    return [(NEEDS.get(pattern.pattern, ("",)), pattern, new) for pattern, new in substitutions]
+    return [(NEEDS.get(pattern.pattern, ("",)), _compiled(pattern), new) for pattern, new in substitutions]
 
 
-def _substitute(substitutions: list[Substitution], text: str) -> str:
+def _compiled(pattern: Any) -> Pattern:  # noqa: ANN401
+    """NLTK's pattern in NLTK's engine, without the clock around it, which costs more than the match."""
+    return pattern if isinstance(pattern, re.Pattern) else regex.compile(pattern.pattern, pattern.flags)
+
+
+def _substitute(substitutions: Sequence[Substitution], text: str) -> str:
     for needs, pattern, new in substitutions:
         for needed in needs:
             if needed in text:

@@ -3,7 +3,8 @@
 METEOR only asks which single words share a synset with a word. NLTK's reader answers with parsed definitions,
 examples and relations and takes seconds to load; this one keeps the index lines and the data files as bytes and
 reads the few lines a word needs. It gives what NLTK's reader gives:
-``{lemma.name() for synset in wordnet.synsets(word) for lemma in synset.lemmas() if "_" not in lemma.name()}``.
+``{lemma.name() for synset in wordnet.synsets(word) for lemma in synset.lemmas() if "_" not in lemma.name()}``
+and the word itself.
 
 Format: the manual pages wndb(5WN) and morphy(7WN) of WordNet 3.0.
 """
@@ -37,12 +38,13 @@ class PartOfSpeech:
         self._exceptions = dict(_keyed_lines(_read(folder, f"{name}.exc")))
         self._data = _read(folder, f"data.{name}")
         self._endings = [rule.split(":") for rule in ENDINGS[name].split()]
+        self._synsets: dict[int, list[str]] = {}
 
     def synonyms(self, word: str) -> Iterator[str]:
-        """Every word of every synset of a word in this part of speech; compounds ("a_b") are among them."""
-        for form in {word, *self._base_forms(word)}:
+        """The single words of every synset of a word in this part of speech."""
+        for form in (word, *self._base_forms(word)):
             for offset in self._offsets(form):
-                yield from self._synset(offset)
+                yield from self._synsets.get(offset) or self._read_synset(offset)
 
     def _base_forms(self, word: str) -> list[str]:
         exception = self._exceptions.get(word)
@@ -55,11 +57,14 @@ class PartOfSpeech:
         fields = self._index.get(form, "").split()
         return [int(field) for field in fields[-int(fields[2]) :]] if fields else []
 
-    def _synset(self, offset: int) -> Iterator[str]:
-        """The words of a data line: field 3 counts them (hexadecimal), every second field from 4 on is one."""
-        fields = self._data[offset : self._data.index(b"|", offset)].decode().split(" ")
-        for name in fields[4 : 4 + 2 * int(fields[3], 16) : 2]:
-            yield name.partition("(")[0]  # an adjective may carry its place: "galore(ip)"
+    def _read_synset(self, offset: int) -> list[str]:
+        """The single words of a data line: field 3 counts its words (hexadecimal), every second from 4 on is one."""
+        fields = self._data[offset : self._data.index(b"|", offset)].split(b" ")
+        names = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
+        # An adjective may carry its place: "galore(ip)". Compounds are joined by "_".
+        words = [name.decode().partition("(")[0] for name in names if b"_" not in name]
+        self._synsets[offset] = words
+        return words
 
 
 class WordNet:
@@ -74,11 +79,11 @@ class WordNet:
         self._known: dict[str, frozenset[str]] = {}
 
     def synonyms(self, word: str) -> frozenset[str]:
-        """The single words that share a synset with any base form of a word."""
+        """The word itself and the single words that share a synset with any base form of it."""
         known = self._known.get(word)
         if known is None:
             names = (name for part in self._parts for name in part.synonyms(word.lower()))
-            known = self._known[word] = frozenset(name for name in names if "_" not in name)
+            known = self._known[word] = frozenset({word, *names})
         return known
 
 

@@ -1,0 +1,97 @@
+"""``unlike evaluate``: score runs, or texts made elsewhere, with the papers' metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from unlike.evaluate.score import Row
+
+
+def evaluate(
+    paths: list[Path] = typer.Argument(..., help="Run folders, or JSONL files with text and reference."),
+    out: Path | None = typer.Option(None, help="Write the rows to this JSON file, results.json say."),
+    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Names with commas, from those of the README."),
+    as_json: bool = typer.Option(False, "--json", help="Print the rows as JSON and nothing else."),
+) -> None:
+    """Score generated texts against the real ones: a row a method, a column a metric.
+
+    Failed cases are counted, never scored.
+    """
+    from unlike.evaluate.score import score
+
+    rows = score(paths, [name.strip() for name in metrics.split(",") if name.strip()]).rows
+    results = json.dumps({"rows": [asdict(row) for row in rows]}, indent=2, ensure_ascii=False)
+    if out:
+        write_results(out, results + "\n")
+    if as_json:
+        typer.echo(results)
+    else:
+        print_rows(rows)
+        if out:
+            typer.echo(f"rows: {out}")
+
+
+def write_results(out: Path, results: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    part = out.with_name(f"{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(results, encoding="utf-8")
+        os.replace(part, out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"{out} cannot be written: {error.strerror}; name another file with --out") from error
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print the table and, below it, why a value is missing."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(table(rows))
+    for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in rows if row.note):
+        console.print(note, style="yellow", markup=False, highlight=False)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Methods as rows, metrics as columns; n is the number of cases scored."""
+    from rich.table import Table
+
+    from unlike.evaluate.metrics import METRICS
+
+    names = list(dict.fromkeys(row.metric for row in rows))
+    of_method: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        of_method.setdefault((row.run, row.method, row.split), {})[row.metric] = row
+    result = Table("run", "method", "split")
+    for label in (*(METRICS[name].label for name in names), "n", "failed"):
+        result.add_column(label, justify="right")
+    for key, by_metric in of_method.items():
+        values = [_shown(by_metric[name].mean) for name in names]
+        n, n_failed = max(row.n for row in by_metric.values()), max(row.n_failed for row in by_metric.values())
+        result.add_row(*key, *values, str(n), str(n_failed))
+    return result
+
+
+def _shown(mean: float | None) -> str:
+    """Four decimals for values of 0..1, two for larger ones."""
+    if mean is None:
+        return "-"
+    return f"{mean:.4f}" if abs(mean) < 2 else f"{mean:.2f}"

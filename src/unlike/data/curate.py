@@ -1,0 +1,200 @@
+"""Curation of raw reviews (DPL, appendix A): every threshold a setting, repeated until nothing changes.
+
+Works on keys and lengths alone; the texts are read once from the raw files and once more, for the records that stay,
+at the end. So tens of millions of reviews fit one machine.
+"""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from unlike.config import CurateSettings
+from unlike.data import parquet_rows
+from unlike.data.corpus import Corpus
+from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manifest
+from unlike.data.sources import Source
+from unlike.data.split import Split, split
+from unlike.data.staging import stage_items, stage_records
+from unlike.data.steps import Step, Steps
+from unlike.data.tables.quarantine import Quarantine
+
+
+def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
+    """Turn raw files into a corpus folder, and open it.
+
+    Args:
+        source: The raw files, from ``unlike.data.sources``.
+        settings: Thresholds; ``unlike.config.CURATE_PRESETS`` has some.
+        out: The folder to make; a corpus that is there is replaced.
+
+    Raises:
+        InputError: The input is not usable, nothing survives, or the folder cannot be written.
+    """
+    write_corpus(source, settings, out)
+    return Corpus.open(out)
+
+
+def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> dict[str, Any]:
+    """``curate`` without opening what it made; returns the manifest."""
+    with building(Path(out)) as folder:
+        stage = folder / "stage"
+        stage.mkdir()
+        with Quarantine(folder / QUARANTINE) as quarantine:
+            records = stage_records(source, stage / "records", quarantine)
+            items = stage_items(source, records, stage / "items", quarantine)
+        steps = Steps()
+        kept = unique_ids(curated(records, items, source, settings, steps))
+        parts = split(kept, settings)
+        _count_split(parts, settings, steps)
+        _write_tables(parts, records, items, folder)
+        shutil.rmtree(stage)
+        return write_manifest(folder, _facts(source, settings, steps, kept, parts) | {"quarantined": quarantine.count})
+
+
+def curated(
+    records: pl.LazyFrame, items: pl.LazyFrame, source: Source, settings: CurateSettings, steps: Steps
+) -> pl.DataFrame:
+    """The keys of the records that all rules leave.
+
+    Returns:
+        row, id, user_id, item_id, timestamp.
+    """
+    keys = _complete_records(records, source, settings, steps)
+    keys = keys.join(_described_items(items, source, settings), on="item_id", how="semi")
+    steps.count("items with title and description", keys, "description_chars (any: no rule)")
+    # Sorted once; of what repeats, the latest stays.
+    keys = keys.sort("timestamp", "id", "row")
+    keys = keys.unique(["user_id", "item_id"], keep="last", maintain_order=True)
+    steps.count("latest text per user and item", keys, "")
+    keys = keys.unique(["user_id", "text_hash", "n_chars"], keep="last", maintain_order=True)
+    steps.count("no repeated texts of a user", keys, "")
+    return _to_fixed_point(keys, settings, steps).select("row", "id", "user_id", "item_id", "timestamp")
+
+
+def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSettings, steps: Steps) -> pl.DataFrame:
+    """The records that pass the rules which look at one record alone."""
+    present = {"title": pl.col("title").str.strip_chars() != "", "rating": pl.col("rating").is_not_null(),
+               "timestamp": pl.col("timestamp").is_not_null()}  # fmt: skip
+    complete = pl.all_horizontal(pl.lit(True), *(rule for name, rule in present.items() if source.has(name)))
+    rules = {
+        "read": (pl.lit(True), ""),
+        "title, rating and timestamp": (complete.fill_null(False), "nothing: the columns are empty"),
+        "long enough": (pl.col("n_chars") >= settings.min_chars, f"min_chars ({settings.min_chars})"),
+    }
+    left = records
+    for name, (rule, lower) in rules.items():
+        left = left.filter(rule)
+        counts = left.select(pl.col("user_id").n_unique(), pl.col("item_id").n_unique(), records=pl.len())
+        steps.note(Step(name, *counts.collect(engine="streaming").row(0)), lower)
+    own_id = pl.col("record_id") if source.has("record_id") else pl.format("{}:{}", "user_id", "item_id")
+    return left.select(
+        "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=own_id
+    ).collect(engine="streaming")
+
+
+def _described_items(items: pl.LazyFrame, source: Source, settings: CurateSettings) -> pl.DataFrame:
+    """Ids of the items that pass the rules about items; of an item that is there twice the first counts."""
+    rules = [pl.lit(True)]
+    if source.items_have("title"):
+        rules.append(pl.col("title").str.strip_chars() != "")
+    if settings.description_chars and source.items_have("description"):
+        rules.append(pl.col("description").str.len_chars().is_between(*settings.description_chars))
+    if settings.require_categories and source.items_have("categories"):
+        rules.append(pl.col("categories").str.len_chars() > len("[]"))
+    if settings.require_categories and source.items_have("rating_number"):
+        rules.append(pl.col("rating_number") > 0)
+    passing = items.select("item_id", "row", passes=pl.all_horizontal(rules).fill_null(False))
+    first = passing.collect(engine="streaming").sort("row").unique("item_id", keep="first", maintain_order=True)
+    return first.filter("passes").select("item_id")
+
+
+def _to_fixed_point(keys: pl.DataFrame, settings: CurateSettings, steps: Steps) -> pl.DataFrame:
+    """Drop items with too few reviewers and users with too few or too many records until nothing changes.
+
+    Both are counted before either is dropped, so the result does not depend on which comes first.
+    """
+    lower = f"min_records ({settings.min_records}) or min_reviewers ({settings.min_reviewers})"
+    passes = 0
+    while True:
+        reviewers, written = pl.len().over("item_id"), pl.len().over("user_id")
+        left = keys.filter(
+            reviewers >= settings.min_reviewers, written.is_between(settings.min_records, settings.max_records)
+        )
+        if left.height == keys.height:
+            return keys
+        keys, passes = left, passes + 1
+        steps.count(f"reviewers and records, pass {passes}", keys, lower)
+
+
+def unique_ids(keys: pl.DataFrame) -> pl.DataFrame:
+    """In the order of the files, ids that are there more than once numbered from their second time on."""
+    keys = keys.sort("row")
+    again = pl.int_range(pl.len()).over("id")
+    return keys.with_columns(id=pl.when(again > 0).then(pl.format("{}~{}", "id", again)).otherwise("id"))
+
+
+def _count_split(parts: Split, settings: CurateSettings, steps: Steps) -> None:
+    if settings.test_targets + settings.val_targets + settings.train_targets == 0:
+        return
+    lower = (
+        f"min_profile ({settings.min_profile}), min_profile_reviewers ({settings.min_profile_reviewers}) "
+        f"or train_targets ({settings.train_targets})"
+    )
+    users = parts.cases.select("user_id").unique()
+    steps.count("users with cases", parts.records.join(users, on="user_id", how="semi"), lower)
+
+
+def _write_tables(parts: Split, records: pl.LazyFrame, items: pl.LazyFrame, folder: Path) -> None:
+    """Join the texts once, white space normalised, in the order of the files."""
+    records_file, items_file, cases_file = (folder / name for name in FILES)
+    kept = parts.records.select("row", "id").sort("row").lazy()
+    records.join(kept, on="row", how="inner", maintain_order="left").select(
+        "id", "user_id", "item_id", _tidy("text"), _tidy("title"), "rating", pl.col("timestamp").fill_null(0)
+    ).sink_parquet(records_file, compression="zstd", row_group_size=50_000)
+    used = parts.records.select("item_id").unique()
+    known = items.join(used.lazy(), on="item_id", how="semi").collect(engine="streaming").sort("row")
+    parquet_rows.write(_item_table(known), items_file)
+    wanted = parts.cases.select("id", "split").lazy()
+    cases = pl.scan_parquet(records_file).join(wanted, on="id", how="inner").rename({"text": "reference"}).collect()
+    parquet_rows.write(parquet_rows.in_order(cases), cases_file)
+
+
+def _item_table(known: pl.DataFrame) -> pl.DataFrame:
+    first = known.unique("item_id", keep="first", maintain_order=True).sort("item_id")
+    attributes = [
+        _attributes(categories, n) for categories, n in first.select("categories", "rating_number").iter_rows()
+    ]
+    return first.select(
+        _tidy("title"), _tidy("description"), id="item_id", attributes=pl.Series(attributes, dtype=pl.String)
+    ).select(*parquet_rows.ITEMS)
+
+
+def _attributes(categories: str | None, rating_number: float | None) -> str:
+    known = {
+        "categories": json.loads(categories) if categories else None,
+        "rating_number": rating_number and int(rating_number),
+    }
+    return json.dumps({name: value for name, value in known.items() if value}, ensure_ascii=False)
+
+
+def _tidy(column: str) -> pl.Expr:
+    return pl.col(column).fill_null("").str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _facts(source: Source, settings: CurateSettings, steps: Steps, kept: pl.DataFrame, parts: Split) -> dict[str, Any]:
+    cases = dict(parts.cases["split"].value_counts().iter_rows())
+    return {
+        "source": source.facts(),
+        "settings": asdict(settings),
+        "steps": steps.rows(),
+        "curated": {
+            "users": kept["user_id"].n_unique(),
+            "items": kept["item_id"].n_unique(),
+            "records": kept.height,
+        },
+        "split": {name: cases.get(name, 0) for name in SPLITS},
+    }

@@ -1,0 +1,111 @@
+"""The processed form that DPL's authors published (DPL-main and DPL-meta), from the hub or a saved folder.
+
+It comes curated and split, so cases are taken as they are; the records are the union of all profiles and targets.
+A history is then everything the user has before the case, which is what those profiles hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from unlike.data.corpus import Corpus
+from unlike.data.folder import SPLITS
+from unlike.errors import InputError, MissingPart
+from unlike.records import Case, Item, Record
+
+SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+
+Row = Mapping[str, Any]
+
+
+def dpl_hub(main: str, meta: str, category: str | None = None) -> Corpus:
+    """Load a category of DPL-main and DPL-meta.
+
+    Args:
+        main: A hub id such as SnowCharmQ/DPL-main, or a folder that ``datasets`` saved.
+        meta: Likewise, of the items.
+        category: Books, CDs_and_Vinyl or Movies_and_TV; a subfolder of the folders, where these have some.
+
+    Raises:
+        InputError: There is no such data set, or its rows have other keys.
+        MissingPart: The ``datasets`` library is not installed.
+    """
+    records: dict[str, Record] = {}
+    cases: list[Case] = []
+    for name, rows in _load(main, category).items():
+        if name not in SPLIT_NAMES:
+            raise InputError(f"{main} has a split {name!r}; allowed are {', '.join(SPLIT_NAMES)}; give DPL-main first")
+        for row in rows:
+            own, target = _records(row, f"{main}, split {name}")
+            records |= {record.id: record for record in (*own, target) if record.id not in records}
+            cases.append(_case(target, SPLIT_NAMES[name]))
+    items = [_item(row, meta) for rows in _load(meta, category).values() for row in rows]
+    written = {record.item_id for record in records.values()}
+    cases.sort(key=lambda case: (SPLITS.index(case.split), case.user_id, case.moment))
+    source = {"name": "dpl-hub", "main": Path(main).name, "meta": Path(meta).name, "category": category}
+    corpus = Corpus(records.values(), [item for item in items if item.id in written], cases)
+    return Corpus(corpus.records(), corpus.items(), cases, manifest={**corpus.manifest, "source": source})
+
+
+def _load(name: str, category: str | None) -> dict[str, Iterable[Row]]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingPart("the datasets library is not installed; pip install 'unlike[hub]'") from error
+    folder = Path(name)
+    if category and (folder / category).is_dir():
+        folder = folder / category
+    try:
+        loaded: Any = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(name, category)
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"cannot load {name} ({category or 'no category'}): {reason}; check name and category"
+        ) from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{name} is one split, not a data set with splits; give the folder above it")
+    return loaded
+
+
+def _records(row: Row, where: str) -> tuple[list[Record], Record]:
+    """The profile and the target of a row."""
+    try:
+        user_id = str(row["user_id"])
+        return [_record(user_id, entry) for entry in row["profile"]], _record(user_id, row["data"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"a row of {where} is not of DPL-main's form ({error}); it needs user_id, profile and data, each text with "
+            "asin, rating, timestamp, title, text"
+        ) from error
+
+
+def _record(user_id: str, entry: Row) -> Record:
+    return Record(
+        id=f"{user_id}:{entry['asin']}",
+        user_id=user_id,
+        item_id=str(entry["asin"]),
+        text=entry["text"],
+        title=entry["title"] or "",
+        rating=float(entry["rating"]),
+        timestamp=int(entry["timestamp"]),
+    )
+
+
+def _case(target: Record, split: str) -> Case:
+    return Case(
+        id=target.id,
+        user_id=target.user_id,
+        item_id=target.item_id,
+        timestamp=target.timestamp,
+        title=target.title,
+        rating=target.rating,
+        reference=target.text,
+        split=split,
+    )
+
+
+def _item(row: Row, where: str) -> Item:
+    try:
+        return Item(str(row["asin"]), row["title"] or "", row["description"] or "")
+    except KeyError as error:
+        raise InputError(f"a row of {where} has no {error}; DPL-meta has asin, title, description") from error

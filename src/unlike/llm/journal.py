@@ -1,0 +1,199 @@
+"""The journal: every answer of an LLM, kept under the hash of all that determines it. Nothing else keeps progress.
+
+Running again is resuming, because an answer that is here is never asked for again. So the one invariant: a call counts
+as answered only when its answer is committed. Several processes may share a file. Writes go through one thread, which
+puts all that wait into one transaction, so that neither the event loop nor the disk is held up by each call.
+"""
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unlike.llm.backend import Messages, Sampling
+from unlike.llm.journal_file import open_journal_file, unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of an LLM, and why.
+
+    Attributes:
+        step: The method's name for it ("extract", "summarise").
+        template: The prompt template's text.
+        messages: The rendered prompt.
+        record_ids: Records whose words are in the messages, so that erasure finds the answer. Not part of the key.
+        tenant: Whose data it is; tenants never share answers.
+        repeat: Tells apart several answers to the same question.
+        soft_digest: Digest of soft vectors and adapter, where there are any.
+    """
+
+    step: str
+    template: str
+    messages: Messages
+    sampling: Sampling = Sampling()
+    record_ids: tuple[str, ...] = ()
+    tenant: str = ""
+    repeat: int = 0
+    soft_digest: str = ""
+
+
+def key(call: Call, model: str) -> str:
+    """SHA-256 over the canonical JSON of all that determines an answer."""
+    sampling = call.sampling
+    parts = {
+        "tenant": call.tenant,
+        "step": call.step,
+        "template": call.template,
+        "model": model,
+        # 1 and 1.0 are the same temperature, so they must be the same JSON.
+        "sampling": [float(sampling.temperature), float(sampling.top_p), sampling.max_tokens, sampling.seed],
+        "messages": [dict(message) for message in call.messages],
+        "soft_digest": call.soft_digest,
+        "repeat": call.repeat,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What came of a call. ``attempts`` counts how often it was asked, over all starts."""
+
+    state: Literal["done", "failed"]
+    text: str = ""
+    error: str = ""
+    raw: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: str = ""
+    wall_s: float = 0.0
+    attempts: int = 1
+
+
+Write = Callable[[sqlite3.Connection], Any]
+_COLUMNS = "state, text, error, raw, prompt_tokens, completion_tokens, finish_reason, wall_s, attempts"
+_READ = f"SELECT {_COLUMNS} FROM calls WHERE key = ?"
+# A done answer stays: whoever asked the same at the same time gets that one too.
+_WRITE = f"""INSERT INTO calls (key, tenant, step, model, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET state = excluded.state, text = excluded.text, error = excluded.error,
+        raw = excluded.raw, prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
+        finish_reason = excluded.finish_reason, wall_s = excluded.wall_s, attempts = attempts + 1
+    WHERE state = 'failed'"""
+
+
+class Journal:
+    """Answers by key, in one SQLite file.
+
+    Args:
+        path: The file; made where there is none, its folder too.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._writes = open_journal_file(self.path)
+        self._reads = open_journal_file(self.path)
+        self._read_lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._waiting: list[tuple[Write, Future[Any]]] = []
+        self._waiting_lock = threading.Lock()
+
+    def get(self, key: str) -> Entry | None:
+        """What is known about a call; a look-up takes some 20 microseconds."""
+        rows = self._read(_READ, key)
+        return Entry(*rows[0]) if rows else None
+
+    async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
+        """Commit what came of a call.
+
+        Returns:
+            What the journal holds now: another process may have been first with an answer.
+
+        Raises:
+            InputError: It cannot be written (disk full, no rights).
+        """
+
+        def write(db: sqlite3.Connection) -> Entry:
+            db.execute(_WRITE, (key, call.tenant, call.step, model, *astuple(entry)))
+            _link(db, key, call.record_ids)
+            return Entry(*db.execute(_READ, (key,)).fetchone())
+
+        return await self._committed(write)
+
+    async def link(self, key: str, record_ids: Iterable[str]) -> None:
+        """Note more records whose words an answered call holds."""
+        known = {record_id for (record_id,) in self._read("SELECT record_id FROM call_records WHERE key = ?", key)}
+        new = [record_id for record_id in record_ids if record_id not in known]
+        if new:
+            await self._committed(lambda db: _link(db, key, new))
+
+    async def erase(self, keys: Iterable[str]) -> None:
+        """Delete calls with all they answered."""
+        doomed = [(key,) for key in keys]
+        await self._committed(lambda db: db.executemany("DELETE FROM calls WHERE key = ?", doomed))
+
+    def keys_of_record(self, record_id: str, tenant: str = "") -> tuple[str, ...]:
+        """Keys of a tenant's calls that hold a record's words."""
+        query = "SELECT key FROM call_records JOIN calls USING (key) WHERE record_id = ? AND tenant = ? ORDER BY key"
+        return tuple(key for (key,) in self._read(query, record_id, tenant))
+
+    def close(self) -> None:
+        """Finish what waits to be written and let go of the file."""
+        self._thread.shutdown(wait=True)
+        self._reads.close()
+        self._writes.close()
+
+    def _read(self, query: str, *values: str) -> list[Any]:
+        try:
+            with self._read_lock:
+                return self._reads.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
+
+    async def _committed(self, write: Write) -> Any:  # noqa: ANN401 - what the write returns
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # from here on it is written, whoever stops waiting for it
+        with self._waiting_lock:
+            self._waiting.append((write, future))
+        self._thread.submit(self._commit)
+        return await asyncio.wrap_future(future)
+
+    def _commit(self) -> None:
+        """Write all that waits in one transaction; what came too late finds its own turn."""
+        with self._waiting_lock:
+            batch, self._waiting = self._waiting, []
+        try:
+            results = _transaction(self._writes, [write for write, _ in batch])
+        except Exception as error:  # noqa: BLE001 - handed to those who wait, as an executor does
+            reason = unusable(self.path, error) if isinstance(error, sqlite3.Error) else error
+            for _, future in batch:
+                future.set_exception(reason)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                future.set_result(result)
+
+
+def _transaction(db: sqlite3.Connection, writes: list[Write]) -> list[Any]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        results = [write(db) for write in writes]
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk ends the transaction by itself
+            db.execute("ROLLBACK")
+        raise
+    return results
+
+
+def _link(db: sqlite3.Connection, key: str, record_ids: Iterable[str]) -> None:
+    db.executemany(
+        "INSERT OR IGNORE INTO call_records (record_id, key) VALUES (?, ?)", [(id_, key) for id_ in record_ids]
+    )

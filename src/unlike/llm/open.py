@@ -1,0 +1,56 @@
+"""From a URI to an LLM. Adding an engine means one function and one line here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from unlike.errors import InputError
+from unlike.llm.backend import Backend
+
+
+def _openai(model: str, **options: Any) -> Backend:  # noqa: ANN401 - the backend's own signature checks them
+    from unlike.llm.openai_http import OpenAIBackend
+
+    name, at, address = model.partition("@http")
+    return OpenAIBackend(name, **({"base_url": f"http{address}"} if at else {}), **options)
+
+
+def _llama_cpp(path: str, **options: Any) -> Backend:  # noqa: ANN401
+    from unlike.llm.llama_cpp import LlamaCppBackend
+
+    return LlamaCppBackend(path, **options)
+
+
+def _scripted(path: str) -> Backend:
+    from unlike.llm.scripted import ScriptedBackend
+
+    return ScriptedBackend.echo() if path == "echo" else ScriptedBackend.from_file(path)
+
+
+SCHEMES: dict[str, Callable[..., Backend]] = {
+    "openai": _openai,
+    "llama.cpp": _llama_cpp,
+    "scripted": _scripted,
+}
+
+
+def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
+    """Open the LLM that a URI names.
+
+    Args:
+        uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
+            ``llama.cpp:smollm2``, ``scripted:FILE`` or ``scripted:echo``.
+        options: Of the engine: ``timeout_s``, ``slots`` and so on.
+
+    Returns:
+        The backend; the caller closes it with ``aclose``.
+
+    Raises:
+        InputError: An unknown scheme, nothing behind it, or a setting the engine cannot use.
+        MissingPart: The engine is not installed.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme not in SCHEMES or not rest:
+        raise InputError(
+            f"LLM: {uri!r}; it must be SCHEME:MODEL with a scheme of {', '.join(SCHEMES)}; for example llama.cpp:smollm2"
+        )
+    return SCHEMES[scheme](rest, **options)

@@ -1,0 +1,116 @@
+"""An LLM whose answers are written beforehand: no model, no network, the same text every time.
+
+It ships because tests and demonstrations of a run need an engine that is fast, free and can be told to fail.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unlike.errors import CallFailed
+from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
+
+Answer = Callable[[Messages, Sampling], str]
+"""What to answer; it may raise CallFailed or EngineError instead."""
+
+ECHO_WORDS = 60
+
+
+class ScriptedBackend:
+    """A backend that answers from a function.
+
+    Args:
+        answer: Gives the text for messages and sampling.
+        name: Part of every journal key; two scripts that answer differently need two names.
+        latency_s: How long an answer takes.
+        context_tokens: What to claim as the model's context.
+
+    Attributes:
+        calls: What was asked, in order.
+    """
+
+    counts_exactly = False
+
+    def __init__(
+        self, answer: Answer, *, name: str = "function", latency_s: float = 0.0, context_tokens: int | None = None
+    ) -> None:
+        self.model = f"scripted:{name}"
+        self.context_tokens = context_tokens
+        self.calls: list[tuple[Messages, Sampling]] = []
+        self._answer = answer
+        self._latency_s = latency_s
+
+    @classmethod
+    def from_answers(cls, answers: Sequence[str]) -> "ScriptedBackend":
+        """Answers in the order of the calls; a call after the last one fails."""
+        left = iter(answers)
+
+        def following(_messages: Messages, _sampling: Sampling) -> str:
+            answer = next(left, None)
+            if answer is None:
+                raise CallFailed(f"the script has no answer left: {len(answers)} were given; give more")
+            return answer
+
+        return cls(following, name="answers")
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> "ScriptedBackend":
+        """Answers from a TOML or JSON file of rules; see ``unlike.llm.script``.
+
+        Raises:
+            InputError: The file is missing or not such a file.
+        """
+        from unlike.llm.script import Script
+
+        script = Script.load(Path(path))
+        return cls(script.answer, name=script.name, latency_s=script.latency_s, context_tokens=script.context_tokens)
+
+    @classmethod
+    def echo(cls) -> "ScriptedBackend":
+        """Answers with words of the prompt, so that different cases get different texts and scores."""
+        return cls(echo_words, name="echo")
+
+    @property
+    def n_calls(self) -> int:
+        """How often it was asked."""
+        return len(self.calls)
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer one call; see ``Backend.complete``."""
+        started = time.monotonic()
+        self.calls.append((messages, sampling))
+        await asyncio.sleep(self._latency_s)
+        text = self._answer(messages, sampling)
+        return Completion(
+            text=text,
+            prompt_tokens=self.count_tokens(messages),
+            completion_tokens=(len(text) + 2) // 3,
+            wall_s=time.monotonic() - started,
+        )
+
+    def count_tokens(self, messages: Messages) -> int:
+        """The stated estimate: a script has no tokenizer."""
+        return estimate_tokens(messages)
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+
+def echo_words(messages: Messages, sampling: Sampling) -> str:
+    """Words of the last message in their order, drawn by a stable hash of all messages (and of the seed, unless greedy)."""
+    words = messages[-1]["content"].split() if messages else []
+    n_words = min(len(words), ECHO_WORDS, sampling.max_tokens)
+    seed = sampling.seed if sampling.temperature > 0 else 0
+    draw = random.Random(f"{messages_digest(messages)}:{seed}")
+    kept = sorted(draw.sample(range(len(words)), n_words))
+    return " ".join(words[place] for place in kept) or "nothing"
+
+
+def messages_digest(messages: Messages) -> str:
+    """SHA-256 of the messages, the same in every process and on every machine."""
+    canonical = json.dumps([dict(message) for message in messages], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

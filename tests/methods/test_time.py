@@ -1,0 +1,33 @@
+"""Nothing from after the request is read, whatever the method, days with several records included."""
+
+import asyncio
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.worlds import Listening, kit_for, world
+from unlike.methods.table import METHODS
+
+writings = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=16, unique_by=lambda w: w[:2]
+)
+
+
+@pytest.mark.parametrize("rule", ["as_of", "paper"])
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=20, deadline=None)
+@given(writings=writings, data=st.data())
+def test_every_text_in_every_prompt_may_be_there(method, rule, writings, data):
+    target = data.draw(st.integers(0, len(writings) - 1))
+    corpus = world(writings, [target])
+    case = corpus.cases("test")[0]
+    backend = Listening()
+    asyncio.run(METHODS[method](case, kit_for(corpus, backend, time_rule=rule, n_peers=2)))
+    for record_id in set(re.findall(r"text-of-(r\d+)", str(backend.asked))):
+        record = corpus.record(record_id)
+        if record.user_id == case.user_id:
+            assert record.moment < case.moment
+        elif rule == "as_of":
+            assert record.timestamp < case.timestamp
