@@ -69,10 +69,10 @@ def world(writings, targets=()):
     return Corpus(records, items, cases)
 
 
-def kit_for(corpus, backend=None, **settings):
-    """A kit over a corpus with the hashing encoder."""
+def kit_for(corpus, backend=None, encoder=None, **settings):
+    """A kit over a corpus, with the hashing encoder where none is given."""
     chosen = MethodSettings(max_tokens=64).but(**settings)
-    encoder = HashingEncoder(64)
+    encoder = encoder or HashingEncoder(64)
     return Kit(
         records=corpus,
         retriever=open_retriever(chosen.retriever, encoder, chosen.seed),

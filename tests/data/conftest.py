@@ -36,4 +36,3 @@ def write_lines(tmp_path):
         return path
 
     return write
-

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
-from conftest_rows import item, review
 
+from tests.data.rows import item, review
 from unlike.data import sources
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014, amazon_2023, table, yelp
@@ -68,8 +69,6 @@ def test_yelp_has_neither_titles_nor_descriptions(write_lines, tmp_path, lenient
     row = {"review_id": "r1", "user_id": "u1", "business_id": "b1", "stars": 3.0, "text": "what a place it is"}
     reviews = write_lines("review.json", [row | {"date": "2018-07-07 22:09:11"}])
     items = write_lines("business.json", [{"business_id": "b1", "name": "The Place", "categories": "Bars, Food"}])
-    from dataclasses import replace
-
     corpus = curate(yelp(reviews, items), replace(lenient, description_chars=(100, 2000)), tmp_path / "c")
     (record,) = corpus.records()
     assert (record.id, record.title, record.rating, record.timestamp) == ("r1", "", 3.0, 1_531_001_351_000)

@@ -37,7 +37,9 @@ def corpus(
     console.print("a record:")
     for name, value in facts["sample"].items():
         console.print(f"  {name}: {value}", markup=False, highlight=False)
-    console.print(f"next: unlike run --corpus {dir} --method dpl --split test --limit 5 --out RUN", markup=False, soft_wrap=True)
+    console.print(
+        f"next: unlike run --corpus {dir} --method dpl --split test --limit 5 --out RUN", markup=False, soft_wrap=True
+    )
 
 
 def described(corpus: "Corpus") -> dict[str, Any]:

@@ -27,7 +27,7 @@ def demo(
 
     from unlike.api import open_kit
     from unlike.cli.cache import vectors_file
-    from unlike.cli.evaluate import print_rows
+    from unlike.cli.evaluate import show_scores
     from unlike.cli.run_live import run_live
     from unlike.cli.show import show_case
     from unlike.config import MethodSettings
@@ -47,7 +47,7 @@ def demo(
     console.print("\n[bold]3. One case, whole[/]")
     show_case(console, read_run(out / "dpl")[0][0], corpus)
     console.print("\n[bold]4. Scores[/] against what the users really wrote")
-    print_rows(score([out / method for method in METHODS_SHOWN]).rows)
+    show_scores(console, score([out / method for method in METHODS_SHOWN]))
     _where_to_go(console, out, llm)
 
 

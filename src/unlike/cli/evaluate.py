@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from unlike.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.score import Row
+    from unlike.evaluate.score import Row, Scores
 
 
 def evaluate(
@@ -30,16 +32,18 @@ def evaluate(
 
     Failed cases are counted, never scored.
     """
+    from rich.console import Console
+
     from unlike.evaluate.score import score
 
-    rows = score(paths, [name.strip() for name in metrics.split(",") if name.strip()]).rows
-    results = json.dumps({"rows": [asdict(row) for row in rows]}, indent=2, ensure_ascii=False)
+    scores = score(paths, [name.strip() for name in metrics.split(",") if name.strip()])
+    results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)
     if out:
         write_results(out, results + "\n")
     if as_json:
         typer.echo(results)
     else:
-        print_rows(rows)
+        show_scores(Console(), scores)
         if out:
             typer.echo(f"rows: {out}")
 
@@ -56,17 +60,15 @@ def write_results(out: Path, results: str) -> None:
         part.write_text(results, encoding="utf-8")
         os.replace(part, out)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise InputError(f"{out} cannot be written: {error.strerror}; name another file with --out") from error
 
 
-def print_rows(rows: Sequence[Row]) -> None:
+def show_scores(console: Console, scores: Scores) -> None:
     """Print the table and, below it, why a value is missing."""
-    from rich.console import Console
-
-    console = Console()
-    console.print(table(rows))
-    for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in rows if row.note):
+    console.print(table(scores.rows))
+    for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in scores.rows if row.note):
         console.print(note, style="yellow", markup=False, highlight=False)
 
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from unlike.data.corpus import Corpus
     from unlike.evaluate.run import Progress
-    from unlike.llm.recorded import LLM
-    from unlike.methods.kit import Kit
+    from unlike.methods.kit import LLM, Kit
 
 
 def run_live(
@@ -102,7 +101,7 @@ def _live(console: "Console", method: str, llm: "LLM") -> Generator[Callable[["P
         TextColumn("{task.fields[seen]}"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(method, total=None, seen="")
 
         def on_progress(progress: "Progress") -> None:

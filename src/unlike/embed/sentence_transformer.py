@@ -69,7 +69,9 @@ class SentenceTransformerEncoder:
 
     def _load(self):  # noqa: ANN202  (naming the type would import torch)
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         try:
             model = SentenceTransformer(
                 self._preset.model, device=self._device, trust_remote_code=self._preset.trust_remote_code

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -103,8 +104,19 @@ class Journal:
         self._reads = open_journal_file(self.path)
         self._read_lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[tuple[Write, Future[Any]]] = []
         self._waiting_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path | None) -> "Journal":
+        """The journal in a file; None for one that lasts as long as the object."""
+        if path is not None:
+            return cls(path)
+        folder = tempfile.TemporaryDirectory(prefix="unlike-", ignore_cleanup_errors=True)
+        journal = cls(Path(folder.name) / "journal.sqlite")
+        journal._folder = folder
+        return journal
 
     def get(self, key: str) -> Entry | None:
         """What is known about a call; a look-up takes some 20 microseconds."""
@@ -150,6 +162,8 @@ class Journal:
         self._thread.shutdown(wait=True)
         self._reads.close()
         self._writes.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _read(self, query: str, *values: str) -> list[Any]:
         try:

@@ -73,18 +73,21 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
-    if _version(db, path) < len(MIGRATIONS):
+    db.execute("BEGIN")  # one look at the whole: another process may be migrating just now
+    version = _version(db, path)
+    db.execute("COMMIT")
+    if version < len(MIGRATIONS):
         _migrate(db, path)
 
 
 def _switch_to_wal(db: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log; the one statement that does not wait by itself for another process doing the same."""
+    """Turn on the write-ahead log, the one statement that does not itself wait for another process doing the same."""
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -8,6 +8,7 @@ the cache on). ``prompt_cache=True`` trades this for speed where many prompts be
 
 import asyncio
 import http.client
+import importlib
 import importlib.util
 import json
 import os
@@ -33,6 +34,7 @@ class LlamaCppBackend:
         path: The GGUF file, or "smollm2" for the packaged model.
         slots: Requests answered at the same time.
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
+        threads: None for one a core. They wait for each other actively: on a busy machine fewer are much faster.
         prompt_cache: Whether a slot keeps its last prompt for the next one that begins alike.
 
     Raises:
@@ -43,12 +45,29 @@ class LlamaCppBackend:
     counts_exactly = True
 
     def __init__(
-        self, path: Path | str, *, slots: int = 4, context_tokens: int = 8192, prompt_cache: bool = False
+        self,
+        path: Path | str,
+        *,
+        slots: int = 4,
+        context_tokens: int = 8192,
+        threads: int | None = None,
+        prompt_cache: bool = False,
     ) -> None:
         file = packaged_smollm2() if str(path) == "smollm2" else _gguf(Path(path))
+        engine = _engine()
+        params = engine.CommonParams()
+        params.model.path = str(file)
+        params.n_parallel = slots
+        params.n_ctx = context_tokens * slots
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _cores()
+        params.fit_params = False  # the context is what the caller asked for, not what happens to fit
+        params.verbosity = -1
+        if not prompt_cache:
+            params.cache_ram_mib = 0
+            params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.model = f"llama.cpp:{file.name}"
         self._prompt_cache = prompt_cache
-        self._server = _start(file, slots, context_tokens, prompt_cache)
+        self._server = _start(engine, params)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")
         # The file decides how much context there really is.
         self.context_tokens = int(self._http("GET", "/props")["default_generation_settings"]["n_ctx"])
@@ -60,6 +79,7 @@ class LlamaCppBackend:
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call in a worker thread; see ``Backend.complete``. A cancelled call stops at its next token."""
+        self._running()
         given_up = threading.Event()
         request = self._request(messages, sampling)
         try:
@@ -150,25 +170,19 @@ def _gguf(file: Path) -> Path:
     return file
 
 
-def _start(file: Path, slots: int, context_tokens: int, prompt_cache: bool) -> Any:  # noqa: ANN401
+def _engine() -> Any:  # noqa: ANN401 - xllamacpp has no stubs
     try:
-        import xllamacpp
+        return importlib.import_module("xllamacpp")
     except ImportError as error:
         raise MissingPart(_ENGINE_MISSING) from error
-    params = xllamacpp.CommonParams()
-    params.model.path = str(file)
-    params.n_parallel = slots
-    params.n_ctx = context_tokens * slots
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
-    params.fit_params = False  # our context is what the caller asked for, not what happens to fit
-    params.verbosity = -1
-    if not prompt_cache:
-        params.cache_ram_mib = 0
-        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+
+
+def _start(engine: Any, params: Any) -> Any:  # noqa: ANN401
     try:
-        return xllamacpp.Server(params)
+        return engine.Server(params)
     except RuntimeError as error:
-        raise InputError(f"GGUF model: llama.cpp cannot load {str(file)!r} ({error}); give another file") from error
+        file = params.model.path
+        raise InputError(f"GGUF model: llama.cpp cannot load {file!r} ({error}); give another file") from error
 
 
 def _cores() -> int:

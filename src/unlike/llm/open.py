@@ -1,32 +1,34 @@
 """From a URI to an LLM. Adding an engine means one function and one line here."""
 
+import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from unlike.errors import InputError
 from unlike.llm.backend import Backend
 
 
-def _openai(model: str, **options: Any) -> Backend:  # noqa: ANN401 - the backend's own signature checks them
+def _openai(model: str) -> Callable[..., Backend]:
     from unlike.llm.openai_http import OpenAIBackend
 
     name, at, address = model.partition("@http")
-    return OpenAIBackend(name, **({"base_url": f"http{address}"} if at else {}), **options)
+    return partial(OpenAIBackend, name, base_url=f"http{address}") if at else partial(OpenAIBackend, name)
 
 
-def _llama_cpp(path: str, **options: Any) -> Backend:  # noqa: ANN401
+def _llama_cpp(path: str) -> Callable[..., Backend]:
     from unlike.llm.llama_cpp import LlamaCppBackend
 
-    return LlamaCppBackend(path, **options)
+    return partial(LlamaCppBackend, path)
 
 
-def _scripted(path: str) -> Backend:
+def _scripted(path: str) -> Callable[..., Backend]:
     from unlike.llm.scripted import ScriptedBackend
 
-    return ScriptedBackend.echo() if path == "echo" else ScriptedBackend.from_file(path)
+    return ScriptedBackend.echo if path == "echo" else partial(ScriptedBackend.from_file, path)
 
 
-SCHEMES: dict[str, Callable[..., Backend]] = {
+SCHEMES: dict[str, Callable[[str], Callable[..., Backend]]] = {
     "openai": _openai,
     "llama.cpp": _llama_cpp,
     "scripted": _scripted,
@@ -51,6 +53,12 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
     scheme, _, rest = uri.partition(":")
     if scheme not in SCHEMES or not rest:
         raise InputError(
-            f"LLM: {uri!r}; it must be SCHEME:MODEL with a scheme of {', '.join(SCHEMES)}; for example llama.cpp:smollm2"
+            f"LLM: {uri!r}; schemes are {', '.join(SCHEMES)}; write SCHEME:MODEL, for example llama.cpp:smollm2"
         )
-    return SCHEMES[scheme](rest, **options)
+    opening = SCHEMES[scheme](rest)
+    try:
+        inspect.signature(opening).bind(**options)
+    except TypeError as error:
+        allowed = ", ".join(inspect.signature(opening).parameters) or "none"
+        raise InputError(f"LLM options of {scheme}: {error}; allowed are: {allowed}") from error
+    return opening(**options)

@@ -6,7 +6,7 @@ object serves one run.
 
 import asyncio
 from dataclasses import astuple, dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion
@@ -55,25 +55,6 @@ class Usage:
         return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
 
 
-class LLM(Protocol):
-    """What a method needs of an LLM."""
-
-    @property
-    def backend(self) -> Backend: ...
-
-    @property
-    def usage(self) -> Usage: ...
-
-    async def call(self, call: Call) -> Answer:
-        """Answer one call.
-
-        Raises:
-            CallFailed: This call failed for good.
-            EngineError: No call can succeed.
-        """
-        ...
-
-
 class RecordedLLM:
     """A backend behind a journal.
 
@@ -81,10 +62,14 @@ class RecordedLLM:
         backend: Asked for what the journal does not hold; the caller closes it.
         journal: Read and written; the caller closes it.
         concurrency: Calls under way at the same time.
+
+    Attributes:
+        usage: What was used so far, as a snapshot that stays as it is.
     """
 
     def __init__(self, backend: Backend, journal: Journal, concurrency: int = 16) -> None:
         self.backend = backend
+        self.concurrency = concurrency
         self.usage = Usage()
         self._journal = journal
         self._free = asyncio.Semaphore(concurrency)
@@ -93,7 +78,7 @@ class RecordedLLM:
         self._broken: EngineError | None = None
 
     async def call(self, call: Call) -> Answer:
-        """Answer one call, from the journal or from the engine; see ``LLM.call``.
+        """Answer one call, from the journal or from the engine.
 
         A call that failed in an earlier run is asked again; one that failed in this run fails again at once.
         ``repeat`` is added to the seed, for else a repetition would be the same text. Stopping to wait for an answer

@@ -60,7 +60,7 @@ def is_retried(status: int) -> bool:
 
 
 def asked_wait_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds an endpoint asks to wait: retry-after-ms, or Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3).
+    """Seconds an endpoint asks to wait: retry-after-ms, or Retry-After as seconds or a date (RFC 9110, 10.2.3).
 
     Args:
         headers: Of the response; names in lower case or a case-insensitive mapping.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from unlike.evaluate.metrics.treebank import word_tokenize
+from unlike.evaluate.metrics.treebank import open_tokenizer, word_tokenize
 from unlike.evaluate.metrics.wordnet import open_wordnet
 
 ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
@@ -31,6 +31,17 @@ def meteor(texts: Sequence[str], references: Sequence[str]) -> list[float]:
     """
     generated, real = [word_tokenize(text) for text in texts], [word_tokenize(text) for text in references]
     return [meteor_of_words(*pair) for pair in zip(generated, real, strict=True)]
+
+
+def find_data() -> str:
+    """Load what METEOR needs, downloading it where it is missing; says what is there.
+
+    Raises:
+        MissingPart: WordNet or the sentence model is not there and could not be downloaded.
+    """
+    open_tokenizer()
+    open_wordnet()
+    return "WordNet and punkt_tab, in NLTK's data folders"
 
 
 def meteor_of_words(generated: Sequence[str], real: Sequence[str]) -> float:
@@ -65,15 +76,16 @@ def _match_same(generated: Words, real: Words, matches: Matches) -> tuple[Words,
     """Match equal words; returns what stays free on both sides."""
     free = _positions(real)
     left: Words = []
-    for position, word in reversed(generated):
-        places = free.get(word)
+    taken: set[int] = set()
+    for pair in reversed(generated):
+        places = free.get(pair[1])
         if places:
-            matches.append((position, places.pop()))
+            matches.append((pair[0], places[-1]))
+            taken.add(places.pop())
         else:
-            left.append((position, word))
+            left.append(pair)
     left.reverse()
-    left_positions = {place for places in free.values() for place in places}
-    return left, [pair for pair in real if pair[0] in left_positions]
+    return left, [pair for pair in real if pair[0] not in taken]
 
 
 def _match_synonyms(generated: Words, real: Words, matches: Matches) -> None:
@@ -82,10 +94,9 @@ def _match_synonyms(generated: Words, real: Words, matches: Matches) -> None:
     free = _positions(real)
     free_words = set(free)
     for position, word in reversed(generated):
-        found = synonyms(word) & free_words
-        if not found:
+        if free_words.isdisjoint(synonyms(word)):
             continue
-        best = max(found, key=lambda name: free[name][-1])
+        best = max(synonyms(word) & free_words, key=lambda name: free[name][-1])
         matches.append((position, free[best].pop()))
         if not free[best]:
             free_words.discard(best)
@@ -95,12 +106,15 @@ def _positions(words: Words) -> dict[str, list[int]]:
     """Where each word stands, first to last."""
     positions: dict[str, list[int]] = {}
     for position, word in words:
-        positions.setdefault(word, []).append(position)
+        if word in positions:
+            positions[word].append(position)
+        else:
+            positions[word] = [position]
     return positions
 
 
 def _stemmed(words: Words) -> Words:
-    stems = _stems()
+    stems = open_stems()
     return [(position, stems[word]) for position, word in words]
 
 
@@ -110,7 +124,7 @@ def _n_chunks(matches: Matches) -> int:
     return 1 + sum(after != (before[0] + 1, before[1] + 1) for before, after in pairs)
 
 
-class _Stems(dict[str, str]):
+class Stems(dict[str, str]):
     """Porter stems by word; a missing one is made."""
 
     def __init__(self) -> None:
@@ -125,5 +139,6 @@ class _Stems(dict[str, str]):
 
 
 @cache
-def _stems() -> _Stems:
-    return _Stems()
+def open_stems() -> Stems:
+    """Stems of the process."""
+    return Stems()

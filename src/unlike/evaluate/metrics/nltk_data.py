@@ -37,7 +37,7 @@ def find(package: str, *places: str) -> Folder:
         MissingPart: It is not there and could not be downloaded.
     """
     found = _look(places)
-    if found is None and _downloaded(package):
+    if found is None and downloaded(package):
         found = _look(places)
     if found is None:
         raise MissingPart(
@@ -59,7 +59,7 @@ def _look(places: tuple[str, ...]) -> Folder | None:
 
 
 @cache
-def _downloaded(package: str) -> bool:
+def downloaded(package: str) -> bool:
     """Whether a download, tried once a process, ended in time. NLTK's own time limit is minutes."""
     import nltk
 

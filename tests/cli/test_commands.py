@@ -1,0 +1,191 @@
+"""The command as a user meets it: what it prints, its exit status, and one line for everything that is wrong."""
+
+import json
+import sqlite3
+import sys
+
+import pytest
+
+from unlike.cli.main import main
+
+
+@pytest.fixture
+def unlike(monkeypatch, capsys, tmp_path):
+    """Run the command in this process; returns (exit status, standard output, standard error)."""
+    monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["unlike", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    from unlike.api import sample_corpus
+
+    folder = tmp_path_factory.mktemp("sample") / "corpus"
+    sample_corpus(folder)
+    return folder
+
+
+def run_words(sample, out, *more, method="dpl", llm="scripted:echo"):
+    fixed = ("--corpus", sample, "--method", method, "--llm", llm, "--embedder", "hashing:64", "--out", out)
+    return ("run", *fixed, "--records", "2", "--peers", "2", "--limit", "3", *more)
+
+
+def test_run_evaluate_show_from_end_to_end(unlike, sample, tmp_path):
+    status, _, err = unlike(*run_words(sample, tmp_path / "dpl"))
+    assert status == 0
+    assert "3 of 3 cases done, 0 failed" in err
+    facts = json.loads((tmp_path / "dpl" / "run.json").read_text())
+    assert facts["n_done"] == 3
+    assert facts["n_calls"] + facts["n_cached"] == 3 * 4
+    status, out, _ = unlike("evaluate", tmp_path / "dpl", "--metrics", "rouge1,bleu", "--out", tmp_path / "results.json")
+    assert status == 0
+    assert "dpl" in out
+    assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == 2
+    status, out, _ = unlike("show", tmp_path / "dpl", "1")
+    assert status == 0
+    for part in ("Own records shown", "Difference 2", "representatives of", "Profile", "Generated", "Really written"):
+        assert part in out
+    status, out, _ = unlike("show", tmp_path / "dpl", "2", "--json")
+    assert json.loads(out)["method"] == "dpl"
+
+
+def test_running_again_pays_for_nothing(unlike, sample, tmp_path):
+    unlike(*run_words(sample, tmp_path / "run"))
+    rows = (tmp_path / "run" / "generations.jsonl").read_bytes()
+    status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--json"))
+    assert status == 0
+    assert json.loads(out)["n_calls"] == 0
+    assert (tmp_path / "run" / "generations.jsonl").read_bytes() == rows
+
+
+def test_failed_cases_are_rows_and_exit_3(unlike, sample, tmp_path):
+    (tmp_path / "script.json").write_text('{"rules": [{"regex": ".", "fail": "overloaded"}]}')
+    script = f"scripted:{tmp_path / 'script.json'}"
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", method="rag", llm=script))
+    assert status == 3
+    assert "first failure" in err
+    assert "retries the failed ones" in err
+    rows = [json.loads(line) for line in (tmp_path / "run" / "generations.jsonl").open()]
+    assert [row["status"] for row in rows] == ["failed"] * 3
+    assert all(row["text"] is None and "overloaded" in row["error"] for row in rows)
+
+
+def test_a_dry_run_counts_and_writes_nothing(unlike, sample, tmp_path):
+    status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--price-in", "1", "--price-out", "2"))
+    assert status == 0
+    assert "12 calls" in out
+    assert "cost: 0." in out
+    assert not (tmp_path / "run").exists()
+    status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--json"))
+    assert json.loads(out)["n_calls"] == 12
+
+
+def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):
+    unlike(*run_words(sample, tmp_path / "run", method="rag"))
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", method="non_perso"))
+    assert status == 2
+    assert "holds another run" in err
+
+
+BAD = {
+    "no corpus": (["--corpus", "nowhere"], "nowhere"),
+    "unknown method": (["--method", "gpt"], "allowed are non_perso"),
+    "unknown LLM scheme": (["--llm", "gpt-4"], "openai, llama.cpp, scripted"),
+    "missing key": (["--llm", "openai:gpt-4o-mini"], "OPENAI_API_KEY"),
+    "unreachable endpoint": (["--llm", "openai:m@http://127.0.0.1:9/v1"], "127.0.0.1:9"),
+    "no such GGUF": (["--llm", "llama.cpp:/nowhere.gguf"], "/nowhere.gguf"),
+    "unknown time rule": (["--time", "future"], "as_of, paper"),
+    "unknown dimension": (["--dimensions", "humour"], "writing, emotional, semantic"),
+    "unknown retriever": (["--retriever", "tfidf"], "bm25, recency"),
+    "unknown selector": (["--selector", "nearest"], "kmeans, random"),
+    "unknown split": (["--split", "dev"], "'dev'"),
+    "no prompts folder": (["--prompts", "nowhere"], "prompts folder not found"),
+    "unknown task": (["--task", "poem"], "built in are"),
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_what_is_wrong_is_one_line_and_exit_2(words, unlike, sample, tmp_path):
+    more, message = BAD[words]
+    status, out, err = unlike(*run_words(sample, tmp_path / "run"), *more)
+    assert status == 2
+    assert message in err
+    assert err.startswith("unlike: ")
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in out + err
+
+
+def test_a_full_disk_is_one_line(unlike, sample, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", method="non_perso"))
+    assert status == 2
+    assert "No space left on device" in err
+    assert "free space" in err
+
+
+def test_a_journal_that_is_none_is_one_line(unlike, sample, tmp_path):
+    (tmp_path / "j.sqlite").write_text("no database at all, but long enough to be read as one" * 40)
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", "--journal", tmp_path / "j.sqlite"))
+    assert status == 2
+    assert "j.sqlite" in err
+
+
+def test_the_journal_knows_whose_words_are_in_a_call(unlike, sample, tmp_path):
+    unlike(*run_words(sample, tmp_path / "run"))
+    with sqlite3.connect(tmp_path / "run" / "journal.sqlite") as journal:
+        rows = [json.loads(line) for line in (tmp_path / "run" / "generations.jsonl").open()]
+        for row in rows:
+            read = {row["trace"]["past"][0], *row["trace"]["differences"][0]["representatives"]}
+            query = "select record_id from call_records where key = ?"
+            assert read <= {record for (record,) in journal.execute(query, (row["trace"]["generate"]["key"],))}
+
+
+def test_show_names_the_cases_there_are(unlike, sample, tmp_path):
+    unlike(*run_words(sample, tmp_path / "run", method="non_perso"))
+    status, _, err = unlike("show", tmp_path / "run", "nobody-01")
+    assert status == 2
+    assert "1 to 3" in err
+    assert unlike("show", tmp_path / "nowhere", "1")[0] == 2
+
+
+def test_help_names_every_command(unlike):
+    status, out, _ = unlike("--help")
+    assert status == 0
+    assert all(name in out for name in ("demo", "curate", "corpus", "run", "evaluate", "show", "doctor"))
+    assert unlike("--version")[1].startswith("unlike 0.")
+
+
+def test_doctor_says_what_is_there_and_what_answers(unlike):
+    status, out, _ = unlike("doctor", "--json", "--llm", "scripted:echo", "--embedder", "hashing:32")
+    assert status == 0
+    findings = {finding["part"]: finding for finding in json.loads(out)}
+    assert findings["embedded LLM"]["works"]
+    assert "OPENAI_API_KEY is not set" in findings["OpenAI-compatible endpoint"]["seen"]
+    assert "answered" in findings["LLM scripted:echo"]["seen"]
+    assert findings["encoder hashing:32"]["seen"] == "32 dimensions"
+    status, out, _ = unlike("doctor", "--llm", "openai:m@http://127.0.0.1:9/v1")
+    assert status == 2
+    assert "127.0.0.1:9" in out
+
+
+def test_the_demo_runs_with_any_llm(unlike, tmp_path):
+    words = ("demo", "--out", tmp_path / "demo", "--llm", "scripted:echo", "--embedder", "hashing:64", "--cases", "2")
+    status, out, _ = unlike(*words)
+    assert status == 0
+    for part in ("1. Curate", "2. Run", "3. One case, whole", "4. Scores", "non_perso", "rag", "dpl", "files:"):
+        assert part in out

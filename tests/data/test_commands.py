@@ -1,0 +1,107 @@
+"""``unlike curate`` and ``unlike corpus``, as the command line calls them."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.data.rows import item, review
+from unlike.cli.corpus import corpus
+from unlike.cli.curate import curate, settings_from
+from unlike.config import CURATE_PRESETS
+from unlike.data.corpus import Corpus
+from unlike.errors import InputError
+
+app = typer.Typer()
+app.add_typer(curate, name="curate")
+app.command("corpus")(corpus)
+
+EASY = ["--preset", "small", "--min-chars", "5", "--min-reviewers", "2", "--min-records", "5"]
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def files(write_lines):
+    rows = [
+        review(f"u{u}", f"i{i}", text=f"text of u{u} on i{i}", timestamp=1_400_000_000_000 + i * 86_400_000)
+        for u in range(6)
+        for i in range(6)
+    ]
+    reviews = write_lines("r.jsonl", [*rows, b"{"])
+    return ["--reviews", reviews, "--items", write_lines("i.jsonl", [item(f"i{n}") for n in range(6)])]
+
+
+def test_curate_prints_counts_and_what_to_do_next(files, tmp_path):
+    result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
+    assert result.exit_code == 0, result.output
+    assert "curated: 6 users, 6 items, 36 records" in result.output
+    assert "cases: 12 train, 6 validation, 6 test" in result.output
+    assert "1 malformed lines" in result.output
+    assert f"next: unlike corpus {tmp_path / 'c'}" in result.output
+
+
+def test_curate_as_json_is_the_manifest(files, tmp_path):
+    result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", "--json", *EASY)
+    assert json.loads(result.output) == Corpus.open(tmp_path / "c").manifest
+
+
+def test_flags_override_the_preset(files, tmp_path):
+    flags = ["--train-targets", 0, "--min-profile", 4, "--description-chars", "5:50", "--max-records", 9]
+    run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY, *flags)
+    made = Corpus.open(tmp_path / "c").manifest["settings"]
+    assert (made["train_targets"], made["min_profile"], made["description_chars"]) == (0, 4, [5, 50])
+    assert (made["max_records"], made["shrink_train_to_profile"]) == (9, 2)
+
+
+def test_table_and_yelp_and_2023_are_commands_too(files, tmp_path, write_lines):
+    mapped = ["--map", "item_id=asin", "--map", "title=title", "--map", "timestamp=timestamp"]
+    items = ["--items", files[3], "--item-map", "item_id=asin", "--item-map", "title=title"]
+    result = run("curate", "table", files[1], *mapped, *items, "--out", tmp_path / "t", *EASY)
+    assert result.exit_code == 0, result.output
+    assert run("curate", "amazon-2023", *files, "--out", tmp_path / "a", *EASY).exit_code == 0
+    rows = [{"review_id": f"{u}{b}", "user_id": u, "business_id": b, "stars": 1, "text": f"{u} on {b}!!!",
+             "date": f"2020-01-0{b} 10:00:00"} for u in "uvw" for b in "12345"]  # fmt: skip
+    names = [{"business_id": b, "name": b} for b in "12345"]
+    yelp = ["--reviews", write_lines("y.json", rows), "--items", write_lines("b.json", names)]
+    assert run("curate", "yelp", *yelp, "--out", tmp_path / "y", *EASY).exit_code == 0
+    assert len(Corpus.open(tmp_path / "y").cases("test")) == 3
+
+
+def test_corpus_shows_what_is_in_it(files, tmp_path):
+    run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
+    shown = run("corpus", tmp_path / "c")
+    assert shown.exit_code == 0, shown.output
+    assert "train 12, validation 6, test 6" in shown.output
+    facts = json.loads(run("corpus", tmp_path / "c", "--json").output)
+    assert (facts["users"], facts["records"], facts["records with 4 others on the item"]) == (6, 36, 1.0)
+    assert facts["first and last day"] == ["2014-05-13", "2014-05-18"]
+    assert facts["history of a case"] == {"min": 2, "median": 3.5, "max": 5}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "huge"}, "no preset 'huge'; allowed are dpl-paper, dpl-code, small"),
+        ({"preset": "small", "min_records": -1}, "--min-records is -1; give 0 or more"),
+        ({"preset": "small", "description_chars": "5"}, "--description-chars is '5'; give LO:HI"),
+        ({"preset": "small", "description_chars": "9:5"}, "--description-chars is '9:5'; give LO:HI"),
+    ],
+)
+def test_thresholds_that_cannot_be(options, message):
+    with pytest.raises(InputError, match=message):
+        settings_from(**options)
+
+
+def test_any_means_no_rule_about_descriptions():
+    assert settings_from("dpl-paper", description_chars="any").description_chars is None
+    assert settings_from("dpl-paper") == CURATE_PRESETS["dpl-paper"]
+
+
+def test_a_mapping_without_two_sides(tmp_path):
+    result = run("curate", "table", tmp_path / "t.csv", "--map", "author", "--out", tmp_path / "c")
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == "--map is 'author'; give OURS=THEIRS, such as user_id=author"

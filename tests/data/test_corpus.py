@@ -1,0 +1,114 @@
+"""The corpus against brute force, and its folder."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlike.data.corpus import Corpus
+from unlike.errors import InputError
+from unlike.records import Case, Item, Record
+
+records = st.lists(
+    st.builds(
+        Record,
+        id=st.text("abc:", min_size=1, max_size=4),
+        user_id=st.sampled_from("uvw"),
+        item_id=st.sampled_from("xyz"),
+        text=st.text(max_size=5),
+        timestamp=st.integers(-2, 4),
+    ),
+    max_size=30,
+    unique_by=lambda record: record.id,
+)
+
+
+@given(
+    records=records,
+    user=st.sampled_from("uvwn"),
+    item=st.sampled_from("xyzn"),
+    at=st.integers(-3, 5),
+    key=st.text("abc"),
+)
+def test_equals_brute_force(records, user, item, at, key):
+    corpus = Corpus(records, [])
+    by_time = sorted(records, key=lambda record: (record.timestamp, record.id))
+    assert list(corpus.history(user, (at, key))) == [
+        r for r in by_time if r.user_id == user and (r.timestamp, r.id) < (at, key)
+    ]
+    assert list(corpus.peers(item, at)) == [r for r in by_time if r.item_id == item and r.timestamp < at]
+    assert list(corpus.peers(item, None)) == [r for r in by_time if r.item_id == item]
+    assert corpus.users() == sorted({r.user_id for r in records})
+    assert corpus.texts() == [r.text for r in by_time]
+
+
+@pytest.fixture
+def small():
+    rows = [Record(f"r{n}", f"u{n % 2}", "x", f"text é {n}", "title", None if n == 1 else 4.5, n) for n in range(6)]
+    of_last = [Case(r.id, r.user_id, "x", r.timestamp, r.title, r.rating, r.text, "test") for r in rows[-2:]]
+    cases = [replace(of_last[0], id="new", reference=None, split="train"), *of_last]
+    return Corpus(rows, [Item("x", "X", "about x", {"categories": ["a"], "n": 1})], cases)
+
+
+def test_round_trip(small, tmp_path):
+    manifest = small.write(tmp_path / "c")
+    again = Corpus.open(tmp_path / "c")
+    assert (again.records(), again.items(), again.cases()) == (small.records(), small.items(), small.cases())
+    assert again.manifest == manifest
+    assert manifest["split"] == {"train": 1, "validation": 0, "test": 2}
+    assert again.write(tmp_path / "d") == manifest
+    assert Corpus.open(tmp_path / "d").hash == again.hash
+
+
+def test_the_hash_follows_the_content(small):
+    same = Corpus(reversed(small.records()), small.items(), small.cases())
+    other = Corpus(small.records()[1:], small.items(), small.cases())
+    assert small.hash == same.hash != other.hash
+
+
+def test_cases_by_split_and_limit(small):
+    assert [case.id for case in small.cases("test")] == ["r4", "r5"]
+    assert [case.id for case in small.cases(limit=2)] == ["new", "r4"]
+    assert small.cases("validation") == []
+    assert small.case("r5").reference == "text é 5"
+
+
+def test_what_is_not_there_is_an_error(small):
+    with pytest.raises(InputError, match="no item 'q' among 1"):
+        small.item("q")
+    with pytest.raises(InputError, match="no split 'tests'; this corpus has train, test"):
+        small.cases("tests")
+    with pytest.raises(InputError, match="no case 'q' among 3"):
+        small.case("q")
+    with pytest.raises(InputError, match="1 record ids are there twice, r0 is one"):
+        Corpus([*small.records(), small.records()[0]], [])
+
+
+def test_a_missing_or_damaged_folder(small, tmp_path):
+    def refused():
+        with pytest.raises(InputError) as caught:
+            Corpus.open(tmp_path / "c")
+        return str(caught.value)
+
+    assert "has no manifest.json; make one with `unlike curate`" in refused()
+    small.write(tmp_path / "c")
+    (tmp_path / "c" / "cases.parquet").write_bytes(b"PAR1")
+    assert "cases.parquet" in refused() and "is not the file its manifest names" in refused()
+    (tmp_path / "c" / "cases.parquet").unlink()
+    assert "cases.parquet is missing" in refused()
+    (tmp_path / "c" / "manifest.json").write_text("{")
+    assert "manifest.json" in refused() and "is damaged" in refused()
+    (tmp_path / "c" / "manifest.json").write_text("[]")
+    assert "is damaged" in refused()
+
+
+def test_a_hundred_thousand_records_are_no_burden():
+    many = [Record(f"r{n}", f"u{n % 5}", f"i{n % 3}", "text", timestamp=n) for n in range(100_000)]
+    start = time.process_time()
+    corpus = Corpus(many, [])
+    for n in range(0, 1000):
+        corpus.history("u1", (n, ""))
+        corpus.peers("i1", n)
+    assert time.process_time() - start < 5

@@ -1,0 +1,38 @@
+"""The engines the tests of this room talk to."""
+
+import asyncio
+
+import pytest
+
+from tests.llm.endpoint import Endpoint
+from unlike.llm.journal import Journal
+from unlike.llm.llama_cpp import LlamaCppBackend
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_machine(monkeypatch):
+    """Keys and addresses of whoever runs the tests must not matter."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def endpoint():
+    server = Endpoint()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def embedded():
+    """The packaged model; one thread, for other tests run beside it."""
+    backend = LlamaCppBackend("smollm2", slots=2, context_tokens=2048, threads=1)
+    yield backend
+    asyncio.run(backend.aclose())
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()

