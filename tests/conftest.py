@@ -11,7 +11,9 @@ REPOSITORY = Path(__file__).parent.parent
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The Digital Music reviews, which are not part of the project."""
-    folder = Path(os.environ.get("UNLIKE_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "amazon_digital_music_2014"
+    folder = (
+        Path(os.environ.get("UNLIKE_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "amazon_digital_music_2014"
+    )
     if not folder.is_dir():
         pytest.skip(f"the Digital Music reviews are not at {folder}; set UNLIKE_REAL_DATA to the folder above them")
     return folder

@@ -14,7 +14,7 @@ from unlike.records import Case, Item, Record
 from unlike.retrieve.open import open_retriever
 
 DAY_MS = 86_400_000
-WORDS = "salt sea wool engine soup brass lamp tide pen rain".split()
+WORDS = ["salt", "sea", "wool", "engine", "soup", "brass", "lamp", "tide", "pen", "rain"]
 
 
 class Listening:

@@ -4,7 +4,9 @@ A preset is one entry of a literal dict. Settings are plain frozen dataclasses i
 checked at the edge, where unknown keys fail.
 """
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from unlike.records import TimeRule
@@ -87,3 +89,12 @@ class MethodSettings:
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: UNLIKE_CACHE, or the user's cache folder."""
+    if "UNLIKE_CACHE" in os.environ:
+        return Path(os.environ["UNLIKE_CACHE"])
+    from platformdirs import user_cache_path
+
+    return user_cache_path("unlike")

@@ -49,7 +49,9 @@ def test_run_evaluate_show_from_end_to_end(unlike, sample, tmp_path):
     facts = json.loads((tmp_path / "dpl" / "run.json").read_text())
     assert facts["n_done"] == 3
     assert facts["n_calls"] + facts["n_cached"] == 3 * 4
-    status, out, _ = unlike("evaluate", tmp_path / "dpl", "--metrics", "rouge1,bleu", "--out", tmp_path / "results.json")
+    status, out, _ = unlike(
+        "evaluate", tmp_path / "dpl", "--metrics", "rouge1,bleu", "--out", tmp_path / "results.json"
+    )
     assert status == 0
     assert "dpl" in out
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == 2

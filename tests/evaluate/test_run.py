@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-
 from tests.worlds import Listening, kit_for, world
+
 from unlike.api import arun, open_kit, pick_cases, run
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import json
+import os
 import sys
 import time
 
@@ -10,8 +11,9 @@ import pytest
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
-from unlike.llm.llama_cpp import LlamaCppBackend, packaged_smollm2
+from unlike.llm.llama_cpp import LlamaCppBackend, _threads
 from unlike.llm.open import open_llm
+from unlike.llm.smollm2 import packaged_smollm2
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
 
@@ -46,6 +48,21 @@ def test_a_missing_engine_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingPart, match=r'pip install "unlike\[embedded\]"'):
         LlamaCppBackend(file)
+
+
+def test_a_missing_system_part_is_named(tmp_path, monkeypatch):
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingPart, match=r"libgomp\.so\.1.*install libgomp1"):
+        LlamaCppBackend(tmp_path / "model.gguf")
+
+
+@pytest.mark.parametrize(("asked", "threads"), [("3", 3), ("0", None), ("many", None), ("", None)])
+def test_the_usual_variable_decides_on_threads(monkeypatch, asked, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert _threads() == (threads or len(os.sched_getaffinity(0)))
 
 
 def test_a_missing_model_names_the_command(monkeypatch):

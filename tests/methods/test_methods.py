@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-
 from tests.worlds import Listening, kit_for, world
+
 from unlike.errors import CallFailed, InputError
 from unlike.methods.cicl import negative_of
 from unlike.methods.drp import dimensions_in
@@ -160,7 +160,9 @@ def test_persona_db_borrows_as_many_records_as_it_shows_of_its_own(crowd):
 
 
 def test_drp_reasons_along_the_dimensions_it_found(crowd):
-    backend = Listening(lambda messages: "- jokes: how many\n- numbers: which" if "Which dim" in str(messages) else "so")
+    backend = Listening(
+        lambda messages: "- jokes: how many\n- numbers: which" if "Which dim" in str(messages) else "so"
+    )
     run("drp", crowd, backend, n_records=2)
     reasons = [prompt for prompt in prompts(backend) if "Dimensions to compare along" in prompt]
     assert len(reasons) == 2

@@ -6,12 +6,15 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.worlds import Listening, kit_for, world
+
 from unlike.methods.table import METHODS
 
 writings = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=16, unique_by=lambda w: w[:2]
+    st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)),
+    min_size=2,
+    max_size=16,
+    unique_by=lambda w: w[:2],
 )
 
 

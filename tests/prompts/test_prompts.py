@@ -70,7 +70,9 @@ def test_record_ids_are_those_whose_words_are_in_the_prompt():
 
 
 def test_a_folder_of_ones_own_replaces_single_files(tmp_path):
-    (tmp_path / "generate.jinja").write_text("{% block user %}Say {{ request.title }} about {{ item.title }}.{% endblock %}")
+    (tmp_path / "generate.jinja").write_text(
+        "{% block user %}Say {{ request.title }} about {{ item.title }}.{% endblock %}"
+    )
     task = open_task(folder=tmp_path)
     assert messages_of(ASKS["generate"], task) == [{"role": "user", "content": "Say It hums about Kitchen Radio."}]
     assert task.sources["generate"] != TASK.sources["generate"]

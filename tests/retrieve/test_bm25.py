@@ -8,7 +8,7 @@ from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever, bm25_scores
 from unlike.retrieve.query import Document
 
-words = st.lists(st.sampled_from("a b c d e f".split()), min_size=1, max_size=12)
+words = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f"]), min_size=1, max_size=12)
 
 
 @given(query=words, corpus=st.lists(words, min_size=1, max_size=12))

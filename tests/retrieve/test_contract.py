@@ -31,7 +31,9 @@ def test_recency_orders_days_with_several_records_by_id():
 
 
 def test_dense_finds_the_document_that_says_the_same():
-    documents = [Document(Record(str(i), "u", "i", "t"), text) for i, text in enumerate(["a brass pen", "wool blanket"])]
+    documents = [
+        Document(Record(str(i), "u", "i", "t"), text) for i, text in enumerate(["a brass pen", "wool blanket"])
+    ]
     assert open_retriever("dense", HashingEncoder()).rank("blanket of wool", documents, 1)[0].id == "1"
 
 

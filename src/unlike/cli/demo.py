@@ -17,20 +17,19 @@ def demo(
     out: Path = typer.Option(Path("demo-out"), help="Where corpus, runs and results go."),
     llm: str = typer.Option("llama.cpp:smollm2", help="Any LLM, e.g. openai:MODEL@http://127.0.0.1:8000/v1."),
     embedder: str = typer.Option("minilm", help="Any encoder."),
-    cases: int = typer.Option(4, min=1, help="Test cases."),
-    records: int = typer.Option(3, min=1, help="N, key records a request."),
+    cases: int = typer.Option(3, min=1, help="Test cases."),
+    records: int = typer.Option(2, min=1, help="N, key records a request."),
     peers: int = typer.Option(3, min=1, help="K, representatives a key record is compared with."),
-    max_tokens: int = typer.Option(120, min=1, help="New tokens of every LLM call."),
+    max_tokens: int = typer.Option(96, min=1, help="New tokens of every LLM call."),
 ) -> None:
     """Curate the sample corpus, run three methods on a few cases, show one case whole and a table."""
     from rich.console import Console
 
     from unlike.api import open_kit
-    from unlike.cli.cache import vectors_file
     from unlike.cli.evaluate import show_scores
     from unlike.cli.run_live import run_live
     from unlike.cli.show import show_case
-    from unlike.config import MethodSettings
+    from unlike.config import MethodSettings, cache_folder
     from unlike.evaluate.run import read_run
     from unlike.evaluate.score import score
 
@@ -38,9 +37,17 @@ def demo(
     corpus = _corpus(console, out / "corpus")
     settings = MethodSettings(n_records=records, n_peers=peers, max_tokens=max_tokens)
     kit = open_kit(
-        corpus, llm, embedder, settings, journal=out / "journal.sqlite", vectors=vectors_file(), concurrency=8
+        corpus,
+        llm,
+        embedder,
+        settings,
+        journal=out / "journal.sqlite",
+        vectors=cache_folder() / "vectors.sqlite",
+        concurrency=8,
     )
-    console.print(f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}")
+    console.print(
+        f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}"
+    )
     facts = {"corpus": str((out / "corpus").resolve()), "llm": llm, "embedder": embedder}
     for method in METHODS_SHOWN:
         run_live(corpus, method, kit, out / method, "test", cases, facts)

@@ -44,7 +44,7 @@ def doctor(
 
 def _embedded_llm() -> Finding:
     def check() -> str:
-        from unlike.llm.llama_cpp import packaged_smollm2
+        from unlike.llm.smollm2 import packaged_smollm2
 
         if importlib.util.find_spec("xllamacpp") is None:
             raise UnlikeError('run pip install "unlike[embedded]"')

@@ -79,21 +79,22 @@ def table(rows: Sequence[Row]) -> Table:
     from unlike.evaluate.metrics import METRICS
 
     names = list(dict.fromkeys(row.metric for row in rows))
-    of_method: dict[tuple[str, str, str], dict[str, Row]] = {}
+    of_run: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in rows:
-        of_method.setdefault((row.run, row.method, row.split), {})[row.metric] = row
-    result = Table("run", "method", "split")
+        of_run.setdefault((row.run, row.method, row.split), {})[row.metric] = row
+    named = any(run != method for run, method, _ in of_run)
+    result = Table(*(("run",) if named else ()), "method", "split")
     for label in (*(METRICS[name].label for name in names), "n", "failed"):
         result.add_column(label, justify="right")
-    for key, by_metric in of_method.items():
-        values = [_shown(by_metric[name].mean) for name in names]
+    for (run, method, split), by_metric in of_run.items():
+        values = [_shown(by_metric[name].mean, METRICS[name].scale) for name in names]
         n, n_failed = max(row.n for row in by_metric.values()), max(row.n_failed for row in by_metric.values())
-        result.add_row(*key, *values, str(n), str(n_failed))
+        result.add_row(*((run,) if named else ()), method, split, *values, str(n), str(n_failed))
     return result
 
 
-def _shown(mean: float | None) -> str:
-    """Four decimals for values of 0..1, two for larger ones."""
+def _shown(mean: float | None, scale: float | str) -> str:
+    """Two decimals for values of 0..100, four for the others."""
     if mean is None:
         return "-"
-    return f"{mean:.4f}" if abs(mean) < 2 else f"{mean:.2f}"
+    return f"{mean:.2f}" if scale == 100 else f"{mean:.4f}"

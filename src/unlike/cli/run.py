@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from unlike.config import MethodSettings
+from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
 
@@ -41,7 +41,6 @@ def run(
     Exit status: 0 all cases done, 3 some failed (run it again to retry them), 2 nothing could be done.
     """
     from unlike.api import open_kit
-    from unlike.cli.cache import vectors_file
     from unlike.cli.run_live import forecast_live, run_live
     from unlike.data.corpus import Corpus
     from unlike.evaluate.run import JOURNAL
@@ -66,7 +65,7 @@ def run(
         embedder,
         settings,
         journal=None if dry_run else journal or out / JOURNAL,
-        vectors=vectors_file(),
+        vectors=cache_folder() / "vectors.sqlite",
         task=open_task(task, prompts),
         concurrency=concurrency,
     )

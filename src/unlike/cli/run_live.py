@@ -78,14 +78,18 @@ def forecast_live(
     if as_json:
         typer.echo(json.dumps({"n_cases": len(cases), **asdict(usage), "cost": cost}, indent=2))
         return
-    counted = "the model's tokenizer" if kit.llm.backend.counts_exactly else "an estimate of one token for three characters"
+    counted = (
+        "the model's tokenizer" if kit.llm.backend.counts_exactly else "an estimate of one token for three characters"
+    )
     typer.echo(
         f"{method} on {len(cases)} cases: {usage.n_calls:,} calls, {usage.prompt_tokens:,} prompt tokens, "
         f"at most {usage.completion_tokens:,} completion tokens\n"
         f"prompts counted with {counted}; answers assumed to have "
         f"{min(ASSUMED_COMPLETION_TOKENS, kit.settings.max_tokens)} tokens each"
     )
-    typer.echo(f"cost: {cost:.2f}" if cost is not None else "cost: give --price-in and --price-out for a million tokens")
+    typer.echo(
+        f"cost: {cost:.2f}" if cost is not None else "cost: give --price-in and --price-out for a million tokens"
+    )
 
 
 @contextmanager

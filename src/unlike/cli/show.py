@@ -41,7 +41,9 @@ def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     item = corpus.item(row.item_id)
     case = corpus.case(row.case_id)
     console.rule(f"[bold]{row.method}[/] · {row.user_id} on {item.title}", align="left")
-    console.print(f"asked for: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”")
+    console.print(
+        f"asked for: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”"
+    )
     trace = row.trace
     if trace.get("past"):
         console.print(f"\n[bold]Own records shown[/] ({len(trace['past'])} of {trace['history_records']})")
@@ -110,4 +112,6 @@ def _find(rows: "list[Generation]", case: str, run: Path) -> "Generation":
     for row in rows:
         if row.case_id == case:
             return row
-    raise InputError(f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, e.g. {rows[0].case_id}")
+    raise InputError(
+        f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, e.g. {rows[0].case_id}"
+    )

@@ -18,7 +18,9 @@ class Encoder(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Identity in caches."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, in their order: (len(texts), dim) float32, rows of length 1."""

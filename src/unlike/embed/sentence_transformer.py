@@ -16,13 +16,11 @@ class Preset:
     """A named model and what must be set to use it as its authors, or the papers, did."""
 
     model: str
-    pooling: str = ""
-    """"cls" where the pooling must not be the library's default."""
     trust_remote_code: bool = False
 
 
 PRESETS: dict[str, Preset] = {
-    "bge-m3": Preset("BAAI/bge-m3", pooling="cls"),  # DEP, section 4.1: CLS vector, normalised, 1,024 dims
+    "bge-m3": Preset("BAAI/bge-m3"),  # DEP, section 4.1; its own configuration takes the CLS vector, 1,024 dims
     "gte-qwen2-1.5b": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", trust_remote_code=True),  # DPL, section 4.1
     "contriever": Preset("facebook/contriever"),  # DEP, table 8
 }
@@ -81,8 +79,6 @@ class SentenceTransformerEncoder:
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
                 f"give a folder, a model name of the hub, or one of: minilm, {', '.join(PRESETS)}"
             ) from error
-        if self._preset.pooling == "cls":
-            model[1].pooling_mode = "cls"
         return model
 
 

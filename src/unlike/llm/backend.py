@@ -50,13 +50,19 @@ class Backend(Protocol):
     """
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """Engine and model."""
+        ...
 
     @property
-    def context_tokens(self) -> int | None: ...
+    def context_tokens(self) -> int | None:
+        """Tokens of prompt and answer together."""
+        ...
 
     @property
-    def counts_exactly(self) -> bool: ...
+    def counts_exactly(self) -> bool:
+        """Whether counts are the tokenizer's."""
+        ...
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call.

@@ -22,7 +22,9 @@ async def cicl(case: Case, kit: Kit) -> Outcome:
         return outcome(await generate(case, kit), kit.settings, history)
     negatives = {record.id: negative_of(record, case, kit) for record in past}
     others = [
-        own_record(negative, kit.records.item(negative.item_id), "others") for negative in negatives.values() if negative
+        own_record(negative, kit.records.item(negative.item_id), "others")
+        for negative in negatives.values()
+        if negative
     ]
     profile = await ask(Ask("contrast", (*own_passages(past, kit), *others)), kit)
     draft = await generate(case, kit, past, profile)

@@ -143,7 +143,7 @@ def compared_passages(comparison: Comparison) -> tuple[Passage, ...]:
 
 
 async def summarise(past: Sequence[Record], differences: Sequence[Difference], kit: Kit) -> Reply | None:
-    """p = LLM_sum({d_1 .. d_N}, D*_u') (equation 3); None where there is nothing to summarise."""
+    """P = LLM_sum({d_1 .. d_N}, D*_u') (equation 3); None where there is nothing to summarise."""
     if not past and not differences:
         return None
     passages = (*(difference_passage(difference) for difference in differences), *own_passages(past, kit))
@@ -151,6 +151,7 @@ async def summarise(past: Sequence[Record], differences: Sequence[Difference], k
 
 
 def difference_passage(difference: Difference) -> Passage:
+    """A difference as a passage about its key record."""
     compared = difference.comparison
     return Passage(
         kind="differences",

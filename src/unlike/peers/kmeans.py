@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ def kmeans(vectors: Vectors, n_groups: int, seed: int) -> tuple[NDArray[np.int32
     """Labels (n,) and centroids (n_groups, dim) of scikit-learn's K-means (k-means++, one start)."""
     from sklearn.cluster import KMeans
 
-    fitted = KMeans(n_clusters=n_groups, random_state=seed, n_init=1).fit(vectors)
+    fitted: Any = KMeans(n_clusters=n_groups, random_state=seed, n_init=1).fit(vectors)  # type: ignore[arg-type]
     return fitted.labels_, fitted.cluster_centers_
 
 

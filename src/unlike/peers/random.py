@@ -13,7 +13,7 @@ class RandomSelector:
         self._seed = seed
 
     def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
-        """k of the peers' records."""
+        """K of the peers' records."""
         return sorted(peers, key=lambda peer: self._draw(target.id, peer.id))[:k]
 
     def _draw(self, target_id: str, peer_id: str) -> bytes:

@@ -83,7 +83,9 @@ def _with_longest_shortened(ask: Ask) -> tuple[Ask, str] | None:
         return None
     text = shortened(longest.text, max(SHORTEST_CHARS, len(longest.text) * 3 // 4))
     passages = tuple(replace(p, text=text) if p is longest else p for p in ask.passages)
-    return replace(ask, passages=passages), f"shortened {_name(longest)} from {len(longest.text)} to {len(text)} characters"
+    return replace(
+        ask, passages=passages
+    ), f"shortened {_name(longest)} from {len(longest.text)} to {len(text)} characters"
 
 
 def shortened(text: str, max_chars: int) -> str:

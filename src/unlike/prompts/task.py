@@ -74,7 +74,9 @@ class Task:
                 if role in template.blocks
             ]
         except jinja2.TemplateError as error:
-            raise InputError(f"template {step}.jinja of task {self.name!r} cannot be filled: {error.message}") from error
+            raise InputError(
+                f"template {step}.jinja of task {self.name!r} cannot be filled: {error.message}"
+            ) from error
 
 
 def open_task(name: str = "review", folder: Path | None = None) -> Task:

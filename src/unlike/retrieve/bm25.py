@@ -48,7 +48,7 @@ def bm25_scores(query: Sequence[str], corpus: Sequence[Sequence[str]]) -> list[f
         weight = idf.get(term) or 0
         if weight:
             for i, count in enumerate(counts):
-                frequency = count[term] if term in count else 0
+                frequency = count.get(term, 0)
                 scores[i] += weight * (frequency * (K1 + 1) / (frequency + norms[i]))
     return scores
 

@@ -14,7 +14,7 @@ class RandomRetriever:
         self._seed = seed
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
-        """n records in random order."""
+        """N records in random order."""
         return sorted((document.record for document in documents), key=lambda r: self._draw(query, r.id))[:n]
 
     def _draw(self, query: str, record_id: str) -> bytes:

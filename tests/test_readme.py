@@ -1,0 +1,23 @@
+"""Every Python block of the README runs, and every command it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from unlike.cli.main import app
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_blocks_run(block, capsys):
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_commands_exist():
+    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    named = set(re.findall(r"(?:^    |`)unlike (\w+)", README, re.MULTILINE))
+    assert named <= known
+    assert {"run", "curate", "show"} <= named
