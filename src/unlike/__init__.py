@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unlike.api import agenerate, arun, generate, open_kit, run, sample_corpus
+    from unlike.api import agenerate, generate, open_kit, run, sample_corpus
     from unlike.config import CurateSettings, MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
+    from unlike.evaluate.run import arun
     from unlike.evaluate.score import score
     from unlike.llm.open import open_llm
     from unlike.methods.kit import Kit, Outcome
@@ -57,11 +58,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "unlike.api": ("agenerate", "arun", "generate", "open_kit", "run", "sample_corpus"),
+    "unlike.api": ("agenerate", "generate", "open_kit", "run", "sample_corpus"),
     "unlike.config": ("CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),
     "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "UnlikeError"),
+    "unlike.evaluate.run": ("arun",),
     "unlike.evaluate.score": ("score",),
     "unlike.llm.open": ("open_llm",),
     "unlike.methods.kit": ("Kit", "Outcome"),

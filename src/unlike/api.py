@@ -4,22 +4,16 @@ This is where names become concrete parts, for scripts and for the command alike
 """
 
 import tempfile
-import time
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlike import sample
 from unlike.config import MethodSettings
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
-from unlike.errors import InputError
-from unlike.evaluate.run import JOURNAL, Progress, run_cases, write_run
+from unlike.evaluate.run import JOURNAL, arun
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
@@ -34,8 +28,6 @@ from unlike.retrieve.open import open_retriever
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-
-_VERSIONS_OF = ("unlike", "numpy", "scikit-learn", "sentence-transformers", "openai", "xllamacpp")
 
 
 def open_kit(
@@ -97,61 +89,6 @@ def generate(case: Case, method: str, kit: Kit) -> Outcome:
     return wait_for(agenerate(case, method, kit))
 
 
-async def arun(
-    corpus: "Corpus",
-    method: str,
-    kit: Kit,
-    out: Path,
-    *,
-    split: str = "test",
-    limit: int | None = None,
-    facts: dict[str, Any] | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> list[Generation]:
-    """A method over the cases of a split, written to a run folder.
-
-    Args:
-        corpus: The corpus that gives the cases.
-        method: Name of the method.
-        kit: Its collaborators.
-        out: The run folder.
-        split: Which cases.
-        limit: The first so many cases only.
-        facts: What else run.json should say.
-        on_progress: Called after every case.
-
-    Raises:
-        EngineError: The engine cannot be used; what was answered is kept.
-        InputError: No such method or split, or the folder cannot be written.
-    """
-    chosen = open_method(method)
-    cases = pick_cases(corpus, split, limit)
-    before, start = kit.llm.usage, time.monotonic()
-    rows = await run_cases(method, chosen, cases, kit, on_progress=on_progress)
-    used = kit.llm.usage.since(before)
-    done = sum(row.status == "done" for row in rows)
-    write_run(
-        out,
-        rows,
-        {
-            "method": method,
-            "split": split,
-            "llm": kit.llm.backend.model,
-            "task": kit.task.name,
-            "settings": asdict(kit.settings),
-            **(facts or {}),
-            "corpus_hash": corpus.hash,
-            "versions": _versions(),
-            "n_cases": len(rows),
-            "n_done": done,
-            "n_failed": len(rows) - done,
-            **asdict(used),
-            "wall_s": round(time.monotonic() - start, 3),
-        },
-    )
-    return rows
-
-
 def run(
     corpus: "Corpus",
     method: str,
@@ -170,18 +107,6 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     kit = open_kit(corpus, llm, embedder, settings, journal=out / JOURNAL)
     return wait_for(arun(corpus, method, kit, out, split=split, limit=limit))
-
-
-def pick_cases(corpus: "Corpus", split: str, limit: int | None) -> Sequence[Case]:
-    """The cases of a split.
-
-    Raises:
-        InputError: The corpus has none.
-    """
-    cases = corpus.cases(split, limit)
-    if not cases:
-        raise InputError(f"corpus has no cases in split {split!r}; see what is in it with: unlike corpus DIR")
-    return cases
 
 
 def sample_corpus(folder: Path | None = None) -> "Corpus":
@@ -211,13 +136,3 @@ def open_journal(path: Path | None) -> Journal:
     journal = Journal(Path(folder.name) / JOURNAL)
     weakref.finalize(journal, folder.cleanup)
     return journal
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": python_version()}
-    for package in _VERSIONS_OF:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -6,10 +6,10 @@ import json
 import pytest
 from tests.worlds import Listening, kit_for, world
 
-from unlike.api import arun, open_kit, pick_cases, run
+from unlike.api import open_kit, run
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.evaluate.run import read_run, run_cases, write_run
+from unlike.evaluate.run import arun, pick_cases, read_run, run_cases, write_run
 from unlike.methods.table import METHODS
 
 CROWD = [(user, item, item) for user in range(5) for item in range(4)]

@@ -32,8 +32,7 @@ def run_live(
     """Run with a live line; returns run.json."""
     from rich.console import Console
 
-    from unlike.api import arun
-    from unlike.evaluate.run import read_run
+    from unlike.evaluate.run import arun, read_run
 
     console = Console(stderr=True, quiet=quiet)
     with _live(console, method, kit.llm) as on_progress:
@@ -63,8 +62,7 @@ def forecast_live(
     as_json: bool,
 ) -> None:
     """Walk the run without asking an LLM, and print what it would take."""
-    from unlike.api import pick_cases
-    from unlike.evaluate.run import run_cases
+    from unlike.evaluate.run import pick_cases, run_cases
     from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
     from unlike.methods.table import open_method
 

@@ -7,19 +7,25 @@ not answered yet, and writes the same rows.
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
+from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed, InputError
 from unlike.methods.kit import Kit
-from unlike.methods.table import Method
+from unlike.methods.table import Method, open_method
 from unlike.records import Case, Generation
 
 GENERATIONS = "generations.jsonl"
 RUN = "run.json"
 JOURNAL = "journal.sqlite"
+
+_VERSIONS_OF = ("unlike", "numpy", "scikit-learn", "sentence-transformers", "openai", "xllamacpp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,73 @@ async def generation(name: str, method: Method, case: Case, kit: Kit) -> Generat
     )
 
 
+async def arun(
+    corpus: Corpus,
+    method: str,
+    kit: Kit,
+    out: Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    facts: dict[str, Any] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Generation]:
+    """A method over the cases of a split, written to a run folder.
+
+    Args:
+        corpus: The corpus that gives the cases.
+        method: Name of the method.
+        kit: Its collaborators.
+        out: The run folder.
+        split: Which cases.
+        limit: The first so many cases only.
+        facts: What else run.json should say.
+        on_progress: Called after every case.
+
+    Raises:
+        EngineError: The engine cannot be used; what was answered is kept.
+        InputError: No such method or split, or the folder cannot be written.
+    """
+    chosen = open_method(method)
+    cases = pick_cases(corpus, split, limit)
+    before, start = kit.llm.usage, time.monotonic()
+    rows = await run_cases(method, chosen, cases, kit, on_progress=on_progress)
+    used = kit.llm.usage.since(before)
+    done = sum(row.status == "done" for row in rows)
+    write_run(
+        out,
+        rows,
+        {
+            "method": method,
+            "split": split,
+            "llm": kit.llm.backend.model,
+            "task": kit.task.name,
+            "settings": asdict(kit.settings),
+            **(facts or {}),
+            "corpus_hash": corpus.hash,
+            "versions": versions(),
+            "n_cases": len(rows),
+            "n_done": done,
+            "n_failed": len(rows) - done,
+            **asdict(used),
+            "wall_s": round(time.monotonic() - start, 3),
+        },
+    )
+    return rows
+
+
+def pick_cases(corpus: Corpus, split: str, limit: int | None) -> Sequence[Case]:
+    """The cases of a split.
+
+    Raises:
+        InputError: The corpus has none.
+    """
+    cases = corpus.cases(split, limit)
+    if not cases:
+        raise InputError(f"corpus has no cases in split {split!r}; see what is in it with: unlike corpus DIR")
+    return cases
+
+
 def write_run(folder: Path, rows: Sequence[Generation], facts: Mapping[str, Any]) -> None:
     """Write generations.jsonl and run.json; a reader sees the old files or the new ones, never half of one.
 
@@ -130,3 +203,14 @@ def _replace(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {"python": python_version()}
+    for package in _VERSIONS_OF:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -227,6 +227,7 @@ async def ask(question: Ask, kit: Kit) -> Reply:
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "finish_reason": answer.finish_reason,
+        "wall_s": round(answer.wall_s, 3),
         "left_out": list(fitted.left_out),
     }
     return Reply(_written(answer.text), call, read)

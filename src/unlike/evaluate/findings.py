@@ -1,0 +1,205 @@
+"""What an experiment found, as plain data: everything a report shows, and nothing a report must compute.
+
+``compare.py`` makes it from run folders; the renderers of ``report/`` only lay it out. All of it is JSON-able.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One metric of one variant.
+
+    Attributes:
+        mean: Mean over all its runs; None where nothing was scored.
+        std: Standard deviation over runs (temperatures, seeds); None for a single run.
+        low: Lower end of the 95 % bootstrap interval over users; None for a corpus metric.
+        high: Upper end.
+        n: Cases scored, summed over runs.
+        n_failed: Cases without a text, summed over runs.
+        rank: 1 for the best of the table, 2 for the second, 0 otherwise.
+        note: Why there is no value.
+    """
+
+    mean: float | None
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    n_failed: int = 0
+    rank: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A paired test of a variant against the best baseline of that metric.
+
+    Attributes:
+        variant: The tested one.
+        baseline: The best baseline by mean.
+        metric: Name of the metric.
+        unit: "users" (ours: one value a user) or "runs" (DPL's: one value a run).
+        difference: Mean of variant minus baseline.
+        low: 95 % bootstrap interval of the difference, over units.
+        high: Upper end.
+        n: Pairs.
+        n_left_out: Cases that failed for one of the two, left out for both.
+        p_t: Paired t-test.
+        p_wilcoxon: Wilcoxon signed rank.
+        p_permutation: Paired permutation.
+        p_holm: p_t after Holm's correction over all tests of that metric and unit.
+        effect: Cohen's d_z.
+    """
+
+    variant: str
+    baseline: str
+    metric: str
+    unit: str
+    difference: float
+    low: float | None
+    high: float | None
+    n: int
+    n_left_out: int
+    p_t: float | None
+    p_wilcoxon: float | None
+    p_permutation: float | None
+    p_holm: float | None
+    effect: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a variant took, summed over its runs and divided by its cases. Journalled calls are counted as if paid.
+
+    Attributes:
+        calls: LLM calls a case.
+        prompt_tokens: Prompt tokens a case.
+        completion_tokens: Completion tokens a case.
+        llm_s: Seconds of LLM time a case, summed over its calls.
+        money: In the currency of the prices; None without prices.
+    """
+
+    calls: float
+    prompt_tokens: float
+    completion_tokens: float
+    llm_s: float
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A row of the main table: a method with its settings, over all its runs.
+
+    Attributes:
+        name: "dpl", or "dpl K=2" where a sweep or an ablation sets it apart.
+        method: Name of the method.
+        is_baseline: Whether others are tested against it.
+        settings: What sets it apart from the experiment's settings, e.g. {"n_peers": 2}.
+        cells: By metric.
+        cost: Mean cost of a case.
+        paper: Figures of the papers for this variant where they survive: by metric label; {} where none do.
+    """
+
+    name: str
+    method: str
+    is_baseline: bool
+    settings: dict[str, Any]
+    cells: dict[str, Cell]
+    cost: Cost
+    paper: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A sweep of one setting: a line a method.
+
+    Attributes:
+        setting: "n_peers" (K) or "n_records" (N), or any other numeric setting.
+        metric: Name of the metric.
+        lines: By method: (value of the setting, mean, low, high), by value.
+    """
+
+    setting: str
+    metric: str
+    lines: dict[str, list[tuple[float, float, float | None, float | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Gain over Non-Perso in one half of the users by uniqueness (DPL, section 4.4.2)."""
+
+    variant: str
+    metric: str
+    half: str
+    """"unique" (upper half by distance to the population's mean embedding) or "not unique"."""
+    gain: float
+    low: float | None
+    high: float | None
+    n_users: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserGain:
+    """What one user gains over Non-Perso with one variant on one metric, beside what is known of the user."""
+
+    variant: str
+    metric: str
+    user_id: str
+    gain: float
+    history_records: int
+    uniqueness: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStudy:
+    """One case with the texts of several variants side by side."""
+
+    case_id: str
+    user_id: str
+    item_title: str
+    request_title: str
+    rating: float | None
+    reference: str
+    texts: dict[str, str | None]
+    """By variant; None where it failed."""
+    profiles: dict[str, str]
+    """By variant that makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that failed."""
+
+    variant: str
+    case_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything a report shows.
+
+    Attributes:
+        title: Name of the experiment.
+        metrics: (name, label, highest value or unit) in the order of columns. Names ending in "_cut" are measured on
+            texts cut to equal length.
+        main: Metrics of the main table; the others are sanity columns.
+        facts: What is needed to repeat it: corpus, split, number of cases and users, LLM, embedder, time rule,
+            settings, versions, commit, hashes; label to value.
+        notes: Sentences that must stand beside the results (tiny model, missing metric, few users).
+    """
+
+    title: str
+    metrics: list[tuple[str, str, float | str]]
+    main: list[str]
+    variants: list[Variant]
+    tests: list[Test]
+    curves: list[Curve]
+    halves: list[Half]
+    gains: list[UserGain]
+    cases: list[CaseStudy]
+    failures: list[Failure]
+    facts: dict[str, str]
+    notes: list[str]
