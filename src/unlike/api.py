@@ -5,6 +5,8 @@ This is where names become concrete parts, for scripts and for the command alike
 
 import tempfile
 import weakref
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +20,15 @@ from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
 from unlike.llm.recorded import RecordedLLM
-from unlike.methods.kit import Kit, Outcome
+from unlike.methods.kit import LLM, Kit, Outcome
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
+from unlike.peers.selector import Selector
 from unlike.prompts.task import Task, open_task
 from unlike.records import Case, Generation
 from unlike.retrieve.open import open_retriever
+from unlike.retrieve.query import Retriever
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
@@ -57,20 +61,38 @@ def open_kit(
         InputError: A name is unknown or a setting unusable.
         MissingPart: Something that a name needs is not installed.
     """
-    settings = settings or MethodSettings()
     encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
     backend = open_llm(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
-    opened.standard(settings.dimensions)
-    return Kit(
-        records=records,
-        retriever=open_retriever(settings.retriever, encoder, settings.seed),
-        selector=open_selector(settings.selector, encoder, settings.seed),
-        neighbours=MeanNeighbours(records, records.users(), encoder),
-        llm=RecordedLLM(backend, open_journal(journal), concurrency),
-        task=opened,
-        settings=settings,
-    )
+    recorded = RecordedLLM(backend, open_journal(journal), concurrency)
+    return kits(records, recorded, encoder, opened)(settings or MethodSettings())
+
+
+def kits(corpus: "Corpus", llm: LLM, encoder: Encoder, task: Task) -> Callable[[MethodSettings], Kit]:
+    """Kits for many settings that share LLM, journal, vectors and clusterings."""
+    neighbours = MeanNeighbours(corpus, corpus.users(), encoder)
+
+    @cache
+    def retriever(name: str, seed: int) -> Retriever:
+        return open_retriever(name, encoder, seed)
+
+    @cache
+    def selector(name: str, seed: int) -> Selector:
+        return open_selector(name, encoder, seed)
+
+    def kit_of(settings: MethodSettings) -> Kit:
+        task.standard(settings.dimensions)
+        return Kit(
+            records=corpus,
+            retriever=retriever(settings.retriever, settings.seed),
+            selector=selector(settings.selector, settings.seed),
+            neighbours=neighbours,
+            llm=llm,
+            task=task,
+            settings=settings,
+        )
+
+    return kit_of
 
 
 async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
@@ -128,7 +150,7 @@ def sample_corpus(folder: Path | None = None) -> "Corpus":
         return curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
 
 
-def open_journal(path: Path | None) -> Journal:
+def open_journal(path: Path | None = None) -> Journal:
     """A journal in that file, or in a temporary one that goes with the journal."""
     if path:
         return Journal(path)

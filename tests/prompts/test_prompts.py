@@ -81,7 +81,8 @@ def test_a_folder_of_ones_own_replaces_single_files(tmp_path):
 
 def test_dimensions_are_data(tmp_path):
     (tmp_path / "task.toml").write_text(
-        'name = "mail"\n[words]\ntext="mail"\ntexts="mails"\nitem="thread"\ntitle="Subject"\nrating="Urgency"\n'
+        'name = "mail"\n[words]\ntext="mail"\ntexts="mails"\nitem="thread"\ndescription="About"\n'
+        'title="Subject"\nrating="Urgency"\n'
         '[dimensions]\npoliteness = "greetings and thanks"\n'
     )
     task = open_task(folder=tmp_path)
@@ -112,7 +113,7 @@ def test_a_template_that_names_what_the_step_does_not_have(tmp_path):
 
 
 def test_names_that_do_not_exist(tmp_path):
-    with pytest.raises(InputError, match="built in are review"):
+    with pytest.raises(InputError, match="built in are mail, review"):
         open_task("poem")
     with pytest.raises(InputError, match="prompts folder not found"):
         open_task(folder=tmp_path / "nowhere")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from unlike.config import cache_folder
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,40 +24,39 @@ def demo(
     peers: int = typer.Option(3, min=1, help="K, representatives a key record is compared with."),
     max_tokens: int = typer.Option(96, min=1, help="New tokens of every LLM call."),
 ) -> None:
-    """Curate the sample corpus, run three methods on a few cases, show one case whole and a table."""
+    """Curate the sample corpus, run three methods on a few cases, show one case whole, a table and a report."""
     from rich.console import Console
 
-    from unlike.api import open_kit
-    from unlike.cli.evaluate import show_scores
-    from unlike.cli.run_live import run_live
+    from unlike.cli.experiment import run_live_plan
+    from unlike.cli.report import write_findings
     from unlike.cli.show import show_case
-    from unlike.config import MethodSettings, cache_folder
+    from unlike.embed.open import open_encoder
+    from unlike.evaluate.plan import Plan
     from unlike.evaluate.run import read_run
-    from unlike.evaluate.score import score
 
     console = Console()
     corpus = _corpus(console, out / "corpus")
-    settings = MethodSettings(n_records=records, n_peers=peers, max_tokens=max_tokens)
-    kit = open_kit(
-        corpus,
-        llm,
-        embedder,
-        settings,
-        journal=out / "journal.sqlite",
-        vectors=cache_folder() / "vectors.sqlite",
-        concurrency=8,
+    plan = Plan.model_validate(
+        {
+            "title": "unlike on its sample corpus",
+            "corpus": out / "corpus",
+            "limit": cases,
+            "embedder": embedder,
+            "llm": {"uri": llm, "concurrency": 8},
+            "settings": {"n_records": records, "n_peers": peers, "max_tokens": max_tokens},
+            "methods": [{"method": method} for method in METHODS_SHOWN],
+        }
     )
     console.print(
         f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}"
     )
-    facts = {"corpus": str((out / "corpus").resolve()), "llm": llm, "embedder": embedder}
-    for method in METHODS_SHOWN:
-        run_live(corpus, method, kit, out / method, "test", cases, facts)
+    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    folders = run_live_plan(console, plan, corpus, encoder, out)
     console.print("\n[bold]3. One case, whole[/]")
-    show_case(console, read_run(out / "dpl")[0][0], corpus)
+    show_case(console, read_run(folders[-1])[0][0], corpus)
     console.print("\n[bold]4. Scores[/] against what the users really wrote")
-    show_scores(console, score([out / method for method in METHODS_SHOWN]))
-    _where_to_go(console, out, llm)
+    write_findings(console, plan, corpus, encoder, folders, out / "report.html")
+    _where_to_go(console, out, folders[-1], llm)
 
 
 def _corpus(console: "Console", folder: Path) -> "Corpus":
@@ -70,12 +71,13 @@ def _corpus(console: "Console", folder: Path) -> "Corpus":
     return corpus
 
 
-def _where_to_go(console: "Console", out: Path, llm: str) -> None:
+def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
     if llm == "llama.cpp:smollm2":
-        console.print(
-            "\nThe embedded model has 135 million parameters. It shows that every step runs; it is far too small to "
-            "follow these prompts well, and its scores say nothing about the methods.\n"
-            "One flag uses a better one: [bold]unlike demo --llm openai:MODEL@http://HOST:PORT/v1[/]"
-        )
-    console.print(f"\nfiles: {out}/corpus  {out}/dpl/generations.jsonl  {out}/journal.sqlite", highlight=False)
-    console.print(f"next:  unlike show {out}/dpl 2    unlike corpus {out}/corpus    unlike doctor", highlight=False)
+        console.print("One flag uses a better LLM: [bold]unlike demo --llm openai:MODEL@http://HOST:PORT/v1[/]")
+    for name, what in (
+        (out / "report.html", "open it in a browser"),
+        (out / "corpus", "unlike corpus " + str(out / "corpus")),
+        (run, f"unlike show {run} 2"),
+        (out / "journal.sqlite", "every LLM call; running again pays for none of them"),
+    ):
+        console.print(f"{name!s:<42} {what}", highlight=False, soft_wrap=True)

@@ -13,6 +13,8 @@ from unlike.cli.curate import curate
 from unlike.cli.demo import demo
 from unlike.cli.doctor import doctor
 from unlike.cli.evaluate import evaluate
+from unlike.cli.experiment import experiment
+from unlike.cli.report import report
 from unlike.cli.run import run
 from unlike.cli.show import show
 from unlike.errors import UnlikeError
@@ -29,6 +31,8 @@ app.add_typer(curate, name="curate")
 app.command("corpus")(corpus)
 app.command("run")(run)
 app.command("evaluate")(evaluate)
+app.command("experiment")(experiment)
+app.command("report")(report)
 app.command("show")(show)
 app.command("doctor")(doctor)
 

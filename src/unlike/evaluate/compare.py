@@ -4,6 +4,7 @@ Everything follows from the run folders, so a report can be made again at any ti
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from unlike.data.corpus import Corpus
@@ -93,7 +94,7 @@ def calls_in(trace: object) -> list[Mapping[str, Any]]:
     return []
 
 
-def tests(groups: Groups, metrics: Sequence[str]) -> list[Test]:
+def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[Test]:
     """Each difference-aware variant against the best baseline of a metric, over users and over runs."""
     found: list[Test] = []
     for metric in metrics:
@@ -132,9 +133,7 @@ def _over_runs(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) 
     )
 
 
-def _test(
-    groups: Groups, name: str, baseline: str, metric: str, unit: str, values: Callable[..., Pair]
-) -> Test | None:
+def _test(groups: Groups, name: str, baseline: str, metric: str, unit: str, values: Callable[..., Pair]) -> Test | None:
     found = compare(*values(groups[name], groups[baseline], metric))
     if found is None:
         return None
@@ -158,8 +157,6 @@ def _test(
 
 def _corrected(made: Sequence[Test]) -> list[Test]:
     """The tests of one metric and unit with Holm's correction."""
-    from dataclasses import replace
-
     corrected = holm({test.variant: test.p_t for test in made if test.p_t is not None})
     return [replace(test, p_holm=corrected.get(test.variant)) for test in made]
 

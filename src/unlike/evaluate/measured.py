@@ -77,7 +77,9 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     return groups
 
 
-def values_by_user(runs: Sequence[MeasuredRun], metric: str, but: frozenset[tuple[str, str]] = frozenset()) -> dict[str, float]:
+def values_by_user(
+    runs: Sequence[MeasuredRun], metric: str, but: frozenset[tuple[str, str]] = frozenset()
+) -> dict[str, float]:
     """A user's mean over all cases of all runs.
 
     Args:

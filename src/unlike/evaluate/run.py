@@ -105,6 +105,7 @@ async def arun(
     *,
     split: str = "test",
     limit: int | None = None,
+    cases: Sequence[Case] | None = None,
     facts: dict[str, Any] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Generation]:
@@ -117,6 +118,7 @@ async def arun(
         out: The run folder.
         split: Which cases.
         limit: The first so many cases only.
+        cases: Which cases, where neither split nor limit says it.
         facts: What else run.json should say.
         on_progress: Called after every case.
 
@@ -125,7 +127,7 @@ async def arun(
         InputError: No such method or split, or the folder cannot be written.
     """
     chosen = open_method(method)
-    cases = pick_cases(corpus, split, limit)
+    cases = pick_cases(corpus, split, limit) if cases is None else cases
     before, start = kit.llm.usage, time.monotonic()
     rows = await run_cases(method, chosen, cases, kit, on_progress=on_progress)
     used = kit.llm.usage.since(before)

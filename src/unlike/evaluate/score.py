@@ -4,18 +4,16 @@ A run folder and any JSONL with ``text`` and ``reference`` are scored alike, so 
 too. A failed case is counted and never scored; a metric that cannot run here leaves a row that says why.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from unlike.errors import MissingPart
 from unlike.evaluate.metrics import Metric, open_metric
+from unlike.evaluate.metrics.peers import Peers
 from unlike.evaluate.metrics.texts import ScoredText, TextsOfMethod, read_texts
 
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
-
-Peers = Mapping[str, Sequence[str]]
-"""By case id: the texts of others a generation was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,8 @@ def score(paths: Sequence[Path], metrics: Sequence[str] = DEFAULT_METRICS, peers
 
     Args:
         paths: Run folders, or files with a JSON object a line.
-        metrics: Names of metrics; see ``unlike.evaluate.metrics.METRICS``.
-        peers: Texts of others, for metrics that compare with them.
+        metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
+        peers: Texts of others, for metrics that compare with them; ``peers_of`` finds those of a run folder.
 
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.

@@ -15,6 +15,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from unlike.errors import InputError
 
 BUILT_IN = Path(__file__).parent
+STEPS = BUILT_IN / "steps"
+"""Templates that serve every task; they take all that is particular from its words and dimensions."""
+
 _SHARED = "parts.jinja"
 
 
@@ -94,7 +97,7 @@ def open_task(name: str = "review", folder: Path | None = None) -> Task:
         raise InputError(f"unknown task: {name!r}; built in are {', '.join(built_in)}")
     if folder is not None and not folder.is_dir():
         raise InputError(f"prompts folder not found: {folder}; give a folder with task.toml or templates in it")
-    places = [place for place in (folder, BUILT_IN / name) if place]
+    places = [place for place in (folder, BUILT_IN / name, STEPS) if place]
     environment = SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, trim_blocks=False
     )

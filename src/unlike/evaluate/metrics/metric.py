@@ -1,16 +1,24 @@
-"""All metrics by name. To add one, write its file and name it here."""
+"""All metrics by name. To add one, write its file and name it here.
+
+Two kinds of names are made on demand: any metric of texts with "_cut" behind it, and BERTScore with another model.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from unlike.errors import InputError
+from unlike.evaluate.metrics.bertscore import bertscore
 from unlike.evaluate.metrics.bleu import bleu, bleu_sentence
 from unlike.evaluate.metrics.diversity import distinct_1, distinct_2
 from unlike.evaluate.metrics.leakage import leakage
-from unlike.evaluate.metrics.length import length_ratio
+from unlike.evaluate.metrics.length import cut_to_equal, length_ratio
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
+
+T = TypeVar("T")
 
 Needs = Literal["reference", "peers", "nothing"]
 """What a text is held against: the real text, the texts of others it was made from, or nothing."""
@@ -27,6 +35,7 @@ class Metric:
         per_case: (texts, what each is held against) to one float a text. The mean over cases is the result.
         corpus: (texts, what each is held against) to one float for all of them.
         needs: What the second argument holds: a real text each, a list of peers' texts each, or anything at all.
+        has_cut: Whether it says anything about texts cut to equal length.
     """
 
     name: str
@@ -35,6 +44,7 @@ class Metric:
     per_case: Callable[[Sequence[str], Sequence[Any]], list[float]] | None = None
     corpus: Callable[[Sequence[str], Sequence[Any]], float] | None = None
     needs: Needs = "reference"
+    has_cut: bool = True
 
 
 METRICS: dict[str, Metric] = {
@@ -46,17 +56,62 @@ METRICS: dict[str, Metric] = {
     "meteor": Metric("meteor", "METEOR", per_case=meteor),
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
     "distinct2": Metric("distinct2", "Distinct-2", per_case=distinct_2, needs="nothing"),
-    "length_ratio": Metric("length_ratio", "Length ratio", "generated / real", per_case=length_ratio),
-    "leakage": Metric("leakage", "Leakage", "words", per_case=leakage, needs="peers"),
+    "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore),
+    "length_ratio": Metric("length_ratio", "Length ratio", "generated / real", per_case=length_ratio, has_cut=False),
+    "leakage": Metric("leakage", "Leakage", "words", per_case=leakage, needs="peers", has_cut=False),
 }
+
+
+CUT = "_cut"
+_WITH_MODEL = "bertscore:"
 
 
 def open_metric(name: str) -> Metric:
     """The metric of that name.
 
+    Args:
+        name: A key of METRICS, or "bertscore:MODEL@LAYER" with a model folder or name; "_cut" behind it measures text
+            and real text cut to the same number of words.
+
     Raises:
         InputError: There is none of that name.
     """
-    if name not in METRICS:
-        raise InputError(f"unknown metric: {name!r}; allowed are {', '.join(METRICS)}")
-    return METRICS[name]
+    whole = name.removesuffix(CUT)
+    metric = _bertscore_with(whole) if whole.startswith(_WITH_MODEL) else METRICS.get(whole)
+    if metric is None:
+        allowed = ", ".join([*METRICS, f"{_WITH_MODEL}MODEL@LAYER"])
+        raise InputError(f"unknown metric: {name!r}; allowed are {allowed}, and most of them with {CUT} behind")
+    if whole == name:
+        return metric
+    if not metric.has_cut:
+        raise InputError(f"metric {name!r} says nothing: {whole} has no meaning on texts of equal length; use {whole}")
+    return _on_cut_texts(metric)
+
+
+def _bertscore_with(name: str) -> Metric:
+    """BERTScore with the model and layer of a name."""
+    model, _, layer = name.removeprefix(_WITH_MODEL).rpartition("@")
+    if not model or not layer.isdecimal():
+        raise InputError(f"metric {name!r} names no model and layer; write bertscore:MODEL@LAYER, the layer a number")
+    measure = partial(bertscore, model=model, layer=int(layer))
+    return Metric(name, f"BERTScore ({Path(model).name}, layer {layer})", per_case=measure)
+
+
+def _on_cut_texts(metric: Metric) -> Metric:
+    """The metric on text and real text cut to the same number of words, for more words find more matches."""
+    return replace(
+        metric,
+        name=metric.name + CUT,
+        label=f"{metric.label} (cut)",
+        per_case=metric.per_case and _after_cutting(metric.per_case),
+        corpus=metric.corpus and _after_cutting(metric.corpus),
+        needs="reference",
+    )
+
+
+def _after_cutting(measure: Callable[[Sequence[str], Sequence[Any]], T]) -> Callable[[Sequence[str], Sequence[str]], T]:
+    def on_cut(texts: Sequence[str], references: Sequence[str]) -> T:
+        pairs = [cut_to_equal([text, real], real) for text, real in zip(texts, references, strict=True)]
+        return measure([text for text, _ in pairs], [real for _, real in pairs])
+
+    return on_cut

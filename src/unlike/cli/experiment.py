@@ -1,0 +1,131 @@
+"""``unlike experiment``: everything a comparison needs, from one file to one report."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from unlike.config import cache_folder
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unlike.data.corpus import Corpus
+    from unlike.embed.encoder import Encoder
+    from unlike.evaluate.experiment import OnRun
+    from unlike.evaluate.plan import Plan, PlannedRun
+    from unlike.evaluate.run import Progress
+    from unlike.methods.kit import LLM
+
+
+def experiment(
+    file: Path = typer.Argument(help="Experiment file (TOML), or the name of a preset such as dpl-table1."),
+    out: Path | None = typer.Option(None, help="Where runs and report go; default beside the file, by its name."),
+    corpus: Path | None = typer.Option(None, help="Corpus folder, in place of the file's."),
+    llm: str | None = typer.Option(None, help="LLM, in place of the file's."),
+    embedder: str | None = typer.Option(None, help="Encoder, in place of the file's."),
+    limit: int | None = typer.Option(None, min=1, help="The first so many cases, in place of the file's limit."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost; ask no LLM."),
+) -> None:
+    """Run everything an experiment file asks for, and write the report.
+
+    Killed and started again it goes on where it was. Exit status: 0, or 3 where cases failed (start again to retry).
+    """
+    from rich.console import Console
+
+    from unlike.cli.report import write_findings
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.evaluate.plan import read_plan
+
+    plan = read_plan(file, {"corpus": corpus, "embedder": embedder, "limit": limit})
+    if llm:
+        plan = plan.model_copy(update={"llm": plan.llm.model_copy(update={"uri": llm})})
+    if plan.corpus is None or not plan.llm.uri:
+        raise InputError(
+            f"experiment {file} names no {'corpus' if plan.corpus is None else 'LLM'}: give --corpus and --llm"
+        )
+    folder = out or Path(file.stem)
+    console, opened = Console(), Corpus.open(plan.corpus)
+    encoder = open_encoder(plan.embedder, cache_folder() / "vectors.sqlite")
+    if dry_run:
+        _forecast(console, plan, opened, encoder)
+        return
+    folders = run_live_plan(console, plan, opened, encoder, folder)
+    if write_findings(console, plan, opened, encoder, folders, folder / "report.html"):
+        raise typer.Exit(3)
+
+
+def run_live_plan(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folder: Path) -> list[Path]:
+    """Run a plan with a live line; returns the run folders."""
+    from unlike.api import kits, open_journal
+    from unlike.door import wait_for
+    from unlike.evaluate.experiment import run_plan
+    from unlike.evaluate.run import JOURNAL
+    from unlike.llm.open import open_llm
+    from unlike.llm.recorded import RecordedLLM
+    from unlike.prompts.task import open_task
+
+    llm = RecordedLLM(open_llm(plan.llm.uri), open_journal(folder / JOURNAL), plan.llm.concurrency)
+    kit_of = kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
+    with _live(console, llm) as on_run:
+        return wait_for(run_plan(plan, corpus, kit_of, folder, on_run))
+
+
+def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder") -> None:
+    from unlike.api import kits, open_journal
+    from unlike.door import wait_for
+    from unlike.evaluate.experiment import forecast
+    from unlike.evaluate.plan import planned_runs
+    from unlike.llm.open import open_llm
+    from unlike.llm.recorded import RecordedLLM
+    from unlike.prompts.task import open_task
+
+    llm = RecordedLLM(open_llm(plan.llm.uri), open_journal())
+    kit_of = kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
+    usage = wait_for(forecast(plan, corpus, kit_of))
+    console.print(
+        f"{len(planned_runs(plan))} runs: {usage.n_calls:,} calls ({usage.n_cached:,} more shared between methods), "
+        f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens",
+        highlight=False,
+    )
+    prices = plan.llm.price_in, plan.llm.price_out
+    if None not in prices:
+        cost = (usage.prompt_tokens * (prices[0] or 0) + usage.completion_tokens * (prices[1] or 0)) / 1e6
+        console.print(f"cost: {cost:.2f}", highlight=False)
+
+
+@contextmanager
+def _live(console: "Console", llm: "LLM") -> "Generator[OnRun]":
+    """A line a run while it goes; on no terminal, one line when it begins."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[seen]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, seen="")
+
+        def on_run(number: int, n_runs: int, planned: "PlannedRun") -> Callable[["Progress"], None]:
+            label = f"{number}/{n_runs} {planned.variant}"
+            bar.reset(task, description=label, seen="")
+            if not console.is_terminal:
+                console.print(label, highlight=False)
+
+            def on_progress(progress: "Progress") -> None:
+                usage = llm.usage
+                seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+                seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
+                bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
+
+            return on_progress
+
+        yield on_run

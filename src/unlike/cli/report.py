@@ -1,0 +1,110 @@
+"""``unlike report``: run folders to one report."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from unlike.config import cache_folder
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from unlike.data.corpus import Corpus
+    from unlike.embed.encoder import Encoder
+    from unlike.evaluate.findings import Cell, Findings
+    from unlike.evaluate.plan import Plan
+
+
+def report(
+    runs: list[Path] = typer.Argument(help="Run folders, or folders of an experiment."),
+    out: Path = typer.Option(Path("report.html"), help="The HTML file; .md, .csv and .tex are written beside it."),
+    title: str = typer.Option("Comparison", help="What stands above it."),
+    metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, with commas."),
+    embedder: str = typer.Option("minilm", help="Encoder for the users' uniqueness."),
+    corpus: Path | None = typer.Option(None, help="Corpus folder, where it has moved since the runs."),
+) -> None:
+    """Compare runs in one self-contained file: tables, tests, plots, cases side by side, and how to repeat it."""
+    from rich.console import Console
+
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.evaluate.plan import Plan
+    from unlike.evaluate.run import read_run
+
+    folders = [folder for path in runs for folder in _run_folders(path)]
+    facts = [read_run(folder)[1] for folder in folders]
+    corpora = {fact["corpus_hash"] for fact in facts}
+    if len(corpora) > 1:
+        raise InputError(f"these runs are on {len(corpora)} corpora and cannot be compared; give runs on one corpus")
+    plan = Plan.model_validate(
+        {
+            "title": title,
+            "methods": [{"method": method} for method in dict.fromkeys(fact["method"] for fact in facts)],
+            "metrics": [name.strip() for name in metrics.split(",")],
+            "split": facts[0]["split"],
+            "settings": facts[0]["settings"],
+            "embedder": embedder,
+        }
+    )
+    opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
+    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    write_findings(Console(), plan, opened, encoder, folders, out)
+
+
+def write_findings(
+    console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folders: "Sequence[Path]", out: Path
+) -> int:
+    """Measure runs, write findings and report, print the table; returns how many cases failed."""
+    from unlike.cli.evaluate import write_results
+    from unlike.evaluate.experiment import find, measure_all
+    from unlike.evaluate.report.write import write_report
+
+    findings = find(plan, corpus, encoder, measure_all(folders, plan, corpus))
+    write_results(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
+    files = write_report(findings, out)
+    show_findings(console, findings)
+    console.print("report: " + "  ".join(str(file) for file in files), highlight=False, soft_wrap=True)
+    return len(findings.failures)
+
+
+def show_findings(console: "Console", findings: "Findings") -> None:
+    """The main table, best values bold; calls and tokens are those of a case."""
+    from rich.table import Table
+
+    labels = {name: label for name, label, _ in findings.metrics}
+    scales = {name: scale for name, _, scale in findings.metrics}
+    table = Table()
+    table.add_column("method", no_wrap=True)
+    for name in findings.main:
+        table.add_column(labels[name], justify="right")
+    for heading in ("calls", "tokens", "failed"):
+        table.add_column(heading, justify="right")
+    for variant in findings.variants:
+        cells = [variant.cells[name] for name in findings.main]
+        values = [_shown(cell, scales[name]) for name, cell in zip(findings.main, cells, strict=True)]
+        tokens = variant.cost.prompt_tokens + variant.cost.completion_tokens
+        n_failed = max(cell.n_failed for cell in cells)
+        table.add_row(variant.name, *values, f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed))
+    console.print(table)
+    for note in findings.notes:
+        console.print(note, style="yellow", markup=False, highlight=False)
+
+
+def _shown(cell: "Cell", scale: float | str) -> str:
+    if cell.mean is None:
+        return "-"
+    text = f"{cell.mean:.{2 if scale == 100 else 4}f}"
+    return f"[bold]{text}[/]" if cell.rank == 1 else text
+
+
+def _run_folders(path: Path) -> list[Path]:
+    """The run folder itself, or the runs of an experiment folder."""
+    if (path / "runs").is_dir():
+        return sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))
+    return [path]

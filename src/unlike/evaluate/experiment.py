@@ -1,0 +1,196 @@
+"""An experiment from plan to findings: run everything missing, grade it, compare it.
+
+All runs share one journal, so identical calls of different methods are made once and a killed experiment, started
+again, pays only for what was in flight.
+"""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from unlike.config import MethodSettings
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.evaluate.compare import (
+    case_studies,
+    curves,
+    failures,
+    gains_by_half,
+    is_baseline,
+    paired_tests,
+    user_gains,
+    variants,
+)
+from unlike.evaluate.findings import Findings
+from unlike.evaluate.measured import MeasuredRun, by_variant, measure
+from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.plan import Plan, PlannedRun, planned_runs
+from unlike.evaluate.run import Progress, arun, pick_cases, run_cases
+from unlike.evaluate.uniqueness import uniqueness
+from unlike.llm.forecast import ForecastLLM
+from unlike.llm.recorded import Usage
+from unlike.methods.kit import Kit
+from unlike.methods.table import open_method
+from unlike.records import Case
+
+KitOf = Callable[[MethodSettings], Kit]
+"""Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
+
+OnRun = Callable[[int, int, PlannedRun], Callable[[Progress], None]]
+"""(number, of how many, run) to what is called after each of its cases."""
+
+
+async def run_plan(plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_run: OnRun) -> list[Path]:
+    """Run every planned run into a folder of its own below ``out``.
+
+    Returns:
+        The run folders, in the order of the plan.
+
+    Raises:
+        EngineError: The engine cannot be used; what was answered is kept.
+        InputError: The corpus has no such split, or a folder cannot be written.
+    """
+    runs, folders = planned_runs(plan), list[Path]()
+    for number, planned in enumerate(runs, 1):
+        folder = out / "runs" / planned.folder
+        await arun(
+            corpus,
+            planned.method,
+            kit_of(planned.settings),
+            folder,
+            cases=cases_of(plan, corpus, planned.sample),
+            split=plan.split,
+            facts={
+                "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
+                "embedder": plan.embedder,
+                "variant": planned.variant,
+                "apart": dict(planned.apart),
+                "sample": planned.sample,
+            },
+            on_progress=on_run(number, len(runs), planned),
+        )
+        folders.append(folder)
+    return folders
+
+
+async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf) -> Usage:
+    """What the experiment would still ask: the same code with an LLM that asks nobody."""
+    llm: ForecastLLM | None = None
+    for planned in planned_runs(plan):
+        kit = kit_of(planned.settings)
+        llm = llm or ForecastLLM(kit.llm.backend)
+        cases = cases_of(plan, corpus, planned.sample)
+        await run_cases(planned.method, open_method(planned.method), cases, replace(kit, llm=llm))
+    return llm.usage if llm else Usage()
+
+
+def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
+    """The cases of one run: the first so many, or a seeded sample."""
+    cases = pick_cases(corpus, plan.split, plan.limit)
+    if plan.samples is None or sample is None:
+        return cases
+    if plan.samples.size > len(cases):
+        raise InputError(f"samples.size is {plan.samples.size}; split {plan.split!r} has {len(cases)} cases; lower it")
+    picked = Random(sample).sample(range(len(cases)), plan.samples.size)
+    return [cases[place] for place in sorted(picked)]
+
+
+def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun]) -> Findings:
+    """The findings of measured runs."""
+    groups = by_variant(runs)
+    main = [*plan.metrics, *(["judge"] if plan.judge else [])]
+    names = [*main, *(name for name in plan.sanity if name not in main)]
+    cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
+    distances = uniqueness(list(cases.values()), corpus, encoder)
+    first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
+    gains = user_gains(groups, first, distances, corpus)
+    return Findings(
+        title=plan.title,
+        metrics=[_column(name) for name in names],
+        main=main,
+        variants=variants(groups, names, (plan.llm.price_in, plan.llm.price_out)),
+        tests=paired_tests(groups, main),
+        curves=curves(groups, main),
+        halves=gains_by_half(gains, distances),
+        gains=gains,
+        cases=case_studies(groups, first, corpus),
+        failures=failures(groups),
+        facts=_facts(plan, corpus, runs),
+        notes=_notes(groups, runs),
+    )
+
+
+def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
+    """Score the run folders of a plan."""
+    names = list(dict.fromkeys([*plan.metrics, *plan.sanity]))
+    return [measure(folder, names, corpus) for folder in folders]
+
+
+def _column(name: str) -> tuple[str, str, float | str]:
+    if name == "judge":
+        return (name, "Judge", 1.0)
+    metric = open_metric(name)
+    return (name, metric.label, metric.scale)
+
+
+def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str, str]:
+    facts = runs[0].facts
+    n_users = len({row.user_id for run in runs for row in run.rows})
+    n_cases = len({row.case_id for run in runs for row in run.rows})
+    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings.given()))
+    return {
+        "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} cases of {n_users} users",
+        "LLM": str(facts["llm"]),
+        "Embedder": str(facts.get("embedder", plan.embedder)),
+        "Task": str(facts["task"]),
+        "Time rule": str(facts["settings"]["time_rule"]),
+        "Settings": ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None),
+        "Repeats": f"temperatures {list(plan.repeats.temperatures)}, seeds {list(plan.repeats.seeds)}",
+        "Corpus hash": corpus.hash[:16],
+        "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+        "Commit": _commit(),
+    }
+
+
+def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:
+    notes: list[str] = []
+    if "SmolLM2-135M" in str(runs[0].facts["llm"]):
+        notes.append(
+            "The embedded LLM has 135 million parameters: it shows that every step runs and says nothing about the "
+            "quality of the methods."
+        )
+    n_users = len({row.user_id for run in runs for row in run.rows})
+    if n_users < 30:
+        notes.append(f"{n_users} users are few: intervals are wide and a test can hardly find a difference.")
+    if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
+        notes.append("No baseline is among the methods, so nothing is tested.")
+    return [*notes, *_missing(runs)]
+
+
+def _missing(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Why metrics have no value, each reason once with the metrics it holds for."""
+    metrics_of: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for metric, note in run.notes.items():
+            if note:
+                metrics_of.setdefault(note, {})[metric] = None
+    return [f"{', '.join(metrics)}: {note}" for note, metrics in metrics_of.items()]
+
+
+def _commit() -> str:
+    """The commit of the checkout the code runs from; an installed package has none."""
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "not in a checkout"
+    return asked.stdout.strip()

@@ -1,0 +1,201 @@
+"""The LLM judge: how close a generated text comes to the real one, 0 to 10 as asked, 0 to 1 as a metric.
+
+A reply without a clear number is a recorded failure, never a score: the released code counts it as 0, or dies of it.
+Replies are read leniently from every engine; structured output, where an engine offers it, is left for later, because
+a call carries no such wish. Source: DPL and DEP, evaluation; the rubric is ours, in ``judge.jinja``.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from unlike.errors import CallFailed, InputError
+from unlike.llm.backend import Sampling
+from unlike.llm.journal import Call
+from unlike.methods.kit import LLM
+from unlike.methods.steps import together
+from unlike.prompts.budget import fit
+from unlike.prompts.prompt import Ask, Passage
+from unlike.prompts.task import Task
+from unlike.records import Case, Item, Records
+
+STEP = "judge"
+SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)
+"""As in both papers, but for the length: one line is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A judge of the papers: its LLM, and how many grades are averaged."""
+
+    uri: str
+    repeats: int
+
+
+JUDGES: dict[str, Preset] = {
+    "s-72b": Preset("openai:Qwen/Qwen2.5-72B-Instruct-AWQ", repeats=2),
+    "s-gpt": Preset("openai:gpt-4o-mini", repeats=5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoScore:
+    """A grade that is missing.
+
+    Attributes:
+        case_id: Of the case.
+        repeat: Which of the repeated calls, from 0.
+        reason: What went wrong.
+        raw: What the judge or its engine sent, if anything.
+    """
+
+    case_id: str
+    repeat: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Grades of one method's texts.
+
+    Attributes:
+        per_case: Mean over the repeats that gave a score, 0..1, by case id.
+        n_failed: Cases where no repeat gave one.
+        failures: Every grade that is missing, also of cases that have a score from other repeats.
+        left_out: By case id: what was shortened for the judge's context; only of cases where something was.
+    """
+
+    per_case: dict[str, float]
+    n_failed: int
+    failures: tuple[NoScore, ...]
+    left_out: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Graded:
+    """One case: its scores (0..10), missing grades and what was shortened."""
+
+    case_id: str
+    scores: tuple[float, ...] = ()
+    failures: tuple[NoScore, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+async def judge(
+    texts: Sequence[tuple[Case, str]],
+    llm: LLM,
+    records: Records,
+    task: Task,
+    repeats: int = 2,
+    sampling: Sampling = SAMPLING,
+) -> Judged:
+    """Grade generated texts, all side by side; the journal keeps every grade.
+
+    Args:
+        texts: Cases with the text one method wrote for each; the case's ``reference`` is the real text.
+        llm: The judge.
+        records: Where the items come from.
+        task: Words and templates.
+        repeats: Grades a case; each is a call with a seed of its own.
+        sampling: Of every call.
+
+    Raises:
+        InputError: A case is there twice or has no real text.
+        EngineError: The judge cannot be used at all; what was answered is kept.
+    """
+    _check(texts)
+    graded = await together(
+        [_grade(_ask(case, text, records.item(case.item_id)), llm, task, repeats, sampling) for case, text in texts]
+    )
+    return Judged(
+        per_case={case.case_id: sum(case.scores) / len(case.scores) / 10 for case in graded if case.scores},
+        n_failed=sum(not case.scores for case in graded),
+        failures=tuple(failure for case in graded for failure in case.failures),
+        left_out={case.case_id: case.left_out for case in graded if case.left_out},
+    )
+
+
+def _check(texts: Sequence[tuple[Case, str]]) -> None:
+    ids = [case.id for case, _ in texts]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"judge: {len(ids)} texts of {len(set(ids))} cases; one text a case is allowed; judge per run")
+    without = [case.id for case, _ in texts if case.reference is None]
+    if without:
+        raise InputError(f"judge: {len(without)} cases have no real text, {without[0]!r} is one; leave them out")
+
+
+def _ask(case: Case, text: str, item: Item) -> Ask:
+    """What the judge sees (SPEC): both texts, the item's title and description, rating and title of the request."""
+    real = Passage("target", case.reference or "", record_ids=(case.id,))
+    return Ask(STEP, (real, Passage("others", text)), item, case)
+
+
+async def _grade(ask: Ask, llm: LLM, task: Task, repeats: int, sampling: Sampling) -> _Graded:
+    """All repeats of one case."""
+    assert ask.request
+    case_id, context = ask.request.id, llm.backend.context_tokens
+    limit = None if context is None else max(context - sampling.max_tokens, 0)
+    try:
+        fitted = await asyncio.to_thread(fit, ask, task, limit, llm.backend.count_tokens)
+    except InputError as error:
+        return _Graded(case_id, failures=tuple(NoScore(case_id, n, str(error), "") for n in range(repeats)))
+    call = Call(STEP, task.sources[STEP], fitted.messages, sampling, record_ids=(case_id,))
+    grades = await together([_score(case_id, replace(call, repeat=repeat), llm) for repeat in range(repeats)])
+    return _Graded(
+        case_id,
+        scores=tuple(grade for grade in grades if isinstance(grade, float)),
+        failures=tuple(grade for grade in grades if isinstance(grade, NoScore)),
+        left_out=fitted.left_out,
+    )
+
+
+async def _score(case_id: str, call: Call, llm: LLM) -> float | NoScore:
+    """One grade, 0..10, or why there is none."""
+    try:
+        answer = await llm.call(call)
+    except CallFailed as failure:
+        return NoScore(case_id, call.repeat, str(failure), failure.raw)
+    score = read_score(answer.text)
+    if score is None:
+        return NoScore(case_id, call.repeat, "no clear number from 0 to 10 in the judge's reply", answer.text)
+    return score
+
+
+# Reading a reply ----------------------------------------------------------------------------------------------------
+
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)|\A.*</think>", re.DOTALL)
+"""Thoughts that were never ended are thoughts to the last word; those of some engines lack their beginning."""
+
+# A number that stands alone: not a part of another, of a range, a date or a percentage, not "of" anything but ten.
+_NUMBER = (
+    r"(?<![\w.,/\-–−])(?<!\bto )(?<!\bor )(\d+(?:\.\d+)?)(?![.,]?\d)"
+    r"(?!\s*(?:%|(?:-|–|to|or)\s*\d|(?:/|out of)\s*(?!10\b(?!/|[.,]\d))))"
+)
+_GAP = r"""(?:\s*\([^)]*\))?(?:\s+(?:is|of|would\ be))?[\s:="'*_`|]*(?:\s-\s+)?"""
+_FORMS = tuple(
+    re.compile(form, re.IGNORECASE | re.MULTILINE)
+    for form in (
+        rf"^\W*(?:(?:final|overall|total)\s+)?score\b{_GAP}{_NUMBER}",  # the line that was asked for, or JSON
+        rf"\bscore\b{_GAP}{_NUMBER}",
+        rf"{_NUMBER}\W{{0,3}}(?:/|out of)\s*10\b",
+        rf"\A\W*{_NUMBER}\W*\Z",
+    )
+)
+"""From the clearest to the barest; the first form that is found decides."""
+
+
+def read_score(text: str) -> float | None:
+    """The score in a judge's reply, 0..10; None where there is no clear one.
+
+    Read are "8", "8.5", "Score: 8/10", "**Score:** 7", "8 out of 10", {"score": 8} and the like. Two different
+    numbers of the same form, a number beyond 0..10 and a number in a sentence about something else are no score.
+    """
+    reply = _THOUGHTS.sub("", text)
+    for form in _FORMS:
+        numbers = {float(number) for number in form.findall(reply)}
+        if numbers:
+            number = numbers.pop()
+            return number if not numbers and number <= 10 else None
+    return None

@@ -1,0 +1,129 @@
+"""BERTScore F1 by the ``bert-score`` library: how well the words of two texts match as a language model sees them.
+
+The default is DEP's: allenai/led-base-16384, layer 6, neither idf weights nor rescaling. Any other model folder, or
+model of the hub, serves as well; values of different models or layers cannot be compared.
+
+Source: Zhang et al., "BERTScore: Evaluating Text Generation with BERT", 2020; bert-score 0.3.13.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from unlike.errors import InputError, MissingPart
+
+MODEL, LAYER = "allenai/led-base-16384", 6
+BATCH = 16
+"""Pairs at a time: the library keeps the vectors of all words of a call in memory."""
+
+_LIBRARY = "_unlike_bert_score"
+_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.bin"]
+
+F1 = Callable[[list[str], list[str]], list[float]]
+"""(texts, references), none of them empty, to F1."""
+
+
+def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODEL, layer: int = LAYER) -> list[float]:
+    """BERTScore F1 of each pair, in float32; 0 where either text is empty.
+
+    Args:
+        texts: Generated texts.
+        references: The real text of each.
+        model: A model folder, or the name of a model of the hub.
+        layer: Whose hidden states stand for the words.
+
+    Raises:
+        MissingPart: The library is not installed, or the model is neither here nor to be had.
+        InputError: The model has no such layer, or is of a kind the library cannot use.
+    """
+    pairs = list(zip(texts, references, strict=True))
+    # The library itself fails on empty texts with transformers 5; what it gave before is 0.
+    places = [place for place, (text, real) in enumerate(pairs) if text.strip() and real.strip()]
+    values = [0.0] * len(pairs)
+    for start in range(0, len(places), BATCH):
+        batch = places[start : start + BATCH]
+        scores = _open(model, layer)([pairs[place][0] for place in batch], [pairs[place][1] for place in batch])
+        for place, value in zip(batch, scores, strict=True):
+            values[place] = value
+    return values
+
+
+@lru_cache(maxsize=1)
+def _open(model: str, layer: int) -> F1:
+    """The library with a loaded model."""
+    library = _import_library()
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer, network = _load(library, model, layer)
+    network.to(device)
+    weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf, and the marks around a text do not count
+    weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0
+
+    def f1(texts: list[str], references: list[str]) -> list[float]:
+        scored = library.bert_cos_score_idf(
+            network, references, texts, tokenizer, weights, device=device, batch_size=BATCH
+        )
+        return scored[:, 2].tolist()
+
+    return f1
+
+
+def _import_library() -> ModuleType:
+    """The library's computations under a name of our own.
+
+    Importing ``bert_score`` itself also imports matplotlib and pandas for its plots, which takes seconds and writes a
+    font cache.
+    """
+    spec = importlib.util.find_spec("bert_score")
+    lacking = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if spec is None or lacking:
+        raise MissingPart('BERTScore needs bert-score, which is not installed: run pip install "unlike[bertscore]"')
+    if _LIBRARY not in sys.modules:
+        package = ModuleType(_LIBRARY)
+        package.__path__ = list(spec.submodule_search_locations or ())
+        package.__dict__["__version__"] = ""
+        sys.modules[_LIBRARY] = package
+    return importlib.import_module(f"{_LIBRARY}.utils")
+
+
+def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
+    """Tokenizer, and network up to the layer."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    folder = _folder(model)
+    try:
+        tokenizer, network = library.get_tokenizer(folder), library.get_model(folder, layer)
+    except OSError as error:
+        raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {_first_line(error)}") from error
+    except (AssertionError, ValueError) as error:
+        raise InputError(f"BERTScore: model {model!r}, layer {layer}: {_first_line(error)}") from error
+    if tokenizer.model_max_length > 1_000_000:  # not stated; without a limit the library cannot cut what is too long
+        tokenizer.model_max_length = 512
+    return tokenizer, network
+
+
+def _folder(model: str) -> str:
+    """The folder of a model, downloaded once; without network the library would try again for a minute."""
+    if Path(model).is_dir():
+        return model
+    from huggingface_hub import snapshot_download
+
+    try:
+        return snapshot_download(model, allow_patterns=_FILES)
+    except (OSError, ValueError) as error:
+        raise MissingPart(
+            f"BERTScore's model {model!r} is neither a folder here nor could it be downloaded "
+            f"({_first_line(error)}); name a model folder: bertscore:FOLDER@LAYER"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

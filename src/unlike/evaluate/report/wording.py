@@ -1,0 +1,70 @@
+"""How figures and words are put down, the same in every format."""
+
+import math
+import re
+import textwrap
+
+NOT_AVAILABLE = "not available"
+_MINUS = "−"
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """The text with what no page can show (NUL, other controls, lone surrogates) as a replacement character."""
+    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def shorten(text: str, longest_chars: int) -> str:
+    """The text on one line, cut with an ellipsis where it is too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest_chars else line[: longest_chars - 1].rstrip() + "…"
+
+
+def two_lines(text: str, longest_chars: int) -> list[str]:
+    """The text on at most two lines, with an ellipsis where even they are too short."""
+    return textwrap.wrap(text, longest_chars, max_lines=2, placeholder="…") or [""]
+
+
+def finite(number: float | None) -> float | None:
+    """The number, or None where it is missing, infinite or not a number."""
+    return number if number is not None and math.isfinite(number) else None
+
+
+def value(number: float | None, scale: float | str = 1.0) -> str:
+    """A value of a metric: four decimals up to 1, two for 0..100 and for units.
+
+    Args:
+        number: The value.
+        scale: The highest value the metric may have, or its unit.
+    """
+    if number is None or math.isnan(number):
+        return NOT_AVAILABLE
+    if math.isinf(number):
+        return "∞" if number > 0 else f"{_MINUS}∞"
+    decimals = 4 if isinstance(scale, int | float) and scale <= 1 else 2
+    return f"{number:.{decimals}f}".replace("-", _MINUS)
+
+
+def signed(number: float | None, scale: float | str = 1.0) -> str:
+    """A difference, with its sign."""
+    shown = value(number, scale)
+    return f"+{shown}" if shown[0].isdigit() or shown == "∞" else shown
+
+
+def interval(low: float | None, high: float | None, scale: float | str = 1.0) -> str:
+    """An interval of differences in brackets; a dash where there is none."""
+    if finite(low) is None or finite(high) is None:
+        return "–"
+    return f"[{signed(low, scale)}, {signed(high, scale)}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p with three decimals; below that its bound, for no test of so few cases is that exact."""
+    if finite(p) is None or p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def amount(number: float, decimals: int = 0) -> str:
+    """A count or a quantity, with separators between thousands."""
+    return f"{number:,.{decimals}f}".replace("-", _MINUS)
