@@ -212,10 +212,8 @@ def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"experiment file {file} cannot be read: {error}") from error
+    raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts") if key in raw}
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
-    for key in ("corpus", "prompts"):
-        if key in raw and key not in (overrides or {}):
-            raw[key] = file.parent / raw[key]
     try:
         return Plan.model_validate(raw)
     except ValidationError as error:

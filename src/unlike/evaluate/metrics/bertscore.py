@@ -39,8 +39,8 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
         layer: Whose hidden states stand for the words.
 
     Raises:
-        MissingPart: The library is not installed, or the model is neither here nor to be had.
-        InputError: The model has no such layer, or is of a kind the library cannot use.
+        MissingPart: The library is not installed, or the model is not to be had or not one the library can load.
+        InputError: The model has no such layer.
     """
     pairs = list(zip(texts, references, strict=True))
     # The library itself fails on empty texts with transformers 5; what it gave before is 0.
@@ -101,10 +101,10 @@ def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
     folder = _folder(model)
     try:
         tokenizer, network = library.get_tokenizer(folder), library.get_model(folder, layer)
-    except OSError as error:
-        raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {_first_line(error)}") from error
-    except (AssertionError, ValueError) as error:
+    except AssertionError as error:  # how the library refuses a layer
         raise InputError(f"BERTScore: model {model!r}, layer {layer}: {_first_line(error)}") from error
+    except (OSError, ValueError) as error:
+        raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {_first_line(error)}") from error
     if tokenizer.model_max_length > 1_000_000:  # not stated; without a limit the library cannot cut what is too long
         tokenizer.model_max_length = 512
     return tokenizer, network
@@ -113,6 +113,8 @@ def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
 def _folder(model: str) -> str:
     """The folder of a model, downloaded once; without network the library would try again for a minute."""
     if Path(model).is_dir():
+        if not (Path(model) / "config.json").is_file():
+            raise MissingPart(f"BERTScore's model {model!r} has no config.json; name the folder of a whole model")
         return model
     from huggingface_hub import snapshot_download
 

@@ -56,11 +56,6 @@ class Table:
     footnotes: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
 
-    @property
-    def rows(self) -> list[Row]:
-        """All rows, without their groups."""
-        return [row for group in self.groups for row in group.rows]
-
 
 def entries(*texts: str) -> Row:
     """A row of plain entries."""

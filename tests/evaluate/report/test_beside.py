@@ -1,0 +1,96 @@
+"""Markdown, CSV and LaTeX, and the writing of all four files."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from tests.evaluate.report.conftest import HOSTILE, METRICS, VARIANTS
+
+from unlike.errors import InputError
+from unlike.evaluate.report import write_report
+from unlike.evaluate.report.as_csv import COLUMNS, render_csv
+from unlike.evaluate.report.as_latex import escaped as tex
+from unlike.evaluate.report.as_latex import render_latex
+from unlike.evaluate.report.as_markdown import escaped as markdown
+from unlike.evaluate.report.as_markdown import render_markdown
+
+
+def test_markdown_tables_are_rectangular_even_with_hostile_cells(findings):
+    source = render_markdown(findings)
+    tables = re.findall(r"(?:^\|.*\|$\n?)+", source, flags=re.MULTILINE)
+    assert len(tables) == 9
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert "<script" not in source and "\x00" not in source
+    assert "**0.1938 ± 0.0039**<sup>\\*\\*</sup>" in source and "<ins>0.1796" in source
+
+
+def test_markdown_takes_nothing_for_its_own():
+    assert markdown("a|b\n*c* <i> & _d_ `e` [f](g)") == r"a\|b \*c\* &lt;i&gt; &amp; \_d\_ \`e\` \[f\](g)"
+    assert markdown("# no heading") == r"\# no heading" and markdown("-0.1") == "-0.1"
+
+
+def test_csv_has_a_row_a_variant_and_metric_with_its_tests(findings):
+    rows = list(csv.DictReader(io.StringIO(render_csv(findings))))
+    assert len(rows) == len(VARIANTS) * len(METRICS) and tuple(rows[0]) == COLUMNS
+    by_place = {(row["variant"], row["metric"]): row for row in rows}
+    row, cell = by_place["dpl", "rouge1"], findings.variants[5].cells["rouge1"]
+    assert float(row["mean"]) == cell.mean and float(row["high"]) == cell.high and row["rank"] == "2"
+    assert float(row["users_p_holm"]) == 0.004 and row["runs_low"] == "" and row["runs_effect"] == "inf"
+    assert row["paper"] == "0.3107" and row["users_baseline"] == "cicl"
+    assert json.loads(by_place[VARIANTS[6], "bleu"]["settings"]) == {"n_peers": 2, "selection": "farthest"}
+    missing = by_place["rag", "bertscore"]
+    assert missing["mean"] == "" and "not installed" in missing["note"] and missing["users_n"] == ""
+
+
+def test_latex_escapes_and_marks(findings):
+    source = render_latex(findings)
+    assert r"\textbf{0.1938 $\pm$ 0.0039}$^{{*}{*}}$" in source
+    assert r"\underline{0.1796 $\pm$ 0.0036}$^{{*}{*}\dagger }$" in source
+    assert source.count(r"\midrule") == 2 and r"non\_perso" in source
+    assert tex("a_b & 5% #1 $x ~^ {y} \\") == (
+        r"a\_b \& 5\% \#1 \$x \textasciitilde{}\textasciicircum{} \{y\} \textbackslash{}"
+    )
+
+
+def test_latex_is_balanced_and_plain_whatever_the_names(findings):
+    variants = [replace(variant, name=HOSTILE) for variant in findings.variants]
+    source = render_latex(replace(findings, title=HOSTILE, variants=variants))
+    bare = re.sub(r"\\[\\{}&%$#_]", "", source)
+    assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
+    rows = [line for line in source.splitlines() if line.endswith(r" \\")]
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6}
+    assert source.count(r"\end{table}") == 1 and "😀" not in source and "\x00" not in source
+
+
+def test_empty_findings_have_empty_files(empty, all_failed):
+    assert render_markdown(empty) == "# Empty\n\n## Failures\n\nNo case failed.\n"
+    assert render_csv(empty) == ",".join(COLUMNS) + "\n"
+    assert render_latex(empty).startswith("%")
+    assert render_latex(all_failed).count("not available") == 4
+
+
+def test_four_files_are_written_side_by_side_and_are_always_the_same(findings, tmp_path):
+    out = tmp_path / "new folder" / "report.v1.html"
+    files = write_report(findings, out)
+    assert [path.name for path in files] == [f"report.v1.{kind}" for kind in ("html", "md", "csv", "tex")]
+    assert sorted(out.parent.iterdir()) == sorted(files)
+    before = [path.read_bytes() for path in files]
+    write_report(findings, out)
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_what_cannot_be_written_is_one_line_and_leaves_nothing(findings, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"^report .* cannot be written: .*; name another file with --out$") as raised:
+        write_report(findings, tmp_path / "file" / "report.html")
+    assert "\n" not in str(raised.value)
+    with pytest.raises(InputError, match="no HTML file"):
+        write_report(findings, tmp_path / "report.md")
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_report(findings, tmp_path / "report.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "report.html"]

@@ -1,0 +1,124 @@
+"""A whole experiment: every method, one journal, one report, and no kill changes it."""
+
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unlike.api import sample_corpus
+
+METHODS = ["non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "persona_db", "dpl", "drp"]
+N_KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    """An experiment file on the sample corpus with an LLM that takes 30 ms a call and fails one case's text."""
+    folder = tmp_path_factory.mktemp("experiment")
+    sample_corpus(folder / "corpus")
+    (folder / "llm.toml").write_text(
+        'latency_s = 0.03\ndefault = ["A short text about it.", "I like it a lot, and it hums.", "No."]\n'
+        '[[rules]]\nregex = "(?s)The review to write.*Night Ferry"\nfail = "no ferry today"\n'
+    )
+    methods = "".join(f'[[methods]]\nmethod = "{name}"\n' for name in METHODS)
+    (folder / "all.toml").write_text(
+        'title = "All methods"\ncorpus = "corpus"\nlimit = 8\nembedder = "hashing:64"\nmetrics = ["rouge1", "bleu"]\n'
+        'sanity = ["rouge1_cut", "length_ratio", "leakage"]\nsettings = { n_records = 2, n_peers = 2, max_tokens = 64 }\n'
+        f'llm = {{ uri = "scripted:{folder / "llm.toml"}", concurrency = 4 }}\n'
+        f'{methods}[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 3]\n'
+    )
+    return folder / "all.toml"
+
+
+def start(plan, out, *more):
+    words = [sys.executable, "-m", "unlike.cli.main", "experiment", str(plan), "--out", str(out), *more]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def straight(plan, tmp_path_factory):
+    """One run from beginning to end: its folder and what it printed."""
+    out = tmp_path_factory.mktemp("straight") / "out"
+    process = start(plan, out)
+    printed, _ = process.communicate()
+    assert process.returncode == 3, printed
+    return out, printed
+
+
+def findings(out):
+    """The findings without what a clock measured."""
+    found = json.loads((out / "report.json").read_text())
+    for variant in found["variants"]:
+        assert variant["cost"].pop("llm_s") >= 0
+    return found
+
+
+def rows(out):
+    return {
+        path.parent.name: re.sub(r'"wall_s": [0-9.]+', "", path.read_text())
+        for path in out.glob("runs/*/generations.jsonl")
+    }
+
+
+def test_an_experiment_ends_with_a_report_of_every_method(straight):
+    out, printed = straight
+    found = findings(out)
+    assert [variant["name"] for variant in found["variants"]] == [*METHODS, "dpl K=1", "dpl K=3"]
+    assert {Path(name).suffix for name in printed.split() if "report." in name} == {".html", ".md", ".csv", ".tex"}
+    assert found["failures"]
+    assert all("no ferry today" in failure["reason"] for failure in found["failures"])
+    n_failed = {variant["name"]: variant["cells"]["rouge1"]["n_failed"] for variant in found["variants"]}
+    assert set(n_failed.values()) == {len(found["failures"]) // len(n_failed)}
+    assert {curve["setting"] for curve in found["curves"]} == {"n_peers"}
+    assert {test["unit"] for test in found["tests"]} == {"users"}
+    assert found["halves"]
+    assert len(found["cases"]) == 3
+    html = (out / "report.html").read_text()
+    assert "<svg" in html
+    assert not re.search(r'(src|href)="http', html)
+
+
+def test_calls_that_methods_share_are_made_once(straight):
+    out, _ = straight
+    facts = {path.parent.name: json.loads(path.read_text()) for path in out.glob("runs/*/run.json")}
+    done = {name.split("_t0.8")[0]: fact["n_done"] for name, fact in facts.items()}
+    persona = facts["persona_db_t0.8_s0"]
+    assert persona["n_cached"] == persona["n_cases"]  # the summaries that IntSum made
+    assert done["dpl"] == done["rag"]
+
+
+def test_ten_kills_change_nothing(plan, straight, tmp_path):
+    out, draw = tmp_path / "out", random.Random(11)
+    for _ in range(N_KILLS):
+        process = start(plan, out)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=draw.uniform(1.5, 4.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    process = start(plan, out)
+    printed, _ = process.communicate()
+    assert process.returncode == 3, printed
+    assert rows(out) == rows(straight[0])
+    assert findings(out) == findings(straight[0])
+
+
+def test_a_forecast_writes_nothing(plan, tmp_path):
+    process = start(plan, tmp_path / "out", "--dry-run")
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    assert re.search(r"11 runs: \d+ calls \(\d+ more shared between methods\)", printed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_report_of_finished_runs(straight, tmp_path):
+    words = [sys.executable, "-m", "unlike.cli.main", "report", str(straight[0]), "--out", str(tmp_path / "r.html")]
+    words += ["--metrics", "rouge1", "--embedder", "hashing:64", "--title", "Again"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert {variant["name"] for variant in found["variants"]} == {*METHODS, "dpl K=1", "dpl K=3"}
