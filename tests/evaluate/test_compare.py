@@ -22,6 +22,7 @@ from unlike.evaluate.compare import (
     variants,
 )
 from unlike.evaluate.measured import MeasuredRun, by_variant, unmatched, values_by_user
+from unlike.evaluate.paper import published
 from unlike.evaluate.uniqueness import halves, uniqueness
 from unlike.records import Case, Generation, Item, Record
 
@@ -137,7 +138,7 @@ def test_curves_follow_the_setting_that_was_swept():
 
 
 def test_variants_carry_what_sets_them_apart():
-    rows = {row.name: row for row in variants(groups(), ["rouge1"], (None, None))}
+    rows = {row.name: row for row in variants(groups(), ["rouge1"], [], (None, None))}
     assert rows["dpl K=1"].settings == {"n_peers": 1}
     assert rows["rag"].is_baseline
     assert not rows["dpl"].is_baseline
@@ -168,3 +169,9 @@ def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
     assert len(studies) == 3
     assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
     assert case_studies({}, "rouge1", corpus()) == []
+
+
+def test_published_figures_are_shown_where_they_survive():
+    assert published("Books", "dpl", 8) == {"ROUGE-1": 0.3315, "METEOR": 0.2438, "Judge": 0.6435}
+    assert published("CDs & Vinyl", "non_perso", 4)["METEOR"] == 0.1336
+    assert published("Books", "dpl", 3) == published("", "dpl", 8) == published("Books", "drp", 8) == {}

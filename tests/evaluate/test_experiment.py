@@ -25,12 +25,14 @@ def plan(tmp_path_factory):
         'latency_s = 0.03\ndefault = ["A short text about it.", "I like it a lot, and it hums.", "No."]\n'
         '[[rules]]\nregex = "(?s)The review to write.*Night Ferry"\nfail = "no ferry today"\n'
     )
+    (folder / "judge.toml").write_text('default = ["Score: 7", "8/10", "lovely"]')
     methods = "".join(f'[[methods]]\nmethod = "{name}"\n' for name in METHODS)
     (folder / "all.toml").write_text(
         'title = "All methods"\ncorpus = "corpus"\nlimit = 8\nembedder = "hashing:64"\nmetrics = ["rouge1", "bleu"]\n'
         'sanity = ["rouge1_cut", "length_ratio", "leakage"]\nsettings = { n_records = 2, n_peers = 2, max_tokens = 64 }\n'
         f'llm = {{ uri = "scripted:{folder / "llm.toml"}", concurrency = 4 }}\n'
         f'{methods}[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 3]\n'
+        f'[judge]\nuri = "scripted:{folder / "judge.toml"}"\nrepeats = 2\n'
     )
     return folder / "all.toml"
 
@@ -78,6 +80,8 @@ def test_an_experiment_ends_with_a_report_of_every_method(straight):
     assert {test["unit"] for test in found["tests"]} == {"users"}
     assert found["halves"]
     assert len(found["cases"]) == 3
+    judged = [variant["cells"]["judge"] for variant in found["variants"]]
+    assert all(0.7 <= cell["mean"] <= 0.8 for cell in judged)
     html = (out / "report.html").read_text()
     assert "<svg" in html
     assert not re.search(r'(src|href)="http', html)

@@ -6,8 +6,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.worlds import Listening
+
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.evaluate.judge import JUDGES, SAMPLING, judge, read_score
@@ -66,6 +66,7 @@ def graded(journal, answer, texts=TEXTS, **options):
         ("Score - 6", 6.0),
         ("Score: 6 - the tone differs", 6.0),
         ("Score: 6, not 7.", 6.0),
+        ("Score: 6\n- 3 details agree", 6.0),
         ("8 out of 10", 8.0),
         ("I would give it **8** out of 10.", 8.0),
         ("It deserves a score of 4.", 4.0),

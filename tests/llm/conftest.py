@@ -26,7 +26,7 @@ def endpoint():
 @pytest.fixture(scope="session")
 def embedded():
     """The packaged model; one thread, for other tests run beside it."""
-    backend = LlamaCppBackend("smollm2", slots=2, context_tokens=2048, threads=1)
+    backend = LlamaCppBackend("smollm2", slots=2, context_tokens=2048, threads=1, same_everywhere=True)
     yield backend
     asyncio.run(backend.aclose())
 

@@ -134,7 +134,7 @@ def test_a_cancelled_call_stops_writing(embedded):
 
 @pytest.mark.embedded
 def test_context_is_never_more_than_the_model_has_and_closing_ends_it():
-    backend = LlamaCppBackend("smollm2", slots=1, context_tokens=20_000, threads=1, prompt_cache=True)
+    backend = LlamaCppBackend("smollm2", slots=1, context_tokens=20_000, threads=1)
     assert backend.context_tokens == 8192
     asyncio.run(backend.aclose())
     with pytest.raises(EngineError, match="closed"):

@@ -31,6 +31,7 @@ def demo(
     from unlike.cli.report import write_findings
     from unlike.cli.show import show_case
     from unlike.embed.open import open_encoder
+    from unlike.evaluate.experiment import measure_all
     from unlike.evaluate.plan import Plan
     from unlike.evaluate.run import read_run
 
@@ -55,7 +56,7 @@ def demo(
     console.print("\n[bold]3. One case, whole[/]")
     show_case(console, read_run(folders[-1])[0][0], corpus)
     console.print("\n[bold]4. Scores[/] against what the users really wrote")
-    write_findings(console, plan, corpus, encoder, folders, out / "report.html")
+    write_findings(console, plan, corpus, encoder, measure_all(folders, plan, corpus), out / "report.html")
     _where_to_go(console, out, folders[-1], llm)
 
 

@@ -76,7 +76,7 @@ def table(rows: Sequence[Row]) -> Table:
     """Methods as rows, metrics as columns; n is the number of cases scored."""
     from rich.table import Table
 
-    from unlike.evaluate.metrics import METRICS
+    from unlike.evaluate.metrics import open_metric
 
     names = list(dict.fromkeys(row.metric for row in rows))
     of_run: dict[tuple[str, str, str], dict[str, Row]] = {}
@@ -84,10 +84,10 @@ def table(rows: Sequence[Row]) -> Table:
         of_run.setdefault((row.run, row.method, row.split), {})[row.metric] = row
     named = any(run != method for run, method, _ in of_run)
     result = Table(*(("run",) if named else ()), "method", "split")
-    for label in (*(METRICS[name].label for name in names), "n", "failed"):
+    for label in (*(open_metric(name).label for name in names), "n", "failed"):
         result.add_column(label, justify="right")
     for (run, method, split), by_metric in of_run.items():
-        values = [_shown(by_metric[name].mean, METRICS[name].scale) for name in names]
+        values = [_shown(by_metric[name].mean, open_metric(name).scale) for name in names]
         n, n_failed = max(row.n for row in by_metric.values()), max(row.n_failed for row in by_metric.values())
         result.add_row(*((run,) if named else ()), method, split, *values, str(n), str(n_failed))
     return result

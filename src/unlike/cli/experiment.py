@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unlike.config import cache_folder
+from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.experiment import OnRun
+    from unlike.evaluate.experiment import KitOf, OnRun
+    from unlike.evaluate.measured import MeasuredRun
     from unlike.evaluate.plan import Plan, PlannedRun
     from unlike.evaluate.run import Progress
     from unlike.methods.kit import LLM
@@ -39,6 +40,7 @@ def experiment(
     from unlike.cli.report import write_findings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
+    from unlike.evaluate.experiment import measure_all
     from unlike.evaluate.plan import read_plan
 
     plan = read_plan(file, {"corpus": corpus, "embedder": embedder, "limit": limit})
@@ -54,39 +56,54 @@ def experiment(
     if dry_run:
         _forecast(console, plan, opened, encoder)
         return
-    folders = run_live_plan(console, plan, opened, encoder, folder)
-    if write_findings(console, plan, opened, encoder, folders, folder / "report.html"):
+    runs = measure_all(run_live_plan(console, plan, opened, encoder, folder), plan, opened)
+    if plan.judge:
+        _grade(console, plan, opened, encoder, runs, folder)
+    if write_findings(console, plan, opened, encoder, runs, folder / "report.html"):
         raise typer.Exit(3)
 
 
 def run_live_plan(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folder: Path) -> list[Path]:
     """Run a plan with a live line; returns the run folders."""
-    from unlike.api import kits, open_journal
     from unlike.door import wait_for
     from unlike.evaluate.experiment import run_plan
     from unlike.evaluate.run import JOURNAL
-    from unlike.llm.open import open_llm
-    from unlike.llm.recorded import RecordedLLM
-    from unlike.prompts.task import open_task
 
-    llm = RecordedLLM(open_llm(plan.llm.uri), open_journal(folder / JOURNAL), plan.llm.concurrency)
-    kit_of = kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
-    with _live(console, llm) as on_run:
+    kit_of = _kits(plan, corpus, encoder, plan.llm.uri, folder / JOURNAL)
+    with _live(console, kit_of(MethodSettings()).llm) as on_run:
         return wait_for(run_plan(plan, corpus, kit_of, folder, on_run))
 
 
-def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder") -> None:
-    from unlike.api import kits, open_journal
+def _grade(
+    console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", runs: "list[MeasuredRun]", folder: Path
+) -> None:
+    """Let the judge of a plan grade all texts, through the same journal."""
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import forecast
-    from unlike.evaluate.plan import planned_runs
+    from unlike.evaluate.experiment import grade_all
+    from unlike.evaluate.run import JOURNAL
+
+    assert plan.judge
+    console.print(f"judge: {plan.judge.uri}, {plan.judge.repeats} grades a text", highlight=False)
+    kit = _kits(plan, corpus, encoder, plan.judge.uri, folder / JOURNAL)(MethodSettings())
+    wait_for(grade_all(runs, plan.judge.repeats, corpus, kit))
+
+
+def _kits(plan: "Plan", corpus: "Corpus", encoder: "Encoder", uri: str, journal: Path | None) -> "KitOf":
+    from unlike.api import kits, open_journal
     from unlike.llm.open import open_llm
     from unlike.llm.recorded import RecordedLLM
     from unlike.prompts.task import open_task
 
-    llm = RecordedLLM(open_llm(plan.llm.uri), open_journal())
-    kit_of = kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
-    usage = wait_for(forecast(plan, corpus, kit_of))
+    llm = RecordedLLM(open_llm(uri), open_journal(journal), plan.llm.concurrency)
+    return kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
+
+
+def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder") -> None:
+    from unlike.door import wait_for
+    from unlike.evaluate.experiment import forecast
+    from unlike.evaluate.plan import planned_runs
+
+    usage = wait_for(forecast(plan, corpus, _kits(plan, corpus, encoder, plan.llm.uri, None)))
     console.print(
         f"{len(planned_runs(plan))} runs: {usage.n_calls:,} calls ({usage.n_cached:,} more shared between methods), "
         f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
     from unlike.evaluate.findings import Cell, Findings
+    from unlike.evaluate.measured import MeasuredRun
     from unlike.evaluate.plan import Plan
 
 
@@ -34,6 +35,7 @@ def report(
 
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
+    from unlike.evaluate.experiment import measure_all
     from unlike.evaluate.plan import Plan
     from unlike.evaluate.run import read_run
 
@@ -54,18 +56,18 @@ def report(
     )
     opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
     encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
-    write_findings(Console(), plan, opened, encoder, folders, out)
+    write_findings(Console(), plan, opened, encoder, measure_all(folders, plan, opened), out)
 
 
 def write_findings(
-    console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folders: "Sequence[Path]", out: Path
+    console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", runs: "Sequence[MeasuredRun]", out: Path
 ) -> int:
-    """Measure runs, write findings and report, print the table; returns how many cases failed."""
+    """Write findings and report of measured runs, print the table; returns how many cases failed."""
     from unlike.cli.evaluate import write_results
-    from unlike.evaluate.experiment import find, measure_all
+    from unlike.evaluate.experiment import find
     from unlike.evaluate.report.write import write_report
 
-    findings = find(plan, corpus, encoder, measure_all(folders, plan, corpus))
+    findings = find(plan, corpus, encoder, runs)
     write_results(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
     files = write_report(findings, out)
     show_findings(console, findings)

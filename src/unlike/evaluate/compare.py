@@ -57,16 +57,18 @@ def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
     return sum(means) / len(means) if means else None
 
 
-def variants(groups: Groups, metrics: Sequence[str], prices: tuple[float | None, float | None]) -> list[Variant]:
-    """The rows of the main table."""
-    rank_of = {metric: ranks(groups, metric) for metric in metrics}
+def variants(
+    groups: Groups, main: Sequence[str], sanity: Sequence[str], prices: tuple[float | None, float | None]
+) -> list[Variant]:
+    """The rows of the tables; only main metrics are ranked, since of the others more is not better."""
+    rank_of = {metric: ranks(groups, metric) for metric in main}
     return [
         Variant(
             name=name,
             method=str(runs[0].facts["method"]),
             is_baseline=is_baseline(str(runs[0].facts["method"])),
             settings=dict(runs[0].facts.get("apart", {})),
-            cells={metric: cell(runs, metric, rank_of[metric].get(name, 0)) for metric in metrics},
+            cells={metric: cell(runs, metric, rank_of.get(metric, {}).get(name, 0)) for metric in (*main, *sanity)},
             cost=cost(runs, prices),
         )
         for name, runs in groups.items()

@@ -26,8 +26,10 @@ from unlike.evaluate.compare import (
     variants,
 )
 from unlike.evaluate.findings import Findings
+from unlike.evaluate.judge import judge
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.paper import published
 from unlike.evaluate.plan import Plan, PlannedRun, planned_runs
 from unlike.evaluate.run import Progress, arun, pick_cases, run_cases
 from unlike.evaluate.uniqueness import uniqueness
@@ -103,16 +105,19 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
     """The findings of measured runs."""
     groups = by_variant(runs)
     main = [*plan.metrics, *(["judge"] if plan.judge else [])]
-    names = [*main, *(name for name in plan.sanity if name not in main)]
+    sanity = [name for name in plan.sanity if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
     gains = user_gains(groups, first, distances, corpus)
     return Findings(
         title=plan.title,
-        metrics=[_column(name) for name in names],
+        metrics=[_column(name) for name in (*main, *sanity)],
         main=main,
-        variants=variants(groups, names, (plan.llm.price_in, plan.llm.price_out)),
+        variants=[
+            replace(variant, paper=published(plan.paper, variant.method, _n_records(groups, variant.name)))
+            for variant in variants(groups, main, sanity, (plan.llm.price_in, plan.llm.price_out))
+        ],
         tests=paired_tests(groups, main),
         curves=curves(groups, main),
         halves=gains_by_half(gains, distances),
@@ -124,10 +129,30 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
     )
 
 
+def _n_records(groups: dict[str, list[MeasuredRun]], variant: str) -> int:
+    return int(groups[variant][0].facts["settings"]["n_records"])
+
+
 def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
     """Score the run folders of a plan."""
     names = list(dict.fromkeys([*plan.metrics, *plan.sanity]))
     return [measure(folder, names, corpus) for folder in folders]
+
+
+async def grade_all(runs: Sequence[MeasuredRun], repeats: int, corpus: Corpus, kit: Kit) -> None:
+    """Let an LLM grade every text of the runs; the grades join their values as metric "judge".
+
+    Args:
+        runs: Measured runs; they are added to.
+        repeats: Grades a text, averaged.
+        corpus: Where cases and items are.
+        kit: Its LLM is the judge, its task has the template.
+    """
+    for run in runs:
+        texts = [(corpus.case(row.case_id), row.text) for row in run.rows if row.text is not None]
+        judged = await judge(texts, kit.llm, corpus, kit.task, repeats)
+        note = f"{judged.n_failed} of {len(texts)} texts got no grade" if judged.n_failed else ""
+        run.add("judge", judged.per_case, note)
 
 
 def _column(name: str) -> tuple[str, str, float | str]:

@@ -171,7 +171,7 @@ _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)|\A.*</think>", re.DOTALL)
 # A number that stands alone: not a part of another, of a range, a date or a percentage, not "of" anything but ten.
 _NUMBER = (
     r"(?<![\w.,/\-–−])(?<!\bto )(?<!\bor )(\d+(?:\.\d+)?)(?![.,]?\d)"
-    r"(?!\s*(?:%|(?:-|–|to|or)\s*\d|(?:/|out of)\s*(?!10\b(?!/|[.,]\d))))"
+    r"(?![ \t]*(?:%|(?:-|–|to|or)[ \t]*\d|(?:/|out of)(?![ \t]*10\b(?!/|[.,]\d))))"
 )
 _GAP = r"""(?:\s*\([^)]*\))?(?:\s+(?:is|of|would\ be))?[\s:="'*_`|]*(?:\s-\s+)?"""
 _FORMS = tuple(

@@ -135,8 +135,8 @@ class Plan(_Section):
     metrics: tuple[str, ...] = ("rouge1", "rougeL", "meteor", "bleu")
     sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
     judge: Judge | None = None
-    paper: str = ""
-    """Data set of the papers whose figures stand beside ours: "Books", "Movies & TV" or "CDs & Vinyl"."""
+    paper: Literal["", "Movies & TV", "CDs & Vinyl", "Books"] = ""
+    """Data set of DPL's table 8 whose figures stand beside ours."""
 
     @model_validator(mode="after")
     def _possible(self) -> "Plan":

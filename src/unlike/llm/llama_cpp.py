@@ -1,9 +1,9 @@
 """llama.cpp inside this process: any GGUF file, no server to start, several requests at once.
 
-By default the same call gives the same text, whatever else runs beside it. Two conveniences of llama.cpp are off for
-that: flash attention and the reuse of an earlier prompt's cache both change the last bits of the logits, and with
-them, now and then, a word (SmolLM2, greedy: 16 of 16 texts equal over 1, 2 and 4 slots with both off; with the cache
-on, asking again changed one to three of four). ``prompt_cache=True`` trades this for speed where prompts begin alike.
+Prompts that begin alike share their beginning: llama.cpp keeps what it has read. That and flash attention make a run
+about three times as fast, but both change the last bits of the logits, so a text may depend on what ran beside it.
+``same_everywhere=True`` switches both off: then the same call gives the same text, whatever runs beside it (measured on
+SmolLM2: 16 of 16 texts equal over 1, 2 and 4 slots). The journal makes a run repeatable either way.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class LlamaCppBackend:
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
         threads: None for OMP_NUM_THREADS, else one a core. They wait for each other actively: where other work keeps
             the cores busy, one thread has been six times as fast as two.
-        prompt_cache: Whether a slot keeps its last prompt for the next one that begins alike.
+        same_everywhere: Whether speed is given up for texts that do not depend on what runs beside them.
 
     Raises:
         InputError: No such file, or not a GGUF model.
@@ -50,7 +50,7 @@ class LlamaCppBackend:
         slots: int = 4,
         context_tokens: int = 8192,
         threads: int | None = None,
-        prompt_cache: bool = False,
+        same_everywhere: bool = False,
     ) -> None:
         file = ready_smollm2() if str(path) == "smollm2" else _gguf(Path(path))
         engine = _engine()
@@ -61,11 +61,11 @@ class LlamaCppBackend:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _threads()
         params.fit_params = False  # the context is what the caller asked for, not what happens to fit
         params.verbosity = -1
-        if not prompt_cache:
+        if same_everywhere:
             params.cache_ram_mib = 0
             params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.model = f"llama.cpp:{file.name}"
-        self._prompt_cache = prompt_cache
+        self._prompt_cache = not same_everywhere
         self._server = _start(engine, params)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")
         # The file decides how much context there really is.

@@ -11,10 +11,10 @@ from unlike.evaluate.report.axes import Scale, log_ticks, room, ticks
 from unlike.evaluate.report.gain_table import thirds
 from unlike.evaluate.report.lines import curve_plot, spread
 from unlike.evaluate.report.plots import plot_sections, value_plots
-from unlike.evaluate.report.scatter import Box, place_names
+from unlike.evaluate.report.scatter import Box, names_or_numbers, place_names
 from unlike.evaluate.report.strips import strip, thinned
-from unlike.evaluate.report.svg import WIDTH
-from unlike.evaluate.report.wording import printable
+from unlike.evaluate.report.svg import WIDTH, width_of
+from unlike.evaluate.report.wording import printable, two_lines
 
 
 def figures(findings):
@@ -101,14 +101,22 @@ def test_names_are_spread_and_stay_in_order():
 
 def test_names_of_near_points_do_not_cover_each_other():
     places = [(100.0, 100.0), (104.0, 102.0), (108.0, 99.0), (380.0, 100.0)]
-    roots = [ElementTree.fromstring(text) for text in place_names(["first", "second", "third", "fourth"], places)]
+    roots = [ElementTree.fromstring(text) for text in place_names(["first", "second", "third", "fourth"], places)[0]]
     boxes = []
     for root in roots:
-        x, y, wide = float(root.attrib["x"]), float(root.attrib["y"]), 6.6 * len(root.text)
+        x, y, wide = float(root.attrib["x"]), float(root.attrib["y"]), width_of(root.text)
         left = {"start": x, "end": x - wide, "middle": x - wide / 2}[root.attrib["text-anchor"]]
-        boxes.append(Box(left, y - 11, left + wide, y + 3))
+        boxes.append(Box(left, y - 10, left + wide, y + 3))
     assert sum(a.covers(b) for a in boxes for b in boxes if a is not b) == 0
     assert boxes[-1].right <= WIDTH
+
+
+def test_names_in_each_others_way_become_numbers_with_a_key():
+    names = [f"dpl selection=farthest standard={number}" for number in range(12)]
+    shapes, key = names_or_numbers(names, [(300.0 + number, 100.0 + 4 * number) for number in range(12)])
+    assert [ElementTree.fromstring(shape).text for shape in shapes] == [str(number) for number in range(1, 13)]
+    assert key[11] == "12  dpl selection=farthest standard=11"
+    assert names_or_numbers(["a", "b"], [(100.0, 100.0), (200.0, 100.0)])[1] == []
 
 
 def test_thirds_keep_equal_values_together():
@@ -116,3 +124,12 @@ def test_thirds_keep_equal_values_together():
     assert thirds({"a": 1, "b": 1, "c": 1, "d": 2}) == [(1, 1), (2, 2)]
     assert thirds({"a": 5}) == [(5, 5)]
     assert thirds({}) == []
+
+
+def test_long_names_stand_on_two_lines():
+    assert two_lines("dpl", 22) == ["dpl"]
+    assert two_lines("dpl selection=farthest standard=emotional", 22) == [
+        "dpl selection=farthest",
+        "standard=emotional",
+    ]
+    assert two_lines("x" * 30, 10) == ["x" * 9 + "…"]

@@ -10,7 +10,7 @@ from unlike.evaluate.report.svg import WIDTH, Figure, drawing, element, line, ma
 from unlike.evaluate.report.wording import finite, signed, two_lines, value
 
 _ROW, _TOP, _BELOW = 28, 6, 24
-_LONGEST_NAME = 18
+_LONGEST_NAME = 22
 _HALVES = ("unique", "not unique")
 
 

@@ -13,7 +13,7 @@ Point = tuple[float, float, float | None, float | None]
 """Value of the setting, mean, low and high end of the interval."""
 
 _LEFT, _TOP, _BOTTOM = 50, 10, 210
-_LONGEST_NAME = 18
+_LONGEST_NAME = 20
 _N_COLOURS = 6
 _SETTINGS = {"n_peers": "K, representatives per key record", "n_records": "N, key records"}
 

@@ -1,4 +1,4 @@
-"""Quality against tokens: a point a variant, with its name where there is room for it."""
+"""Quality against tokens: a point a variant, with its name beside it, or numbered where names would be in each other's way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from markupsafe import Markup
 from unlike.evaluate.findings import Variant
 from unlike.evaluate.report.axes import Scale, bottom_axis, left_axis, room
 from unlike.evaluate.report.svg import WIDTH, Figure, drawing, marker, width_of, words
-from unlike.evaluate.report.wording import amount, finite, shorten, value
+from unlike.evaluate.report.wording import amount, finite, shorten, two_lines, value
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, WIDTH - 10, 10, 230
-_LONGEST_NAME = 28
+_LONGEST_NAME, _LINE = 22, 13
+_BEARABLE = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ def scatter(name: str, label: str, scale: float | str, metric: str, variants: li
     shapes = [*left_axis(up, _LEFT, _RIGHT), *bottom_axis(across, _TOP, _BOTTOM)]
     for (variant, *_), (x, y) in zip(found, places, strict=True):
         shapes.append(marker(x, y, 1 if variant.is_baseline else 0, "fill5" if variant.is_baseline else "fill0"))
-    shapes += place_names([shorten(variant.name, _LONGEST_NAME) for variant, *_ in found], places)
-    shapes.append(words(_axis_words(across), (_LEFT + _RIGHT) / 2, _BOTTOM + 33, "middle"))
+    names, key = names_or_numbers([variant.name for variant, *_ in found], places)
+    shapes += [*names, words(_axis_words(across), (_LEFT + _RIGHT) / 2, _BOTTOM + 33, "middle")]
+    shapes += [words(text, _LEFT, _BOTTOM + 54 + _LINE * number) for number, text in enumerate(key)]
     told = "; ".join(f"{v.name}: {value(mean, scale)} for {amount(tokens)} tokens" for v, tokens, mean in found)
-    svg = drawing(name, f"{label} against tokens", told, _BOTTOM + 40, shapes)
+    svg = drawing(name, f"{label} against tokens", told, _BOTTOM + 40 + (len(key) + 1) * _LINE * bool(key), shapes)
     return Figure(svg, f"{label} against tokens; squares are baselines")
 
 
@@ -73,31 +75,49 @@ def _axis_words(across: Scale) -> str:
     return "tokens a case" + (" (logarithmic)" if across.is_log else "")
 
 
-def place_names(names: list[str], places: list[tuple[float, float]]) -> list[Markup]:
+def names_or_numbers(names: list[str], places: list[tuple[float, float]]) -> tuple[list[Markup], list[str]]:
+    """The names beside their points and no key; or, where names would cover each other, numbers and a key to them."""
+    shapes, covered = place_names(names, places)
+    if covered <= _BEARABLE:
+        return shapes, []
+    numbers = [str(number + 1) for number in range(len(names))]
+    return place_names(numbers, places)[0], [
+        f"{n}  {shorten(name, 48)}" for n, name in zip(numbers, names, strict=True)
+    ]
+
+
+def place_names(names: list[str], places: list[tuple[float, float]]) -> tuple[list[Markup], float]:
     """Each name beside its point, where it covers least of the points and names before it.
 
     Args:
         names: One a point.
         places: Of the points.
+
+    Returns:
+        The names, and the largest area that one of them covers.
     """
+    worst = 0.0
     taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y in places]
     shapes: list[Markup] = []
     for name, (x, y) in zip(names, places, strict=True):
-        anchor, at, box = min(_candidates(name, x, y), key=lambda candidate: _cost(candidate[2], taken))
+        lines = two_lines(name, _LONGEST_NAME)
+        anchor, at, box = min(_candidates(lines, x, y), key=lambda candidate: _cost(candidate[2], taken))
+        worst = max(worst, _cost(box, taken))
         taken.append(box)
-        shapes.append(words(name, at, box.bottom - 3, anchor))
-    return shapes
+        shapes += [words(part, at, box.top + 10 + _LINE * number, anchor) for number, part in enumerate(lines)]
+    return shapes, worst
 
 
-def _candidates(name: str, x: float, y: float) -> list[tuple[str, float, Box]]:
+def _candidates(lines: list[str], x: float, y: float) -> list[tuple[str, float, Box]]:
     """Right, left, above, below and aslant, nearest first."""
-    wide = width_of(name)
+    wide, half = max(map(width_of, lines)), _LINE * len(lines) / 2
     found: list[tuple[str, float, Box]] = []
-    for off in (0, -11, 11, -20, 20, -29, 29):
-        found.append(("start", x + 8, Box(x + 8, y - 7 + off, x + 8 + wide, y + 7 + off)))
-        found.append(("end", x - 8, Box(x - 8 - wide, y - 7 + off, x - 8, y + 7 + off)))
-        if abs(off) >= 11:
-            found.append(("middle", x, Box(x - wide / 2, y - 7 + off, x + wide / 2, y + 7 + off)))
+    for off in (0, -6, 6, -12, 12, -20, 20, -28, 28):
+        top, bottom = y + off - half, y + off + half
+        found.append(("start", x + 8, Box(x + 8, top, x + 8 + wide, bottom)))
+        found.append(("end", x - 8, Box(x - 8 - wide, top, x - 8, bottom)))
+        if abs(off) > half:
+            found.append(("middle", x, Box(x - wide / 2, top, x + wide / 2, bottom)))
     return found
 
 

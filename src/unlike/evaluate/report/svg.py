@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH = 400
-FONT_PX = 12
-_CHAR_PX = 6.6
+_CHAR_PX = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import math
 import re
-import textwrap
 
 NOT_AVAILABLE = "not available"
 _MINUS = "−"
@@ -21,8 +20,12 @@ def shorten(text: str, longest_chars: int) -> str:
 
 
 def two_lines(text: str, longest_chars: int) -> list[str]:
-    """The text on at most two lines, with an ellipsis where even they are too short."""
-    return textwrap.wrap(text, longest_chars, max_lines=2, placeholder="…") or [""]
+    """The text on at most two lines of about the same length, with an ellipsis where even they are too short."""
+    parts = text.split()
+    if len(parts) < 2 or len(" ".join(parts)) <= longest_chars:
+        return [shorten(text, longest_chars)]
+    splits = [(" ".join(parts[:place]), " ".join(parts[place:])) for place in range(1, len(parts))]
+    return [shorten(half, longest_chars) for half in min(splits, key=lambda halves: max(map(len, halves)))]
 
 
 def finite(number: float | None) -> float | None:
