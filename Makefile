@@ -31,7 +31,7 @@ demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus
 
 test: $(VENV)/.dev lint  ## every check and every test that can run here
 	@echo "==> Tests"
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term -m "not soak" $(PYTEST)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term -m "not soak" $(PYTEST)
 
 lint: $(VENV)/.dev  ## style, types and layers
 	@echo "==> Style, types, layers"

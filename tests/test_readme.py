@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from unlike.cli.main import app
+from unlike.evaluate.metrics import METRICS
+from unlike.evaluate.plan import planned_runs, read_plan
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -21,3 +23,13 @@ def test_commands_exist():
     named = set(re.findall(r"(?:^    |`)unlike (\w+)", README, re.MULTILINE))
     assert named <= known
     assert {"run", "curate", "show"} <= named
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
+def test_experiment_files_are_valid(block, tmp_path):
+    (tmp_path / "mine.toml").write_text(block)
+    assert planned_runs(read_plan(tmp_path / "mine.toml"))
+
+
+def test_every_metric_is_listed():
+    assert all(f"`{name}`" in README for name in METRICS)
