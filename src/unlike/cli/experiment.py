@@ -1,25 +1,25 @@
 """``unlike experiment``: everything a comparison needs, from one file to one report."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from unlike.cli.live import live_line
 from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.experiment import KitOf, OnRun
+    from unlike.evaluate.experiment import KitOf
     from unlike.evaluate.measured import MeasuredRun
     from unlike.evaluate.plan import Plan, PlannedRun
     from unlike.evaluate.run import Progress
-    from unlike.methods.kit import LLM
 
 
 def experiment(
@@ -70,7 +70,14 @@ def run_live_plan(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "
     from unlike.evaluate.run import JOURNAL
 
     kit_of = _kits(plan, corpus, encoder, plan.llm.uri, folder / JOURNAL)
-    with _live(console, kit_of(MethodSettings()).llm) as on_run:
+    with live_line(console, kit_of(MethodSettings()).llm) as begin:
+
+        def on_run(number: int, n_runs: int, planned: "PlannedRun") -> "Callable[[Progress], None]":
+            label = f"{number}/{n_runs} {planned.variant}"
+            if not console.is_terminal:
+                console.print(label, highlight=False)
+            return begin(label)
+
         return wait_for(run_plan(plan, corpus, kit_of, folder, on_run))
 
 
@@ -113,36 +120,3 @@ def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Enco
     if None not in prices:
         cost = (usage.prompt_tokens * (prices[0] or 0) + usage.completion_tokens * (prices[1] or 0)) / 1e6
         console.print(f"cost: {cost:.2f}", highlight=False)
-
-
-@contextmanager
-def _live(console: "Console", llm: "LLM") -> "Generator[OnRun]":
-    """A line a run while it goes; on no terminal, one line when it begins."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[seen]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, seen="")
-
-        def on_run(number: int, n_runs: int, planned: "PlannedRun") -> Callable[["Progress"], None]:
-            label = f"{number}/{n_runs} {planned.variant}"
-            bar.reset(task, description=label, seen="")
-            if not console.is_terminal:
-                console.print(label, highlight=False)
-
-            def on_progress(progress: "Progress") -> None:
-                usage = llm.usage
-                seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
-                seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
-                bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
-
-            return on_progress
-
-        yield on_run

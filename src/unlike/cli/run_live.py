@@ -1,22 +1,18 @@
 """A run, or its forecast, as a person sees it: a live line while it goes, a summary at its end."""
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unlike.cli.live import live_line
 from unlike.door import wait_for
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.run import Progress
-    from unlike.methods.kit import LLM, Kit
+    from unlike.methods.kit import Kit
 
 
 def run_live(
@@ -35,8 +31,8 @@ def run_live(
     from unlike.evaluate.run import arun, read_run
 
     console = Console(stderr=True, quiet=quiet)
-    with _live(console, method, kit.llm) as on_progress:
-        wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
+    with live_line(console, kit.llm) as begin:
+        wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=begin(method)))
     rows, done = read_run(out)
     console.print(
         f"{method}: {done['n_done']} of {done['n_cases']} cases done, {done['n_failed']} failed; "
@@ -88,28 +84,3 @@ def forecast_live(
     typer.echo(
         f"cost: {cost:.2f}" if cost is not None else "cost: give --price-in and --price-out for a million tokens"
     )
-
-
-@contextmanager
-def _live(console: "Console", method: str, llm: "LLM") -> Generator[Callable[["Progress"], None]]:
-    """A line with cases, rate, time left, tokens and failures."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[seen]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(method, total=None, seen="")
-
-        def on_progress(progress: "Progress") -> None:
-            usage = llm.usage
-            seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
-            seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
-            bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
-
-        yield on_progress

@@ -3,6 +3,8 @@
 An engine may offer more (soft prompts, log-probabilities); each such skill is a protocol of its own.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,3 +87,9 @@ class Backend(Protocol):
 def estimate_tokens(messages: Messages) -> int:
     """A cautious token count where no tokenizer is at hand: one token for three characters, eight a message."""
     return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)
+
+
+def messages_digest(messages: Messages) -> str:
+    """SHA-256 of the messages, the same in every process and on every machine."""
+    canonical = json.dumps([dict(message) for message in messages], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

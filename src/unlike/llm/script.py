@@ -23,8 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import Messages, Sampling
-from unlike.llm.scripted import messages_digest
+from unlike.llm.backend import Messages, Sampling, messages_digest
 
 
 class Rule(BaseModel):

@@ -4,15 +4,13 @@ It ships because tests and demonstrations of a run need an engine that is fast, 
 """
 
 import asyncio
-import hashlib
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
+from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest
 
 Answer = Callable[[Messages, Sampling], str]
 """What to answer; it may raise CallFailed or EngineError instead."""
@@ -111,9 +109,3 @@ def echo_words(messages: Messages, sampling: Sampling) -> str:
     draw = random.Random(f"{messages_digest(messages)}:{seed}")
     kept = sorted(draw.sample(range(len(words)), n_words))
     return " ".join(words[place] for place in kept) or "nothing"
-
-
-def messages_digest(messages: Messages) -> str:
-    """SHA-256 of the messages, the same in every process and on every machine."""
-    canonical = json.dumps([dict(message) for message in messages], sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()

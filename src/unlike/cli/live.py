@@ -1,0 +1,43 @@
+"""The live line of a run: cases, calls, tokens, failures, time left."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unlike.evaluate.run import Progress
+    from unlike.methods.kit import LLM
+
+Begin = Callable[[str], "Callable[[Progress], None]"]
+"""Starts the line anew under a label; returns what is called after each case."""
+
+
+@contextmanager
+def live_line(console: "Console", llm: "LLM") -> Generator[Begin]:
+    """A line that goes when the work is done; nothing where the output is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[seen]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, seen="")
+
+        def begin(label: str) -> Callable[["Progress"], None]:
+            bar.reset(task, description=label, seen="")
+            return on_progress
+
+        def on_progress(progress: "Progress") -> None:
+            usage = llm.usage
+            seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+            seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
+            bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
+
+        yield begin
