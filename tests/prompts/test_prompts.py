@@ -87,7 +87,7 @@ def test_dimensions_are_data(tmp_path):
     )
     task = open_task(folder=tmp_path)
     content = messages_of(Ask("difference", ASKS["difference"].passages, FERRY, dimensions=task.standard(None)), task)
-    assert "politeness: greetings and thanks" in content[0]["content"]
+    assert "politeness: greetings and thanks" in content[1]["content"]
     assert "Subject: Marooned" in content[1]["content"]
     assert "review" not in str(content).lower()
 

@@ -126,7 +126,7 @@ def _print(findings: list[Finding]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("", "part", "seen, or what to do", "needed for"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for finding in findings:
         mark = "[green]yes[/]" if finding.works else "[yellow]no[/]"
         table.add_row(mark, finding.part, finding.seen, finding.needed_for)

@@ -99,7 +99,7 @@ def open_task(name: str = "review", folder: Path | None = None) -> Task:
         raise InputError(f"prompts folder not found: {folder}; give a folder with task.toml or templates in it")
     places = [place for place in (folder, BUILT_IN / name, STEPS) if place]
     environment = SandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, trim_blocks=False
+        loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, auto_reload=False
     )
     described = _read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()))
     try:
