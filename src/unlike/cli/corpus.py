@@ -38,7 +38,9 @@ def corpus(
     for name, value in facts["sample"].items():
         console.print(f"  {name}: {value}", markup=False, highlight=False)
     console.print(
-        f"next: unlike run --corpus {dir} --method dpl --llm llama.cpp:smollm2 --limit 5 --out RUN", markup=False, soft_wrap=True
+        f"next: unlike run --corpus {dir} --method dpl --llm llama.cpp:smollm2 --limit 5 --out RUN",
+        markup=False,
+        soft_wrap=True,
     )
 
 
