@@ -15,24 +15,18 @@ from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.evaluate.compare import (
-    case_studies,
-    curves,
-    failures,
-    gains_by_half,
-    is_baseline,
-    paired_tests,
-    user_gains,
-    variants,
-)
+from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
+from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.judge import judge
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.paired_tests import paired_tests
 from unlike.evaluate.paper import published
 from unlike.evaluate.plan import Plan, PlannedRun, planned_runs
 from unlike.evaluate.run import Progress, arun, pick_cases, run_cases
 from unlike.evaluate.uniqueness import uniqueness
+from unlike.evaluate.variants import failures, is_baseline, variants
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit

@@ -1,6 +1,6 @@
 """What an experiment found, as plain data: everything a report shows, and nothing a report must compute.
 
-``compare.py`` makes it from run folders; the renderers of ``report/`` only lay it out. All of it is JSON-able.
+``experiment.py`` puts it together from measured runs; the renderers of ``report/`` only lay it out. All of it is JSON-able.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The runs of an experiment with all their values: what ``compare.py`` draws its conclusions from.
+"""The runs of an experiment with all their values: what all conclusions are drawn from.
 
 A variant may have several runs (temperatures, seeds, samples of cases). A value is kept by run and by case, so a user's
 value is the mean over all that user's cases in all runs.
@@ -47,6 +47,10 @@ class MeasuredRun:
         self.per_case[metric] = dict(values)
         self.means[metric] = sum(values.values()) / len(values) if values else None
         self.notes[metric] = note
+
+
+Groups = Mapping[str, Sequence[MeasuredRun]]
+"""The runs of each variant."""
 
 
 def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun:

@@ -7,23 +7,13 @@ from tests.worlds import DAY_MS
 
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.compare import (
-    best_baseline,
-    calls_in,
-    case_studies,
-    cell,
-    cost,
-    curves,
-    failures,
-    gains_by_half,
-    paired_tests,
-    ranks,
-    user_gains,
-    variants,
-)
+from unlike.evaluate.curves import curves
+from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.measured import MeasuredRun, by_variant, unmatched, values_by_user
+from unlike.evaluate.paired_tests import best_baseline, paired_tests
 from unlike.evaluate.paper import published
 from unlike.evaluate.uniqueness import halves, uniqueness
+from unlike.evaluate.variants import calls_in, cell, cost, failures, ranks, variants
 from unlike.records import Case, Generation, Item, Record
 
 USERS = [f"u{n}" for n in range(8)]
