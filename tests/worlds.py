@@ -1,10 +1,10 @@
 """Small worlds for tests: corpora made from a few integers, and an LLM that remembers what it was asked."""
 
-from unlike.api import open_journal
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.llm.backend import Completion
+from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
@@ -78,7 +78,7 @@ def kit_for(corpus, backend=None, encoder=None, **settings):
         retriever=open_retriever(chosen.retriever, encoder, chosen.seed),
         selector=open_selector(chosen.selector, encoder, chosen.seed),
         neighbours=MeanNeighbours(corpus, corpus.users(), encoder),
-        llm=RecordedLLM(backend or Listening(), open_journal(None)),
+        llm=RecordedLLM(backend or Listening(), Journal.open(None)),
         task=open_task(),
         settings=chosen,
     )

@@ -4,7 +4,6 @@ This is where names become concrete parts, for scripts and for the command alike
 """
 
 import tempfile
-import weakref
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def open_kit(
-    records: "Corpus",
+    corpus: "Corpus",
     llm: str | Backend,
     embedder: str | Encoder = "minilm",
     settings: MethodSettings | None = None,
@@ -48,7 +47,7 @@ def open_kit(
     """A kit for any method, from names.
 
     Args:
-        records: Whose texts.
+        corpus: Whose texts.
         llm: "openai:MODEL", "llama.cpp:FILE|smollm2", "scripted:FILE|echo", or an open backend.
         embedder: As in open_encoder, or an open encoder.
         settings: None for the papers' settings.
@@ -64,8 +63,8 @@ def open_kit(
     encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
     backend = open_llm(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
-    recorded = RecordedLLM(backend, open_journal(journal), concurrency)
-    return kits(records, recorded, encoder, opened)(settings or MethodSettings())
+    recorded = RecordedLLM(backend, Journal.open(journal), concurrency)
+    return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())
 
 
 def kits(corpus: "Corpus", llm: LLM, encoder: Encoder, task: Task) -> Callable[[MethodSettings], Kit]:
@@ -148,13 +147,3 @@ def sample_corpus(folder: Path | None = None) -> "Corpus":
         return curate(source, CURATE_PRESETS["sample"], folder)
     with tempfile.TemporaryDirectory() as temporary:
         return curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
-
-
-def open_journal(path: Path | None = None) -> Journal:
-    """A journal in that file, or in a temporary one that goes with the journal."""
-    if path:
-        return Journal(path)
-    folder = tempfile.TemporaryDirectory(prefix="unlike-", ignore_cleanup_errors=True)
-    journal = Journal(Path(folder.name) / JOURNAL)
-    weakref.finalize(journal, folder.cleanup)
-    return journal

@@ -96,12 +96,13 @@ def _grade(
 
 
 def _kits(plan: "Plan", corpus: "Corpus", encoder: "Encoder", uri: str, journal: Path | None) -> "KitOf":
-    from unlike.api import kits, open_journal
+    from unlike.api import kits
+    from unlike.llm.journal import Journal
     from unlike.llm.open import open_llm
     from unlike.llm.recorded import RecordedLLM
     from unlike.prompts.task import open_task
 
-    llm = RecordedLLM(open_llm(uri), open_journal(journal), plan.llm.concurrency)
+    llm = RecordedLLM(open_llm(uri), Journal.open(journal), plan.llm.concurrency)
     return kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
 
 
