@@ -68,6 +68,9 @@ def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):
     status, _, err = unlike(*run_words(sample, tmp_path / "run", method="non_perso"))
     assert status == 2
     assert "holds another run" in err
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", "--temperature", "0.2", method="rag"))
+    assert status == 2
+    assert "temperature 0.8, not 0.2" in err
 
 
 BAD = {

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def experiment(
     file: Path = typer.Argument(help="Experiment file (TOML), or the name of a preset such as dpl-table1."),
-    out: Path | None = typer.Option(None, help="Where runs and report go; default beside the file, by its name."),
+    out: Path | None = typer.Option(
+        None, help="Where runs and report go; default a folder here, called like the file."
+    ),
     corpus: Path | None = typer.Option(None, help="Corpus folder, in place of the file's."),
     llm: str | None = typer.Option(None, help="LLM, in place of the file's."),
     embedder: str | None = typer.Option(None, help="Encoder, in place of the file's."),

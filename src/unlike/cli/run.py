@@ -1,6 +1,7 @@
 """``unlike run``: one method over the cases of a corpus."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -11,7 +12,7 @@ from unlike.errors import InputError
 
 def run(
     corpus: Path = typer.Option(..., help="Corpus folder, made by unlike curate."),
-    method: str = typer.Option(..., help="non_perso, rag or dpl."),
+    method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
     llm: str = typer.Option(..., help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, or scripted:FILE|echo."),
     out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
     embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
@@ -73,7 +74,7 @@ def run(
         forecast_live(opened, method, kit, split, limit, (price_in, price_out), as_json)
         return
     facts = {"corpus": str(corpus.resolve()), "llm": llm, "embedder": embedder, "concurrency": concurrency}
-    _refuse_other_run(out, {"method": method, "split": split, "llm": llm})
+    _refuse_other_run(out, {"method": method, "split": split, "llm": llm, **asdict(settings)})
     done = run_live(opened, method, kit, out, split, limit, facts, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
@@ -93,13 +94,15 @@ def _names(dimensions: str) -> tuple[str, ...] | None:
     return () if dimensions == "none" else tuple(name.strip() for name in dimensions.split(","))
 
 
-def _refuse_other_run(out: Path, wanted: dict[str, str]) -> None:
-    """A run folder holds one run; another method's rows must not replace it unseen."""
+def _refuse_other_run(out: Path, wanted: dict[str, object]) -> None:
+    """A run folder holds one run; rows of another method or of other settings must not replace it unseen."""
     from unlike.evaluate.run import RUN
 
     if not (out / RUN).is_file():
         return
     found = json.loads((out / RUN).read_text(encoding="utf-8"))
+    found |= found.get("settings", {})
+    wanted = json.loads(json.dumps(wanted))
     differing = [f"{key} {found.get(key)!r}, not {value!r}" for key, value in wanted.items() if found.get(key) != value]
     if differing:
         raise InputError(f"run folder {out} holds another run ({'; '.join(differing)}): name another folder")
