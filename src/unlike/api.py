@@ -18,8 +18,8 @@ from unlike.evaluate.run import JOURNAL, arun
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
-from unlike.llm.recorded import RecordedLLM
-from unlike.methods.kit import LLM, Kit, Outcome
+from unlike.llm.recorded import LLM, RecordedLLM
+from unlike.methods.kit import Kit, Outcome
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector

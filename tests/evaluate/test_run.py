@@ -9,7 +9,7 @@ from tests.worlds import Listening, kit_for, world
 from unlike.api import open_kit, run
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.evaluate.run import arun, pick_cases, read_run, run_cases, write_run
+from unlike.evaluate.run import Job, arun, pick_cases, read_run, run_jobs, write_run
 from unlike.methods.table import METHODS
 
 CROWD = [(user, item, item) for user in range(5) for item in range(4)]
@@ -80,7 +80,7 @@ def test_at_most_window_cases_are_under_way(crowd):
         under_way -= 1
         return await METHODS["non_perso"](case, kit)
 
-    asyncio.run(run_cases("m", method, crowd.cases("test"), kit_for(crowd), window=2))
+    asyncio.run(run_jobs([Job("m", method, crowd.cases("test"), kit_for(crowd))], window=2))
     assert most == 2
 
 

@@ -10,16 +10,14 @@ from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
     from unlike.evaluate.experiment import KitOf
     from unlike.evaluate.measured import MeasuredRun
-    from unlike.evaluate.plan import Plan, PlannedRun
-    from unlike.evaluate.run import Progress
+    from unlike.evaluate.plan import Engine, Plan
+    from unlike.llm.recorded import Usage
 
 
 def experiment(
@@ -69,18 +67,14 @@ def run_live_plan(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "
     """Run a plan with a live line; returns the run folders."""
     from unlike.door import wait_for
     from unlike.evaluate.experiment import run_plan
+    from unlike.evaluate.plan import planned_runs
     from unlike.evaluate.run import JOURNAL
 
-    kit_of = _kits(plan, corpus, encoder, plan.llm.uri, folder / JOURNAL)
+    kit_of = _kits(plan, corpus, encoder, plan.llm, folder / JOURNAL)
+    n_runs = len(planned_runs(plan))
     with live_line(console, kit_of(MethodSettings()).llm) as begin:
-
-        def on_run(number: int, n_runs: int, planned: "PlannedRun") -> "Callable[[Progress], None]":
-            label = f"{number}/{n_runs} {planned.variant}"
-            if not console.is_terminal:
-                console.print(label, highlight=False)
-            return begin(label)
-
-        return wait_for(run_plan(plan, corpus, kit_of, folder, on_run))
+        on_progress = begin(f"{n_runs} run{'s' if n_runs > 1 else ''}")
+        return wait_for(run_plan(plan, corpus, kit_of, folder, on_progress))
 
 
 def _grade(
@@ -93,33 +87,47 @@ def _grade(
 
     assert plan.judge
     console.print(f"judge: {plan.judge.uri}, {plan.judge.repeats} grades a text", highlight=False)
-    kit = _kits(plan, corpus, encoder, plan.judge.uri, folder / JOURNAL)(MethodSettings())
+    kit = _kits(plan, corpus, encoder, plan.judge, folder / JOURNAL)(MethodSettings())
     wait_for(grade_all(runs, plan.judge.repeats, corpus, kit))
 
 
-def _kits(plan: "Plan", corpus: "Corpus", encoder: "Encoder", uri: str, journal: Path | None) -> "KitOf":
+def _kits(plan: "Plan", corpus: "Corpus", encoder: "Encoder", engine: "Engine", journal: Path | None) -> "KitOf":
     from unlike.api import kits
     from unlike.llm.journal import Journal
     from unlike.llm.open import open_llm
     from unlike.llm.recorded import RecordedLLM
     from unlike.prompts.task import open_task
 
-    llm = RecordedLLM(open_llm(uri), Journal.open(journal), plan.llm.concurrency)
+    given = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
+    llm = RecordedLLM(open_llm(engine.uri, **given), Journal.open(journal), engine.concurrency)
     return kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
 
 
 def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder") -> None:
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import forecast
+    from unlike.evaluate.experiment import forecast, forecast_judge
     from unlike.evaluate.plan import planned_runs
 
-    usage = wait_for(forecast(plan, corpus, _kits(plan, corpus, encoder, plan.llm.uri, None)))
+    usage = wait_for(forecast(plan, corpus, _kits(plan, corpus, encoder, plan.llm, None)))
+    _print_usage(console, f"{len(planned_runs(plan))} runs", usage)
+    _print_cost(console, usage, plan.llm)
+    if plan.judge:
+        kit = _kits(plan, corpus, encoder, plan.judge, None)(MethodSettings())
+        graded = wait_for(forecast_judge(plan, corpus, kit))
+        _print_usage(console, f"judge {plan.judge.uri}", graded)
+        _print_cost(console, graded, plan.judge)
+
+
+def _print_usage(console: "Console", what: str, usage: "Usage") -> None:
+    shared = f" ({usage.n_cached:,} more shared between methods)" if usage.n_cached else ""
     console.print(
-        f"{len(planned_runs(plan))} runs: {usage.n_calls:,} calls ({usage.n_cached:,} more shared between methods), "
-        f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens",
+        f"{what}: {usage.n_calls:,} calls{shared}, {usage.prompt_tokens:,} prompt tokens, "
+        f"about {usage.completion_tokens:,} completion tokens",
         highlight=False,
     )
-    prices = plan.llm.price_in, plan.llm.price_out
-    if None not in prices:
-        cost = (usage.prompt_tokens * (prices[0] or 0) + usage.completion_tokens * (prices[1] or 0)) / 1e6
+
+
+def _print_cost(console: "Console", usage: "Usage", engine: "Engine") -> None:
+    if engine.price_in is not None and engine.price_out is not None:
+        cost = (usage.prompt_tokens * engine.price_in + usage.completion_tokens * engine.price_out) / 1e6
         console.print(f"cost: {cost:.2f}", highlight=False)

@@ -1,4 +1,4 @@
-"""The live line of a run: cases, calls, tokens, failures, time left."""
+"""The live line of a run: cases, calls, tokens, failures, time left; where there is no terminal, a line a tenth."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unlike.evaluate.run import Progress
-    from unlike.methods.kit import LLM
+    from unlike.llm.recorded import LLM
 
 Begin = Callable[[str], "Callable[[Progress], None]"]
 """Starts the line anew under a label; returns what is called after each case."""
@@ -16,7 +16,7 @@ Begin = Callable[[str], "Callable[[Progress], None]"]
 
 @contextmanager
 def live_line(console: "Console", llm: "LLM") -> Generator[Begin]:
-    """A line that goes when the work is done; nothing where the output is no terminal."""
+    """A line that goes when the work is done; where the output is no terminal, a line after each tenth of the cases."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -38,6 +38,9 @@ def live_line(console: "Console", llm: "LLM") -> Generator[Begin]:
             usage = llm.usage
             seen = f"{usage.n_calls} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
             seen += f", [red]{progress.n_failed} failed[/]" if progress.n_failed else ""
-            bar.update(task, total=progress.n_cases, completed=progress.n_done + progress.n_failed, seen=seen)
+            n, total = progress.n_done + progress.n_failed, progress.n_cases
+            bar.update(task, total=total, completed=n, seen=seen)
+            if not console.is_terminal and n * 10 // total > (n - 1) * 10 // total:
+                console.print(f"{bar.tasks[task].description}: {n} of {total} texts, {seen}", highlight=False)
 
         yield begin

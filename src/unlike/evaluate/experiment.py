@@ -5,6 +5,7 @@ again, pays only for what was in flight.
 """
 
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,24 +25,31 @@ from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.paired_tests import paired_tests
 from unlike.evaluate.paper import published
 from unlike.evaluate.plan import Plan, PlannedRun, planned_runs
-from unlike.evaluate.run import Progress, arun, pick_cases, run_cases
+from unlike.evaluate.run import Job, Progress, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.uniqueness import uniqueness
 from unlike.evaluate.variants import failures, is_baseline, variants
 from unlike.llm.forecast import ForecastLLM
-from unlike.llm.recorded import Usage
+from unlike.llm.metered import Metered
+from unlike.llm.recorded import LLM, Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Case
 
+ASSUMED_GRADE_TOKENS = 8
+"""Length of a judge's answer that is a number and little else."""
+
 KitOf = Callable[[MethodSettings], Kit]
 """Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
 
-OnRun = Callable[[int, int, PlannedRun], Callable[[Progress], None]]
-"""(number, of how many, run) to what is called after each of its cases."""
 
-
-async def run_plan(plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_run: OnRun) -> list[Path]:
-    """Run every planned run into a folder of its own below ``out``.
+async def run_plan(
+    plan: Plan,
+    corpus: Corpus,
+    kit_of: KitOf,
+    out: Path,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Path]:
+    """Run all planned runs side by side, each into a folder of its own below ``out``.
 
     Returns:
         The run folders, in the order of the plan.
@@ -50,38 +58,50 @@ async def run_plan(plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_run:
         EngineError: The engine cannot be used; what was answered is kept.
         InputError: The corpus has no such split, or a folder cannot be written.
     """
-    runs, folders = planned_runs(plan), list[Path]()
-    for number, planned in enumerate(runs, 1):
-        folder = out / "runs" / planned.folder
-        await arun(
-            corpus,
-            planned.method,
-            kit_of(planned.settings),
-            folder,
-            cases=cases_of(plan, corpus, planned.sample),
-            split=plan.split,
-            facts={
-                "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
-                "embedder": plan.embedder,
-                "variant": planned.variant,
-                "apart": dict(planned.apart),
-                "sample": planned.sample,
-            },
-            on_progress=on_run(number, len(runs), planned),
-        )
-        folders.append(folder)
+    runs, start = planned_runs(plan), time.monotonic()
+    meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
+    jobs = [_job(plan, corpus, planned, kit_of, meter) for planned, meter in zip(runs, meters, strict=True)]
+    rows_of = await run_jobs(jobs, on_progress=on_progress)
+    folders = [out / "runs" / planned.folder for planned in runs]
+    wall_s = time.monotonic() - start
+    for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
+        facts = run_facts(job, rows, meter.usage, wall_s, corpus, plan.split)
+        write_run(folder, rows, facts | _planned_facts(plan, planned))
     return folders
 
 
+def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LLM) -> Job:
+    kit = replace(kit_of(planned.settings), llm=llm)
+    return Job(planned.method, open_method(planned.method), cases_of(plan, corpus, planned.sample), kit)
+
+
+def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
+    return {
+        "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
+        "embedder": plan.embedder,
+        "variant": planned.variant,
+        "apart": dict(planned.apart),
+        "sample": planned.sample,
+    }
+
+
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf) -> Usage:
-    """What the experiment would still ask: the same code with an LLM that asks nobody."""
-    llm: ForecastLLM | None = None
+    """What the experiment would still ask: the same code with an LLM that asks nobody. Its judge is not in it."""
+    runs = planned_runs(plan)
+    llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
+    await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs])
+    return llm.usage
+
+
+async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit) -> Usage:
+    """What grading would ask: every text of every run, each assumed to be as long as the real one."""
+    llm = ForecastLLM(kit.llm.backend, completion_tokens=ASSUMED_GRADE_TOKENS)
     for planned in planned_runs(plan):
-        kit = kit_of(planned.settings)
-        llm = llm or ForecastLLM(kit.llm.backend)
+        # Texts of different runs are different calls: the run's name makes them so.
         cases = cases_of(plan, corpus, planned.sample)
-        await run_cases(planned.method, open_method(planned.method), cases, replace(kit, llm=llm))
-    return llm.usage if llm else Usage()
+        texts = [(case, f"{planned.folder} {case.reference}") for case in cases]
+        await judge(texts, llm, corpus, kit.task, plan.judge.repeats if plan.judge else 0)
+    return llm.usage
 
 
 def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:

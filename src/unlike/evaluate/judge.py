@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
-from unlike.methods.kit import LLM
+from unlike.llm.recorded import LLM
 from unlike.methods.steps import together
 from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage

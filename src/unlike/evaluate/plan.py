@@ -81,17 +81,20 @@ class Engine(_Section):
 
     uri: str = ""
     concurrency: int = Field(default=16, ge=1)
+    context_tokens: int | None = Field(default=None, ge=256)
+    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for what the model takes."""
     price_in: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens."""
     price_out: float | None = Field(default=None, ge=0)
     """Price of a million completion tokens."""
 
 
-class Judge(_Section):
+class Judge(Engine):
     """An LLM that grades."""
 
-    uri: str
+    uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
     repeats: int = Field(default=2, ge=1)
+    """Grades a text, averaged."""
 
 
 class Repeats(_Section):

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -17,6 +17,8 @@ from typing import Any
 
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed, InputError
+from unlike.llm.metered import Metered
+from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import Method, open_method
 from unlike.records import Case, Generation
@@ -37,43 +39,62 @@ class Progress:
     n_failed: int
 
 
-async def run_cases(
-    name: str,
-    method: Method,
-    cases: Sequence[Case],
-    kit: Kit,
-    window: int = 32,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> list[Generation]:
-    """Run a method over cases, side by side.
+@dataclass(frozen=True)
+class Job:
+    """A method over cases.
 
-    Args:
-        name: Name of the method, as it stands in the rows.
+    Attributes:
+        name: Of the method, as it stands in the rows.
         method: The method.
         cases: The cases; the rows come in their order.
         kit: The method's collaborators.
+    """
+
+    name: str
+    method: Method
+    cases: Sequence[Case]
+    kit: Kit
+
+
+async def run_jobs(
+    jobs: Sequence[Job],
+    window: int = 32,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[list[Generation]]:
+    """Run jobs side by side, case by case: prompts about one case begin alike, so an engine's prefix cache serves them.
+
+    Args:
+        jobs: Methods over cases.
         window: Cases under way at once; more than the LLM's concurrency keeps its slots busy.
-        on_progress: Called after every case.
+        on_progress: Called after every case, with the counts of all jobs together.
+
+    Returns:
+        The rows of each job, in the order of its cases.
 
     Raises:
         EngineError: No call can succeed, so going on makes no sense; what was answered is in the journal.
     """
     places = asyncio.Semaphore(window)
+    n_cases = sum(len(job.cases) for job in jobs)
     counts = {"done": 0, "failed": 0}
 
-    async def one(case: Case) -> Generation:
+    async def one(job: Job, case: Case) -> Generation:
         async with places:
-            row = await generation(name, method, case, kit)
+            row = await generation(job.name, job.method, case, job.kit)
         counts[row.status] += 1
-        on_progress(Progress(len(cases), counts["done"], counts["failed"]))
+        on_progress(Progress(n_cases, counts["done"], counts["failed"]))
         return row
 
+    in_turn = sorted((place, number) for number, job in enumerate(jobs) for place in range(len(job.cases)))
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(case)) for case in cases]
+            tasks = {
+                (number, place): group.create_task(one(jobs[number], jobs[number].cases[place]))
+                for place, number in in_turn
+            }
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return [[tasks[number, place].result() for place in range(len(job.cases))] for number, job in enumerate(jobs)]
 
 
 async def generation(name: str, method: Method, case: Case, kit: Kit) -> Generation:
@@ -128,30 +149,32 @@ async def arun(
     """
     chosen = open_method(method)
     cases = pick_cases(corpus, split, limit) if cases is None else cases
-    before, start = kit.llm.usage, time.monotonic()
-    rows = await run_cases(method, chosen, cases, kit, on_progress=on_progress)
-    used = kit.llm.usage.since(before)
-    done = sum(row.status == "done" for row in rows)
-    write_run(
-        out,
-        rows,
-        {
-            "method": method,
-            "split": split,
-            "llm": kit.llm.backend.model,
-            "task": kit.task.name,
-            "settings": asdict(kit.settings),
-            **(facts or {}),
-            "corpus_hash": corpus.hash,
-            "versions": versions(),
-            "n_cases": len(rows),
-            "n_done": done,
-            "n_failed": len(rows) - done,
-            **asdict(used),
-            "wall_s": round(time.monotonic() - start, 3),
-        },
-    )
+    llm, start = Metered(kit.llm), time.monotonic()
+    job = Job(method, chosen, cases, replace(kit, llm=llm))
+    (rows,) = await run_jobs([job], on_progress=on_progress)
+    write_run(out, rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
     return rows
+
+
+def run_facts(
+    job: Job, rows: Sequence[Generation], usage: Usage, wall_s: float, corpus: Corpus, split: str
+) -> dict[str, Any]:
+    """What run.json says: all that is needed to read the rows, and to make them again."""
+    kit, done = job.kit, sum(row.status == "done" for row in rows)
+    return {
+        "method": job.name,
+        "split": split,
+        "llm": kit.llm.backend.model,
+        "task": kit.task.name,
+        "settings": asdict(kit.settings),
+        "corpus_hash": corpus.hash,
+        "versions": versions(),
+        "n_cases": len(rows),
+        "n_done": done,
+        "n_failed": len(rows) - done,
+        **asdict(usage),
+        "wall_s": round(wall_s, 3),
+    }
 
 
 def pick_cases(corpus: Corpus, split: str, limit: int | None) -> Sequence[Case]:

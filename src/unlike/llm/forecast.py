@@ -1,7 +1,5 @@
 """What a run would ask and cost, found by walking the same code with an LLM that asks nobody and writes nothing."""
 
-from dataclasses import replace
-
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import Answer, Usage
@@ -43,7 +41,7 @@ class ForecastLLM:
             )
         else:
             answer = self._placeholder(name, call, cached)
-        self._count(answer)
+        self.usage = self.usage.plus(answer)
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
@@ -51,14 +49,3 @@ class ForecastLLM:
         # One token each: by a tokenizer a short word, by the estimate three characters.
         text = ("the " if self.backend.counts_exactly else "of ") * n_tokens
         return Answer(text.strip(), name, cached, self.backend.count_tokens(call.messages), n_tokens, "stop", 0.0)
-
-    def _count(self, answer: Answer) -> None:
-        if answer.cached:
-            self.usage = replace(self.usage, n_cached=self.usage.n_cached + 1)
-            return
-        self.usage = replace(
-            self.usage,
-            n_calls=self.usage.n_calls + 1,
-            prompt_tokens=self.usage.prompt_tokens + answer.prompt_tokens,
-            completion_tokens=self.usage.completion_tokens + answer.completion_tokens,
-        )

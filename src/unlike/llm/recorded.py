@@ -6,7 +6,7 @@ object serves one run.
 
 import asyncio
 from dataclasses import astuple, dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion
@@ -53,6 +53,40 @@ class Usage:
     def since(self, earlier: "Usage") -> "Usage":
         """What was added after an earlier reading."""
         return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
+
+    def plus(self, answer: Answer) -> "Usage":
+        """The same and one answer more."""
+        if answer.cached:
+            return replace(self, n_cached=self.n_cached + 1)
+        return replace(
+            self,
+            n_calls=self.n_calls + 1,
+            prompt_tokens=self.prompt_tokens + answer.prompt_tokens,
+            completion_tokens=self.completion_tokens + answer.completion_tokens,
+        )
+
+
+class LLM(Protocol):
+    """An LLM behind the journal, or a forecast of one."""
+
+    @property
+    def backend(self) -> Backend:
+        """The engine: its context size and its way to count tokens."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked so far."""
+        ...
+
+    async def call(self, call: Call) -> Answer:
+        """Answer a call, from the journal where it is known.
+
+        Raises:
+            CallFailed: This call failed.
+            EngineError: No call can succeed.
+        """
+        ...
 
 
 class RecordedLLM:
