@@ -22,6 +22,7 @@ class Listening:
 
     model = "scripted:listening"
     counts_exactly = False
+    offers_schema = False
 
     def __init__(self, answer=None, context_tokens=None):
         self.asked = []

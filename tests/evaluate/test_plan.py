@@ -73,6 +73,16 @@ def test_paths_are_relative_to_the_file_and_overrides_replace_them(tmp_path):
     assert plan_from(tmp_path, text, corpus=tmp_path / "there", limit=3).corpus == tmp_path / "there"
 
 
+def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(tmp_path):
+    (tmp_path / "users.csv").write_text("user_id,age\nu1,34\n")
+    assert plan_from(tmp_path, 'users = "users.csv"\n' + MINIMAL).users == tmp_path / "users.csv"
+    assert plan_from(tmp_path, MINIMAL).users is None
+    with pytest.raises(InputError, match=r"users: no such file.*nothing\.csv.*; limit and samples exclude"):
+        plan_from(tmp_path, 'users = "nothing.csv"\nlimit = 1\nsamples = { size = 2 }\n' + MINIMAL)
+    with pytest.raises(InputError, match="users: Input is not a valid path"):
+        plan_from(tmp_path, "users = 3\n" + MINIMAL)
+
+
 def test_a_file_that_is_none_names_the_presets(tmp_path):
     with pytest.raises(InputError, match="dpl-table1"):
         read_plan(tmp_path / "nothing.toml")

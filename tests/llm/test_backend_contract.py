@@ -1,12 +1,15 @@
 """What every backend must do, asked of each of them."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from tests.llm.tiny_llm import tiny_llm
 from unlike.llm.backend import Sampling
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.scripted import ScriptedBackend
+from unlike.llm.transformers_local import TransformersBackend
 
 SHORT = Sampling(temperature=0.0, max_tokens=8)
 
@@ -19,6 +22,7 @@ def ask(text):
     params=[
         "scripted",
         "openai",
+        "transformers",
         pytest.param("embedded", marks=pytest.mark.embedded),
         pytest.param("openai over embedded", marks=pytest.mark.embedded),
     ]
@@ -28,13 +32,15 @@ def backend(request):
         return ScriptedBackend.echo()
     if request.param == "openai":
         return OpenAIBackend("m", base_url=request.getfixturevalue("endpoint").base_url)
+    if request.param == "transformers":
+        return TransformersBackend.open(str(tiny_llm(request.getfixturevalue("tmp_path"))))
     embedded = request.getfixturevalue("embedded")
     return embedded if request.param == "embedded" else OpenAIBackend("m", base_url=embedded.base_url)
 
 
 def test_it_says_what_it_is(backend):
     engine, _, model = backend.model.partition(":")
-    assert engine in ("scripted", "openai", "llama.cpp")
+    assert engine in ("scripted", "openai", "llama.cpp", "transformers")
     assert model
     assert backend.context_tokens is None or backend.context_tokens > 0
 
@@ -46,6 +52,13 @@ def test_it_answers_with_text_and_usage(backend):
     assert completion.completion_tokens > 0
     assert completion.finish_reason in ("stop", "length")
     assert completion.wall_s > 0
+
+
+def test_a_schema_is_no_obstacle(backend):
+    """Whoever does not offer schemas overlooks them."""
+    assert backend.offers_schema in (True, False)
+    bound = replace(SHORT, schema='{"type": "boolean"}')
+    assert asyncio.run(backend.complete(ask("Name a drum, please."), bound)).text.strip()
 
 
 def test_it_answers_several_at_once(backend):

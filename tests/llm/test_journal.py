@@ -29,7 +29,7 @@ CHANGES = {
     "repeat": st.integers(0, 1000),
     "messages": st.lists(st.fixed_dictionaries({"role": st.text(), "content": st.text()})).map(tuple),
     "sampling": st.builds(
-        Sampling, st.floats(0, 2), st.floats(0, 1), st.integers(1, 10_000), st.integers(-(2**63), 2**63)
+        Sampling, st.floats(0, 2), st.floats(0, 1), st.integers(1, 10_000), st.integers(-(2**63), 2**63), st.text()
     ),
 }
 
@@ -59,6 +59,15 @@ def test_a_whole_number_is_the_same_setting_as_its_float():
 def test_the_key_is_the_same_in_years_to_come():
     """Worked out once with this code; a change here makes every journal in the world worthless."""
     assert key(CALL, "scripted:echo") == "82e52f0cdef026541672a46a037c527a7b8d9d72742c48310a02e13c88eaddc8"
+
+
+def test_a_schema_enters_the_key_only_where_there_is_one():
+    """Worked out with the code from before there were schemas."""
+    sampling = Sampling(0.8, 0.95, 64, 3)
+    call = Call("judge", "t", ({"role": "user", "content": "Hi"},), sampling, ("r1",), "", 1)
+    assert key(call, "openai:gpt-4o-mini") == "7518794f09776b3f339c6a60b397a2dd30689cf4a8e0c554b7093f3766bc2ce0"
+    bound = replace(call, sampling=replace(sampling, schema='{"type": "object"}'))
+    assert key(bound, "openai:gpt-4o-mini") != key(call, "openai:gpt-4o-mini")
 
 
 def put(journal, name, entry, call=CALL):

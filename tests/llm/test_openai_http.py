@@ -1,6 +1,7 @@
 """The OpenAI backend against a server that misbehaves in every way known to us."""
 
 import asyncio
+import json
 import socket
 
 import pytest
@@ -13,11 +14,14 @@ from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+SCHEMA = {"type": "object", "properties": {"score": {"type": "number"}}, "required": ["score"]}
+BOUND = Sampling(schema=json.dumps(SCHEMA))
 NOON = 1_445_412_480.0  # Wed, 21 Oct 2015 07:28:00 GMT
 
 PASSING = {
     "429": error(429),
     "500": error(500),
+    "501": error(501),
     "503": error(503),
     "408": error(408),
     "409": error(409),
@@ -163,6 +167,43 @@ def test_sampling_messages_and_usage_go_through(endpoint, clock):
         {"model": "m", "messages": MESSAGES, "temperature": 0.3, "top_p": 0.9, "max_tokens": 55, "seed": 4}
     ]
     assert (done.prompt_tokens, done.completion_tokens, done.finish_reason) == (11, 7, "stop")
+
+
+def test_a_schema_goes_through(endpoint, clock):
+    complete(open_backend(endpoint.base_url, clock), BOUND)
+    assert endpoint.requests[0]["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA},
+    }
+
+
+def sent_with_schema(endpoint):
+    return ["response_format" in request for request in endpoint.requests]
+
+
+@pytest.mark.parametrize("status", [400, 422, 501])
+def test_an_endpoint_that_knows_no_schemas_is_asked_without_and_that_is_remembered(endpoint, clock, status):
+    endpoint.script = [error(status, "response_format: extra fields not permitted")]
+    backend = open_backend(endpoint.base_url, clock)
+    assert complete(backend, BOUND).text == complete(backend, BOUND).text == "A good answer."
+    assert sent_with_schema(endpoint) == [True, False, False]
+    assert clock.slept == []
+    assert backend.offers_schema  # else a run that goes on would ask with other keys
+
+
+def test_without_its_schema_a_call_is_as_stubborn_as_every_other(endpoint, clock):
+    endpoint.script = [error(503), error(400), error(429)]
+    assert complete(open_backend(endpoint.base_url, clock), BOUND).text == "A good answer."
+    assert sent_with_schema(endpoint) == [True, True, False, False]
+
+
+def test_a_call_that_is_refused_either_way_says_nothing_about_schemas(endpoint, clock):
+    endpoint.script = [error(400), error(400, "the prompt is too long")]
+    backend = open_backend(endpoint.base_url, clock)
+    with pytest.raises(CallFailed, match="the prompt is too long"):
+        complete(backend, BOUND)
+    complete(backend, BOUND)
+    assert sent_with_schema(endpoint) == [True, False, True]
 
 
 def test_half_a_surrogate_pair_becomes_a_character_that_can_be_stored(endpoint, clock):

@@ -125,6 +125,12 @@ def test_echo_differs_by_seed_unless_greedy():
     assert texts[2] == texts[3]
 
 
+def test_it_claims_to_know_schemas_only_when_told_to(rules):
+    assert not ScriptedBackend.echo().offers_schema
+    assert not ScriptedBackend.from_file(rules).offers_schema
+    assert ScriptedBackend(lambda messages, sampling: "ok", offers_schema=True).offers_schema
+
+
 def test_it_remembers_what_it_was_asked():
     backend = ScriptedBackend(lambda messages, sampling: "ok", name="mine")
     ask(backend, "this")

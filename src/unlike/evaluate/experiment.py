@@ -16,6 +16,7 @@ from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
+from unlike.evaluate.attributes import gains_by_attribute, read_attributes
 from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
@@ -124,6 +125,7 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
     gains = user_gains(groups, first, distances, corpus)
+    attributes = read_attributes(plan.users) if plan.users else {}
     return Findings(
         title=plan.title,
         metrics=[_column(name) for name in (*main, *sanity)],
@@ -136,6 +138,7 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
         curves=curves(groups, main),
         halves=gains_by_half(gains, distances),
         gains=gains,
+        group_gains=gains_by_attribute(gains, attributes),
         cases=case_studies(groups, first, corpus),
         failures=failures(groups),
         facts=_facts(plan, corpus, runs),

@@ -153,6 +153,39 @@ class UserGain:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupGain:
+    """What the users of one group gain over Non-Perso, against all other users.
+
+    Attributes:
+        variant: Who made the texts.
+        metric: Name of the metric.
+        attribute: What is known of the users, e.g. "language".
+        group: Its value, the half it lies in ("age <= 34"), or "not known".
+        gain: Mean over the group's users.
+        low: 95 % bootstrap interval over users; None for a single user.
+        high: Upper end.
+        n_users: In the group.
+        difference: gain minus the mean gain of all other users; None where there are none.
+        p_welch: Welch's t-test of the difference; None where one side has fewer than two users.
+        p_holm: p_welch after Holm's correction over the groups of the attribute.
+        is_worst: Whether no group of at least two users gains less; never where all gain the same.
+    """
+
+    variant: str
+    metric: str
+    attribute: str
+    group: str
+    gain: float
+    low: float | None
+    high: float | None
+    n_users: int
+    difference: float | None
+    p_welch: float | None
+    p_holm: float | None = None
+    is_worst: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CaseStudy:
     """One case with the texts of several variants side by side."""
 
@@ -199,6 +232,7 @@ class Findings:
     curves: list[Curve]
     halves: list[Half]
     gains: list[UserGain]
+    group_gains: list[GroupGain]
     cases: list[CaseStudy]
     failures: list[Failure]
     facts: dict[str, str]

@@ -1,11 +1,12 @@
 """The LLM judge: how close a generated text comes to the real one, 0 to 10 as asked, 0 to 1 as a metric.
 
 A reply without a clear number is a recorded failure, never a score: the released code counts it as 0, or dies of it.
-Replies are read leniently from every engine; structured output, where an engine offers it, is left for later, because
-a call carries no such wish. Source: DPL and DEP, evaluation; the rubric is ours, in ``judge.jinja``.
+Where an engine offers it, the reply is bound to a JSON schema; it is read leniently from every engine all the same, for
+not every endpoint keeps to a schema. Source: DPL and DEP, evaluation; the rubric is ours, in ``judge.jinja``.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,17 @@ from unlike.records import Case, Item, Records
 STEP = "judge"
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)
 """As in both papers, but for the length: one line is asked for."""
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {"score": {"type": "number"}},
+        "required": ["score"],
+        "additionalProperties": False,
+    },
+    sort_keys=True,
+)
+"""The reply. The number has no bounds, because the strict mode of some endpoints (Azure OpenAI's) takes none; a score
+outside 0..10 is a missing grade like every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +111,15 @@ async def judge(
         records: Where the items come from.
         task: Words and templates.
         repeats: Grades a case; each is a call with a seed of its own.
-        sampling: Of every call.
+        sampling: Of every call; the schema is added where the engine offers it.
 
     Raises:
         InputError: A case is there twice or has no real text.
         EngineError: The judge cannot be used at all; what was answered is kept.
     """
     _check(texts)
+    if llm.backend.offers_schema:
+        sampling = replace(sampling, schema=SCHEMA)
     graded = await together(
         [_grade(_ask(case, text, records.item(case.item_id)), llm, task, repeats, sampling) for case, text in texts]
     )
@@ -170,7 +184,7 @@ _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)|\A.*</think>", re.DOTALL)
 
 # A number that stands alone: not a part of another, of a range, a date or a percentage, not "of" anything but ten.
 _NUMBER = (
-    r"(?<![\w.,/\-–−])(?<!\bto )(?<!\bor )(\d+(?:\.\d+)?)(?![.,]?\d)"
+    r"(?<![\w.,/\-–−])(?<!\bto )(?<!\bor )(\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?![.,]?\d|e[+-]?\d)"
     r"(?![ \t]*(?:%|(?:-|–|to|or)[ \t]*\d|(?:/|out of)(?![ \t]*10\b(?!/|[.,]\d))))"
 )
 _GAP = r"""(?:\s*\([^)]*\))?(?:\s+(?:is|of|would\ be))?[\s:="'*_`|]*(?:\s-\s+)?"""

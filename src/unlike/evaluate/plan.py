@@ -6,6 +6,7 @@
     limit = 12
     embedder = "minilm"
     metrics = ["rouge1", "meteor", "bleu"]
+    users = "users.csv"                     # user_id and what is known of users: whom does it serve worse?
 
     [llm]
     uri = "openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1"
@@ -129,6 +130,8 @@ class Plan(_Section):
     samples: Samples | None = None
     task: str = "review"
     prompts: Path | None = None
+    users: Path | None = None
+    """Table of what is known of the users, by whose columns gains are compared; see ``read_attributes``."""
     embedder: str = "minilm"
     llm: Engine = Engine()
     settings: Settings = Settings()
@@ -143,7 +146,7 @@ class Plan(_Section):
 
     @model_validator(mode="after")
     def _possible(self) -> "Plan":
-        problems = [*self._unknown_names(), *self._repeated_names()]
+        problems = [*self._unknown_names(), *self._repeated_names(), *self._unreadable_users()]
         if self.limit and self.samples:
             problems.append("limit and samples exclude each other; give one")
         if problems:
@@ -164,6 +167,16 @@ class Plan(_Section):
                 open_metric(metric)
             except InputError as error:
                 yield str(error)
+
+    def _unreadable_users(self) -> Iterator[str]:
+        """Read once before the first call, so that a wrong table does not wait for the last one to be found."""
+        if self.users:
+            from unlike.evaluate.attributes import read_attributes
+
+            try:
+                read_attributes(self.users)
+            except InputError as error:
+                yield f"users: {error}"
 
     def _repeated_names(self) -> Iterator[str]:
         names = [named(entry) for entry in self.methods]
@@ -215,7 +228,7 @@ def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"experiment file {file} cannot be read: {error}") from error
-    raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts") if key in raw}
+    raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts", "users") if isinstance(raw.get(key), str)}
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
     try:
         return Plan.model_validate(raw)

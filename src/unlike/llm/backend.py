@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 Messages = Sequence[Mapping[str, str]]
 """Chat messages, each {"role": "system" | "user" | "assistant", "content": text}."""
@@ -15,12 +15,18 @@ Messages = Sequence[Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How text is sampled. The defaults are the settings of both papers (SPEC: top_p 0.95, 2,048 new tokens)."""
+    """How text is sampled. The defaults are the settings of both papers (SPEC: top_p 0.95, 2,048 new tokens).
+
+    Attributes:
+        schema: JSON schema that the answer must follow, as canonical JSON text (sorted keys, so that the same schema
+            is the same call); "" for free text. Only for engines that offer it, see ``Backend.offers_schema``.
+    """
 
     temperature: float = 0.8
     top_p: float = 0.95
     max_tokens: int = 2048
     seed: int = 0
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Backend(Protocol):
         model: Engine and model as one string ("openai:gpt-4o-mini"); part of every journal key.
         context_tokens: Tokens that prompt and answer may have together; None where nobody knows.
         counts_exactly: Whether ``count_tokens`` uses the model's own tokenizer rather than an estimate.
+        offers_schema: Whether a call may ask for a JSON schema. It never changes: a schema is part of the journal's
+            key, so a run that goes on must ask as it did before. An endpoint may turn out not to know schemas and
+            answer freely all the same; therefore read leniently.
     """
 
     @property
@@ -64,6 +73,11 @@ class Backend(Protocol):
     @property
     def counts_exactly(self) -> bool:
         """Whether counts are the tokenizer's."""
+        ...
+
+    @property
+    def offers_schema(self) -> bool:
+        """Whether a call may ask for a JSON schema."""
         ...
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
@@ -87,6 +101,14 @@ class Backend(Protocol):
 def estimate_tokens(messages: Messages) -> int:
     """A cautious token count where no tokenizer is at hand: one token for three characters, eight a message."""
     return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)
+
+
+def response_format(schema: str) -> dict[str, Any]:
+    """What asks for a JSON schema in the OpenAI chat API, which llama.cpp understands too."""
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": json.loads(schema)},
+    }
 
 
 def messages_digest(messages: Messages) -> str:

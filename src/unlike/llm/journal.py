@@ -48,7 +48,7 @@ class Call:
 def key(call: Call, model: str) -> str:
     """SHA-256 over the canonical JSON of all that determines an answer."""
     sampling = call.sampling
-    parts = {
+    parts: dict[str, Any] = {
         "tenant": call.tenant,
         "step": call.step,
         "template": call.template,
@@ -59,6 +59,8 @@ def key(call: Call, model: str) -> str:
         "soft_digest": call.soft_digest,
         "repeat": call.repeat,
     }
+    if sampling.schema:  # keys of calls without one are older than schemas, and stay what they were
+        parts["schema"] = sampling.schema
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
-from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.backend import Completion, Messages, Sampling, response_format
 from unlike.llm.smollm2 import ready_smollm2
 
 _ENGINE_MISSING = 'llama.cpp is not installed; run: pip install "unlike[embedded]"'
@@ -42,6 +42,7 @@ class LlamaCppBackend:
     """
 
     counts_exactly = True
+    offers_schema = True
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class LlamaCppBackend:
         """Answer one call in a worker thread; see ``Backend.complete``. A cancelled call stops at its next token."""
         self._running()
         given_up = threading.Event()
-        request = self._request(messages, sampling)
+        request = chat_request(messages, sampling, self._prompt_cache)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, request, given_up)
         except asyncio.CancelledError:
@@ -96,21 +97,6 @@ class LlamaCppBackend:
         """Wait for the requests in flight and free the model."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
         self._server = None
-
-    def _request(self, messages: Messages, sampling: Sampling) -> dict[str, Any]:
-        return {
-            "messages": [dict(message) for message in messages],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": sampling.seed % (2**32 - 1),  # the last one means "any" to llama.cpp
-            # llama.cpp would also cut to the 40 likeliest tokens; nobody asked for that.
-            "top_k": 0,
-            "min_p": 0.0,
-            "cache_prompt": self._prompt_cache,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
 
     def _answer(self, request: dict[str, Any], given_up: threading.Event) -> Completion:
         started = time.monotonic()
@@ -145,6 +131,26 @@ class LlamaCppBackend:
         if self._server is None:
             raise EngineError(f"{self.model} is closed; open it again")
         return self._server
+
+
+def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool) -> dict[str, Any]:
+    """One call as llama.cpp's server takes it."""
+    request: dict[str, Any] = {
+        "messages": [dict(message) for message in messages],
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": sampling.seed % (2**32 - 1),  # the last one means "any" to llama.cpp
+        # llama.cpp would also cut to the 40 likeliest tokens; nobody asked for that.
+        "top_k": 0,
+        "min_p": 0.0,
+        "cache_prompt": cache_prompt,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if sampling.schema:
+        request["response_format"] = response_format(sampling.schema)
+    return request
 
 
 def _gguf(file: Path) -> Path:

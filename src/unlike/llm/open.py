@@ -1,11 +1,12 @@
 """From a URI to an LLM. Adding an engine means one function and one line here."""
 
+import importlib.util
 import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from unlike.errors import InputError
+from unlike.errors import InputError, MissingPart
 from unlike.llm.backend import Backend
 
 
@@ -22,6 +23,14 @@ def _llama_cpp(path: str) -> Callable[..., Backend]:
     return partial(LlamaCppBackend, path)
 
 
+def _transformers(name: str) -> Callable[..., Backend]:
+    if any(importlib.util.find_spec(part) is None for part in ("torch", "transformers")):
+        raise MissingPart('transformers is not installed; run: pip install "unlike[torch]"')
+    from unlike.llm.transformers_local import TransformersBackend
+
+    return partial(TransformersBackend.open, name)
+
+
 def _scripted(path: str) -> Callable[..., Backend]:
     from unlike.llm.scripted import ScriptedBackend
 
@@ -31,6 +40,7 @@ def _scripted(path: str) -> Callable[..., Backend]:
 SCHEMES: dict[str, Callable[[str], Callable[..., Backend]]] = {
     "openai": _openai,
     "llama.cpp": _llama_cpp,
+    "transformers": _transformers,
     "scripted": _scripted,
 }
 
@@ -40,8 +50,9 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
 
     Args:
         uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
-            ``llama.cpp:smollm2``, ``scripted:FILE`` or ``scripted:echo``.
-        options: Of the engine: ``timeout_s``, ``slots`` and so on.
+            ``llama.cpp:smollm2``, ``transformers:FOLDER`` (or a model name of the hub, or ``smollm2``),
+            ``scripted:FILE`` or ``scripted:echo``.
+        options: Of the engine: ``timeout_s``, ``slots``, ``batch_size`` and so on.
 
     Returns:
         The backend; the caller closes it with ``aclose``.

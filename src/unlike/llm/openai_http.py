@@ -8,18 +8,25 @@ import asyncio
 import json
 import os
 import time
+from dataclasses import replace
 from typing import Any, Never, cast
 
 import openai
 
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
+from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, response_format
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
 """No key, no credit, no right, no such model or path: no other call would fare better."""
+NO_SCHEMAS_STATUS = frozenset({400, 422, 501})
+"""What endpoints answer that do not know schemas; also what they answer when something else is wrong."""
 TRIES_TO_CONNECT = 3
 """Attempts before an endpoint that never accepted a connection is given up."""
+
+
+class _SchemaRefused(Exception):  # noqa: N818 - a signal inside this backend
+    """A request with a schema was refused, maybe because of the schema."""
 
 
 class OpenAIBackend:
@@ -39,6 +46,7 @@ class OpenAIBackend:
     """
 
     counts_exactly = False
+    offers_schema = True
 
     def __init__(
         self,
@@ -60,11 +68,26 @@ class OpenAIBackend:
         self._max_retries = max_retries
         self._waits = waits or Waits()
         self._reached = False
+        self._knows_schemas = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: openai.AsyncOpenAI | None = None
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
-        """Answer one call, trying again while that may help; see ``Backend.complete``."""
+        """Answer one call, trying again while that may help; see ``Backend.complete``.
+
+        Where a schema is refused, the call is made once more without it. Only if that one is answered was it the
+        schema that was wrong; from then on none is sent.
+        """
+        if not self._knows_schemas:
+            sampling = replace(sampling, schema="")
+        try:
+            return await self._persist(messages, sampling)
+        except _SchemaRefused:
+            completion = await self._persist(messages, replace(sampling, schema=""))
+        self._knows_schemas = False
+        return completion
+
+    async def _persist(self, messages: Messages, sampling: Sampling) -> Completion:
         attempt = 0
         while True:
             try:
@@ -95,9 +118,12 @@ class OpenAIBackend:
                     top_p=sampling.top_p,
                     max_tokens=sampling.max_tokens,
                     seed=sampling.seed,
+                    extra_body={"response_format": response_format(sampling.schema)} if sampling.schema else None,
                 )
         except openai.APIStatusError as error:
             self._reached = True
+            if sampling.schema and error.status_code in NO_SCHEMAS_STATUS:
+                raise _SchemaRefused from error
             self._raise_for_status(error)
         except (TimeoutError, openai.APIConnectionError) as error:
             raise self._no_answer(error) from error

@@ -26,6 +26,7 @@ class ScriptedBackend:
         name: Part of every journal key; two scripts that answer differently need two names.
         latency_s: How long an answer takes.
         context_tokens: What to claim as the model's context.
+        offers_schema: Whether to claim that answers follow a schema; whether they do is up to the script.
 
     Attributes:
         calls: What was asked, in order.
@@ -34,10 +35,17 @@ class ScriptedBackend:
     counts_exactly = False
 
     def __init__(
-        self, answer: Answer, *, name: str = "function", latency_s: float = 0.0, context_tokens: int | None = None
+        self,
+        answer: Answer,
+        *,
+        name: str = "function",
+        latency_s: float = 0.0,
+        context_tokens: int | None = None,
+        offers_schema: bool = False,
     ) -> None:
         self.model = f"scripted:{name}"
         self.context_tokens = context_tokens
+        self.offers_schema = offers_schema
         self.calls: list[tuple[Messages, Sampling]] = []
         self._answer = answer
         self._latency_s = latency_s

@@ -6,9 +6,10 @@ enter as data: fenced, and unable to close the fence or to forge a chat template
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from unlike.prompts.slots import without_slots
 from unlike.prompts.task import Dimension, Task
 from unlike.records import Case, Item, Record
 
@@ -32,6 +33,7 @@ class Passage:
         record: Whose record they are, or are mainly about; None for a profile.
         record_ids: Every record whose words are in it.
         n_others: For a difference: how many others were compared.
+        slots: Places of soft vectors that belong to it, by the name the template knows.
     """
 
     kind: Kind
@@ -40,6 +42,7 @@ class Passage:
     record: Record | None = None
     record_ids: tuple[str, ...] = ()
     n_others: int = 0
+    slots: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def own_record(record: Record, item: Item, kind: Kind = "past") -> Passage:
@@ -57,6 +60,7 @@ class Ask:
         item: The item that is compared or written about.
         request: What is asked for, where the step writes the text itself.
         dimensions: The comparison standard S.
+        slots: Places of soft vectors that belong to no passage, and the note that explains all vectors.
     """
 
     step: str
@@ -64,6 +68,7 @@ class Ask:
     item: Item | None = None
     request: Case | None = None
     dimensions: tuple[Dimension, ...] = ()
+    slots: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
@@ -71,6 +76,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
     context: dict[str, Any] = {
         "item": _item_view(ask.item),
         "request": _facts_view(ask.request),
+        "slots": ask.slots,
         "dimensions": [Dimension(_one_line(d.name), _one_line(d.look_at)) for d in ask.dimensions],
     }
     for kind in _MANY:
@@ -81,8 +87,8 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 
 
 def quoted(text: str) -> str:
-    """Text that can neither close the fence around it nor pass for a chat template's control token."""
-    text = _FENCE.sub("‹", text.replace("\0", ""))
+    """Text that can neither close the fence around it, nor pass for a control token, nor claim a soft vector."""
+    text = _FENCE.sub("‹", without_slots(text).replace("\0", ""))
     return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", text)
 
 
@@ -91,6 +97,7 @@ def _view(passage: Passage) -> Mapping[str, Any]:
         "text": quoted(passage.text),
         "item": _item_view(passage.item),
         "n_others": passage.n_others,
+        "slots": passage.slots,
         **_facts_view(passage.record),
     }
 

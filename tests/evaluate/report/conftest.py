@@ -12,6 +12,7 @@ from unlike.evaluate.findings import (
     Curve,
     Failure,
     Findings,
+    GroupGain,
     Half,
     Test,
     UserGain,
@@ -52,6 +53,7 @@ def findings():
         curves=[_curve("n_peers", "rougeL", [1, 2, 3, 4, 5], draw), _curve("n_records", "rougeL", [1, 2, 4, 8], draw)],
         halves=_halves(),
         gains=_gains(draw),
+        group_gains=_group_gains(),
         cases=_cases(),
         failures=[Failure("dpl", "case-1", HOSTILE), Failure("rag", "case-9", "the engine sent nothing")],
         facts={
@@ -69,7 +71,7 @@ def findings():
 @pytest.fixture
 def empty():
     """Nothing was found at all."""
-    return Findings("Empty", [], [], [], [], [], [], [], [], [], {}, [])
+    return Findings("Empty", [], [], [], [], [], [], [], [], [], [], {}, [])
 
 
 @pytest.fixture
@@ -78,7 +80,16 @@ def all_failed(findings):
     cell = Cell(None, n=0, n_failed=12, note="no case has a text")
     variant = replace(findings.variants[5], cells={name: cell for name, *_ in METRICS})
     return replace(
-        findings, variants=[variant], tests=[], curves=[], halves=[], gains=[], cases=[], notes=[], failures=[]
+        findings,
+        variants=[variant],
+        tests=[],
+        curves=[],
+        halves=[],
+        gains=[],
+        group_gains=[],
+        cases=[],
+        notes=[],
+        failures=[],
     )
 
 
@@ -132,6 +143,18 @@ def _gains(draw):
         for metric in ("rouge1", "rougeL")
         for variant in ("rag", "dpl", VARIANTS[6])
         for user, history, uniqueness in users
+    ]
+
+
+def _group_gains():
+    """An attribute with a worst group beyond chance, one that may be chance, and one with a single group."""
+    return [
+        GroupGain("dpl", "rouge1", "language", "de", -0.02, -0.03, -0.01, 12, -0.03, 0.001, 0.003, True),
+        GroupGain("dpl", "rouge1", "language", "en", 0.01, 0.005, 0.015, 17, 0.02, 0.002, 0.004),
+        GroupGain("dpl", "rouge1", "language", HOSTILE, 0.03, None, None, 1, 0.02, None),
+        GroupGain("dpl", "rouge1", "age", "age <= 34", 0.0, -0.01, 0.01, 15, -0.01, 0.4, 0.4, True),
+        GroupGain("dpl", "rouge1", "age", "age > 34", 0.01, 0.0, 0.02, 15, 0.01, 0.4, 0.4),
+        GroupGain("dpl", "rouge1", "country", "not known", 0.005, 0.0, 0.01, 30, None, None),
     ]
 
 

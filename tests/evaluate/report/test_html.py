@@ -45,6 +45,7 @@ def test_tables_and_plots_are_named_for_those_who_do_not_see_them(findings):
 def test_every_part_is_there(findings):
     page = Page(render_html(findings))
     headings = ["Read this first", "Results", "Sanity checks", "Plots", "Cost", "Case studies", "Failures"]
+    headings.insert(4, "Whom it serves worse")
     assert page.text_in["h2"] == [*headings, "To repeat it"]
     captions = [caption.split(":")[0] for caption in page.text_in["figcaption"]]
     assert captions[:4] == ["ROUGE-1", "ROUGE-L", "BLEU", "METEOR"]

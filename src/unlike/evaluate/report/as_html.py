@@ -12,6 +12,7 @@ import jinja2
 
 from unlike.evaluate.findings import CaseStudy, Findings
 from unlike.evaluate.report.gain_table import gain_table
+from unlike.evaluate.report.group_table import group_table
 from unlike.evaluate.report.layout import Table
 from unlike.evaluate.report.metric_tables import main_table, sanity_table
 from unlike.evaluate.report.other_tables import (
@@ -56,6 +57,7 @@ def render_html(findings: Findings) -> str:
         tests=tests_table(findings),
         plots=plot_sections(findings),
         behind_plots=_behind_plots(findings),
+        served=group_table(findings),
         cost=cost_table(findings),
         cases=[(case, case_texts(findings, case)) for case in findings.cases],
         failures=failures_table(findings),

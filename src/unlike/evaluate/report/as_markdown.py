@@ -4,6 +4,7 @@ import re
 
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.report.gain_table import gain_table
+from unlike.evaluate.report.group_table import group_table
 from unlike.evaluate.report.layout import Entry, Table
 from unlike.evaluate.report.metric_tables import main_table, sanity_table
 from unlike.evaluate.report.other_tables import (
@@ -58,6 +59,7 @@ def _tables(findings: Findings) -> list[tuple[str, Table | None]]:
         ("Sweeps", curves_table(findings)),
         ("Unique users and the others", halves_table(findings)),
         ("Who gains, who loses", gain_table(findings)),
+        ("Whom it serves worse", group_table(findings)),
         ("Cost", cost_table(findings)),
         ("Failures", failures_table(findings)),
         ("To repeat it", facts_table(findings)),

@@ -1,0 +1,121 @@
+"""Examples as the tensors of one forward pass.
+
+Prompts are padded on the left, so all texts to learn end at the same column and the LLM computes logits only there.
+Padding changes no vector and no loss.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unlike.latent.examples import Example
+from unlike.latent.soft_prompts import Inputs
+
+BUCKET_BATCHES = 16
+"""Batches that are sorted by length together: little padding, and still a random order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A batch of examples.
+
+    Attributes:
+        token_ids: (batch, n) int64 prompt and target, left-padded with 0.
+        slots: (batch, n) int64; -1 where a token stands.
+        attend: (batch, n) int64; 0 for padding.
+        targets: (batch, t) int64, left-padded with 0.
+        learned: (batch, t) bool; which targets are real.
+        inputs: The vectors.
+    """
+
+    token_ids: Tensor
+    slots: Tensor
+    attend: Tensor
+    targets: Tensor
+    learned: Tensor
+    inputs: Inputs
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that are not padding."""
+        return int(self.attend.sum())
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same on another device."""
+        moved = {
+            name: getattr(self, name).to(device) for name in ("token_ids", "slots", "attend", "targets", "learned")
+        }
+        inputs = {name: getattr(self.inputs, name).to(device) for name in Inputs.__slots__}
+        return Batch(inputs=Inputs(**inputs), **moved)
+
+
+def collate(examples: Sequence[Example], n_records: int) -> Batch:
+    """Pad examples to one batch; ``n_records`` as in the adapter's settings."""
+    whole = [np.concatenate([example.token_ids, example.target_ids]) for example in examples]
+    slots = [np.concatenate([e.slots, np.full(len(e.target_ids), -1, np.int64)]) for e in examples]
+    targets = [example.target_ids for example in examples]
+    return Batch(
+        token_ids=_left(whole, 0),
+        slots=_left(slots, -1),
+        attend=_left([np.ones(len(ids), np.int64) for ids in whole], 0),
+        targets=_left(targets, 0),
+        learned=_left([np.ones(len(ids), np.int64) for ids in targets], 0).bool(),
+        inputs=inputs_of(examples, n_records),
+    )
+
+
+def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
+    """The vectors of examples, padded to ``n_records`` rows each."""
+    his = np.zeros((len(examples), n_records, len(examples[0].request)), np.float32)
+    diff, shown, compared = np.zeros_like(his), np.zeros(his.shape[:2], bool), np.zeros(his.shape[:2], bool)
+    for place, example in enumerate(examples):
+        rows = len(example.shown)
+        his[place, :rows], diff[place, :rows] = example.past.his, example.past.diff
+        shown[place, :rows] = example.shown
+        compared[place, :rows] = example.shown & (example.past.n_peers > 0)
+    tensors = (torch.from_numpy(array) for array in (his, diff, shown, compared))
+    return Inputs(*tensors, request=torch.from_numpy(np.stack([example.request for example in examples])))
+
+
+def with_vectors_of_the_next(batch: Batch) -> Batch:
+    """The same texts behind the vectors of the next example of the batch: what the contrast compares with.
+
+    Where the other user has fewer records, theirs come round again.
+    """
+    inputs = batch.inputs
+    n_rows = inputs.his.shape[1]
+    counts = inputs.his.abs().sum(dim=-1).gt(0).sum(dim=1).clamp(min=1).roll(1, 0)
+    taken = torch.arange(n_rows, device=counts.device).unsqueeze(0) % counts.unsqueeze(1)
+    each = torch.arange(len(counts), device=counts.device).unsqueeze(1)
+    his, diff, compared, request = (
+        rows.roll(1, 0) for rows in (inputs.his, inputs.diff, inputs.compared, inputs.request)
+    )
+    others = Inputs(his[each, taken], diff[each, taken], inputs.shown, compared[each, taken] & inputs.shown, request)
+    return replace(batch, inputs=others)
+
+
+def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> Iterator[list[int]]:
+    """Places of examples, batch by batch, of about the same length each; the order depends on seed and epoch alone."""
+    draw = Random(f"{seed} {epoch}")
+    order = list(range(len(lengths)))
+    draw.shuffle(order)
+    found = list[list[int]]()
+    for start in range(0, len(order), size * BUCKET_BATCHES):
+        bucket = sorted(order[start : start + size * BUCKET_BATCHES], key=lambda place: lengths[place])
+        found += [bucket[first : first + size] for first in range(0, len(bucket), size)]
+    draw.shuffle(found)
+    yield from found
+
+
+def _left(rows: Sequence[NDArray[np.int64]], filler: int) -> Tensor:
+    width = max(len(row) for row in rows)
+    padded = np.full((len(rows), width), filler, np.int64)
+    for place, row in enumerate(rows):
+        if len(row):
+            padded[place, width - len(row) :] = row
+    return torch.from_numpy(padded)

@@ -1,0 +1,215 @@
+"""A case as a soft prompt: which records it shows, where their vectors stand, and the text to learn from.
+
+The prompt is the ``soft`` template, equation 7 and figure 6 of DEP in our words. At the length limit the oldest
+records go first, with their vectors, so text and vectors always belong to the same records.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.latent.difference import Differences, PastVectors
+from unlike.latent.settings import AdapterSettings
+from unlike.latent.soft_prompts import row
+from unlike.llm.soft import ChatTokens
+from unlike.prompts.budget import fit, shortened
+from unlike.prompts.prompt import Ask, Passage
+from unlike.prompts.slots import pieces, slots
+from unlike.prompts.task import Task
+from unlike.records import Case, Item, Record, Records
+
+STEP = "soft"
+NOTES: dict[tuple[str, ...], str] = {
+    (
+        "his",
+        "diff",
+    ): "A {text} vector holds what one {text} is like; a difference vector holds how it differs from what "
+    "others wrote about the same {item}.",
+    ("his",): "A {text} vector holds what one {text} is like.",
+    ("diff",): "A difference vector holds how one {text} differs from what others wrote about the same {item}.",
+}
+USER_NOTE = "They hold what the person's {texts} are like."
+
+Pick = Callable[[Case, Sequence[Record], int], Sequence[Record]]
+"""Picks at most so many records of a history for a case."""
+
+
+def most_recent(case: Case, history: Sequence[Record], n: int) -> Sequence[Record]:
+    """The last n records, oldest first (DEP's choice; its table 8)."""
+    del case
+    return history[-n:] if n else []
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A case as numbers.
+
+    Attributes:
+        case: The case.
+        token_ids: (n,) int64 of the prompt; 0 at soft places.
+        slots: (n,) int64: which row of the bank stands there, -1 for a token.
+        target_ids: (t,) int64 of the real text, with the token that ends it; empty where none is to be learned.
+        past: Vectors of the records, shown or not.
+        shown: (records,) bool; which of them the prompt shows.
+        request: (d,) embedding of what is asked for.
+        messages: The prompt as text, with characters for the slots.
+        left_out: What did not fit.
+    """
+
+    case: Case
+    token_ids: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    target_ids: NDArray[np.int64]
+    past: PastVectors
+    shown: NDArray[np.bool_]
+    request: NDArray[np.float32]
+    messages: Sequence[dict[str, str]]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """All records whose words are in the prompt, as text or in a vector."""
+        shown = [place for place, is_shown in enumerate(self.shown) if is_shown]
+        own = [self.past.record_ids[place] for place in shown]
+        others = [other for place in shown for other in self.past.peer_ids[place]]
+        return tuple(dict.fromkeys([*own, *others]))
+
+
+class Examples:
+    """Makes examples of cases.
+
+    Args:
+        records: Histories, peers, items.
+        encoder: f_emb, behind a cache.
+        tokens: The LLM's tokenizer.
+        task: Words and templates.
+        settings: The adapter's.
+        pick: Which records; None for the most recent.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        encoder: Encoder,
+        tokens: ChatTokens,
+        task: Task,
+        settings: AdapterSettings,
+        pick: Pick | None = None,
+    ) -> None:
+        self.settings = settings
+        self._records = records
+        self._encoder = encoder
+        self._tokens = tokens
+        self._task = task
+        self._pick = pick or most_recent
+        self._differences = Differences(records, encoder, settings.weighting, settings.time_rule)
+
+    def of(self, case: Case, max_target_tokens: int = 0, vectors_of: Case | None = None) -> Example:
+        """The example of a case.
+
+        Args:
+            case: The case.
+            max_target_tokens: Length limit of the real text; 0 for a prompt alone.
+            vectors_of: A case of another user whose vectors stand in the places of the own ones (a control).
+
+        Raises:
+            InputError: The prompt does not fit, or the case has no real text to learn.
+        """
+        past = self._past(case)
+        vectors = self._differences.of(case, past)
+        if vectors_of is not None:
+            vectors = self._stranger(vectors, vectors_of)
+        fitted = fit(self._ask(case, past), self._task, self.settings.max_prompt_tokens, self._count)
+        kept = {passage.record.id for passage in fitted.ask.passages if passage.record}
+        shown = [not self._in_slots or record.id in kept for record in past]
+        token_ids, slots = self._tokenise(fitted.messages)
+        return Example(
+            case=case,
+            token_ids=token_ids,
+            slots=slots,
+            target_ids=self._target(case, max_target_tokens),
+            past=vectors,
+            shown=np.asarray(shown, np.bool_),
+            request=self._request(case),
+            messages=fitted.messages,
+            left_out=fitted.left_out,
+        )
+
+    @property
+    def _in_slots(self) -> bool:
+        """Whether each record has slots of its own in the prompt, so that one left out loses its vectors too."""
+        return self.settings.kind != "pplug"
+
+    def _past(self, case: Case) -> Sequence[Record]:
+        history = self._records.history(case.user_id, case.moment)
+        return self._pick(case, history, self.settings.n_records)
+
+    def _stranger(self, own: PastVectors, case: Case) -> PastVectors:
+        """The vectors of another user's records, as many as the own ones, under the own ids."""
+        other = self._differences.of(case, self._past(case))
+        if not len(other.his):
+            raise InputError(f"shuffled vectors: user {case.user_id!r} has no records; choose a user who has")
+        taken = np.arange(len(own.his)) % len(other.his)
+        others = tuple(other.peer_ids[place] for place in taken)
+        return PastVectors(own.record_ids, other.his[taken], other.diff[taken], other.n_peers[taken], others)
+
+    def _ask(self, case: Case, past: Sequence[Record]) -> Ask:
+        passages = tuple(self._passage(place, record) for place, record in enumerate(past))
+        if self.settings.kind == "pplug":
+            user = slots(0, 1 + self.settings.tokens_per_vector)
+            passages = passages if self.settings.with_text else ()
+            return Ask(
+                STEP,
+                passages,
+                self._records.item(case.item_id),
+                case,
+                slots={"user": user, "note": self._note(USER_NOTE)},
+            )
+        note = self._note(NOTES.get(self.settings.signals, "")) if past else ""
+        return Ask(STEP, passages, self._item(case.item_id), case, slots={"user": "", "note": note})
+
+    def _passage(self, place: int, record: Record) -> Passage:
+        width = self.settings.tokens_per_vector + 2
+        own = {signal: "" for signal in ("his", "diff")}
+        if self.settings.kind != "pplug":
+            own |= {signal: slots(row(self.settings, signal, place), width) for signal in self.settings.signals}
+        text = self._cut(record.text) if self.settings.with_text else ""
+        return Passage("past", text, self._item(record.item_id), record, (record.id,), slots=own)
+
+    def _item(self, item_id: str) -> Item:
+        item = self._records.item(item_id)
+        return replace(item, description=self._cut(item.description))
+
+    def _cut(self, text: str) -> str:
+        return text if self.settings.text_chars is None else shortened(text, self.settings.text_chars)
+
+    def _note(self, note: str) -> str:
+        return note.format(**self._task.words) if self.settings.with_note else ""
+
+    def _count(self, messages: Sequence[dict[str, str]]) -> int:
+        return len(self._tokenise(messages)[0])
+
+    def _tokenise(self, messages: Sequence[dict[str, str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        token_ids, places = list[int](), list[int]()
+        for piece in pieces(self._tokens.render(messages)):
+            found = [0] if isinstance(piece, int) else self._tokens.encode(piece)
+            token_ids += found
+            places += [piece] if isinstance(piece, int) else [-1] * len(found)
+        return np.asarray(token_ids, np.int64), np.asarray(places, np.int64)
+
+    def _target(self, case: Case, limit: int) -> NDArray[np.int64]:
+        if not limit:
+            return np.zeros(0, np.int64)
+        if not case.reference:
+            raise InputError(f"case {case.id!r} has no real text to learn from; leave it out")
+        ids = [*self._tokens.encode(case.reference), self._tokens.end_id]
+        return np.asarray(ids[:limit], np.int64)
+
+    def _request(self, case: Case) -> NDArray[np.float32]:
+        item = self._records.item(case.item_id)
+        text = " ".join(part for part in (case.title, item.title, item.description) if part)
+        return np.asarray(self._encoder.encode([text])[0], np.float32)

@@ -1,0 +1,51 @@
+"""What a step of training computes: the soft vectors, their places, the frozen LLM, and the named terms of the loss."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from unlike.latent import loss
+from unlike.latent.batch import Batch, with_vectors_of_the_next
+from unlike.latent.settings import LossWeights
+from unlike.latent.soft_prompts import Soft
+from unlike.latent.splice import splice
+
+
+def objective(llm: nn.Module, module: nn.Module, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
+    """The terms of equation 11, their sum under "loss", all as scalars.
+
+    Args:
+        llm: The frozen LLM, as Hugging Face builds it.
+        module: A kind of adapter.
+        batch: Examples with texts to learn.
+        weights: Of the terms.
+    """
+    soft: Soft = module(batch.inputs)
+    own = text_nll(llm, soft.bank, batch)
+    zero = torch.zeros((), device=own.device)
+    terms = {"gen": own.mean(), "recon": zero, "sparse": zero, **soft.terms}
+    if weights.contrast:
+        strange: Soft = module(with_vectors_of_the_next(batch).inputs)
+        terms["contrast"] = loss.contrast(own, text_nll(llm, strange.bank, batch))
+    return {"loss": loss.total(terms, weights.recon, weights.sparse, weights.contrast), **terms}
+
+
+def text_nll(llm: nn.Module, bank: Tensor, batch: Batch) -> Tensor:
+    """Mean negative log-likelihood a token of each example's text: (batch,).
+
+    The LLM sees embeddings and gives logits for the columns of the texts only: (batch, t, vocab), never (batch, n,
+    vocab), which for a large vocabulary is most of the memory of a step.
+    """
+    hugging = cast(Any, llm)
+    tokens = hugging.get_input_embeddings()(batch.token_ids)
+    width = batch.targets.shape[1]
+    places = (batch.attend.cumsum(dim=1) - 1).clamp(min=0)
+    answer = hugging(
+        inputs_embeds=splice(tokens, bank, batch.slots),
+        attention_mask=batch.attend,
+        position_ids=places,
+        logits_to_keep=width + 1,
+        use_cache=False,
+    )
+    return loss.generation(answer.logits[:, -width - 1 : -1], batch.targets, batch.learned)

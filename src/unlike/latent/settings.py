@@ -1,0 +1,156 @@
+"""Settings of adapters and of their training, with their source.
+
+``paper`` is what DEP's paper names (SPEC: section DEP). Everything that differs from it has a name of its own, so that
+a result always says which variant it is.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from unlike.errors import InputError
+from unlike.records import TimeRule
+
+Kind = Literal["dep", "pplug", "prompt_tuning"]
+Signal = Literal["his", "diff"]
+Reduction = Literal["sae", "ae", "raw"]
+Activation = Literal["sigmoid", "gelu"]
+Weighting = Literal["mean", "profile_weighted"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """What an adapter is.
+
+    Attributes:
+        kind: "dep"; "pplug" (one attended user vector); "prompt_tuning" (DEP's places, learned vectors, no user).
+        n_records: N, the most recent records shown; text over the length limit drops the oldest whole.
+        signals: Which vectors of a record enter: "his" (its own, eq. 2), "diff" (its difference, eq. 4).
+        with_text: Whether the records' words stand beside their vectors (ablation of DEP's table 2).
+        with_note: Whether the system prompt says what the vectors are (DEP's table 9).
+        reduction: "sae" (eq. 5); "ae" (no sparsity); "raw" (no reduction at all).
+        activation: Of the encoder; "sigmoid" lies in (0, 1) as the KL needs, "gelu" is the released code's.
+        latent_share: d' as a share of d (512 of 1,024 in the paper).
+        weighting: "mean" (eq. 4); "profile_weighted" is the released code's.
+        time_rule: Which texts of others a difference may see.
+        tokens_per_vector: Soft tokens that one vector becomes; the paper's is 1.
+        standardise: Whether vectors are shifted and scaled, each coordinate by its mean and spread in training.
+        scaled: Whether soft vectors start at the length of the LLM's token embeddings.
+        text_chars: Length at which texts and descriptions are cut, at a sentence's end; None leaves them whole.
+        max_prompt_tokens: Length limit of the prompt (2,048 in the paper).
+    """
+
+    kind: Kind = "dep"
+    n_records: int = 8
+    signals: tuple[Signal, ...] = ("his", "diff")
+    with_text: bool = True
+    with_note: bool = True
+    reduction: Reduction = "sae"
+    activation: Activation = "sigmoid"
+    latent_share: float = 0.5
+    weighting: Weighting = "mean"
+    time_rule: TimeRule = "as_of"
+    tokens_per_vector: int = 1
+    standardise: bool = False
+    scaled: bool = False
+    text_chars: int | None = None
+    max_prompt_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of equation 11 and of what goes beyond it.
+
+    Attributes:
+        recon: lambda.
+        sparse: gamma; inside lambda's bracket.
+        rho: Target of the mean activations, eq. 10.
+        contrast: Weight of the term that asks the own vectors to explain a text better than another user's do.
+    """
+
+    recon: float = 100.0
+    sparse: float = 1e-3
+    rho: float = 0.05
+    contrast: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How an adapter is trained (DEP, appendix; SPEC: section DEP).
+
+    Attributes:
+        learning_rate: Of AdamW, after the warm-up.
+        warmup: Share of the steps; then the rate falls linearly to nothing.
+        batch: Examples of one forward pass.
+        accumulate: Batches of one step.
+        epochs: Passes over the examples, where ``max_steps`` does not end it before.
+        max_targets: Training cases a user gives at most, the most recent first (1 in the paper).
+        max_target_tokens: Length limit of the text to learn (2,048 in the paper).
+        clip: Largest norm of the gradient; None for none (1.0 in the released code).
+        precision: Of the LLM. The trained weights are always float32.
+        recompute: Whether activations are computed again in the backward pass: less memory, more time.
+        validation: Validation cases that choose the checkpoint.
+        choose_by: "meteor" of generated texts (paper) or "nll" of the real ones.
+        checkpoint_min: Minutes between checkpoints inside an epoch.
+    """
+
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.025
+    warmup: float = 0.01
+    batch: int = 1
+    accumulate: int = 16
+    epochs: int = 5
+    max_steps: int | None = None
+    max_targets: int = 1
+    max_target_tokens: int = 2048
+    clip: float | None = None
+    precision: Precision = "bfloat16"
+    recompute: bool = False
+    validation: int = 512
+    choose_by: Literal["meteor", "nll"] = "meteor"
+    checkpoint_min: float = 10.0
+    seed: int = 0
+    weights: LossWeights = LossWeights()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An adapter and how to train it."""
+
+    adapter: AdapterSettings = AdapterSettings()
+    train: TrainSettings = TrainSettings()
+
+
+_SMALL = Recipe(
+    AdapterSettings(
+        n_records=3, activation="gelu", standardise=True, scaled=True, text_chars=300, max_prompt_tokens=1024
+    ),
+    TrainSettings(
+        learning_rate=1e-3,
+        batch=4,
+        accumulate=1,
+        epochs=1,
+        max_targets=8,
+        max_target_tokens=96,
+        clip=1.0,
+        precision="float32",
+        validation=32,
+        choose_by="nll",
+        weights=LossWeights(recon=0.1),
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {"paper": Recipe(), "small": _SMALL}
+"""``small`` is for a corpus of some hundred users and an LLM of some hundred million parameters, without a GPU."""
+
+
+def recipe(preset: str, adapter: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Recipe:
+    """A preset with some settings changed.
+
+    Raises:
+        InputError: There is no such preset.
+    """
+    if preset not in RECIPES:
+        raise InputError(f"unknown training preset: {preset!r}; allowed are {', '.join(RECIPES)}")
+    chosen = RECIPES[preset]
+    return Recipe(replace(chosen.adapter, **(adapter or {})), replace(chosen.train, **(train or {})))

@@ -1,0 +1,224 @@
+"""A chat model of the transformers library in this process, opened once for writing, scoring and training.
+
+Nothing here changes the model: its weights are frozen, and its token embeddings say by their digest which LLM it is.
+"""
+
+import hashlib
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers.utils.logging import disable_progress_bar
+
+from unlike.errors import CallFailed, InputError, MissingPart
+from unlike.llm.backend import Messages
+from unlike.llm.smollm2_torch import ready_smollm2_folder
+
+DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTokenizer:
+    """A tokenizer of the transformers library as ``ChatTokens``.
+
+    Attributes:
+        end_id: The control token that the template puts behind an answer, else the tokenizer's own end.
+
+    Raises:
+        InputError: No chat template, or one that cannot be used, or no token that ends an answer.
+    """
+
+    tokenizer: Any
+    end_id: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = self.tokenizer.name_or_path
+        if not self.tokenizer.chat_template:
+            raise InputError(f"tokenizer of {name!r}: it has no chat template; give a model made for chat")
+        turns = [{"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"}]
+        try:
+            behind = self.encode(self._templated(turns).rpartition("Answer")[2].strip())
+        except CallFailed as error:
+            raise InputError(f"tokenizer of {name!r}: {error}; give a model made for chat") from error
+        is_control = bool(behind) and behind[0] in self.tokenizer.added_tokens_decoder
+        end_id = behind[0] if is_control else self.tokenizer.eos_token_id
+        if end_id is None:
+            raise InputError(f"tokenizer of {name!r}: it has no token that ends an answer; give a model made for chat")
+        object.__setattr__(self, "end_id", end_id)
+
+    def render(self, messages: Messages) -> str:
+        """The messages in the chat template, up to where the answer begins.
+
+        Raises:
+            CallFailed: The template refuses the messages (some know no system role, for example).
+        """
+        return self._templated([dict(message) for message in messages], add_generation_prompt=True)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a rendered text, nothing added; control tokens in it are read as such."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of an answer, without control tokens."""
+        return self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _templated(self, messages: list[dict[str, str]], **how: bool) -> str:
+        try:
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, **how)
+        except (jinja2.TemplateError, TypeError) as error:
+            roles = ", ".join(message.get("role", "none") for message in messages)
+            raise CallFailed(f"chat template: it refuses these messages (roles: {roles}): {error}") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalModel:
+    """A frozen chat model.
+
+    Attributes:
+        name: What it was opened as; for a folder its last part and the beginning of ``llm_hash``.
+        model: In evaluation mode, without gradients.
+        tokens: Its tokenizer.
+        embeddings: (vocabulary, hidden) token embeddings as the layers read them, in the model's dtype.
+        llm_hash: SHA-256 of the token embeddings as float32.
+        ends: Token ids that end an answer, rising.
+        context_tokens: Tokens it was made for; None where its configuration does not say.
+    """
+
+    name: str
+    model: nn.Module
+    tokens: ChatTokenizer
+    embeddings: Tensor
+    llm_hash: str
+    ends: tuple[int, ...]
+    context_tokens: int | None
+
+
+def open_local_model(
+    name: str, dtype: Literal["float32", "bfloat16"] = "float32", device: str | None = None
+) -> LocalModel:
+    """Open a chat model.
+
+    Args:
+        name: "smollm2" for the packaged model, a model folder, or a model name of the hub.
+        dtype: Of weights and computation.
+        device: As torch names it; None for the graphics card where there is one.
+
+    Raises:
+        InputError: No such model, dtype or device; not a causal LM; no chat template; weights are missing.
+        MissingPart: The packaged model, or a library that this model needs, is not installed.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"LLM {name!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
+    where = _device(name, device)
+    disable_progress_bar()
+    source = str(ready_smollm2_folder()) if name == "smollm2" else _source(name)
+    with _told(name):
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+        _check_causal(name, config)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokens = ChatTokenizer(tokenizer)
+    model = _weights(name, source, DTYPES[dtype]).to(where).eval().requires_grad_(False)
+    embeddings = _embeddings(model.get_input_embeddings())
+    digest = embeddings_hash(embeddings)
+    return LocalModel(
+        name=f"{Path(name).resolve().name}#{digest[:12]}" if source == name and Path(name).is_dir() else name,
+        model=model,
+        tokens=tokens,
+        embeddings=embeddings,
+        llm_hash=digest,
+        ends=_ends(model, tokens),
+        context_tokens=getattr(config.get_text_config(decoder=True), "max_position_embeddings", None),
+    )
+
+
+def embeddings_hash(embeddings: Tensor) -> str:
+    """SHA-256 of (vocabulary, hidden) token embeddings as float32, row by row."""
+    digest = hashlib.sha256()
+    for rows in embeddings.detach().split(4096):  # large vocabularies need not be in memory twice
+        digest.update(rows.float().cpu().numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _device(name: str, device: str | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"LLM {name!r}: device {device!r} cannot be used ({reason}); leave it out, or use cpu"
+        ) from error
+
+
+def _source(name: str) -> str:
+    """The name, unless it can only be a folder and is none: that needs no question to the hub."""
+    if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
+    return name
+
+
+@contextmanager
+def _told(name: str) -> Generator[None]:
+    """Failures of loading, in one line."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPart(f"LLM {name!r} needs another library: {_first_line(error)}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"LLM {name!r} cannot be loaded: {_first_line(error)}; "
+            "give smollm2, a folder with a causal LM and its tokenizer, or a model name of the hub"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _check_causal(name: str, config: Any) -> None:  # noqa: ANN401
+    """Refuse a model that does not write from left to right; the library would load one and warn."""
+    kinds: list[str] = config.architectures or []
+    writes = not kinds or any(re.search("CausalLM|LMHeadModel|ConditionalGeneration", kind) for kind in kinds)
+    if getattr(config, "is_encoder_decoder", False) or not writes:
+        raise InputError(
+            f"LLM {name!r}: it is a {', '.join(kinds) or config.model_type}; only causal LMs can be used here"
+        )
+
+
+def _weights(name: str, source: str, dtype: torch.dtype) -> Any:  # noqa: ANN401 - the model classes have no common type
+    with _told(name):
+        opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
+    model, loaded = opened
+    if loaded["missing_keys"]:
+        missing = sorted(loaded["missing_keys"])
+        raise InputError(
+            f"LLM {name!r}: {len(missing)} weights are missing, {missing[0]} the first; give the whole model"
+        )
+    return model
+
+
+@torch.no_grad()
+def _embeddings(lookup: Any) -> Tensor:  # noqa: ANN401 - an nn.Embedding, or a kind of it that scales
+    weight: Tensor = lookup.weight
+    some = torch.arange(min(16, len(weight)), device=weight.device)
+    if torch.equal(lookup(some), weight[some]):
+        return weight
+    return lookup(torch.arange(len(weight), device=weight.device))  # Gemma 3 scales its rows on the way in
+
+
+def _ends(model: Any, tokens: ChatTokenizer) -> tuple[int, ...]:  # noqa: ANN401
+    """What the model's files call the end of a text, and what its chat template puts behind an answer."""
+    named = model.generation_config.eos_token_id
+    ends = {*(named if isinstance(named, list) else [named]), tokens.tokenizer.eos_token_id, tokens.end_id}
+    return tuple(sorted(end for end in ends if end is not None))

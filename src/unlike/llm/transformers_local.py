@@ -1,0 +1,185 @@
+"""Any chat model of the transformers library in this process: chat messages, soft prompts and log-probabilities.
+
+Messages and soft prompts go the same way: a prompt is token embeddings, with an adapter's vectors in their places. A
+text depends on its own prompt, sampling and seed, not on the calls it shares a batch with (see ``decode``).
+"""
+
+import asyncio
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unlike.errors import CallFailed, EngineError, InputError
+from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.decode import Row, Written, score, write
+from unlike.llm.local_model import LocalModel, open_local_model
+from unlike.llm.micro_batch import Asked, MicroBatches
+from unlike.llm.soft import SoftPrompt
+
+
+class TransformersBackend:
+    """A model of this process as Backend, EmbedsBackend and Scorer.
+
+    Args:
+        local: The model; closing the backend leaves it to whoever else holds it.
+        batch_size: Calls answered together at most.
+
+    Raises:
+        InputError: No batch can have that size.
+    """
+
+    counts_exactly = True
+    offers_schema = False
+
+    def __init__(self, local: LocalModel, *, batch_size: int = 8) -> None:
+        if batch_size < 1:
+            raise InputError(f"LLM {local.name!r}: batch_size {batch_size}; give 1 or more")
+        dtype = str(local.embeddings.dtype).removeprefix("torch.")
+        self.model = f"transformers:{local.name}" + ("" if dtype == "float32" else f":{dtype}")
+        self.context_tokens = local.context_tokens
+        self._vocabulary, self.hidden = (int(size) for size in local.embeddings.shape)
+        self.llm_hash = local.llm_hash
+        self.tokens = local.tokens
+        self._local: LocalModel | None = local
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="transformers")
+        self._texts = MicroBatches(self._write, self._worker, batch_size)
+        self._scores = MicroBatches(self._score, self._worker, batch_size)
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        *,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> "TransformersBackend":
+        """Open a model and the backend on it; see ``open_local_model``."""
+        return cls(open_local_model(name, dtype, device), batch_size=batch_size)
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer one call; see ``Backend.complete``. A cancelled call stops at its next token."""
+        token_ids = np.array(self.tokens.encode(self.tokens.render(messages)), dtype=np.int64)
+        nothing = np.zeros((0, self.hidden), dtype=np.float32)
+        return await self.complete_soft(SoftPrompt(token_ids, np.zeros(0, dtype=np.int64), nothing), sampling)
+
+    async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
+        """Answer one soft prompt.
+
+        Raises:
+            CallFailed: Too long, no memory, or an empty answer.
+            InputError: The vectors or token ids are not for this LLM.
+            EngineError: Already closed.
+        """
+        self._check(prompt, sampling.max_tokens)
+        started = time.monotonic()
+        written = await self._texts.ask((prompt, sampling))
+        text = self.tokens.decode(written.token_ids)
+        if not text.strip():
+            raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")
+        wall_s = time.monotonic() - started
+        return Completion(text, len(prompt.token_ids), len(written.token_ids), written.finish_reason, wall_s)
+
+    async def logprobs(self, prompt: SoftPrompt, continuation: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Log-probability of each token of a continuation, in float32; see ``Scorer.logprobs``.
+
+        Raises:
+            CallFailed: Too long, or no memory.
+            InputError: The vectors or token ids are not for this LLM.
+            EngineError: Already closed.
+        """
+        whole = SoftPrompt(np.concatenate([prompt.token_ids, continuation]), prompt.places, prompt.vectors)
+        self._check(whole, 0)
+        if len(prompt.token_ids) == 0:
+            raise InputError(f"{self.model}: a score needs a prompt of at least one token; got none")
+        return await self._scores.ask((whole, len(continuation)))
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Exact, by the model's own template and tokenizer."""
+        return len(self.tokens.encode(self.tokens.render(messages)))
+
+    async def aclose(self) -> None:
+        """Answer what waits, then let go of the model."""
+        self._closed = True
+        await asyncio.to_thread(self._worker.shutdown)
+        self._local = None
+
+    def _check(self, prompt: SoftPrompt, max_tokens: int) -> None:
+        if self._closed:
+            raise EngineError(f"{self.model} is closed; open it again")
+        n_tokens = len(prompt.token_ids)
+        if self.context_tokens is not None and n_tokens + max_tokens > self.context_tokens:
+            raise CallFailed(
+                f"{self.model}: {n_tokens} tokens of prompt and {max_tokens} new ones exceed the context of "
+                f"{self.context_tokens}; shorten the prompt or lower max_tokens"
+            )
+        if len(prompt.places) and prompt.vectors.shape[1] != self.hidden:
+            raise InputError(
+                f"{self.model}: soft vectors have {prompt.vectors.shape[1]} dimensions, the LLM's token embeddings "
+                f"{self.hidden}; use the LLM that the adapter was trained for"
+            )
+
+        read = np.delete(prompt.token_ids, prompt.places)
+        if len(read) and not 0 <= read.min() <= read.max() < self._vocabulary:
+            raise InputError(
+                f"{self.model}: token ids from {read.min()} to {read.max()}; the LLM knows 0 to {self._vocabulary - 1}; "
+                "use the tokenizer of this LLM"
+            )
+
+    def _write(self, batch: Sequence[Asked[tuple[SoftPrompt, Sampling]]]) -> Iterator[tuple[int, Written]]:
+        local = self._running()
+        with self._told(len(batch)):
+            rows = [
+                Row(embedded(local, prompt), sampling, asked.given_up.is_set)
+                for asked in batch
+                for prompt, sampling in [asked.question]
+            ]
+            yield from write(local.model, rows, local.ends)
+
+    def _score(self, batch: Sequence[Asked[tuple[SoftPrompt, int]]]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        local = self._running()
+        with self._told(len(batch)):
+            wholes = [asked.question[0] for asked in batch]
+            device = local.embeddings.device
+            texts = [
+                torch.from_numpy(whole.token_ids[len(whole.token_ids) - n :]).to(device)
+                for asked in batch
+                for whole, n in [asked.question]
+            ]
+            scores = score(local.model, [embedded(local, whole) for whole in wholes], texts)
+            yield from enumerate(each.double().cpu().numpy() for each in scores)
+
+    def _running(self) -> LocalModel:
+        if self._local is None:
+            raise EngineError(f"{self.model} is closed; open it again")
+        return self._local
+
+    @contextmanager
+    def _told(self, n_calls: int) -> Generator[None]:
+        """What torch raises, as a failed call."""
+        try:
+            yield
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            # The processor's allocator raises no class of its own.
+            if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in reason:
+                reason = f"out of memory with {n_calls} calls at a time; lower batch_size ({reason})"
+            raise CallFailed(f"{self.model}: {reason}") from error
+
+
+@torch.no_grad()
+def embedded(local: LocalModel, prompt: SoftPrompt) -> Tensor:
+    """(tokens, hidden) what the LLM reads: its own token embeddings, and the vectors in their places."""
+    device, dtype = local.embeddings.device, local.embeddings.dtype
+    places = torch.from_numpy(prompt.places).to(device)
+    token_ids = torch.from_numpy(prompt.token_ids).to(device).index_fill(0, places, 0)
+    rows = local.embeddings[token_ids]
+    return rows.index_copy(0, places, torch.from_numpy(prompt.vectors).to(device, dtype))
