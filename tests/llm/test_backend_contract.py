@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.llm import fake_vllm
 from tests.llm.tiny_llm import tiny_llm
 from unlike.llm.backend import Sampling
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.transformers_local import TransformersBackend
+from unlike.llm.vllm_local import VllmBackend
 
 SHORT = Sampling(temperature=0.0, max_tokens=8)
 
@@ -23,6 +25,7 @@ def ask(text):
         "scripted",
         "openai",
         "transformers",
+        "vllm",
         pytest.param("embedded", marks=pytest.mark.embedded),
         pytest.param("openai over embedded", marks=pytest.mark.embedded),
     ]
@@ -34,13 +37,16 @@ def backend(request):
         return OpenAIBackend("m", base_url=request.getfixturevalue("endpoint").base_url)
     if request.param == "transformers":
         return TransformersBackend.open(str(tiny_llm(request.getfixturevalue("tmp_path"))))
+    if request.param == "vllm":
+        fake_vllm.put_in_place(request.getfixturevalue("monkeypatch"))
+        return VllmBackend(str(tiny_llm(request.getfixturevalue("tmp_path"))))
     embedded = request.getfixturevalue("embedded")
     return embedded if request.param == "embedded" else OpenAIBackend("m", base_url=embedded.base_url)
 
 
 def test_it_says_what_it_is(backend):
     engine, _, model = backend.model.partition(":")
-    assert engine in ("scripted", "openai", "llama.cpp", "transformers")
+    assert engine in ("scripted", "openai", "llama.cpp", "transformers", "vllm")
     assert model
     assert backend.context_tokens is None or backend.context_tokens > 0
 

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,16 +17,22 @@ from hypothesis import strategies as st
 from unlike.errors import InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Entry, Journal, key
+from unlike.llm.soft import SoftPrompt
 
 CALL = Call("extract", "template", ({"role": "user", "content": "Hi"},), Sampling(), ("r1", "r2"), "tenant")
 DONE = Entry("done", "text", "", "", 5, 6, "stop", 0.5)
 FAILED = Entry("failed", error="why", raw="<html>")
 
+
+def soft_of(n):
+    return SoftPrompt(np.arange(3), np.array([1]), np.full((1, 4), n, np.float32))
+
+
 CHANGES = {
     "step": st.text(),
     "template": st.text(),
     "tenant": st.text(),
-    "soft_digest": st.text(),
+    "soft": st.builds(soft_of, st.integers(0, 9)),
     "repeat": st.integers(0, 1000),
     "messages": st.lists(st.fixed_dictionaries({"role": st.text(), "content": st.text()})).map(tuple),
     "sampling": st.builds(

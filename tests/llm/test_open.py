@@ -30,7 +30,7 @@ def test_a_script(tmp_path):
     assert open_llm(f"scripted:{file}").model.startswith("scripted:rules.toml#")
 
 
-@pytest.mark.parametrize("uri", ["gpt-4o", "vllm:model", "openai:", "", ":x"])
+@pytest.mark.parametrize("uri", ["gpt-4o", "abacus:model", "openai:", "vllm:", "", ":x"])
 def test_anything_else_is_told_with_the_schemes(uri):
     with pytest.raises(InputError) as error:
         open_llm(uri)

@@ -56,7 +56,12 @@ def experiment(
     if dry_run:
         _forecast(console, plan, opened, encoder)
         return
-    runs = measure_all(run_live_plan(console, plan, opened, encoder, folder), plan, opened)
+    if plan.adapters:
+        train_adapters(console, plan, opened, encoder, folder)
+    folders = run_live_plan(console, plan, opened, encoder, folder)
+    if plan.likelihood:
+        _measure_likelihood(console, plan, opened, encoder, folder, folders)
+    runs = measure_all(folders, plan, opened)
     if plan.judge:
         _grade(console, plan, opened, encoder, runs, folder)
     if write_findings(console, plan, opened, encoder, runs, folder / "report.html"):
@@ -75,6 +80,44 @@ def run_live_plan(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "
     with live_line(console, kit_of(MethodSettings()).llm) as begin:
         on_progress = begin(f"{n_runs} run{'s' if n_runs > 1 else ''}")
         return wait_for(run_plan(plan, corpus, kit_of, folder, on_progress))
+
+
+def train_adapters(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folder: Path) -> None:
+    """Train what the plan's methods need and what is not there yet, once for each seed."""
+    from unlike.cli.train import train_live
+    from unlike.latent.adapter import ABOUT
+    from unlike.latent.lesson import lesson_of
+    from unlike.latent.settings import recipe
+    from unlike.llm.local_model import open_local_model
+    from unlike.prompts.task import open_task
+
+    scheme, _, name = plan.llm.uri.partition(":")
+    if scheme != "transformers":
+        raise InputError(f"adapters are trained on the model itself: llm {plan.llm.uri!r} is not transformers:MODEL")
+    for entry in plan.adapters:
+        for seed in plan.repeats.seeds or (MethodSettings().but(**plan.settings.given()).seed,):
+            out = folder / "adapters" / f"{entry.name}-s{seed}"
+            if (out / ABOUT).is_file():
+                continue
+            chosen = recipe(entry.preset, entry.kind, {**entry.set, "seed": seed})
+            model = open_local_model(name, chosen.train.precision)
+            lesson = lesson_of(
+                corpus, model, encoder, open_task(plan.task, plan.prompts), chosen, salt=corpus.hash[:16]
+            )
+            console.print(f"adapter {entry.name}, seed {seed}", highlight=False)
+            train_live(console, lesson, model, chosen, out, "")
+
+
+def _measure_likelihood(
+    console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder", folder: Path, folders: list[Path]
+) -> None:
+    from unlike.door import wait_for
+    from unlike.evaluate.experiment import likelihood_of_plan
+    from unlike.evaluate.run import JOURNAL
+
+    kit_of = _kits(plan, corpus, encoder, plan.llm, folder / JOURNAL)
+    with live_line(console, kit_of(MethodSettings()).llm) as begin:
+        wait_for(likelihood_of_plan(plan, corpus, kit_of, folders, begin("likelihood of the real texts")))
 
 
 def _grade(
@@ -100,7 +143,14 @@ def _kits(plan: "Plan", corpus: "Corpus", encoder: "Encoder", engine: "Engine", 
 
     given = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
     llm = RecordedLLM(open_llm(engine.uri, **given), Journal.open(journal), engine.concurrency)
-    return kits(corpus, llm, encoder, open_task(plan.task, plan.prompts))
+    trained = {entry.name for entry in plan.adapters}
+
+    def adapter_folder(settings: MethodSettings) -> Path:
+        if journal is None or settings.adapter not in trained:
+            return Path(settings.adapter)
+        return journal.parent / "adapters" / f"{settings.adapter}-s{settings.seed}"
+
+    return kits(corpus, llm, encoder, open_task(plan.task, plan.prompts), adapter_folder)
 
 
 def _forecast(console: "Console", plan: "Plan", corpus: "Corpus", encoder: "Encoder") -> None:

@@ -8,15 +8,18 @@ import sys
 import typer
 
 from unlike import __version__
+from unlike.cli.adapter import adapter
 from unlike.cli.corpus import corpus
 from unlike.cli.curate import curate
 from unlike.cli.demo import demo
 from unlike.cli.doctor import doctor
 from unlike.cli.evaluate import evaluate
 from unlike.cli.experiment import experiment
+from unlike.cli.latent import latent
 from unlike.cli.report import report
 from unlike.cli.run import run
 from unlike.cli.show import show
+from unlike.cli.train import train
 from unlike.errors import UnlikeError
 
 app = typer.Typer(
@@ -33,6 +36,9 @@ app.command("run")(run)
 app.command("evaluate")(evaluate)
 app.command("experiment")(experiment)
 app.command("report")(report)
+app.command("train")(train)
+app.add_typer(adapter, name="adapter")
+app.add_typer(latent, name="latent")
 app.command("show")(show)
 app.command("doctor")(doctor)
 

@@ -13,7 +13,10 @@ from unlike.errors import InputError
 def run(
     corpus: Path = typer.Option(..., help="Corpus folder, made by unlike curate."),
     method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
-    llm: str = typer.Option(..., help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, or scripted:FILE|echo."),
+    llm: str = typer.Option(
+        ...,
+        help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL[@URL], scripted:FILE|echo.",
+    ),
     out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
     embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
     split: str = typer.Option("test", help="test, validation or train."),
@@ -29,6 +32,7 @@ def run(
     max_tokens: int = typer.Option(2048, min=1, help="New tokens of every LLM call."),
     seed: int = typer.Option(0, help="Of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="LLM calls under way at once."),
+    adapter: Path | None = typer.Option(None, help="Trained adapter, for dep, pplug and prompt_tuning."),
     task: str = typer.Option("review", help="What the texts are."),
     prompts: Path | None = typer.Option(None, help="Folder whose templates replace the built-in ones."),
     journal: Path | None = typer.Option(None, help="File that keeps the calls; default OUT/journal.sqlite."),
@@ -58,6 +62,7 @@ def run(
         top_p=top_p,
         max_tokens=max_tokens,
         seed=seed,
+        adapter=str(adapter.resolve()) if adapter else "",
     )
     opened = Corpus.open(corpus)
     kit = open_kit(

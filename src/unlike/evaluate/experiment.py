@@ -21,6 +21,8 @@ from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.judge import judge
+from unlike.evaluate.likelihood import FILE as LIKELIHOOD
+from unlike.evaluate.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.paired_tests import paired_tests
@@ -62,7 +64,7 @@ async def run_plan(
     runs, start = planned_runs(plan), time.monotonic()
     meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
     jobs = [_job(plan, corpus, planned, kit_of, meter) for planned, meter in zip(runs, meters, strict=True)]
-    rows_of = await run_jobs(jobs, on_progress=on_progress)
+    rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
     folders = [out / "runs" / planned.folder for planned in runs]
     wall_s = time.monotonic() - start
     for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
@@ -76,12 +78,31 @@ def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LL
     return Job(planned.method, open_method(planned.method), cases_of(plan, corpus, planned.sample), kit)
 
 
+async def likelihood_of_plan(
+    plan: Plan, corpus: Corpus, kit_of: KitOf, folders: Sequence[Path], on_progress: Callable[[Progress], None]
+) -> None:
+    """Measure the likelihood of the real texts for the runs that lack it; the values lie beside their rows.
+
+    Raises:
+        InputError: The LLM does not score texts.
+        EngineError: The engine cannot be used.
+    """
+    lacking = [
+        (_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm), folder)
+        for planned, folder in zip(planned_runs(plan), folders, strict=True)
+        if not (folder / LIKELIHOOD).is_file()
+    ]
+    for job, folder in lacking:
+        (values,) = await likelihood([job], plan.likelihood, on_progress)
+        write_likelihood(folder, values)
+
+
 def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     return {
         "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
         "embedder": plan.embedder,
         "variant": planned.variant,
-        "apart": dict(planned.apart),
+        "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
         "sample": planned.sample,
     }
 
@@ -119,7 +140,7 @@ def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
 def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun]) -> Findings:
     """The findings of measured runs."""
     groups = by_variant(runs)
-    main = [*plan.metrics, *(["judge"] if plan.judge else [])]
+    main = [*plan.metrics, *(["judge"] if plan.judge else []), *([LOGLIK] if plan.likelihood else [])]
     sanity = [name for name in plan.sanity if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
@@ -175,6 +196,8 @@ async def grade_all(runs: Sequence[MeasuredRun], repeats: int, corpus: Corpus, k
 def _column(name: str) -> tuple[str, str, float | str]:
     if name == "judge":
         return (name, "Judge", 1.0)
+    if name == LOGLIK:
+        return (name, "Log-likelihood", 1.0)
     metric = open_metric(name)
     return (name, metric.label, metric.scale)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unlike.data.corpus import Corpus
+from unlike.evaluate.likelihood import LOGLIK, read_likelihood
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.run import read_run
@@ -70,6 +71,8 @@ def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun
     for row in scores.rows:
         run.means[row.metric], run.notes[row.metric] = row.mean, row.note
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
+    if likely := read_likelihood(folder):
+        run.add(LOGLIK, likely)
     return run
 
 

@@ -18,6 +18,12 @@
     method = "dpl"
     settings = { selector = "random" }      # what sets this one apart
 
+    [[adapters]]                            # trained before they are used: settings = { adapter = "dep" }
+    name = "dep"
+    kind = "dep"
+    preset = "small"
+    set = { n_records = 4 }
+
     [repeats]                               # every method runs once for each pair
     temperatures = [0.2, 0.4, 0.6, 0.8, 1.0]
     seeds = [0]
@@ -30,97 +36,33 @@ Unknown keys and impossible combinations are all reported at once, before the fi
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from unlike.config import MethodSettings
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.plan_sections import (
+    AdapterEntry,
+    Engine,
+    Judge,
+    MethodEntry,
+    Repeats,
+    Samples,
+    Section,
+    Settings,
+    Sweeps,
+)
 from unlike.methods.table import METHODS
 
 PRESETS = Path(__file__).parent / "presets"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Settings(_Section):
-    """Method settings as a file gives them; what is not given stays as the experiment or the papers have it."""
-
-    n_records: int | None = Field(default=None, ge=1)
-    n_peers: int | None = Field(default=None, ge=1)
-    retriever: Literal["bm25", "recency", "random", "dense"] | None = None
-    selector: Literal["kmeans", "random", "farthest"] | None = None
-    time_rule: Literal["as_of", "paper"] | None = None
-    dimensions: tuple[str, ...] | None = None
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = None
-
-    def given(self) -> dict[str, Any]:
-        """The settings that the file names."""
-        return self.model_dump(exclude_unset=True)
-
-
-class MethodEntry(_Section):
-    """A method in the comparison."""
-
-    method: str
-    name: str = ""
-    """How the table calls it; made from method and settings where it is not given."""
-    settings: Settings = Settings()
-
-
-class Engine(_Section):
-    """An LLM and what it costs."""
-
-    uri: str = ""
-    concurrency: int = Field(default=16, ge=1)
-    context_tokens: int | None = Field(default=None, ge=256)
-    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for what the model takes."""
-    price_in: float | None = Field(default=None, ge=0)
-    """Price of a million prompt tokens."""
-    price_out: float | None = Field(default=None, ge=0)
-    """Price of a million completion tokens."""
-
-
-class Judge(Engine):
-    """An LLM that grades."""
-
-    uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
-    repeats: int = Field(default=2, ge=1)
-    """Grades a text, averaged."""
-
-
-class Repeats(_Section):
-    """Every method runs once for each pair of temperature and seed."""
-
-    temperatures: tuple[float, ...] = ()
-    seeds: tuple[int, ...] = ()
-
-
-class Samples(_Section):
-    """Instead of all cases: several seeded random samples of them (Yelp in DPL: 5 times 100)."""
-
-    size: int = Field(ge=1)
-    times: int = Field(default=1, ge=1)
-
-
-class Sweeps(_Section):
-    """Values of one setting at a time."""
-
-    methods: tuple[str, ...] = ()
-    n_peers: tuple[int, ...] = ()
-    n_records: tuple[int, ...] = ()
-
-
-class Plan(_Section):
+class Plan(Section):
     """A whole experiment file."""
 
     title: str
@@ -141,12 +83,16 @@ class Plan(_Section):
     metrics: tuple[str, ...] = ("rouge1", "rougeL", "meteor", "bleu")
     sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
     judge: Judge | None = None
+    likelihood: int = Field(default=0, ge=0)
+    """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none."""
+    adapters: tuple[AdapterEntry, ...] = ()
     paper: Literal["", "Movies & TV", "CDs & Vinyl", "Books"] = ""
     """Data set of DPL's table 8 whose figures stand beside ours."""
 
     @model_validator(mode="after")
     def _possible(self) -> "Plan":
         problems = [*self._unknown_names(), *self._repeated_names(), *self._unreadable_users()]
+        problems += _called_alike("adapters", [entry.name for entry in self.adapters])
         if self.limit and self.samples:
             problems.append("limit and samples exclude each other; give one")
         if problems:
@@ -179,9 +125,12 @@ class Plan(_Section):
                 yield f"users: {error}"
 
     def _repeated_names(self) -> Iterator[str]:
-        names = [named(entry) for entry in self.methods]
-        for name in {name for name in names if names.count(name) > 1}:
-            yield f"two methods are called {name!r}; give one a name"
+        yield from _called_alike("methods", [named(entry) for entry in self.methods])
+
+
+def _called_alike(what: str, names: Sequence[str]) -> Iterator[str]:
+    for name in {name for name in names if names.count(name) > 1}:
+        yield f"two {what} are called {name!r}; give one a name of its own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ not answered yet, and writes the same rows.
 
 import asyncio
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,11 +62,14 @@ async def run_jobs(
     window: int = 32,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[list[Generation]]:
-    """Run jobs side by side, case by case: prompts about one case begin alike, so an engine's prefix cache serves them.
+    """Run jobs side by side, case by case, and the methods of one case after each other where there are enough cases.
+
+    Prompts about one case begin alike. Asked at the same moment, each would be read from its beginning; asked one after
+    the other, an engine's prefix cache serves all but the first.
 
     Args:
         jobs: Methods over cases.
-        window: Cases under way at once; more than the LLM's concurrency keeps its slots busy.
+        window: Rows under way at once; more than the LLM's concurrency keeps its slots busy.
         on_progress: Called after every case, with the counts of all jobs together.
 
     Returns:
@@ -75,14 +79,16 @@ async def run_jobs(
         EngineError: No call can succeed, so going on makes no sense; what was answered is in the journal.
     """
     places = asyncio.Semaphore(window)
-    n_cases = sum(len(job.cases) for job in jobs)
+    n_rows = sum(len(job.cases) for job in jobs)
+    case_ids = {case.id for job in jobs for case in job.cases}
+    of_case = {case_id: asyncio.Semaphore(math.ceil(window / len(case_ids))) for case_id in case_ids}
     counts = {"done": 0, "failed": 0}
 
     async def one(job: Job, case: Case) -> Generation:
-        async with places:
+        async with of_case[case.id], places:
             row = await generation(job.name, job.method, case, job.kit)
         counts[row.status] += 1
-        on_progress(Progress(n_cases, counts["done"], counts["failed"]))
+        on_progress(Progress(n_rows, counts["done"], counts["failed"]))
         return row
 
     in_turn = sorted((place, number) for number, job in enumerate(jobs) for place in range(len(job.cases)))

@@ -75,6 +75,8 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
     diff, shown, compared = np.zeros_like(his), np.zeros(his.shape[:2], bool), np.zeros(his.shape[:2], bool)
     for place, example in enumerate(examples):
         rows = len(example.shown)
+        if not rows:  # an encoder that was asked for nothing may not know its width
+            continue
         his[place, :rows], diff[place, :rows] = example.past.his, example.past.diff
         shown[place, :rows] = example.shown
         compared[place, :rows] = example.shown & (example.past.n_peers > 0)

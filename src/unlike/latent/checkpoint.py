@@ -6,6 +6,7 @@ A checkpoint is one file that is replaced at once, so a kill leaves the old one 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ def load(folder: Path, plan: dict[str, Any]) -> tuple[Progress, dict[str, Any]] 
         return None
     try:
         parts = torch.load(folder / FILE, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, UnpicklingError) as error:
         raise InputError(f"checkpoint {folder / FILE} cannot be read: {error}; remove it to begin anew") from error
     progress = Progress(**parts.pop("progress"))
     changed = sorted(name for name in plan if progress.plan.get(name) != plan[name])

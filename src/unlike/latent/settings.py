@@ -4,7 +4,8 @@
 a result always says which variant it is.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from unlike.errors import InputError
@@ -84,6 +85,7 @@ class TrainSettings:
         batch: Examples of one forward pass.
         accumulate: Batches of one step.
         epochs: Passes over the examples, where ``max_steps`` does not end it before.
+        left_out: Share of the users, by hash, whose texts are not trained on (for "users never seen").
         max_targets: Training cases a user gives at most, the most recent first (1 in the paper).
         max_target_tokens: Length limit of the text to learn (2,048 in the paper).
         clip: Largest norm of the gradient; None for none (1.0 in the released code).
@@ -101,6 +103,7 @@ class TrainSettings:
     accumulate: int = 16
     epochs: int = 5
     max_steps: int | None = None
+    left_out: float = 0.0
     max_targets: int = 1
     max_target_tokens: int = 2048
     clip: float | None = None
@@ -144,13 +147,49 @@ RECIPES: dict[str, Recipe] = {"paper": Recipe(), "small": _SMALL}
 """``small`` is for a corpus of some hundred users and an LLM of some hundred million parameters, without a GPU."""
 
 
-def recipe(preset: str, adapter: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Recipe:
+def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = None) -> Recipe:
     """A preset with some settings changed.
 
+    Args:
+        preset: A key of RECIPES.
+        kind: Of adapter.
+        changes: New values by the name of a setting of adapter, training or loss; text is read as the setting's type.
+
     Raises:
-        InputError: There is no such preset.
+        InputError: Unknown names and impossible values, all in one message.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     if preset not in RECIPES:
         raise InputError(f"unknown training preset: {preset!r}; allowed are {', '.join(RECIPES)}")
-    chosen = RECIPES[preset]
-    return Recipe(replace(chosen.adapter, **(adapter or {})), replace(chosen.train, **(train or {})))
+    chosen, places = RECIPES[preset], settings_by_name()
+    new: dict[type, dict[str, Any]] = {AdapterSettings: {}, TrainSettings: {}, LossWeights: {}}
+    problems = list[str]()
+    for name, value in {"kind": kind, **(changes or {})}.items():
+        if name not in places:
+            problems.append(f"unknown setting {name!r}; allowed are {', '.join(sorted(places))}")
+            continue
+        owner, hint = places[name]
+        try:
+            new[owner][name] = TypeAdapter(hint).validate_python(_given(name, value))
+        except ValidationError as error:
+            problems.append(f"{name}={value}: {error.errors()[0]['msg']}")
+    if problems:
+        raise InputError("training settings: " + "; ".join(problems))
+    weights = replace(chosen.train.weights, **new[LossWeights])
+    return Recipe(
+        replace(chosen.adapter, **new[AdapterSettings]), replace(chosen.train, weights=weights, **new[TrainSettings])
+    )
+
+
+def settings_by_name() -> dict[str, tuple[type, Any]]:
+    """Which dataclass each setting belongs to, and its type."""
+    owners = (AdapterSettings, TrainSettings, LossWeights)
+    return {field.name: (owner, field.type) for owner in owners for field in fields(owner) if field.name != "weights"}
+
+
+def _given(name: str, value: object) -> object:
+    """A value as it is meant: "none" is None, signals may be given with commas."""
+    if value == "none":
+        return None
+    return tuple(value.split(",")) if name == "signals" and isinstance(value, str) else value

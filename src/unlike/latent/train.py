@@ -54,6 +54,7 @@ def train(
     out: Path,
     choose: Choose | None = None,
     on_step: OnStep = lambda row: None,
+    track: str = "",
 ) -> Adapter:
     """Train an adapter into a folder, or go on with the training that is there.
 
@@ -63,6 +64,7 @@ def train(
         out: The adapter's folder; the checkpoint lies in it until the end.
         choose: What chooses the checkpoint; None for the mean NLL of the validation texts.
         on_step: Called with a row of losses after every step.
+        track: "tensorboard" or "wandb", where the losses are logged too.
 
     Raises:
         InputError: There is nothing to learn, or the folder holds another training.
@@ -72,7 +74,14 @@ def train(
         raise InputError("training: no examples; the corpus has no cases in split 'train', see: unlike corpus DIR")
     if (out / ABOUT).is_file():
         return _finished(lesson, settings, out)
-    return _Training(lesson, settings, out, choose).run(on_step)
+    return _Training(lesson, settings, out, choose, track).run(on_step)
+
+
+def n_steps_of(settings: TrainSettings, n_examples: int) -> int:
+    """Optimiser steps of a training over so many examples."""
+    per_epoch = math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
+    whole = per_epoch * settings.epochs
+    return whole if settings.max_steps is None else min(settings.max_steps, whole)
 
 
 def _finished(lesson: Lesson, settings: TrainSettings, out: Path) -> Adapter:
@@ -87,16 +96,20 @@ def _finished(lesson: Lesson, settings: TrainSettings, out: Path) -> Adapter:
 class _Training:
     """One training under way."""
 
-    def __init__(self, lesson: Lesson, settings: TrainSettings, out: Path, choose: Choose | None) -> None:
+    def __init__(self, lesson: Lesson, settings: TrainSettings, out: Path, choose: Choose | None, track: str) -> None:
         from accelerate import Accelerator
 
         self._lesson, self._settings, self._out = lesson, settings, out
-        self._accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        self._accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(), log_with=track or None, project_dir=out if track else None
+        )
+        if track:
+            self._accelerator.init_trackers("unlike")
         self._llm = lesson.llm.to(self._accelerator.device).requires_grad_(False)
         if settings.recompute:
             self._llm.train()
             self._llm.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-        self._module = _seeded(lesson, settings.seed)
+        self._module = seeded_module(lesson, settings.seed)
         self._choose = choose or self._validation_nll
         optimiser = torch.optim.AdamW(
             self._module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -129,10 +142,7 @@ class _Training:
     @property
     def n_steps(self) -> int:
         """Optimiser steps of the whole training."""
-        settings, n = self._settings, len(self._lesson.examples)
-        per_epoch = math.ceil(math.ceil(n / settings.batch) / settings.accumulate)
-        whole = per_epoch * settings.epochs
-        return whole if settings.max_steps is None else min(settings.max_steps, whole)
+        return n_steps_of(self._settings, len(self._lesson.examples))
 
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each step that is left of this epoch."""
@@ -168,6 +178,7 @@ class _Training:
             "rate": float(self._schedule.get_last_lr()[0]),
         }
         self._progress.losses.append(row)
+        self._accelerator.log(row, step=self._progress.step)
         return row | {"tokens_s": sum(batch.n_tokens for batch in group) / took, "memory_gb": _memory_gb()}
 
     def _backward(self, batch: Batch, share: float) -> dict[str, float]:
@@ -178,15 +189,15 @@ class _Training:
                 accelerator.backward(terms["loss"] * share)
         except torch.OutOfMemoryError as error:
             raise EngineError(
-                f"training ran out of memory at step {self._progress.step + 1}: lower --batch, set --recompute, "
-                "or lower max_prompt_tokens; the last checkpoint is kept, start again with --resume"
+                f"training ran out of memory at step {self._progress.step + 1}: --set a lower batch, --set recompute=true, "
+                "or a lower max_prompt_tokens; the last checkpoint is kept"
             ) from error
         values = {name: float(term.detach()) for name, term in terms.items()}
         if not math.isfinite(values["loss"]):
             raise EngineError(
                 f"training: the loss is {values['loss']} at step {self._progress.step + 1} "
-                f"({', '.join(f'{name} {value:.3g}' for name, value in values.items())}); lower --learning-rate, "
-                "set a --clip, or use --precision float32"
+                f"({', '.join(f'{name} {value:.3g}' for name, value in values.items())}); --set a lower learning_rate, "
+                "clip=1, or precision=float32"
             )
         return values
 
@@ -288,7 +299,7 @@ def _plan(lesson: Lesson, settings: TrainSettings) -> dict[str, Any]:
     }
 
 
-def _seeded(lesson: Lesson, seed: int) -> Module:
+def seeded_module(lesson: Lesson, seed: int) -> Module:
     """The untrained module: the same for the same seed, whatever else drew random numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from unlike.llm.backend import Messages, Sampling
 from unlike.llm.journal_file import open_journal_file, unusable
+from unlike.llm.soft import SoftPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Call:
         record_ids: Records whose words are in the messages, so that erasure finds the answer. Not part of the key.
         tenant: Whose data it is; tenants never share answers.
         repeat: Tells apart several answers to the same question.
-        soft_digest: Digest of soft vectors and adapter, where there are any.
+        soft: The prompt with its soft vectors, where there are any; ``messages`` then is what a person may read of it.
     """
 
     step: str
@@ -42,7 +43,7 @@ class Call:
     record_ids: tuple[str, ...] = ()
     tenant: str = ""
     repeat: int = 0
-    soft_digest: str = ""
+    soft: SoftPrompt | None = None
 
 
 def key(call: Call, model: str) -> str:
@@ -56,7 +57,7 @@ def key(call: Call, model: str) -> str:
         # 1 and 1.0 are the same temperature, so they must be the same JSON.
         "sampling": [float(sampling.temperature), float(sampling.top_p), sampling.max_tokens, sampling.seed],
         "messages": [dict(message) for message in call.messages],
-        "soft_digest": call.soft_digest,
+        "soft_digest": call.soft.digest if call.soft else "",
         "repeat": call.repeat,
     }
     if sampling.schema:  # keys of calls without one are older than schemas, and stay what they were

@@ -24,11 +24,27 @@ def _llama_cpp(path: str) -> Callable[..., Backend]:
 
 
 def _transformers(name: str) -> Callable[..., Backend]:
-    if any(importlib.util.find_spec(part) is None for part in ("torch", "transformers")):
-        raise MissingPart('transformers is not installed; run: pip install "unlike[torch]"')
+    _need_transformers()
     from unlike.llm.transformers_local import TransformersBackend
 
     return partial(TransformersBackend.open, name)
+
+
+def _vllm(model: str) -> Callable[..., Backend]:
+    _need_transformers()
+    name, at, address = model.partition("@http")
+    if at:
+        from unlike.llm.vllm_http import VllmHttpBackend
+
+        return partial(VllmHttpBackend, name, base_url=f"http{address}")
+    from unlike.llm.vllm_local import VllmBackend
+
+    return partial(VllmBackend, name)
+
+
+def _need_transformers() -> None:
+    if any(importlib.util.find_spec(part) is None for part in ("torch", "transformers")):
+        raise MissingPart('transformers is not installed; run: pip install "unlike[torch]"')
 
 
 def _scripted(path: str) -> Callable[..., Backend]:
@@ -41,6 +57,7 @@ SCHEMES: dict[str, Callable[[str], Callable[..., Backend]]] = {
     "openai": _openai,
     "llama.cpp": _llama_cpp,
     "transformers": _transformers,
+    "vllm": _vllm,
     "scripted": _scripted,
 }
 
@@ -51,6 +68,7 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
     Args:
         uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
             ``llama.cpp:smollm2``, ``transformers:FOLDER`` (or a model name of the hub, or ``smollm2``),
+            ``vllm:FOLDER`` (likewise) or ``vllm:MODEL@http://host:port/v1`` for a server,
             ``scripted:FILE`` or ``scripted:echo``.
         options: Of the engine: ``timeout_s``, ``slots``, ``batch_size`` and so on.
 

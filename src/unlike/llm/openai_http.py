@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Never, cast
 
@@ -23,6 +24,11 @@ NO_SCHEMAS_STATUS = frozenset({400, 422, 501})
 """What endpoints answer that do not know schemas; also what they answer when something else is wrong."""
 TRIES_TO_CONNECT = 3
 """Attempts before an endpoint that never accepted a connection is given up."""
+
+Send = Callable[[openai.AsyncOpenAI], Awaitable[str]]
+"""Makes one request and gives the body of the answer."""
+Read = Callable[[str, float], Completion]
+"""Body and seconds to what they say; raises as ``read_completion``."""
 
 
 class _SchemaRefused(Exception):  # noqa: N818 - a signal inside this backend
@@ -81,17 +87,18 @@ class OpenAIBackend:
         if not self._knows_schemas:
             sampling = replace(sampling, schema="")
         try:
-            return await self._persist(messages, sampling)
+            return await self._chat(messages, sampling)
         except _SchemaRefused:
-            completion = await self._persist(messages, replace(sampling, schema=""))
+            completion = await self._chat(messages, replace(sampling, schema=""))
         self._knows_schemas = False
         return completion
 
-    async def _persist(self, messages: Messages, sampling: Sampling) -> Completion:
+    async def ask(self, send: Send, read: Read) -> Completion:
+        """Make any request to this endpoint, trying again while that may help; raises as ``complete``."""
         attempt = 0
         while True:
             try:
-                return await self._attempt(messages, sampling)
+                return await self._attempt(send, read)
             except TryAgain as failure:
                 attempt += 1
                 self._give_up_or_go_on(attempt, failure)
@@ -107,11 +114,10 @@ class OpenAIBackend:
             await self._open.close()
         self._open = None
 
-    async def _attempt(self, messages: Messages, sampling: Sampling) -> Completion:
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                response = await self._client().chat.completions.with_raw_response.create(
+    async def _chat(self, messages: Messages, sampling: Sampling) -> Completion:
+        async def send(client: openai.AsyncOpenAI) -> str:
+            try:
+                response = await client.chat.completions.with_raw_response.create(
                     model=self._name,
                     messages=cast(Any, [dict(message) for message in messages]),
                     temperature=sampling.temperature,
@@ -120,15 +126,27 @@ class OpenAIBackend:
                     seed=sampling.seed,
                     extra_body={"response_format": response_format(sampling.schema)} if sampling.schema else None,
                 )
+            except openai.APIStatusError as error:
+                if sampling.schema and error.status_code in NO_SCHEMAS_STATUS:
+                    self._reached = True
+                    raise _SchemaRefused from error
+                raise
+            return response.text
+
+        return await self.ask(send, read_completion)
+
+    async def _attempt(self, send: Send, read: Read) -> Completion:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await send(self._client())
         except openai.APIStatusError as error:
             self._reached = True
-            if sampling.schema and error.status_code in NO_SCHEMAS_STATUS:
-                raise _SchemaRefused from error
             self._raise_for_status(error)
         except (TimeoutError, openai.APIConnectionError) as error:
             raise self._no_answer(error) from error
         self._reached = True
-        return read_completion(response.text, time.monotonic() - started)
+        return read(body, time.monotonic() - started)
 
     def _raise_for_status(self, error: openai.APIStatusError) -> Never:
         raw, status = error.response.text, error.status_code
@@ -174,8 +192,15 @@ class OpenAIBackend:
         return self._open
 
 
-def read_completion(body: str, wall_s: float) -> Completion:
-    """What the body of a chat completion says.
+def read_completion(
+    body: str, wall_s: float, text_of: Callable[[Any], Any] = lambda choice: choice["message"]["content"]
+) -> Completion:
+    """What the body of a completion says.
+
+    Args:
+        body: JSON.
+        wall_s: Seconds it took.
+        text_of: From a choice to its text; where a chat completion has it, if nothing is given.
 
     Raises:
         TryAgain: No JSON, or JSON without an answer in it.
@@ -184,7 +209,7 @@ def read_completion(body: str, wall_s: float) -> Completion:
     try:
         answer: Any = json.loads(body)
         choice = answer["choices"][0]
-        text = choice["message"]["content"] or ""
+        text = text_of(choice) or ""
         usage: Any = answer.get("usage") or {}
         completion = Completion(
             # Half a surrogate pair is valid JSON and cannot be stored.

@@ -9,8 +9,9 @@ from dataclasses import astuple, dataclass, replace
 from typing import Literal, Protocol
 
 from unlike.errors import CallFailed, EngineError
-from unlike.llm.backend import Backend, Completion
+from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.journal import Call, Entry, Journal, key
+from unlike.llm.soft import takes_soft_prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class RecordedLLM:
                 raise EngineError(str(self._broken)) from self._broken
             sampling = replace(call.sampling, seed=call.sampling.seed + call.repeat)
             try:
-                completion = await self.backend.complete(call.messages, sampling)
+                completion = await self._complete(call, sampling)
             except EngineError as error:
                 self._broken = error
                 raise
@@ -164,6 +165,13 @@ class RecordedLLM:
                 raise
             self._count(0, completion)
             return await self._put(name, call, _done(completion))
+
+    async def _complete(self, call: Call, sampling: Sampling) -> Completion:
+        if call.soft is None:
+            return await self.backend.complete(call.messages, sampling)
+        if not takes_soft_prompts(self.backend):
+            raise EngineError(f"{self.backend.model} takes no soft prompts; use transformers:MODEL or vllm:MODEL")
+        return await self.backend.complete_soft(call.soft, sampling)
 
     async def _put(self, name: str, call: Call, entry: Entry) -> Entry:
         return await self._journal.put(name, call, self.backend.model, entry)

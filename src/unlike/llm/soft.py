@@ -6,7 +6,7 @@ the vectors in their places, so a prompt travels as token ids, places and vector
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,27 @@ class SoftPrompt:
         parts = (self.token_ids.astype("<i8"), self.places.astype("<i8"), self.vectors.astype("<f4"))
         text = b"".join(part.tobytes() for part in parts) + self.adapter.encode()
         object.__setattr__(self, "digest", hashlib.sha256(text).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoftAsk:
+    """A soft prompt and how it came about.
+
+    Attributes:
+        prompt: What the engine gets.
+        messages: What a person may read of it; private-use characters stand for the vectors.
+        record_ids: All records whose words are in it, as text or in a vector.
+        past: Ids of the own records it shows.
+        n_compared: How many of them have a difference.
+        left_out: What did not fit.
+    """
+
+    prompt: SoftPrompt
+    messages: Messages
+    record_ids: tuple[str, ...]
+    past: tuple[str, ...]
+    n_compared: int
+    left_out: tuple[str, ...] = ()
 
 
 class ChatTokens(Protocol):
@@ -96,6 +117,11 @@ class EmbedsBackend(Backend, Protocol):
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
         """Answer one soft prompt; see ``Backend.complete``."""
         ...
+
+
+def takes_soft_prompts(backend: Backend) -> TypeGuard[EmbedsBackend]:
+    """Whether an engine takes soft prompts."""
+    return hasattr(backend, "complete_soft")
 
 
 class Scorer(Protocol):

@@ -1,7 +1,8 @@
 """Any chat model of the transformers library in this process: chat messages, soft prompts and log-probabilities.
 
 Messages and soft prompts go the same way: a prompt is token embeddings, with an adapter's vectors in their places. A
-text depends on its own prompt, sampling and seed, not on the calls it shares a batch with (see ``decode``).
+text depends on its own prompt, sampling and seed, not on the calls it shares a batch with: in float32, while bfloat16 is
+too coarse for that (see ``decode``). The journal makes a run repeatable either way.
 """
 
 import asyncio

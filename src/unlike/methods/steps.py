@@ -14,6 +14,7 @@ from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
+from unlike.llm.recorded import Answer
 from unlike.methods.kit import Kit
 from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage, own_record, record_ids_of
@@ -221,14 +222,19 @@ async def ask(question: Ask, kit: Kit) -> Reply:
             tenant=kit.tenant,
         )
     )
+    return reply_of(question.step, answer, fitted.left_out, read)
+
+
+def reply_of(step: str, answer: Answer, left_out: Sequence[str], read: tuple[str, ...]) -> Reply:
+    """An answer as the reply of a step."""
     call = {
-        "step": question.step,
+        "step": step,
         "key": answer.key,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "finish_reason": answer.finish_reason,
         "wall_s": round(answer.wall_s, 3),
-        "left_out": list(fitted.left_out),
+        "left_out": list(left_out),
     }
     return Reply(_written(answer.text), call, read)
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from unlike.errors import InputError
 from unlike.methods.cicl import cicl
+from unlike.methods.dep import dep, dep_shuffled
 from unlike.methods.dpl import dpl
 from unlike.methods.drp import drp
 from unlike.methods.int_sum import int_sum
@@ -11,6 +12,8 @@ from unlike.methods.kit import Kit, Outcome
 from unlike.methods.llm_trsr import llm_trsr, llm_trsr_hierarchical
 from unlike.methods.non_perso import non_perso
 from unlike.methods.persona_db import persona_db
+from unlike.methods.pplug import pplug
+from unlike.methods.prompt_tuning import prompt_tuning
 from unlike.methods.rag import rag
 from unlike.records import Case
 
@@ -26,6 +29,10 @@ METHODS: dict[str, Method] = {
     "persona_db": persona_db,
     "dpl": dpl,
     "drp": drp,
+    "dep": dep,
+    "dep_shuffled": dep_shuffled,
+    "pplug": pplug,
+    "prompt_tuning": prompt_tuning,
 }
 
 

@@ -1,0 +1,107 @@
+"""``unlike adapter``: bring in a released adapter, or see what one is made of."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from unlike.config import cache_folder
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from unlike.latent.adapter import Adapter
+
+adapter = typer.Typer(help="Bring in an adapter that others released, or look at one.", no_args_is_help=True)
+
+TIME_RULES = ("as_of", "paper")
+
+
+@adapter.command("import")
+def import_released(
+    folder: Path = typer.Argument(help="DEP's released checkpoint: safetensors files with their tokenizer."),
+    out: Path = typer.Option(..., help="Folder of the adapter."),
+    embedder: str = typer.Option("bge-m3", help="The encoder it was trained with; bge-m3 for the authors' own."),
+    llm: str | None = typer.Option(None, help="Folder of the LLM it was trained on, by which the adapter knows it."),
+    time: str = typer.Option("as_of", help="Which texts of others a difference may see: as_of, or paper: all."),
+    as_json: bool = typer.Option(False, "--json", help="Print the facts as JSON."),
+) -> None:
+    """Make an adapter of the checkpoint that DEP's authors released.
+
+    Its LLM is not loaded: only the trained modules, the markers and the token embeddings are read. Where the LLM has
+    more rows than tokens, as Qwen2.5 has, give --llm, or the adapter will not know it again.
+    """
+    from unlike.embed.open import open_encoder
+    from unlike.latent import released
+
+    if time not in TIME_RULES:
+        raise InputError(f"--time {time!r}; allowed are {', '.join(TIME_RULES)}")
+    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    base = None if llm is None else Path(llm.removeprefix("transformers:"))
+    made = released.import_released(folder, out, encoder, base, time)  # type: ignore[arg-type]
+    _print(made, out, as_json)
+    if base is None and not as_json:
+        typer.echo(
+            "note: without --llm the adapter fits only an LLM that has no more rows than tokens; Qwen2.5 has more"
+        )
+
+
+@adapter.command("show")
+def show(
+    dir: Path = typer.Argument(help="Folder of an adapter."),
+    as_json: bool = typer.Option(False, "--json", help="Print the facts as JSON."),
+) -> None:
+    """Show an adapter: settings, LLM and embedder it belongs to, what it was trained on, last losses, size."""
+    from unlike.latent.adapter import load_adapter
+
+    _print(load_adapter(dir), dir, as_json)
+
+
+def described(adapter: "Adapter", folder: Path) -> dict[str, Any]:
+    """The facts, for printing or for a program; what is not known is None."""
+    from dataclasses import asdict
+
+    from unlike.latent.adapter import WEIGHTS
+
+    about, training = adapter.about, adapter.about.training or {}
+    losses, validations = training.get("losses") or [None], training.get("validations") or [None]
+    return {
+        "digest": adapter.digest,
+        "settings": asdict(about.settings),
+        "LLM": about.llm,
+        "LLM hash": about.llm_hash,
+        "embedder": about.embedder,
+        "dimensions": about.dim,
+        "hidden": about.hidden,
+        "source": about.source or "trained here",
+        "training users": None if about.source else len(about.users),
+        "corpus hash": about.corpus_hash or None,
+        "last losses": losses[-1],
+        "last validation": validations[-1],
+        "parameters": sum(weight.numel() for weight in adapter.module.parameters()),
+        "megabytes": (folder / WEIGHTS).stat().st_size / 2**20,
+    }
+
+
+def _print(adapter: "Adapter", folder: Path, as_json: bool) -> None:
+    facts = described(adapter, folder)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table("", "", title=str(folder), show_header=False)
+    for name, value in facts.items():
+        grid.add_row(name, _words(value))
+    Console().print(grid)
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {_words(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,199 @@
+"""What a client must know of an LLM that runs elsewhere: its tokenizer and its token embeddings, without the LLM.
+
+A soft prompt is put together where the vectors are, and only its embeddings travel. So the embedding matrix is read from
+the model's safetensors files by itself: the other weights stay where they are.
+"""
+
+import json
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from transformers.utils.hub import cached_file
+
+from unlike.errors import CallFailed, InputError, MissingPart
+from unlike.llm.local_model import ChatTokenizer, embeddings_hash
+from unlike.llm.smollm2_torch import ready_smollm2_folder
+from unlike.llm.soft import SoftPrompt
+
+KEYS = ("embed_tokens.weight", "wte.weight")
+"""How names of input embeddings end in the files of the models that vLLM takes prompt embeddings for."""
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenEmbeddings:
+    """The way into an LLM.
+
+    Attributes:
+        name: What it was opened as; for a folder its last part and the beginning of ``llm_hash``.
+        source: Folder, or name on the hub.
+        tokens: Its tokenizer.
+        matrix: (vocabulary, hidden) token embeddings, in the dtype of the file.
+        llm_hash: SHA-256 of the token embeddings as float32, the same as of the opened model.
+        ends: Token ids that end an answer, rising.
+        context_tokens: Tokens it was made for; None where its configuration does not say.
+    """
+
+    name: str
+    source: str
+    tokens: ChatTokenizer
+    matrix: Tensor
+    llm_hash: str
+    ends: tuple[int, ...]
+    context_tokens: int | None
+
+    @property
+    def hidden(self) -> int:
+        """Width of the token embeddings."""
+        return int(self.matrix.shape[1])
+
+    def embedded(self, prompt: SoftPrompt) -> Tensor:
+        """(tokens, hidden) float32 what the LLM reads: its own embeddings, and the vectors in their places.
+
+        Raises:
+            InputError: The vectors or token ids are not for this LLM; an engine could go down over them.
+        """
+        self._check(prompt)
+        places = torch.from_numpy(prompt.places)
+        token_ids = torch.from_numpy(prompt.token_ids).index_fill(0, places, 0)
+        return self.matrix[token_ids].float().index_copy(0, places, torch.from_numpy(prompt.vectors))
+
+    def _check(self, prompt: SoftPrompt) -> None:
+        if len(prompt.places) and prompt.vectors.shape[1] != self.hidden:
+            raise InputError(
+                f"LLM {self.name!r}: soft vectors have {prompt.vectors.shape[1]} dimensions, the LLM's token embeddings "
+                f"{self.hidden}; use the LLM that the adapter was trained for"
+            )
+        read = np.delete(prompt.token_ids, prompt.places)
+        if len(read) and not 0 <= read.min() <= read.max() < len(self.matrix):
+            raise InputError(
+                f"LLM {self.name!r}: token ids from {read.min()} to {read.max()}; the LLM knows 0 to "
+                f"{len(self.matrix) - 1}; use the tokenizer of this LLM"
+            )
+
+
+def check_length(model: str, n_tokens: int, max_tokens: int, context_tokens: int | None) -> None:
+    """Refuse a prompt that leaves no room for its answer.
+
+    Raises:
+        CallFailed: Prompt and answer exceed the context.
+    """
+    if context_tokens is not None and n_tokens + max_tokens > context_tokens:
+        raise CallFailed(
+            f"{model}: {n_tokens} tokens of prompt and {max_tokens} new ones exceed the context of {context_tokens}; "
+            "shorten the prompt or lower max_tokens"
+        )
+
+
+def open_token_embeddings(name: str) -> TokenEmbeddings:
+    """Read tokenizer, configuration and token embeddings of a chat model; of a model on the hub only those files.
+
+    Args:
+        name: "smollm2" for the packaged model, a model folder, or a model name of the hub.
+
+    Raises:
+        InputError: No such model; no chat template; no safetensors; its embeddings are not what its layers read.
+        MissingPart: The packaged model, or a library that this model needs, is not installed.
+    """
+    source = str(ready_smollm2_folder()) if name == "smollm2" else _source(name)
+    with _told(name):
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+        tokens = ChatTokenizer(transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
+        text_config = config.get_text_config(decoder=True)
+        _check_unscaled(name, text_config)
+        matrix = _matrix(name, source)
+    _check_matrix(name, matrix, text_config)
+    digest = embeddings_hash(matrix)
+    return TokenEmbeddings(
+        name=f"{Path(name).resolve().name}#{digest[:12]}" if source == name and Path(name).is_dir() else name,
+        source=source,
+        tokens=tokens,
+        matrix=matrix,
+        llm_hash=digest,
+        ends=_ends(source, config, tokens),
+        context_tokens=getattr(text_config, "max_position_embeddings", None),
+    )
+
+
+def _source(name: str) -> str:
+    """The name, unless it can only be a folder and is none: that needs no question to the hub."""
+    if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
+    return name
+
+
+@contextmanager
+def _told(name: str) -> Generator[None]:
+    """Failures of reading, in one line."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPart(f"LLM {name!r} needs another library: {_first_line(error)}") from error
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(
+            f"LLM {name!r}: its token embeddings cannot be read: {_first_line(error)}; give smollm2, a folder with "
+            "configuration, tokenizer and safetensors, or a model name of the hub (with model_folder, where the "
+            "server has a name of its own for it)"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _check_unscaled(name: str, config: Any) -> None:  # noqa: ANN401
+    """Refuse models whose rows are scaled on the way in: engines differ in where they scale."""
+    if "gemma" in config.model_type or getattr(config, "scale_embedding", False):
+        raise InputError(
+            f"LLM {name!r}: a {config.model_type} scales its token embeddings on the way in, so rows of its file are "
+            "not what its layers read; use it as transformers:MODEL, or another LLM"
+        )
+
+
+def _matrix(name: str, source: str) -> Tensor:
+    """The rows as they lie in the file that holds them."""
+    index = cached_file(source, f"{WEIGHTS}.index.json", _raise_exceptions_for_missing_entries=False)
+    places: dict[str, str] = json.loads(Path(index).read_text())["weight_map"] if index else {}
+    file = cached_file(source, places[_key(name, places)] if places else WEIGHTS)
+    with safe_open(str(file), framework="pt") as weights:
+        return weights.get_tensor(_key(name, weights.keys()))
+
+
+def _key(name: str, keys: Any) -> str:  # noqa: ANN401 - whatever can be iterated
+    """The shortest name that fits; longer ones belong to parts of the model (DeepSeek's extra layers, for example)."""
+    found = sorted((key for key in keys if f".{key}".endswith(tuple(f".{end}" for end in KEYS))), key=len)
+    if not found:
+        raise InputError(
+            f"LLM {name!r}: no weights called {' or '.join(KEYS)}; soft prompts over vLLM need a model with such ones, "
+            "as Llama, Qwen, Mistral, Phi and GPT-2; or use transformers:MODEL"
+        )
+    return found[0]
+
+
+def _check_matrix(name: str, matrix: Tensor, config: Any) -> None:  # noqa: ANN401
+    width = getattr(config, "hidden_size", None)
+    plain = matrix.dtype in (torch.float32, torch.bfloat16, torch.float16)
+    if not plain or matrix.ndim != 2 or matrix.shape[1] != width:
+        raise InputError(
+            f"LLM {name!r}: token embeddings of shape {tuple(matrix.shape)} as {matrix.dtype}, layers of width {width}; "
+            "only plain ones of the layers' width can be used from outside; use transformers:MODEL"
+        )
+
+
+def _ends(source: str, config: Any, tokens: ChatTokenizer) -> tuple[int, ...]:  # noqa: ANN401
+    """What the model's files call the end of a text, and what its chat template puts behind an answer."""
+    try:
+        named = transformers.GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:  # not every model has such a file
+        named = config.eos_token_id
+    ends = {*(named if isinstance(named, list) else [named]), tokens.tokenizer.eos_token_id, tokens.end_id}
+    return tuple(sorted(end for end in ends if end is not None))

@@ -1,0 +1,147 @@
+"""vLLM behind an address: chat messages over its chat API, soft prompts as prompt embeddings over its completions API.
+
+Start the server with
+
+    vllm serve MODEL --enable-prompt-embeds --no-enable-prefix-caching --generation-config vllm
+
+Without the first option it refuses soft prompts. The second keeps it from taking one prompt's cache for another's
+(vllm-project/vllm#56655). The third keeps the model's own sampling defaults from being mixed into ours.
+
+Keep such a server on a private network: it loads tensors that its callers send, which has been a way into it before
+(CVE-2025-62164) and, by their size, can still take it down.
+
+vLLM gives no log-probabilities behind prompt embeddings over HTTP, so this engine does not score texts; use vLLM in this
+process (``vllm:MODEL``) or transformers for that.
+"""
+
+import asyncio
+import base64
+import io
+from typing import Any, Literal
+
+import openai
+import torch
+from torch import Tensor
+
+from unlike.errors import EngineError, InputError
+from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.local_model import DTYPES
+from unlike.llm.openai_http import OpenAIBackend, read_completion
+from unlike.llm.retry import Waits
+from unlike.llm.soft import SoftPrompt
+from unlike.llm.token_embeddings import check_length, open_token_embeddings
+
+FLAG = "--enable-prompt-embeds"
+
+
+class VllmHttpBackend:
+    """A chat model of a vLLM server, as Backend and EmbedsBackend.
+
+    Args:
+        model: The server's name of the model.
+        base_url: Up to and with "/v1".
+        model_folder: Where tokenizer and token embeddings of that very model lie (or "smollm2", or a name of the hub),
+            where the server's name does not say; the server is not asked whether it is the same one.
+        api_key: Else OPENAI_API_KEY; a server of one's own may go without.
+        timeout_s: For one attempt, from sending to the last byte.
+        max_retries: Attempts after the first.
+        context_tokens: What the server takes (its --max-model-len); else what the model was made for.
+        dtype: Of the embeddings that are sent. bfloat16 is half the size, and no loss where the server computes in it.
+        waits: Lengths of the pauses between attempts.
+
+    Raises:
+        InputError: An address that is not one, an unknown dtype, or token embeddings that cannot be read.
+        MissingPart: The packaged model is not installed.
+    """
+
+    counts_exactly = True
+    offers_schema = True
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str,
+        model_folder: str | None = None,
+        api_key: str | None = None,
+        timeout_s: float = 600.0,
+        max_retries: int = 6,
+        context_tokens: int | None = None,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        waits: Waits | None = None,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise InputError(f"LLM {model!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
+        self._endpoint = OpenAIBackend(
+            model, base_url=base_url, api_key=api_key, timeout_s=timeout_s, max_retries=max_retries, waits=waits
+        )
+        embeddings = open_token_embeddings(model_folder or model)
+        self.model = f"vllm:{model}"
+        self.context_tokens = context_tokens or embeddings.context_tokens
+        self.hidden = embeddings.hidden
+        self.llm_hash = embeddings.llm_hash
+        self.tokens = embeddings.tokens
+        self._name = model
+        self._embeddings = embeddings
+        self._dtype = DTYPES[dtype]
+        self._base_url = base_url
+        self._endpoint.model = self.model  # which its messages name
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer one call; see ``Backend.complete``."""
+        return await self._endpoint.complete(messages, sampling)
+
+    async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
+        """Answer one soft prompt; retried as every call. A schema is not looked at.
+
+        Raises:
+            CallFailed: Too long, or the call failed for good.
+            InputError: The vectors or token ids are not for this LLM.
+            EngineError: The server takes no prompt embeddings, or no call can succeed.
+        """
+        check_length(self.model, len(prompt.token_ids), sampling.max_tokens, self.context_tokens)
+        sent = await asyncio.to_thread(lambda: tensor_text(self._embeddings.embedded(prompt).to(self._dtype)))
+
+        async def send(client: openai.AsyncOpenAI) -> str:
+            try:
+                response = await client.completions.with_raw_response.create(
+                    model=self._name,
+                    prompt=None,
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p,
+                    max_tokens=sampling.max_tokens,
+                    seed=sampling.seed,
+                    extra_body={"prompt_embeds": sent, "stop_token_ids": list(self._embeddings.ends)},
+                )
+            except openai.APIStatusError as error:
+                self._raise_without_flag(error)
+                raise
+            return response.text
+
+        return await self._endpoint.ask(send, lambda body, wall_s: read_completion(body, wall_s, _text))
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Exact, by the model's own template and tokenizer."""
+        return len(self.tokens.encode(self.tokens.render(messages)))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._endpoint.aclose()
+
+    def _raise_without_flag(self, error: openai.APIStatusError) -> None:
+        if FLAG in error.response.text:
+            raise EngineError(
+                f"{self.model}: the server at {self._base_url} takes no soft prompts; start it with: "
+                f"vllm serve {self._name} {FLAG} --no-enable-prefix-caching"
+            ) from error
+
+
+def tensor_text(embeds: Tensor) -> str:
+    """A tensor as vLLM's completions API reads it: base64 of what ``torch.save`` writes."""
+    file = io.BytesIO()
+    torch.save(embeds.detach().clone(), file)  # a view would be saved with all that it is a view of
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _text(choice: Any) -> Any:  # noqa: ANN401 - parsed JSON
+    return choice["text"]

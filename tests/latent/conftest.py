@@ -1,0 +1,63 @@
+"""A tiny LLM, a small world, and the lesson made of both."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.llm.tiny_llm import tiny_llm
+from tests.worlds import world
+from unlike.embed.hashing import HashingEncoder
+from unlike.latent.adapter import About
+from unlike.latent.examples import Examples
+from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
+from unlike.latent.train import Lesson
+from unlike.llm.local_model import open_local_model
+from unlike.prompts.task import open_task
+
+DIM = 16
+# Four users on three items, then each writes on a fourth; nobody else wrote on item 5.
+WRITINGS = [(user, item, item * 4 + user) for item in range(3) for user in range(4)] + [(0, 5, 14)]
+TARGETS = [(user, 7, 20 + user) for user in range(4)]
+SETTINGS = AdapterSettings(n_records=3, activation="gelu", standardise=True, scaled=True, max_prompt_tokens=1900)
+TRAINING = TrainSettings(
+    learning_rate=3e-3,
+    batch=2,
+    accumulate=1,
+    epochs=4,
+    max_target_tokens=40,
+    precision="float32",
+    choose_by="nll",
+    weights=LossWeights(recon=0.1),
+)
+
+
+@pytest.fixture(scope="package")
+def crowd():
+    return world(WRITINGS + TARGETS, targets=range(len(WRITINGS), len(WRITINGS + TARGETS)))
+
+
+@pytest.fixture(scope="package")
+def llm(tmp_path_factory):
+    torch.set_num_threads(1)
+    return open_local_model(str(tiny_llm(tmp_path_factory.mktemp("llm"), seed=3)))
+
+
+@pytest.fixture
+def examples_of(crowd, llm):
+    def make(**changes):
+        return Examples(crowd, HashingEncoder(DIM), llm.tokens, open_task(), replace(SETTINGS, **changes))
+
+    return make
+
+
+@pytest.fixture
+def lesson_of(crowd, llm, examples_of):
+    def make(kind="dep", **changes):
+        examples = examples_of(kind=kind, **changes)
+        made = [examples.of(case, 40) for case in crowd.cases("test")]
+        hidden = llm.embeddings.shape[1]
+        about = About(examples.settings, llm.name, llm.llm_hash, "hashing:16", DIM, hidden, 1.5)
+        return Lesson(llm.model, made, made[:2], about, torch.ones(4, hidden))
+
+    return make

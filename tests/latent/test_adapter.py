@@ -1,0 +1,89 @@
+"""The adapter's folder: small, complete, and refused where it does not belong."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.latent.conftest import TRAINING
+from unlike.errors import InputError
+from unlike.latent.adapter import ABOUT, WEIGHTS, About, digest_of, load_adapter, new_module, save_adapter, user_hashes
+from unlike.latent.loss_curves import draw_losses
+from unlike.latent.settings import RECIPES, AdapterSettings
+from unlike.latent.train import train
+
+
+def size_mb(folder):
+    return sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+
+
+def built(folder, settings, dim, hidden, dtype=torch.float32):
+    about = About(settings, "llm", "hash", "embedder", dim, hidden)
+    return save_adapter(folder, new_module(about), about, dtype)
+
+
+def test_what_was_written_is_read(tmp_path):
+    adapter = built(tmp_path, AdapterSettings(), 16, 8)
+    again = load_adapter(tmp_path)
+    assert again.about == adapter.about
+    assert again.digest == adapter.digest == digest_of(again.module)
+    assert not any(weight.requires_grad for weight in again.module.parameters())
+
+
+def test_the_sizes_of_adapters(tmp_path):
+    """SmolLM2 with MiniLM under 10 MB; Qwen2.5-7B with bge-m3 under 120 MB, as the paper trains it."""
+    for name in RECIPES:
+        built(tmp_path / name, RECIPES[name].adapter, 384, 576)
+        assert size_mb(tmp_path / name) < 10
+    built(tmp_path / "7b", RECIPES["paper"].adapter, 1024, 3584, torch.bfloat16)
+    assert size_mb(tmp_path / "7b") < 120
+
+
+def test_another_llm_or_embedder_is_refused(tmp_path):
+    adapter = built(tmp_path, AdapterSettings(), 16, 8)
+    adapter.check("hash", "llm", "embedder")
+    with pytest.raises(InputError, match="trained for LLM llm, not for other"):
+        adapter.check("other hash", "other", "embedder")
+    with pytest.raises(InputError, match="give --embedder embedder"):
+        adapter.check("hash", "llm", "another")
+
+
+def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):
+    about = About(AdapterSettings(), "llm", "h", "e", 16, 8, salt="s", users=user_hashes("s", ["anna", "bert"]))
+    adapter = save_adapter(tmp_path, new_module(about), about)
+    assert adapter.trained_on("anna")
+    assert not adapter.trained_on("carl")
+    assert "anna" not in (tmp_path / ABOUT).read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        (ABOUT, None, "adapter.json is missing"),
+        (WEIGHTS, None, "adapter.safetensors is missing"),
+        (ABOUT, b"{", "cannot be read"),
+        (WEIGHTS, b"torn", "cannot be read"),
+        (ABOUT, b'{"format": 99}', "its format is not 1"),
+    ],
+)
+def test_a_broken_folder_is_one_clear_error(tmp_path, file, content, says):
+    built(tmp_path, AdapterSettings(), 16, 8)
+    (tmp_path / file).unlink() if content is None else (tmp_path / file).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        load_adapter(tmp_path)
+
+
+def test_weights_of_other_settings_are_refused(tmp_path):
+    built(tmp_path, AdapterSettings(), 16, 8)
+    described = json.loads((tmp_path / ABOUT).read_text())
+    described["settings"]["latent_share"] = 0.25
+    (tmp_path / ABOUT).write_text(json.dumps(described))
+    with pytest.raises(InputError, match="do not fit"):
+        load_adapter(tmp_path)
+
+
+def test_the_losses_are_drawn(lesson_of, tmp_path):
+    adapter = train(lesson_of(), replace(TRAINING, epochs=1), tmp_path)
+    draw_losses(adapter.about.training, tmp_path / "losses.png")
+    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,78 @@
+"""Equations 2 to 4: whose vectors, and how a record differs from others'."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.worlds import world
+from unlike.embed.hashing import HashingEncoder
+from unlike.latent.difference import Differences, difference, profile_weighted
+
+ENCODER = HashingEncoder(16)
+
+
+def test_equation_4_by_hand():
+    own, others = np.array([1.0, 0.0], np.float32), np.array([[0.0, 1.0], [0.5, -1.0]], np.float32)
+    assert difference(own, others).tolist() == [0.75, 0.0]
+
+
+def test_the_released_weights_by_hand():
+    own, others = np.zeros(1, np.float32), np.array([[1.0], [2.0]], np.float32)
+    # Distances 3 and 1, divided by their sum: 3/4 and 1/4; softmax weights e^.75 and e^.25 over their sum.
+    weights = np.exp([0.75, 0.25]) / np.exp([0.75, 0.25]).sum()
+    found = profile_weighted(own, others, np.zeros(1, np.float32), np.array([[3.0], [-1.0]], np.float32))
+    assert found[0] == pytest.approx(-(weights[0] + 2 * weights[1]), rel=1e-6)
+
+
+@given(st.permutations(range(5)))
+def test_the_order_of_peers_changes_nothing(order):
+    draw = np.random.default_rng(3)
+    own, others, means = (draw.normal(size=shape).astype(np.float32) for shape in ((4,), (5, 4), (5, 4)))
+    np.testing.assert_allclose(difference(own, others[order]), difference(own, others), atol=1e-6)
+    mixed = profile_weighted(own, others[order], own, means[order])
+    np.testing.assert_allclose(mixed, profile_weighted(own, others, own, means), atol=1e-6)
+
+
+def test_text_and_vector_are_of_the_same_record(crowd):
+    case = crowd.cases("test")[0]
+    past = crowd.history(case.user_id, case.moment)
+    found = Differences(crowd, ENCODER).of(case, past)
+    assert found.record_ids == tuple(record.id for record in past)
+    np.testing.assert_allclose(found.his, ENCODER.encode([record.text for record in past]), atol=1e-6)
+    for place, record in enumerate(past):
+        others = [peer for peer in crowd.peers(record.item_id, case.timestamp) if peer.user_id != case.user_id]
+        assert set(found.peer_ids[place]) == {peer.id for peer in others}
+        if others:
+            plain = found.his[place] - ENCODER.encode([peer.text for peer in others]).mean(axis=0)
+            np.testing.assert_allclose(found.diff[place], plain, atol=1e-6)
+
+
+def test_a_record_nobody_else_wrote_on_has_no_difference(crowd):
+    case = crowd.cases("test")[0]
+    found = Differences(crowd, ENCODER).of(case, crowd.history(case.user_id, case.moment))
+    assert found.n_peers.tolist() == [3, 3, 3, 0]
+    assert not found.diff[-1].any()
+
+
+def test_only_texts_from_before_the_request_count_unless_the_paper_s_rule_is_asked_for():
+    late = world([(0, 0, 1), (1, 0, 2), (2, 0, 9), (0, 1, 5)], targets=[3])
+    case = late.cases("test")[0]
+    past = late.history("u0", case.moment)
+    assert Differences(late, ENCODER).of(case, past).peer_ids == (("r001",),)
+    assert Differences(late, ENCODER, time_rule="paper").of(case, past).peer_ids == (("r001", "r002"),)
+
+
+def test_both_weightings_by_name_are_near_each_other(crowd):
+    case = crowd.cases("test")[1]
+    past = crowd.history(case.user_id, case.moment)
+    mean, weighted = (Differences(crowd, ENCODER, name).of(case, past).diff for name in ("mean", "profile_weighted"))
+    assert not np.array_equal(mean, weighted)
+    np.testing.assert_allclose(mean, weighted, atol=0.1)
+
+
+def test_no_records_are_no_vectors(crowd):
+    case = crowd.cases("test")[0]
+    found = Differences(crowd, ENCODER).of(case, [])
+    assert found.record_ids == ()
+    assert len(found.his) == len(found.diff) == 0

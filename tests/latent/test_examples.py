@@ -1,0 +1,161 @@
+"""Cases as soft prompts: records, places, length, and batches that padding does not change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.latent.conftest import DIM
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import InputError
+from unlike.latent.batch import batches, collate, with_vectors_of_the_next
+from unlike.latent.examples import Examples
+from unlike.latent.objective import objective, text_nll
+from unlike.latent.settings import LossWeights
+from unlike.latent.soft_prompts import row
+from unlike.prompts.task import open_task
+
+
+def text_of(example):
+    return example.messages[-1]["content"]
+
+
+def test_the_most_recent_records_are_shown_oldest_first(crowd, examples_of):
+    case = crowd.cases("test")[0]
+    example = examples_of().of(case)
+    assert example.past.record_ids == ("r004", "r008", "r012")
+    assert [text_of(example).index(record) for record in ("text-of-r004", "text-of-r008", "text-of-r012")] == sorted(
+        text_of(example).index(record) for record in ("text-of-r004", "text-of-r008", "text-of-r012")
+    )
+    assert case.reference not in text_of(example)
+
+
+def test_each_record_s_places_are_its_rows_of_the_bank(crowd, examples_of):
+    examples = examples_of()
+    example = examples.of(crowd.cases("test")[0])
+    found = example.slots[example.slots >= 0]
+    wanted = [
+        row(examples.settings, signal, record) + n
+        for record in range(3)
+        for signal in ("his", "diff")
+        for n in range(3)
+    ]
+    assert found.tolist() == wanted
+    assert (example.token_ids[example.slots >= 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "here", "gone"),
+    [
+        ({"with_text": False}, "Review vector", "text-of-r"),
+        ({"signals": ("his",)}, "Review vector", "Difference vector"),
+        ({"signals": ("diff",)}, "Difference vector", "Review vector"),
+        ({"kind": "pplug"}, "The person:", "Review vector"),
+    ],
+)
+def test_ablations_leave_out_what_they_name(crowd, examples_of, changes, here, gone):
+    text = text_of(examples_of(**changes).of(crowd.cases("test")[0]))
+    assert here in text
+    assert gone not in text
+
+
+def test_the_note_explains_the_vectors_and_can_be_left_out(crowd, examples_of):
+    case = crowd.cases("test")[0]
+    assert "difference vector holds" in examples_of().of(case).messages[0]["content"]
+    assert "vector" not in examples_of(with_note=False).of(case).messages[0]["content"]
+
+
+def test_at_the_length_limit_the_oldest_record_goes_with_its_vectors(crowd, examples_of):
+    case = crowd.cases("test")[0]
+    whole = examples_of().of(case)
+    short = examples_of(max_prompt_tokens=len(whole.token_ids) - 1).of(case)
+    assert short.shown.tolist() == [False, True, True]
+    assert "text-of-r004" not in text_of(short)
+    assert min(short.slots[short.slots >= 0]) == row(examples_of().settings, "his", 1)
+    assert short.left_out
+    assert "r004" not in short.record_ids
+    assert {"r008", "r012"} <= set(short.record_ids)
+
+
+def test_a_prompt_that_cannot_fit_is_one_clear_error(crowd, examples_of):
+    with pytest.raises(InputError, match="does not fit"):
+        examples_of(max_prompt_tokens=40).of(crowd.cases("test")[0])
+
+
+def test_the_real_text_ends_with_the_end_token_unless_it_is_cut(crowd, examples_of, llm):
+    case = crowd.cases("test")[0]
+    assert examples_of().of(case, 500).target_ids[-1] == llm.tokens.end_id
+    cut = examples_of().of(case, 10).target_ids
+    assert len(cut) == 10
+    assert cut[-1] != llm.tokens.end_id
+
+
+def test_another_user_s_vectors_stand_under_the_own_words(crowd, examples_of):
+    own, other = crowd.cases("test")[:2]
+    examples = examples_of()
+    mixed = examples.of(own, vectors_of=other)
+    assert text_of(mixed) == text_of(examples.of(own))
+    np.testing.assert_array_equal(mixed.past.his, examples.of(other).past.his)
+
+
+def test_words_that_pass_for_a_place_get_none(crowd, llm):
+    class Claiming:
+        def __getattr__(self, name):
+            return getattr(crowd, name)
+
+        def history(self, user_id, before):
+            return [replace(record, text=f"\ue000{record.text}\uf8ff") for record in crowd.history(user_id, before)]
+
+    from tests.latent.conftest import SETTINGS
+
+    examples = Examples(Claiming(), HashingEncoder(DIM), llm.tokens, open_task(), SETTINGS)
+    example = examples.of(crowd.cases("test")[0])
+    assert (example.slots >= 0).sum() == 3 * 2 * 3
+
+
+def nll(lesson, examples, module):
+    batch = collate(examples, 3)
+    with torch.no_grad():
+        return text_nll(lesson.llm, module(batch.inputs).bank, batch)
+
+
+def test_padding_and_company_change_no_loss(lesson_of):
+    from unlike.latent.train import seeded_module
+
+    lesson = lesson_of()
+    module = seeded_module(lesson, 0)
+    examples = [lesson.examples[0], replace(lesson.examples[1], target_ids=lesson.examples[1].target_ids[:7])]
+    together = nll(lesson, examples, module)
+    alone = torch.cat([nll(lesson, [example], module) for example in examples])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(nll(lesson, examples[::-1], module).flip(0), together, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_reach_the_adapter_and_nothing_else(lesson_of):
+    from unlike.latent.train import seeded_module
+
+    lesson = lesson_of()
+    module = seeded_module(lesson, 0)
+    terms = objective(lesson.llm, module, collate(lesson.examples, 3), LossWeights(contrast=1.0))
+    terms["loss"].backward()
+    assert set(terms) == {"loss", "gen", "recon", "sparse", "contrast"}
+    assert all(weight.grad is None and not weight.requires_grad for weight in lesson.llm.parameters())
+    assert {name for name, weight in module.named_parameters() if weight.grad is None or not weight.grad.any()} == set()
+
+
+def test_the_contrast_s_vectors_are_those_of_the_next_example(lesson_of):
+    batch = collate(lesson_of().examples[:3], 3)
+    rolled = with_vectors_of_the_next(batch)
+    torch.testing.assert_close(rolled.inputs.his[1], batch.inputs.his[0])
+    assert torch.equal(rolled.token_ids, batch.token_ids)
+
+
+def test_batches_hold_every_example_once_and_depend_on_seed_and_epoch():
+    lengths = [n * 7 % 50 for n in range(103)]
+    found = list(batches(lengths, 4, seed=1, epoch=0))
+    assert sorted(place for batch in found for place in batch) == list(range(103))
+    assert found == list(batches(lengths, 4, seed=1, epoch=0))
+    assert found != list(batches(lengths, 4, seed=1, epoch=1))
+    spread = [max(lengths[place] for place in batch) - min(lengths[place] for place in batch) for batch in found]
+    assert sum(spread) / len(spread) < 8

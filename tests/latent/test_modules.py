@@ -1,0 +1,148 @@
+"""Equations 5 to 7: autoencoder, projectors, places; and the kinds of adapter beside DEP."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.latent.conftest import DIM, SETTINGS
+from unlike.latent.projector import Projector
+from unlike.latent.sae import SparseAutoencoder, open_reducer
+from unlike.latent.soft_prompts import KINDS, Inputs, LearnedPrompts, PlugPrompts, SoftPrompts, Space, Standard, row
+from unlike.latent.splice import splice
+
+HIDDEN = 8
+SPACE = Space(DIM, HIDDEN, 1.5, torch.arange(4.0).unsqueeze(1).expand(4, HIDDEN))
+
+
+def inputs(n_batch=2, n_shown=(3, 1)):
+    torch.manual_seed(1)
+    shown = torch.arange(3).unsqueeze(0) < torch.tensor(n_shown).unsqueeze(1)
+    compared = shown.clone()
+    compared[0, 1] = False
+    return Inputs(
+        torch.randn(n_batch, 3, DIM), torch.randn(n_batch, 3, DIM), shown, compared, torch.randn(n_batch, DIM)
+    )
+
+
+def module(kind="dep", **changes):
+    torch.manual_seed(0)
+    return KINDS[kind](replace(SETTINGS, kind=kind, **changes), SPACE, None)
+
+
+def test_equation_5_in_plain_words():
+    sae = SparseAutoencoder(4, 2)
+    e = torch.randn(3, 4)
+    z = 1 / (1 + torch.exp(-(e @ sae.encoder.weight.T + sae.encoder.bias)))
+    torch.testing.assert_close(sae.encode(e), z)
+    torch.testing.assert_close(sae.decode(z), z @ sae.decoder.weight.T + sae.decoder.bias)
+    assert bool((sae.encode(e) > 0).all() and (sae.encode(e) < 1).all())
+
+
+def test_the_released_decoder_cannot_give_back_values_under_its_floor():
+    sae = SparseAutoencoder(4, 2, "gelu")
+    assert float(sae.decode(torch.randn(100, 2)).detach().min()) > -0.171
+    assert float(SparseAutoencoder(4, 2, "gelu", linear_decoder=True).decode(torch.randn(100, 2)).detach().min()) < -0.2
+
+
+def test_the_latent_size_is_a_share_of_the_embedding_s():
+    assert open_reducer("sae", 1024, 0.5, "sigmoid", False).width == 512
+    raw = open_reducer("raw", 384, 0.5, "sigmoid", False)
+    assert raw.width == 384
+    assert torch.equal(raw.decode(raw.encode(torch.eye(3))), torch.eye(3))
+
+
+def test_equation_6_in_plain_words():
+    projector = Projector(3, HIDDEN, n_tokens=2)
+    z = torch.randn(5, 3)
+    inner = torch.nn.functional.gelu(z @ projector.first.weight.T + projector.first.bias)
+    p = inner @ projector.second.weight.T + projector.second.bias
+    torch.testing.assert_close(projector(z), p.reshape(5, 2, HIDDEN))
+
+
+def test_places_of_a_bank():
+    dep = module(tokens_per_vector=2)
+    bank = dep(inputs()).bank
+    assert bank.shape == (2, dep.n_soft, HIDDEN) == (2, 2 * 3 * 4, HIDDEN)
+    for signal, before in (("his", 0.0), ("diff", 2.0)):
+        first = row(dep.settings, signal, 1)
+        assert torch.equal(bank[0, first], torch.full((HIDDEN,), before))
+        assert torch.equal(bank[0, first + 3], torch.full((HIDDEN,), before + 1))
+
+
+def test_a_record_without_peers_has_the_learned_null_vector():
+    dep = module()
+    with torch.no_grad():
+        dep.null.fill_(7.0)
+    bank = dep(inputs()).bank
+    assert torch.equal(bank[0, row(dep.settings, "diff", 1) + 1], torch.full((HIDDEN,), 7.0))
+    assert not torch.equal(bank[0, row(dep.settings, "diff", 0) + 1], torch.full((HIDDEN,), 7.0))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_batch_and_padding_change_no_vector(kind):
+    both, made = inputs(), module(kind)
+    alone = Inputs(*(getattr(both, name)[1:] for name in Inputs.__slots__))
+    torch.testing.assert_close(made(both).bank[1:], made(alone).bank)
+    noisy = replace(
+        both, his=both.his + 99 * (~both.shown).unsqueeze(-1), diff=both.diff + 99 * (~both.compared).unsqueeze(-1)
+    )
+    shown = torch.tensor([row(made.settings, "his", 0) + 1]) if kind != "pplug" else torch.tensor([1])
+    torch.testing.assert_close(made(noisy).bank[:, shown], made(both).bank[:, shown])
+    for name, term in made(both).terms.items():
+        torch.testing.assert_close(made(noisy).terms[name], term)
+
+
+def test_the_order_of_records_only_moves_vectors():
+    made, both = module(), inputs(n_shown=(3, 3))
+    order = torch.tensor([2, 0, 1])
+    mixed = Inputs(*(getattr(both, n)[:, order] for n in ("his", "diff", "shown", "compared")), request=both.request)
+    for signal in ("his", "diff"):
+        places = [row(made.settings, signal, record) + 1 for record in range(3)]
+        moved = [row(made.settings, signal, int((order == record).nonzero())) + 1 for record in range(3)]
+        torch.testing.assert_close(made(mixed).bank[:, moved], made(both).bank[:, places])
+    for name, term in made(both).terms.items():
+        torch.testing.assert_close(made(mixed).terms[name], term)
+
+
+def test_pplug_attends_by_the_request_and_by_hand():
+    plug = module("pplug")
+    assert isinstance(plug, PlugPrompts)
+    given = inputs()
+    weight = torch.softmax((given.his[0] @ (plug.query.weight @ given.request[0])) / DIM**0.5, dim=0)
+    user = plug.projector((weight.unsqueeze(1) * given.his[0]).sum(dim=0))
+    torch.testing.assert_close(plug(given).bank[0, 1:], user, atol=1e-5, rtol=1e-5)
+    nobody = replace(given, shown=torch.zeros_like(given.shown))
+    assert torch.equal(plug(nobody).bank[0, 1:], plug.null)
+
+
+def test_prompt_tuning_knows_no_user():
+    made = module("prompt_tuning")
+    assert isinstance(made, LearnedPrompts)
+    bank = made(inputs()).bank
+    assert torch.equal(bank[0], bank[1])
+    assert bank.shape[1] == module().n_soft
+
+
+def test_the_plain_autoencoder_pays_nothing_for_activity():
+    assert float(module(reduction="ae")(inputs()).terms["sparse"]) == 0
+    assert float(module()(inputs()).terms["sparse"]) > 0
+    assert float(module(reduction="raw")(inputs()).terms["recon"]) == 0
+
+
+def test_standardised_rows_have_mean_0_and_spread_1():
+    standard, rows = Standard(3), torch.randn(50, 3) * 4 + 2
+    standard.fit(rows)
+    torch.testing.assert_close(standard(rows).mean(dim=0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(standard(rows).std(dim=0, unbiased=False), torch.ones(3))
+
+
+def test_vectors_stand_in_their_places_and_nowhere_else():
+    tokens, bank = torch.zeros(1, 4, 2), torch.tensor([[[1.0, 1.0], [2.0, 2.0]]])
+    found = splice(tokens, bank, torch.tensor([[-1, 1, -1, 0]]))
+    assert found[0, :, 0].tolist() == [0, 2, 0, 1]
+
+
+def test_one_module_of_each_kind():
+    assert isinstance(module(), SoftPrompts)
+    assert set(KINDS) == {"dep", "pplug", "prompt_tuning"}

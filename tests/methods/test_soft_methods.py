@@ -1,0 +1,151 @@
+"""Methods with a trained adapter: DEP, PPlug, prompt tuning and the control with another user's vectors."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.llm.tiny_llm import tiny_llm
+from tests.worlds import kit_for, world
+
+from unlike.api import kits, open_prompter
+from unlike.config import MethodSettings
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import EngineError, InputError
+from unlike.evaluate.likelihood import likelihood, read_likelihood, write_likelihood
+from unlike.evaluate.run import Job, arun
+from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.settings import AdapterSettings
+from unlike.llm.forecast import ForecastLLM
+from unlike.llm.journal import Call, Journal
+from unlike.llm.local_model import open_local_model
+from unlike.llm.recorded import RecordedLLM
+from unlike.llm.transformers_local import TransformersBackend
+from unlike.methods.table import METHODS
+from unlike.prompts.task import open_task
+
+DIM = 16
+SOFT = ["dep", "dep_shuffled", "pplug", "prompt_tuning"]
+WRITINGS = [(user, item, item * 3 + user) for item in range(2) for user in range(3)]
+TARGETS = [(user, 7, 20 + user) for user in range(3)] + [(9, 7, 30)]  # user 9 never wrote before
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    return world(WRITINGS + TARGETS, targets=range(len(WRITINGS), len(WRITINGS + TARGETS)))
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory):
+    torch.set_num_threads(1)
+    opened = TransformersBackend(open_local_model(str(tiny_llm(tmp_path_factory.mktemp("llm"), seed=3))))
+    yield opened
+    asyncio.run(opened.aclose())
+
+
+@pytest.fixture
+def adapters(backend, tmp_path):
+    for kind in ("dep", "pplug", "prompt_tuning"):
+        settings = AdapterSettings(kind=kind, n_records=2, max_prompt_tokens=1900)
+        about = About(settings, backend.model, backend.llm_hash, "hashing:16", DIM, backend.hidden, 1.0)
+        torch.manual_seed(0)
+        save_adapter(tmp_path / kind, new_module(about, torch.randn(4, backend.hidden)), about)
+    return tmp_path
+
+
+def kit_of(crowd, backend, adapter, **changes):
+    llm = RecordedLLM(backend, Journal.open(None))
+    settings = MethodSettings(max_tokens=8, adapter=str(adapter)).but(**changes)
+    return kits(crowd, llm, HashingEncoder(DIM), open_task())(settings)
+
+
+def run(method, case, kit):
+    return asyncio.run(METHODS[method](case, kit))
+
+
+@pytest.mark.parametrize("method", SOFT)
+def test_it_writes_and_the_trace_says_what_was_in_the_prompt(crowd, backend, adapters, method):
+    case = crowd.cases("test")[0]
+    kit = kit_of(crowd, backend, adapters / method.removesuffix("_shuffled"))
+    outcome = run(method, case, kit)
+    assert outcome.text
+    assert outcome.trace["generate"]["step"] == "soft"
+    assert outcome.trace["past"] == ["r000", "r003"]
+    assert outcome.trace["soft"]["adapter"]
+    assert ("vectors_of" in outcome.trace["soft"]) == (method == "dep_shuffled")
+    assert run(method, case, kit).text == outcome.text
+    assert kit.llm.usage.n_calls == 1
+
+
+def test_a_user_without_records_gets_the_plain_prompt(crowd, backend, adapters):
+    (stranger,) = [case for case in crowd.cases("test") if case.user_id == "u9"]
+    kit = kit_of(crowd, backend, adapters / "dep")
+    outcome = run("dep", stranger, kit)
+    assert outcome.text == run("non_perso", stranger, kit).text
+    assert outcome.trace["cold_start"].startswith("no records")
+    assert outcome.trace["soft"] is None
+
+
+def test_another_user_s_vectors_make_another_prompt_from_the_same_words(crowd, backend, adapters):
+    case = crowd.cases("test")[0]
+    latent = kit_of(crowd, backend, adapters / "dep").latent
+    own, mixed = latent.prompt(case), latent.prompt(case, latent.stranger(case))
+    assert own.messages == mixed.messages
+    np.testing.assert_array_equal(own.prompt.token_ids, mixed.prompt.token_ids)
+    assert not np.allclose(own.prompt.vectors, mixed.prompt.vectors)
+    assert own.prompt.digest != mixed.prompt.digest
+    assert latent.stranger(case).user_id not in (case.user_id, "u9")
+
+
+def test_peers_words_in_a_vector_are_named_for_erasure(crowd, backend, adapters):
+    soft = kit_of(crowd, backend, adapters / "dep").latent.prompt(crowd.cases("test")[0])
+    assert set(soft.record_ids) == {"r000", "r003", "r001", "r002", "r004", "r005"}
+    assert soft.n_compared == 2
+
+
+def test_without_an_adapter_or_with_the_wrong_kind_the_error_says_what_to_do(crowd, backend, adapters):
+    case = crowd.cases("test")[0]
+    with pytest.raises(InputError, match="unlike train dep"):
+        run("dep", case, kit_for(crowd))
+    with pytest.raises(InputError, match="adapter of kind 'pplug'"):
+        run("dep", case, kit_of(crowd, backend, adapters / "pplug"))
+
+
+def test_an_engine_that_takes_no_soft_prompts_is_refused(crowd, backend, adapters):
+    from tests.worlds import Listening
+
+    with pytest.raises(InputError, match="takes no soft prompts"):
+        open_prompter(crowd, Listening(), HashingEncoder(DIM), open_task(), adapters / "dep")
+    soft = kit_of(crowd, backend, adapters / "dep").latent.prompt(crowd.cases("test")[0])
+    with pytest.raises(EngineError, match="takes no soft prompts"):
+        asyncio.run(RecordedLLM(Listening(), Journal.open(None)).call(Call("soft", "", (), soft=soft.prompt)))
+
+
+def test_a_forecast_counts_the_soft_prompt_s_tokens(crowd, backend, adapters):
+    kit = kit_of(crowd, backend, adapters / "dep")
+    case = crowd.cases("test")[0]
+    llm = ForecastLLM(backend)
+    asyncio.run(METHODS["dep"](case, replace(kit, llm=llm)))
+    assert llm.usage.prompt_tokens == len(kit.latent.prompt(case).prompt.token_ids)
+
+
+@pytest.mark.parametrize("method", ["non_perso", "rag", "dep"])
+def test_the_likelihood_is_that_of_the_real_text_behind_the_last_prompt(crowd, backend, adapters, method, tmp_path):
+    cases = crowd.cases("test")[:2]
+    kit = kit_of(crowd, backend, adapters / "dep")
+    (values,) = asyncio.run(likelihood([Job(method, METHODS[method], cases, kit)], 30, lambda progress: None))
+    assert set(values) == {case.id for case in cases}
+    if method == "dep":
+        real = backend.tokens.encode(cases[0].reference)[:30]
+        plain = asyncio.run(backend.logprobs(kit.latent.prompt(cases[0]).prompt, np.asarray(real)))
+        assert values[cases[0].id] == pytest.approx(plain.mean(), abs=1e-5)
+    assert kit.llm.usage.n_calls == 0  # nothing is written where only the last call was left
+    write_likelihood(tmp_path, values)
+    assert read_likelihood(tmp_path) == values
+
+
+def test_a_run_folder_keeps_the_adapter_s_name(crowd, backend, adapters, tmp_path):
+    kit = kit_of(crowd, backend, adapters / "dep")
+    rows = asyncio.run(arun(crowd, "dep", kit, tmp_path / "run", limit=2))
+    assert {row.status for row in rows} == {"done"}
