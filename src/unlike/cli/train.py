@@ -128,6 +128,8 @@ def _line(console: "Console", total: int) -> Callable[[dict[str, float]], None]:
                 f"{name} {row[name]:.3f}" for name in ("gen", "recon", "sparse", "contrast") if name in row
             )
             speed = f", {row['tokens_s']:.0f} tokens/s, {row['memory_gb']:.1f} GB" if "tokens_s" in row else ""
-            console.print(f"step {step} of {total}: loss {row['loss']:.3f} ({terms}){speed}", highlight=False)
+            console.print(
+                f"step {step} of {total}: loss {row['loss']:.3f} ({terms}){speed}", highlight=False, soft_wrap=True
+            )
 
     return on_step
