@@ -64,6 +64,11 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         assert part in str(wrong.value)
 
 
+def test_a_method_that_needs_an_adapter_must_name_one(tmp_path):
+    with pytest.raises(InputError, match="'dep' needs settings.adapter"):
+        plan_from(tmp_path, 'title = "t"\n[[methods]]\nmethod = "dep"\n')
+
+
 def test_sweeps_without_methods(tmp_path):
     with pytest.raises(InputError, match="name no methods"):
         plan_from(tmp_path, MINIMAL + "[sweeps]\nn_peers = [1]\n")

@@ -86,7 +86,7 @@ def test_a_missing_folder_is_told_without_asking_the_hub(name):
 
 def test_an_unknown_name_is_told(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match=r"'nobody/nothing' cannot be loaded: .*; give smollm2, a folder"):
+    with pytest.raises(InputError, match=r"'nobody/nothing': it cannot be loaded: .*; give smollm2, a folder"):
         open_local_model("nobody/nothing")
 
 

@@ -13,8 +13,8 @@ from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, VOCABULARY, tiny_l
 from unlike.errors import CallFailed, InputError
 from unlike.llm.local_model import open_local_model
 from unlike.llm.soft import SoftPrompt
-from unlike.llm.token_embeddings import check_length, open_token_embeddings
-from unlike.llm.transformers_local import embedded
+from unlike.llm.soft_embeds import check_length, embedded
+from unlike.llm.token_embeddings import open_token_embeddings
 
 KEY = "model.embed_tokens.weight"
 
@@ -78,7 +78,7 @@ def test_a_soft_prompt_is_put_together_as_for_the_opened_model(tmp_path):
     prompt = SoftPrompt(np.array([5, -1, 7, -1]), np.array([1, 3]), np.full((2, HIDDEN), 0.1, np.float32))
     rows = opened.embedded(prompt)
     assert rows.dtype == torch.float32
-    assert torch.equal(rows, embedded(local, prompt))
+    assert torch.equal(rows, embedded(local.embeddings, prompt, "llm"))
 
 
 def test_what_is_for_another_llm_is_told(tmp_path):

@@ -17,7 +17,7 @@ from unlike.llm.local_model import open_local_model
 from unlike.llm.open import open_llm
 from unlike.llm.retry import Waits
 from unlike.llm.soft import SoftPrompt, takes_soft_prompts
-from unlike.llm.transformers_local import embedded
+from unlike.llm.soft_embeds import embedded
 
 ASK = [{"role": "user", "content": "Loud drums."}]
 SAMPLED = Sampling(temperature=0.5, top_p=0.9, max_tokens=20, seed=5)
@@ -91,7 +91,7 @@ def test_a_soft_prompt_goes_as_the_embeddings_of_the_whole_sequence(backend, end
         "length",
     )
     (request,) = endpoint.requests
-    assert torch.equal(tensor(request), embedded(open_local_model(folder), PROMPT))
+    assert torch.equal(tensor(request), embedded(open_local_model(folder).embeddings, PROMPT, "llm"))
     ends = list(open_local_model(folder).ends)
     del request["prompt_embeds"]
     assert request == {

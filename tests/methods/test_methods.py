@@ -9,7 +9,7 @@ from unlike.errors import CallFailed, InputError
 from unlike.methods.cicl import negative_of
 from unlike.methods.drp import dimensions_in
 from unlike.methods.llm_trsr import blocks_of
-from unlike.methods.table import METHODS, open_method
+from unlike.methods.table import ADAPTED, METHODS, open_method
 from unlike.records import Case
 
 CROWD = [(user, item, item) for user in range(6) for item in range(5)]
@@ -86,7 +86,7 @@ def test_dpl_without_others_is_a_profile_of_the_own_records():
     assert trace["profile"]["text"] == "reply 1"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ADAPTED])
 def test_a_user_nobody_has_seen_gets_the_plain_prompt(crowd, method):
     backend, plain = Listening(), Listening()
     case = Case("new", "stranger", "i1", 10**12, "Hello", 4.0)

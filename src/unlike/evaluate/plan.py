@@ -57,7 +57,7 @@ from unlike.evaluate.plan_sections import (
     Settings,
     Sweeps,
 )
-from unlike.methods.table import METHODS
+from unlike.methods.table import ADAPTED, METHODS
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -103,6 +103,8 @@ class Plan(Section):
         for entry in self.methods:
             if entry.method not in METHODS:
                 yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
+            if entry.method in ADAPTED and not (entry.settings.adapter or self.settings.adapter):
+                yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
         for name in self.sweeps.methods:
             if name not in {entry.method for entry in self.methods}:
                 yield f"sweeps name method {name!r}, which is not among the methods"

@@ -5,22 +5,19 @@ Nothing here changes the model: its weights are frozen, and its token embeddings
 
 import hashlib
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
 import torch
 import transformers
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
-from unlike.errors import CallFailed, InputError, MissingPart
+from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Messages
-from unlike.llm.smollm2_torch import ready_smollm2_folder
+from unlike.llm.model_source import ends_of, name_of, source_of, told
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -119,8 +116,8 @@ def open_local_model(
         raise InputError(f"LLM {name!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
     where = _device(name, device)
     disable_progress_bar()
-    source = str(ready_smollm2_folder()) if name == "smollm2" else _source(name)
-    with _told(name):
+    source = source_of(name)
+    with told(name, "it cannot be loaded"):
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         _check_causal(name, config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -129,12 +126,12 @@ def open_local_model(
     embeddings = _embeddings(model.get_input_embeddings())
     digest = embeddings_hash(embeddings)
     return LocalModel(
-        name=f"{Path(name).resolve().name}#{digest[:12]}" if source == name and Path(name).is_dir() else name,
+        name=name_of(name, digest),
         model=model,
         tokens=tokens,
         embeddings=embeddings,
         llm_hash=digest,
-        ends=_ends(model, tokens),
+        ends=ends_of(model.generation_config.eos_token_id, tokens.tokenizer.eos_token_id, tokens.end_id),
         context_tokens=getattr(config.get_text_config(decoder=True), "max_position_embeddings", None),
     )
 
@@ -159,31 +156,6 @@ def _device(name: str, device: str | None) -> torch.device:
         ) from error
 
 
-def _source(name: str) -> str:
-    """The name, unless it can only be a folder and is none: that needs no question to the hub."""
-    if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
-        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
-    return name
-
-
-@contextmanager
-def _told(name: str) -> Generator[None]:
-    """Failures of loading, in one line."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingPart(f"LLM {name!r} needs another library: {_first_line(error)}") from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"LLM {name!r} cannot be loaded: {_first_line(error)}; "
-            "give smollm2, a folder with a causal LM and its tokenizer, or a model name of the hub"
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def _check_causal(name: str, config: Any) -> None:  # noqa: ANN401
     """Refuse a model that does not write from left to right; the library would load one and warn."""
     kinds: list[str] = config.architectures or []
@@ -195,7 +167,7 @@ def _check_causal(name: str, config: Any) -> None:  # noqa: ANN401
 
 
 def _weights(name: str, source: str, dtype: torch.dtype) -> Any:  # noqa: ANN401 - the model classes have no common type
-    with _told(name):
+    with told(name, "it cannot be loaded"):
         opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, trust_remote_code=False, output_loading_info=True
         )
@@ -215,10 +187,3 @@ def _embeddings(lookup: Any) -> Tensor:  # noqa: ANN401 - an nn.Embedding, or a 
     if torch.equal(lookup(some), weight[some]):
         return weight
     return lookup(torch.arange(len(weight), device=weight.device))  # Gemma 3 scales its rows on the way in
-
-
-def _ends(model: Any, tokens: ChatTokenizer) -> tuple[int, ...]:  # noqa: ANN401
-    """What the model's files call the end of a text, and what its chat template puts behind an answer."""
-    named = model.generation_config.eos_token_id
-    ends = {*(named if isinstance(named, list) else [named]), tokens.tokenizer.eos_token_id, tokens.end_id}
-    return tuple(sorted(end for end in ends if end is not None))

@@ -5,24 +5,21 @@ the model's safetensors files by itself: the other weights stay where they are.
 """
 
 import json
-import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 from transformers.utils.hub import cached_file
 
-from unlike.errors import CallFailed, InputError, MissingPart
+from unlike.errors import InputError
 from unlike.llm.local_model import ChatTokenizer, embeddings_hash
-from unlike.llm.smollm2_torch import ready_smollm2_folder
+from unlike.llm.model_source import ends_of, name_of, source_of, told
 from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_embeds import embedded
 
 KEYS = ("embed_tokens.weight", "wte.weight")
 """How names of input embeddings end in the files of the models that vLLM takes prompt embeddings for."""
@@ -62,36 +59,7 @@ class TokenEmbeddings:
         Raises:
             InputError: The vectors or token ids are not for this LLM; an engine could go down over them.
         """
-        self._check(prompt)
-        places = torch.from_numpy(prompt.places)
-        token_ids = torch.from_numpy(prompt.token_ids).index_fill(0, places, 0)
-        return self.matrix[token_ids].float().index_copy(0, places, torch.from_numpy(prompt.vectors))
-
-    def _check(self, prompt: SoftPrompt) -> None:
-        if len(prompt.places) and prompt.vectors.shape[1] != self.hidden:
-            raise InputError(
-                f"LLM {self.name!r}: soft vectors have {prompt.vectors.shape[1]} dimensions, the LLM's token embeddings "
-                f"{self.hidden}; use the LLM that the adapter was trained for"
-            )
-        read = np.delete(prompt.token_ids, prompt.places)
-        if len(read) and not 0 <= read.min() <= read.max() < len(self.matrix):
-            raise InputError(
-                f"LLM {self.name!r}: token ids from {read.min()} to {read.max()}; the LLM knows 0 to "
-                f"{len(self.matrix) - 1}; use the tokenizer of this LLM"
-            )
-
-
-def check_length(model: str, n_tokens: int, max_tokens: int, context_tokens: int | None) -> None:
-    """Refuse a prompt that leaves no room for its answer.
-
-    Raises:
-        CallFailed: Prompt and answer exceed the context.
-    """
-    if context_tokens is not None and n_tokens + max_tokens > context_tokens:
-        raise CallFailed(
-            f"{model}: {n_tokens} tokens of prompt and {max_tokens} new ones exceed the context of {context_tokens}; "
-            "shorten the prompt or lower max_tokens"
-        )
+        return embedded(self.matrix, prompt, f"LLM {self.name!r}", torch.float32)
 
 
 def open_token_embeddings(name: str) -> TokenEmbeddings:
@@ -104,8 +72,8 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
         InputError: No such model; no chat template; no safetensors; its embeddings are not what its layers read.
         MissingPart: The packaged model, or a library that this model needs, is not installed.
     """
-    source = str(ready_smollm2_folder()) if name == "smollm2" else _source(name)
-    with _told(name):
+    source = source_of(name)
+    with told(name, "its token embeddings cannot be read"):
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         tokens = ChatTokenizer(transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
         text_config = config.get_text_config(decoder=True)
@@ -114,7 +82,7 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
     _check_matrix(name, matrix, text_config)
     digest = embeddings_hash(matrix)
     return TokenEmbeddings(
-        name=f"{Path(name).resolve().name}#{digest[:12]}" if source == name and Path(name).is_dir() else name,
+        name=name_of(name, digest),
         source=source,
         tokens=tokens,
         matrix=matrix,
@@ -122,32 +90,6 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
         ends=_ends(source, config, tokens),
         context_tokens=getattr(text_config, "max_position_embeddings", None),
     )
-
-
-def _source(name: str) -> str:
-    """The name, unless it can only be a folder and is none: that needs no question to the hub."""
-    if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
-        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
-    return name
-
-
-@contextmanager
-def _told(name: str) -> Generator[None]:
-    """Failures of reading, in one line."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingPart(f"LLM {name!r} needs another library: {_first_line(error)}") from error
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise InputError(
-            f"LLM {name!r}: its token embeddings cannot be read: {_first_line(error)}; give smollm2, a folder with "
-            "configuration, tokenizer and safetensors, or a model name of the hub (with model_folder, where the "
-            "server has a name of its own for it)"
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _check_unscaled(name: str, config: Any) -> None:  # noqa: ANN401
@@ -195,5 +137,4 @@ def _ends(source: str, config: Any, tokens: ChatTokenizer) -> tuple[int, ...]:  
         named = transformers.GenerationConfig.from_pretrained(source).eos_token_id
     except OSError:  # not every model has such a file
         named = config.eos_token_id
-    ends = {*(named if isinstance(named, list) else [named]), tokens.tokenizer.eos_token_id, tokens.end_id}
-    return tuple(sorted(end for end in ends if end is not None))
+    return ends_of(named, tokens.tokenizer.eos_token_id, tokens.end_id)

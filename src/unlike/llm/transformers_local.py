@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
@@ -23,6 +22,7 @@ from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
 from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_embeds import check_fits, check_length, embedded
 
 
 class TransformersBackend:
@@ -45,7 +45,8 @@ class TransformersBackend:
         dtype = str(local.embeddings.dtype).removeprefix("torch.")
         self.model = f"transformers:{local.name}" + ("" if dtype == "float32" else f":{dtype}")
         self.context_tokens = local.context_tokens
-        self._vocabulary, self.hidden = (int(size) for size in local.embeddings.shape)
+        self._shape = local.embeddings.shape
+        self.hidden = int(self._shape[1])
         self.llm_hash = local.llm_hash
         self.tokens = local.tokens
         self._local: LocalModel | None = local
@@ -116,30 +117,14 @@ class TransformersBackend:
     def _check(self, prompt: SoftPrompt, max_tokens: int) -> None:
         if self._closed:
             raise EngineError(f"{self.model} is closed; open it again")
-        n_tokens = len(prompt.token_ids)
-        if self.context_tokens is not None and n_tokens + max_tokens > self.context_tokens:
-            raise CallFailed(
-                f"{self.model}: {n_tokens} tokens of prompt and {max_tokens} new ones exceed the context of "
-                f"{self.context_tokens}; shorten the prompt or lower max_tokens"
-            )
-        if len(prompt.places) and prompt.vectors.shape[1] != self.hidden:
-            raise InputError(
-                f"{self.model}: soft vectors have {prompt.vectors.shape[1]} dimensions, the LLM's token embeddings "
-                f"{self.hidden}; use the LLM that the adapter was trained for"
-            )
-
-        read = np.delete(prompt.token_ids, prompt.places)
-        if len(read) and not 0 <= read.min() <= read.max() < self._vocabulary:
-            raise InputError(
-                f"{self.model}: token ids from {read.min()} to {read.max()}; the LLM knows 0 to {self._vocabulary - 1}; "
-                "use the tokenizer of this LLM"
-            )
+        check_length(self.model, len(prompt.token_ids), max_tokens, self.context_tokens)
+        check_fits(self._shape, prompt, self.model)
 
     def _write(self, batch: Sequence[Asked[tuple[SoftPrompt, Sampling]]]) -> Iterator[tuple[int, Written]]:
         local = self._running()
         with self._told(len(batch)):
             rows = [
-                Row(embedded(local, prompt), sampling, asked.given_up.is_set)
+                Row(embedded(local.embeddings, prompt, self.model), sampling, asked.given_up.is_set)
                 for asked in batch
                 for prompt, sampling in [asked.question]
             ]
@@ -155,7 +140,7 @@ class TransformersBackend:
                 for asked in batch
                 for whole, n in [asked.question]
             ]
-            scores = score(local.model, [embedded(local, whole) for whole in wholes], texts)
+            scores = score(local.model, [embedded(local.embeddings, whole, self.model) for whole in wholes], texts)
             yield from enumerate(each.double().cpu().numpy() for each in scores)
 
     def _running(self) -> LocalModel:
@@ -174,13 +159,3 @@ class TransformersBackend:
             if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in reason:
                 reason = f"out of memory with {n_calls} calls at a time; lower batch_size ({reason})"
             raise CallFailed(f"{self.model}: {reason}") from error
-
-
-@torch.no_grad()
-def embedded(local: LocalModel, prompt: SoftPrompt) -> Tensor:
-    """(tokens, hidden) what the LLM reads: its own token embeddings, and the vectors in their places."""
-    device, dtype = local.embeddings.device, local.embeddings.dtype
-    places = torch.from_numpy(prompt.places).to(device)
-    token_ids = torch.from_numpy(prompt.token_ids).to(device).index_fill(0, places, 0)
-    rows = local.embeddings[token_ids]
-    return rows.index_copy(0, places, torch.from_numpy(prompt.vectors).to(device, dtype))

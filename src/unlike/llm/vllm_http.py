@@ -29,7 +29,8 @@ from unlike.llm.local_model import DTYPES
 from unlike.llm.openai_http import OpenAIBackend, read_completion
 from unlike.llm.retry import Waits
 from unlike.llm.soft import SoftPrompt
-from unlike.llm.token_embeddings import check_length, open_token_embeddings
+from unlike.llm.soft_embeds import check_length
+from unlike.llm.token_embeddings import open_token_embeddings
 
 FLAG = "--enable-prompt-embeds"
 

@@ -23,7 +23,8 @@ from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft import SoftPrompt
-from unlike.llm.token_embeddings import check_length, open_token_embeddings
+from unlike.llm.soft_embeds import check_length
+from unlike.llm.token_embeddings import open_token_embeddings
 
 SCORED = Sampling(temperature=0.0, max_tokens=1)
 """vLLM writes at least one token; behind a text to be scored nobody looks at it."""

@@ -35,6 +35,9 @@ METHODS: dict[str, Method] = {
     "prompt_tuning": prompt_tuning,
 }
 
+ADAPTED = ("dep", "dep_shuffled", "pplug", "prompt_tuning")
+"""Those that need a trained adapter."""
+
 
 def open_method(name: str) -> Method:
     """The method of that name.

@@ -1,0 +1,55 @@
+"""Where a chat model of the transformers library comes from, and what its files say of it."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from unlike.errors import InputError, MissingPart
+from unlike.llm.smollm2_torch import ready_smollm2_folder
+
+
+def source_of(name: str) -> str:
+    """Folder or hub name of "smollm2", a folder, or a hub name; what can only be a folder and is none is refused at once.
+
+    Raises:
+        InputError: No such folder.
+        MissingPart: The packaged model is not installed.
+    """
+    if name == "smollm2":
+        return str(ready_smollm2_folder())
+    if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
+    return name
+
+
+def name_of(name: str, digest: str) -> str:
+    """What journals call it: a folder by its last part and the beginning of its embeddings' digest."""
+    return f"{Path(name).resolve().name}#{digest[:12]}" if Path(name).is_dir() and name != "smollm2" else name
+
+
+def ends_of(named: int | list[int] | None, *others: int | None) -> tuple[int, ...]:
+    """The token ids that end an answer, rising: what the model's files name, and the tokenizer's."""
+    ends = {*(named if isinstance(named, list) else [named]), *others}
+    return tuple(sorted(end for end in ends if end is not None))
+
+
+@contextmanager
+def told(name: str, what: str) -> Generator[None]:
+    """Failures of reading a model, in one line; ``what`` says what cannot be done."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPart(f"LLM {name!r} needs another library: {first_line(error)}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"LLM {name!r}: {what}: {first_line(error)}; give smollm2, a folder with configuration, tokenizer and "
+            "safetensors of a causal LM, or a model name of the hub"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
