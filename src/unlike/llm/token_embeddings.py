@@ -73,7 +73,7 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
         MissingPart: The packaged model, or a library that this model needs, is not installed.
     """
     source = source_of(name)
-    with told(name, "its token embeddings cannot be read"):
+    with told(name, "its token embeddings cannot be read (a server's own name for a model needs model_folder)"):
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         tokens = ChatTokenizer(transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
         text_config = config.get_text_config(decoder=True)
