@@ -43,6 +43,14 @@ def test_oldest_records_go_first_and_the_last_one_is_shortened_at_a_sentences_en
     assert fitted.ask.passages[-1].text == "Likes engines."
 
 
+def test_a_comparison_shortens_before_it_leaves_a_text_out():
+    target = own_record(Record("t", "u", "i", SENTENCE * 3), ITEM, "target")
+    others = [own_record(Record(f"o{i}", f"v{i}", "i", SENTENCE * 40, timestamp=i), ITEM, "others") for i in range(3)]
+    fitted = fit(Ask("difference", (target, *others), ITEM), TASK, 480, count)
+    assert [p.record.id for p in fitted.ask.passages] == ["t", "o0", "o1", "o2"]
+    assert all(note.startswith("shortened others") for note in fitted.left_out)
+
+
 def test_a_target_never_goes():
     target = own_record(Record("t", "u", "i", SENTENCE * 3), ITEM, "target")
     others = [own_record(Record(f"o{i}", f"v{i}", "i", SENTENCE * 9, timestamp=i), ITEM, "others") for i in range(3)]

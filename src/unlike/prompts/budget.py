@@ -1,5 +1,6 @@
 """Making a prompt fit the model's context: whole oldest records go first, then the longest texts are shortened.
 
+A comparison is worth what it compares: where texts of others are shown, long texts are shortened before any goes.
 Instructions, the request and the item never go. What was left out is said in the trace.
 """
 
@@ -13,6 +14,8 @@ from unlike.prompts.task import Task
 
 SHORTEST_CHARS = 120
 """No text is cut below this."""
+COMPARABLE_CHARS = 480
+"""In a comparison texts are cut down to this before one of them is left out."""
 
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+")
 
@@ -47,7 +50,7 @@ def fit(ask: Ask, task: Task, limit_tokens: int | None, count: Callable[[Sequenc
     left_out: list[str] = []
     messages = messages_of(ask, task)
     while limit_tokens is not None and not _fits(messages, limit_tokens, count):
-        smaller = _without_oldest(ask) or _with_longest_shortened(ask)
+        smaller = _still_comparable(ask) or _without_oldest(ask) or _with_longest_shortened(ask, SHORTEST_CHARS)
         if smaller is None:
             raise InputError(
                 f"prompt of step {ask.step!r} does not fit: {count(messages)} tokens, {limit_tokens} allowed after "
@@ -65,6 +68,12 @@ def _fits(messages: Sequence[dict[str, str]], limit: int, count: Callable[[Seque
     return n_bytes <= limit or count(messages) <= limit
 
 
+def _still_comparable(ask: Ask) -> tuple[Ask, str] | None:
+    """A comparison with its longest text shortened, while that leaves enough of it to compare."""
+    compares = any(passage.kind == "others" for passage in ask.passages)
+    return _with_longest_shortened(ask, COMPARABLE_CHARS) if compares else None
+
+
 def _without_oldest(ask: Ask) -> tuple[Ask, str] | None:
     """The ask without its oldest record of a kind that has several; a target and a profile never go."""
     kinds = [passage.kind for passage in ask.passages]
@@ -76,12 +85,12 @@ def _without_oldest(ask: Ask) -> tuple[Ask, str] | None:
     return replace(ask, passages=rest), f"dropped {oldest.kind} {oldest.record.id if oldest.record else ''}"
 
 
-def _with_longest_shortened(ask: Ask) -> tuple[Ask, str] | None:
+def _with_longest_shortened(ask: Ask, shortest_chars: int) -> tuple[Ask, str] | None:
     """The ask with its longest text cut by a quarter, at a sentence's end."""
     longest = max(ask.passages, key=lambda passage: len(passage.text), default=None)
-    if longest is None or len(longest.text) <= SHORTEST_CHARS:
+    if longest is None or len(longest.text) <= shortest_chars:
         return None
-    text = shortened(longest.text, max(SHORTEST_CHARS, len(longest.text) * 3 // 4))
+    text = shortened(longest.text, max(shortest_chars, len(longest.text) * 3 // 4))
     passages = tuple(replace(p, text=text) if p is longest else p for p in ask.passages)
     return replace(
         ask, passages=passages
