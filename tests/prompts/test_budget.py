@@ -58,6 +58,16 @@ def test_a_target_never_goes():
     assert [p.record.id for p in fitted.ask.passages] == ["t", "o2"]
 
 
+def test_descriptions_are_shortened_when_nothing_else_is_left():
+    item = Item("i", "Night Ferry", SENTENCE * 20)
+    asked = Ask("generate", (own_record(Record("r", "u", "i", SENTENCE * 2), item),), item, CASE)
+    fitted = fit(asked, TASK, 200, count)
+    assert fitted.left_out[-1].startswith("shortened description of i from ")
+    assert fitted.ask.item == fitted.ask.passages[0].item
+    assert fitted.ask.item.title == "Night Ferry"
+    assert count(fitted.messages) <= 200
+
+
 def test_what_cannot_fit_says_what_to_do():
     with pytest.raises(InputError, match="longer context or lower --max-tokens"):
         fit(ask(1), TASK, 20, count)

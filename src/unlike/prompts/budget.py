@@ -1,7 +1,7 @@
 """Making a prompt fit the model's context: whole oldest records go first, then the longest texts are shortened.
 
 A comparison is worth what it compares: where texts of others are shown, long texts are shortened before any goes.
-Instructions, the request and the item never go. What was left out is said in the trace.
+Instructions, the request and the item never go; the longest descriptions of items are shortened last. What was left out is said in the trace.
 """
 
 import re
@@ -50,7 +50,7 @@ def fit(ask: Ask, task: Task, limit_tokens: int | None, count: Callable[[Sequenc
     left_out: list[str] = []
     messages = messages_of(ask, task)
     while limit_tokens is not None and not _fits(messages, limit_tokens, count):
-        smaller = _still_comparable(ask) or _without_oldest(ask) or _with_longest_shortened(ask, SHORTEST_CHARS)
+        smaller = _smaller(ask)
         if smaller is None:
             raise InputError(
                 f"prompt of step {ask.step!r} does not fit: {count(messages)} tokens, {limit_tokens} allowed after "
@@ -60,6 +60,16 @@ def fit(ask: Ask, task: Task, limit_tokens: int | None, count: Callable[[Sequenc
         left_out.append(note)
         messages = messages_of(ask, task)
     return Fitted(ask, messages, tuple(left_out))
+
+
+def _smaller(ask: Ask) -> tuple[Ask, str] | None:
+    """The ask with a little less in it and what went, the least missed first; None where nothing may go."""
+    return (
+        _still_comparable(ask)
+        or _without_oldest(ask)
+        or _with_longest_shortened(ask, SHORTEST_CHARS)
+        or _with_longest_description_shortened(ask)
+    )
 
 
 def _fits(messages: Sequence[dict[str, str]], limit: int, count: Callable[[Sequence[dict[str, str]]], int]) -> bool:
@@ -95,6 +105,19 @@ def _with_longest_shortened(ask: Ask, shortest_chars: int) -> tuple[Ask, str] | 
     return replace(
         ask, passages=passages
     ), f"shortened {_name(longest)} from {len(longest.text)} to {len(text)} characters"
+
+
+def _with_longest_description_shortened(ask: Ask) -> tuple[Ask, str] | None:
+    """The ask with the longest description of an item cut by a quarter, wherever the item stands."""
+    items = [item for item in (ask.item, *(passage.item for passage in ask.passages)) if item]
+    longest = max(items, key=lambda item: len(item.description), default=None)
+    if longest is None or len(longest.description) <= SHORTEST_CHARS:
+        return None
+    text = shortened(longest.description, max(SHORTEST_CHARS, len(longest.description) * 3 // 4))
+    short = replace(longest, description=text)
+    passages = tuple(replace(p, item=short) if p.item == longest else p for p in ask.passages)
+    smaller = replace(ask, item=short if ask.item == longest else ask.item, passages=passages)
+    return smaller, f"shortened description of {longest.id} from {len(longest.description)} to {len(text)} characters"
 
 
 def shortened(text: str, max_chars: int) -> str:
