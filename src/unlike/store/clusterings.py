@@ -1,0 +1,72 @@
+"""Clusterings of the texts on an item: which records were clustered, in which group, how near to its centroid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+
+from unlike.store.database import Tx
+from unlike.store.tables import CLUSTERED, CLUSTERINGS, DIFFERENCES
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClustering:
+    """The groups of a set of records on one item.
+
+    Attributes:
+        number: Of its row.
+        digest: Of the set and of how it was clustered.
+        groups: Per group its records by number, nearest to the centroid first.
+    """
+
+    number: int
+    digest: str
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def group_of(self) -> Mapping[int, int]:
+        """Group of each record."""
+        return {record: group for group, records in enumerate(self.groups) for record in records}
+
+
+def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> StoredClustering:
+    """Keep a clustering; the same set clustered alike is kept once."""
+    insert = tx.insert(CLUSTERINGS).values(tenant=tx.tenant, item=item, digest=digest, created_ms=tx.now_ms)
+    tx.conn.execute(insert.on_conflict_do_nothing(index_elements=["item", "digest"]))
+    same = (CLUSTERINGS.c.item == item) & (CLUSTERINGS.c.digest == digest)
+    number = tx.conn.scalars(select(CLUSTERINGS.c.id).where(same)).one()
+    rows = [
+        {"tenant": tx.tenant, "clustering": number, "record": record, "group": group, "rank": rank}
+        for group, records in enumerate(groups)
+        for rank, record in enumerate(records)
+    ]
+    if rows:
+        tx.conn.execute(tx.insert(CLUSTERED).on_conflict_do_nothing(index_elements=["clustering", "record"]), rows)
+    return StoredClustering(number, digest, tuple(tuple(records) for records in groups))
+
+
+def current(tx: Tx, item: int) -> StoredClustering | None:
+    """The newest clustering of an item."""
+    newest = select(CLUSTERINGS).where(CLUSTERINGS.c.tenant == tx.tenant, CLUSTERINGS.c.item == item)
+    row = tx.conn.execute(newest.order_by(CLUSTERINGS.c.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    members = select(CLUSTERED.c.group, CLUSTERED.c.record).where(CLUSTERED.c.clustering == row.id)
+    groups: dict[int, list[int]] = {}
+    for group, record in tx.conn.execute(members.order_by(CLUSTERED.c.group, CLUSTERED.c.rank)):
+        groups.setdefault(group, []).append(record)
+    return StoredClustering(row.id, row.digest, tuple(tuple(groups[group]) for group in sorted(groups)))
+
+
+def sweep(tx: Tx, item: int) -> None:
+    """Delete an item's clusterings that are neither the newest nor what a difference was made on."""
+    used = select(DIFFERENCES.c.clustering).where(DIFFERENCES.c.clustering.is_not(None))
+    newest = current(tx, item)
+    tx.conn.execute(
+        delete(CLUSTERINGS).where(
+            CLUSTERINGS.c.tenant == tx.tenant,
+            CLUSTERINGS.c.item == item,
+            CLUSTERINGS.c.id.not_in(used),
+            CLUSTERINGS.c.id != (newest.number if newest else -1),
+        )
+    )

@@ -1,0 +1,75 @@
+"""All that is held about a user, in plain words, for that user."""
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from unlike.records import Record
+from unlike.store import audit, differences, profiles, users
+from unlike.store.database import Tx
+from unlike.store.records import read
+from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL_READS, RECORDS
+
+
+def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
+    """Records, differences, profiles, pins, consent, jobs and audit lines of a user, JSON-able.
+
+    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them.
+    """
+    consent = users.consent_of(tx, user)
+    mine = read(tx, RECORDS.c.user == user)
+    numbers = {stored.number: stored.record.id for stored in mine}
+    return {
+        "user_id": user_id,
+        "consent": {"own": consent.own, "peer": consent.peer},
+        "records": [_record(tx, stored.number, stored.record) for stored in mine],
+        "differences": [
+            {"record_id": numbers[number], "text": found.difference.text, "n_peers": found.difference.n_peers}
+            for number, found in differences.current_of(tx, numbers).items()
+        ],
+        "profiles": [_profile(tx, user, row.version, numbers) for row in profiles.versions(tx, user)],
+        "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
+        "jobs": [dict(row._mapping) for row in tx.conn.execute(_jobs(tx, user))],
+        "n_llm_calls": len(
+            set(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(numbers))))
+        ),
+        "audit": audit.about(tx, user_id),
+    }
+
+
+def _record(tx: Tx, number: int, record: Record) -> dict[str, Any]:
+    encoders = tx.conn.scalars(select(EMBEDDINGS.c.encoder).where(EMBEDDINGS.c.record == number))
+    return {
+        "record_id": record.id,
+        "item_id": record.item_id,
+        "title": record.title,
+        "text": record.text,
+        "rating": record.rating,
+        "timestamp": record.timestamp,
+        "embedded_by": sorted(encoders),
+    }
+
+
+def _profile(tx: Tx, user: int, version: int, numbers: dict[int, str]) -> dict[str, Any]:
+    stored = profiles.version(tx, user, version)
+    return {
+        "version": version,
+        "origin": stored.profile.origin,
+        "current": stored.current,
+        "created_ms": stored.created_ms,
+        "statements": [
+            {
+                "text": statement.text,
+                "record_ids": [numbers[number] for number in statement.records if number in numbers],
+                "n_peers": statement.n_peers,
+                "origin": statement.origin,
+                "pinned": statement.pinned,
+            }
+            for statement in stored.profile.statements
+        ],
+    }
+
+
+def _jobs(tx: Tx, user: int) -> Select[Any]:
+    columns = (JOBS.c.kind, JOBS.c.state, JOBS.c.run_at_ms, JOBS.c.error)
+    return select(*columns).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == "build", JOBS.c.subject == user)

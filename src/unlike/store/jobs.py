@@ -1,0 +1,144 @@
+"""Work to be done, in the same database as what it is about, so that both are committed together.
+
+A job is taken under a lease and may be taken again when the lease runs out: work happens at least once. Its effects
+happen once, because they are committed together with the end of the job, and only while the lease is still held.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import and_, case, delete, exists, func, or_, select, update
+
+from unlike.store.database import Store, Tenant, Tx
+from unlike.store.tables import JOBS, TENANTS
+
+Kind = Literal["cluster", "build"]
+MOST_ATTEMPTS = 5
+FIRST_PAUSE_MS = 2_000
+
+
+class LeaseLost(Exception):
+    """Another worker has this job now; what was done for it must not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work under a lease.
+
+    Attributes:
+        subject: Number of the item to cluster, or of the user whose profile to build.
+        lease: Names who holds it.
+    """
+
+    number: int
+    tenant: Tenant
+    kind: Kind
+    subject: int
+    lease: str
+    attempts: int
+
+
+def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None:
+    """Ask for work; what waits already is not asked for twice, and is done at the earlier of both times."""
+    if not subjects:
+        return
+    insert = tx.insert(JOBS)
+    earlier = case((insert.excluded.run_at_ms < JOBS.c.run_at_ms, insert.excluded.run_at_ms), else_=JOBS.c.run_at_ms)
+    asked = insert.on_conflict_do_update(
+        index_elements=["tenant", "kind", "subject"],
+        index_where=JOBS.c.state == "waiting",
+        set_={"run_at_ms": earlier},
+    )
+    facts = {"tenant": tx.tenant, "kind": kind, "state": "waiting", "run_at_ms": run_at_ms, "created_ms": tx.now_ms}
+    nobody = {"lease": "", "lease_until_ms": 0, "attempts": 0, "error": ""}
+    tx.conn.execute(asked, [facts | nobody | {"subject": subject} for subject in subjects])
+
+
+def claim(store: Store, n: int, lease_s: float) -> list[Job]:
+    """Take at most n jobs that are due, of all tenants; no two of them, nor any other taken one, have one subject."""
+    now = store.now_ms()
+    other = JOBS.alias("other")
+    taken = exists().where(
+        other.c.tenant == JOBS.c.tenant,
+        other.c.kind == JOBS.c.kind,
+        other.c.subject == JOBS.c.subject,
+        other.c.state == "running",
+        other.c.lease_until_ms > now,
+        other.c.id != JOBS.c.id,
+    )
+    due = or_(
+        and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now, ~taken),
+        and_(JOBS.c.state == "running", JOBS.c.lease_until_ms <= now, ~taken),
+    )
+    lease = secrets.token_hex(16)
+    with store.connection(writes=True) as conn:
+        query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant).where(due)
+        rows = conn.execute(
+            query.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n).with_for_update(skip_locked=True, of=JOBS)
+        )
+        first = {(row.tenant, row.kind, row.subject): row for row in list(rows)[::-1]}
+        held = update(JOBS).where(JOBS.c.id.in_([row.id for row in first.values()]))
+        until = now + int(lease_s * 1000)
+        conn.execute(held.values(state="running", lease=lease, lease_until_ms=until, attempts=JOBS.c.attempts + 1))
+    return [
+        Job(row.id, Tenant(store, row.tenant, row.name), row.kind, row.subject, lease, row.attempts + 1)
+        for row in sorted(first.values(), key=lambda row: (row.run_at_ms, row.id))
+    ]
+
+
+def finish(tx: Tx, job: Job) -> None:
+    """End a job; to be called in the transaction that holds its effects.
+
+    Raises:
+        LeaseLost: Another worker has it by now; the caller's transaction is rolled back.
+    """
+    if tx.conn.execute(delete(JOBS).where(JOBS.c.id == job.number, JOBS.c.lease == job.lease)).rowcount != 1:
+        raise LeaseLost
+
+
+def hold(tx: Tx, job: Job, lease_s: float) -> None:
+    """Hold a job longer.
+
+    Raises:
+        LeaseLost: Another worker has it by now.
+    """
+    held = update(JOBS).where(JOBS.c.id == job.number, JOBS.c.lease == job.lease)
+    if tx.conn.execute(held.values(lease_until_ms=tx.now_ms + int(lease_s * 1000))).rowcount != 1:
+        raise LeaseLost
+
+
+def fail(tx: Tx, job: Job, error: str) -> None:
+    """Note that a job failed: it is tried again after a growing pause, and given up after some attempts.
+
+    Args:
+        tx: An open transaction.
+        job: Under the caller's lease.
+        error: Why, without any user's text.
+    """
+    given_up = job.attempts >= MOST_ATTEMPTS
+    twin = select(JOBS.c.id).where(
+        JOBS.c.tenant == tx.tenant, JOBS.c.kind == job.kind, JOBS.c.subject == job.subject, JOBS.c.state == "waiting"
+    )
+    if not given_up and tx.conn.scalar(twin):  # the same work waits already
+        finish(tx, job)
+        return
+    pause = FIRST_PAUSE_MS * 2 ** (job.attempts - 1)
+    held = update(JOBS).where(JOBS.c.id == job.number, JOBS.c.lease == job.lease)
+    state = "failed" if given_up else "waiting"
+    tx.conn.execute(
+        held.values(state=state, lease="", lease_until_ms=0, run_at_ms=tx.now_ms + pause, error=error[:500])
+    )
+
+
+def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
+    """Forget all work about some subjects."""
+    doomed = delete(JOBS).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind, JOBS.c.subject.in_(subjects))
+    return tx.conn.execute(doomed).rowcount
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """How many jobs are in each state."""
+    rows = tx.conn.execute(select(JOBS.c.state, func.count()).where(JOBS.c.tenant == tx.tenant).group_by(JOBS.c.state))
+    return {state: n for state, n in rows}

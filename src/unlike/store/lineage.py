@@ -1,0 +1,96 @@
+"""Who is touched when a user's records may not be used any more: what of others was made with them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Table, delete, or_, select
+
+from unlike.store.database import Tx
+from unlike.store.tables import (
+    CLUSTERED,
+    CLUSTERINGS,
+    DIFFERENCE_READS,
+    DIFFERENCES,
+    JOURNAL,
+    JOURNAL_READS,
+    PROFILE_DIFFERENCES,
+    PROFILE_READS,
+    PROFILES,
+    RECORDS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What of others was made with a user's records, and is gone now.
+
+    Attributes:
+        users: Numbers of the others whose differences or profiles were.
+        items: Numbers of the items whose clusterings were.
+        counts: Rows by table.
+    """
+
+    users: tuple[int, ...]
+    items: tuple[int, ...]
+    counts: dict[str, int]
+
+
+def drop_from_others(tx: Tx, user: int) -> Touched:
+    """Delete all of others that a user's records are in: read in a prompt, or clustered to choose representatives."""
+    mine = select(RECORDS.c.id).where(RECORDS.c.user == user)
+    clusterings = select(CLUSTERED.c.clustering).where(CLUSTERED.c.record.in_(mine)).distinct()
+    differences = _others_differences(tx, user, mine, clusterings)
+    profiles = _others_profiles(tx, user, mine, differences)
+    users = _users_of(tx, differences, profiles)
+    items = sorted(set(tx.conn.scalars(select(CLUSTERINGS.c.item).where(CLUSTERINGS.c.id.in_(clusterings)))))
+    calls = _others_calls(tx, user, mine)
+    counts = {
+        "profiles": _delete(tx, PROFILES, profiles),
+        "differences": _delete(tx, DIFFERENCES, differences),
+        "calls": _delete(tx, JOURNAL, calls),
+        "clusterings": _delete(tx, CLUSTERINGS, list(tx.conn.scalars(clusterings))),
+    }
+    return Touched(tuple(users), tuple(items), counts)
+
+
+def _others_differences(tx: Tx, user: int, mine: Select[Any], clusterings: Select[Any]) -> list[int]:
+    read = select(DIFFERENCE_READS.c.difference).where(DIFFERENCE_READS.c.record.in_(mine))
+    touched = or_(DIFFERENCES.c.clustering.in_(clusterings), DIFFERENCES.c.id.in_(read))
+    others = select(DIFFERENCES.c.id).join(RECORDS, RECORDS.c.id == DIFFERENCES.c.record).where(RECORDS.c.user != user)
+    return list(tx.conn.scalars(others.where(touched)))
+
+
+def _others_profiles(tx: Tx, user: int, mine: Select[Any], differences: Sequence[int]) -> list[int]:
+    read = select(PROFILE_READS.c.profile).where(PROFILE_READS.c.record.in_(mine))
+    found = set(tx.conn.scalars(select(PROFILES.c.id).where(PROFILES.c.user != user, PROFILES.c.id.in_(read))))
+    for chunk in _chunks(differences):
+        made_of = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(chunk))
+        found |= set(tx.conn.scalars(made_of))
+    return sorted(found)
+
+
+def _others_calls(tx: Tx, user: int, mine: Select[Any]) -> list[int]:
+    """Calls with a record of the user's in the prompt, whoever they were made for."""
+    return list(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine)).distinct()))
+
+
+def _users_of(tx: Tx, differences: Sequence[int], profiles: Sequence[int]) -> list[int]:
+    found = set[int]()
+    for chunk in _chunks(differences):
+        of_differences = select(RECORDS.c.user).join(DIFFERENCES, DIFFERENCES.c.record == RECORDS.c.id)
+        found |= set(tx.conn.scalars(of_differences.where(DIFFERENCES.c.id.in_(chunk))))
+    for chunk in _chunks(profiles):
+        found |= set(tx.conn.scalars(select(PROFILES.c.user).where(PROFILES.c.id.in_(chunk))))
+    return sorted(found)
+
+
+def _delete(tx: Tx, table: Table, numbers: Sequence[int]) -> int:
+    for chunk in _chunks(numbers):
+        tx.conn.execute(delete(table).where(table.c.id.in_(chunk)))
+    return len(numbers)
+
+
+def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(numbers), 500):
+        yield numbers[first : first + 500]

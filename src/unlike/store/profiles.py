@@ -1,0 +1,211 @@
+"""Profiles, version by version, each with its evidence and lineage; and what people pinned by hand.
+
+A version is never changed. One of them is current; going back makes an earlier one current again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, func, select, update
+
+from unlike.store.database import Tx
+from unlike.store.differences import people_of
+from unlike.store.records import Unknown
+from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILES
+
+Origin = Literal["built", "edited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a profile.
+
+    Attributes:
+        text: Its words.
+        records: Numbers of the user's own records that bear it out.
+        n_peers: How many others were compared for it; 0 for one from the user's own records alone.
+        pinned: Whether refreshes keep it.
+        origin: Who wrote it.
+    """
+
+    text: str
+    records: tuple[int, ...] = ()
+    n_peers: int = 0
+    pinned: bool = False
+    origin: Origin = "built"
+
+
+@dataclass(frozen=True, slots=True)
+class NewProfile:
+    """A profile to keep.
+
+    Attributes:
+        user: Number of the user.
+        origin: How this version came about.
+        statements: Its sentences, in order.
+        records: Numbers of the user's own records that were read.
+        differences: Numbers of the differences that were read.
+    """
+
+    user: int
+    origin: Origin
+    statements: tuple[Statement, ...]
+    records: tuple[int, ...] = ()
+    differences: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The profile as a prompt shows it."""
+        return "\n".join(statement.text for statement in self.statements)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A version of a profile."""
+
+    number: int
+    version: int
+    current: bool
+    stale: bool
+    created_ms: int
+    profile: NewProfile
+
+
+def put(tx: Tx, new: NewProfile) -> int:
+    """Keep a profile as the newest and current version; gives the version."""
+    peers = _peers_of(tx, new.differences)
+    people = sorted({new.user, *people_of(tx, [*new.records, *peers])})
+    last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(PROFILES.c.user == new.user)) or 0
+    tx.conn.execute(update(PROFILES).where(PROFILES.c.user == new.user).values(current=False))
+    content = {"statements": [_as_json(statement) for statement in new.statements]}
+    number = tx.conn.execute(
+        PROFILES.insert().values(
+            tenant=tx.tenant,
+            user=new.user,
+            version=last + 1,
+            origin=new.origin,
+            sealed=tx.keys.seal(tx.conn, people, content, _about(tx, new.user)),
+            people=people,
+            current=True,
+            stale=False,
+            created_ms=tx.now_ms,
+        )
+    ).inserted_primary_key[0]
+    roles = dict.fromkeys(peers, "peer") | dict.fromkeys(new.records, "own")
+    reads = [{"tenant": tx.tenant, "profile": number, "record": record, "role": role} for record, role in roles.items()]
+    if reads:
+        tx.conn.execute(PROFILE_READS.insert(), reads)
+    made_of = [{"tenant": tx.tenant, "profile": number, "difference": one} for one in new.differences]
+    if made_of:
+        tx.conn.execute(PROFILE_DIFFERENCES.insert(), made_of)
+    return last + 1
+
+
+def current(tx: Tx, user: int) -> StoredProfile | None:
+    """The profile in force; None for a user without one."""
+    row = tx.conn.execute(select(PROFILES).where(PROFILES.c.user == user, PROFILES.c.current)).first()
+    return _stored(tx, row) if row else None
+
+
+def version(tx: Tx, user: int, number: int) -> StoredProfile:
+    """One version.
+
+    Raises:
+        Unknown: There is no such version.
+    """
+    row = tx.conn.execute(select(PROFILES).where(PROFILES.c.user == user, PROFILES.c.version == number)).first()
+    if row is None:
+        raise Unknown(f"no version {number} of this profile; versions are listed beside the profile")
+    return _stored(tx, row)
+
+
+def versions(tx: Tx, user: int) -> Sequence[Row[Any]]:
+    """(version, origin, current, stale, created_ms) of all versions, newest first."""
+    columns = (PROFILES.c.version, PROFILES.c.origin, PROFILES.c.current, PROFILES.c.stale, PROFILES.c.created_ms)
+    return tx.conn.execute(select(*columns).where(PROFILES.c.user == user).order_by(PROFILES.c.version.desc())).all()
+
+
+def go_back(tx: Tx, user: int, number: int) -> None:
+    """Make a version current again.
+
+    Raises:
+        Unknown: There is no such version.
+    """
+    version(tx, user, number)
+    tx.conn.execute(update(PROFILES).where(PROFILES.c.user == user).values(current=PROFILES.c.version == number))
+
+
+def mark_stale(tx: Tx, users: Sequence[int]) -> None:
+    """Note that the profiles of users are to be made anew."""
+    tx.conn.execute(update(PROFILES).where(PROFILES.c.user.in_(users), PROFILES.c.current).values(stale=True))
+
+
+def pin(tx: Tx, user: int, statements: Sequence[Statement], made_in: int | None = None) -> None:
+    """What refreshes keep from now on, instead of what they kept before.
+
+    Args:
+        tx: An open transaction.
+        user: Number of the user.
+        statements: To keep.
+        made_in: Number of the profile that the built ones among them come from; they go when it goes.
+    """
+    tx.conn.execute(PINS.delete().where(PINS.c.user == user))
+    for statement in statements:
+        source = made_in if statement.origin == "built" else None
+        people = _people_of_profile(tx, source) if source is not None else [user]
+        sealed = tx.keys.seal(tx.conn, people, _as_json(statement), _about(tx, user))
+        row = {"tenant": tx.tenant, "user": user, "profile": source, "sealed": sealed, "people": people}
+        tx.conn.execute(PINS.insert().values(row | {"created_ms": tx.now_ms}))
+
+
+def pinned(tx: Tx, user: int) -> list[tuple[Statement, int | None]]:
+    """What refreshes keep, each with the number of the profile it comes from."""
+    rows = tx.conn.execute(select(PINS).where(PINS.c.user == user).order_by(PINS.c.id))
+    return [
+        (_statement(tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, user))), row.profile) for row in rows
+    ]
+
+
+def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
+    content = tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, row.user))
+    own = (PROFILE_READS.c.profile == row.id) & (PROFILE_READS.c.role == "own")
+    made_of = select(PROFILE_DIFFERENCES.c.difference).where(PROFILE_DIFFERENCES.c.profile == row.id)
+    profile = NewProfile(
+        user=row.user,
+        origin=row.origin,
+        statements=tuple(_statement(statement) for statement in content["statements"]),
+        records=tuple(tx.conn.scalars(select(PROFILE_READS.c.record).where(own).order_by(PROFILE_READS.c.id))),
+        differences=tuple(tx.conn.scalars(made_of.order_by(PROFILE_DIFFERENCES.c.id))),
+    )
+    return StoredProfile(row.id, row.version, row.current, row.stale, row.created_ms, profile)
+
+
+def _peers_of(tx: Tx, differences: Sequence[int]) -> list[int]:
+    """Records of others that differences read."""
+    chosen = select(DIFFERENCE_READS.c.record).where(
+        DIFFERENCE_READS.c.difference.in_(differences), DIFFERENCE_READS.c.role == "peer"
+    )
+    return sorted(set(tx.conn.scalars(chosen)))
+
+
+def _people_of_profile(tx: Tx, number: int) -> list[int]:
+    return tx.conn.scalars(select(PROFILES.c.people).where(PROFILES.c.id == number)).one()
+
+
+def _as_json(statement: Statement) -> dict[str, Any]:
+    return {
+        "text": statement.text,
+        "records": list(statement.records),
+        "n_peers": statement.n_peers,
+        "pinned": statement.pinned,
+        "origin": statement.origin,
+    }
+
+
+def _statement(row: dict[str, Any]) -> Statement:
+    return Statement(row["text"], tuple(row["records"]), row["n_peers"], row["pinned"], row["origin"])
+
+
+def _about(tx: Tx, user: int) -> str:
+    return f"profile {tx.tenant} {user}"

@@ -1,0 +1,285 @@
+"""The tables. A row of a user's goes when the user goes: foreign keys cascade, so nothing has to be remembered.
+
+Lineage: ``difference_reads`` names the records whose words a difference holds, its clustering the set that was
+clustered; ``profile_reads`` and ``profile_differences`` do the same for profiles. Numbers of rows are never given
+again (autoincrement), so that a left-over number can never come to mean someone else.
+"""
+
+from typing import Any
+
+import numpy as np
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Vector(TypeDecorator[Any]):
+    """A float32 vector: pgvector's type on PostgreSQL, its bytes on SQLite."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """What the database knows."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(LargeBinary())
+        from pgvector.sqlalchemy import Vector as PgVector
+
+        return dialect.type_descriptor(PgVector())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
+        """To the database."""
+        row = np.asarray(value, np.float32)
+        return row if dialect.name == "postgresql" else row.tobytes()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
+        """From the database: (dim,) float32."""
+        if dialect.name == "postgresql":
+            return np.asarray(value, np.float32)
+        return np.frombuffer(value, np.float32)
+
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _table(name: str, *parts: Any) -> Table:  # noqa: ANN401 - columns and constraints
+    """A table with a number of its own and its tenant."""
+    return Table(
+        name,
+        METADATA,
+        Column("id", _NUMBER, primary_key=True, autoincrement=True),
+        Column("tenant", _NUMBER, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+        *parts,
+        sqlite_autoincrement=True,
+    )
+
+
+def _of(table: str, name: str = "", nullable: bool = False) -> Column[Any]:
+    """A column that names a row of another table and goes with it."""
+    column = name or table.removesuffix("s")
+    return Column(column, _NUMBER, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable, index=True)
+
+
+TENANTS = Table(
+    "tenants",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("master", String(8), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+USERS = _table(
+    "users",
+    Column("user_id", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("master", String(8), nullable=False),
+    Column("own", Boolean, nullable=False),
+    Column("peer", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "user_id"),
+)
+
+ITEMS = _table(
+    "items",
+    Column("item_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("tenant", "item_id"),
+)
+
+RECORDS = _table(
+    "records",
+    _of("users"),
+    _of("items"),
+    Column("record_id", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("rating", Float),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "record_id"),
+    Index("ix_records_of_user", "user", "timestamp", "record_id"),
+    Index("ix_records_of_item", "item", "timestamp", "record_id"),
+)
+
+EMBEDDINGS = _table(
+    "embeddings",
+    _of("records"),
+    Column("encoder", Text, nullable=False),
+    Column("vector", Vector, nullable=False),
+    UniqueConstraint("record", "encoder"),
+)
+
+CLUSTERINGS = _table(
+    "clusterings",
+    _of("items"),
+    Column("digest", String(64), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("item", "digest"),
+)
+
+CLUSTERED = _table(
+    "clustered",
+    _of("clusterings"),
+    _of("records"),
+    Column("group", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
+    UniqueConstraint("clustering", "record"),
+)
+
+DIFFERENCES = _table(
+    "differences",
+    _of("records"),
+    _of("clusterings", nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("people", JSON, nullable=False),
+    Column("made_with", String(64), nullable=False),
+    Column("n_peers", Integer, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+DIFFERENCE_READS = _table(
+    "difference_reads",
+    _of("differences"),
+    _of("records"),
+    Column("role", String(8), nullable=False),
+    UniqueConstraint("difference", "record"),
+)
+
+PROFILES = _table(
+    "profiles",
+    _of("users"),
+    Column("version", Integer, nullable=False),
+    Column("origin", String(12), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("people", JSON, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("user", "version"),
+)
+
+PROFILE_READS = _table(
+    "profile_reads",
+    _of("profiles"),
+    _of("records"),
+    Column("role", String(8), nullable=False),
+    UniqueConstraint("profile", "record"),
+)
+
+PROFILE_DIFFERENCES = _table(
+    "profile_differences",
+    _of("profiles"),
+    _of("differences"),
+    UniqueConstraint("profile", "difference"),
+)
+
+PINS = _table(
+    "pins",
+    _of("users"),
+    _of("profiles", nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("people", JSON, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+JOBS = _table(
+    "jobs",
+    Column("kind", String(16), nullable=False),
+    Column("subject", _NUMBER, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("run_at_ms", BigInteger, nullable=False),
+    Column("lease_until_ms", BigInteger, nullable=False),
+    Column("lease", String(32), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(
+        "ix_jobs_waiting_once",
+        "tenant",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("ix_jobs_due", "state", "run_at_ms"),
+)
+
+JOURNAL = _table(
+    "journal",
+    Column("key", String(64), nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("step", String(40), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("people", JSON, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("finish_reason", String(40), nullable=False),
+    Column("wall_s", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+
+JOURNAL_READS = _table(
+    "journal_reads",
+    _of("journal", "call"),
+    _of("records"),
+    UniqueConstraint("call", "record"),
+)
+
+AUDIT = _table(
+    "audit",
+    Column("at_ms", BigInteger, nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+
+API_KEYS = _table(
+    "api_keys",
+    Column("name", String(200), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    UniqueConstraint("tenant", "name"),
+)
+
+SPEND = _table(
+    "spend",
+    Column("day", String(10), nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "day"),
+)

@@ -1,0 +1,86 @@
+"""Users of a tenant and what they agreed to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+
+from unlike.store.database import Tx
+from unlike.store.tables import PROFILES, RECORDS, USERS
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a user's records may be used for.
+
+    Attributes:
+        own: For texts written for the user.
+        peer: To be compared with others' records. Without it a record is in nobody else's prompt or clustering.
+    """
+
+    own: bool = True
+    peer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user in a list."""
+
+    user_id: str
+    n_records: int
+    own: bool
+    peer: bool
+    profile_version: int | None
+    stale: bool
+    last_record_ms: int | None
+
+
+SORTS = {
+    "user_id": USERS.c.user_id,
+    "records": func.count(RECORDS.c.id).desc(),
+    "recent": func.max(RECORDS.c.timestamp).desc(),
+}
+"""Orders of a list of users, by name."""
+
+
+def listed(tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int = 50) -> Sequence[UserRow]:
+    """A page of users whose id holds some words."""
+    profile = (PROFILES.c.user == USERS.c.id) & PROFILES.c.current
+    query = (
+        select(USERS, func.count(RECORDS.c.id), func.max(RECORDS.c.timestamp), PROFILES.c.version, PROFILES.c.stale)
+        .join(RECORDS, RECORDS.c.user == USERS.c.id, isouter=True)
+        .join(PROFILES, profile, isouter=True)
+        .where(USERS.c.tenant == tx.tenant, USERS.c.user_id.contains(search, autoescape=True))
+        .group_by(USERS.c.id, PROFILES.c.version, PROFILES.c.stale)
+        .order_by(SORTS[sort], USERS.c.user_id)
+        .offset(offset)
+        .limit(limit)
+    )
+    return [
+        UserRow(row.user_id, row[-4], row.own, row.peer, row.version, bool(row.stale), row[-3])
+        for row in tx.conn.execute(query)
+    ]
+
+
+def count(tx: Tx, search: str = "") -> int:
+    """Users whose id holds some words."""
+    query = select(func.count()).select_from(USERS)
+    return (
+        tx.conn.scalar(query.where(USERS.c.tenant == tx.tenant, USERS.c.user_id.contains(search, autoescape=True))) or 0
+    )
+
+
+def consent_of(tx: Tx, user: int) -> Consent:
+    """What a user agreed to."""
+    row = tx.conn.execute(select(USERS.c.own, USERS.c.peer).where(USERS.c.id == user)).one()
+    return Consent(row.own, row.peer)
+
+
+def set_consent(tx: Tx, user: int, consent: Consent) -> None:
+    """Note what a user agrees to from now on."""
+    tx.conn.execute(update(USERS).where(USERS.c.id == user).values(own=consent.own, peer=consent.peer))
+
+
+def agreeing(tx: Tx, users: Sequence[int]) -> set[int]:
+    """Those of these users who let their own records be used."""
+    return set(tx.conn.scalars(select(USERS.c.id).where(USERS.c.id.in_(users), USERS.c.own)))
