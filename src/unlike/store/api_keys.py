@@ -40,7 +40,7 @@ def revoke(tx: Tx, name: str) -> None:
         raise Unknown(f"no key {name!r}; see: unlike keys list")
 
 
-def listed(tx: Tx) -> Sequence[Row[Any]]:
+def listed(tx: Tx) -> Sequence[Row[*tuple[Any, ...]]]:
     """(name, created_ms, revoked_ms) of the tenant's keys."""
     columns = (API_KEYS.c.name, API_KEYS.c.created_ms, API_KEYS.c.revoked_ms)
     return tx.conn.execute(select(*columns).where(API_KEYS.c.tenant == tx.tenant).order_by(API_KEYS.c.name)).all()

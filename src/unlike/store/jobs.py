@@ -7,9 +7,9 @@ happen once, because they are committed together with the end of the job, and on
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import Row, and_, case, delete, exists, func, or_, select, text, update
 
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, TENANTS
@@ -48,7 +48,7 @@ def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None
     earlier = case((insert.excluded.run_at_ms < JOBS.c.run_at_ms, insert.excluded.run_at_ms), else_=JOBS.c.run_at_ms)
     asked = insert.on_conflict_do_update(
         index_elements=["tenant", "kind", "subject"],
-        index_where=JOBS.c.state == "waiting",
+        index_where=text("state = 'waiting'"),
         set_={"run_at_ms": earlier},
     )
     facts = {"tenant": tx.tenant, "kind": kind, "state": "waiting", "run_at_ms": run_at_ms, "created_ms": tx.now_ms}
@@ -88,6 +88,14 @@ def claim(store: Store, n: int, lease_s: float) -> list[Job]:
     ]
 
 
+def wait_s(store: Store) -> float | None:
+    """Seconds until the next job is due, not above 0 where one is; None where nothing waits or runs."""
+    next_ms = case((JOBS.c.state == "waiting", JOBS.c.run_at_ms), else_=JOBS.c.lease_until_ms)
+    with store.connection(writes=False) as conn:
+        first = conn.scalar(select(func.min(next_ms)).where(JOBS.c.state != "failed"))
+    return None if first is None else (first - store.now_ms()) / 1000
+
+
 def finish(tx: Tx, job: Job) -> None:
     """End a job; to be called in the transaction that holds its effects.
 
@@ -116,20 +124,53 @@ def fail(tx: Tx, job: Job, error: str) -> None:
         tx: An open transaction.
         job: Under the caller's lease.
         error: Why, without any user's text.
+
+    Raises:
+        LeaseLost: Another worker has it by now.
     """
-    given_up = job.attempts >= MOST_ATTEMPTS
-    twin = select(JOBS.c.id).where(
-        JOBS.c.tenant == tx.tenant, JOBS.c.kind == job.kind, JOBS.c.subject == job.subject, JOBS.c.state == "waiting"
-    )
-    if not given_up and tx.conn.scalar(twin):  # the same work waits already
+    if job.attempts >= MOST_ATTEMPTS:
+        _release(tx, job, state="failed", error=error[:500])
+    else:
+        _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500])
+
+
+def postpone(tx: Tx, job: Job, pause_s: float, reason: str) -> None:
+    """Put a job off through no fault of its own: this attempt does not count.
+
+    Raises:
+        LeaseLost: Another worker has it by now.
+    """
+    _wait_again(tx, job, int(pause_s * 1000), error=reason, attempts=job.attempts - 1)
+
+
+def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:
+    """Back among those that wait; where the same work waits there already, that will do."""
+    same = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == job.kind) & (JOBS.c.subject == job.subject)
+    if tx.conn.scalar(select(JOBS.c.id).where(same, JOBS.c.state == "waiting")):
         finish(tx, job)
-        return
-    pause = FIRST_PAUSE_MS * 2 ** (job.attempts - 1)
+    else:
+        _release(tx, job, state="waiting", run_at_ms=tx.now_ms + pause_ms, **changes)
+
+
+def _release(tx: Tx, job: Job, **changes: str | int) -> None:
     held = update(JOBS).where(JOBS.c.id == job.number, JOBS.c.lease == job.lease)
-    state = "failed" if given_up else "waiting"
-    tx.conn.execute(
-        held.values(state=state, lease="", lease_until_ms=0, run_at_ms=tx.now_ms + pause, error=error[:500])
-    )
+    if tx.conn.execute(held.values(lease="", lease_until_ms=0, **changes)).rowcount != 1:
+        raise LeaseLost
+
+
+def unfinished(tx: Tx, kind: Kind, subjects: Sequence[int]) -> bool:
+    """Whether work about some of these subjects is due or under way."""
+    about = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == kind) & JOBS.c.subject.in_(subjects)
+    pending = or_(JOBS.c.state == "running", and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= tx.now_ms))
+    return tx.conn.scalar(select(JOBS.c.id).where(about, pending).limit(1)) is not None
+
+
+def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50) -> Sequence[Row[Any]]:
+    """Jobs of a state (all for ""), the next due first."""
+    chosen = select(JOBS).where(JOBS.c.tenant == tx.tenant).order_by(JOBS.c.run_at_ms, JOBS.c.id)
+    if state:
+        chosen = chosen.where(JOBS.c.state == state)
+    return tx.conn.execute(chosen.offset(offset).limit(limit)).all()
 
 
 def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:

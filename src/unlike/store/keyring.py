@@ -2,17 +2,21 @@
 
 A text that holds words of several people is sealed under all their keys, so the end of any one of them ends the text,
 also where a database keeps old pages or logs.
+
+Each transaction has a ring of its own, which the others share when it is committed: SQLite may give the number of a user
+whose transaction was rolled back to another user, and a key left over from it would seal what nobody can open again.
 """
 
 import json
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from unlike.errors import InputError
 from unlike.privacy.keys import MasterKey, new_key
 from unlike.privacy.seal import seal, unseal
+from unlike.store.batches import batches
 from unlike.store.tables import USERS
 
 MOST_OPEN = 200_000
@@ -24,12 +28,29 @@ class Keyring:
 
     Args:
         master: Wraps them.
+        shared: Keys open in all transactions, by user.
+        ended: Users whose keys are not to be opened again.
     """
 
-    def __init__(self, master: MasterKey) -> None:
+    def __init__(self, master: MasterKey, shared: dict[int, bytes] | None = None, ended: set[int] | None = None):
         self.master = master
-        self._open: dict[int, bytes] = {}
-        self._lock = threading.Lock()
+        self._shared = {} if shared is None else shared
+        self._ended = set[int]() if ended is None else ended
+        self._own: dict[int, bytes] = {}
+        self._forgotten = set[int]()
+
+    def of_transaction(self) -> "Keyring":
+        """A ring for one transaction; ``commit`` ends it."""
+        return Keyring(self.master, self._shared, self._ended)
+
+    def commit(self) -> None:
+        """Keep open for all what was opened here, and end for all what was forgotten."""
+        if len(self._shared) + len(self._own) > MOST_OPEN:
+            self._shared.clear()
+        self._ended |= self._forgotten
+        self._shared |= self._own
+        for user in self._ended & (self._own.keys() | self._forgotten):
+            self._shared.pop(user, None)
 
     def new(self, about: str) -> dict[str, Any]:
         """The columns of a new key: wrapped, and by which master key."""
@@ -40,17 +61,18 @@ class Keyring:
 
         Raises:
             KeyError: A user is gone.
+            InputError: The keys are wrapped by another master key.
         """
         users = list(users)
-        missing = [user for user in users if user not in self._open]
-        for first in range(0, len(missing), 500):
-            self._load(conn, missing[first : first + 500])
-        return [self._open[user] for user in users]
+        found = {user: key for user in users if (key := self._own.get(user) or self._shared.get(user))}
+        for batch in batches([user for user in users if user not in found]):
+            found |= self._load(conn, batch)
+        return [found[user] for user in users]
 
     def forget(self, user: int) -> None:
         """Drop a user's key from memory."""
-        with self._lock:
-            self._open.pop(user, None)
+        self._own.pop(user, None)
+        self._forgotten.add(user)
 
     def seal(self, conn: Connection, people: Sequence[int], content: Mapping[str, Any], about: str) -> bytes:
         """JSON-able content under the keys of all whose words are in it."""
@@ -64,15 +86,30 @@ class Keyring:
         """
         return json.loads(unseal(self.of_users(conn, people), sealed, about.encode()))
 
-    def _load(self, conn: Connection, users: Sequence[int]) -> None:
-        rows = conn.execute(select(USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key).where(USERS.c.id.in_(users)))
-        opened = {number: self.master.unwrap(key, about_user(tenant).encode()) for number, tenant, key in rows}
-        with self._lock:
-            if len(self._open) + len(opened) > MOST_OPEN:
-                self._open.clear()
-            self._open |= opened
+    def _load(self, conn: Connection, users: Sequence[int]) -> dict[int, bytes]:
+        columns = (USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master)
+        rows = conn.execute(select(*columns).where(USERS.c.id.in_(users))).all()
+        for row in rows:
+            if row.master != self.master.id:
+                raise wrapped_by_another(row.master, self.master.id)
+        opened = {row.id: self.master.unwrap(row.wrapped_key, about_user(row.tenant).encode()) for row in rows}
+        self._own |= opened
+        return opened
 
 
 def about_user(tenant: int) -> str:
     """What a user's wrapped key is bound to; a user's number is not known before the row is there."""
     return f"user of tenant {tenant}"
+
+
+def about_tenant(name: str) -> str:
+    """What a tenant's wrapped key is bound to."""
+    return f"tenant:{name}"
+
+
+def wrapped_by_another(theirs: str, ours: str) -> InputError:
+    """The error where another master key is needed."""
+    return InputError(
+        f"the store's keys are wrapped by master key {theirs}, not by {ours}; give that one, or rotate with: "
+        "unlike keys rotate"
+    )

@@ -120,7 +120,7 @@ def version(tx: Tx, user: int, number: int) -> StoredProfile:
     return _stored(tx, row)
 
 
-def versions(tx: Tx, user: int) -> Sequence[Row[Any]]:
+def versions(tx: Tx, user: int) -> Sequence[Row[*tuple[Any, ...]]]:
     """(version, origin, current, stale, created_ms) of all versions, newest first."""
     columns = (PROFILES.c.version, PROFILES.c.origin, PROFILES.c.current, PROFILES.c.stale, PROFILES.c.created_ms)
     return tx.conn.execute(select(*columns).where(PROFILES.c.user == user).order_by(PROFILES.c.version.desc())).all()
@@ -167,16 +167,31 @@ def pinned(tx: Tx, user: int) -> list[tuple[Statement, int | None]]:
     ]
 
 
+def lineage_of(tx: Tx, number: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Numbers of the own records and of the differences that a version read, by the number of its row."""
+    own = (PROFILE_READS.c.profile == number) & (PROFILE_READS.c.role == "own")
+    made_of = select(PROFILE_DIFFERENCES.c.difference).where(PROFILE_DIFFERENCES.c.profile == number)
+    return (
+        tuple(tx.conn.scalars(select(PROFILE_READS.c.record).where(own).order_by(PROFILE_READS.c.id))),
+        tuple(tx.conn.scalars(made_of.order_by(PROFILE_DIFFERENCES.c.id))),
+    )
+
+
+def peers_read(tx: Tx, number: int) -> list[int]:
+    """Numbers of the records of others whose words a version goes back to, by the number of its row."""
+    read = (PROFILE_READS.c.profile == number) & (PROFILE_READS.c.role == "peer")
+    return list(tx.conn.scalars(select(PROFILE_READS.c.record).where(read)))
+
+
 def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
     content = tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, row.user))
-    own = (PROFILE_READS.c.profile == row.id) & (PROFILE_READS.c.role == "own")
-    made_of = select(PROFILE_DIFFERENCES.c.difference).where(PROFILE_DIFFERENCES.c.profile == row.id)
+    own, made_of = lineage_of(tx, row.id)
     profile = NewProfile(
         user=row.user,
         origin=row.origin,
         statements=tuple(_statement(statement) for statement in content["statements"]),
-        records=tuple(tx.conn.scalars(select(PROFILE_READS.c.record).where(own).order_by(PROFILE_READS.c.id))),
-        differences=tuple(tx.conn.scalars(made_of.order_by(PROFILE_DIFFERENCES.c.id))),
+        records=own,
+        differences=made_of,
     )
     return StoredProfile(row.id, row.version, row.current, row.stale, row.created_ms, profile)
 

@@ -118,6 +118,13 @@ def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     return [_stored(tx, row) for row in tx.conn.execute(_selected(tx).where(*where))]
 
 
+def latest(tx: Tx, user: int, n: int) -> list[Stored]:
+    """A user's latest n records, oldest first."""
+    newest = _selected(tx).where(RECORDS.c.user == user).order_by(None)
+    rows = tx.conn.execute(newest.order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc()).limit(n)).all()
+    return [_stored(tx, row) for row in rows[::-1]]
+
+
 def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
     """Numbers of users by id; those not known yet are made, each with a key of its own."""
     wanted = sorted(set(user_ids))

@@ -84,3 +84,8 @@ def set_consent(tx: Tx, user: int, consent: Consent) -> None:
 def agreeing(tx: Tx, users: Sequence[int]) -> set[int]:
     """Those of these users who let their own records be used."""
     return set(tx.conn.scalars(select(USERS.c.id).where(USERS.c.id.in_(users), USERS.c.own)))
+
+
+def agreeing_to_compare(tx: Tx, users: Sequence[int]) -> set[int]:
+    """Those of these users who agree to be compared with others."""
+    return set(tx.conn.scalars(select(USERS.c.id).where(USERS.c.id.in_(users), USERS.c.peer)))

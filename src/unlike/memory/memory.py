@@ -1,0 +1,253 @@
+"""One tenant's user memory: the door that HTTP and the command go through.
+
+Work on the database runs in worker threads; a request costs one LLM call and nothing of it is kept.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.llm.backend import Backend
+from unlike.llm.recorded import RecordedLLM
+from unlike.memory import ingest, personal, profile_pages
+from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, Request, Written
+from unlike.memory.build import build_profile
+from unlike.memory.cluster import cluster_item
+from unlike.memory.consent import change_consent
+from unlike.memory.erase import erase
+from unlike.memory.journal import StoredJournal
+from unlike.memory.request import prepare
+from unlike.memory.settings import MemorySettings
+from unlike.memory.writing import write, write_stream
+from unlike.methods.kit import Kit
+from unlike.peers.neighbours import MeanNeighbours
+from unlike.peers.random import RandomSelector
+from unlike.privacy.receipt import Signer
+from unlike.privacy.redact import Redactor
+from unlike.prompts.task import Task
+from unlike.records import Item, Record
+from unlike.retrieve.recency import RecencyRetriever
+from unlike.store import export, jobs, records, spend, users
+from unlike.store.database import Tenant
+from unlike.store.jobs import Job
+from unlike.store.records import NewRecord, StoredRecords
+from unlike.store.tables import RECORDS
+from unlike.store.users import Consent, UserRow
+
+
+class Memory:
+    """The user memory of a tenant.
+
+    Args:
+        tenant: Whose.
+        backend: Writes profiles and texts; the caller closes it.
+        encoder: Of texts, without a cache of its own: vectors are kept in the store, where they can be erased.
+        redactor: Takes identifiers out of what is kept.
+        signer: Signs receipts.
+        task: Words and templates.
+        settings: Of building and answering.
+        adapters: Folders of trained adapters, which receipts name where they learned from the user.
+        concurrency: LLM calls of builds under way at once.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        backend: Backend,
+        encoder: Encoder,
+        redactor: Redactor,
+        signer: Signer,
+        task: Task,
+        settings: MemorySettings | None = None,
+        adapters: Sequence[Path] = (),
+        concurrency: int = 16,
+    ) -> None:
+        self.tenant = tenant
+        self.backend = backend
+        self.settings = settings or MemorySettings()
+        self._encoder, self._redactor, self._signer, self._task = encoder, redactor, signer, task
+        self._adapters = adapters
+        self._records = StoredRecords(tenant)
+        self._concurrency = concurrency
+
+    # Records ----------------------------------------------------------------------------------------------------------
+
+    async def add(self, rows: Sequence[NewRecord], consent: Consent | None = None) -> Added:
+        """Keep records; see ``ingest.add``. Users not known yet agree to ``consent`` (by default not to be compared)."""
+        return await asyncio.to_thread(ingest.add, self.tenant, rows, consent or Consent(), self._redactor, self.settings)
+
+    async def feedback(
+        self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None
+    ) -> Added:
+        """Keep the text that a person really sent; sending the same text again changes nothing."""
+        record_id = ingest.id_of_feedback(user_id, item_id, title, text)
+        record = Record(record_id, user_id, item_id, text, title, rating)
+        return await self.add([NewRecord(record, Item(item_id))])
+
+    async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[Record]:
+        """A user's records, the latest first.
+
+        Raises:
+            Unknown: There is no such user.
+        """
+        return await asyncio.to_thread(self._records_page, user_id, offset, limit)
+
+    async def item(self, item_id: str) -> Item:
+        """An item; Unknown where there is none."""
+        return await asyncio.to_thread(self._records.item, item_id)
+
+    # Requests ---------------------------------------------------------------------------------------------------------
+
+    async def generate(self, request: Request) -> Written:
+        """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
+        prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
+        answer = await write(prepared, self.backend, self.settings)
+        await self.spend(answer.prompt_tokens + answer.completion_tokens)
+        return answer
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Written]:
+        """The same in pieces, then the whole."""
+        prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
+        async for piece in write_stream(prepared, self.backend, self.settings):
+            if isinstance(piece, Written):
+                await self.spend(piece.prompt_tokens + piece.completion_tokens)
+            yield piece
+
+    async def personalise(
+        self, messages: Sequence[Mapping[str, str]], user_id: str, item_id: str | None = None
+    ) -> Personal:
+        """Chat messages with what is known of the user before them.
+
+        Raises:
+            BudgetSpent: The tenant's tokens of the day are used up.
+        """
+        args = (self.tenant, messages, user_id, item_id, self.backend, self._task, self.settings)
+        return await asyncio.to_thread(personal.personalise, *args)
+
+    async def check_budget(self) -> None:
+        """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
+        await asyncio.to_thread(self._check_budget)
+
+    async def spend(self, tokens: int) -> None:
+        """Count tokens against the tenant's budget."""
+        await asyncio.to_thread(self._spend, tokens)
+
+    # Users and profiles -----------------------------------------------------------------------------------------------
+
+    async def users(self, search: str = "", sort: str = "user_id", offset: int = 0, limit: int = 50) -> Page[UserRow]:
+        """A page of users.
+
+        Raises:
+            InputError: There is no such order.
+        """
+        if sort not in users.SORTS:
+            raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(users.SORTS)}")
+        return await asyncio.to_thread(self._users_page, search, sort, offset, limit)
+
+    async def profile(self, user_id: str, version: int | None = None) -> Profile:
+        """A profile with its evidence.
+
+        Raises:
+            Unknown: There is no such user, profile or version.
+        """
+        return await asyncio.to_thread(profile_pages.profile, self.tenant, user_id, version)
+
+    async def edit(self, user_id: str, statements: Sequence[Evidence]) -> int:
+        """Put a profile in a person's own words; gives the new version. What is pinned stays when it is built anew."""
+        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, statements, self._redactor)
+
+    async def go_back(self, user_id: str, version: int) -> None:
+        """Make an earlier version current again."""
+        await asyncio.to_thread(profile_pages.go_back, self.tenant, user_id, version)
+
+    async def build(self, user_ids: Sequence[str] | None = None) -> int:
+        """Ask for profiles to be built now: of some users, or of all; gives how many."""
+        return await asyncio.to_thread(profile_pages.ask_to_build, self.tenant, user_ids)
+
+    async def consent(self, user_id: str) -> Consent:
+        """What a user agreed to.
+
+        Raises:
+            Unknown: There is no such user.
+        """
+        return await asyncio.to_thread(self._consent, user_id)
+
+    async def set_consent(self, user_id: str, own: bool | None = None, peer: bool | None = None) -> Consent:
+        """Note what a user agrees to; what was made against it goes at once."""
+        return await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer, self.settings)
+
+    async def export(self, user_id: str) -> dict[str, Any]:
+        """All that is held about a user."""
+        return await asyncio.to_thread(self._export, user_id)
+
+    async def erase(self, user_id: str) -> dict[str, Any]:
+        """Take a user out; gives the signed receipt."""
+        receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters)
+        return self._signer.sign(receipt)
+
+    # Work -------------------------------------------------------------------------------------------------------------
+
+    async def jobs(self, state: str = "", offset: int = 0, limit: int = 50) -> Page[JobRow]:
+        """A page of jobs, the next due first."""
+        return await asyncio.to_thread(self._jobs_page, state, offset, limit)
+
+    async def do(self, job: Job) -> None:
+        """Do a job and end it; see ``cluster.cluster_item`` and ``build.build_profile``."""
+        if job.kind == "cluster":
+            await asyncio.to_thread(cluster_item, job, self._encoder, self.settings)
+        else:
+            await build_profile(job, self._kit(), self._encoder, self.settings)
+
+    def _kit(self) -> Kit:
+        return Kit(
+            records=self._records,
+            retriever=RecencyRetriever(),
+            selector=RandomSelector(),
+            neighbours=MeanNeighbours(self._records, (), self._encoder),
+            llm=RecordedLLM(self.backend, StoredJournal(self.tenant), self._concurrency),
+            task=self._task,
+            settings=self.settings.method,
+            tenant=self.tenant.name,
+        )
+
+    # What runs in threads ---------------------------------------------------------------------------------------------
+
+    def _records_page(self, user_id: str, offset: int, limit: int) -> Page[Record]:
+        with self.tenant.read() as tx:
+            user = profile_pages.known_user(tx, user_id)
+            own = records.read(tx, RECORDS.c.user == user)[::-1]
+        return Page(tuple(stored.record for stored in own[offset : offset + limit]), len(own), offset)
+
+    def _users_page(self, search: str, sort: str, offset: int, limit: int) -> Page[UserRow]:
+        with self.tenant.read() as tx:
+            return Page(tuple(users.listed(tx, search, sort, offset, limit)), users.count(tx, search), offset)
+
+    def _jobs_page(self, state: str, offset: int, limit: int) -> Page[JobRow]:
+        with self.tenant.read() as tx:
+            rows = jobs.listed(tx, state, offset, limit)
+            counts = jobs.counts(tx)
+        total = counts.get(state, 0) if state else sum(counts.values())
+        return Page(
+            tuple(JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error) for row in rows),
+            total,
+            offset,
+        )
+
+    def _consent(self, user_id: str) -> Consent:
+        with self.tenant.read() as tx:
+            return users.consent_of(tx, profile_pages.known_user(tx, user_id))
+
+    def _export(self, user_id: str) -> dict[str, Any]:
+        with self.tenant.read() as tx:
+            return export.everything_about(tx, profile_pages.known_user(tx, user_id), user_id)
+
+    def _check_budget(self) -> None:
+        with self.tenant.read() as tx:
+            spend.check(tx)
+
+    def _spend(self, tokens: int) -> None:
+        with self.tenant.write() as tx:
+            spend.add(tx, tokens)

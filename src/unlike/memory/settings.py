@@ -1,0 +1,56 @@
+"""How a user memory is built, kept fresh and answered from; pydantic checks it at the edges."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from unlike.config import MethodSettings
+from unlike.privacy.sensitive import Sensitive
+
+KeyRecords = Literal["recency", "compared"]
+"""Which records a profile is built from ahead of any request: the latest, or the latest whose item others wrote about."""
+OnRepeat = Literal["block", "retry", "mark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """When what is built is built anew.
+
+    Attributes:
+        debounce_s: How long an item's new records are gathered before it is clustered again.
+        new_records: A profile is built again after so many new records of the user,
+        age_s: or when the oldest new record has waited so long.
+    """
+
+    debounce_s: float = 2.0
+    new_records: int = 1
+    age_s: float = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """Settings of a user memory.
+
+    Attributes:
+        method: N, K, dimensions and sampling of the steps that build a profile (DPL's defaults).
+        key_records: Which records a profile is built from.
+        fewest_records: Fewer own records than this make no profile; they are shown as they are.
+        fewest_peers: Fewer others than this on an item are compared with nobody, so that no single person shows.
+        shown_records: Latest own records shown beside the profile.
+        private: Compare with figures of the clusters instead of texts, so that no other person's words enter a prompt.
+        on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
+        allowed: Sensitive kinds of statements that profiles may hold.
+        refresh: When things are built anew.
+        lease_s: How long a worker may take for a job before another one does it.
+    """
+
+    method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
+    key_records: KeyRecords = "recency"
+    fewest_records: int = 2
+    fewest_peers: int = 2
+    shown_records: int = 2
+    private: bool = False
+    on_repeat: OnRepeat = "retry"
+    repeat_words: int = 8
+    allowed: tuple[Sensitive, ...] = ()
+    refresh: Refresh = Refresh()
+    lease_s: float = 600.0

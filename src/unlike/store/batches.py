@@ -1,0 +1,15 @@
+"""Long lists, some at a time: a statement has a limited number of values."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MOST = 500
+"""Values in one statement."""
+
+
+def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in their order, at most MOST at a time."""
+    for first in range(0, len(values), MOST):
+        yield values[first : first + MOST]
