@@ -75,7 +75,10 @@ def test_show_knows_users_and_last_losses_of_a_training(unlike, tmp_path):
     [
         (("show", "nowhere"), "no adapter in nowhere"),
         (("import", "nowhere", "--out", "adapter", "--embedder", "hashing:16"), "model folder nowhere"),
-        (("import", "nowhere", "--out", "adapter", "--time", "future"), "as_of, paper"),
+        (
+            ("import", "nowhere", "--out", "adapter", "--time", "future"),
+            "--time 'future' is unknown; allowed are as_of, paper",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_2(words, message, unlike, tmp_path, monkeypatch):

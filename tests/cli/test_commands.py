@@ -80,7 +80,7 @@ BAD = {
     "missing key": (["--llm", "openai:gpt-4o-mini"], "OPENAI_API_KEY"),
     "unreachable endpoint": (["--llm", "openai:m@http://127.0.0.1:9/v1"], "127.0.0.1:9"),
     "no such GGUF": (["--llm", "llama.cpp:/nowhere.gguf"], "/nowhere.gguf"),
-    "unknown time rule": (["--time", "future"], "as_of, paper"),
+    "unknown time rule": (["--time", "future"], "--time 'future' is unknown; allowed are as_of, paper"),
     "unknown dimension": (["--dimensions", "humour"], "writing, emotional, semantic"),
     "unknown retriever": (["--retriever", "tfidf"], "bm25, recency"),
     "unknown selector": (["--selector", "nearest"], "kmeans, random"),

@@ -1,9 +1,12 @@
 """An experiment file: what it may say, and that all that is wrong is said at once."""
 
+from pathlib import Path
+
 import pytest
 
 from unlike.errors import InputError
 from unlike.evaluate.plan import PRESETS, planned_runs, read_plan
+from unlike.latent.settings import recipe
 
 MINIMAL = 'title = "t"\n[[methods]]\nmethod = "rag"\n'
 
@@ -38,6 +41,12 @@ def test_presets_are_complete(preset, tmp_path):
     assert plan.llm.uri.partition(":")[2].startswith("Qwen/")
     trained = {entry.name for entry in plan.adapters}
     assert {run.settings.adapter for run in planned_runs(plan)} <= {"", *trained}
+
+
+def test_the_preset_of_table_1_gives_pplug_the_whole_history_without_its_words():
+    (entry,) = [entry for entry in read_plan(Path("dep-table1")).adapters if entry.kind == "pplug"]
+    plug = recipe(entry.preset, entry.kind, entry.set).adapter
+    assert (plug.n_records, plug.with_text) == (64, False)
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):

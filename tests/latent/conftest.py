@@ -10,8 +10,8 @@ from tests.worlds import world
 from unlike.embed.hashing import HashingEncoder
 from unlike.latent.adapter import About
 from unlike.latent.examples import Examples
+from unlike.latent.plan import Lesson
 from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
-from unlike.latent.train import Lesson
 from unlike.llm.local_model import open_local_model
 from unlike.prompts.task import open_task
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from tests.latent.conftest import TRAINING
+from unlike.embed.open import open_encoder
+from unlike.embed.sentence_transformer import SentenceTransformerEncoder
 from unlike.errors import InputError
 from unlike.latent.adapter import ABOUT, WEIGHTS, About, digest_of, load_adapter, new_module, save_adapter, user_hashes
 from unlike.latent.loss_curves import draw_losses
@@ -47,6 +49,18 @@ def test_another_llm_or_embedder_is_refused(tmp_path):
         adapter.check("other hash", "other", "embedder")
     with pytest.raises(InputError, match="give --embedder embedder"):
         adapter.check("hash", "llm", "another")
+
+
+@pytest.mark.parametrize("name", ["minilm", "bge-m3", "some/model", "hashing:16", "openai:m"])
+def test_the_embedder_that_is_advised_opens_the_one_it_was_trained_with(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(SentenceTransformerEncoder, "_load", lambda self: None)  # a name needs no weights
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1")
+    about = About(AdapterSettings(), "llm", "hash", open_encoder(name).name, 16, 8)
+    adapter = save_adapter(tmp_path, new_module(about), about)
+    with pytest.raises(InputError) as refused:
+        adapter.check("hash", "llm", "another")
+    advised = str(refused.value).partition("give --embedder ")[2]
+    assert open_encoder(advised).name == about.embedder
 
 
 def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):

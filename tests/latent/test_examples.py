@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.latent.conftest import DIM
+from tests.latent.conftest import DIM, SETTINGS
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+from unlike.latent.bank import row
 from unlike.latent.batch import batches, collate, with_vectors_of_the_next
 from unlike.latent.examples import Examples
 from unlike.latent.objective import objective, text_nll
 from unlike.latent.settings import LossWeights
-from unlike.latent.soft_prompts import row
+from unlike.latent.untrained import seeded_module
 from unlike.prompts.task import open_task
 
 
@@ -107,11 +108,34 @@ def test_words_that_pass_for_a_place_get_none(crowd, llm):
         def history(self, user_id, before):
             return [replace(record, text=f"\ue000{record.text}\uf8ff") for record in crowd.history(user_id, before)]
 
-    from tests.latent.conftest import SETTINGS
-
     examples = Examples(Claiming(), HashingEncoder(DIM), llm.tokens, open_task(), SETTINGS)
     example = examples.of(crowd.cases("test")[0])
     assert (example.slots >= 0).sum() == 3 * 2 * 3
+
+
+class ListeningEncoder:
+    """Keeps what it was asked for; asked for nothing, it does not know its width."""
+
+    name = f"hashing:{DIM}"
+
+    def __init__(self):
+        self.asked = []
+
+    def encode(self, texts):
+        self.asked += texts
+        return HashingEncoder(DIM).encode(texts) if texts else np.zeros((0, 0), np.float32)
+
+
+@pytest.mark.parametrize(("kind", "asks"), [("dep", False), ("prompt_tuning", False), ("pplug", True)])
+def test_only_pplug_embeds_what_is_asked_for(crowd, llm, kind, asks):
+    encoder = ListeningEncoder()
+    examples = Examples(crowd, encoder, llm.tokens, open_task(), replace(SETTINGS, kind=kind))
+    cases = crowd.cases("test")
+    for case in (*cases[:2], replace(cases[0], user_id="nobody")):
+        request = examples.of(case).request
+        assert request.shape == (DIM,)
+        assert request.any() == asks
+    assert any("Item 7" in text for text in encoder.asked) == asks
 
 
 def nll(lesson, examples, module):
@@ -121,8 +145,6 @@ def nll(lesson, examples, module):
 
 
 def test_padding_and_company_change_no_loss(lesson_of):
-    from unlike.latent.train import seeded_module
-
     lesson = lesson_of()
     module = seeded_module(lesson, 0)
     examples = [lesson.examples[0], replace(lesson.examples[1], target_ids=lesson.examples[1].target_ids[:7])]
@@ -133,8 +155,6 @@ def test_padding_and_company_change_no_loss(lesson_of):
 
 
 def test_gradients_reach_the_adapter_and_nothing_else(lesson_of):
-    from unlike.latent.train import seeded_module
-
     lesson = lesson_of()
     module = seeded_module(lesson, 0)
     terms = objective(lesson.llm, module, collate(lesson.examples, 3), LossWeights(contrast=1.0))

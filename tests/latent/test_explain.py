@@ -12,6 +12,7 @@ from tests.latent.conftest import DIM
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.adapter import save_adapter
+from unlike.latent.bank import row
 from unlike.latent.explain import (
     ALL,
     explain,
@@ -23,9 +24,8 @@ from unlike.latent.explain import (
     without_vectors,
 )
 from unlike.latent.prompter import Prompter
-from unlike.latent.soft_prompts import row
-from unlike.latent.train import seeded_module
 from unlike.latent.units import activations, dep_module, top_records
+from unlike.latent.untrained import seeded_module
 from unlike.llm.transformers_local import TransformersBackend
 
 BOTH = [True, False]

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from tests.latent.conftest import DIM, SETTINGS
+from unlike.latent.bank import row
+from unlike.latent.objective import autoencoder_terms
 from unlike.latent.projector import Projector
 from unlike.latent.sae import SparseAutoencoder, open_reducer
-from unlike.latent.soft_prompts import KINDS, Inputs, LearnedPrompts, PlugPrompts, SoftPrompts, Space, Standard, row
+from unlike.latent.soft_prompts import KINDS, Inputs, LearnedPrompts, PlugPrompts, SoftPrompts, Space
 from unlike.latent.splice import splice
+from unlike.latent.standard import Standard
 
 HIDDEN = 8
 SPACE = Space(DIM, HIDDEN, 1.5, torch.arange(4.0).unsqueeze(1).expand(4, HIDDEN))
@@ -27,7 +30,11 @@ def inputs(n_batch=2, n_shown=(3, 1)):
 
 def module(kind="dep", **changes):
     torch.manual_seed(0)
-    return KINDS[kind](replace(SETTINGS, kind=kind, **changes), SPACE, None)
+    return KINDS[kind](replace(SETTINGS, kind=kind, **changes), SPACE)
+
+
+def terms(soft):
+    return autoencoder_terms(soft, 0.05)
 
 
 def test_equation_5_in_plain_words():
@@ -60,12 +67,13 @@ def test_equation_6_in_plain_words():
     torch.testing.assert_close(projector(z), p.reshape(5, 2, HIDDEN))
 
 
-def test_places_of_a_bank():
-    dep = module(tokens_per_vector=2)
-    bank = dep(inputs()).bank
-    assert bank.shape == (2, dep.n_soft, HIDDEN) == (2, 2 * 3 * 4, HIDDEN)
+@pytest.mark.parametrize("kind", ["dep", "prompt_tuning"])
+def test_places_of_a_bank(kind):
+    made = module(kind, tokens_per_vector=2)
+    bank = made(inputs()).bank
+    assert bank.shape == (2, made.n_soft, HIDDEN) == (2, 2 * 3 * 4, HIDDEN)
     for signal, before in (("his", 0.0), ("diff", 2.0)):
-        first = row(dep.settings, signal, 1)
+        first = row(made.settings, signal, 1)
         assert torch.equal(bank[0, first], torch.full((HIDDEN,), before))
         assert torch.equal(bank[0, first + 3], torch.full((HIDDEN,), before + 1))
 
@@ -89,8 +97,8 @@ def test_batch_and_padding_change_no_vector(kind):
     )
     shown = torch.tensor([row(made.settings, "his", 0) + 1]) if kind != "pplug" else torch.tensor([1])
     torch.testing.assert_close(made(noisy).bank[:, shown], made(both).bank[:, shown])
-    for name, term in made(both).terms.items():
-        torch.testing.assert_close(made(noisy).terms[name], term)
+    for name, term in terms(made(both)).items():
+        torch.testing.assert_close(terms(made(noisy))[name], term)
 
 
 def test_the_order_of_records_only_moves_vectors():
@@ -101,8 +109,8 @@ def test_the_order_of_records_only_moves_vectors():
         places = [row(made.settings, signal, record) + 1 for record in range(3)]
         moved = [row(made.settings, signal, int((order == record).nonzero())) + 1 for record in range(3)]
         torch.testing.assert_close(made(mixed).bank[:, moved], made(both).bank[:, places])
-    for name, term in made(both).terms.items():
-        torch.testing.assert_close(made(mixed).terms[name], term)
+    for name, term in terms(made(both)).items():
+        torch.testing.assert_close(terms(made(mixed))[name], term)
 
 
 def test_pplug_attends_by_the_request_and_by_hand():
@@ -125,9 +133,9 @@ def test_prompt_tuning_knows_no_user():
 
 
 def test_the_plain_autoencoder_pays_nothing_for_activity():
-    assert float(module(reduction="ae")(inputs()).terms["sparse"]) == 0
-    assert float(module()(inputs()).terms["sparse"]) > 0
-    assert float(module(reduction="raw")(inputs()).terms["recon"]) == 0
+    assert float(terms(module(reduction="ae")(inputs()))["sparse"]) == 0
+    assert float(terms(module()(inputs()))["sparse"]) > 0
+    assert float(terms(module(reduction="raw")(inputs()))["recon"]) == 0
 
 
 def test_standardised_rows_have_mean_0_and_spread_1():

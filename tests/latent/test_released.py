@@ -22,9 +22,10 @@ from tests.llm.tiny_llm import tiny_llm
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.adapter import WEIGHTS, load_adapter
+from unlike.latent.bank import row
 from unlike.latent.released import MARKERS, TOKENS, import_released
 from unlike.latent.shards import INDEX, SINGLE, Shards
-from unlike.latent.soft_prompts import Inputs, row
+from unlike.latent.soft_prompts import Inputs
 from unlike.llm.local_model import embeddings_hash, open_local_model
 
 ENCODER = HashingEncoder(DIM)

@@ -12,7 +12,8 @@ import torch
 from tests.latent.conftest import TRAINING
 from unlike.errors import EngineError, InputError
 from unlike.latent import checkpoint
-from unlike.latent.train import n_steps_of, train
+from unlike.latent.plan import n_steps_of
+from unlike.latent.train import train
 
 KILLED = Path(__file__).parent / "killed_training.py"
 
@@ -115,7 +116,7 @@ def test_a_loss_that_is_no_number_says_what_to_lower(lesson_of, tmp_path):
 
 
 def test_too_little_memory_says_what_to_lower(lesson_of, tmp_path, monkeypatch):
-    from unlike.latent import train as room
+    from unlike.latent import steps as room
 
     def full(*_):
         raise torch.OutOfMemoryError("out of memory")

@@ -62,12 +62,73 @@ NO_CHOICES = answer(completion("", choices=[]))
 EMPTY_BODY = answer(b"")
 
 
+def chunk(delta, finish_reason=None, **more):
+    """One chunk of a stream."""
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+    return {"id": "1", "object": "chat.completion.chunk", "choices": choices, **more}
+
+
+def chunks(*texts, finish_reason="stop"):
+    """All chunks of a good stream."""
+    usage = completion("")["usage"]
+    begin, end = chunk({"role": "assistant", "content": ""}), chunk({}, finish_reason)
+    return [begin, *(chunk({"content": text}) for text in texts), end, chunk({}) | {"choices": [], "usage": usage}]
+
+
+def done(handler, endpoint):
+    """End a stream as is right."""
+    send_event(handler, "[DONE]")
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def on_and_on(handler, endpoint):
+    """Go on with a stream until the client is gone."""
+    while not endpoint.over.wait(0.01):
+        try:
+            send_event(handler, json.dumps(chunk({"content": " more"})))
+        except OSError:
+            endpoint.left.set()
+            return
+
+
+def stream(events, then=done):
+    """Behave: send server-sent events (JSON unless text), then do that."""
+
+    def behave(handler, endpoint):
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream; charset=utf-8")
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        for event in events:
+            send_event(handler, event if isinstance(event, str) else json.dumps(event))
+        then(handler, endpoint)
+
+    return behave
+
+
+def send_event(handler, data):
+    sent = f"data: {data}\n\n".encode()
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(sent), sent))
+
+
+def says(text):
+    """Behave: answer well, in pieces where that is asked."""
+
+    def behave(handler, endpoint):
+        words = [word if n == 0 else f" {word}" for n, word in enumerate(text.split(" "))]
+        good = stream(chunks(*words)) if handler.asked.get("stream") else answer(completion(text))
+        good(handler, endpoint)
+
+    return behave
+
+
 class Endpoint(ThreadingHTTPServer):
     """Behaves as ``script`` says, request by request, and after that answers well.
 
     Attributes:
         requests: The parsed bodies received.
         keys: The Authorization headers received.
+        left: Set when a client left in the middle of a stream.
         always: Behave so every time the script is empty.
     """
 
@@ -76,8 +137,8 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script, self.requests, self.keys = [], [], []
-        self.always = answer(completion("A good answer."))
-        self.over = threading.Event()
+        self.always = says("A good answer.")
+        self.over, self.left = threading.Event(), threading.Event()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -98,7 +159,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):  # noqa: N802 - the name the standard library calls
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.requests.append(json.loads(body))
+        self.asked = json.loads(body)
+        self.server.requests.append(self.asked)
         self.server.keys.append(self.headers["authorization"])
         behave = self.server.script.pop(0) if self.server.script else self.server.always
         behave(self, self.server)

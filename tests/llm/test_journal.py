@@ -77,6 +77,11 @@ def test_a_schema_enters_the_key_only_where_there_is_one():
     assert key(bound, "openai:gpt-4o-mini") != key(call, "openai:gpt-4o-mini")
 
 
+@given(st.text())
+def test_who_shares_the_engines_cache_is_no_part_of_the_key(salt):
+    assert key(replace(CALL, sampling=Sampling(cache_salt=salt)), "m") == key(CALL, "m")
+
+
 def put(journal, name, entry, call=CALL):
     return asyncio.run(journal.put(name, call, "model", entry))
 

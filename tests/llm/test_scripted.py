@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import time
+from contextlib import aclosing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling
@@ -136,3 +140,35 @@ def test_it_remembers_what_it_was_asked():
     ask(backend, "this")
     assert backend.model == "scripted:mine"
     assert backend.calls == [([{"role": "user", "content": "this"}], Sampling())]
+
+
+@given(st.text(" \n\u3000ab😀", max_size=20))
+def test_words_joined_are_the_answer_to_the_letter(text):
+    backend = ScriptedBackend(lambda messages, sampling: text)
+
+    async def streamed():
+        return [piece async for piece in backend.stream([], Sampling())]
+
+    *words, last = asyncio.run(streamed())
+    assert "".join(words) == last.text == text
+    assert len(words) == max(len(text.split()), 1 if text else 0) + (1 if text.strip() and text[-1].isspace() else 0)
+
+
+def test_a_stream_takes_as_long_as_an_answer_and_stops_when_it_is_closed():
+    backend = ScriptedBackend(lambda messages, sampling: "word " * 1000, latency_s=100.0)
+
+    async def leave():
+        started = time.monotonic()
+        async with aclosing(backend.stream([], Sampling())) as pieces:
+            assert await anext(pieces) == "word"
+        return time.monotonic() - started
+
+    assert 0.09 < asyncio.run(leave()) < 50
+    assert backend.n_calls == 1
+
+
+def test_what_a_script_fails_fails_before_the_first_word(rules):
+    backend = ScriptedBackend.from_file(rules)
+    with pytest.raises(CallFailed, match="overloaded"):
+        asyncio.run(anext(backend.stream([{"role": "user", "content": "flaky"}], Sampling())))
+    assert backend.n_calls == 1

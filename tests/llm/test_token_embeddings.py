@@ -103,6 +103,13 @@ def test_embeddings_that_are_scaled_on_the_way_in_are_refused(tmp_path, changes)
         open_token_embeddings(str(tmp_path))
 
 
+def test_a_model_that_does_not_write_is_refused_as_where_it_is_opened_whole(tmp_path):
+    change_config(tiny_llm(tmp_path), architectures=["LlamaForSequenceClassification"])
+    for opening in (open_local_model, open_token_embeddings):
+        with pytest.raises(InputError, match="it is a LlamaForSequenceClassification; only causal LMs"):
+            opening(str(tmp_path))
+
+
 def test_without_its_own_file_the_configuration_says_where_texts_end(tmp_path):
     folder = tiny_llm(tmp_path)
     before = open_token_embeddings(str(folder)).ends

@@ -9,13 +9,17 @@ import pytest
 import torch
 
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, byte_tokenizer, tiny_llm
+from tests.worlds import kit_for, world
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm import transformers_local
 from unlike.llm.backend import Sampling
+from unlike.llm.journal import Journal
 from unlike.llm.local_model import ChatTokenizer, open_local_model
 from unlike.llm.open import open_llm
+from unlike.llm.recorded import RecordedLLM
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.transformers_local import TransformersBackend
+from unlike.methods.rag import rag
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
 SAMPLED = Sampling(temperature=1.0, top_p=0.9, max_tokens=20, seed=5)
@@ -224,6 +228,31 @@ def test_closing_answers_what_waits_and_ends_it(local):
     assert local.model is not None
 
 
+def test_a_smaller_context_may_be_asked_for_and_no_larger_one(local, tmp_path):
+    folder = tiny_llm(tmp_path / "mine")
+    small = open_llm(f"transformers:{folder}", context_tokens=300)
+    assert small.context_tokens == 300
+    with pytest.raises(CallFailed, match="exceed the context of 300"):
+        asyncio.run(small.complete(ask("Loud."), Sampling(max_tokens=290)))
+    asyncio.run(small.aclose())
+    for asked in (None, CONTEXT_TOKENS + 1):
+        assert TransformersBackend(local, context_tokens=asked).context_tokens == CONTEXT_TOKENS
+    assert TransformersBackend(replace(local, context_tokens=None), context_tokens=300).context_tokens == 300
+
+
+def test_prompts_are_fitted_to_the_context_asked_for(local):
+    """The oldest records go; the rest is answered."""
+    crowd = world([(0, item, item) for item in range(6)], targets=[5])
+    (case,), kit = crowd.cases("test"), kit_for(crowd, max_tokens=20, retriever="recency")
+    whole, cut = (
+        asyncio.run(rag(case, replace(kit, llm=RecordedLLM(backend, Journal.open(None)))))
+        for backend in (TransformersBackend(local), TransformersBackend(local, context_tokens=1200))
+    )
+    assert whole.trace["generate"]["left_out"] == []
+    assert cut.trace["generate"]["left_out"]
+    assert cut.trace["generate"]["prompt_tokens"] + 20 <= 1200 < whole.trace["generate"]["prompt_tokens"]
+
+
 def test_journals_tell_models_and_precisions_apart(local, tmp_path):
     engine, _, name = TransformersBackend(local).model.partition(":")
     assert (engine, name) == ("transformers", local.name)
@@ -237,7 +266,9 @@ def test_journals_tell_models_and_precisions_apart(local, tmp_path):
 def test_settings_that_cannot_be_are_told(local, tmp_path):
     with pytest.raises(InputError, match="batch_size 0; give 1 or more"):
         TransformersBackend(local, batch_size=0)
-    with pytest.raises(InputError, match="allowed are: dtype, batch_size, device"):
+    with pytest.raises(InputError, match="context_tokens 0; give 1 or more"):
+        TransformersBackend(local, context_tokens=0)
+    with pytest.raises(InputError, match="allowed are: dtype, batch_size, device, context_tokens"):
         open_llm(f"transformers:{tmp_path}", slots=3)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,6 +104,14 @@ def test_a_soft_prompt_goes_as_the_embeddings_of_the_whole_sequence(backend, end
         "seed": 5,
         "stop_token_ids": ends,
     }
+
+
+def test_a_salt_goes_with_words_and_with_soft_prompts(backend, endpoint):
+    salted = replace(SAMPLED, cache_salt="tenant-7")
+    endpoint.script = [answer(completion("A good answer."))]
+    asyncio.run(backend.complete(ASK, salted))
+    asked(backend, sampling=salted)
+    assert [request["cache_salt"] for request in endpoint.requests] == ["tenant-7", "tenant-7"]
 
 
 def test_half_the_size(endpoint, folder):

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_a_soft_prompt_goes_in_as_embeddings_alone(vllm, engine, local, transfor
     assert (told.text, told.prompt_tokens) == (expected.text, expected.prompt_tokens)
     assert told.text != asyncio.run(vllm.complete(ASK, GREEDY)).text
     assert engine.asked[0].keys() == {"prompt_embeds"}
+
+
+def test_a_salt_goes_with_words_and_with_soft_prompts(vllm, engine, local):
+    salted = replace(GREEDY, cache_salt="tenant-7")
+    asyncio.run(vllm.complete(ASK, salted))
+    asyncio.run(vllm.complete_soft(prompt_of(local, (2,)), salted))
+    assert [asked["cache_salt"] for asked in engine.asked] == ["tenant-7", "tenant-7"]
 
 
 @pytest.mark.parametrize("places", [(), (2, 3, 7)], ids=["words", "soft"])

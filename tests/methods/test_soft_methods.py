@@ -134,15 +134,16 @@ def test_a_forecast_counts_the_soft_prompt_s_tokens(crowd, backend, adapters):
 def test_the_likelihood_is_that_of_the_real_text_behind_the_last_prompt(crowd, backend, adapters, method, tmp_path):
     cases = crowd.cases("test")[:2]
     kit = kit_of(crowd, backend, adapters / "dep")
-    (values,) = asyncio.run(likelihood([Job(method, METHODS[method], cases, kit)], 30, lambda progress: None))
-    assert set(values) == {case.id for case in cases}
+    job = Job(method, METHODS[method], cases, kit)
+    (rows,) = asyncio.run(likelihood([job], 30, Journal.open(None), lambda progress: None))
+    assert [row.case_id for row in rows] == [case.id for case in cases]
     if method == "dep":
         real = backend.tokens.encode(cases[0].reference)[:30]
         plain = asyncio.run(backend.logprobs(kit.latent.prompt(cases[0]).prompt, np.asarray(real)))
-        assert values[cases[0].id] == pytest.approx(plain.mean(), abs=1e-5)
+        assert rows[0].loglik == pytest.approx(plain.mean(), abs=1e-5)
     assert kit.llm.usage.n_calls == 0  # nothing is written where only the last call was left
-    write_likelihood(tmp_path, values)
-    assert read_likelihood(tmp_path) == values
+    write_likelihood(tmp_path, rows)
+    assert read_likelihood(tmp_path) == rows
 
 
 def test_a_run_folder_keeps_the_adapter_s_name(crowd, backend, adapters, tmp_path):

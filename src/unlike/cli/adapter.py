@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unlike.cli.time_rule import time_rule
 from unlike.config import cache_folder
-from unlike.errors import InputError
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter
 
 adapter = typer.Typer(help="Bring in an adapter that others released, or look at one.", no_args_is_help=True)
-
-TIME_RULES = ("as_of", "paper")
 
 
 @adapter.command("import")
@@ -34,11 +32,10 @@ def import_released(
     from unlike.embed.open import open_encoder
     from unlike.latent import released
 
-    if time not in TIME_RULES:
-        raise InputError(f"--time {time!r}; allowed are {', '.join(TIME_RULES)}")
+    rule = time_rule(time)
     encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
     base = None if llm is None else Path(llm.removeprefix("transformers:"))
-    made = released.import_released(folder, out, encoder, base, time)  # type: ignore[arg-type]
+    made = released.import_released(folder, out, encoder, base, rule)
     _print(made, out, as_json)
     if base is None and not as_json:
         typer.echo(

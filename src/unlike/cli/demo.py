@@ -27,7 +27,8 @@ def demo(
     """Curate the sample corpus, run three methods on a few cases, show one case whole, a table and a report."""
     from rich.console import Console
 
-    from unlike.cli.experiment import run_live_plan
+    from unlike.cli.experiment import open_kits, run_live_plan
+    from unlike.cli.experiment_setup import Setup
     from unlike.cli.report import write_findings
     from unlike.cli.show import show_case
     from unlike.embed.open import open_encoder
@@ -52,7 +53,8 @@ def demo(
         f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}"
     )
     encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
-    folders = run_live_plan(console, plan, corpus, encoder, out)
+    setup = Setup(plan, corpus, encoder, out)
+    folders = run_live_plan(console, setup, open_kits(setup))
     console.print("\n[bold]3. One case, whole[/]")
     show_case(console, read_run(folders[-1])[0][0], corpus)
     console.print("\n[bold]4. Scores[/] against what the users really wrote")

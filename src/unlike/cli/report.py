@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from unlike.config import cache_folder
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -29,6 +29,10 @@ def report(
     metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, with commas."),
     embedder: str = typer.Option("minilm", help="Encoder for the users' uniqueness."),
     corpus: Path | None = typer.Option(None, help="Corpus folder, where it has moved since the runs."),
+    users: Path | None = typer.Option(
+        None,
+        help="Table of the users: user_id, and a column for each thing known of them, by which gains are compared.",
+    ),
 ) -> None:
     """Compare runs in one self-contained file: tables, tests, plots, cases side by side, and how to repeat it."""
     from rich.console import Console
@@ -36,7 +40,7 @@ def report(
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.evaluate.experiment import measure_all
-    from unlike.evaluate.plan import Plan
+    from unlike.evaluate.plan import plan_of
     from unlike.evaluate.run import read_run
 
     folders = [folder for path in runs for folder in _run_folders(path)]
@@ -44,19 +48,27 @@ def report(
     corpora = {fact["corpus_hash"] for fact in facts}
     if len(corpora) > 1:
         raise InputError(f"these runs are on {len(corpora)} corpora and cannot be compared; give runs on one corpus")
-    plan = Plan.model_validate(
+    plan = plan_of(
         {
             "title": title,
-            "methods": [{"method": method} for method in dict.fromkeys(fact["method"] for fact in facts)],
+            "methods": _methods(facts),
             "metrics": [name.strip() for name in metrics.split(",")],
             "split": facts[0]["split"],
             "settings": facts[0]["settings"],
             "embedder": embedder,
-        }
+            "users": users,
+        },
+        "report",
     )
     opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
     encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
     write_findings(Console(), plan, opened, encoder, measure_all(folders, plan, opened), out)
+
+
+def _methods(facts: "Sequence[Mapping[str, Any]]") -> list[dict[str, Any]]:
+    """The methods of some runs as a plan names them, each with its adapter."""
+    adapters = {fact["method"]: fact["settings"].get("adapter", "") for fact in facts}
+    return [{"method": method, "settings": {"adapter": adapter}} for method, adapter in adapters.items()]
 
 
 def write_findings(

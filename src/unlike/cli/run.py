@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from unlike.cli.time_rule import time_rule
 from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
@@ -56,7 +57,7 @@ def run(
         n_peers=peers,
         retriever=retriever,  # type: ignore[arg-type]
         selector=selector,  # type: ignore[arg-type]
-        time_rule=_one_of("--time", time, ("as_of", "paper")),  # type: ignore[arg-type]
+        time_rule=time_rule(time),
         dimensions=_names(dimensions),
         temperature=temperature,
         top_p=top_p,
@@ -85,12 +86,6 @@ def run(
         typer.echo(json.dumps(done, indent=2))
     if done["n_failed"]:
         raise typer.Exit(3)
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise InputError(f"{option} {value!r} is unknown; allowed are {', '.join(allowed)}")
-    return value
 
 
 def _names(dimensions: str) -> tuple[str, ...] | None:

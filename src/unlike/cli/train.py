@@ -12,9 +12,9 @@ from unlike.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from unlike.latent.plan import Lesson
     from unlike.latent.settings import Recipe
     from unlike.latent.soft_prompts import Module
-    from unlike.latent.train import Lesson
     from unlike.llm.local_model import LocalModel
 
 KINDS = ("dep", "pplug", "prompt_tuning")
@@ -88,7 +88,8 @@ def train_live(
 ) -> None:
     """Train with a line a tenth of the way, then say what came of it."""
     from unlike.latent.loss_curves import draw_losses
-    from unlike.latent.train import n_steps_of, train
+    from unlike.latent.plan import n_steps_of
+    from unlike.latent.train import train
 
     total = n_steps_of(recipe.train, len(lesson.examples))
     console.print(

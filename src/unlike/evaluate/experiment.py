@@ -7,6 +7,7 @@ again, pays only for what was in flight.
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -21,17 +22,17 @@ from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.judge import judge
-from unlike.evaluate.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.paired_tests import paired_tests
 from unlike.evaluate.paper import published
 from unlike.evaluate.plan import Plan, PlannedRun, planned_runs
-from unlike.evaluate.run import Job, Progress, pick_cases, run_facts, run_jobs, write_run
+from unlike.evaluate.run import JOURNAL, Job, Progress, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.uniqueness import uniqueness
 from unlike.evaluate.variants import failures, is_baseline, variants
 from unlike.llm.forecast import ForecastLLM
+from unlike.llm.journal import Journal
 from unlike.llm.metered import Metered
 from unlike.llm.recorded import LLM, Usage
 from unlike.methods.kit import Kit
@@ -65,12 +66,17 @@ async def run_plan(
     meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
     jobs = [_job(plan, corpus, planned, kit_of, meter) for planned, meter in zip(runs, meters, strict=True)]
     rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
-    folders = [out / "runs" / planned.folder for planned in runs]
+    folders = run_folders(plan, out)
     wall_s = time.monotonic() - start
     for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
         facts = run_facts(job, rows, meter.usage, wall_s, corpus, plan.split)
         write_run(folder, rows, facts | _planned_facts(plan, planned))
     return folders
+
+
+def run_folders(plan: Plan, out: Path) -> list[Path]:
+    """Where the rows of each planned run lie."""
+    return [out / "runs" / planned.folder for planned in planned_runs(plan)]
 
 
 def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LLM) -> Job:
@@ -79,22 +85,19 @@ def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LL
 
 
 async def likelihood_of_plan(
-    plan: Plan, corpus: Corpus, kit_of: KitOf, folders: Sequence[Path], on_progress: Callable[[Progress], None]
+    plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_progress: Callable[[Progress], None]
 ) -> None:
-    """Measure the likelihood of the real texts for the runs that lack it; the values lie beside their rows.
+    """Measure the likelihood of the real texts for all planned runs; it lies beside their rows.
 
     Raises:
-        InputError: The LLM does not score texts.
-        EngineError: The engine cannot be used.
+        InputError: The LLM does not score texts, or a file cannot be written.
+        EngineError: The engine cannot be used; what was scored is kept.
     """
-    lacking = [
-        (_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm), folder)
-        for planned, folder in zip(planned_runs(plan), folders, strict=True)
-        if not (folder / LIKELIHOOD).is_file()
-    ]
-    for job, folder in lacking:
-        (values,) = await likelihood([job], plan.likelihood, on_progress)
-        write_likelihood(folder, values)
+    jobs = [_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm) for planned in planned_runs(plan)]
+    with closing(Journal.open(out / JOURNAL)) as journal:
+        rows_of = await likelihood(jobs, plan.likelihood, journal, on_progress)
+    for folder, rows in zip(run_folders(plan, out), rows_of, strict=True):
+        write_likelihood(folder, rows)
 
 
 def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
@@ -107,18 +110,17 @@ def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     }
 
 
-async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf) -> Usage:
-    """What the experiment would still ask: the same code with an LLM that asks nobody. Its judge is not in it."""
-    runs = planned_runs(plan)
+async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
+    """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
     llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
     await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs])
     return llm.usage
 
 
-async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit) -> Usage:
-    """What grading would ask: every text of every run, each assumed to be as long as the real one."""
+async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
+    """What grading would ask: every text of these runs, each assumed to be as long as the real one."""
     llm = ForecastLLM(kit.llm.backend, completion_tokens=ASSUMED_GRADE_TOKENS)
-    for planned in planned_runs(plan):
+    for planned in runs:
         # Texts of different runs are different calls: the run's name makes them so.
         cases = cases_of(plan, corpus, planned.sample)
         texts = [(case, f"{planned.folder} {case.reference}") for case in cases]

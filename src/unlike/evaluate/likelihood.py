@@ -1,22 +1,23 @@
 """How likely a method makes the real text: its mean log-probability a token behind the method's last prompt.
 
 Far less noisy than any comparison of a sampled text, so small gains show. The method runs as it is, with every call but
-its last one answered from the journal or the engine; in place of the last answer the real text is scored.
+its last one answered from the journal or the engine; in place of the last answer the real text is scored. Scores are
+journalled as answers are, so measuring again is resuming, and no score outlives the prompt or the text it belongs to.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, InputError
-from unlike.evaluate.run import Job, Progress, run_jobs
-from unlike.llm.backend import Backend
-from unlike.llm.journal import Call
+from unlike.evaluate.run import Job, Progress, run_jobs, write_whole
+from unlike.llm.backend import Backend, Sampling
+from unlike.llm.journal import Call, Entry, Journal, key
 from unlike.llm.recorded import LLM, Answer, Usage
 from unlike.llm.soft import EmbedsBackend, Scorer, SoftPrompt, takes_soft_prompts
 from unlike.methods.kit import Kit, Outcome
@@ -25,6 +26,7 @@ from unlike.records import Case
 
 FILE = "likelihood.jsonl"
 LOGLIK = "loglik"
+STEP = "likelihood"
 LAST_STEPS = ("generate", "soft")
 """The steps that write the text itself."""
 
@@ -33,24 +35,47 @@ class ScoringEngine(EmbedsBackend, Scorer, Protocol):
     """An engine that takes soft prompts and scores texts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a method makes the real text of a case: the row of ``likelihood.jsonl``.
+
+    Attributes:
+        case_id: The case.
+        loglik: Mean log-probability a token; None exactly where ``error`` says why there is none.
+        max_tokens: Tokens of the real text that count, from its beginning.
+        error: Why there is none.
+    """
+
+    case_id: str
+    loglik: float | None
+    max_tokens: int
+    error: str = ""
+
+
 async def likelihood(
-    jobs: Sequence[Job], max_tokens: int, on_progress: Callable[[Progress], None]
-) -> list[dict[str, float]]:
-    """Mean log-probability a token of the real text, by case, for each job.
+    jobs: Sequence[Job], max_tokens: int, journal: Journal, on_progress: Callable[[Progress], None]
+) -> list[list[Likelihood]]:
+    """Mean log-probability a token of the real texts.
 
     Args:
         jobs: Methods over cases with real texts; their LLM must score (transformers, vLLM in process).
         max_tokens: Tokens of the real text that count, from its beginning.
+        journal: Holds what was scored before, and takes what is scored now.
         on_progress: Called after every case.
 
+    Returns:
+        A row a case for each job, in the order of its cases.
+
     Raises:
-        InputError: The LLM does not score texts.
-        EngineError: The engine cannot be used.
+        InputError: The LLM does not score texts, or the journal cannot be used.
+        EngineError: The engine cannot be used; what was scored is in the journal.
     """
-    told: list[dict[str, float]] = [{} for _ in jobs]
-    scored = [replace(job, method=_scored(job, max_tokens, values)) for job, values in zip(jobs, told, strict=True)]
-    await run_jobs(scored, on_progress=on_progress)
-    return told
+    scored = [replace(job, method=_scored(job, max_tokens, journal)) for job in jobs]
+    rows_of = await run_jobs(scored, on_progress=on_progress)
+    return [
+        [Likelihood(row.case_id, None if row.text is None else float(row.text), max_tokens, row.error) for row in rows]
+        for rows in rows_of
+    ]
 
 
 def scorer_of(backend: Backend) -> ScoringEngine:
@@ -66,26 +91,48 @@ def scorer_of(backend: Backend) -> ScoringEngine:
     return backend  # type: ignore[return-value]
 
 
-def write_likelihood(folder: Path, values: dict[str, float]) -> None:
-    """Keep the values beside the rows of a run."""
-    lines = (json.dumps({"case_id": case_id, LOGLIK: value}) + "\n" for case_id, value in values.items())
-    (folder / FILE).write_text("".join(lines), encoding="utf-8")
+def write_likelihood(folder: Path, rows: Sequence[Likelihood]) -> None:
+    """Keep the rows beside those of a run.
+
+    Raises:
+        InputError: They cannot be written.
+    """
+    write_whole(folder / FILE, "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_likelihood(folder: Path) -> dict[str, float]:
-    """The values of a run folder; empty where it has none."""
+def read_likelihood(folder: Path) -> list[Likelihood]:
+    """The rows of a run folder; none where nothing was measured.
+
+    Raises:
+        InputError: They cannot be read.
+    """
     if not (folder / FILE).is_file():
-        return {}
-    with (folder / FILE).open(encoding="utf-8") as lines:
-        return {row["case_id"]: row[LOGLIK] for row in map(json.loads, lines)}
+        return []
+    try:
+        with (folder / FILE).open(encoding="utf-8") as lines:
+            return [Likelihood(**json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{folder / FILE} cannot be read: {error}; delete it and measure again") from error
 
 
 class LastCallScored:
-    """An LLM that answers as ever, but scores a real text in place of the last call."""
+    """An LLM that answers as ever, but scores a real text in place of the last call.
 
-    def __init__(self, llm: LLM, engine: ScoringEngine, real: NDArray[np.int64]) -> None:
+    Args:
+        llm: Answers all other calls.
+        engine: Scores.
+        journal: Of the scores.
+        case: Whose real text is scored.
+        max_tokens: Tokens of it that count.
+
+    Attributes:
+        loglik: Mean log-probability a token, once the last call was made.
+    """
+
+    def __init__(self, llm: LLM, engine: ScoringEngine, journal: Journal, case: Case, max_tokens: int) -> None:
         self.loglik: float | None = None
-        self._llm, self._engine, self._real = llm, engine, real
+        self._llm, self._engine, self._journal = llm, engine, journal
+        self._case, self._real, self._max_tokens = case, case.reference or "", max_tokens
 
     @property
     def backend(self) -> Backend:
@@ -101,9 +148,36 @@ class LastCallScored:
         """Answer a call, or score the real text behind it."""
         if call.step not in LAST_STEPS:
             return await self._llm.call(call)
+        scored = self._as_scored(call)
+        model = self._engine.model
+        name = key(scored, model)
+        entry = self._journal.get(name)
+        if entry is None:
+            entry = await self._journal.put(name, scored, model, await self._score(call))
+        else:
+            await self._journal.link(name, scored.record_ids)
+        self.loglik = float(entry.text)
+        return Answer(".", name, False, entry.prompt_tokens, 0, "scored", 0.0)
+
+    def _as_scored(self, call: Call) -> Call:
+        """The call as one that the real text answers; how texts are sampled does not matter to it."""
+        answered = [*call.messages, {"role": "assistant", "content": self._real}]
+        return replace(
+            call,
+            step=STEP,
+            messages=answered,
+            sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=self._max_tokens),
+            record_ids=(*call.record_ids, self._case.id),
+        )
+
+    async def _score(self, call: Call) -> Entry:
+        tokens = self._engine.tokens
         prompt = call.soft or hard_prompt(self._engine, call)
-        self.loglik = float((await self._engine.logprobs(prompt, self._real)).mean())
-        return Answer(".", "", True, len(prompt.token_ids), 0, "scored", 0.0)
+        real = np.asarray([*tokens.encode(self._real), tokens.end_id][: self._max_tokens], np.int64)
+        mean = float((await self._engine.logprobs(prompt, real)).mean())
+        if not math.isfinite(mean):
+            raise CallFailed(f"{self._engine.model}: the log-probability of the real text is {mean}; use float32")
+        return Entry("done", text=repr(mean), prompt_tokens=len(prompt.token_ids), completion_tokens=len(real))
 
 
 def hard_prompt(engine: EmbedsBackend, call: Call) -> SoftPrompt:
@@ -112,17 +186,17 @@ def hard_prompt(engine: EmbedsBackend, call: Call) -> SoftPrompt:
     return SoftPrompt(np.asarray(token_ids, np.int64), np.zeros(0, np.int64), np.zeros((0, engine.hidden), np.float32))
 
 
-def _scored(job: Job, max_tokens: int, values: dict[str, float]) -> Method:
+def _scored(job: Job, max_tokens: int, journal: Journal) -> Method:
+    """The job's method with the score, as text, in place of its text."""
     engine = scorer_of(job.kit.llm.backend)
 
     async def scored(case: Case, kit: Kit) -> Outcome:
         if not case.reference:
             raise CallFailed("the case has no real text")
-        real = [*engine.tokens.encode(case.reference), engine.tokens.end_id][:max_tokens]
-        llm = LastCallScored(kit.llm, engine, np.asarray(real, np.int64))
-        outcome = await job.method(case, replace(kit, llm=llm))
-        if llm.loglik is not None:
-            values[case.id] = llm.loglik
-        return outcome
+        llm = LastCallScored(kit.llm, engine, journal, case, max_tokens)
+        await job.method(case, replace(kit, llm=llm))
+        if llm.loglik is None:
+            raise CallFailed(f"method {job.name!r} made no call of step {' or '.join(LAST_STEPS)} to score behind")
+        return Outcome(repr(llm.loglik), {})
 
     return scored

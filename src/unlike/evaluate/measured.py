@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.likelihood import LOGLIK, read_likelihood
+from unlike.evaluate.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.run import read_run
@@ -72,8 +72,17 @@ def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun
         run.means[row.metric], run.notes[row.metric] = row.mean, row.note
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
     if likely := read_likelihood(folder):
-        run.add(LOGLIK, likely)
+        run.add(LOGLIK, *_of_cases(likely, [row.case_id for row in rows]))
     return run
+
+
+def _of_cases(likely: Sequence[Likelihood], case_ids: Sequence[str]) -> tuple[dict[str, float], str]:
+    """The values of a run's cases by case id, and a note on those that have none."""
+    measured = {row.case_id: row for row in likely}
+    ours = [measured.get(case_id, Likelihood(case_id, None, 0, "not measured")) for case_id in case_ids]
+    lacking = [row for row in ours if row.loglik is None]
+    note = f"{len(lacking)} of {len(ours)} cases have no likelihood ({lacking[0].error})" if lacking else ""
+    return {row.case_id: row.loglik for row in ours if row.loglik is not None}, note
 
 
 def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:

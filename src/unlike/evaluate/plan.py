@@ -181,11 +181,24 @@ def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
         raise InputError(f"experiment file {file} cannot be read: {error}") from error
     raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts", "users") if isinstance(raw.get(key), str)}
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
+    return plan_of(raw, f"experiment file {file}")
+
+
+def plan_of(raw: Mapping[str, Any], source: str) -> Plan:
+    """A plan from its values.
+
+    Args:
+        raw: By key, as in a file.
+        source: Where they come from, for the error.
+
+    Raises:
+        InputError: They hold what cannot be; all that is wrong in one message.
+    """
     try:
         return Plan.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(_problem(detail["loc"], detail["msg"]) for detail in error.errors())
-        raise InputError(f"experiment file {file}: {wrong}") from error
+        raise InputError(f"{source}: {wrong}") from error
 
 
 def planned_runs(plan: Plan) -> list[PlannedRun]:

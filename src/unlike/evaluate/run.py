@@ -196,20 +196,14 @@ def pick_cases(corpus: Corpus, split: str, limit: int | None) -> Sequence[Case]:
 
 
 def write_run(folder: Path, rows: Sequence[Generation], facts: Mapping[str, Any]) -> None:
-    """Write generations.jsonl and run.json; a reader sees the old files or the new ones, never half of one.
+    """Write generations.jsonl and run.json; see ``write_whole``.
 
     Raises:
-        InputError: The folder cannot be written.
+        InputError: They cannot be written.
     """
     lines = (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / GENERATIONS, "".join(lines))
-        _replace(folder / RUN, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise InputError(
-            f"run folder {folder} cannot be written: {error.strerror}; free space or name another"
-        ) from error
+    write_whole(folder / GENERATIONS, "".join(lines))
+    write_whole(folder / RUN, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_run(folder: Path) -> tuple[list[Generation], dict[str, Any]]:
@@ -230,10 +224,19 @@ def read_run(folder: Path) -> tuple[list[Generation], dict[str, Any]]:
         raise InputError(f"run folder {folder} cannot be read: {error}") from error
 
 
-def _replace(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file; a reader sees the old one or the new one, never half of one.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; free space or name another folder") from error
 
 
 def versions() -> dict[str, str]:

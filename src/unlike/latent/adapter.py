@@ -89,12 +89,17 @@ class Adapter:
         if embedder != self.about.embedder:
             raise InputError(
                 f"adapter was trained with embedder {self.about.embedder!r}, not {embedder!r}; "
-                f"give --embedder {self.about.embedder}"
+                f"give --embedder {_as_given(self.about.embedder)}"
             )
 
     def trained_on(self, user_id: str) -> bool:
         """Whether a user's texts were among those it was trained on."""
         return user_hash(self.about.salt, user_id) in self.about.users
+
+
+def _as_given(embedder: str) -> str:
+    """The name by which an encoder is opened: a model of sentence-transformers goes by its own."""
+    return embedder.removeprefix("sentence-transformers:")
 
 
 def user_hash(salt: str, user_id: str) -> str:
@@ -111,7 +116,7 @@ def new_module(about: About, markers: Tensor | None = None) -> Module:
     """An untrained module for what ``about`` describes."""
     empty = torch.zeros(4, about.hidden) if markers is None else markers
     space = Space(about.dim, about.hidden, about.length, empty)
-    return KINDS[about.settings.kind](about.settings, space, None)
+    return KINDS[about.settings.kind](about.settings, space)
 
 
 def digest_of(module: Module) -> str:

@@ -6,15 +6,16 @@ records go first, with their vectors, so text and vectors always belong to the s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
+from unlike.latent.bank import row
 from unlike.latent.difference import Differences, PastVectors
 from unlike.latent.settings import AdapterSettings
-from unlike.latent.soft_prompts import row
 from unlike.llm.soft import ChatTokens
 from unlike.prompts.budget import fit, shortened
 from unlike.prompts.prompt import Ask, Passage
@@ -55,7 +56,7 @@ class Example:
         target_ids: (t,) int64 of the real text, with the token that ends it; empty where none is to be learned.
         past: Vectors of the records, shown or not.
         shown: (records,) bool; which of them the prompt shows.
-        request: (d,) embedding of what is asked for.
+        request: (d,) embedding of what is asked for; zeros for kinds that do not ask by it.
         messages: The prompt as text, with characters for the slots.
         left_out: What did not fit.
     """
@@ -165,7 +166,7 @@ class Examples:
             return Ask(
                 STEP,
                 passages,
-                self._records.item(case.item_id),
+                self._item(case.item_id),
                 case,
                 slots={"user": user, "note": self._note(USER_NOTE)},
             )
@@ -210,6 +211,14 @@ class Examples:
         return np.asarray(ids[:limit], np.int64)
 
     def _request(self, case: Case) -> NDArray[np.float32]:
+        """Only PPlug asks by it; to the others it is worth no embedding."""
+        if self.settings.kind != "pplug":
+            return np.zeros(self._dim, np.float32)
         item = self._records.item(case.item_id)
         text = " ".join(part for part in (case.title, item.title, item.description) if part)
         return np.asarray(self._encoder.encode([text])[0], np.float32)
+
+    @cached_property
+    def _dim(self) -> int:
+        """d, the width of vectors, which an encoder that is asked for nothing may not know."""
+        return self._encoder.encode(["a text"]).shape[1]

@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import InputError
+from unlike.latent.bank import row
 from unlike.latent.difference import Floats
 from unlike.latent.examples import Example
 from unlike.latent.prompter import Prompter
 from unlike.latent.settings import AdapterSettings, Signal
-from unlike.latent.soft_prompts import SoftPrompts, Standard, row
+from unlike.latent.soft_prompts import SoftPrompts
+from unlike.latent.standard import Standard
 from unlike.latent.units import activations, dep_module
 from unlike.llm.soft import Scorer
 

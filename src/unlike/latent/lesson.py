@@ -14,8 +14,8 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.latent.adapter import About, user_hashes
 from unlike.latent.examples import Example, Examples
-from unlike.latent.settings import Recipe
-from unlike.latent.train import Lesson
+from unlike.latent.plan import Lesson
+from unlike.latent.settings import Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
 from unlike.records import Case
@@ -39,10 +39,8 @@ def lesson_of(corpus: Corpus, llm: LocalModel, encoder: Encoder, task: Task, rec
         InputError: There are no training cases, or prompts do not fit.
     """
     examples = Examples(corpus, encoder, llm.tokens, task, recipe.adapter)
-    chosen = latest(seen(corpus.cases("train"), recipe.train.left_out), recipe.train.max_targets)
+    chosen = training_cases(corpus, recipe.train)
     learned = [examples.of(case, recipe.train.max_target_tokens) for case in chosen]
-    if not learned:
-        raise InputError("training: the corpus has no cases in split 'train'; curate with training targets")
     salt = salt or secrets.token_hex(8)
     about = About(
         settings=recipe.adapter,
@@ -57,6 +55,18 @@ def lesson_of(corpus: Corpus, llm: LocalModel, encoder: Encoder, task: Task, rec
         users=user_hashes(salt, (case.user_id for case in chosen)),
     )
     return Lesson(llm.model, learned, validation_of(corpus, examples, recipe), about, markers_of(llm, task))
+
+
+def training_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
+    """The cases that are trained on: how many there are is known without an LLM.
+
+    Raises:
+        InputError: There are none.
+    """
+    chosen = latest(seen(corpus.cases("train"), settings.left_out), settings.max_targets)
+    if not chosen:
+        raise InputError("training: the corpus has no cases in split 'train'; curate with training targets")
+    return chosen
 
 
 def seen(cases: Sequence[Case], left_out: float) -> list[Case]:

@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from unlike.latent import loss
@@ -13,7 +12,7 @@ from unlike.latent.splice import splice
 
 
 def objective(llm: nn.Module, module: nn.Module, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
-    """The terms of equation 11, their sum under "loss", all as scalars.
+    """The terms of equation 11, their sum under "loss", all as scalars by the names of ``term_names``.
 
     Args:
         llm: The frozen LLM, as Hugging Face builds it.
@@ -23,12 +22,28 @@ def objective(llm: nn.Module, module: nn.Module, batch: Batch, weights: LossWeig
     """
     soft: Soft = module(batch.inputs)
     own = text_nll(llm, soft.bank, batch)
-    zero = torch.zeros((), device=own.device)
-    terms = {"gen": own.mean(), "recon": zero, "sparse": zero, **soft.terms}
+    terms = {"gen": own.mean(), **autoencoder_terms(soft, weights.rho)}
     if weights.contrast:
         strange: Soft = module(with_vectors_of_the_next(batch).inputs)
         terms["contrast"] = loss.contrast(own, text_nll(llm, strange.bank, batch))
     return {"loss": loss.total(terms, weights.recon, weights.sparse, weights.contrast), **terms}
+
+
+def term_names(weights: LossWeights) -> tuple[str, ...]:
+    """What ``objective`` gives, known without a batch."""
+    return ("loss", "gen", "recon", "sparse", *(("contrast",) if weights.contrast else ()))
+
+
+def autoencoder_terms(soft: Soft, rho: float) -> dict[str, Tensor]:
+    """L_recon and L_sparse over the signals (DEP, equations 8 and 10); 0, without gradient, where a kind has none.
+
+    Args:
+        soft: What a module made.
+        rho: The wanted mean activation.
+    """
+    none = soft.bank.new_zeros(())
+    sparse = sum((loss.sparsity(rho, each.mean, each.mask) for each in soft.activity), none)
+    return {"recon": none if soft.recon is None else soft.recon, "sparse": sparse}
 
 
 def text_nll(llm: nn.Module, bank: Tensor, batch: Batch) -> Tensor:

@@ -25,7 +25,8 @@ class AdapterSettings:
 
     Attributes:
         kind: "dep"; "pplug" (one attended user vector); "prompt_tuning" (DEP's places, learned vectors, no user).
-        n_records: N, the most recent records shown; text over the length limit drops the oldest whole.
+        n_records: N, the most recent records: shown, or attended over (pplug); text over the length limit drops the
+            oldest whole.
         signals: Which vectors of a record enter: "his" (its own, eq. 2), "diff" (its difference, eq. 4).
         with_text: Whether the records' words stand beside their vectors (ablation of DEP's table 2).
         with_note: Whether the system prompt says what the vectors are (DEP's table 9).
@@ -146,13 +147,17 @@ _SMALL = Recipe(
 RECIPES: dict[str, Recipe] = {"paper": Recipe(), "small": _SMALL}
 """``small`` is for a corpus of some hundred users and an LLM of some hundred million parameters, without a GPU."""
 
+OF_KIND: dict[str, dict[str, Any]] = {"pplug": {"n_records": 64, "with_text": False}}
+"""What a kind sets apart in every preset: PPlug's one vector stands for the whole history, of which 64 records are the
+bound here, and no words of it stand beside (Liu et al., arXiv 2409.11901; as a baseline of DEP)."""
+
 
 def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = None) -> Recipe:
     """A preset with some settings changed.
 
     Args:
         preset: A key of RECIPES.
-        kind: Of adapter.
+        kind: Of adapter; what OF_KIND says of it holds where nothing else is given.
         changes: New values by the name of a setting of adapter, training or loss; text is read as the setting's type.
 
     Raises:
@@ -165,7 +170,8 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
     chosen, places = RECIPES[preset], settings_by_name()
     new: dict[type, dict[str, Any]] = {AdapterSettings: {}, TrainSettings: {}, LossWeights: {}}
     problems = list[str]()
-    for name, value in {"kind": kind, **(changes or {})}.items():
+    asked = {"kind": kind, **(changes or {})}
+    for name, value in {**OF_KIND.get(str(asked["kind"]), {}), **asked}.items():
         if name not in places:
             problems.append(f"unknown setting {name!r}; allowed are {', '.join(sorted(places))}")
             continue

@@ -5,15 +5,17 @@ nothing else. A *bank* holds the soft vectors of an example; the prompt's slots 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from unlike.latent import loss
+from unlike.latent.bank import marked, n_rows
 from unlike.latent.projector import Projector
 from unlike.latent.sae import open_reducer, start
-from unlike.latent.settings import AdapterSettings, LossWeights
+from unlike.latent.settings import AdapterSettings
+from unlike.latent.standard import Standard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +27,7 @@ class Inputs:
         diff: (batch, records, d) e_diff; anything where there are no peers.
         shown: (batch, records) bool; which rows are records that the prompt shows.
         compared: (batch, records) bool; which of them have a difference.
-        request: (batch, d) the embedding of what is asked for.
+        request: (batch, d) the embedding of what is asked for; zeros for kinds that do not ask by it.
     """
 
     his: Tensor
@@ -34,6 +36,23 @@ class Inputs:
     compared: Tensor
     request: Tensor
 
+    def of(self, signal: str) -> tuple[Tensor, Tensor]:
+        """The vectors of a signal, (batch, records, d), and which of them are real, (batch, records)."""
+        return (self.his, self.shown) if signal == "his" else (self.diff, self.compared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity:
+    """How active the latent units are for the vectors of a signal.
+
+    Attributes:
+        mean: (batch, d') rho^ of each example (DEP, equation 9).
+        mask: (batch, records) bool; the vectors it is the mean of.
+    """
+
+    mean: Tensor
+    mask: Tensor
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Soft:
@@ -41,11 +60,13 @@ class Soft:
 
     Attributes:
         bank: (batch, n_soft, hidden) soft vectors.
-        terms: Named terms of the loss that need no LLM.
+        recon: L_recon of the vectors (DEP, equation 8); None for kinds that rebuild none.
+        activity: Of each signal whose units are to be sparse.
     """
 
     bank: Tensor
-    terms: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    recon: Tensor | None = None
+    activity: tuple[Activity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +89,12 @@ class Space:
 class SoftPrompts(nn.Module):
     """DEP: one autoencoder, two projectors, and markers around each vector (equations 5 and 6).
 
-    A row of the bank is ``row(signal, record, place)``: start marker, soft tokens, end marker. A record without peers
-    has a learned null vector where its difference would be.
+    A record without peers has a learned null vector where its difference would be.
     """
 
-    def __init__(self, settings: AdapterSettings, space: Space, weights: LossWeights | None = None) -> None:
+    def __init__(self, settings: AdapterSettings, space: Space) -> None:
         super().__init__()
         self.settings = settings
-        self._rho = (weights or LossWeights()).rho
         self.reducer = open_reducer(
             settings.reduction, space.dim, settings.latent_share, settings.activation, settings.standardise
         )
@@ -92,30 +111,23 @@ class SoftPrompts(nn.Module):
     @property
     def n_soft(self) -> int:
         """Rows of the bank."""
-        return len(self.settings.signals) * self.settings.n_records * (self.settings.tokens_per_vector + 2)
+        return n_rows(self.settings)
 
     def forward(self, inputs: Inputs) -> Soft:
-        """The bank and the loss terms of the autoencoder."""
-        recon, sparse, banks = list[Tensor](), list[Tensor](), list[Tensor]()
+        """The bank, and what the losses of the autoencoder are computed from."""
+        recon, activity, banks = list[Tensor](), list[Activity](), list[Tensor]()
         for signal in self.settings.signals:
-            vectors, mask = (inputs.his, inputs.shown) if signal == "his" else (inputs.diff, inputs.compared)
+            vectors, mask = inputs.of(signal)
             vectors = self.standards[signal](vectors)
             latent = self.reducer.encode(vectors)
             recon.append(loss.reconstruction(vectors, self.reducer.decode(latent), mask))
-            sparse.append(loss.sparsity(self._rho, loss.mean_activation(latent, mask), mask))
-            banks.append(self._marked(signal, self.projectors[signal](latent), mask))
-        terms = {"recon": torch.stack(recon).sum(), "sparse": torch.stack(sparse).sum()}
-        if self.settings.reduction != "sae":
-            terms["sparse"] = terms["sparse"].detach() * 0
-        return Soft(torch.cat(banks, dim=1), terms)
-
-    def _marked(self, signal: str, soft: Tensor, mask: Tensor) -> Tensor:
-        """Start marker, tokens (or the null vector), end marker: (batch, records * (tokens + 2), hidden)."""
-        if signal == "diff":
-            soft = torch.where(mask[..., None, None], soft, self.null)
-        before, after = self.markers[2 * (signal == "diff") :][:2]
-        shape = (*soft.shape[:2], 1, soft.shape[-1])
-        return torch.cat([before.expand(shape), soft, after.expand(shape)], dim=2).flatten(1, 2)
+            activity.append(Activity(loss.mean_activation(latent, mask), mask))
+            soft = self.projectors[signal](latent)
+            if signal == "diff":
+                soft = torch.where(mask[..., None, None], soft, self.null)
+            banks.append(marked(self.markers, signal, soft))
+        to_be_sparse = tuple(activity) if self.settings.reduction == "sae" else ()
+        return Soft(torch.cat(banks, dim=1), torch.stack(recon).sum(), to_be_sparse)
 
 
 class PlugPrompts(nn.Module):
@@ -125,9 +137,8 @@ class PlugPrompts(nn.Module):
     A user without history has the instruction vector and a learned null vector.
     """
 
-    def __init__(self, settings: AdapterSettings, space: Space, weights: LossWeights | None = None) -> None:
+    def __init__(self, settings: AdapterSettings, space: Space) -> None:
         super().__init__()
-        del weights  # it has no loss of its own
         self.settings = settings
         self.query = nn.Linear(space.dim, space.dim)
         start(self.query)
@@ -143,7 +154,7 @@ class PlugPrompts(nn.Module):
         return 1 + self.settings.tokens_per_vector
 
     def forward(self, inputs: Inputs) -> Soft:
-        """The bank; there are no loss terms but the generation's."""
+        """The bank; there is no loss but the generation's."""
         history = self.standards["his"](inputs.his)
         score = torch.einsum("bd,bnd->bn", self.query(inputs.request), history) / history.shape[-1] ** 0.5
         weight = torch.softmax(score.masked_fill(~inputs.shown, -1e9), dim=1)
@@ -158,9 +169,8 @@ class LearnedPrompts(nn.Module):
     A control that neither paper has: what training alone teaches a frozen LLM about the genre.
     """
 
-    def __init__(self, settings: AdapterSettings, space: Space, weights: LossWeights | None = None) -> None:
+    def __init__(self, settings: AdapterSettings, space: Space) -> None:
         super().__init__()
-        del weights
         self.settings = settings
         n_places = settings.n_records * settings.tokens_per_vector
         self.learned = nn.ParameterDict(
@@ -174,51 +184,21 @@ class LearnedPrompts(nn.Module):
     @property
     def n_soft(self) -> int:
         """Rows of the bank."""
-        return len(self.settings.signals) * self.settings.n_records * (self.settings.tokens_per_vector + 2)
+        return n_rows(self.settings)
 
     def forward(self, inputs: Inputs) -> Soft:
         """The same bank for everybody."""
-        banks = [self._marked(signal) for signal in self.settings.signals]
+        settings, learned = self.settings, self.learned
+        soft = {signal: learned[signal].unflatten(0, (settings.n_records, -1)) for signal in settings.signals}
+        banks = [marked(self.markers, signal, tokens) for signal, tokens in soft.items()]
         return Soft(torch.cat(banks).expand(len(inputs.his), -1, -1))
-
-    def _marked(self, signal: str) -> Tensor:
-        soft = self.learned[signal].unflatten(0, (self.settings.n_records, -1))
-        before, after = self.markers[2 * (signal == "diff") :][:2]
-        shape = (len(soft), 1, soft.shape[-1])
-        return torch.cat([before.expand(shape), soft, after.expand(shape)], dim=1).flatten(0, 1)
-
-
-class Standard(nn.Module):
-    """Shifts and scales each coordinate; the identity until ``fit`` has seen the training vectors."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("spread", torch.ones(dim))
-        self.mean: Tensor
-        self.spread: Tensor
-
-    def fit(self, rows: Tensor) -> None:
-        """Take mean and spread from (n, d) rows."""
-        self.mean.copy_(rows.mean(dim=0))
-        self.spread.copy_(rows.std(dim=0, unbiased=False).clamp(min=1e-6))
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(..., d) -> (..., d)."""
-        return (vectors - self.mean) / self.spread
 
 
 Module = SoftPrompts | PlugPrompts | LearnedPrompts
 
-KINDS: dict[str, Callable[[AdapterSettings, Space, LossWeights | None], Module]] = {
+KINDS: dict[str, Callable[[AdapterSettings, Space], Module]] = {
     "dep": SoftPrompts,
     "pplug": PlugPrompts,
     "prompt_tuning": LearnedPrompts,
 }
 """By ``AdapterSettings.kind``."""
-
-
-def row(settings: AdapterSettings, signal: str, record: int) -> int:
-    """First row of the bank for a record's vector of a signal."""
-    place = settings.signals.index(signal) * settings.n_records + record  # type: ignore[arg-type]
-    return place * (settings.tokens_per_vector + 2)

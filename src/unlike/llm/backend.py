@@ -20,6 +20,8 @@ class Sampling:
     Attributes:
         schema: JSON schema that the answer must follow, as canonical JSON text (sorted keys, so that the same schema
             is the same call); "" for free text. Only for engines that offer it, see ``Backend.offers_schema``.
+        cache_salt: Who may share the engine's prefix cache: answers never depend on it, so it is no part of a journal's
+            key. Engines that know no salts overlook it.
     """
 
     temperature: float = 0.8
@@ -27,6 +29,7 @@ class Sampling:
     max_tokens: int = 2048
     seed: int = 0
     schema: str = ""
+    cache_salt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

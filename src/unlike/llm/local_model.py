@@ -20,6 +20,7 @@ from unlike.llm.backend import Messages
 from unlike.llm.model_source import ends_of, name_of, source_of, told
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_FAILED = "it cannot be loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,48 @@ class LocalModel:
     context_tokens: int | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFiles:
+    """What is known of a chat model before its weights are read.
+
+    Attributes:
+        source: Folder, or name on the hub.
+        config: Its configuration.
+        text_config: The part of it that is about texts, where a model reads more than these.
+        tokens: Its tokenizer.
+    """
+
+    source: str
+    config: Any
+    text_config: Any
+    tokens: ChatTokenizer
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens it was made for; None where its configuration does not say."""
+        return getattr(self.text_config, "max_position_embeddings", None)
+
+
+def open_model_files(name: str, what: str) -> ModelFiles:
+    """Read configuration and tokenizer of a chat model.
+
+    Args:
+        name: "smollm2" for the packaged model, a model folder, or a model name of the hub.
+        what: What cannot be done where they cannot be read, for the error.
+
+    Raises:
+        InputError: No such model; not a causal LM; no chat template.
+        MissingPart: The packaged model, or a library that this model needs, is not installed.
+    """
+    source = source_of(name)
+    with told(name, what):
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+        _check_causal(name, config)
+        text_config = config.get_text_config(decoder=True)
+        tokens = ChatTokenizer(transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
+    return ModelFiles(source, config, text_config, tokens)
+
+
 def open_local_model(
     name: str, dtype: Literal["float32", "bfloat16"] = "float32", device: str | None = None
 ) -> LocalModel:
@@ -116,23 +159,18 @@ def open_local_model(
         raise InputError(f"LLM {name!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
     where = _device(name, device)
     disable_progress_bar()
-    source = source_of(name)
-    with told(name, "it cannot be loaded"):
-        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
-        _check_causal(name, config)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    tokens = ChatTokenizer(tokenizer)
-    model = _weights(name, source, DTYPES[dtype]).to(where).eval().requires_grad_(False)
+    files = open_model_files(name, _FAILED)
+    model = _weights(name, files.source, DTYPES[dtype]).to(where).eval().requires_grad_(False)
     embeddings = _embeddings(model.get_input_embeddings())
     digest = embeddings_hash(embeddings)
     return LocalModel(
         name=name_of(name, digest),
         model=model,
-        tokens=tokens,
+        tokens=files.tokens,
         embeddings=embeddings,
         llm_hash=digest,
-        ends=ends_of(model.generation_config.eos_token_id, tokens.tokenizer.eos_token_id, tokens.end_id),
-        context_tokens=getattr(config.get_text_config(decoder=True), "max_position_embeddings", None),
+        ends=ends_of(model.generation_config.eos_token_id, files.tokens.tokenizer.eos_token_id, files.tokens.end_id),
+        context_tokens=files.context_tokens,
     )
 
 
@@ -167,7 +205,7 @@ def _check_causal(name: str, config: Any) -> None:  # noqa: ANN401
 
 
 def _weights(name: str, source: str, dtype: torch.dtype) -> Any:  # noqa: ANN401 - the model classes have no common type
-    with told(name, "it cannot be loaded"):
+    with told(name, _FAILED):
         opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, trust_remote_code=False, output_loading_info=True
         )

@@ -5,12 +5,13 @@ object serves one run.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from typing import Literal, Protocol
 
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion, Sampling
-from unlike.llm.journal import Call, Entry, Journal, key
+from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft import takes_soft_prompts
 
 
@@ -90,6 +91,22 @@ class LLM(Protocol):
         ...
 
 
+class Remembers(Protocol):
+    """What keeps answers: the journal in a file, or a table beside the records they were made of."""
+
+    def get(self, key: str) -> Entry | None:
+        """What is known about a call."""
+        ...
+
+    async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
+        """Commit what came of a call; gives what is kept now."""
+        ...
+
+    async def link(self, key: str, record_ids: Iterable[str]) -> None:
+        """Note more records whose words an answered call holds."""
+        ...
+
+
 class RecordedLLM:
     """A backend behind a journal.
 
@@ -102,7 +119,7 @@ class RecordedLLM:
         usage: What was used so far, as a snapshot that stays as it is.
     """
 
-    def __init__(self, backend: Backend, journal: Journal, concurrency: int = 16) -> None:
+    def __init__(self, backend: Backend, journal: Remembers, concurrency: int = 16) -> None:
         self.backend = backend
         self.concurrency = concurrency
         self.usage = Usage()

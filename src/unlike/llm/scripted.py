@@ -5,17 +5,21 @@ It ships because tests and demonstrations of a run need an engine that is fast, 
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest
+from unlike.llm.stream import Pieces
 
 Answer = Callable[[Messages, Sampling], str]
 """What to answer; it may raise CallFailed or EngineError instead."""
 
 ECHO_WORDS = 60
+WORD = re.compile(r"\s*\S+|\s+")
+"""Words with the blanks before them; joined they are the text."""
 
 
 class ScriptedBackend:
@@ -90,13 +94,18 @@ class ScriptedBackend:
         started = time.monotonic()
         self.calls.append((messages, sampling))
         await asyncio.sleep(self._latency_s)
+        return self._completion(messages, self._answer(messages, sampling), started)
+
+    async def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
+        """Answer one call word by word, in as much time as a whole answer takes; see ``Streams``."""
+        started = time.monotonic()
+        self.calls.append((messages, sampling))
         text = self._answer(messages, sampling)
-        return Completion(
-            text=text,
-            prompt_tokens=self.count_tokens(messages),
-            completion_tokens=(len(text) + 2) // 3,
-            wall_s=time.monotonic() - started,
-        )
+        words: list[str] = WORD.findall(text)
+        for word in words:
+            await asyncio.sleep(self._latency_s / len(words))
+            yield word
+        yield self._completion(messages, text, started)
 
     def count_tokens(self, messages: Messages) -> int:
         """The stated estimate: a script has no tokenizer."""
@@ -104,6 +113,14 @@ class ScriptedBackend:
 
     async def aclose(self) -> None:
         """Nothing to give back."""
+
+    def _completion(self, messages: Messages, text: str, started: float) -> Completion:
+        return Completion(
+            text=text,
+            prompt_tokens=self.count_tokens(messages),
+            completion_tokens=(len(text) + 2) // 3,
+            wall_s=time.monotonic() - started,
+        )
 
 
 def echo_words(messages: Messages, sampling: Sampling) -> str:

@@ -16,14 +16,15 @@ from torch import Tensor
 from transformers.utils.hub import cached_file
 
 from unlike.errors import InputError
-from unlike.llm.local_model import ChatTokenizer, embeddings_hash
-from unlike.llm.model_source import ends_of, name_of, source_of, told
+from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
+from unlike.llm.model_source import ends_of, name_of, told
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import embedded
 
 KEYS = ("embed_tokens.weight", "wte.weight")
 """How names of input embeddings end in the files of the models that vLLM takes prompt embeddings for."""
 WEIGHTS = "model.safetensors"
+_FAILED = "its token embeddings cannot be read (a server's own name for a model needs model_folder)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,26 +70,24 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
         name: "smollm2" for the packaged model, a model folder, or a model name of the hub.
 
     Raises:
-        InputError: No such model; no chat template; no safetensors; its embeddings are not what its layers read.
+        InputError: No such model; not a causal LM; no chat template; no safetensors; its embeddings are not what
+            its layers read.
         MissingPart: The packaged model, or a library that this model needs, is not installed.
     """
-    source = source_of(name)
-    with told(name, "its token embeddings cannot be read (a server's own name for a model needs model_folder)"):
-        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
-        tokens = ChatTokenizer(transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
-        text_config = config.get_text_config(decoder=True)
-        _check_unscaled(name, text_config)
-        matrix = _matrix(name, source)
-    _check_matrix(name, matrix, text_config)
+    files = open_model_files(name, _FAILED)
+    _check_unscaled(name, files.text_config)
+    with told(name, _FAILED):
+        matrix = _matrix(name, files.source)
+    _check_matrix(name, matrix, files.text_config)
     digest = embeddings_hash(matrix)
     return TokenEmbeddings(
         name=name_of(name, digest),
-        source=source,
-        tokens=tokens,
+        source=files.source,
+        tokens=files.tokens,
         matrix=matrix,
         llm_hash=digest,
-        ends=_ends(source, config, tokens),
-        context_tokens=getattr(text_config, "max_position_embeddings", None),
+        ends=_ends(files),
+        context_tokens=files.context_tokens,
     )
 
 
@@ -131,10 +130,10 @@ def _check_matrix(name: str, matrix: Tensor, config: Any) -> None:  # noqa: ANN4
         )
 
 
-def _ends(source: str, config: Any, tokens: ChatTokenizer) -> tuple[int, ...]:  # noqa: ANN401
+def _ends(files: ModelFiles) -> tuple[int, ...]:
     """What the model's files call the end of a text, and what its chat template puts behind an answer."""
     try:
-        named = transformers.GenerationConfig.from_pretrained(source).eos_token_id
+        named = transformers.GenerationConfig.from_pretrained(files.source).eos_token_id
     except OSError:  # not every model has such a file
-        named = config.eos_token_id
-    return ends_of(named, tokens.tokenizer.eos_token_id, tokens.end_id)
+        named = files.config.eos_token_id
+    return ends_of(named, files.tokens.tokenizer.eos_token_id, files.tokens.end_id)

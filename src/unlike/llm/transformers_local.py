@@ -31,20 +31,22 @@ class TransformersBackend:
     Args:
         local: The model; closing the backend leaves it to whoever else holds it.
         batch_size: Calls answered together at most.
+        context_tokens: Prompt and answer of one call together; cut to what the model was made for, and None for that.
 
     Raises:
-        InputError: No batch can have that size.
+        InputError: No batch or context can have that size.
     """
 
     counts_exactly = True
     offers_schema = False
 
-    def __init__(self, local: LocalModel, *, batch_size: int = 8) -> None:
-        if batch_size < 1:
-            raise InputError(f"LLM {local.name!r}: batch_size {batch_size}; give 1 or more")
+    def __init__(self, local: LocalModel, *, batch_size: int = 8, context_tokens: int | None = None) -> None:
+        for name, size in (("batch_size", batch_size), ("context_tokens", context_tokens)):
+            if size is not None and size < 1:
+                raise InputError(f"LLM {local.name!r}: {name} {size}; give 1 or more")
         dtype = str(local.embeddings.dtype).removeprefix("torch.")
         self.model = f"transformers:{local.name}" + ("" if dtype == "float32" else f":{dtype}")
-        self.context_tokens = local.context_tokens
+        self.context_tokens = min((n for n in (local.context_tokens, context_tokens) if n is not None), default=None)
         self._shape = local.embeddings.shape
         self.hidden = int(self._shape[1])
         self.llm_hash = local.llm_hash
@@ -63,9 +65,10 @@ class TransformersBackend:
         dtype: Literal["float32", "bfloat16"] = "float32",
         batch_size: int = 8,
         device: str | None = None,
+        context_tokens: int | None = None,
     ) -> "TransformersBackend":
         """Open a model and the backend on it; see ``open_local_model``."""
-        return cls(open_local_model(name, dtype, device), batch_size=batch_size)
+        return cls(open_local_model(name, dtype, device), batch_size=batch_size, context_tokens=context_tokens)
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call; see ``Backend.complete``. A cancelled call stops at its next token."""

@@ -17,6 +17,7 @@ process (``vllm:MODEL``) or transformers for that.
 import asyncio
 import base64
 import io
+import time
 from typing import Any, Literal
 
 import openai
@@ -26,10 +27,12 @@ from torch import Tensor
 from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.local_model import DTYPES
-from unlike.llm.openai_http import OpenAIBackend, read_completion
+from unlike.llm.openai_chat import read_completion
+from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import check_length
+from unlike.llm.stream import Pieces
 from unlike.llm.token_embeddings import open_token_embeddings
 
 FLAG = "--enable-prompt-embeds"
@@ -73,11 +76,11 @@ class VllmHttpBackend:
     ) -> None:
         if dtype not in DTYPES:
             raise InputError(f"LLM {model!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
-        self._endpoint = OpenAIBackend(
+        self._chat = OpenAIBackend(
             model, base_url=base_url, api_key=api_key, timeout_s=timeout_s, max_retries=max_retries, waits=waits
         )
         embeddings = open_token_embeddings(model_folder or model)
-        self.model = f"vllm:{model}"
+        self.model = self._chat.endpoint.model = f"vllm:{model}"  # which its messages name
         self.context_tokens = context_tokens or embeddings.context_tokens
         self.hidden = embeddings.hidden
         self.llm_hash = embeddings.llm_hash
@@ -86,11 +89,14 @@ class VllmHttpBackend:
         self._embeddings = embeddings
         self._dtype = DTYPES[dtype]
         self._base_url = base_url
-        self._endpoint.model = self.model  # which its messages name
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call; see ``Backend.complete``."""
-        return await self._endpoint.complete(messages, sampling)
+        return await self._chat.complete(messages, sampling)
+
+    def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
+        """Answer one call piece by piece; see ``Streams``."""
+        return self._chat.stream(messages, sampling)
 
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
         """Answer one soft prompt; retried as every call. A schema is not looked at.
@@ -103,7 +109,12 @@ class VllmHttpBackend:
         check_length(self.model, len(prompt.token_ids), sampling.max_tokens, self.context_tokens)
         sent = await asyncio.to_thread(lambda: tensor_text(self._embeddings.embedded(prompt).to(self._dtype)))
 
-        async def send(client: openai.AsyncOpenAI) -> str:
+        fields: dict[str, Any] = {"prompt_embeds": sent, "stop_token_ids": list(self._embeddings.ends)}
+        if sampling.cache_salt:
+            fields["cache_salt"] = sampling.cache_salt
+
+        async def attempt(client: openai.AsyncOpenAI) -> Completion:
+            started = time.monotonic()
             try:
                 response = await client.completions.with_raw_response.create(
                     model=self._name,
@@ -112,14 +123,14 @@ class VllmHttpBackend:
                     top_p=sampling.top_p,
                     max_tokens=sampling.max_tokens,
                     seed=sampling.seed,
-                    extra_body={"prompt_embeds": sent, "stop_token_ids": list(self._embeddings.ends)},
+                    extra_body=fields,
                 )
             except openai.APIStatusError as error:
                 self._raise_without_flag(error)
                 raise
-            return response.text
+            return read_completion(response.text, time.monotonic() - started, _text)
 
-        return await self._endpoint.ask(send, lambda body, wall_s: read_completion(body, wall_s, _text))
+        return await self._chat.endpoint.ask(attempt)
 
     def count_tokens(self, messages: Messages) -> int:
         """Exact, by the model's own template and tokenizer."""
@@ -127,7 +138,7 @@ class VllmHttpBackend:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._endpoint.aclose()
+        await self._chat.aclose()
 
     def _raise_without_flag(self, error: openai.APIStatusError) -> None:
         if FLAG in error.response.text:

@@ -152,8 +152,9 @@ class VllmBackend:
 
     async def _write(self, prompt: Mapping[str, Any], n_tokens: int, sampling: Sampling) -> Completion:
         check_length(self.model, n_tokens, sampling.max_tokens, self.context_tokens)
+        salt = {"cache_salt": sampling.cache_salt} if sampling.cache_salt else {}
         started = time.monotonic()
-        written = (await self._ask(prompt, self._params(sampling))).outputs[0]
+        written = (await self._ask({**prompt, **salt}, self._params(sampling))).outputs[0]
         text = self.tokens.decode(list(written.token_ids))
         if not text.strip():
             raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")

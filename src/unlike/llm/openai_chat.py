@@ -1,0 +1,105 @@
+"""The OpenAI chat API as endpoints really speak it: what is sent, what is refused, what is read.
+
+Endpoints know different parts of it. A field that one refuses is left out from then on, or sent under its other name.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Set
+from typing import Any
+
+import openai
+
+from unlike.errors import CallFailed
+from unlike.llm.backend import Completion, Sampling, response_format
+from unlike.llm.retry import TryAgain
+
+REFUSING_STATUS = frozenset({400, 422, 501})
+"""What endpoints answer that do not know a field; also what they answer when something else is wrong."""
+SAID_BY_NAME = ("max_tokens", "cache_salt", "stream_options")
+"""Fields that are given up only where the refusal names them."""
+UNKNOWN = r"un(?:recogni[sz]ed|known|supported|expected)|not (?:permitted|supported|allowed)|extra"
+"""What refusals say next to a field they do not know. One that is only out of range must stay, and so must a salt that
+an endpoint knows and finds badly made: without it, its cache would be shared with others unawares."""
+
+
+def chat_fields(sampling: Sampling, refused: Set[str], *, stream: bool = False) -> dict[str, Any]:
+    """All of a request but model, messages and ``stream``.
+
+    Args:
+        sampling: How the text is sampled.
+        refused: Fields that this endpoint does not know.
+        stream: Whether the answer is to come in pieces.
+    """
+    # The reasoning models of OpenAI know the limit only by its newer name, many other endpoints only by the older.
+    limit = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
+    fields: dict[str, Any] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        limit: sampling.max_tokens,
+        "seed": sampling.seed,
+    }
+    if sampling.schema:
+        fields["response_format"] = response_format(sampling.schema)
+    if sampling.cache_salt:
+        fields["cache_salt"] = sampling.cache_salt
+    if stream:
+        fields["stream_options"] = {"include_usage": True}
+    return {name: value for name, value in fields.items() if name not in refused}
+
+
+def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> str | None:
+    """Which field of a request its refusal is about, as far as one can tell; None where it is about something else.
+
+    Few endpoints say in so many words that they know no schemas, so one that was sent is the last suspect.
+    """
+    if refusal.status_code not in REFUSING_STATUS:
+        return None
+    named = (name for name in SAID_BY_NAME if name in fields and _is_unknown(name, refusal.response.text))
+    return next(named, "response_format" if "response_format" in fields else None)
+
+
+def read_completion(
+    body: str, wall_s: float, text_of: Callable[[Any], Any] = lambda choice: choice["message"]["content"]
+) -> Completion:
+    """What the body of a completion says.
+
+    Args:
+        body: JSON.
+        wall_s: Seconds it took.
+        text_of: From a choice to its text; where a chat completion has it, if nothing is given.
+
+    Raises:
+        TryAgain: No JSON, or JSON without an answer in it.
+        CallFailed: An answer without text; asking again would give the same.
+    """
+    try:
+        answer: Any = json.loads(body)
+        choice = answer["choices"][0]
+        text = text_of(choice) or ""
+        usage: Any = answer.get("usage") or {}
+        completion = Completion(
+            # Half a surrogate pair is valid JSON and cannot be stored.
+            text=text.encode("utf-8", "replace").decode(),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            finish_reason=str(choice.get("finish_reason") or "stop"),
+            wall_s=wall_s,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body) from error
+    if not completion.text.strip():
+        raise CallFailed(f"the answer is empty (finish reason {completion.finish_reason!r})", body)
+    return completion
+
+
+def _is_unknown(field: str, said: str) -> bool:
+    return (
+        re.search(rf"(?:{UNKNOWN}).{{0,40}}\b{field}\b|\b{field}\b.{{0,60}}(?:{UNKNOWN})", said, re.I | re.S)
+        is not None
+    )
+
+
+def one_line(text: str) -> str:
+    """The start of a body, fit for a one-line message."""
+    return " ".join(text[:400].split())[:200] or "an empty body"

@@ -1,0 +1,116 @@
+"""Redaction: what could be used to find or reach a person leaves a text before it is written anywhere.
+
+An address, number or handle becomes its kind in brackets ("[email]"); every other character stays, because case,
+punctuation and wording are the style that profiles are made of. The invariant: redacting twice changes nothing.
+
+Identifiers are told by form alone, so this is a floor and not a guarantee: "jane at example dot com", a number spelled
+out, a local phone number without its area code and a person's name all stay. Four numbers with dots between them
+("version 1.2.3.4") count as an IP address.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Protocol
+
+from unlike.errors import InputError, MissingPart
+
+Finder = Callable[[str], Iterable[tuple[int, int]]]
+
+_WORTH_A_LOOK = re.compile(r"[\d@＠]|://|www\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without identifiers.
+
+    Attributes:
+        found: How many of each kind were in it; a kind that was not is not named.
+    """
+
+    text: str
+    found: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class Redactor(Protocol):
+    """What takes identifiers out of a text."""
+
+    def redact(self, text: str) -> Redacted:
+        """The text without them; redacting it again changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PatternRedactor:
+    """Asks one finder a kind, in their order; each sees what the ones before it left.
+
+    Args:
+        finders: Kind to where it is found. Each span holds a digit, "@", "://" or "www.".
+    """
+
+    finders: Mapping[str, Finder]
+
+    def redact(self, text: str) -> Redacted:
+        """The text with the kind in brackets for each identifier.
+
+        It goes over the text until there is nothing left to find, since taking one thing out can uncover another
+        ("a@b.com@c"). That ends: each find takes away characters that no kind's name has.
+        """
+        found: Counter[str] = Counter()
+        before = None
+        while text != before and _WORTH_A_LOOK.search(text):
+            before = text
+            for kind, finder in self.finders.items():
+                text, n_found = _replaced(text, finder, f"[{kind}]")
+                found[kind] += n_found
+        return Redacted(text, dict(+found))
+
+
+@dataclass(frozen=True, slots=True)
+class NoRedactor:
+    """Leaves texts as they are, for data without people in it."""
+
+    def redact(self, text: str) -> Redacted:
+        """The text itself."""
+        return Redacted(text)
+
+
+def open_redactor(name: str) -> Redactor:
+    """A redactor by its name: "patterns" or "none".
+
+    Raises:
+        InputError: There is no redactor of that name.
+        MissingPart: The libraries that it needs are not installed.
+    """
+    if name not in _REDACTORS:
+        raise InputError(f"redactor cannot be opened: {name!r} seen; allowed are {', '.join(_REDACTORS)}; choose one")
+    return _REDACTORS[name]()
+
+
+def _patterns() -> Redactor:
+    missing = [module for module in ("phonenumbers", "stdnum") if find_spec(module) is None]
+    if missing:
+        raise MissingPart(
+            f'redactor "patterns" needs {" and ".join(missing)}, not installed: run pip install "unlike[service]"'
+        )
+    from unlike.privacy.identifiers import FINDERS
+
+    return PatternRedactor(FINDERS)
+
+
+_REDACTORS: dict[str, Callable[[], Redactor]] = {"patterns": _patterns, "none": NoRedactor}
+
+
+def _replaced(text: str, finder: Finder, name: str) -> tuple[str, int]:
+    """The text with ``name`` for each stretch found, and how many; stretches that overlap are one."""
+    pieces: list[str] = []
+    end = 0
+    n_found = 0
+    for start, stop in sorted(finder(text)):
+        if start >= end:
+            pieces += (text[end:start], name)
+            n_found += 1
+        end = max(end, stop)
+    return ("".join((*pieces, text[end:])), n_found) if n_found else (text, 0)

@@ -1,0 +1,70 @@
+"""Repeated words: does a generated text say what a peer wrote?
+
+The texts of peers are in a prompt to be compared with, not to be said again. A run of eight words that stands in a
+peer's text too is a copy more likely than a coincidence; what happens then (block, retry, mark) is the caller's.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import regex
+
+from unlike.errors import InputError
+
+# Scripts without spaces between words count each character as a word.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_LETTERS = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
+_WORD = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|[{_UNSPACED}]\p{{M}}*", flags=regex.V1)
+
+Span = tuple[int, int]
+
+
+def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
+    """The runs of a text in which every word is part of ``n_words`` words in a row that another text has too.
+
+    Case, punctuation and white space do not count. The time is linear in the length of all the texts.
+
+    Args:
+        text: What may repeat.
+        others: What may be repeated; no run goes over the end of one of them.
+        n_words: The shortest run that counts.
+
+    Returns:
+        The runs as they stand in ``text``, most words first; no two overlap.
+
+    Raises:
+        InputError: ``n_words`` is below 1.
+    """
+    if n_words < 1:
+        raise InputError(f"repeated words cannot be looked for: n_words {n_words} seen; it is at least 1; use 8")
+    words, spans = _words(text)
+    theirs = set(chain.from_iterable(_ngrams(_words(other)[0], n_words) for other in others))
+    starts = (start for start, ngram in enumerate(_ngrams(words, n_words)) if ngram in theirs)
+    runs = sorted(_runs(starts, n_words), key=lambda run: run[0] - run[1])
+    return [text[spans[first][0] : spans[end - 1][1]] for first, end in runs]
+
+
+def _words(text: str) -> tuple[list[str], list[Span]]:
+    """The words as they are compared, and where each stands."""
+    found = list(_WORD.finditer(text))
+    return [_compared(match.group()) for match in found], [match.span() for match in found]
+
+
+def _compared(word: str) -> str:
+    return unicodedata.normalize("NFKC", word.replace("’", "'").casefold())
+
+
+def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[start : start + n]) for start in range(len(words) - n + 1))
+
+
+def _runs(starts: Iterator[int], n: int) -> list[Span]:
+    """Runs of words, first to past the last, from the rising starts of repeated n-grams; overlapping ones are one."""
+    runs: list[Span] = []
+    for start in starts:
+        if runs and start < runs[-1][1]:
+            runs[-1] = (runs[-1][0], start + n)
+        else:
+            runs.append((start, start + n))
+    return runs
