@@ -22,7 +22,7 @@ from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.judge import judge
-from unlike.evaluate.likelihood import LOGLIK, likelihood, write_likelihood
+from unlike.evaluate.likelihood import LOGLIK, LastCallLeftOut, likelihood, write_likelihood
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.paired_tests import paired_tests
@@ -64,7 +64,8 @@ async def run_plan(
     """
     runs, start = planned_runs(plan), time.monotonic()
     meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
-    jobs = [_job(plan, corpus, planned, kit_of, meter) for planned, meter in zip(runs, meters, strict=True)]
+    asked = [LastCallLeftOut(meter) if plan.likelihood_alone else meter for meter in meters]
+    jobs = [_job(plan, corpus, planned, kit_of, llm) for planned, llm in zip(runs, asked, strict=True)]
     rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
     folders = run_folders(plan, out)
     wall_s = time.monotonic() - start
@@ -113,7 +114,8 @@ def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
     """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
     llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
-    await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs])
+    asked = LastCallLeftOut(llm) if plan.likelihood_alone else llm
+    await run_jobs([_job(plan, corpus, planned, kit_of, asked) for planned in runs])
     return llm.usage
 
 
@@ -143,7 +145,7 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
     """The findings of measured runs."""
     groups = by_variant(runs)
     main = [*plan.metrics, *(["judge"] if plan.judge else []), *([LOGLIK] if plan.likelihood else [])]
-    sanity = [name for name in plan.sanity if name not in main]
+    sanity = [] if plan.likelihood_alone else [name for name in plan.sanity if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
@@ -175,7 +177,7 @@ def _n_records(groups: dict[str, list[MeasuredRun]], variant: str) -> int:
 
 def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
     """Score the run folders of a plan."""
-    names = list(dict.fromkeys([*plan.metrics, *plan.sanity]))
+    names = [] if plan.likelihood_alone else list(dict.fromkeys([*plan.metrics, *plan.sanity]))
     return [measure(folder, names, corpus) for folder in folders]
 
 

@@ -115,6 +115,33 @@ def read_likelihood(folder: Path) -> list[Likelihood]:
         raise InputError(f"{folder / FILE} cannot be read: {error}; delete it and measure again") from error
 
 
+class LastCallLeftOut:
+    """An LLM that answers as ever, but leaves the last call out: for experiments that measure likelihood and no texts.
+
+    Args:
+        llm: Answers all other calls.
+    """
+
+    def __init__(self, llm: LLM) -> None:
+        self._llm = llm
+
+    @property
+    def backend(self) -> Backend:
+        """The engine."""
+        return self._llm.backend
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked so far."""
+        return self._llm.usage
+
+    async def call(self, call: Call) -> Answer:
+        """Answer a call; no text is written for the last one."""
+        if call.step not in LAST_STEPS:
+            return await self._llm.call(call)
+        return Answer("", "", True, 0, 0, "left out", 0.0)
+
+
 class LastCallScored:
     """An LLM that answers as ever, but scores a real text in place of the last call.
 

@@ -84,15 +84,25 @@ class Plan(Section):
     sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
     judge: Judge | None = None
     likelihood: int = Field(default=0, ge=0)
-    """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none."""
+    """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none.
+
+    Where ``metrics`` is empty no texts are written at all.
+    """
     adapters: tuple[AdapterEntry, ...] = ()
     paper: Literal["", "Movies & TV", "CDs & Vinyl", "Books"] = ""
     """Data set of DPL's table 8 whose figures stand beside ours."""
+
+    @property
+    def likelihood_alone(self) -> bool:
+        """Whether no texts are written, because nothing is asked of them."""
+        return bool(self.likelihood) and not (self.metrics or self.judge)
 
     @model_validator(mode="after")
     def _possible(self) -> "Plan":
         problems = [*self._unknown_names(), *self._repeated_names(), *self._unreadable_users()]
         problems += _called_alike("adapters", [entry.name for entry in self.adapters])
+        if not (self.metrics or self.judge or self.likelihood):
+            problems.append("nothing is measured; give metrics, a judge or likelihood")
         if self.limit and self.samples:
             problems.append("limit and samples exclude each other; give one")
         if problems:
