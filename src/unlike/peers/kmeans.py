@@ -9,12 +9,11 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder, Vectors
+from unlike.peers.lloyd import kmeans
 from unlike.records import Record
 
 
@@ -90,14 +89,6 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
         group_of={record.id: int(label) for record, label in zip(records, labels, strict=True)},
         nearest=tuple(tuple(records[i].id for i in order if labels[i] == group) for group in range(n_groups)),
     )
-
-
-def kmeans(vectors: Vectors, n_groups: int, seed: int) -> tuple[NDArray[np.int32], Vectors]:
-    """Labels (n,) and centroids (n_groups, dim) of scikit-learn's K-means (k-means++, one start)."""
-    from sklearn.cluster import KMeans
-
-    fitted: Any = KMeans(n_clusters=n_groups, random_state=seed, n_init=1).fit(vectors)  # type: ignore[arg-type]
-    return fitted.labels_, fitted.cluster_centers_
 
 
 def _digest(records: Sequence[Record], n_groups: int) -> bytes:
