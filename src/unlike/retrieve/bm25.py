@@ -6,7 +6,9 @@ makes it fast. Of equal scores the more recent record stands first.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from unlike.records import Record
 from unlike.retrieve.query import Document
@@ -22,44 +24,56 @@ class BM25Retriever:
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
         """The n best records, best first."""
-        scores = bm25_scores(query.split(), [document.text.split() for document in documents])
+        scores = bm25_scores(query.split(), [_counted(document.text) for document in documents])
         order = sorted(range(len(documents)), key=lambda i: (-scores[i], -i))
         return [documents[i].record for i in order[:n]]
 
 
-def bm25_scores(query: Sequence[str], corpus: Sequence[Sequence[str]]) -> list[float]:
+def bm25_scores(query: Sequence[str], corpus: Sequence[Counter[str]]) -> list[float]:
     """score(d) = sum over query terms of idf(t) * f(t, d) * (k1 + 1) / (f(t, d) + k1 * (1 - b + b * |d| / avgdl)).
 
     Args:
         query: Tokens; a token that comes twice counts twice.
-        corpus: Tokens of each document.
+        corpus: How often each token stands in each document.
 
     Returns:
         A score for each document.
     """
-    if not any(corpus):
-        return [0.0] * len(corpus)
-    counts = [Counter(document) for document in corpus]
-    idf = _idf(counts)
-    mean_length = sum(map(len, corpus)) / len(corpus)
+    lengths = [sum(count.values()) for count in corpus]
     scores = [0.0] * len(corpus)
-    norms = [K1 * (1 - B + B * len(document) / mean_length) for document in corpus]
+    if not any(lengths):
+        return scores
+    mean_length = sum(lengths) / len(lengths)
+    norms = [K1 * (1 - B + B * length / mean_length) for length in lengths]
+    summands = {
+        term: [
+            (i, weight * (count[term] * (K1 + 1) / (count[term] + norms[i])))
+            for i, count in enumerate(corpus)
+            if term in count
+        ]
+        for term, weight in _idf(corpus, set(query)).items()
+    }
     for term in query:
-        weight = idf.get(term) or 0
-        if weight:
-            for i, count in enumerate(counts):
-                frequency = count.get(term, 0)
-                scores[i] += weight * (frequency * (K1 + 1) / (frequency + norms[i]))
+        for i, summand in summands.get(term, ()):
+            scores[i] += summand
     return scores
 
 
-def _idf(counts: Sequence[Counter[str]]) -> dict[str, float]:
-    """log(N - n + 0.5) - log(n + 0.5); a term of more than half of the documents gets EPSILON times the mean."""
-    containing: dict[str, int] = {}
-    for count in counts:
-        for term in count:
-            containing[term] = containing.get(term, 0) + 1
-    total = len(counts)
-    idf = {term: math.log(total - n + 0.5) - math.log(n + 0.5) for term, n in containing.items()}
-    floor = EPSILON * (sum(idf.values()) / len(idf))
-    return {term: floor if value < 0 else value for term, value in idf.items()}
+@lru_cache(maxsize=20_000)
+def _counted(text: str) -> Counter[str]:
+    """How often each word stands in a document; the same documents are searched for request after request."""
+    return Counter(text.split())
+
+
+def _idf(corpus: Sequence[Counter[str]], terms: Iterable[str]) -> dict[str, float]:
+    """log(N - n + 0.5) - log(n + 0.5) of those terms that stand in the corpus.
+
+    A term of more than half of the documents gets EPSILON times the mean, which is over all terms in the order in which
+    they first come.
+    """
+    containing = Counter(chain.from_iterable(corpus))
+    total = len(corpus)
+    of_n = [0.0, *(math.log(total - n + 0.5) - math.log(n + 0.5) for n in range(1, total + 1))]
+    floor = EPSILON * (sum([of_n[n] for n in containing.values()]) / len(containing))
+    weights = {term: of_n[containing[term]] for term in terms if term in containing}
+    return {term: floor if weight < 0 else weight for term, weight in weights.items()}
