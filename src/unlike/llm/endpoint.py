@@ -103,9 +103,10 @@ class Endpoint:
     async def _once(
         self, attempt: Callable[[openai.AsyncOpenAI], Awaitable[Answer]], fields: Mapping[str, Any]
     ) -> Answer:
+        client = self._client()  # made once, and not in the attempt's time
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await attempt(self._client())
+                answer = await attempt(client)
         except openai.APIStatusError as error:
             self._reached = True
             self._raise_for_status(error, fields)

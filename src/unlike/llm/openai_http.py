@@ -121,10 +121,10 @@ class OpenAIBackend:
 
     async def _whole(self, messages: Messages, fields: dict[str, Any], client: openai.AsyncOpenAI) -> Completion:
         started = time.monotonic()
-        response = await client.chat.completions.with_raw_response.create(
-            model=self._name, messages=_sent(messages), extra_body=fields
-        )
-        return read_completion(response.text, time.monotonic() - started)
+        # Posted as it is: the client's typed call walks through every message, half of its processor time.
+        asked = {"model": self._name, "messages": _sent(messages), **fields}
+        answer = await client.post("/chat/completions", cast_to=str, body=asked)
+        return read_completion(answer, time.monotonic() - started)
 
     async def _begun(
         self, messages: Messages, fields: dict[str, Any], client: openai.AsyncOpenAI
