@@ -22,7 +22,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 # What the tests need besides.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "==> Installing the tools of development"
-	@$(PIP) --editable ".[embedded,torch,latent,dev]"
+	@$(PIP) --editable ".[embedded,torch,latent,service,postgres,dev]"
 	@touch $@
 
 setup: $(VENV)/.dev  ## make .venv with everything

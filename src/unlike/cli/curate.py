@@ -64,18 +64,19 @@ def source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[..
             show(write_corpus(source, settings_from(**options), out), out, json)
 
         command.__doc__ = read.__doc__
-        command.__signature__ = _signature(list(own.values()))  # type: ignore[attr-defined]
+        command.__signature__ = with_thresholds(list(own.values()))  # type: ignore[attr-defined]
         curate.command(name)(command)
         return read
 
     return register
 
 
-def _signature(own: list[inspect.Parameter]) -> inspect.Signature:
+def with_thresholds(own: list[inspect.Parameter], preset: str = "dpl-paper") -> inspect.Signature:
+    """The parameters of a command that makes a corpus: its own, --out, --json and the thresholds."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     ours = [inspect.Parameter("out", keyword, annotation=Out)]
     for name, annotation in OPTIONS.items():
-        default = "dpl-paper" if name == "preset" else None
+        default = preset if name == "preset" else None
         ours.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
     ours.append(inspect.Parameter("json", keyword, annotation=Json, default=False))
     return inspect.Signature([*(parameter.replace(kind=keyword) for parameter in own), *ours])

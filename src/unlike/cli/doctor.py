@@ -1,45 +1,49 @@
-"""``unlike doctor``: what is installed, which models and endpoints answer, and what to do about the rest."""
+"""``unlike doctor``: what is installed, which models and endpoints answer, what a store is like; what to do about it."""
 
 import importlib.util
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 
 import typer
 
+from unlike.cli.finding import Finding, print_findings
+from unlike.cli.open_store import PARTS, MasterAt, Place, need
 from unlike.errors import UnlikeError
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part: whether it works, what was seen, and what to do where it does not."""
-
-    part: str
-    works: bool
-    seen: str
-    needed_for: str
 
 
 def doctor(
     llm: list[str] = typer.Option([], help="Also ask this LLM for one word; may be given several times."),
     embedder: list[str] = typer.Option([], help="Also encode one text with this."),
+    store: str = typer.Option("", help="Look at this store instead: a folder, or postgresql://USER@HOST/NAME."),
+    master: MasterAt = "",
+    scrub: bool = typer.Option(False, "--scrub", help="With --store: leave nothing deleted in the database's files."),
     as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
 ) -> None:
-    """Say what is installed and what answers.
+    """Say what is installed and what answers; or whether a store is what it should be, and what is in it.
 
-    Exit status: 0, or 2 where an LLM or encoder that was asked for does not answer.
+    Exit status: 0; 1 where a store has faults; 2 where an LLM or encoder that was asked for does not answer.
     """
-    findings = [check() for check in CHECKS]
+    findings = _of_store(store, master, scrub) if store else [check() for check in CHECKS]
     asked = [_attempt(f"LLM {uri}", lambda uri=uri: _ask(uri), "--llm") for uri in llm]
     asked += [_attempt(f"encoder {name}", lambda name=name: _encode(name), "--embedder") for name in embedder]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings + asked], indent=2))
     else:
-        _print(findings + asked)
+        print_findings(findings + asked)
+    if any(finding.fault for finding in findings):
+        raise typer.Exit(1)
     if not all(finding.works for finding in asked):
         raise typer.Exit(2)
+
+
+def _of_store(store: str, master: str, scrub: bool) -> list[Finding]:
+    need(PARTS)
+    from unlike.cli.doctor_store import store_findings
+
+    return store_findings(Place(store, master=master), scrub)
 
 
 def _embedded_llm() -> Finding:
@@ -118,16 +122,3 @@ def _encode(name: str) -> str:
     from unlike.embed.open import open_encoder
 
     return f"{open_encoder(name).encode(['hello']).shape[1]} dimensions"
-
-
-def _print(findings: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "part", "seen, or what to do", "needed for"):
-        table.add_column(heading, overflow="fold")
-    for finding in findings:
-        mark = "[green]yes[/]" if finding.works else "[yellow]no[/]"
-        table.add_row(mark, finding.part, finding.seen, finding.needed_for)
-    Console().print(table)

@@ -1,4 +1,7 @@
-"""The live line of a run: cases, calls, tokens, failures, time left; where there is no terminal, a line a tenth."""
+"""The live line of a run: cases, calls, tokens, failures, time left; where there is no terminal, a line a tenth.
+
+Reading a file and working off a queue have one, too.
+"""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -44,3 +47,33 @@ def live_line(console: "Console", llm: "LLM") -> Generator[Begin]:
                 console.print(f"{bar.tasks[task].description}: {n} of {total} texts, {seen}", highlight=False)
 
         yield begin
+
+
+Report = Callable[[int, int, str], None]
+"""Tells how much is done, of how much, and what else was seen."""
+
+
+@contextmanager
+def live_bar(label: str, quiet: bool = False) -> Generator[Report]:
+    """A bar on standard error that goes when the work is done; where that is no terminal, a line after each tenth."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, quiet=quiet)
+    label_column, seen_column = (
+        TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[seen]")
+    )
+    columns = (label_column, BarColumn(), seen_column, TimeRemainingColumn())
+    tenths = 0
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None, seen="")
+
+        def report(done: int, total: int, seen: str) -> None:
+            nonlocal tenths
+            bar.update(task, total=total, completed=done, seen=seen)
+            if not console.is_terminal and done < total and done * 10 // total > tenths:
+                tenths = done * 10 // total
+                console.print(f"{label}: {tenths * 10} %, {seen}", markup=False, highlight=False)
+
+        yield report

@@ -9,15 +9,23 @@ import typer
 
 from unlike import __version__
 from unlike.cli.adapter import adapter
-from unlike.cli.corpus import corpus
+from unlike.cli.consent import consent
+from unlike.cli.corpora import corpora
 from unlike.cli.curate import curate
 from unlike.cli.demo import demo
 from unlike.cli.doctor import doctor
+from unlike.cli.erase import erase
 from unlike.cli.evaluate import evaluate
 from unlike.cli.experiment import experiment
+from unlike.cli.export import export
+from unlike.cli.generate import generate
+from unlike.cli.ingest import ingest
+from unlike.cli.keys import keys
 from unlike.cli.latent import latent
+from unlike.cli.profile import profile
 from unlike.cli.report import report
 from unlike.cli.run import run
+from unlike.cli.serve import serve
 from unlike.cli.show import show
 from unlike.cli.train import train
 from unlike.errors import UnlikeError
@@ -29,18 +37,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+RESEARCH, SERVICE = "Compare methods", "A service"
+
 app.command("demo")(demo)
-app.add_typer(curate, name="curate")
-app.command("corpus")(corpus)
-app.command("run")(run)
-app.command("evaluate")(evaluate)
-app.command("experiment")(experiment)
-app.command("report")(report)
-app.command("train")(train)
-app.add_typer(adapter, name="adapter")
-app.add_typer(latent, name="latent")
-app.command("show")(show)
 app.command("doctor")(doctor)
+app.add_typer(curate, name="curate", rich_help_panel=RESEARCH)
+app.add_typer(corpora, name="corpus", rich_help_panel=RESEARCH)
+app.command("run", rich_help_panel=RESEARCH)(run)
+app.command("evaluate", rich_help_panel=RESEARCH)(evaluate)
+app.command("experiment", rich_help_panel=RESEARCH)(experiment)
+app.command("report", rich_help_panel=RESEARCH)(report)
+app.command("train", rich_help_panel=RESEARCH)(train)
+app.add_typer(adapter, name="adapter", rich_help_panel=RESEARCH)
+app.add_typer(latent, name="latent", rich_help_panel=RESEARCH)
+app.command("show", rich_help_panel=RESEARCH)(show)
+app.command("ingest", rich_help_panel=SERVICE)(ingest)
+app.add_typer(profile, name="profile", rich_help_panel=SERVICE)
+app.command("generate", rich_help_panel=SERVICE)(generate)
+app.command("consent", rich_help_panel=SERVICE)(consent)
+app.command("export", rich_help_panel=SERVICE)(export)
+app.command("erase", rich_help_panel=SERVICE)(erase)
+app.add_typer(keys, name="keys", rich_help_panel=SERVICE)
+app.command("serve", rich_help_panel=SERVICE)(serve)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,105 +1,159 @@
-"""The job of an item: embed its new texts, cluster them, and note whose differences this changes.
+"""The job of an item: embed its new texts, cluster them, and note whose profiles this changes.
 
-Only a difference whose representatives changed becomes stale; a new text that is nobody's representative costs no LLM
-call.
+A profile changes where one of its key records would be compared otherwise than it was. So a new text that is nobody's
+representative costs nobody an LLM call, and neither do records that no profile was made of.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.representatives import clustered_set, digest_of, representatives
+from unlike.memory.representatives import (
+    FEWEST_MEASURED,
+    Against,
+    against,
+    clustered_set,
+    digest_of,
+    means_of,
+    nearest,
+)
 from unlike.memory.settings import MemorySettings
 from unlike.peers.kmeans import cluster
 from unlike.store import clusterings, differences, embeddings, jobs, profiles, records, users
+from unlike.store.batches import batches
 from unlike.store.clusterings import StoredClustering
-from unlike.store.database import Tx
+from unlike.store.database import Tenant, Tx
+from unlike.store.differences import StoredDifference
 from unlike.store.embeddings import Vector
 from unlike.store.jobs import Job
 from unlike.store.records import Stored
-from unlike.store.tables import RECORDS, USERS
+from unlike.store.tables import PROFILE_READS, PROFILES, RECORDS, USERS
+
+
+@dataclass(frozen=True, slots=True)
+class OnItem:
+    """What there is on an item.
+
+    Attributes:
+        item: Its number.
+        there: Records that serve their users or others, oldest first.
+        members: Those that are clustered: one of each user who agrees to be compared.
+        vectors: Of records by number.
+        before: The clustering so far.
+    """
+
+    item: int
+    there: Sequence[Stored]
+    members: Sequence[Stored]
+    vectors: Mapping[int, Vector]
+    before: StoredClustering | None
 
 
 def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
-    """Do the job and end it, with all its effects, in one transaction.
+    """Do the job and end it; all its effects are committed together.
 
     Raises:
         LeaseLost: Another worker has it by now.
+        Outrun: Somebody whose records were clustered is gone, or does not agree any more.
     """
-    with job.tenant.read() as tx:
-        there = records.read(tx, RECORDS.c.item == job.subject, USERS.c.own | USERS.c.peer)
-        vectors = embeddings.of_records(tx, encoder.name, [stored.number for stored in there])
-    missing = [stored for stored in there if stored.number not in vectors]
-    if missing:
-        new = encoder.encode([stored.record.text for stored in missing])
-        vectors |= {stored.number: vector for stored, vector in zip(missing, new, strict=True)}
+    known = _read(job.tenant, job.subject, encoder)
+    new = _embedded(known, encoder)
+    known = replace(known, vectors={**known.vectors, **new})
+    n_groups, seed = settings.method.n_peers + 1, settings.method.seed
+    digest = digest_of(known.members, n_groups, seed, encoder.name)
+    is_new = known.before is None or known.before.digest != digest
+    groups = _grouped(known, n_groups, seed) if is_new else []
     with job.tenant.write() as tx:
-        there = [stored for stored in _still_there(tx, there) if stored.number in vectors]
-        embeddings.put(tx, encoder.name, {stored.number: vectors[stored.number] for stored in there})
-        changed = _cluster(tx, job.subject, there, vectors, encoder.name, settings)
-        profiles.mark_stale(tx, changed)
-        jobs.enqueue(tx, "build", changed, tx.now_ms)
+        embeddings.put(tx, encoder.name, new)
+        if is_new:
+            clustering = clusterings.put(tx, known.item, digest, groups)
+            _note_changes(tx, known, clustering, settings)
+            clusterings.sweep(tx, known.item)
         jobs.finish(tx, job)
 
 
-def _still_there(tx: Tx, before: Sequence[Stored]) -> list[Stored]:
-    """Those of the records that were not erased while they were embedded."""
-    numbers = records.with_numbers(tx, [stored.number for stored in before])
-    return [stored for stored in before if stored.number in numbers]
+def _read(tenant: Tenant, item: int, encoder: Encoder) -> OnItem:
+    with tenant.read() as tx:
+        there = records.read(tx, RECORDS.c.item == item, USERS.c.own | USERS.c.peer)
+        agreeing = users.agreeing_to_compare(tx, [stored.user for stored in there])
+        return OnItem(
+            item=item,
+            there=there,
+            members=clustered_set([stored for stored in there if stored.user in agreeing]),
+            vectors=embeddings.of_records(tx, encoder.name, [stored.number for stored in there]),
+            before=clusterings.current(tx, item),
+        )
 
 
-def _cluster(
-    tx: Tx, item: int, there: Sequence[Stored], vectors: Mapping[int, Vector], encoder: str, settings: MemorySettings
-) -> list[int]:
-    """Keep the clustering; gives the users whose differences on the item are to be made anew."""
-    agreeing = users.agreeing_to_compare(tx, [stored.user for stored in there])
-    members = clustered_set([stored for stored in there if stored.user in agreeing])
-    digest = digest_of(members, settings.method.n_peers + 1, encoder)
-    before = clusterings.current(tx, item)
-    if before is not None and before.digest == digest:
+def _embedded(known: OnItem, encoder: Encoder) -> dict[int, Vector]:
+    """Vectors of the records that have none yet."""
+    missing = [stored for stored in known.there if stored.number not in known.vectors]
+    vectors = encoder.encode([stored.record.text for stored in missing]) if missing else []
+    return {stored.number: vector for stored, vector in zip(missing, vectors, strict=True)}
+
+
+def _grouped(known: OnItem, n_groups: int, seed: int) -> list[list[int]]:
+    """Numbers of the members by group, nearest to the centroid first."""
+    if not known.members:
         return []
-    clustering = _clustered(tx, item, members, vectors, digest, settings)
-    stale = _with_other_representatives(tx, there, members, vectors, clustering, settings)
-    differences.mark_stale(tx, [stored.number for stored in stale])
-    clusterings.sweep(tx, item)
-    return sorted({stored.user for stored in stale})
+    rows = np.stack([known.vectors[stored.number] for stored in known.members])
+    found = cluster([stored.record for stored in known.members], rows, n_groups, seed)
+    numbers = {stored.record.id: stored.number for stored in known.members}
+    return [[numbers[id_] for id_ in ids] for ids in found.nearest]
 
 
-def _clustered(
-    tx: Tx,
-    item: int,
-    members: Sequence[Stored],
-    vectors: Mapping[int, Vector],
-    digest: str,
-    settings: MemorySettings,
-) -> StoredClustering:
-    import numpy as np
-
-    if not members:
-        return clusterings.put(tx, item, digest, [])
-    rows = np.stack([vectors[stored.number] for stored in members])
-    found = cluster([stored.record for stored in members], rows, settings.method.n_peers + 1, settings.method.seed)
-    numbers = {stored.record.id: stored.number for stored in members}
-    return clusterings.put(tx, item, digest, [[numbers[id_] for id_ in ids] for ids in found.nearest])
+def _note_changes(tx: Tx, known: OnItem, clustering: StoredClustering, settings: MemorySettings) -> None:
+    """Mark what would be found otherwise now, and ask for it to be built."""
+    compared = _comparing(known, clustering, settings)
+    shown = _in_profiles(tx, [stored.number for stored in known.there])
+    made = differences.current_of(tx, shown)
+    changed = [own for own in known.there if own.number in shown and _changes(compared(own), made.get(own.number))]
+    first = known.there if _first_comparable(known, settings) else ()
+    added = [own for own in first if own.number not in shown and compared(own)]
+    served = users.agreeing(tx, [own.user for own in (*changed, *added)])
+    differences.mark_stale(tx, [own.number for own in changed])
+    profiles.mark_stale(tx, sorted(served & {own.user for own in changed}))
+    jobs.enqueue(tx, "build", sorted(served), tx.now_ms)
 
 
-def _with_other_representatives(
-    tx: Tx,
-    there: Sequence[Stored],
-    members: Sequence[Stored],
-    vectors: Mapping[int, Vector],
-    clustering: StoredClustering,
-    settings: MemorySettings,
-) -> list[Stored]:
-    """Records that would be compared with others than they were; those never compared count where they can be now."""
-    users_of = {stored.number: stored.user for stored in members}
-    before = differences.current_of(tx, [stored.number for stored in there])
-    served = users.agreeing(tx, [stored.user for stored in there])
-    changed = list[Stored]()
-    for own in (stored for stored in there if stored.user in served):
-        n_others = sum(user != own.user for user in users_of.values())
-        enough = n_others >= settings.fewest_peers
-        now = representatives(clustering, own, users_of, vectors, settings.method.n_peers) if enough else ()
-        then = before[own.number].difference.peers if own.number in before else ()
-        if set(now) != set(then):
-            changed.append(own)
-    return changed
+def _comparing(
+    known: OnItem, clustering: StoredClustering, settings: MemorySettings
+) -> Callable[[Stored], Against | None]:
+    """Whom a record on the item is compared with."""
+    group_of = clustering.group_of
+    mine = {stored.user: stored.number for stored in known.members}
+    means = means_of(clustering, known.vectors) if clustering.groups else None
+
+    def compared(own: Stored) -> Against | None:
+        if means is None:
+            return None
+        home = group_of[own.number] if own.number in group_of else nearest(means, known.vectors[own.number])
+        return against(clustering, mine.get(own.user), home, settings)
+
+    return compared
+
+
+def _changes(now: Against | None, made: StoredDifference | None) -> bool:
+    """Whether the difference of a record is not what its comparison gives now."""
+    return made is not None if now is None else not now.gave(made)
+
+
+def _first_comparable(known: OnItem, settings: MemorySettings) -> bool:
+    """Whether records may be chosen as key records because they can be compared from now on."""
+    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
+    too_few = known.before is None or len(known.before.group_of) <= fewest
+    return settings.key_records == "compared" and too_few
+
+
+def _in_profiles(tx: Tx, numbers: Sequence[int]) -> set[int]:
+    """Those of the records that the current profiles of their users were made of."""
+    own = (PROFILE_READS.c.tenant == tx.tenant) & (PROFILE_READS.c.role == "own") & PROFILES.c.current
+    read = select(PROFILE_READS.c.record).join(PROFILES, PROFILES.c.id == PROFILE_READS.c.profile).where(own)
+    return {
+        number
+        for batch in batches(numbers)
+        for number in tx.conn.scalars(read.where(PROFILE_READS.c.record.in_(batch)))
+    }

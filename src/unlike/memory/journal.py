@@ -1,4 +1,8 @@
-"""The journal of a service: in the store, sealed, and erased with the people whose words are in it."""
+"""The journal of a service: in the store, sealed, and erased with the people whose words are in it.
+
+A call takes long, and its answer is kept only while everybody whose words were asked with still agrees: the user whom
+it is for to own records being used, all others to being compared.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,8 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from unlike.llm.journal import Call, Entry
-from unlike.store import journal
-from unlike.store.database import Tenant
+from unlike.store import journal, records, users
+from unlike.store.database import Outrun, Tenant, Tx
+from unlike.store.people import people_of
+from unlike.store.records import Unknown
 
 
 class StoredJournal:
@@ -15,10 +21,12 @@ class StoredJournal:
 
     Args:
         tenant: Whose calls.
+        subject: Number of the user whose profile is built.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Tenant, subject: int) -> None:
         self._tenant = tenant
+        self._subject = subject
 
     def get(self, key: str) -> Entry | None:
         """What is known about a call."""
@@ -30,14 +38,26 @@ class StoredJournal:
         """Commit what came of a call.
 
         Raises:
-            Unknown: A record whose words are in the call was erased meanwhile.
+            Outrun: Somebody whose words are in the call was erased meanwhile, or does not agree any more.
         """
         kept = await asyncio.to_thread(self._put, key, {"model": model, "step": call.step}, call, asdict(entry))
         return Entry(**kept)
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
-        """Nothing to note: equal prompts of one tenant are of equal records, or they would differ."""
+        """Nothing to note: an equal prompt holds equal words, and its answer goes with those who were asked with first."""
 
     def _put(self, key: str, asked: dict[str, str], call: Call, answer: dict[str, Any]) -> dict[str, Any]:
         with self._tenant.write() as tx:
-            return journal.put(tx, key, asked, call.record_ids, answer)
+            try:
+                self._check(tx, call.record_ids)
+                return journal.put(tx, key, asked, call.record_ids, answer)
+            except Unknown as error:
+                raise Outrun(str(error)) from error
+
+    def _check(self, tx: Tx, record_ids: tuple[str, ...]) -> None:
+        """Everybody still agrees, and is held to it until the answer is kept."""
+        read = records.with_ids(tx, record_ids)
+        own = [stored.number for stored in read if stored.user == self._subject]
+        people_of(tx, own, compared=[stored.number for stored in read if stored.user != self._subject])
+        if own and self._subject not in users.agreeing(tx, [self._subject]):
+            raise Outrun("own records may not be used any more; what was asked with them is not kept")

@@ -1,9 +1,9 @@
 """The cold-start ladder: how much of a user there is to write from, and why no more.
 
-plain         nobody, nothing, or not wanted        the request alone
-own_records   few records, or no profile yet        the latest own records
-own_summary   a profile, but nobody to compare with the profile of the own records
-full          a profile with differences            the profile and the latest own records
+plain         nobody, nothing, or not wanted         the request alone
+own_records   few records, or no profile yet         the latest own records
+own_summary   a profile, but nobody to compare with  the profile and the latest own records
+full          a profile with differences             the same
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from unlike.store import profiles, records
 from unlike.store.database import Tx
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import Stored
-from unlike.store.tables import USERS
+from unlike.store.tables import JOBS, USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Known:
         user: Number of the user; None for one nobody has seen.
         shown: Latest own records, oldest first.
         profile: The profile in force.
+        peers: Numbers of the records of others that it goes back to.
     """
 
     rung: Rung
@@ -37,6 +38,7 @@ class Known:
     user: int | None = None
     shown: Sequence[Stored] = ()
     profile: StoredProfile | None = None
+    peers: Sequence[int] = ()
 
 
 def known_of(tx: Tx, user_id: str, settings: MemorySettings) -> Known:
@@ -47,20 +49,41 @@ def known_of(tx: Tx, user_id: str, settings: MemorySettings) -> Known:
         return Known("plain", "nothing is known of this user")
     if not row.own:
         return Known("plain", "this user does not let own records be used", row.id)
-    profile = profiles.current(tx, row.id)
+    profile = _profile(tx, row.id)
     shown = records.latest(tx, row.id, settings.shown_records if profile else settings.method.n_records)
     if profile is None and not shown:
         return Known("plain", "this user has no records", row.id)
     if profile is None:
-        return Known("own_records", _why_no_profile(len(shown), settings), row.id, shown)
-    n_peers = max((statement.n_peers for statement in profile.profile.statements), default=0)
-    if not n_peers:
-        why = f"version {profile.version}; nobody else wrote about the items of its records"
-        return Known("own_summary", why, row.id, shown, profile)
-    return Known("full", f"version {profile.version}, compared with others on the same items", row.id, shown, profile)
+        return Known("own_records", _why_no_profile(tx, row.id, settings), row.id, shown)
+    peers = profiles.peers_read(tx, profile.number)
+    if peers:
+        why = f"version {profile.version}, compared with others on the same items"
+        return Known("full", why, row.id, shown, profile, peers)
+    return Known("own_summary", f"version {profile.version}; {_why_alone(profile)}", row.id, shown, profile)
 
 
-def _why_no_profile(n_shown: int, settings: MemorySettings) -> str:
-    if n_shown < settings.fewest_records:
-        return f"{n_shown} record, {settings.fewest_records} make a profile"
-    return "the profile is still being built"
+def _profile(tx: Tx, user: int) -> StoredProfile | None:
+    """The profile in force, if it says anything: all of its statements may have been held back."""
+    profile = profiles.current(tx, user)
+    return profile if profile and profile.profile.statements else None
+
+
+def _why_alone(profile: StoredProfile) -> str:
+    if profile.profile.origin == "edited":
+        return "it was written by hand"
+    return "too few others wrote about the items of its records"
+
+
+def _why_no_profile(tx: Tx, user: int, settings: MemorySettings) -> str:
+    n_records = len(records.latest(tx, user, settings.fewest_records))
+    if n_records < settings.fewest_records:
+        return f"records: {n_records}; a profile takes {settings.fewest_records}"
+    if profiles.current(tx, user):
+        return "the profile holds no statement"
+    about = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == "build") & (JOBS.c.subject == user)
+    under_way = select(JOBS.c.id).where(about, JOBS.c.state != "failed").limit(1)
+    return (
+        "the profile is still being built"
+        if tx.conn.scalar(under_way)
+        else "the profile could not be built; see the jobs"
+    )

@@ -4,13 +4,14 @@ Work on the database runs in worker threads; a request costs one LLM call and no
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from unlike.embed.encoder import Encoder
-from unlike.errors import InputError
-from unlike.llm.backend import Backend
+from unlike.errors import CallFailed, EngineError, InputError
+from unlike.llm.backend import Backend, Messages
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory import ingest, personal, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, Request, Written
@@ -18,6 +19,7 @@ from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
+from unlike.memory.guard import Refused
 from unlike.memory.journal import StoredJournal
 from unlike.memory.request import prepare
 from unlike.memory.settings import MemorySettings
@@ -36,6 +38,10 @@ from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
 from unlike.store.tables import RECORDS
 from unlike.store.users import Consent, UserRow
+
+JOB_STATES = ("waiting", "running", "failed")
+MOST_ROWS = 10_000
+"""Of a page."""
 
 
 class Memory:
@@ -77,7 +83,9 @@ class Memory:
 
     async def add(self, rows: Sequence[NewRecord], consent: Consent | None = None) -> Added:
         """Keep records; see ``ingest.add``. Users not known yet agree to ``consent`` (by default not to be compared)."""
-        return await asyncio.to_thread(ingest.add, self.tenant, rows, consent or Consent(), self._redactor, self.settings)
+        return await asyncio.to_thread(
+            ingest.add, self.tenant, rows, consent or Consent(), self._redactor, self.settings
+        )
 
     async def feedback(
         self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None
@@ -92,7 +100,9 @@ class Memory:
 
         Raises:
             Unknown: There is no such user.
+            InputError: A page begins before the first row.
         """
+        _check_page(offset, limit)
         return await asyncio.to_thread(self._records_page, user_id, offset, limit)
 
     async def item(self, item_id: str) -> Item:
@@ -104,17 +114,33 @@ class Memory:
     async def generate(self, request: Request) -> Written:
         """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
         prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
-        answer = await write(prepared, self.backend, self.settings)
+        try:
+            answer = await write(prepared, self.backend, self.settings)
+        except Refused as refused:
+            await self.spend(refused.tokens)
+            raise
         await self.spend(answer.prompt_tokens + answer.completion_tokens)
         return answer
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Written]:
-        """The same in pieces, then the whole."""
+    async def stream(self, request: Request) -> AsyncGenerator[str | Written]:
+        """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
         prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
-        async for piece in write_stream(prepared, self.backend, self.settings):
-            if isinstance(piece, Written):
-                await self.spend(piece.prompt_tokens + piece.completion_tokens)
-            yield piece
+        n_chars, paid = 0, False
+        try:
+            async with aclosing(write_stream(prepared, self.backend, self.settings)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Written):
+                        paid = True
+                        await self.spend(piece.prompt_tokens + piece.completion_tokens)
+                    else:
+                        n_chars += len(piece)
+                    yield piece
+        except (CallFailed, EngineError):
+            paid = not n_chars
+            raise
+        finally:
+            if not paid:
+                await self.spend(await asyncio.to_thread(self._estimated, prepared.messages, n_chars))
 
     async def personalise(
         self, messages: Sequence[Mapping[str, str]], user_id: str, item_id: str | None = None
@@ -141,8 +167,9 @@ class Memory:
         """A page of users.
 
         Raises:
-            InputError: There is no such order.
+            InputError: There is no such order or page.
         """
+        _check_page(offset, limit)
         if sort not in users.SORTS:
             raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(users.SORTS)}")
         return await asyncio.to_thread(self._users_page, search, sort, offset, limit)
@@ -177,7 +204,7 @@ class Memory:
 
     async def set_consent(self, user_id: str, own: bool | None = None, peer: bool | None = None) -> Consent:
         """Note what a user agrees to; what was made against it goes at once."""
-        return await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer, self.settings)
+        return await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer)
 
     async def export(self, user_id: str) -> dict[str, Any]:
         """All that is held about a user."""
@@ -191,7 +218,14 @@ class Memory:
     # Work -------------------------------------------------------------------------------------------------------------
 
     async def jobs(self, state: str = "", offset: int = 0, limit: int = 50) -> Page[JobRow]:
-        """A page of jobs, the next due first."""
+        """A page of jobs, the next due first.
+
+        Raises:
+            InputError: There is no such state or page.
+        """
+        _check_page(offset, limit)
+        if state and state not in JOB_STATES:
+            raise InputError(f"unknown state of jobs: {state!r}; allowed are {', '.join(JOB_STATES)}")
         return await asyncio.to_thread(self._jobs_page, state, offset, limit)
 
     async def do(self, job: Job) -> None:
@@ -199,15 +233,15 @@ class Memory:
         if job.kind == "cluster":
             await asyncio.to_thread(cluster_item, job, self._encoder, self.settings)
         else:
-            await build_profile(job, self._kit(), self._encoder, self.settings)
+            await build_profile(job, self._kit(job.subject), self._encoder, self.settings)
 
-    def _kit(self) -> Kit:
+    def _kit(self, subject: int) -> Kit:
         return Kit(
             records=self._records,
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self._encoder),
-            llm=RecordedLLM(self.backend, StoredJournal(self.tenant), self._concurrency),
+            llm=RecordedLLM(self.backend, StoredJournal(self.tenant, subject), self._concurrency),
             task=self._task,
             settings=self.settings.method,
             tenant=self.tenant.name,
@@ -244,10 +278,18 @@ class Memory:
         with self.tenant.read() as tx:
             return export.everything_about(tx, profile_pages.known_user(tx, user_id), user_id)
 
+    def _estimated(self, messages: Messages, n_chars: int) -> int:
+        """Tokens of an answer that was broken off, so that the engine never told."""
+        return self.backend.count_tokens(messages) + (n_chars + 2) // 3
+
     def _check_budget(self) -> None:
         with self.tenant.read() as tx:
             spend.check(tx)
 
     def _spend(self, tokens: int) -> None:
-        with self.tenant.write() as tx:
-            spend.add(tx, tokens)
+        self.tenant.insist(lambda tx: spend.add(tx, tokens))
+
+
+def _check_page(offset: int, limit: int) -> None:
+    if not (0 <= offset < 2**31 and 1 <= limit <= MOST_ROWS):
+        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MOST_ROWS:,} rows from 0 on are")

@@ -1,17 +1,25 @@
 """A user's profile as a person sees it: statements with evidence, versions, editing, going back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 
 from unlike.errors import InputError
-from unlike.memory.answers import Evidence, Profile, Version
+from unlike.memory.answers import Evidence, NoConsent, Profile, Version
+from unlike.memory.ingest import readable
 from unlike.privacy.redact import Redactor
-from unlike.store import jobs, profiles, records
+from unlike.privacy.repeats import repeats
+from unlike.store import jobs, profiles, records, users
 from unlike.store.database import Tenant, Tx
-from unlike.store.profiles import NewProfile, Statement
+from unlike.store.profiles import NewProfile, Statement, StoredProfile
 from unlike.store.records import Unknown, find_user
 from unlike.store.tables import USERS
+
+MOST_CHARS = 10_000
+"""Of one statement."""
+SAME_WORDS = 5
+"""So many words in a row of a built statement make another one rest on it."""
 
 
 def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
@@ -43,24 +51,34 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
 def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], redactor: Redactor) -> int:
     """Keep a profile as a person wants it; gives the new version.
 
-    A statement whose words are those of the version before keeps its evidence; any other is the person's own.
+    A statement that stands in a version, or repeats some words in a row of a built one, keeps that one's evidence, and
+    the new version its lineage: words that others had a part in stay so when a comma is changed. Any other is the
+    person's own.
 
     Raises:
         Unknown: There is no such user.
-        InputError: A statement is empty.
+        NoConsent: The user does not let own records be used.
+        InputError: A statement is empty or very long.
     """
-    if any(not statement.text.strip() for statement in statements):
-        raise InputError("a statement is empty; leave it out instead")
-    with tenant.write() as tx:
-        user = known_user(tx, user_id)
-        before = profiles.current(tx, user)
-        known = {one.text: one for one in before.profile.statements} if before else {}
-        new = tuple(_edited(statement, known, redactor) for statement in statements)
-        built = before is not None and any(statement.origin == "built" for statement in new)
-        lineage = profiles.lineage_of(tx, before.number) if before and built else ((), ())
-        made_in = before.number if before else None
-        version = profiles.put(tx, NewProfile(user, "edited", new, *lineage))
-        profiles.pin(tx, user, [statement for statement in new if statement.pinned], made_in)
+    for statement in statements:
+        if not 0 < len(statement.text.strip()) <= MOST_CHARS:
+            raise InputError(
+                f"a statement has {len(statement.text.strip()):,} characters; 1 to {MOST_CHARS:,} are allowed; leave it out"
+            )
+    return tenant.insist(lambda tx: _edit(tx, user_id, statements, redactor))
+
+
+def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redactor) -> int:
+    user = _agreeing_user(tx, user_id)
+    before = [profiles.version(tx, user, row.version) for row in profiles.versions(tx, user)]
+    found = [_edited(statement, before, redactor) for statement in statements]
+    lineages = [profiles.lineage_of(tx, number) for number in dict.fromkeys(source for _, source in found if source)]
+    own = dict.fromkeys(number for records, _ in lineages for number in records)
+    made_of = dict.fromkeys(number for _, differences in lineages for number in differences)
+    new = tuple(statement for statement, _ in found)
+    version = profiles.put(tx, NewProfile(user, "edited", new, tuple(own), tuple(made_of)))
+    number = profiles.version(tx, user, version).number
+    profiles.pin(tx, user, [statement for statement in new if statement.pinned], number)
     return version
 
 
@@ -70,8 +88,7 @@ def go_back(tenant: Tenant, user_id: str, version: int) -> None:
     Raises:
         Unknown: There is no such user or version.
     """
-    with tenant.write() as tx:
-        profiles.go_back(tx, known_user(tx, user_id), version)
+    tenant.insist(lambda tx: profiles.go_back(tx, known_user(tx, user_id), version))
 
 
 def ask_to_build(tenant: Tenant, user_ids: Sequence[str] | None) -> int:
@@ -79,15 +96,19 @@ def ask_to_build(tenant: Tenant, user_ids: Sequence[str] | None) -> int:
 
     Raises:
         Unknown: There is no such user.
+        NoConsent: A user does not let own records be used.
     """
-    with tenant.write() as tx:
-        if user_ids is None:
-            users = list(tx.conn.scalars(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.own)))
-        else:
-            users = [known_user(tx, user_id) for user_id in user_ids]
-        profiles.mark_stale(tx, users)
-        jobs.enqueue(tx, "build", users, tx.now_ms)
-    return len(users)
+    return tenant.insist(lambda tx: _ask_to_build(tx, user_ids))
+
+
+def _ask_to_build(tx: Tx, user_ids: Sequence[str] | None) -> int:
+    if user_ids is None:
+        chosen = list(tx.conn.scalars(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.own)))
+    else:
+        chosen = [_agreeing_user(tx, user_id) for user_id in dict.fromkeys(user_ids)]
+    profiles.mark_stale(tx, chosen)
+    jobs.enqueue(tx, "build", chosen, tx.now_ms)
+    return len(chosen)
 
 
 def known_user(tx: Tx, user_id: str) -> int:
@@ -102,11 +123,24 @@ def known_user(tx: Tx, user_id: str) -> int:
     return user
 
 
-def _edited(statement: Evidence, known: Mapping[str, Statement], redactor: Redactor) -> Statement:
-    before = known.get(statement.text)
-    if before is not None:
-        return Statement(before.text, before.records, before.n_peers, statement.pinned, before.origin)
-    return Statement(redactor.redact(statement.text).text, (), 0, statement.pinned, "edited")
+def _agreeing_user(tx: Tx, user_id: str) -> int:
+    user = known_user(tx, user_id)
+    if not users.agreeing(tx, [user]):
+        raise NoConsent(f"user {user_id!r} does not let own records be used, so there is no profile")
+    return user
+
+
+def _edited(statement: Evidence, before: Sequence[StoredProfile], redactor: Redactor) -> tuple[Statement, int | None]:
+    """A statement as it is kept, and the number of the version whose lineage it takes over."""
+    text = redactor.redact(readable(statement.text)).text
+    same = [(one, version.number) for version in before for one in version.profile.statements]
+    for one, number in same:
+        if one.text == text:
+            return replace(one, pinned=statement.pinned), number if one.origin == "built" else None
+    for one, number in same:
+        if one.origin == "built" and repeats(text, [one.text], SAME_WORDS):
+            return replace(one, text=text, pinned=statement.pinned), number
+    return Statement(text, (), 0, statement.pinned, "edited"), None
 
 
 def _evidence(statement: Statement, ids: Mapping[int, str]) -> Evidence:

@@ -16,7 +16,7 @@ from unlike.prompts.task import Task
 from unlike.records import Case, Item, Record
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
-from unlike.store import profiles, records, spend
+from unlike.store import records, spend
 from unlike.store.database import Tenant, Tx
 from unlike.store.records import StoredRecords, Unknown
 
@@ -69,10 +69,7 @@ def profile_passages(known: Known) -> list[Passage]:
 
 def others_of(tx: Tx, known: Known) -> tuple[str, ...]:
     """Texts of others whose words the LLM saw when it wrote the profile."""
-    if known.profile is None:
-        return ()
-    numbers = profiles.peers_read(tx, known.profile.number)
-    return tuple(stored.record.text for stored in records.with_numbers(tx, numbers).values())
+    return tuple(stored.record.text for stored in records.with_numbers(tx, known.peers).values())
 
 
 def salt_of(tenant: Tenant, known: Known) -> str:

@@ -1,21 +1,29 @@
-"""Workers: take jobs that are due, do them, and note what failed. Any number of them may share a store."""
+"""Workers: take jobs that are due, do them, and note what failed. Any number of them may share a store.
+
+Whatever happens to a job, the worker goes on. What an engine says when it fails may hold a prompt, so of its errors only
+the names are noted.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from unlike.errors import CallFailed, EngineError, UnlikeError
-from unlike.memory.build import Changed
+from unlike.errors import CallFailed, EngineError, InputError, UnlikeError
+from unlike.memory.changed import Changed
 from unlike.memory.memory import Memory
 from unlike.store import jobs
-from unlike.store.database import Store, Tenant
+from unlike.store.database import Outrun, Store, Tenant
 from unlike.store.jobs import Job, LeaseLost
 
 AT_ONCE = 8
 """Jobs that one worker does side by side."""
 IDLE_S = 0.5
 ENGINE_PAUSE_S = 30.0
+LEASE_S = 60.0
+"""For so long nobody else takes a job whose worker is gone; one who works on it holds it longer."""
+MOST_WAIT_S = 90.0
+"""Longer than any pause after a failure and any lease."""
 
 OpenMemory = Callable[[Tenant], Memory]
 
@@ -33,40 +41,90 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
 
 
 async def work_off(store: Store, open_memory: OpenMemory) -> int:
-    """Work until nothing is waiting, whenever it is due; gives how many jobs were done.
+    """Work until nothing is left to do now; gives how many jobs were done.
 
-    What has to wait (a pause after a failure, new records being gathered) is waited for.
+    What has to wait a little (a pause after a failure, new records being gathered) is waited for; what the refresh
+    settings put off for longer is left for later.
+
+    Raises:
+        EngineError: The LLM cannot be used; what needs it waits on.
     """
     done = 0
-    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None:
+    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MOST_WAIT_S:
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
-        done += await work_once(store, open_memory)
+        ends = await _round(store, open_memory, LEASE_S)
+        for end in ends:
+            if end is not None:
+                raise end
+        done += len(ends)
     return done
 
 
-async def work_once(store: Store, open_memory: OpenMemory) -> int:
+async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S) -> int:
     """Do what is due, at most a handful of jobs; gives how many."""
-    taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, 600.0)
-    await asyncio.gather(*(_do(job, open_memory) for job in taken))
-    return len(taken)
+    return len(await _round(store, open_memory, lease_s))
 
 
-async def _do(job: Job, open_memory: OpenMemory) -> None:
-    """Do a job; whatever happens, it is ended, tried again, or given up, and the worker goes on."""
+async def _round(store: Store, open_memory: OpenMemory, lease_s: float) -> list[EngineError | None]:
+    """What is due, side by side; gives for each job why the LLM could not be used, if so."""
+    taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s)
+    return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
+
+
+async def _do_held(job: Job, open_memory: OpenMemory, lease_s: float) -> EngineError | None:
+    """Do a job under a lease that is renewed for as long as it takes."""
+    holding = asyncio.create_task(_hold(job, lease_s))
+    try:
+        return await _do(job, open_memory)
+    finally:
+        holding.cancel()
+
+
+async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
+    """Do a job; whatever happens, it is ended, tried again, or given up."""
     try:
         await open_memory(job.tenant).do(job)
     except LeaseLost:
         log.info("job %d was taken over", job.number)
-    except Changed:
+    except Changed as changed:
+        await asyncio.to_thread(_postpone, job, changed.pause_s, str(changed))
+    except Outrun:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
     except EngineError as error:
-        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, str(error))
-    except (CallFailed, UnlikeError) as error:
-        await asyncio.to_thread(_fail, job, str(error))
+        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, told(error))
+        return error
+    except UnlikeError as error:
+        await asyncio.to_thread(_fail, job, told(error))
     except Exception as error:  # noqa: BLE001 - a worker outlives any job; the text of an unknown error may hold words
         log.error("job %d failed: %s", job.number, type(error).__name__)
         await asyncio.to_thread(_fail, job, f"unexpected {type(error).__name__}")
+    return None
+
+
+def told(error: UnlikeError) -> str:
+    """What may be kept of an error: our own words, and of an engine's error its names."""
+    if not isinstance(error, CallFailed | EngineError) or isinstance(error.__cause__, InputError):
+        return str(error)
+    said = "cannot be used" if isinstance(error, EngineError) else "gave no usable answer"
+    return f"the LLM {said} ({' < '.join(_names(error))}); the engine's own log says more"
+
+
+def _names(error: BaseException) -> list[str]:
+    """Names of an error and of its causes."""
+    return [type(error).__name__, *(_names(error.__cause__) if error.__cause__ else [])]
+
+
+async def _hold(job: Job, lease_s: float) -> None:
+    while True:
+        await asyncio.sleep(lease_s / 3)
+        with suppress(UnlikeError):  # whoever lost the lease learns it at the end
+            await asyncio.to_thread(_hold_on, job, lease_s)
+
+
+def _hold_on(job: Job, lease_s: float) -> None:
+    with suppress(LeaseLost), job.tenant.write() as tx:
+        jobs.hold(tx, job, lease_s)
 
 
 def _fail(job: Job, error: str) -> None:

@@ -1,12 +1,13 @@
 """Writing the text of a request: one LLM call, or one more where the first repeated someone's words."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from unlike.llm.backend import Backend, Completion
 from unlike.llm.stream import streamed
 from unlike.memory.answers import Written
-from unlike.memory.guard import guarded, refusal
+from unlike.memory.guard import Refused, guarded
 from unlike.memory.request import Prepared
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.repeats import repeats
@@ -16,7 +17,7 @@ async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) 
     """The text of a request.
 
     Raises:
-        Repeated: It repeats another person's words, also when asked again.
+        Refused: It repeats another person's words, also when asked again.
         CallFailed: The call failed.
         EngineError: The LLM cannot be used.
     """
@@ -27,26 +28,27 @@ async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) 
         answer = _both(answer, await backend.complete(prepared.messages, again))
         found = repeats(answer.text, prepared.others, settings.repeat_words)
     if found and settings.on_repeat != "mark":
-        raise refusal(settings.repeat_words)
+        raise Refused(settings.repeat_words, answer.prompt_tokens + answer.completion_tokens)
     return written(prepared, answer, tuple(found))
 
 
-async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySettings) -> AsyncIterator[str | Written]:
-    """The pieces of a text, then the whole of it.
+async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySettings) -> AsyncGenerator[str | Written]:
+    """The pieces of a text, then the whole of it; whoever leaves early closes it, which stops the engine's work.
 
     A stream cannot be taken back, so what would be written again is refused here.
 
     Raises:
-        Repeated: The text was about to repeat another person's words.
+        Refused: The text was about to repeat another person's words.
     """
     pieces = streamed(backend, prepared.messages, prepared.sampling)
     marks = settings.on_repeat == "mark"
-    async for piece in guarded(pieces, () if marks else prepared.others, settings.repeat_words):
-        if isinstance(piece, str):
-            yield piece
-        else:
-            found = repeats(piece.text, prepared.others, settings.repeat_words) if marks else []
-            yield written(prepared, piece, tuple(found))
+    async with aclosing(guarded(pieces, () if marks else prepared.others, settings.repeat_words)) as safe:
+        async for piece in safe:
+            if isinstance(piece, str):
+                yield piece
+            else:
+                found = repeats(piece.text, prepared.others, settings.repeat_words) if marks else []
+                yield written(prepared, piece, tuple(found))
 
 
 def written(prepared: Prepared, answer: Completion, found: tuple[str, ...] = ()) -> Written:

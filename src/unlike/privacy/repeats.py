@@ -20,6 +20,48 @@ _WORD = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|[{_UNSPACED}]\p{{M}}*",
 Span = tuple[int, int]
 
 
+class Others:
+    """Texts that may not be repeated, read once, for whoever looks at many texts or at one that grows.
+
+    Args:
+        texts: What may be repeated; no run goes over the end of one of them.
+        n_words: The shortest run that counts.
+
+    Raises:
+        InputError: ``n_words`` is below 1.
+    """
+
+    def __init__(self, texts: Sequence[str], n_words: int = 8) -> None:
+        if n_words < 1:
+            raise InputError(f"repeated words cannot be looked for: n_words {n_words} seen; it is at least 1; use 8")
+        self.n_words = n_words
+        self._theirs = set(chain.from_iterable(_ngrams(_words(text)[0], n_words) for text in texts))
+
+    def runs_in(self, text: str) -> list[str]:
+        """The runs of a text in which every word is part of ``n_words`` words in a row that another text has too."""
+        if not self._theirs:
+            return []
+        words, spans = _words(text)
+        starts = (start for start, ngram in enumerate(_ngrams(words, self.n_words)) if ngram in self._theirs)
+        runs = sorted(_runs(starts, self.n_words), key=lambda run: run[0] - run[1])
+        return [text[spans[first][0] : spans[end - 1][1]] for first, end in runs]
+
+    def cut(self, text: str) -> tuple[int, int]:
+        """Where a text that goes on is to be cut: (first place that a run still to come may hold, end of whole words).
+
+        In front of the first stands nothing that the text's further words could make a run of.
+        """
+        _, spans = _words(text) if self._theirs else ([], [])
+        if not self._theirs:
+            return len(text), len(text)
+        whole = [span for span in spans if not _may_go_on(text, span)]
+        end = spans[-1][0] if len(whole) < len(spans) else len(text)
+        before = self.n_words - 1
+        if not before:
+            return end, end
+        return (whole[-before][0] if len(whole) >= before else 0), end
+
+
 def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
     """The runs of a text in which every word is part of ``n_words`` words in a row that another text has too.
 
@@ -36,19 +78,18 @@ def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
     Raises:
         InputError: ``n_words`` is below 1.
     """
-    if n_words < 1:
-        raise InputError(f"repeated words cannot be looked for: n_words {n_words} seen; it is at least 1; use 8")
-    words, spans = _words(text)
-    theirs = set(chain.from_iterable(_ngrams(_words(other)[0], n_words) for other in others))
-    starts = (start for start, ngram in enumerate(_ngrams(words, n_words)) if ngram in theirs)
-    runs = sorted(_runs(starts, n_words), key=lambda run: run[0] - run[1])
-    return [text[spans[first][0] : spans[end - 1][1]] for first, end in runs]
+    return Others(others, n_words).runs_in(text)
 
 
 def _words(text: str) -> tuple[list[str], list[Span]]:
     """The words as they are compared, and where each stands."""
     found = list(_WORD.finditer(text))
     return [_compared(match.group()) for match in found], [match.span() for match in found]
+
+
+def _may_go_on(text: str, span: Span) -> bool:
+    """Whether more text could make the word longer: it ends the text, or only an apostrophe comes after it."""
+    return text[span[1] :] in ("", "'", "’")
 
 
 def _compared(word: str) -> str:

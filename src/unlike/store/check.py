@@ -1,15 +1,18 @@
 """Whether a store is what it should be; the words of ``unlike doctor --store``.
 
-Each check is a query for rows that must not be there.
+Most checks are a query for rows that must not be there. Whole tables are gone through but never held in memory.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Column, Select, Table, func, select, union_all
 
-from unlike.privacy.seal import Unreadable
+from unlike.errors import InputError
+from unlike.store import differences, journal, profiles, records
 from unlike.store.database import Tx
 from unlike.store.tables import (
     CLUSTERED,
@@ -17,13 +20,19 @@ from unlike.store.tables import (
     DIFFERENCE_READS,
     DIFFERENCES,
     JOBS,
+    JOURNAL,
+    JOURNAL_READS,
     METADATA,
+    PINS,
     PROFILE_DIFFERENCES,
     PROFILE_READS,
     PROFILES,
     RECORDS,
     USERS,
 )
+
+_AT_ONCE = 500
+"""Rows in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,115 +50,154 @@ class Fault:
 
 def faults(tx: Tx) -> list[Fault]:
     """All that is wrong with a tenant's rows; nothing where all is well."""
-    found = [Fault(what, n) for what, query in _queries(tx).items() if (n := len(tx.conn.execute(query).all()))]
-    return found + _sealed_for_others(tx) + _strangers(tx) + _unreadable(tx)
+    found = {what: _count(tx, query) for what, query in (_queries(tx) | _strangers(tx)).items()}
+    found |= _sealed_for_others(tx) | _unreadable(tx) | _damaged(tx)
+    return [Fault(what, n) for what, n in found.items() if n]
 
 
-def _queries(tx: Tx) -> dict[str, Select[Any]]:
+def _count(tx: Tx, query: Select[*tuple[Any, ...]]) -> int:
+    return tx.conn.scalars(select(func.count()).select_from(query.subquery())).one()
+
+
+def _queries(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
     """Rows that must not be, by what they would mean."""
-    own = DIFFERENCE_READS.alias()
+    own = select(DIFFERENCE_READS.c.difference).where(DIFFERENCE_READS.c.role == "own")
+    users = select(USERS.c.id).where(USERS.c.tenant == tx.tenant)
     return {
-        "differences without a record they read": select(DIFFERENCES.c.id).where(
-            DIFFERENCES.c.tenant == tx.tenant,
-            DIFFERENCES.c.id.not_in(select(own.c.difference).where(own.c.role == "own")),
+        "differences without the record they are about": select(DIFFERENCES.c.id).where(
+            DIFFERENCES.c.tenant == tx.tenant, DIFFERENCES.c.id.not_in(own)
         ),
-        "records with two current differences": select(DIFFERENCES.c.record)
-        .where(DIFFERENCES.c.tenant == tx.tenant, DIFFERENCES.c.current)
-        .group_by(DIFFERENCES.c.record)
-        .having(func.count() > 1),
-        "users with two current profiles": select(PROFILES.c.user)
-        .where(PROFILES.c.tenant == tx.tenant, PROFILES.c.current)
-        .group_by(PROFILES.c.user)
-        .having(func.count() > 1),
-        "profiles whose differences lost their peers": select(PROFILE_DIFFERENCES.c.id)
-        .join(DIFFERENCE_READS, DIFFERENCE_READS.c.difference == PROFILE_DIFFERENCES.c.difference)
-        .join(
-            PROFILE_READS,
-            (PROFILE_READS.c.profile == PROFILE_DIFFERENCES.c.profile)
-            & (PROFILE_READS.c.record == DIFFERENCE_READS.c.record),
-            isouter=True,
-        )
-        .where(
-            PROFILE_DIFFERENCES.c.tenant == tx.tenant, DIFFERENCE_READS.c.role == "peer", PROFILE_READS.c.id.is_(None)
-        ),
+        "records with two current differences": _twice_current(tx, DIFFERENCES, DIFFERENCES.c.record),
+        "users with two current profiles": _twice_current(tx, PROFILES, PROFILES.c.user),
+        "peers of differences that the profiles made from them do not name": _unnamed_peers(tx),
         "records of users who do not agree to be compared, in another's lineage": _unwilling(tx),
         "records of users who do not agree to be compared, in a clustering": select(CLUSTERED.c.id)
         .join(RECORDS, RECORDS.c.id == CLUSTERED.c.record)
         .join(USERS, USERS.c.id == RECORDS.c.user)
         .where(CLUSTERED.c.tenant == tx.tenant, ~USERS.c.peer),
-        "clusterings of an item with records on another": select(CLUSTERED.c.id)
+        "records clustered with those on another item": select(CLUSTERED.c.id)
         .join(CLUSTERINGS, CLUSTERINGS.c.id == CLUSTERED.c.clustering)
         .join(RECORDS, RECORDS.c.id == CLUSTERED.c.record)
         .where(CLUSTERED.c.tenant == tx.tenant, RECORDS.c.item != CLUSTERINGS.c.item),
         "jobs to build profiles of users who are gone": select(JOBS.c.id).where(
-            JOBS.c.tenant == tx.tenant, JOBS.c.kind == "build", JOBS.c.subject.not_in(select(USERS.c.id))
+            JOBS.c.tenant == tx.tenant, JOBS.c.kind == "build", JOBS.c.subject.not_in(users)
         ),
     }
 
 
-def _sealed_for_others(tx: Tx) -> list[Fault]:
-    """Differences sealed under other keys than those of the people they read."""
-    readers = select(DIFFERENCE_READS.c.difference, RECORDS.c.user).join(
-        RECORDS, RECORDS.c.id == DIFFERENCE_READS.c.record
+def _twice_current(tx: Tx, table: Table, owner: Column[Any]) -> Select[*tuple[Any, ...]]:
+    current = select(owner).where(table.c.tenant == tx.tenant, table.c.current)
+    return current.group_by(owner).having(func.count() > 1)
+
+
+def _unnamed_peers(tx: Tx) -> Select[*tuple[Any, ...]]:
+    named = (PROFILE_READS.c.profile == PROFILE_DIFFERENCES.c.profile) & (
+        PROFILE_READS.c.record == DIFFERENCE_READS.c.record
     )
-    people: dict[int, set[int]] = {}
-    for difference, user in tx.conn.execute(readers.where(DIFFERENCE_READS.c.tenant == tx.tenant)):
-        people.setdefault(difference, set()).add(user)
-    sealed_for = select(DIFFERENCES.c.id, DIFFERENCES.c.people).where(DIFFERENCES.c.tenant == tx.tenant)
-    n = sum(people.get(number, set()) != set(named) for number, named in tx.conn.execute(sealed_for))
-    return [Fault("differences sealed for other people than those they read", n)] if n else []
-
-
-def _unwilling(tx: Tx) -> Select[Any]:
     return (
-        select(PROFILE_READS.c.id)
-        .join(RECORDS, RECORDS.c.id == PROFILE_READS.c.record)
-        .join(USERS, USERS.c.id == RECORDS.c.user)
-        .where(PROFILE_READS.c.tenant == tx.tenant, PROFILE_READS.c.role == "peer", ~USERS.c.peer)
+        select(PROFILE_DIFFERENCES.c.id)
+        .join(DIFFERENCE_READS, DIFFERENCE_READS.c.difference == PROFILE_DIFFERENCES.c.difference)
+        .join(PROFILE_READS, named, isouter=True)
+        .where(PROFILE_DIFFERENCES.c.tenant == tx.tenant)
+        .where(DIFFERENCE_READS.c.role == "peer", PROFILE_READS.c.id.is_(None))
     )
 
 
-def _strangers(tx: Tx) -> list[Fault]:
+def _unwilling(tx: Tx) -> Select[*tuple[Any, ...]]:
+    read = union_all(*(_peers_read(tx, table) for table in (DIFFERENCE_READS, PROFILE_READS))).subquery()
+    of_users = select(read.c.record).join(RECORDS, RECORDS.c.id == read.c.record)
+    return of_users.join(USERS, USERS.c.id == RECORDS.c.user).where(~USERS.c.peer)
+
+
+def _peers_read(tx: Tx, table: Table) -> Select[*tuple[Any, ...]]:
+    return select(table.c.record).where(table.c.tenant == tx.tenant, table.c.role == "peer")
+
+
+def _strangers(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
     """Rows that refer to another tenant's."""
-    found = list[Fault]()
-    for table in METADATA.tables.values():
+    found = dict[str, Select[*tuple[Any, ...]]]()
+    for table in METADATA.sorted_tables:
         for key in table.foreign_keys:
-            other = key.column.table
-            if other.name == "tenants" or "tenant" not in table.c:
-                continue
-            aside = other.alias()
-            crossing = select(table.c.id).join(aside, aside.c.id == key.parent).where(aside.c.tenant != table.c.tenant)
-            if n := len(tx.conn.execute(crossing).all()):
-                found.append(Fault(f"rows of {table.name} that name another tenant's {other.name}", n))
+            named = key.column.table.alias()
+            if key.column.table.name != "tenants":
+                crossing = select(table.c.id).join(named, named.c.id == key.parent)
+                what = f"rows of {table.name} that name {key.column.table.name} of another tenant"
+                found[what] = crossing.where(table.c.tenant == tx.tenant, named.c.tenant != tx.tenant)
     return found
 
 
-def _unreadable(tx: Tx) -> list[Fault]:
-    """Sealed texts that do not open."""
-    from unlike.store import differences, profiles, records
-
-    readers = {
-        "records": (select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant), lambda n: records.with_numbers(tx, [n])),
-        "differences": (
-            select(DIFFERENCES.c.record).where(DIFFERENCES.c.tenant == tx.tenant, DIFFERENCES.c.current),
-            lambda n: differences.current_of(tx, [n]),
+def _sealed_for_others(tx: Tx) -> dict[str, int]:
+    """What is sealed under other keys than those of the people it reads."""
+    own = select(PROFILES.c.id, PROFILES.c.user).where(PROFILES.c.tenant == tx.tenant)
+    return {
+        "differences sealed for other people than those they read": _misaddressed(
+            tx, DIFFERENCES, _readers(tx, DIFFERENCE_READS.c.difference)
         ),
-        "profiles": (
-            select(PROFILES.c.user).where(PROFILES.c.tenant == tx.tenant, PROFILES.c.current),
-            lambda n: profiles.current(tx, n),
+        "profiles sealed for other people than those they read": _misaddressed(
+            tx, PROFILES, _readers(tx, PROFILE_READS.c.profile), own
+        ),
+        "calls sealed for other people than those they read": _misaddressed(
+            tx, JOURNAL, _readers(tx, JOURNAL_READS.c.call)
         ),
     }
-    found = list[Fault]()
-    for name, (query, read) in readers.items():
-        n = sum(not _opens(read, number) for number in tx.conn.scalars(query).all())
-        if n:
-            found.append(Fault(f"{name} that cannot be opened with the keys that are there", n))
-    return found
 
 
-def _opens(read: Callable[[int], object], number: int) -> bool:
+def _readers(tx: Tx, maker: Column[Any]) -> Select[*tuple[Any, ...]]:
+    read = select(maker, RECORDS.c.user).join(RECORDS, RECORDS.c.id == maker.table.c.record)
+    return read.where(maker.table.c.tenant == tx.tenant)
+
+
+def _misaddressed(tx: Tx, table: Table, *readers: Select[*tuple[Any, ...]]) -> int:
+    people: dict[int, set[int]] = {}
+    for query in readers:
+        for number, user in tx.conn.execute(query.execution_options(yield_per=_AT_ONCE)):
+            people.setdefault(number, set()).add(user)
+    addressed = tx.conn.execute(select(table.c.id, table.c.people).where(table.c.tenant == tx.tenant))
+    return sum(people.get(number, set()) != set(named) for number, named in addressed)
+
+
+Sealed = tuple[Sequence[int], bytes, str]
+"""Whose keys open a value, the value, and the place it is bound to."""
+
+
+def _unreadable(tx: Tx) -> dict[str, int]:
+    """Sealed texts that do not open."""
+    tables: dict[Table, Callable[[Any], Sealed]] = {
+        RECORDS: lambda row: ([row.user], row.sealed, records.place_of(tx, row.record_id)),
+        DIFFERENCES: lambda row: (row.people, row.sealed, differences.place_of(tx, row.record)),
+        PROFILES: lambda row: (row.people, row.sealed, profiles.place_of(tx, row.user)),
+        PINS: lambda row: (row.people, row.sealed, profiles.place_of(tx, row.user)),
+        JOURNAL: lambda row: (row.people, row.sealed, journal.place_of(tx, row.key)),
+    }
+    closed = Counter[str]()
+    for table, sealed in tables.items():
+        for rows in _some_at_a_time(tx, table):
+            closed[table.name] += _n_closed(tx, [sealed(row) for row in rows])
+    return {f"{name} that cannot be opened with the keys that are there": n for name, n in closed.items()}
+
+
+def _some_at_a_time(tx: Tx, table: Table) -> Iterator[Sequence[Any]]:
+    query = select(table).where(table.c.tenant == tx.tenant).execution_options(yield_per=_AT_ONCE)
+    return tx.conn.execute(query).partitions()
+
+
+def _n_closed(tx: Tx, sealed: Sequence[Sealed]) -> int:
+    with suppress(KeyError, InputError):  # all keys at once; where one does not open, each value tells for itself
+        tx.keys.of_users(tx.conn, {user for people, _, _ in sealed for user in people})
+    return sum(not _opens(tx, *one) for one in sealed)
+
+
+def _opens(tx: Tx, people: Sequence[int], sealed: bytes, place: str) -> bool:
     try:
-        read(number)
-    except (Unreadable, KeyError):
+        tx.keys.unseal(tx.conn, people, sealed, place)
+    except (KeyError, InputError):
         return False
     return True
+
+
+def _damaged(tx: Tx) -> dict[str, int]:
+    """What SQLite finds wrong with its file; PostgreSQL has checksums of its own."""
+    if tx.conn.dialect.name != "sqlite":
+        return {}
+    told = tx.conn.exec_driver_sql("pragma quick_check").scalars().all()
+    return {"damaged places of the file": sum(line != "ok" for line in told)}

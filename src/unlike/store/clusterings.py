@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 
 from unlike.store.database import Tx
+from unlike.store.people import people_of
 from unlike.store.tables import CLUSTERED, CLUSTERINGS, DIFFERENCES
 
 
@@ -30,11 +31,15 @@ class StoredClustering:
 
 
 def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> StoredClustering:
-    """Keep a clustering; the same set clustered alike is kept once."""
+    """Keep a clustering as the item's current one; the same set clustered alike is kept once.
+
+    Raises:
+        Outrun: A record is gone, or its user does not agree any more to be compared.
+    """
+    people_of(tx, (), compared=[record for records in groups for record in records])
     insert = tx.insert(CLUSTERINGS).values(tenant=tx.tenant, item=item, digest=digest, created_ms=tx.now_ms)
-    tx.conn.execute(insert.on_conflict_do_nothing(index_elements=["item", "digest"]))
-    same = (CLUSTERINGS.c.item == item) & (CLUSTERINGS.c.digest == digest)
-    number = tx.conn.scalars(select(CLUSTERINGS.c.id).where(same)).one()
+    again = insert.on_conflict_do_update(index_elements=["item", "digest"], set_={"created_ms": tx.now_ms})
+    number: int = tx.conn.scalars(again.returning(CLUSTERINGS.c.id)).one()
     rows = [
         {"tenant": tx.tenant, "clustering": number, "record": record, "group": group, "rank": rank}
         for group, records in enumerate(groups)
@@ -46,9 +51,9 @@ def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> Stor
 
 
 def current(tx: Tx, item: int) -> StoredClustering | None:
-    """The newest clustering of an item."""
+    """The clustering of an item that was kept last."""
     newest = select(CLUSTERINGS).where(CLUSTERINGS.c.tenant == tx.tenant, CLUSTERINGS.c.item == item)
-    row = tx.conn.execute(newest.order_by(CLUSTERINGS.c.id.desc()).limit(1)).first()
+    row = tx.conn.execute(newest.order_by(CLUSTERINGS.c.created_ms.desc(), CLUSTERINGS.c.id.desc()).limit(1)).first()
     if row is None:
         return None
     members = select(CLUSTERED.c.group, CLUSTERED.c.record).where(CLUSTERED.c.clustering == row.id)
@@ -60,13 +65,13 @@ def current(tx: Tx, item: int) -> StoredClustering | None:
 
 def sweep(tx: Tx, item: int) -> None:
     """Delete an item's clusterings that are neither the newest nor what a difference was made on."""
-    used = select(DIFFERENCES.c.clustering).where(DIFFERENCES.c.clustering.is_not(None))
+    used = exists().where(DIFFERENCES.c.clustering == CLUSTERINGS.c.id)
     newest = current(tx, item)
     tx.conn.execute(
         delete(CLUSTERINGS).where(
             CLUSTERINGS.c.tenant == tx.tenant,
             CLUSTERINGS.c.item == item,
-            CLUSTERINGS.c.id.not_in(used),
+            ~used,
             CLUSTERINGS.c.id != (newest.number if newest else -1),
         )
     )

@@ -6,21 +6,29 @@ two writers wait for each other instead of failing half-way.
 
 import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 
-from unlike.errors import InputError
+from unlike.errors import InputError, MissingPart, UnlikeError
 from unlike.privacy.keys import MasterKey
-from unlike.store.keyring import Keyring
+from unlike.store.keyring import Keyring, about_tenant, wrapped_by_another
 from unlike.store.tables import TENANTS
 
+T = TypeVar("T")
+
 FILE = "store.sqlite"
+OUTRUN = ("40001", "40P01")
+"""PostgreSQL's states for transactions that got in each other's way."""
+
+
+class Outrun(UnlikeError):
+    """Another transaction took away what this one relied on (a user erased meanwhile, say); do it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,11 @@ class Tx:
         """An insert that can say ON CONFLICT."""
         return insert_into(self.conn, table)
 
+    def inserted(self, table: Table, row: Mapping[str, Any]) -> int:
+        """The number of a new row of the tenant's."""
+        insert = table.insert().values({**row, "tenant": self.tenant})
+        return self.conn.scalars(insert.returning(table.c.id)).one()
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -55,17 +68,33 @@ class Tenant:
     @contextmanager
     def write(self) -> Generator[Tx]:
         """A transaction that may write: committed at the end, rolled back on any error."""
-        with self.store.connection(writes=True) as conn:
-            yield self._tx(conn)
+        with self._transaction(writes=True) as tx:
+            yield tx
+
+    def insist(self, work: Callable[[Tx], T], attempts: int = 5) -> T:
+        """Do work in a transaction that may write, and again where another transaction outran it.
+
+        Raises:
+            Outrun: At every attempt.
+        """
+        for _ in range(attempts - 1):
+            with suppress(Outrun), self.write() as tx:
+                return work(tx)
+        with self.write() as tx:
+            return work(tx)
 
     @contextmanager
     def read(self) -> Generator[Tx]:
-        """A transaction that only reads and waits for nobody."""
-        with self.store.connection(writes=False) as conn:
-            yield self._tx(conn)
+        """A transaction that only reads, all from one moment, and waits for nobody."""
+        with self._transaction(writes=False) as tx:
+            yield tx
 
-    def _tx(self, conn: Connection) -> Tx:
-        return Tx(conn, self.id, self.store.keys, self.store.now_ms())
+    @contextmanager
+    def _transaction(self, writes: bool) -> Generator[Tx]:
+        keys = self.store.keys.of_transaction()
+        with self.store.connection(writes) as conn:
+            yield Tx(conn, self.id, keys, self.store.now_ms())
+        keys.commit()
 
 
 class Store:
@@ -97,12 +126,34 @@ class Store:
         """A transaction over all tenants.
 
         Raises:
-            InputError: The database cannot be used (disk full, no rights, unreachable).
+            InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
+            Outrun: Another transaction was first.
+        """
+        how: dict[str, Any] = {"unlike_writes": writes}
+        if not writes and self.engine.dialect.name == "postgresql":
+            how["isolation_level"] = "REPEATABLE READ"  # rows and the keys that open them are of one moment
+        try:
+            with self.engine.connect().execution_options(**how) as conn, conn.begin():
+                yield conn
+        except DBAPIError as error:
+            told = _told(self.engine, error)
+            if told is None:
+                raise
+            raise told from error
+        except sqlite3.Error as error:
+            raise _unusable(self.engine, error) from error
+
+    @contextmanager
+    def file(self) -> Generator[sqlite3.Connection]:
+        """A connection of its own to SQLite's file, outside of any transaction.
+
+        Raises:
+            InputError: The file cannot be used.
         """
         try:
-            with self.engine.connect().execution_options(unlike_writes=writes) as conn, conn.begin():
-                yield conn
-        except (OperationalError, sqlite3.OperationalError) as error:
+            with closing(sqlite3.connect(str(self.engine.url.database), timeout=60, isolation_level=None)) as file:
+                yield file
+        except sqlite3.Error as error:
             raise _unusable(self.engine, error) from error
 
     def now_ms(self) -> int:
@@ -115,7 +166,7 @@ class Store:
 
     def _new_tenant(self, name: str) -> int:
         with self.connection(writes=True) as conn:
-            key = self.keys.new(f"tenant:{name}")
+            key = self.keys.new(about_tenant(name))
             row = {"name": name, "settings": {}, "created_ms": self.now_ms()} | key
             conn.execute(insert_into(conn, TENANTS).values(row).on_conflict_do_nothing())
             return conn.scalars(select(TENANTS.c.id).where(TENANTS.c.name == name)).one()
@@ -134,7 +185,7 @@ def open_store(where: str | Path, master: MasterKey, migrate: bool = True) -> St
     """
     from unlike.store.migrate import migrated
 
-    engine = _engine(str(where))
+    engine = open_engine(str(where))
     try:
         migrated(engine, migrate)
         store = Store(engine, master)
@@ -164,19 +215,34 @@ def insert_into(conn: Connection, table: Table) -> Any:  # noqa: ANN401 - each d
     return sqlite.insert(table)
 
 
-def _engine(where: str) -> Engine:
+def open_engine(where: str) -> Engine:
+    """To the database of a folder or address, whatever its version."""
     address = address_of(where)
     if address.startswith("postgresql"):
-        return create_engine(address, pool_pre_ping=True, pool_size=16)
+        return _postgres(address)
     folder = Path(where)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"store {folder} cannot be made: {error.strerror}; name a folder you may write to") from error
-    engine = create_engine(address, pool_size=16, connect_args={"timeout": 60, "check_same_thread": False})
+    options = {"timeout": 60, "check_same_thread": False}
+    engine = create_engine(address, pool_size=16, connect_args=options, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgres(address: str) -> Engine:
+    try:
+        return create_engine(address, pool_pre_ping=True, pool_size=16, hide_parameters=True)
+    except (ArgumentError, ValueError) as error:
+        raise InputError(  # without the address: there may be a password in it
+            f"the store's address cannot be read: {error}; it is postgresql://user@host:port/name"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise MissingPart(
+            'a store in PostgreSQL needs psycopg, which is not installed: run pip install "unlike[postgres]"'
+        ) from error
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
@@ -200,12 +266,23 @@ def _check_master(store: Store) -> None:
     with store.connection(writes=False) as conn:
         other = conn.scalar(select(TENANTS.c.master).where(TENANTS.c.master != store.keys.master.id).limit(1))
     if other:
-        raise InputError(
-            f"the store's keys are wrapped by master key {other}, not by {store.keys.master.id}; give that one, or "
-            "rotate with: unlike keys rotate"
-        )
+        raise wrapped_by_another(other, store.keys.master.id)
+
+
+def _told(engine: Engine, error: DBAPIError) -> UnlikeError | None:
+    """What the caller may do about a database's error; None where it is a fault of ours."""
+    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in OUTRUN:
+        return Outrun("another transaction changed what this one relied on; do it again")
+    if isinstance(error, DataError):
+        return InputError(f"the store cannot hold a value: {_reason(error)}; allowed are texts without NUL and 64 bits")
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:  # SQLite's for a damaged file
+        return _unusable(engine, error)
+    return None
 
 
 def _unusable(engine: Engine, error: Exception) -> InputError:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return InputError(f"store {engine.url.render_as_string()} cannot be used: {reason}")
+    return InputError(f"store {engine.url.render_as_string()} cannot be used: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -6,11 +6,14 @@ profile was made from it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, select, update
 
+from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.tables import DIFFERENCE_READS, DIFFERENCES, PROFILE_DIFFERENCES, RECORDS
+from unlike.store.people import people_of
+from unlike.store.tables import DIFFERENCE_READS, DIFFERENCES, PROFILE_DIFFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +50,23 @@ def put(tx: Tx, new: NewDifference) -> int:
     """Keep a difference in the place of the record's earlier one; gives its number.
 
     Raises:
-        KeyError: The record, or one it was compared with, is gone.
+        Outrun: The record, or one it was compared with, is gone; or somebody does not agree any more to be compared.
     """
-    people = people_of(tx, [new.record, *new.peers])
-    tx.conn.execute(update(DIFFERENCES).where(DIFFERENCES.c.record == new.record).values(current=False))
-    number = tx.conn.execute(
-        DIFFERENCES.insert().values(
-            tenant=tx.tenant,
-            record=new.record,
-            clustering=new.clustering,
-            sealed=tx.keys.seal(tx.conn, people, {"text": new.text}, _about(tx, new.record)),
-            people=people,
-            made_with=new.made_with,
-            n_peers=new.n_peers,
-            current=True,
-            stale=False,
-            created_ms=tx.now_ms,
-        )
-    ).inserted_primary_key[0]
+    people = people_of(tx, [new.record], compared=new.peers)
+    earlier = (DIFFERENCES.c.tenant == tx.tenant) & (DIFFERENCES.c.record == new.record)
+    tx.conn.execute(update(DIFFERENCES).where(earlier).values(current=False))
+    row = {
+        "record": new.record,
+        "clustering": new.clustering,
+        "sealed": tx.keys.seal(tx.conn, people, {"text": new.text}, place_of(tx, new.record)),
+        "people": people,
+        "made_with": new.made_with,
+        "n_peers": new.n_peers,
+        "current": True,
+        "stale": False,
+        "created_ms": tx.now_ms,
+    }
+    number = tx.inserted(DIFFERENCES, row)
     reads = [(new.record, "own"), *((peer, "peer") for peer in new.peers)]
     rows = [{"tenant": tx.tenant, "difference": number, "record": record, "role": role} for record, role in reads]
     tx.conn.execute(DIFFERENCE_READS.insert(), rows)
@@ -73,66 +75,55 @@ def put(tx: Tx, new: NewDifference) -> int:
 
 def current_of(tx: Tx, records: Iterable[int]) -> dict[int, StoredDifference]:
     """The current differences of records, by record number."""
-    chosen = select(DIFFERENCES).where(
-        DIFFERENCES.c.tenant == tx.tenant, DIFFERENCES.c.record.in_(list(records)), DIFFERENCES.c.current
-    )
-    rows = tx.conn.execute(chosen).all()
+    rows = [
+        row
+        for batch in batches(sorted(set(records)))
+        for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current))
+    ]
     peers = _peers_of(tx, [row.id for row in rows])
-    return {
-        row.record: StoredDifference(
-            row.id,
-            row.stale,
-            NewDifference(
-                record=row.record,
-                peers=peers.get(row.id, ()),
-                clustering=row.clustering,
-                text=tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, row.record))["text"],
-                n_peers=row.n_peers,
-                made_with=row.made_with,
-            ),
-        )
-        for row in rows
-    }
+    return {row.record: _stored(tx, row, peers.get(row.id, ())) for row in rows}
 
 
 def mark_stale(tx: Tx, records: Sequence[int]) -> None:
     """Note that the differences of records are to be made anew."""
-    tx.conn.execute(
-        update(DIFFERENCES).where(DIFFERENCES.c.record.in_(records), DIFFERENCES.c.current).values(stale=True)
-    )
+    for batch in batches(records):
+        tx.conn.execute(update(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current).values(stale=True))
 
 
 def sweep(tx: Tx, records: Sequence[int]) -> None:
     """Delete earlier differences of records that no version of a profile was made from."""
-    used = select(PROFILE_DIFFERENCES.c.difference)
-    tx.conn.execute(
-        delete(DIFFERENCES).where(
-            DIFFERENCES.c.record.in_(records), ~DIFFERENCES.c.current, DIFFERENCES.c.id.not_in(used)
-        )
+    used = exists().where(PROFILE_DIFFERENCES.c.difference == DIFFERENCES.c.id)
+    for batch in batches(records):
+        tx.conn.execute(delete(DIFFERENCES).where(_of(tx, batch), ~DIFFERENCES.c.current, ~used))
+
+
+def _of(tx: Tx, records: Sequence[int]) -> ColumnElement[bool]:
+    return and_(DIFFERENCES.c.tenant == tx.tenant, DIFFERENCES.c.record.in_(records))
+
+
+def _stored(tx: Tx, row: Row[*tuple[Any, ...]], peers: tuple[int, ...]) -> StoredDifference:
+    difference = NewDifference(
+        record=row.record,
+        peers=peers,
+        clustering=row.clustering,
+        text=tx.keys.unseal(tx.conn, row.people, row.sealed, place_of(tx, row.record))["text"],
+        n_peers=row.n_peers,
+        made_with=row.made_with,
     )
-
-
-def people_of(tx: Tx, records: Iterable[int]) -> list[int]:
-    """Numbers of the users of records, sorted: whose keys seal a text made of these records.
-
-    Raises:
-        KeyError: A record is gone.
-    """
-    wanted = set(records)
-    chosen = select(RECORDS.c.id, RECORDS.c.user).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(wanted))
-    found: dict[int, int] = dict(tx.conn.execute(chosen).tuples().all())
-    return sorted({found[record] for record in wanted})
+    return StoredDifference(row.id, row.stale, difference)
 
 
 def _peers_of(tx: Tx, differences: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
-        DIFFERENCE_READS.c.difference.in_(differences), DIFFERENCE_READS.c.role == "peer"
-    )
     found: dict[int, tuple[int, ...]] = {}
-    for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
-        found[difference] = (*found.get(difference, ()), record)
+    for batch in batches(differences):
+        chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
+            DIFFERENCE_READS.c.difference.in_(batch), DIFFERENCE_READS.c.role == "peer"
+        )
+        for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
+            found[difference] = (*found.get(difference, ()), record)
     return found
 
 
-def _about(tx: Tx, record: int) -> str:
+def place_of(tx: Tx, record: int) -> str:
+    """What the words of a record's differences are bound to."""
     return f"difference {tx.tenant} {record}"

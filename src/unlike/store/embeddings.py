@@ -6,22 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.tables import EMBEDDINGS, RECORDS
 
 Vector = NDArray[np.float32]
-_MOST = 500
 
 
 def put(tx: Tx, encoder: str, vectors: Mapping[int, Vector]) -> None:
     """Keep vectors (d,) of records by their numbers; those there already stay, those of erased records are dropped."""
     present = set[int]()
-    numbers = sorted(vectors)
-    for first in range(0, len(numbers), _MOST):
-        there = select(RECORDS.c.id).where(
-            RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(numbers[first : first + _MOST])
+    for batch in batches(sorted(vectors)):
+        present |= set(
+            tx.conn.scalars(select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(batch)))
         )
-        present |= set(tx.conn.scalars(there))
     rows = [
         {"tenant": tx.tenant, "record": number, "encoder": encoder, "vector": vectors[number]}
         for number in sorted(present)
@@ -32,29 +30,27 @@ def put(tx: Tx, encoder: str, vectors: Mapping[int, Vector]) -> None:
 
 def of_records(tx: Tx, encoder: str, numbers: Iterable[int]) -> dict[int, Vector]:
     """Vectors by record number, of those that have one."""
-    wanted = sorted(set(numbers))
     found: dict[int, Vector] = {}
-    for first in range(0, len(wanted), _MOST):
-        rows = tx.conn.execute(
-            select(EMBEDDINGS.c.record, EMBEDDINGS.c.vector).where(
-                EMBEDDINGS.c.tenant == tx.tenant,
-                EMBEDDINGS.c.encoder == encoder,
-                EMBEDDINGS.c.record.in_(wanted[first : first + _MOST]),
-            )
-        )
-        found |= {number: vector for number, vector in rows}
+    made = select(EMBEDDINGS.c.record, EMBEDDINGS.c.vector).where(
+        EMBEDDINGS.c.tenant == tx.tenant, EMBEDDINGS.c.encoder == encoder
+    )
+    for batch in batches(sorted(set(numbers))):
+        found |= {number: vector for number, vector in tx.conn.execute(made.where(EMBEDDINGS.c.record.in_(batch)))}
     return found
 
 
 def nearest(tx: Tx, encoder: str, user: int, vector: Vector, n: int) -> list[int]:
-    """Numbers of a user's records nearest to a vector (d,), nearest first: an index on PostgreSQL, else a product."""
+    """Numbers of a user's records nearest to a vector (d,) of unit length, as all vectors here are; nearest first.
+
+    The inner product is the cosine then. One user's records are few enough to compare them all.
+    """
     own = (
         select(EMBEDDINGS.c.record, EMBEDDINGS.c.vector)
         .join(RECORDS, RECORDS.c.id == EMBEDDINGS.c.record)
         .where(EMBEDDINGS.c.tenant == tx.tenant, RECORDS.c.user == user, EMBEDDINGS.c.encoder == encoder)
     )
     if tx.conn.dialect.name == "postgresql":
-        ordered = own.order_by(EMBEDDINGS.c.vector.op("<=>")(vector), EMBEDDINGS.c.record).limit(n)
+        ordered = own.order_by(EMBEDDINGS.c.vector.op("<#>")(vector), EMBEDDINGS.c.record).limit(n)
         return [number for number, _ in tx.conn.execute(ordered)]
     rows = tx.conn.execute(own).all()
     likeness = {number: float(other @ vector) for number, other in rows}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from unlike.records import Record
 from unlike.store import audit, differences, profiles, users
@@ -19,26 +19,34 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
     numbers = {stored.number: stored.record.id for stored in mine}
+    encoders = _encoders(tx, user)
     return {
         "user_id": user_id,
         "consent": {"own": consent.own, "peer": consent.peer},
-        "records": [_record(tx, stored.number, stored.record) for stored in mine],
+        "records": [_record(stored.record, encoders.get(stored.number, [])) for stored in mine],
         "differences": [
             {"record_id": numbers[number], "text": found.difference.text, "n_peers": found.difference.n_peers}
             for number, found in differences.current_of(tx, numbers).items()
         ],
         "profiles": [_profile(tx, user, row.version, numbers) for row in profiles.versions(tx, user)],
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
-        "jobs": [dict(row._mapping) for row in tx.conn.execute(_jobs(tx, user))],
-        "n_llm_calls": len(
-            set(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(numbers))))
-        ),
+        "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
+        "n_llm_calls": tx.conn.scalar(_n_calls(tx, user)),
         "audit": audit.about(tx, user_id),
     }
 
 
-def _record(tx: Tx, number: int, record: Record) -> dict[str, Any]:
-    encoders = tx.conn.scalars(select(EMBEDDINGS.c.encoder).where(EMBEDDINGS.c.record == number))
+def _encoders(tx: Tx, user: int) -> dict[int, list[str]]:
+    """Names of the encoders that made vectors of a user's records, by record number."""
+    made = select(EMBEDDINGS.c.record, EMBEDDINGS.c.encoder).join(RECORDS, RECORDS.c.id == EMBEDDINGS.c.record)
+    mine = (RECORDS.c.tenant == tx.tenant) & (RECORDS.c.user == user)
+    found: dict[int, list[str]] = {}
+    for number, encoder in tx.conn.execute(made.where(mine).order_by(EMBEDDINGS.c.encoder)):
+        found.setdefault(number, []).append(encoder)
+    return found
+
+
+def _record(record: Record, encoders: list[str]) -> dict[str, Any]:
     return {
         "record_id": record.id,
         "item_id": record.item_id,
@@ -46,7 +54,7 @@ def _record(tx: Tx, number: int, record: Record) -> dict[str, Any]:
         "text": record.text,
         "rating": record.rating,
         "timestamp": record.timestamp,
-        "embedded_by": sorted(encoders),
+        "embedded_by": encoders,
     }
 
 
@@ -70,6 +78,12 @@ def _profile(tx: Tx, user: int, version: int, numbers: dict[int, str]) -> dict[s
     }
 
 
-def _jobs(tx: Tx, user: int) -> Select[Any]:
+def _n_calls(tx: Tx, user: int) -> Select[int]:
+    mine = (RECORDS.c.tenant == tx.tenant) & (RECORDS.c.user == user)
+    read = select(func.count(JOURNAL_READS.c.call.distinct())).join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record)
+    return read.where(mine)
+
+
+def _jobs(tx: Tx, user: int) -> Select[*tuple[Any, ...]]:
     columns = (JOBS.c.kind, JOBS.c.state, JOBS.c.run_at_ms, JOBS.c.error)
     return select(*columns).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == "build", JOBS.c.subject == user)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, case, delete, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, update
 
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, TENANTS
@@ -17,6 +17,8 @@ from unlike.store.tables import JOBS, TENANTS
 Kind = Literal["cluster", "build"]
 MOST_ATTEMPTS = 5
 FIRST_PAUSE_MS = 2_000
+CLAIMING = 0x6A6F6273
+"""PostgreSQL's advisory lock under which jobs are taken."""
 
 
 class LeaseLost(Exception):
@@ -53,39 +55,66 @@ def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None
     )
     facts = {"tenant": tx.tenant, "kind": kind, "state": "waiting", "run_at_ms": run_at_ms, "created_ms": tx.now_ms}
     nobody = {"lease": "", "lease_until_ms": 0, "attempts": 0, "error": ""}
-    tx.conn.execute(asked, [facts | nobody | {"subject": subject} for subject in subjects])
+    tx.conn.execute(asked, [facts | nobody | {"subject": subject} for subject in sorted(set(subjects))])
 
 
 def claim(store: Store, n: int, lease_s: float) -> list[Job]:
-    """Take at most n jobs that are due, of all tenants; no two of them, nor any other taken one, have one subject."""
+    """Take at most n jobs that are due, of all tenants; no two of them, nor any other taken one, have one subject.
+
+    A job whose lease ran out at its last attempt is given up: whoever takes it does not come back.
+    """
     now = store.now_ms()
+    with store.connection(writes=False) as conn:  # who finds nothing to do holds up nobody who writes
+        if conn.scalar(select(JOBS.c.id).where(_due(now)).limit(1)) is None:
+            return []
+    lease = secrets.token_hex(16)
+    with store.connection(writes=True) as conn:
+        if (
+            conn.dialect.name == "postgresql"
+        ):  # one claim sees what the one before took; SQLite lets one write at a time
+            conn.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
+        _give_up(conn, now)
+        rows = _first_due(conn, now, n)
+        held = update(JOBS).where(JOBS.c.id.in_([row.id for row in rows]))
+        until = now + int(lease_s * 1000)
+        conn.execute(held.values(state="running", lease=lease, lease_until_ms=until, attempts=JOBS.c.attempts + 1))
+    return [
+        Job(row.id, Tenant(store, row.tenant, row.name), row.kind, row.subject, lease, row.attempts + 1) for row in rows
+    ]
+
+
+def _due(now_ms: int) -> ColumnElement[bool]:
+    """Waiting long enough, or left by a worker; and nobody works on the same subject."""
     other = JOBS.alias("other")
     taken = exists().where(
         other.c.tenant == JOBS.c.tenant,
         other.c.kind == JOBS.c.kind,
         other.c.subject == JOBS.c.subject,
         other.c.state == "running",
-        other.c.lease_until_ms > now,
+        other.c.lease_until_ms > now_ms,
         other.c.id != JOBS.c.id,
     )
-    due = or_(
-        and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now, ~taken),
-        and_(JOBS.c.state == "running", JOBS.c.lease_until_ms <= now, ~taken),
-    )
-    lease = secrets.token_hex(16)
-    with store.connection(writes=True) as conn:
-        query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant).where(due)
-        rows = conn.execute(
-            query.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n).with_for_update(skip_locked=True, of=JOBS)
-        )
-        first = {(row.tenant, row.kind, row.subject): row for row in list(rows)[::-1]}
-        held = update(JOBS).where(JOBS.c.id.in_([row.id for row in first.values()]))
-        until = now + int(lease_s * 1000)
-        conn.execute(held.values(state="running", lease=lease, lease_until_ms=until, attempts=JOBS.c.attempts + 1))
-    return [
-        Job(row.id, Tenant(store, row.tenant, row.name), row.kind, row.subject, lease, row.attempts + 1)
-        for row in sorted(first.values(), key=lambda row: (row.run_at_ms, row.id))
-    ]
+    waited = and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now_ms)
+    return and_(or_(waited, _left(now_ms)), ~taken)
+
+
+def _left(now_ms: int) -> ColumnElement[bool]:
+    return and_(JOBS.c.state == "running", JOBS.c.lease_until_ms <= now_ms)
+
+
+def _give_up(conn: Connection, now_ms: int) -> None:
+    lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MOST_ATTEMPTS)
+    conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker ended without a word"))
+
+
+def _first_due(conn: Connection, now_ms: int, n: int) -> list[Row[*tuple[Any, ...]]]:
+    """The first n jobs that are due, one of each subject."""
+    query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant).where(_due(now_ms))
+    first = query.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n).with_for_update(skip_locked=True, of=JOBS)
+    found: dict[tuple[int, str, int], Row[*tuple[Any, ...]]] = {}
+    for row in conn.execute(first):
+        found.setdefault((row.tenant, row.kind, row.subject), row)
+    return list(found.values())
 
 
 def wait_s(store: Store) -> float | None:

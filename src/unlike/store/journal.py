@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from unlike.store.database import Tx
+from unlike.store.people import people_of
 from unlike.store.records import Unknown, with_ids
 from unlike.store.tables import JOURNAL, JOURNAL_READS
 
@@ -20,11 +21,12 @@ FACTS = ("state", "prompt_tokens", "completion_tokens", "finish_reason", "wall_s
 
 def get(tx: Tx, key: str) -> dict[str, Any] | None:
     """An answer with its words and facts; None where nothing was asked."""
-    row = tx.conn.execute(select(JOURNAL).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.key == key)).first()
+    asked = select(JOURNAL).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.key == key)
+    row = tx.conn.execute(asked).mappings().first()
     if row is None:
         return None
-    words = tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, key))
-    return words | {name: row._mapping[name] for name in FACTS}
+    words = tx.keys.unseal(tx.conn, row["people"], row["sealed"], place_of(tx, key))
+    return words | {name: row[name] for name in FACTS}
 
 
 def put(
@@ -41,6 +43,7 @@ def put(
 
     Raises:
         Unknown: A record is gone.
+        Outrun: A record is going just now.
     """
     before = get(tx, key)
     if before is not None and before["state"] == "done":
@@ -49,18 +52,17 @@ def put(
     if len(stored) < len(set(record_ids)):
         raise Unknown("records of this call were erased while it was under way; its answer is not kept")
     attempts = answer["attempts"] + (before["attempts"] if before else 0)
-    people = sorted({record.user for record in stored})
-    sealed = tx.keys.seal(tx.conn, people, {name: answer[name] for name in WORDS}, _about(tx, key))
+    people = people_of(tx, [record.number for record in stored])
+    sealed = tx.keys.seal(tx.conn, people, {name: answer[name] for name in WORDS}, place_of(tx, key))
     tx.conn.execute(delete(JOURNAL).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.key == key))
     row = {name: answer[name] for name in FACTS} | {"attempts": attempts, "sealed": sealed, "people": people}
-    number = tx.conn.execute(
-        JOURNAL.insert().values(row | dict(asked) | {"tenant": tx.tenant, "key": key})
-    ).inserted_primary_key[0]
+    number = tx.inserted(JOURNAL, row | dict(asked) | {"key": key})
     reads = [{"tenant": tx.tenant, "call": number, "record": record.number} for record in stored]
     if reads:
         tx.conn.execute(JOURNAL_READS.insert(), reads)
     return dict(answer) | {"attempts": attempts}
 
 
-def _about(tx: Tx, key: str) -> str:
+def place_of(tx: Tx, key: str) -> str:
+    """What the words of a call are bound to."""
     return f"call {tx.tenant} {key}"

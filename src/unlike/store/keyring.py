@@ -32,7 +32,9 @@ class Keyring:
         ended: Users whose keys are not to be opened again.
     """
 
-    def __init__(self, master: MasterKey, shared: dict[int, bytes] | None = None, ended: set[int] | None = None):
+    def __init__(
+        self, master: MasterKey, shared: dict[int, bytes] | None = None, ended: set[int] | None = None
+    ) -> None:
         self.master = master
         self._shared = {} if shared is None else shared
         self._ended = set[int]() if ended is None else ended
@@ -64,10 +66,10 @@ class Keyring:
             InputError: The keys are wrapped by another master key.
         """
         users = list(users)
-        found = {user: key for user in users if (key := self._own.get(user) or self._shared.get(user))}
-        for batch in batches([user for user in users if user not in found]):
-            found |= self._load(conn, batch)
-        return [found[user] for user in users]
+        keys = [self._own.get(user) or self._shared.get(user) for user in users]
+        missing = [user for user, key in zip(users, keys, strict=True) if key is None]
+        loaded = self._load(conn, missing) if missing else {}
+        return [key or loaded[user] for user, key in zip(users, keys, strict=True)]
 
     def forget(self, user: int) -> None:
         """Drop a user's key from memory."""
@@ -87,12 +89,13 @@ class Keyring:
         return json.loads(unseal(self.of_users(conn, people), sealed, about.encode()))
 
     def _load(self, conn: Connection, users: Sequence[int]) -> dict[int, bytes]:
+        opened: dict[int, bytes] = {}
         columns = (USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master)
-        rows = conn.execute(select(*columns).where(USERS.c.id.in_(users))).all()
-        for row in rows:
-            if row.master != self.master.id:
-                raise wrapped_by_another(row.master, self.master.id)
-        opened = {row.id: self.master.unwrap(row.wrapped_key, about_user(row.tenant).encode()) for row in rows}
+        for batch in batches(users):
+            for user, tenant, wrapped, master in conn.execute(select(*columns).where(USERS.c.id.in_(batch))):
+                if master != self.master.id:
+                    raise wrapped_by_another(master, self.master.id)
+                opened[user] = self.master.unwrap(wrapped, about_user(tenant).encode())
         self._own |= opened
         return opened
 

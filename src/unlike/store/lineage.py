@@ -1,12 +1,13 @@
 """Who is touched when a user's records may not be used any more: what of others was made with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, Table, delete, or_, select
 
+from unlike.store.batches import batches
 from unlike.store.database import Tx
+from unlike.store.people import hold
 from unlike.store.tables import (
     CLUSTERED,
     CLUSTERINGS,
@@ -38,7 +39,8 @@ class Touched:
 
 def drop_from_others(tx: Tx, user: int) -> Touched:
     """Delete all of others that a user's records are in: read in a prompt, or clustered to choose representatives."""
-    mine = select(RECORDS.c.id).where(RECORDS.c.user == user)
+    hold(tx, user)
+    mine = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
     clusterings = select(CLUSTERED.c.clustering).where(CLUSTERED.c.record.in_(mine)).distinct()
     differences = _others_differences(tx, user, mine, clusterings)
     profiles = _others_profiles(tx, user, mine, differences)
@@ -54,43 +56,38 @@ def drop_from_others(tx: Tx, user: int) -> Touched:
     return Touched(tuple(users), tuple(items), counts)
 
 
-def _others_differences(tx: Tx, user: int, mine: Select[Any], clusterings: Select[Any]) -> list[int]:
+def _others_differences(tx: Tx, user: int, mine: Select[int], clusterings: Select[int]) -> list[int]:
     read = select(DIFFERENCE_READS.c.difference).where(DIFFERENCE_READS.c.record.in_(mine))
     touched = or_(DIFFERENCES.c.clustering.in_(clusterings), DIFFERENCES.c.id.in_(read))
     others = select(DIFFERENCES.c.id).join(RECORDS, RECORDS.c.id == DIFFERENCES.c.record).where(RECORDS.c.user != user)
     return list(tx.conn.scalars(others.where(touched)))
 
 
-def _others_profiles(tx: Tx, user: int, mine: Select[Any], differences: Sequence[int]) -> list[int]:
+def _others_profiles(tx: Tx, user: int, mine: Select[int], differences: Sequence[int]) -> list[int]:
     read = select(PROFILE_READS.c.profile).where(PROFILE_READS.c.record.in_(mine))
     found = set(tx.conn.scalars(select(PROFILES.c.id).where(PROFILES.c.user != user, PROFILES.c.id.in_(read))))
-    for chunk in _chunks(differences):
-        made_of = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(chunk))
+    for batch in batches(differences):
+        made_of = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(batch))
         found |= set(tx.conn.scalars(made_of))
     return sorted(found)
 
 
-def _others_calls(tx: Tx, user: int, mine: Select[Any]) -> list[int]:
+def _others_calls(tx: Tx, user: int, mine: Select[int]) -> list[int]:
     """Calls with a record of the user's in the prompt, whoever they were made for."""
     return list(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine)).distinct()))
 
 
 def _users_of(tx: Tx, differences: Sequence[int], profiles: Sequence[int]) -> list[int]:
     found = set[int]()
-    for chunk in _chunks(differences):
+    for batch in batches(differences):
         of_differences = select(RECORDS.c.user).join(DIFFERENCES, DIFFERENCES.c.record == RECORDS.c.id)
-        found |= set(tx.conn.scalars(of_differences.where(DIFFERENCES.c.id.in_(chunk))))
-    for chunk in _chunks(profiles):
-        found |= set(tx.conn.scalars(select(PROFILES.c.user).where(PROFILES.c.id.in_(chunk))))
+        found |= set(tx.conn.scalars(of_differences.where(DIFFERENCES.c.id.in_(batch))))
+    for batch in batches(profiles):
+        found |= set(tx.conn.scalars(select(PROFILES.c.user).where(PROFILES.c.id.in_(batch))))
     return sorted(found)
 
 
 def _delete(tx: Tx, table: Table, numbers: Sequence[int]) -> int:
-    for chunk in _chunks(numbers):
-        tx.conn.execute(delete(table).where(table.c.id.in_(chunk)))
+    for batch in batches(numbers):
+        tx.conn.execute(delete(table).where(table.c.id.in_(batch)))
     return len(numbers)
-
-
-def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for first in range(0, len(numbers), 500):
-        yield numbers[first : first + 500]

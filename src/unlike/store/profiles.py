@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, select, update
 
+from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.differences import people_of
+from unlike.store.people import people_of
 from unlike.store.records import Unknown
 from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILES
 
@@ -73,25 +74,27 @@ class StoredProfile:
 
 
 def put(tx: Tx, new: NewProfile) -> int:
-    """Keep a profile as the newest and current version; gives the version."""
+    """Keep a profile as the newest and current version; gives the version.
+
+    Raises:
+        Outrun: A record or difference is gone, or somebody does not agree any more to be compared.
+    """
     peers = _peers_of(tx, new.differences)
-    people = sorted({new.user, *people_of(tx, [*new.records, *peers])})
-    last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(PROFILES.c.user == new.user)) or 0
-    tx.conn.execute(update(PROFILES).where(PROFILES.c.user == new.user).values(current=False))
+    people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
+    last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(_of(tx, new.user))) or 0
+    tx.conn.execute(update(PROFILES).where(_of(tx, new.user)).values(current=False))
     content = {"statements": [_as_json(statement) for statement in new.statements]}
-    number = tx.conn.execute(
-        PROFILES.insert().values(
-            tenant=tx.tenant,
-            user=new.user,
-            version=last + 1,
-            origin=new.origin,
-            sealed=tx.keys.seal(tx.conn, people, content, _about(tx, new.user)),
-            people=people,
-            current=True,
-            stale=False,
-            created_ms=tx.now_ms,
-        )
-    ).inserted_primary_key[0]
+    row = {
+        "user": new.user,
+        "version": last + 1,
+        "origin": new.origin,
+        "sealed": tx.keys.seal(tx.conn, people, content, place_of(tx, new.user)),
+        "people": people,
+        "current": True,
+        "stale": False,
+        "created_ms": tx.now_ms,
+    }
+    number = tx.inserted(PROFILES, row)
     roles = dict.fromkeys(peers, "peer") | dict.fromkeys(new.records, "own")
     reads = [{"tenant": tx.tenant, "profile": number, "record": record, "role": role} for record, role in roles.items()]
     if reads:
@@ -104,7 +107,7 @@ def put(tx: Tx, new: NewProfile) -> int:
 
 def current(tx: Tx, user: int) -> StoredProfile | None:
     """The profile in force; None for a user without one."""
-    row = tx.conn.execute(select(PROFILES).where(PROFILES.c.user == user, PROFILES.c.current)).first()
+    row = tx.conn.execute(select(PROFILES).where(_of(tx, user), PROFILES.c.current)).first()
     return _stored(tx, row) if row else None
 
 
@@ -114,7 +117,7 @@ def version(tx: Tx, user: int, number: int) -> StoredProfile:
     Raises:
         Unknown: There is no such version.
     """
-    row = tx.conn.execute(select(PROFILES).where(PROFILES.c.user == user, PROFILES.c.version == number)).first()
+    row = tx.conn.execute(select(PROFILES).where(_of(tx, user), PROFILES.c.version == number)).first()
     if row is None:
         raise Unknown(f"no version {number} of this profile; versions are listed beside the profile")
     return _stored(tx, row)
@@ -123,7 +126,7 @@ def version(tx: Tx, user: int, number: int) -> StoredProfile:
 def versions(tx: Tx, user: int) -> Sequence[Row[*tuple[Any, ...]]]:
     """(version, origin, current, stale, created_ms) of all versions, newest first."""
     columns = (PROFILES.c.version, PROFILES.c.origin, PROFILES.c.current, PROFILES.c.stale, PROFILES.c.created_ms)
-    return tx.conn.execute(select(*columns).where(PROFILES.c.user == user).order_by(PROFILES.c.version.desc())).all()
+    return tx.conn.execute(select(*columns).where(_of(tx, user)).order_by(PROFILES.c.version.desc())).all()
 
 
 def go_back(tx: Tx, user: int, number: int) -> None:
@@ -133,12 +136,14 @@ def go_back(tx: Tx, user: int, number: int) -> None:
         Unknown: There is no such version.
     """
     version(tx, user, number)
-    tx.conn.execute(update(PROFILES).where(PROFILES.c.user == user).values(current=PROFILES.c.version == number))
+    tx.conn.execute(update(PROFILES).where(_of(tx, user)).values(current=PROFILES.c.version == number))
 
 
 def mark_stale(tx: Tx, users: Sequence[int]) -> None:
     """Note that the profiles of users are to be made anew."""
-    tx.conn.execute(update(PROFILES).where(PROFILES.c.user.in_(users), PROFILES.c.current).values(stale=True))
+    for batch in batches(users):
+        of_users = and_(PROFILES.c.tenant == tx.tenant, PROFILES.c.user.in_(batch))
+        tx.conn.execute(update(PROFILES).where(of_users, PROFILES.c.current).values(stale=True))
 
 
 def pin(tx: Tx, user: int, statements: Sequence[Statement], made_in: int | None = None) -> None:
@@ -150,20 +155,20 @@ def pin(tx: Tx, user: int, statements: Sequence[Statement], made_in: int | None 
         statements: To keep.
         made_in: Number of the profile that the built ones among them come from; they go when it goes.
     """
-    tx.conn.execute(PINS.delete().where(PINS.c.user == user))
+    tx.conn.execute(PINS.delete().where(PINS.c.tenant == tx.tenant, PINS.c.user == user))
     for statement in statements:
         source = made_in if statement.origin == "built" else None
         people = _people_of_profile(tx, source) if source is not None else [user]
-        sealed = tx.keys.seal(tx.conn, people, _as_json(statement), _about(tx, user))
+        sealed = tx.keys.seal(tx.conn, people, _as_json(statement), place_of(tx, user))
         row = {"tenant": tx.tenant, "user": user, "profile": source, "sealed": sealed, "people": people}
         tx.conn.execute(PINS.insert().values(row | {"created_ms": tx.now_ms}))
 
 
 def pinned(tx: Tx, user: int) -> list[tuple[Statement, int | None]]:
     """What refreshes keep, each with the number of the profile it comes from."""
-    rows = tx.conn.execute(select(PINS).where(PINS.c.user == user).order_by(PINS.c.id))
+    rows = tx.conn.execute(select(PINS).where(PINS.c.tenant == tx.tenant, PINS.c.user == user).order_by(PINS.c.id))
     return [
-        (_statement(tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, user))), row.profile) for row in rows
+        (_statement(tx.keys.unseal(tx.conn, row.people, row.sealed, place_of(tx, user))), row.profile) for row in rows
     ]
 
 
@@ -184,7 +189,7 @@ def peers_read(tx: Tx, number: int) -> list[int]:
 
 
 def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
-    content = tx.keys.unseal(tx.conn, row.people, row.sealed, _about(tx, row.user))
+    content = tx.keys.unseal(tx.conn, row.people, row.sealed, place_of(tx, row.user))
     own, made_of = lineage_of(tx, row.id)
     profile = NewProfile(
         user=row.user,
@@ -198,10 +203,15 @@ def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
 
 def _peers_of(tx: Tx, differences: Sequence[int]) -> list[int]:
     """Records of others that differences read."""
-    chosen = select(DIFFERENCE_READS.c.record).where(
-        DIFFERENCE_READS.c.difference.in_(differences), DIFFERENCE_READS.c.role == "peer"
-    )
-    return sorted(set(tx.conn.scalars(chosen)))
+    found = set[int]()
+    for batch in batches(differences):
+        read = and_(DIFFERENCE_READS.c.tenant == tx.tenant, DIFFERENCE_READS.c.difference.in_(batch))
+        found |= set(tx.conn.scalars(select(DIFFERENCE_READS.c.record).where(read, DIFFERENCE_READS.c.role == "peer")))
+    return sorted(found)
+
+
+def _of(tx: Tx, user: int) -> ColumnElement[bool]:
+    return and_(PROFILES.c.tenant == tx.tenant, PROFILES.c.user == user)
 
 
 def _people_of_profile(tx: Tx, number: int) -> list[int]:
@@ -222,5 +232,6 @@ def _statement(row: dict[str, Any]) -> Statement:
     return Statement(row["text"], tuple(row["records"]), row["n_peers"], row["pinned"], row["origin"])
 
 
-def _about(tx: Tx, user: int) -> str:
+def place_of(tx: Tx, user: int) -> str:
+    """What the words of a user's profiles and pins are bound to."""
     return f"profile {tx.tenant} {user}"

@@ -8,17 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
 
 from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
+from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.keyring import about_user
-from unlike.store.tables import ITEMS, RECORDS, USERS
+from unlike.store.keyring import about_user, wrapped_by_another
+from unlike.store.tables import ITEMS, RECORDS, TENANTS, USERS
 from unlike.store.users import Consent
-
-_MOST = 500
-"""Values in one IN."""
 
 
 class Unknown(InputError):
@@ -27,10 +25,20 @@ class Unknown(InputError):
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record to keep, and what is known of its item."""
+    """A record to keep, and what is known of its item.
+
+    Raises:
+        InputError: The item is not the record's.
+    """
 
     record: Record
     item: Item
+
+    def __post_init__(self) -> None:
+        if self.item.id != self.record.item_id:
+            raise InputError(
+                f"record {self.record.id!r} is on item {self.record.item_id!r}, but came with item {self.item.id!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +84,20 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
         rows: At most a few thousand at a time.
         consent: Of users not known yet.
     """
-    by_id = {row.record.id: row for row in rows}
-    known = {stored.record.id: stored.record for stored in with_ids(tx, list(by_id))}
-    same = [id_ for id_, record in known.items() if _words(record) == _words(by_id[id_].record)]
-    new = [row for id_, row in by_id.items() if id_ not in known]
+    first = {row.record.id: row for row in reversed(rows)}
+    known = _kept(tx, list(first))
+    new = [row for id_, row in sorted(first.items()) if id_ not in known]
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
     items = _numbers_of_items(tx, {row.item.id: row.item for row in new})
-    tx.keys.of_users(tx.conn, users.values())
-    if new:
-        tx.conn.execute(RECORDS.insert(), [_row(tx, row, users, items) for row in new])
+    accepted = _insert(tx, new, users, items)
+    if len(accepted) < len(new):  # another transaction was first
+        known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
+    kept = {id_: row.record for id_, row in first.items()} | known
+    other = [row.record.id for row in rows if _words(row.record) != _words(kept[row.record.id])]
     return Put(
-        n_new=len(new),
-        n_same=len(same) + len(rows) - len(by_id),
-        conflicts=tuple(sorted(known.keys() - set(same))),
+        n_new=len(accepted),
+        n_same=len(rows) - len(accepted) - len(other),
+        conflicts=tuple(sorted(set(other))),
         users=tuple(users.values()),
         items=tuple(items.values()),
     )
@@ -96,20 +105,13 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
     """The records of these ids that are there."""
-    return [
-        stored
-        for first in range(0, len(record_ids), _MOST)
-        for stored in read(tx, RECORDS.c.record_id.in_(record_ids[first : first + _MOST]))
-    ]
+    return [stored for batch in batches(record_ids) for stored in read(tx, RECORDS.c.record_id.in_(batch))]
 
 
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
     """Records by their numbers."""
-    wanted = sorted(set(numbers))
     return {
-        stored.number: stored
-        for first in range(0, len(wanted), _MOST)
-        for stored in read(tx, RECORDS.c.id.in_(wanted[first : first + _MOST]))
+        stored.number: stored for batch in batches(sorted(set(numbers))) for stored in read(tx, RECORDS.c.id.in_(batch))
     }
 
 
@@ -132,10 +134,11 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[
     missing = [user_id for user_id in wanted if user_id not in known]
     if not missing:
         return known
+    _check_master(tx)
     about = about_user(tx.tenant)
     facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
     rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
-    tx.conn.execute(USERS.insert(), rows)
+    tx.conn.execute(tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]), rows)
     return known | _numbers(tx, USERS, USERS.c.user_id, missing)
 
 
@@ -173,8 +176,7 @@ class StoredRecords:
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
         """The user's own records before a moment, oldest first."""
-        time, record_id = before
-        earlier = or_(RECORDS.c.timestamp < time, and_(RECORDS.c.timestamp == time, RECORDS.c.record_id < record_id))
+        earlier = tuple_(RECORDS.c.timestamp, RECORDS.c.record_id) < tuple_(*before)
         with self._tenant.read() as tx:
             return [stored.record for stored in read(tx, USERS.c.user_id == user_id, USERS.c.own, earlier)]
 
@@ -187,25 +189,44 @@ class StoredRecords:
             return [stored.record for stored in read(tx, *conditions)]
 
 
+_COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
+
+
 def count(tx: Tx) -> int:
     """Records of the tenant."""
     return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(RECORDS.c.tenant == tx.tenant)) or 0
 
 
-def _selected(tx: Tx) -> Select[Any]:
+def _selected(tx: Tx) -> Select[*tuple[Any, ...]]:
+    """The columns of ``_stored``, of the tenant's records."""
     return (
-        select(RECORDS, USERS.c.user_id, ITEMS.c.item_id)
+        select(*(RECORDS.c[column] for column in _COLUMNS), USERS.c.user_id, ITEMS.c.item_id)
         .join(USERS, USERS.c.id == RECORDS.c.user)
         .join(ITEMS, ITEMS.c.id == RECORDS.c.item)
-        .where(RECORDS.c.tenant == tx.tenant)
+        .where(RECORDS.c.tenant == tx.tenant, USERS.c.tenant == tx.tenant, ITEMS.c.tenant == tx.tenant)
         .order_by(RECORDS.c.timestamp, RECORDS.c.record_id)
     )
 
 
-def _stored(tx: Tx, row: Row[Any]) -> Stored:
-    words = tx.keys.unseal(tx.conn, [row.user], row.sealed, _about(tx, row.record_id))
-    record = Record(row.record_id, row.user_id, row.item_id, words["text"], words["title"], row.rating, row.timestamp)
-    return Stored(row.id, row.user, row.item, record)
+def _stored(tx: Tx, row: Row[*tuple[Any, ...]]) -> Stored:
+    number, user, item, id_, sealed, rating, timestamp, user_id, item_id = row
+    words = tx.keys.unseal(tx.conn, [user], sealed, place_of(tx, id_))
+    record = Record(id_, user_id, item_id, words["text"], words["title"], rating, timestamp)
+    return Stored(number, user, item, record)
+
+
+def _kept(tx: Tx, record_ids: Sequence[str]) -> dict[str, Record]:
+    return {stored.record.id: stored.record for stored in with_ids(tx, record_ids)}
+
+
+def _insert(tx: Tx, new: Sequence[NewRecord], users: Mapping[str, int], items: Mapping[str, int]) -> set[str]:
+    """Insert records; gives the ids of those that nobody else inserted meanwhile."""
+    if not new:
+        return set()
+    tx.keys.of_users(tx.conn, users.values())
+    insert = tx.insert(RECORDS).on_conflict_do_nothing(index_elements=["tenant", "record_id"])
+    rows = [_row(tx, row, users, items) for row in new]
+    return set(tx.conn.scalars(insert.returning(RECORDS.c.record_id), rows))
 
 
 def _row(tx: Tx, new: NewRecord, users: Mapping[str, int], items: Mapping[str, int]) -> dict[str, Any]:
@@ -216,14 +237,15 @@ def _row(tx: Tx, new: NewRecord, users: Mapping[str, int], items: Mapping[str, i
         "user": user,
         "item": items[new.item.id],
         "record_id": record.id,
-        "sealed": tx.keys.seal(tx.conn, [user], words, _about(tx, record.id)),
+        "sealed": tx.keys.seal(tx.conn, [user], words, place_of(tx, record.id)),
         "rating": record.rating,
         "timestamp": record.timestamp,
         "created_ms": tx.now_ms,
     }
 
 
-def _about(tx: Tx, record_id: str) -> str:
+def place_of(tx: Tx, record_id: str) -> str:
+    """What a record's words are bound to."""
     return f"record {tx.tenant} {record_id}"
 
 
@@ -232,28 +254,53 @@ def _words(record: Record) -> tuple[str, str, str, str]:
 
 
 def _numbers_of_items(tx: Tx, items: Mapping[str, Item]) -> dict[str, int]:
-    known = _numbers(tx, ITEMS, ITEMS.c.item_id, sorted(items))
-    told = [item for item in items.values() if item.id not in known or item.title or item.description]
-    if told:
-        insert = tx.insert(ITEMS)
-        rows = [
-            {"tenant": tx.tenant, "item_id": item.id, "title": item.title, "description": item.description}
-            for item in told
-        ]
-        kept = {
-            column: func.coalesce(func.nullif(insert.excluded[column], ""), ITEMS.c[column])
-            for column in ("title", "description")
-        }
-        tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "item_id"], set_=kept), rows)
-    missing = [item_id for item_id in items if item_id not in known]
-    return known | _numbers(tx, ITEMS, ITEMS.c.item_id, missing)
+    there = _items(tx, sorted(items))
+    told = [items[item_id] for item_id in sorted(items) if _says_more(items[item_id], there.get(item_id))]
+    known = {item_id: row.id for item_id, row in there.items()}
+    if not told:
+        return known
+    insert = tx.insert(ITEMS)
+    rows = [
+        {"tenant": tx.tenant, "item_id": item.id, "title": item.title, "description": item.description} for item in told
+    ]
+    kept = {
+        column: func.coalesce(func.nullif(insert.excluded[column], ""), ITEMS.c[column])
+        for column in ("title", "description")
+    }
+    tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "item_id"], set_=kept), rows)
+    return known | _numbers(tx, ITEMS, ITEMS.c.item_id, [item.id for item in told])
 
 
-def _numbers(tx: Tx, table: Any, column: ColumnElement[str], wanted: Sequence[str]) -> dict[str, int]:  # noqa: ANN401
+def _items(tx: Tx, item_ids: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    return {
+        row.item_id: row
+        for batch in batches(item_ids)
+        for row in tx.conn.execute(select(ITEMS).where(ITEMS.c.tenant == tx.tenant, ITEMS.c.item_id.in_(batch)))
+    }
+
+
+def _says_more(item: Item, there: Row[*tuple[Any, ...]] | None) -> bool:
+    """Whether an item is new, or told of with other words."""
+    if there is None:
+        return True
+    return item.title not in ("", there.title) or item.description not in ("", there.description)
+
+
+def _numbers(tx: Tx, table: Table, column: ColumnElement[str], wanted: Sequence[str]) -> dict[str, int]:
     """Numbers of rows by their ids, those that are there."""
     found: dict[str, int] = {}
-    for first in range(0, len(wanted), _MOST):
-        chunk = wanted[first : first + _MOST]
-        rows = tx.conn.execute(select(column, table.c.id).where(table.c.tenant == tx.tenant, column.in_(chunk)))
+    for batch in batches(wanted):
+        rows = tx.conn.execute(select(column, table.c.id).where(table.c.tenant == tx.tenant, column.in_(batch)))
         found |= {id_: number for id_, number in rows}
     return found
+
+
+def _check_master(tx: Tx) -> None:
+    """No new key is wrapped by a master key that was rotated away meanwhile.
+
+    Raises:
+        InputError: It was.
+    """
+    now = select(TENANTS.c.master).where(TENANTS.c.id == tx.tenant).with_for_update(read=True)
+    if (master := tx.conn.scalars(now).one()) != tx.keys.master.id:
+        raise wrapped_by_another(master, tx.keys.master.id)

@@ -66,6 +66,8 @@ class Vector(TypeDecorator[Any]):
 
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
+_ID = Text().with_variant(Text(collation="C"), "postgresql")
+"""An id from outside: ordered by code point, as Python orders it, whatever the database's language."""
 
 
 def _table(name: str, *parts: Any) -> Table:  # noqa: ANN401 - columns and constraints
@@ -80,10 +82,10 @@ def _table(name: str, *parts: Any) -> Table:  # noqa: ANN401 - columns and const
     )
 
 
-def _of(table: str, name: str = "", nullable: bool = False) -> Column[Any]:
-    """A column that names a row of another table and goes with it."""
+def _of(table: str, name: str = "", nullable: bool = False, index: bool = True) -> Column[Any]:
+    """A column that names a row of another table and goes with it; no index where another one begins with it."""
     column = name or table.removesuffix("s")
-    return Column(column, _NUMBER, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable, index=True)
+    return Column(column, _NUMBER, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable, index=index)
 
 
 TENANTS = Table(
@@ -100,7 +102,7 @@ TENANTS = Table(
 
 USERS = _table(
     "users",
-    Column("user_id", Text, nullable=False),
+    Column("user_id", _ID, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("master", String(8), nullable=False),
     Column("own", Boolean, nullable=False),
@@ -111,7 +113,7 @@ USERS = _table(
 
 ITEMS = _table(
     "items",
-    Column("item_id", Text, nullable=False),
+    Column("item_id", _ID, nullable=False),
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False),
     UniqueConstraint("tenant", "item_id"),
@@ -119,9 +121,9 @@ ITEMS = _table(
 
 RECORDS = _table(
     "records",
-    _of("users"),
-    _of("items"),
-    Column("record_id", Text, nullable=False),
+    _of("users", index=False),
+    _of("items", index=False),
+    Column("record_id", _ID, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("rating", Float),
     Column("timestamp", BigInteger, nullable=False),
@@ -133,7 +135,7 @@ RECORDS = _table(
 
 EMBEDDINGS = _table(
     "embeddings",
-    _of("records"),
+    _of("records", index=False),
     Column("encoder", Text, nullable=False),
     Column("vector", Vector, nullable=False),
     UniqueConstraint("record", "encoder"),
@@ -141,7 +143,7 @@ EMBEDDINGS = _table(
 
 CLUSTERINGS = _table(
     "clusterings",
-    _of("items"),
+    _of("items", index=False),
     Column("digest", String(64), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("item", "digest"),
@@ -149,7 +151,7 @@ CLUSTERINGS = _table(
 
 CLUSTERED = _table(
     "clustered",
-    _of("clusterings"),
+    _of("clusterings", index=False),
     _of("records"),
     Column("group", Integer, nullable=False),
     Column("rank", Integer, nullable=False),
@@ -171,7 +173,7 @@ DIFFERENCES = _table(
 
 DIFFERENCE_READS = _table(
     "difference_reads",
-    _of("differences"),
+    _of("differences", index=False),
     _of("records"),
     Column("role", String(8), nullable=False),
     UniqueConstraint("difference", "record"),
@@ -179,7 +181,7 @@ DIFFERENCE_READS = _table(
 
 PROFILES = _table(
     "profiles",
-    _of("users"),
+    _of("users", index=False),
     Column("version", Integer, nullable=False),
     Column("origin", String(12), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
@@ -192,7 +194,7 @@ PROFILES = _table(
 
 PROFILE_READS = _table(
     "profile_reads",
-    _of("profiles"),
+    _of("profiles", index=False),
     _of("records"),
     Column("role", String(8), nullable=False),
     UniqueConstraint("profile", "record"),
@@ -200,7 +202,7 @@ PROFILE_READS = _table(
 
 PROFILE_DIFFERENCES = _table(
     "profile_differences",
-    _of("profiles"),
+    _of("profiles", index=False),
     _of("differences"),
     UniqueConstraint("profile", "difference"),
 )
@@ -235,11 +237,12 @@ JOBS = _table(
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("ix_jobs_due", "state", "run_at_ms"),
+    Index("ix_jobs_about", "tenant", "kind", "subject"),
 )
 
 JOURNAL = _table(
     "journal",
-    Column("key", String(64), nullable=False, unique=True),
+    Column("key", String(64), nullable=False),
     Column("model", Text, nullable=False),
     Column("step", String(40), nullable=False),
     Column("state", String(8), nullable=False),
@@ -250,11 +253,12 @@ JOURNAL = _table(
     Column("finish_reason", String(40), nullable=False),
     Column("wall_s", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
+    UniqueConstraint("tenant", "key"),
 )
 
 JOURNAL_READS = _table(
     "journal_reads",
-    _of("journal", "call"),
+    _of("journal", "call", index=False),
     _of("records"),
     UniqueConstraint("call", "record"),
 )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
+from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.tables import PROFILES, RECORDS, USERS
 
@@ -72,20 +73,29 @@ def count(tx: Tx, search: str = "") -> int:
 
 def consent_of(tx: Tx, user: int) -> Consent:
     """What a user agreed to."""
-    row = tx.conn.execute(select(USERS.c.own, USERS.c.peer).where(USERS.c.id == user)).one()
+    row = tx.conn.execute(
+        select(USERS.c.own, USERS.c.peer).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)
+    ).one()
     return Consent(row.own, row.peer)
 
 
 def set_consent(tx: Tx, user: int, consent: Consent) -> None:
     """Note what a user agrees to from now on."""
-    tx.conn.execute(update(USERS).where(USERS.c.id == user).values(own=consent.own, peer=consent.peer))
+    tx.conn.execute(
+        update(USERS).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).values(own=consent.own, peer=consent.peer)
+    )
 
 
 def agreeing(tx: Tx, users: Sequence[int]) -> set[int]:
     """Those of these users who let their own records be used."""
-    return set(tx.conn.scalars(select(USERS.c.id).where(USERS.c.id.in_(users), USERS.c.own)))
+    return _those(tx, users, USERS.c.own)
 
 
 def agreeing_to_compare(tx: Tx, users: Sequence[int]) -> set[int]:
     """Those of these users who agree to be compared with others."""
-    return set(tx.conn.scalars(select(USERS.c.id).where(USERS.c.id.in_(users), USERS.c.peer)))
+    return _those(tx, users, USERS.c.peer)
+
+
+def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int]:
+    mine = select(USERS.c.id).where(USERS.c.tenant == tx.tenant, agreed)
+    return {user for batch in batches(users) for user in tx.conn.scalars(mine.where(USERS.c.id.in_(batch)))}

@@ -1,0 +1,169 @@
+"""``unlike erase``: take a user out, and check a receipt of it."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from unlike.cli.open_memory import SettingsAt, open_parts
+from unlike.cli.open_store import (
+    PARTS,
+    MasterAt,
+    Place,
+    SigningKeyAt,
+    StoreAt,
+    TenantName,
+    named,
+    need,
+    open_signer,
+    open_tenant,
+    say,
+)
+from unlike.cli.wording import day_and_time, n_of
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from unlike.memory.memory import Memory
+
+
+def erase(
+    user: Annotated[str, typer.Argument(help="User id.")] = "",
+    store: StoreAt = "",
+    receipt: Annotated[Path | None, typer.Option(help="File for the receipt, a new one.")] = None,
+    verify: Annotated[Path | None, typer.Option(help="Check this receipt instead; needs no store.")] = None,
+    public_key: Annotated[
+        str, typer.Option(help="Who must have signed it: the service's public key in hex, or a file with it.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    tenant: TenantName = "default",
+    settings: SettingsAt = None,
+    signing_key: SigningKeyAt = None,
+    master: MasterAt = "",
+) -> None:
+    """Delete all that is held about a user, and all of others that was made with it; it cannot be taken back.
+
+    The receipt holds counts, a keyed hash of the user id, the time and a signature, and no text.
+    """
+    if verify is not None:
+        _verify(verify, public_key)
+        return
+    if not (user and store and receipt):
+        raise InputError("erase needs USER, --store and --receipt FILE; a receipt is checked by --verify FILE")
+    place = Place(store, tenant, master)
+    with open_tenant(place) as opened:
+        memory = open_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+        _ask(memory, user, yes)
+        signed = _erase(memory, user, receipt)
+    typer.echo(f"erased {user}: {_counted(signed['deleted'])}")
+    typer.echo(f"of others: {_counted(signed['deleted_of_others'])}; {signed['others_built_anew']:,} are built anew")
+    if not signed.get("files_scrubbed", True):
+        say("the database's files could not be rewritten, since others were reading them")
+        say(f"run: unlike doctor --store {named(store)} --scrub")
+    for adapter in signed["adapters_trained_with_the_user"]:
+        say(f"adapter {adapter} was trained with the user's texts; train it again without them")
+    typer.echo(
+        f"receipt: {receipt}; it is checked by: unlike erase --verify {receipt} --public-key {signed['public_key']}"
+    )
+
+
+def _ask(memory: "Memory", user: str, yes: bool) -> None:
+    """Say what will be deleted, and go on only where that is wanted."""
+    from unlike.door import wait_for
+
+    held = wait_for(memory.export(user))
+    names = {"records": "record", "differences": "difference", "profiles": "profile version"}
+    said = ", ".join(n_of(len(held[key]), name) for key, name in names.items())
+    typer.echo(f"about to erase {user}: {said}, and all of others that was made with them")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("there is no terminal to ask whether to erase; nothing was erased: give --yes")
+    if not typer.confirm("This cannot be taken back. Erase?"):
+        typer.echo("nothing was erased")
+        raise typer.Exit(1)
+
+
+def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:
+    """Erase with a receipt; its file is opened first, so that no erasure goes without one."""
+    from unlike.door import wait_for
+
+    file = _opened(receipt)
+    try:
+        signed = wait_for(memory.erase(user))
+    except BaseException:
+        file.close()
+        receipt.unlink()
+        raise
+    text = json.dumps(signed, indent=2) + "\n"
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        typer.echo(text)
+        raise InputError(f"{user} is erased, but {receipt} cannot be written: keep the receipt above") from error
+    return signed
+
+
+def _opened(receipt: Path) -> TextIO:
+    try:
+        return receipt.open("x", encoding="utf-8")
+    except FileExistsError as error:
+        raise InputError(f"receipt {receipt} is there already; nothing was erased: name a new file") from error
+    except OSError as error:
+        raise InputError(f"receipt {receipt} cannot be written: {error.strerror}; nothing was erased") from error
+
+
+def _verify(file: Path, public_key: str) -> None:
+    need(PARTS)
+    from unlike.privacy.receipt import verify
+
+    receipt = _read(file)
+    verify(receipt, _public_key(public_key) if public_key else None)
+    for name, value in receipt.items():
+        if name != "signature":
+            typer.echo(f"{name.replace('_', ' '):<32}{_shown(name, value)}")
+    sure = "" if public_key else "; that the key is the service's, show with --public-key"
+    typer.echo(f"valid: nothing was changed since it was signed{sure}")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        receipt = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"receipt {file} cannot be read: {error}; give the JSON file that unlike erase wrote"
+        ) from error
+    if not isinstance(receipt, dict):
+        raise InputError(f"receipt {file} is not valid: it is no JSON object; ask for the original")
+    return receipt
+
+
+def _public_key(given: str) -> str:
+    """A public key in hex: as given, or from a file with the hex or with the signing key itself."""
+    from unlike.privacy.receipt import Signer
+
+    if re.fullmatch("[0-9a-f]{64}", given):
+        return given
+    try:
+        content = Path(given).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"--public-key {given!r} is neither 64 hex characters nor a file that can be read") from error
+    return content if re.fullmatch("[0-9a-f]{64}", content) else Signer.from_file(Path(given)).public_key
+
+
+def _shown(name: str, value: object) -> str:
+    if name == "at_ms" and isinstance(value, int):
+        return f"{day_and_time(value)} UTC"
+    if isinstance(value, dict):
+        return _counted(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(n_of(n, name.removesuffix("s")) for name, n in counts.items() if n) or "nothing"

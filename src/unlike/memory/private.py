@@ -1,0 +1,52 @@
+"""Comparison in private: a record against figures of the groups that others fall into; their texts are in no prompt.
+
+It goes beyond both papers: where DPL reads the representative of a group (equation 5), the LLM is told here how the
+group writes (``style_facts``) and which words several of its people use. What stands in a prompt of a group is never of
+fewer people than the settings allow, and never of one alone.
+"""
+
+from collections.abc import Sequence
+
+from unlike.memory.representatives import FEWEST_MEASURED
+from unlike.memory.settings import MemorySettings
+from unlike.memory.style_facts import facts_of, means, shared_words, told
+from unlike.methods.kit import Kit
+from unlike.methods.steps import Comparison, Difference, Reply, ask, standard, together
+from unlike.prompts.prompt import Ask, Passage, own_record
+from unlike.records import Item, Record
+
+STEP = "difference_facts"
+MOST_WORDS = 8
+"""Shared words told of a group."""
+
+
+def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySettings) -> Passage:
+    """What may be told of a group next to a person's record: figures, and words that several of its people use.
+
+    The passage names the records it was made from, so that what is made of it goes when one of them goes.
+
+    Args:
+        own: The person's record on the item.
+        item: What they all wrote about; its own words tell nothing of them.
+        group: One record of each of them.
+        settings: How few people are too few.
+    """
+    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
+    known = "\n".join((own.text, own.title, item.title, item.description))
+    words = shared_words([record.text for record in group], known, fewest, MOST_WORDS)
+    lines = [told(means([facts_of(record) for record in group], fewest), facts_of(own))]
+    if words:
+        lines.append(f"words that several of them use and this person does not: {', '.join(words)}")
+    ids = tuple(record.id for record in group)
+    return Passage("others", "\n".join(lines), item, record_ids=ids, n_others=len(group))
+
+
+async def extract_in_private(comparisons: Sequence[tuple[Comparison, Sequence[Passage]]], kit: Kit) -> list[Difference]:
+    """What ``methods.steps.extract`` finds from texts, from the figures of each comparison's groups."""
+    replies = await together([_extract_one(comparison, groups, kit) for comparison, groups in comparisons])
+    return [Difference(comparison, reply) for (comparison, _), reply in zip(comparisons, replies, strict=True)]
+
+
+async def _extract_one(comparison: Comparison, groups: Sequence[Passage], kit: Kit) -> Reply:
+    passages = (own_record(comparison.record, comparison.item, "target"), *groups)
+    return await ask(Ask(STEP, passages, comparison.item, dimensions=standard(kit)), kit)

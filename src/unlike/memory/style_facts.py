@@ -1,0 +1,143 @@
+"""How a text is written, in figures: what the private way knows of other people instead of their words.
+
+The figures are plain counts, and Flesch's reading ease (Flesch, "A new readability yardstick", 1948) by a rule of thumb
+for syllables. Reading ease and first person are made for English; in other languages they still compare like with like.
+There is no sentiment: the lexicons there are for it are no longer looked after, and a rating says more.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+from unlike.records import Record
+
+VARIETY_WORDS = 50
+"""Variety is taken over so many words, for in a longer text words come back more often."""
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
+_CLOSING = " \"'”’)]"
+_VOWELS = re.compile(r"[aeiouy]+")
+_I = frozenset(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"))
+_LONGEST_WORD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StyleFacts:
+    """Figures of one text, or the means of several.
+
+    Attributes:
+        length: Words.
+        sentence: Words a sentence.
+        exclaimed: Share of sentences that end in an exclamation mark.
+        asked: Share of sentences that end in a question mark.
+        capitals: Share of words in capitals.
+        first_person: Share of words that stand for the writer.
+        variety: Share of different words among the first VARIETY_WORDS.
+        ease: Flesch's reading ease: 0 is hard, 100 easy.
+        rating: Of the item, where it was given.
+    """
+
+    length: float
+    sentence: float
+    exclaimed: float
+    asked: float
+    capitals: float
+    first_person: float
+    variety: float
+    ease: float
+    rating: float | None = None
+
+
+def facts_of(record: Record) -> StyleFacts:
+    """The figures of a record."""
+    words = _WORD.findall(record.text)
+    sentences = [part.rstrip(_CLOSING) for part in _SENTENCE_END.split(record.text) if _WORD.search(part)]
+    lower = [word.lower().replace("’", "'") for word in words]
+    n_words, n_sentences = max(1, len(words)), max(1, len(sentences))
+    return StyleFacts(
+        length=len(words),
+        sentence=len(words) / n_sentences,
+        exclaimed=sum(sentence.endswith("!") for sentence in sentences) / n_sentences,
+        asked=sum(sentence.endswith("?") for sentence in sentences) / n_sentences,
+        capitals=sum(word.isupper() and len(word) > 1 for word in words) / n_words,
+        first_person=sum(word.partition("'")[0] in _I for word in lower) / n_words,
+        variety=len(set(lower[:VARIETY_WORDS])) / max(1, len(lower[:VARIETY_WORDS])),
+        ease=_reading_ease(lower, n_sentences),
+        rating=record.rating,
+    )
+
+
+def means(facts: Sequence[StyleFacts], fewest: int) -> StyleFacts:
+    """The means of several texts' figures; no rating where fewer than ``fewest`` gave one."""
+    ratings = [one.rating for one in facts if one.rating is not None]
+    names = [field.name for field in fields(StyleFacts) if field.name != "rating"]
+    mean = {name: sum(getattr(one, name) for one in facts) / len(facts) for name in names}
+    return StyleFacts(**mean, rating=sum(ratings) / len(ratings) if len(ratings) >= fewest else None)
+
+
+def told(others: StyleFacts, own: StyleFacts) -> str:
+    """The figures of others next to those of a person, one a line."""
+    lines = list[str]()
+    for name, (what, shown) in _TOLD.items():
+        theirs, mine = getattr(others, name), getattr(own, name)
+        if theirs is not None and mine is not None:
+            lines.append(f"{what}: {shown(theirs)}; this person: {shown(mine)}")
+    return "\n".join(lines)
+
+
+def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list[str]:
+    """Words that several people use and a person does not, those of most people first.
+
+    Args:
+        texts: One text of each of these people.
+        own: All texts whose words do not count, the person's above all.
+        fewest: As many people use the word at least, so that it is no single person's.
+        most: Words wanted.
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    used = Counter(word for text in texts for word in _vocabulary(text))
+    shared = used.keys() - _vocabulary(own) - ENGLISH_STOP_WORDS
+    frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
+    return sorted(frequent, key=lambda word: (-used[word], word))[:most]
+
+
+def _vocabulary(text: str) -> set[str]:
+    return {word.lower().replace("’", "'") for word in _WORD.findall(text)}
+
+
+def _reading_ease(words: Sequence[str], n_sentences: int) -> float:
+    """206.835 - 1.015 words / sentences - 84.6 syllables / words, within 0 and 100."""
+    if not words:
+        return 0.0
+    syllables = sum(_syllables(word) for word in words)
+    return min(100.0, max(0.0, 206.835 - 1.015 * len(words) / n_sentences - 84.6 * syllables / len(words)))
+
+
+def _syllables(word: str) -> int:
+    silent = word.endswith("e") and not word.endswith("le")
+    return max(1, len(_VOWELS.findall(word)) - silent)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}"
+
+
+_TOLD: dict[str, tuple[str, Callable[[float], str]]] = {
+    "rating": ("rating", _number),
+    "length": ("length in words", _number),
+    "sentence": ("words a sentence", _number),
+    "exclaimed": ("sentences with an exclamation mark", _share),
+    "asked": ("sentences with a question mark", _share),
+    "capitals": ("words in capitals", _share),
+    "first_person": ("words in the first person", _share),
+    "variety": (f"different words among the first {VARIETY_WORDS}", _share),
+    "ease": ("reading ease (0 hard, 100 easy)", _number),
+}
+"""What each figure is called, and how it is shown; rounded, since more would tell of the people and not of the group."""

@@ -1,0 +1,103 @@
+"""The app: routes behind two plain layers, with the workers that build profiles running beside them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from unlike import __version__
+from unlike.errors import UnlikeError
+from unlike.memory.worker import work
+from unlike.serve.auth import Keys
+from unlike.serve.errors import invalid, names_of, refused
+from unlike.serve.gate import Gate, Watch
+from unlike.serve.limits import Rates
+from unlike.serve.logs import log, places_in
+from unlike.serve.openapi import App
+from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
+from unlike.serve.routes.visit import service_of
+from unlike.serve.service import Service
+
+ROUTERS = [module.router for module in (generate, chat_completions, records, profiles, users, jobs, health)]
+_SILENT: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would send requests, bodies and errors to whatever collector the environment names."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The service as an ASGI app; it runs the workers while it is up."""
+    limits = service.settings
+    gate = Middleware(
+        Gate,
+        keys=Keys(service.store, limits.key_cache_s),
+        rates=Rates(limits.requests_per_s, limits.burst),
+        most_bytes=limits.most_bytes,
+    )
+    app = App(
+        title="unlike",
+        version=__version__,
+        description="Personalised text from LLMs, by what makes a user unlike the others.",
+        docs_url=None,  # pages that load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_SILENT,
+        middleware=[Middleware(Watch, metrics=service.metrics), gate],
+        exception_handlers={UnlikeError: _failed, RequestValidationError: _invalid, HTTPException: _refused},
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    service: Service = app.state.service
+    stop = asyncio.Event()
+    workers = [asyncio.create_task(_work(service, stop)) for _ in range(service.settings.n_workers)]
+    yield
+    stop.set()
+    await asyncio.gather(*workers)
+    await service.settle()
+
+
+async def _work(service: Service, stop: asyncio.Event) -> None:
+    """A worker that is started again where it breaks, as it does while the database is away."""
+    while not stop.is_set():
+        try:
+            await work(service.store, service.memory, stop)
+        except Exception as error:  # the queue must go on whatever it was
+            log("worker failed", logging.ERROR, error=names_of(error), places=places_in(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), service.settings.worker_pause_s)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnlikeError)
+    problem = service_of(request).failed(error)
+    if problem.status >= 500:
+        request.scope["state"]["error"] = names_of(error)
+    return problem.response()
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return invalid(error).response()
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refused(error).response()

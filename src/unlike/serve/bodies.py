@@ -1,0 +1,194 @@
+"""What callers send: checked here once, with every mistake named, and turned into the memory's own words."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from unlike.memory.answers import Evidence, Request
+from unlike.records import Item, Record
+from unlike.store.records import NewRecord
+from unlike.store.users import Consent
+
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999; later times are mistakes of unit."""
+MOST_NUMBER = 2**31 - 1
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Any characters but control characters."""
+_NO_NUL = r"^[^\x00]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000_000, pattern=_NO_NUL)]
+Title = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
+Description = Annotated[str, StringConstraints(max_length=100_000, pattern=_NO_NUL)]
+Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+
+
+def example(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """What the OpenAPI document shows."""
+    return {"examples": [values]}
+
+
+_ITEM = {"title": "Harbour Lights", "description": "Ten songs for voice and accordion."}
+_RECORD = {
+    "record_id": "r-1",
+    "user_id": "ada",
+    "item_id": "album-7",
+    "text": "Slow, warm, and a little too long.",
+    "rating": 4,
+    "timestamp": 1700000000000,
+    "item": _ITEM,
+}
+
+
+class Body(BaseModel):
+    """What all bodies share: types as they are, and no key that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class ItemBody(Body):
+    """What is known of an item."""
+
+    title: Title = ""
+    description: Description = ""
+
+    def item(self, item_id: str) -> Item:
+        """In the library's words."""
+        return Item(item_id, self.title, self.description)
+
+
+class RecordBody(Body):
+    """A text that a user wrote about an item."""
+
+    model_config = ConfigDict(json_schema_extra=example(**_RECORD))
+
+    record_id: Id
+    """Stands for this text for ever: sent again, it changes nothing."""
+    user_id: Id
+    item_id: Id
+    text: Text
+    title: Title = ""
+    rating: Rating | None = None
+    timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
+    """Unix milliseconds; the present where it is left out."""
+    item: ItemBody = ItemBody()
+
+    def row(self) -> NewRecord:
+        """In the library's words."""
+        record = Record(
+            self.record_id, self.user_id, self.item_id, self.text, self.title, self.rating, self.timestamp or 0
+        )
+        return NewRecord(record, self.item.item(self.item_id))
+
+
+class ConsentBody(Body):
+    """What users not known yet agree to."""
+
+    own: bool = True
+    """Their records may be used for texts written for them."""
+    peer: bool = False
+    """Their records may be compared with those of others."""
+
+    def consent(self) -> Consent:
+        """In the library's words."""
+        return Consent(self.own, self.peer)
+
+
+class RecordsBody(Body):
+    """Records to keep, and what their users agreed to."""
+
+    model_config = ConfigDict(json_schema_extra=example(records=[_RECORD], consent={"own": True, "peer": True}))
+
+    records: Annotated[list[RecordBody], Field(min_length=1)]
+    consent: ConsentBody = ConsentBody()
+
+
+class ConsentChange(Body):
+    """What a user agrees to from now on; what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=example(own=True, peer=False))
+
+    own: bool | None = None
+    peer: bool | None = None
+
+
+class StatementBody(Body):
+    """A statement of a profile. What ``GET`` gave may be sent back: one whose words are unchanged keeps its evidence."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
+    pinned: bool = False
+    """Whether it stays when the profile is built anew."""
+    record_ids: list[str] = []
+    """Not read: evidence cannot be written by hand."""
+    n_peers: int = 0
+    """Not read."""
+    origin: Literal["built", "edited"] = "edited"
+    """Not read."""
+
+    def evidence(self) -> Evidence:
+        """In the library's words."""
+        return Evidence(self.text, pinned=self.pinned, origin="edited")
+
+
+class ProfileBody(Body):
+    """A profile in a person's words: all of its statements, in their order."""
+
+    model_config = ConfigDict(json_schema_extra=example(statements=[{"text": "Writes briefly.", "pinned": True}]))
+
+    statements: Annotated[list[StatementBody], Field(max_length=200)]
+
+
+class RollbackBody(Body):
+    """Which version is to be current again."""
+
+    version: Annotated[int, Field(ge=1, le=MOST_NUMBER, examples=[1])]
+
+
+class FeedbackBody(Body):
+    """The text a person really sent in the end; it becomes a record."""
+
+    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", text="Lovely accordion."))
+
+    user_id: Id
+    item_id: Id
+    text: Text
+    title: Title = ""
+    rating: Rating | None = None
+
+
+class GenerateBody(Body):
+    """A text to be written for a user."""
+
+    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", rating=4, max_tokens=200))
+
+    user_id: Id
+    """For whom; one nobody has seen gets a plain text."""
+    item_id: Annotated[str, StringConstraints(max_length=256, pattern=_NO_NUL)] = ""
+    """What about; may be left out where ``item`` says it."""
+    item: ItemBody | None = None
+    """What is known of the item, where it was never sent with a record."""
+    title: Title = ""
+    rating: Rating | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] = 0
+    """The same request with the same seed gets the same text, where the engine can do that."""
+    retrieved: Annotated[int, Field(ge=0, le=50)] = 0
+    """Own records to show beside the profile, those that fit the request best."""
+    stream: bool = False
+    """Send the text as it is written, as server-sent events."""
+
+    def request(self) -> Request:
+        """In the library's words."""
+        return Request(
+            user_id=self.user_id,
+            item_id=self.item_id,
+            item=self.item.item(self.item_id) if self.item else None,
+            title=self.title,
+            rating=self.rating,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            retrieved=self.retrieved,
+        )

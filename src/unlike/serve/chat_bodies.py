@@ -1,0 +1,130 @@
+"""OpenAI's chat completions as this service takes them: what it can do is done, what it cannot is refused by name."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from unlike.llm.backend import Backend, Sampling
+from unlike.serve.bodies import MOST_NUMBER, Body, Id, Text, example
+from unlike.serve.errors import NotOffered
+
+MAX_TOKENS = 2048
+"""Where a caller sets no limit."""
+_NOTHING: tuple[Any, ...] = (None, False, 0, "", [], {})
+_ASKS_FOR_NOTHING: Mapping[str, tuple[Any, ...]] = {
+    "n": (None, 1),
+    "best_of": (None, 1),
+    "tool_choice": (None, "none", "auto"),
+    "function_call": (None, "none", "auto"),
+    "modalities": (None, ["text"]),
+}
+"""Values with which a parameter that is not offered changes nothing, where they are not the usual ones."""
+_OVERLOOKED = frozenset(
+    {"parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "store"}
+)
+"""Parameters that change no answer here."""
+
+
+class TextPart(Body):
+    """A part of a message."""
+
+    type: Literal["text"]
+    text: Text
+
+
+class Message(Body):
+    """A message of a chat."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | Annotated[list[TextPart], Field(min_length=1)]
+    name: str | None = None
+    """Not read."""
+
+    def plain(self) -> dict[str, str]:
+        """As engines take it."""
+        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return {"role": "system" if self.role == "developer" else self.role, "content": text}
+
+
+class StreamOptions(Body):
+    """What a stream tells besides its pieces."""
+
+    include_usage: bool = False
+
+
+class ChatBody(Body):
+    """A chat to go on with; ``user`` makes the answer that user's own."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra=example(
+            model="unlike",
+            messages=[{"role": "user", "content": "Write two sentences on this album."}],
+            user="ada",
+            metadata={"item_id": "album-7"},
+        ),
+    )
+
+    model: str
+    """Any name: there is one model, which `GET /v1/models` tells."""
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2_000)]
+    user: Id | None = None
+    metadata: dict[str, str] | None = None
+    """`item_id` names the item that the chat is about; the rest is not read."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
+    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] | None = None
+    """Without one, each answer is another."""
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    response_format: dict[str, Any] | None = None
+
+    def prompt(self) -> list[dict[str, str]]:
+        """The messages as engines take them."""
+        return [message.plain() for message in self.messages]
+
+    def sampling(self, backend: Backend) -> Sampling:
+        """How the engine is to answer; OpenAI's defaults, not the papers'.
+
+        Raises:
+            NotOffered: Where something is asked for that is not offered.
+        """
+        self._refuse_what_is_not_offered()
+        return Sampling(
+            temperature=1.0 if self.temperature is None else self.temperature,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            max_tokens=self.max_completion_tokens or self.max_tokens or MAX_TOKENS,
+            seed=secrets.randbelow(MOST_NUMBER) if self.seed is None else self.seed,
+            schema=self._schema(backend),
+        )
+
+    @property
+    def item_id(self) -> str | None:
+        """The item of the memory that the chat is about."""
+        return (self.metadata or {}).get("item_id")
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether a stream ends with the number of tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def _refuse_what_is_not_offered(self) -> None:
+        for name, value in (self.model_extra or {}).items():
+            if name not in _OVERLOOKED and value not in _ASKS_FOR_NOTHING.get(name, _NOTHING):
+                raise NotOffered(f"{name!r} is not offered with this value; leave it out")
+
+    def _schema(self, backend: Backend) -> str:
+        wanted = self.response_format or {"type": "text"}
+        if wanted.get("type") == "text":
+            return ""
+        described = wanted.get("json_schema")
+        schema: Any = described.get("schema") if isinstance(described, dict) else None
+        if wanted.get("type") != "json_schema" or not isinstance(schema, dict) or not backend.offers_schema:
+            offered = "text or json_schema with a schema" if backend.offers_schema else "text"
+            raise NotOffered(f"this 'response_format' is not offered; allowed is {offered}")
+        return json.dumps(schema, sort_keys=True)

@@ -1,0 +1,154 @@
+"""One shape for everything that goes wrong: ``{"error": {"type", "message"}}``, which is OpenAI's too.
+
+What an LLM or a database says when it fails may hold prompts, addresses or names, so callers get a sentence of ours
+instead; the log gets the names of the errors.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
+from unlike.memory.answers import NoConsent, Repeated
+from unlike.store.records import Unknown
+from unlike.store.spend import BudgetSpent
+
+TRY_AGAIN_S = 5
+UNREADABLE = 400
+"""What FastAPI answers to a body that is no text; ours is 422, as for every body of another form."""
+_MOST_MISTAKES = 10
+
+
+class NotOffered(HTTPException):
+    """Something of OpenAI's API is asked for that is not offered here."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, message)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """What went wrong.
+
+    Attributes:
+        type: For programs; one word for each kind of error.
+        message: For people.
+    """
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The body of every answer that is an error."""
+
+    error: ErrorText
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as HTTP says it.
+
+    Attributes:
+        status: HTTP's number.
+        text: The body.
+        headers: Such as when to try again.
+    """
+
+    status: int
+    text: ErrorText
+    headers: Mapping[str, str] | None = None
+
+    def response(self) -> Response:
+        """The answer."""
+        return Response(to_json(ErrorBody(self.text)), self.status, self.headers, "application/json")
+
+
+_KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
+    Unknown: (404, "unknown", ""),
+    NoConsent: (403, "no_consent", ""),
+    BudgetSpent: (429, "budget_spent", ""),
+    Repeated: (409, "repeated", ""),
+    InputError: (422, "invalid", ""),
+    EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
+    CallFailed: (502, "llm_failed", "the LLM gave no usable answer to this call; another or a shorter one may work"),
+    MissingPart: (503, "not_installed", "the service lacks a part that this needs; its operator has to install it"),
+    UnlikeError: (500, "internal", "this could not be done"),
+}
+"""Status, type, and what is said in place of the error's own words."""
+
+_HTTP_KINDS = {
+    400: "not_offered",
+    401: "unauthorised",
+    404: "not_found",
+    405: "not_allowed",
+    413: "too_large",
+    500: "internal",
+}
+
+
+def problem_of(error: UnlikeError) -> Problem:
+    """What an error of the library is over HTTP."""
+    if isinstance(error.__cause__, DBAPIError | sqlite3.Error):
+        message = "the database cannot be used at the moment; try again later"
+        return Problem(503, ErrorText("store_unavailable", message), {"retry-after": str(TRY_AGAIN_S)})
+    status, kind, instead = next(_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS)
+    return Problem(status, ErrorText(kind, instead or str(error)), _retry_after(error, status))
+
+
+def invalid(error: RequestValidationError) -> Problem:
+    """What a request gets that is not of the documented form; all mistakes at once, without what was sent."""
+    mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors()]
+    more = f"; and {len(mistakes) - _MOST_MISTAKES} more" if len(mistakes) > _MOST_MISTAKES else ""
+    return Problem(422, ErrorText("invalid", "; ".join(mistakes[:_MOST_MISTAKES]) + more))
+
+
+def refused(error: HTTPException) -> Problem:
+    """What the router or a limit refuses."""
+    if error.status_code == UNREADABLE and not isinstance(error, NotOffered):
+        return Problem(422, ErrorText("invalid", "the body cannot be read; send JSON in UTF-8"))
+    kind = _HTTP_KINDS.get(error.status_code, "refused")
+    return Problem(error.status_code, ErrorText(kind, str(error.detail)), error.headers)
+
+
+def names_of(error: BaseException) -> str:
+    """Names of an error and its causes, outermost first: what may be logged of it."""
+    names, cause = list[str](), error
+    while cause is not None and len(names) < 5:
+        names.append(type(cause).__name__)
+        cause = cause.__cause__
+    return " < ".join(names)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, for the OpenAPI document."""
+    told = {
+        400: "What is asked for is not offered",
+        403: "The user does not agree to this",
+        404: "No such user, item or version",
+        409: "The text would repeat another person's words",
+        413: "The body is too large",
+        422: "The request is not of this form",
+        502: "The LLM gave no usable answer",
+        503: "The LLM or the database cannot be used; `Retry-After` says when to try again",
+    }
+    always = {401: "No valid API key", 429: "Too many requests, or the budget is spent; see `Retry-After`"}
+    texts = always | {status: told[status] for status in (*statuses, 503)}
+    return {status: {"model": ErrorBody, "description": text} for status, text in sorted(texts.items())}
+
+
+def _retry_after(error: UnlikeError, status: int) -> dict[str, str] | None:
+    if isinstance(error, BudgetSpent):
+        now = datetime.now(UTC)
+        midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+        return {"retry-after": str(int((midnight - now).total_seconds()) + 1)}
+    return {"retry-after": str(TRY_AGAIN_S)} if status == 503 else None

@@ -1,0 +1,20 @@
+"""The work that follows records: what waits, what runs, what was given up."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from unlike.memory.answers import JobRow, Page
+from unlike.serve.answers import said
+from unlike.serve.errors import documented
+from unlike.serve.routes.visit import Here, Limit, Offset
+
+router = APIRouter(tags=["jobs"])
+State = Annotated[Literal["", "waiting", "running", "failed"], Query(description="Only jobs in this state")]
+
+
+@router.get("/v1/jobs", response_model=Page[JobRow], responses=documented(422))
+async def list_jobs(here: Here, state: State = "", offset: Offset = 0, limit: Limit = 50) -> Response:
+    """A page of jobs, the next due first; what is done is not kept."""
+    return said(await here.memory.jobs(state, offset, limit))

@@ -1,0 +1,42 @@
+"""Profiles: what they say, on what evidence, and changing them by hand."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from unlike.memory.answers import Profile
+from unlike.serve.answers import Asked, NewVersion, said
+from unlike.serve.bodies import MOST_NUMBER, ProfileBody, RollbackBody
+from unlike.serve.errors import documented
+from unlike.serve.routes.visit import Here, UserId
+
+router = APIRouter(tags=["profiles"])
+Version = Annotated[int | None, Query(ge=1, le=MOST_NUMBER, description="An earlier one; else the current one")]
+
+
+@router.get("/v1/users/{user_id:path}/profile", response_model=Profile, responses=documented(404, 422))
+async def get_profile(user_id: UserId, here: Here, version: Version = None) -> Response:
+    """A profile: each statement with the records that bear it out and how many peers it was compared with."""
+    return said(await here.memory.profile(user_id, version))
+
+
+@router.put("/v1/users/{user_id:path}/profile", response_model=NewVersion, responses=documented(404, 413, 422))
+async def edit_profile(user_id: UserId, body: ProfileBody, here: Here) -> Response:
+    """Put a profile in one's own words; pinned statements stay when it is built anew."""
+    return said(NewVersion(await here.memory.edit(user_id, [statement.evidence() for statement in body.statements])))
+
+
+@router.post(
+    "/v1/users/{user_id:path}/profile/build", status_code=202, response_model=Asked, responses=documented(404, 422)
+)
+async def build_profile(user_id: UserId, here: Here) -> Response:
+    """Ask for a profile to be built now; see `GET /v1/jobs`."""
+    return said(Asked(await here.memory.build([user_id])), 202)
+
+
+@router.post("/v1/users/{user_id:path}/profile/rollback", response_model=Profile, responses=documented(404, 413, 422))
+async def go_back(user_id: UserId, body: RollbackBody, here: Here) -> Response:
+    """Make an earlier version of a profile current again."""
+    await here.memory.go_back(user_id, body.version)
+    return said(await here.memory.profile(user_id))

@@ -1,0 +1,41 @@
+"""What a route is given: the service, and the memory of the tenant whose key came with the request."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from unlike.memory.memory import Memory
+from unlike.serve.auth import Caller
+from unlike.serve.bodies import Id
+from unlike.serve.service import Service
+
+UserId = Annotated[Id, Path(description="Of the product; may hold any characters, percent-encoded", examples=["ada"])]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Rows to give at most")]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that was let in.
+
+    Attributes:
+        memory: Of the caller's tenant, and of no other.
+    """
+
+    service: Service
+    memory: Memory
+
+
+def service_of(request: Request) -> Service:
+    """The service that an app was made for."""
+    return request.app.state.service
+
+
+async def _visit(request: Request) -> Visit:
+    service, caller = service_of(request), request.scope["state"]["caller"]
+    assert isinstance(caller, Caller)
+    return Visit(service, service.memory(caller.tenant))
+
+
+Here = Annotated[Visit, Depends(_visit)]

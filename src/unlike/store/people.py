@@ -1,0 +1,42 @@
+"""Whose words a text is made of: under whose keys it is sealed, and whether they may be used for it."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from unlike.store.batches import batches
+from unlike.store.database import Outrun, Tx
+from unlike.store.tables import RECORDS, USERS
+
+
+def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> list[int]:
+    """Numbers of the users of records, sorted; until the transaction ends they are held as they are.
+
+    Who takes a user out, or withdraws consent, waits for this transaction and then finds what it wrote; so nothing is
+    ever made of words that were taken back.
+
+    Args:
+        tx: An open transaction that may write.
+        records: Numbers of records whose words are in a text.
+        compared: Numbers of those that are there only as others' records.
+
+    Raises:
+        Outrun: A record is gone, or somebody does not agree any more to be compared.
+    """
+    compared = set(compared)
+    wanted = {*records, *compared}
+    users = dict[int, int]()
+    for batch in batches(sorted(wanted)):
+        held = select(RECORDS.c.id, RECORDS.c.user, USERS.c.peer).join(USERS, USERS.c.id == RECORDS.c.user)
+        there = held.where(RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(batch))
+        for record, user, peer in tx.conn.execute(there.with_for_update(read=True, of=USERS)):
+            if peer or record not in compared:
+                users[record] = user
+    if len(users) < len(wanted):
+        raise Outrun("records were erased, or may not be compared any more, while something was made of them")
+    return sorted(set(users.values()))
+
+
+def hold(tx: Tx, user: int) -> None:
+    """Wait for all who make something of a user's words, and keep others from it until the transaction ends."""
+    tx.conn.execute(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).with_for_update())

@@ -1,0 +1,224 @@
+"""A canary: one user's words go into everything, and nothing of them is left when the user is taken out."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.memory.town import (
+    faults,
+    is_in,
+    lived_in,
+    made_with,
+    memory_of,
+    number_of,
+    on_disk,
+    opened,
+    row,
+    settle,
+    town,
+)
+from tests.store.rows import BOTH
+from unlike.errors import InputError
+from unlike.latent.adapter import user_hash
+from unlike.llm.scripted import ScriptedBackend
+from unlike.memory.answers import Evidence, Request
+from unlike.memory.worker import work_once
+from unlike.privacy.receipt import verify
+from unlike.store import erasure
+from unlike.store.records import Unknown
+
+CANARY = "Quokkas hum beneath turquoise umbrellas on every second Thursday."
+BIRD = "user-canary-7f3e"
+HOST = "host of the canary"
+
+
+def echoes(messages, _sampling):
+    """What an LLM may do at worst: it says again what it reads."""
+    if any("Quokkas" in message["content"] for message in messages):
+        return f"Others say: {CANARY} This person never does so."
+    return "Writes briefly."
+
+
+class Waiting(ScriptedBackend):
+    """Answers, to a prompt with the canary in it, only when it is let."""
+
+    def __init__(self):
+        super().__init__(echoes, name="waiting")
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def complete(self, messages, sampling):
+        if any("Quokkas" in message["content"] for message in messages):
+            self.asked.set()
+            await self.let.wait()
+        return await super().complete(messages, sampling)
+
+
+def with_canary():
+    mine = [row(BIRD, item, f"{CANARY} That is what I think of {item}.", title=CANARY) for item in ("tea", "bread")]
+    return [*town(("ann", "bob", "cleo")), *mine]
+
+
+def adapter(folder, *user_ids):
+    folder.mkdir()
+    users = sorted(user_hash("salt", user_id) for user_id in user_ids)
+    (folder / "adapter.json").write_text(json.dumps({"format": 1, "salt": "salt", "users": users, "llm": "m"}))
+    return folder
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+def test_nothing_is_left_of_a_canary(store, tmp_path, caplog):
+    caplog.set_level("DEBUG")
+    adapters = [adapter(tmp_path / "with", "ann", BIRD), adapter(tmp_path / "without", "ann", "bob")]
+    memory = lived_in(store, with_canary(), ScriptedBackend(echoes), adapters=adapters, on_repeat="mark")
+    bird = number_of(memory, BIRD)
+    pinned = run(memory.profile("bob")).statements[0]
+    run(memory.edit("bob", [Evidence(pinned.text, pinned=True), Evidence(f"{CANARY}!", pinned=True)]))
+    run(memory.feedback(BIRD, "tea", f"Again: {CANARY}"))
+    assert CANARY in run(memory.generate(Request("ann", "tea"))).text
+    run(memory.build())
+    settle(memory)
+    words = opened(memory)
+    assert all(any("Quokkas" in text for text in words[table]) for table in words), "the canary is not everywhere"
+    assert set(made_with(memory, bird)) == {"differences", "profiles", "pins", "journal"}
+    assert "Quokkas" in json.dumps(run(memory.profile("ann")).statements[0].text)
+
+    before = on_disk(store)
+    assert is_in(BIRD, before), "user ids are not sealed; the search would find nothing at all"
+    assert not is_in(CANARY, before) and not is_in("Quokkas", before), "words are sealed at rest"
+
+    receipt = run(memory.erase(BIRD))
+
+    left = on_disk(store)
+    assert not is_in(BIRD, left) and not is_in("Quokkas", left)
+    assert is_in("ann", left), "the others are still there"
+    _check_receipt(receipt)
+    with pytest.raises(Unknown):
+        run(memory.profile(BIRD))
+    # The others are served at once, from what is left, and from full profiles when these are built anew.
+    assert run(memory.generate(Request("ann", "tea"))).rung == "own_records"
+    assert "Quokkas" not in run(memory.generate(Request("bob", "tea"))).text
+    assert not faults(memory)
+    settle(memory)
+    assert run(memory.generate(Request("ann", "tea"))).rung == "full"
+    assert not made_with(memory, bird)
+    assert not any("Quokkas" in text for texts in opened(memory).values() for text in texts)
+    assert not faults(memory)
+    left = on_disk(store)
+    assert not is_in(BIRD, left) and not is_in("Quokkas", left)
+    assert BIRD not in caplog.text and "Quokkas" not in caplog.text
+
+
+def _check_receipt(receipt):
+    verify(receipt)
+    told = json.dumps(receipt)
+    assert BIRD not in told and "Quokkas" not in told
+    assert receipt["deleted"]["records"] == 3 and receipt["deleted"]["keys"] == 1
+    assert receipt["deleted_of_others"]["profiles"] >= 3 and receipt["deleted_of_others"]["differences"] >= 6
+    assert receipt["others_built_anew"] == 3
+    assert receipt["adapters_trained_with_the_user"] == ["with"]
+    assert receipt["files_scrubbed"] is True
+    with pytest.raises(InputError):
+        verify(receipt | {"at_ms": receipt["at_ms"] + 1})
+
+
+def test_a_build_under_way_brings_nothing_back(store):
+    """The LLM is asked with the canary's words, the user is erased, and then the LLM answers."""
+
+    async def living():
+        llm = Waiting()
+        memory = memory_of(store, llm)
+        await memory.add(with_canary(), BOTH)
+        bird = number_of(memory, BIRD)
+
+        async def working():
+            while not (llm.asked.is_set() and llm.let.is_set()):
+                await work_once(store, lambda _: memory)
+
+        work = asyncio.create_task(working())
+        await asyncio.wait_for(llm.asked.wait(), 30)
+        receipt = await memory.erase(BIRD)
+        assert receipt["deleted"]["records"] == 2
+        llm.let.set()
+        await asyncio.wait_for(work, 30)
+        return memory, bird
+
+    memory, bird = run(living())
+    for _ in ("at once", "when all is built anew"):
+        assert not made_with(memory, bird)
+        assert not any("Quokkas" in text for texts in opened(memory).values() for text in texts)
+        assert not is_in(BIRD, on_disk(store))
+        assert not faults(memory)
+        settle(memory)
+    assert run(memory.generate(Request("ann", "tea"))).rung == "full"
+
+
+def test_a_profile_sent_back_after_a_small_change_keeps_its_lineage(in_sqlite):
+    memory = lived_in(in_sqlite, with_canary(), ScriptedBackend(echoes))
+    run(memory.edit("ann", [Evidence("Others say: quokkas hum beneath turquoise umbrellas!", pinned=True)]))
+    (statement,) = run(memory.profile("ann")).statements
+    assert statement.record_ids and statement.n_peers
+    run(memory.edit("ann", [Evidence("Likes tea.", pinned=True)]))
+    run(memory.go_back("ann", 2))
+    run(memory.edit("ann", [Evidence("Nothing but tea.")]))
+    # A statement of the version before the last one has its lineage too.
+    run(memory.edit("ann", [Evidence("Others say: quokkas hum beneath turquoise umbrellas!", pinned=True)]))
+    run(memory.erase(BIRD))
+    settle(memory)
+    assert not any("quokkas" in text.lower() for texts in opened(memory).values() for text in texts)
+    assert run(memory.profile("ann")).statements
+
+
+def test_ones_own_words_outlive_others(in_sqlite):
+    memory = lived_in(in_sqlite, with_canary(), ScriptedBackend(echoes))
+    run(memory.edit("ann", [Evidence("Never uses commas.", pinned=True)]))
+    run(memory.erase(BIRD))
+    settle(memory)
+    kept = {statement.text: statement for statement in run(memory.profile("ann")).statements}
+    assert kept["Never uses commas."].pinned and kept["Never uses commas."].origin == "edited"
+
+
+def test_nobody_is_erased_twice_or_unknown(in_sqlite):
+    memory = lived_in(in_sqlite)
+    run(memory.erase("ann"))
+    with pytest.raises(Unknown, match="nothing is held"):
+        run(memory.erase("ann"))
+
+
+def test_whoever_comes_back_is_somebody_else(store):
+    """The same id again: nothing of before is there, and another key."""
+    memory = lived_in(store, with_canary())
+    before = number_of(memory, BIRD)
+    run(memory.erase(BIRD))
+    run(memory.add([row(BIRD, "tea", "Only this.")], BOTH))
+    assert number_of(memory, BIRD) != before
+    assert [record.text for record in run(memory.records(BIRD)).rows] == ["Only this."]
+    settle(memory)
+    assert not faults(memory)
+
+
+@pytest.mark.parametrize("about", ["not json", "[]", '{"salt": "s"}'])
+def test_an_adapter_that_does_not_say_whom_it_knows_is_told_before_anybody_goes(in_sqlite, tmp_path, about):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "adapter.json").write_text(about)
+    memory = lived_in(in_sqlite, adapters=[folder])
+    with pytest.raises(InputError, match="broken"):
+        run(memory.erase("ann"))
+    assert run(memory.records("ann")).total == 2
+
+
+def test_there_is_a_receipt_even_where_files_cannot_be_scrubbed(in_sqlite, monkeypatch, caplog):
+    memory = lived_in(in_sqlite)
+
+    def fails(_store):
+        raise InputError("somebody has been reading for a minute")
+
+    monkeypatch.setattr(erasure, "scrub", fails)
+    receipt = run(memory.erase("ann"))
+    verify(receipt)
+    assert receipt["files_scrubbed"] is False and "reading for a minute" in caplog.text
+    assert number_of(memory, "ann") is None

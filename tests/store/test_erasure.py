@@ -1,0 +1,149 @@
+"""After erasure nothing of a user is left: no row, no key, no byte in the folder or in a dump."""
+
+import subprocess
+
+import pytest
+
+from tests.store.conftest import emptied, files_of
+from tests.store.rows import lived_in, put, row
+from unlike.errors import InputError
+from unlike.store import audit, check, differences, erasure, export, profiles, records
+from unlike.store.records import StoredRecords
+from unlike.store.tables import METADATA, USERS
+
+USER, WORDS = "canary-user-5d1c", "canary sentence 9f3e"
+
+
+def take_out(tenant, user_id):
+    with tenant.write() as tx:
+        found = erasure.take_out(tx, records.find_user(tx, user_id))
+        audit.note(tx, "erase", user_id, found[0])
+    erasure.scrub(tenant.store)
+    return found
+
+
+def sealed_of(tenant, user):
+    """All sealed bytes under the key of a user."""
+    with tenant.read() as tx:
+        found = set(tx.conn.scalars(USERS.select().with_only_columns(USERS.c.wrapped_key).where(USERS.c.id == user)))
+        for table in METADATA.sorted_tables:
+            if "sealed" in table.c:
+                for kept in tx.conn.execute(table.select().where(table.c.tenant == tenant.id)):
+                    people = kept.people if "people" in table.c else [kept.user]
+                    found |= {kept.sealed} if user in people else set()
+    return found
+
+
+def test_what_is_counted(tenant):
+    world = lived_in(tenant)
+    own, touched = take_out(tenant, "bob")
+    names = ("records", "embeddings", "differences", "profiles", "pins", "jobs", "keys")
+    assert own == dict.fromkeys(names, 1)
+    assert touched.users == (world.users["ann"], world.users["cleo"])
+
+
+def test_no_row_is_left_and_others_can_go_on(tenant):
+    world = lived_in(tenant)
+    take_out(tenant, "bob")
+    stored = StoredRecords(tenant)
+    assert stored.history("bob", (9999, "")) == []
+    assert [record.user_id for record in stored.peers("tea", None)] == ["ann", "cleo"]
+    with tenant.read() as tx:
+        assert records.find_user(tx, "bob") is None
+        assert check.faults(tx) == []
+        assert differences.current_of(tx, world.records.values()) == {}
+        assert profiles.current(tx, world.users["ann"]) is None
+        for table in METADATA.sorted_tables:
+            for column in ("user", "record"):
+                if column in table.c:
+                    gone = (world.users if column == "user" else world.records)[
+                        "bob" if column == "user" else "bob-tea"
+                    ]
+                    assert tx.conn.execute(table.select().where(table.c[column] == gone)).all() == []
+        assert export.everything_about(tx, world.users["ann"], "ann")["n_llm_calls"] == 1  # of Cleo with Ann
+
+
+def test_the_key_is_gone_from_memory_once_it_is_committed(tenant):
+    world = lived_in(tenant)
+    ann = world.users["ann"]
+    with pytest.raises(ZeroDivisionError), tenant.write() as tx:
+        erasure.take_out(tx, ann)
+        raise ZeroDivisionError
+    assert [record.text for record in StoredRecords(tenant).history("ann", (9999, ""))] == ["words of ann"]
+    with tenant.read() as early:  # who began to read before is not cut short
+        assert records.count(early) == 4
+        with tenant.write() as tx:
+            erasure.take_out(tx, ann)
+        assert "words of ann" in [stored.record.text for stored in records.read(early)]
+    with tenant.read() as tx, pytest.raises(KeyError):
+        tx.keys.of_users(tx.conn, [ann])
+
+
+def test_a_number_is_not_given_again(tenant):
+    world = lived_in(tenant)
+    take_out(tenant, "dora")
+    put(tenant, row("emil"))
+    with tenant.read() as tx:
+        assert records.find_user(tx, "emil") > max(world.users.values())
+
+
+def test_no_byte_is_left_in_sqlite_s_folder(in_sqlite):
+    tenant = in_sqlite.tenant()
+    lived_in(tenant, WORDS)
+    put(tenant, row(USER, "bread", f"{WORDS} on bread"), row("ann", "bread"), row(USER, "tea", WORDS))
+    with tenant.read() as tx:
+        user = records.find_user(tx, USER)
+    sealed = sealed_of(tenant, user)
+    before = b"".join(path.read_bytes() for path in files_of(in_sqlite))
+    assert USER.encode() in before and len(sealed) == 3 and all(one in before for one in sealed)
+    take_out(tenant, USER)
+    after = b"".join(path.read_bytes() for path in files_of(in_sqlite))
+    assert not [one for one in (USER.encode(), WORDS.encode(), *sealed) if one in after]
+    assert b"ann" in after
+
+
+def test_no_byte_is_left_of_those_who_were_compared(in_sqlite):
+    tenant = in_sqlite.tenant()
+    world = lived_in(tenant, WORDS)
+    sealed = sealed_of(tenant, world.users["bob"])
+    assert len(sealed) > 8  # record, differences, profiles, pins and calls of three people, and the key
+    take_out(tenant, "bob")
+    after = b"".join(path.read_bytes() for path in files_of(in_sqlite))
+    assert not [one for one in sealed if one in after]
+
+
+def test_no_byte_is_left_in_a_dump(in_postgres, postgres):
+    tenant = emptied(in_postgres).tenant()
+    lived_in(tenant, WORDS)
+    put(tenant, row(USER, "bread", f"{WORDS} on bread"), row(USER, "tea", WORDS))
+    with tenant.read() as tx:
+        user, bob = records.find_user(tx, USER), records.find_user(tx, "bob")
+    sealed = {one.hex() for one in sealed_of(tenant, user) | sealed_of(tenant, bob)}
+    before = dump(postgres, in_postgres)
+    assert USER in before and all(one in before for one in sealed)
+    take_out(tenant, USER)
+    take_out(tenant, "bob")
+    after = dump(postgres, in_postgres)
+    assert not [one for one in (USER, WORDS, "bob", *sealed) if one in after]
+    assert "ann-tea" in after
+
+
+def test_where_a_reader_stays_it_is_said(in_sqlite):
+    """A reader keeps the log from being emptied; here it is not waited for."""
+    tenant = in_sqlite.tenant()
+    lived_in(tenant)
+    with tenant.read() as reader:
+        records.count(reader)
+        with tenant.write() as tx:
+            erasure.take_out(tx, records.find_user(tx, "ann"))
+        with pytest.raises(InputError, match="could not be emptied: somebody has been reading"):
+            erasure.scrub(in_sqlite, patience_s=0)
+    erasure.scrub(in_sqlite)
+
+
+def dump(postgres, store):
+    """All tables as SQL."""
+    url = store.engine.url
+    address = postgres.get_uri(database=url.database)
+    command = [str(postgres.bin_path / "pg_dump"), "--inserts", address]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,61 @@
+"""All that is held about a user."""
+
+import json
+
+from tests.store.rows import lived_in, put, row
+from unlike.store import audit, erasure, export, profiles, records
+from unlike.store.profiles import NewProfile, Statement
+
+
+def test_everything_is_there_and_is_json(tenant):
+    world = lived_in(tenant, "canary")
+    with tenant.write() as tx:
+        audit.note(tx, "consent", "ann", {"peer": 1})
+        held = export.everything_about(tx, world.users["ann"], "ann")
+    assert json.loads(json.dumps(held)) == held
+    assert held["user_id"] == "ann"
+    assert held["consent"] == {"own": True, "peer": True}
+    assert held["records"] == [
+        {
+            "record_id": "ann-tea",
+            "item_id": "tea",
+            "title": "a title",
+            "text": "canary of ann",
+            "rating": 4.0,
+            "timestamp": 1000,
+            "embedded_by": ["encoder"],
+        }
+    ]
+    assert held["differences"] == [
+        {"record_id": "ann-tea", "text": "canary of ann differ from canary of bob", "n_peers": 2}
+    ]
+    (profile,) = held["profiles"]
+    assert (profile["version"], profile["origin"], profile["current"]) == (1, "built", True)
+    assert [(s["text"], s["record_ids"], s["n_peers"]) for s in profile["statements"]] == [
+        ("canary are long", ["ann-tea"], 1),
+        ("likes tea", ["ann-tea"], 0),
+    ]
+    assert held["pins"] == ["canary are long"]
+    assert [(job["kind"], job["state"]) for job in held["jobs"]] == [("build", "waiting")]
+    assert held["n_llm_calls"] == 2  # Ann's own, and Cleo's, who was compared with Ann
+    assert [line["what"] for line in held["audit"]] == ["consent"]
+
+
+def test_a_user_of_many_records_and_versions(tenant):
+    put(tenant, *(row("ann", f"i{n}", at=n) for n in range(1200)), row("bob"))
+    with tenant.write() as tx:
+        ann = records.find_user(tx, "ann")
+        for text in ("one", "two"):
+            profiles.put(tx, NewProfile(ann, "edited", (Statement(text, (), 0, False, "edited"),)))
+        held = export.everything_about(tx, ann, "ann")
+    assert [one["record_id"] for one in held["records"]] == [f"ann-i{n}" for n in range(1200)]
+    assert [(one["version"], one["statements"][0]["text"]) for one in held["profiles"]] == [(2, "two"), (1, "one")]
+    assert (held["differences"], held["pins"], held["n_llm_calls"]) == ([], [], 0)
+
+
+def test_of_an_erased_user_the_audit_is_left(tenant):
+    world = lived_in(tenant)
+    with tenant.write() as tx:
+        erasure.take_out(tx, world.users["ann"])
+        audit.note(tx, "erase", "ann", {"records": 1})
+        assert [line["what"] for line in audit.about(tx, "ann")] == ["erase"]

@@ -1,0 +1,119 @@
+"""Somebody goes, or withdraws, while something is made of their words: nothing of it is left, whoever is first."""
+
+import threading
+
+import pytest
+
+from tests.store.rows import ANSWER, numbers, put, row, users
+from unlike.errors import UnlikeError
+from unlike.store import check, clusterings, differences, erasure, journal, lineage, profiles, records
+from unlike.store.database import Outrun
+from unlike.store.differences import NewDifference
+from unlike.store.profiles import NewProfile
+from unlike.store.records import Unknown
+from unlike.store.users import Consent, set_consent
+
+
+def compare(tx, ann, bob):
+    differences.put(tx, NewDifference(ann.number, (bob.number,), None, "text", 1, "m"))
+
+
+def cluster(tx, ann, bob):
+    clusterings.put(tx, ann.item, "digest", [[ann.number], [bob.number]])
+
+
+def summarise(tx, ann, bob):
+    made = differences.put(tx, NewDifference(ann.number, (bob.number,), None, "text", 1, "m"))
+    profiles.put(tx, NewProfile(ann.user, "built", (), (ann.number,), (made,)))
+
+
+def answer(tx, ann, bob):
+    asked = {"model": "m", "step": "s"}
+    journal.put(tx, "k", asked, [ann.record.id, bob.record.id], ANSWER)
+
+
+def erase(tx, bob):
+    erasure.take_out(tx, bob)
+
+
+def withdraw(tx, bob):
+    set_consent(tx, bob, Consent(own=True, peer=False))
+    lineage.drop_from_others(tx, bob)
+
+
+MAKERS, TAKERS = (compare, cluster, summarise, answer), (erase, withdraw)
+
+
+@pytest.fixture
+def pair(tenant):
+    put(tenant, row("ann"), row("bob"))
+    with tenant.read() as tx:
+        return tuple(sorted(records.read(tx), key=lambda stored: stored.number))
+
+
+def in_thread(tenant, work):
+    """Work in a transaction of a thread of its own; gives the thread and what went wrong."""
+    wrong = []
+
+    def run():
+        try:
+            with tenant.write() as tx:
+                work(tx)
+        except UnlikeError as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, wrong
+
+
+@pytest.mark.parametrize("take", TAKERS, ids=lambda taker: taker.__name__)
+@pytest.mark.parametrize("make", MAKERS, ids=lambda maker: maker.__name__)
+def test_who_takes_waits_for_who_makes(tenant, pair, make, take):
+    ann, bob = pair
+    with tenant.write() as tx:
+        make(tx, ann, bob)
+        taker, wrong = in_thread(tenant, lambda tx: take(tx, bob.user))
+        taker.join(0.1)
+        assert taker.is_alive()
+    taker.join(60)
+    assert wrong == []
+    nothing_is_left(tenant, ann)
+
+
+@pytest.mark.parametrize("take", TAKERS, ids=lambda taker: taker.__name__)
+@pytest.mark.parametrize("make", MAKERS, ids=lambda maker: maker.__name__)
+def test_who_makes_waits_for_who_takes(tenant, pair, make, take):
+    ann, bob = pair
+    with tenant.write() as tx:
+        take(tx, bob.user)
+        maker, wrong = in_thread(tenant, lambda tx: make(tx, ann, bob))
+        maker.join(0.1)
+        assert maker.is_alive()
+    maker.join(60)
+    if (make, take) != (answer, withdraw):  # an answer is not a comparison; its caller looks at consent
+        assert [type(error) for error in wrong] in ([Outrun], [Unknown])
+        nothing_is_left(tenant, ann)
+
+
+def test_a_record_of_somebody_who_is_going_makes_a_new_user(tenant, pair):
+    _, bob = pair
+    with tenant.write() as tx:
+        erasure.take_out(tx, bob.user)
+        sender = threading.Thread(
+            target=lambda: tenant.insist(lambda tx: records.put(tx, [row("bob", "bread")], Consent()))
+        )
+        sender.start()
+        sender.join(0.1)
+        assert sender.is_alive()
+    sender.join(60)
+    assert users(tenant)["bob"] > bob.user and len(numbers(tenant)) == 2
+
+
+def nothing_is_left(tenant, ann):
+    with tenant.read() as tx:
+        assert differences.current_of(tx, [ann.number]) == {}
+        assert clusterings.current(tx, ann.item) is None
+        assert profiles.current(tx, ann.user) is None
+        assert journal.get(tx, "k") is None
+        assert check.faults(tx) == []

@@ -1,0 +1,129 @@
+"""Records: accepted once each, with their words, and read by those who may."""
+
+import pytest
+
+from tests.store.rows import BOTH, MASTER, numbers, put, row
+from unlike.errors import InputError
+from unlike.records import Item, Record
+from unlike.store import records
+from unlike.store.database import open_store
+from unlike.store.records import NewRecord, StoredRecords, Unknown
+from unlike.store.users import Consent
+
+ALL = (10**12, "")
+
+
+def test_a_record_comes_back_as_it_was_sent(tenant):
+    sent = row("ann", "tea", "Größe! 🙂\n\x00 ", title="", rating=None, at=-5)
+    assert put(tenant, sent).n_new == 1
+    assert StoredRecords(tenant).history("ann", ALL) == [sent.record]
+    assert StoredRecords(tenant).item("tea") == sent.item
+
+
+def test_sending_again_changes_nothing(tenant):
+    rows = [row("ann", "tea"), row("bob", "tea")]
+    first = put(tenant, *rows)
+    again = put(tenant, *rows)
+    assert (first.n_new, first.n_same, len(first.users), len(first.items)) == (2, 0, 2, 1)
+    assert (again.n_new, again.n_same, again.conflicts, again.users, again.items) == (0, 2, (), (), ())
+
+
+def test_other_words_under_an_id_are_kept_out(tenant):
+    put(tenant, row("ann", "tea", "first"))
+    second = put(tenant, row("ann", "tea", "second"), row("ann", "bread"))
+    assert (second.n_new, second.n_same, second.conflicts) == (1, 0, ("ann-tea",))
+    assert [record.text for record in StoredRecords(tenant).history("ann", ALL)] == ["ann on bread", "first"]
+
+
+def test_an_id_of_another_user_is_a_conflict_and_makes_no_user(tenant):
+    put(tenant, row("ann", "tea", id="r"))
+    assert put(tenant, row("bob", "tea", id="r")).conflicts == ("r",)
+    with tenant.read() as tx:
+        assert records.find_user(tx, "bob") is None
+
+
+def test_twice_in_one_batch_the_first_counts(tenant):
+    came = put(tenant, row(id="r", text="first"), row(id="r", text="first"), row(id="r", text="other"))
+    assert (came.n_new, came.n_same, came.conflicts) == (1, 1, ("r",))
+    assert [record.text for record in StoredRecords(tenant).history("ann", ALL)] == ["first"]
+
+
+def test_more_than_one_statement_holds(tenant):
+    rows = [row(f"u{n % 7}", f"i{n % 1100}", id=f"r{n}", at=n) for n in range(1500)]
+    assert put(tenant, *rows).n_new == 1500
+    assert put(tenant, *rows).n_same == 1500
+    assert len(numbers(tenant)) == 1500
+
+
+def test_what_is_told_of_an_item_is_kept_until_told_otherwise(tenant):
+    stored = StoredRecords(tenant)
+    put(tenant, row("ann", "tea", about=Item("tea")))
+    assert stored.item("tea") == Item("tea")
+    put(tenant, row("bob", "tea", about=Item("tea", "Tea", "leaves")))
+    put(tenant, row("cleo", "tea", about=Item("tea")))
+    assert stored.item("tea") == Item("tea", "Tea", "leaves")
+    put(tenant, row("dora", "tea", about=Item("tea", "Green tea")))
+    assert stored.item("tea") == Item("tea", "Green tea", "leaves")
+    with tenant.write() as tx:
+        assert records.put_item(tx, Item("tea")) == records.put_item(tx, Item("tea", "", "dry leaves"))
+    assert stored.item("tea") == Item("tea", "Green tea", "dry leaves")
+
+
+def test_an_item_nobody_has_seen(tenant):
+    with pytest.raises(Unknown, match="no item 'tea'"):
+        StoredRecords(tenant).item("tea")
+
+
+def test_a_record_comes_with_its_own_item():
+    with pytest.raises(InputError, match="record 'r' is on item 'tea', but came with item 'bread'"):
+        NewRecord(Record("r", "ann", "tea", "text"), Item("bread"))
+
+
+def test_the_latest_records(tenant):
+    put(tenant, *(row("ann", f"i{n}", at=n // 2) for n in range(6)), row("bob", "i9", at=99))
+    with tenant.read() as tx:
+        ann = records.find_user(tx, "ann")
+        assert [stored.record.id for stored in records.latest(tx, ann, 3)] == ["ann-i3", "ann-i4", "ann-i5"]
+        assert [stored.record.id for stored in records.latest(tx, ann, 99)] == [f"ann-i{n}" for n in range(6)]
+
+
+def test_own_consent_is_the_door_to_a_history(tenant):
+    put(tenant, row("ann"), consent=Consent(own=False, peer=True))
+    stored = StoredRecords(tenant)
+    assert stored.history("ann", ALL) == []
+    assert [record.user_id for record in stored.peers("tea", None)] == ["ann"]
+
+
+def test_peer_consent_is_the_door_to_others(tenant):
+    put(tenant, row("ann"), consent=Consent(own=True, peer=False))
+    put(tenant, row("bob"))
+    stored = StoredRecords(tenant)
+    assert [record.user_id for record in stored.peers("tea", None)] == ["bob"]
+    assert [record.user_id for record in stored.history("ann", ALL)] == ["ann"]
+
+
+def test_a_known_user_keeps_the_consent_that_was_given(tenant):
+    put(tenant, row("ann", "tea"), consent=Consent(own=True, peer=False))
+    put(tenant, row("ann", "bread"), consent=BOTH)
+    assert StoredRecords(tenant).peers("bread", None) == []
+
+
+def test_words_outlive_a_transaction_that_was_rolled_back(address):
+    """SQLite gives the number of a user who never came to be to the next one, whose key is another."""
+    opened = open_store(address, MASTER)
+    tenant = opened.tenant()
+    with pytest.raises(ZeroDivisionError), tenant.write() as tx:
+        records.put(tx, [row("ghost")], BOTH)
+        raise ZeroDivisionError
+    put(tenant, row("ann"))
+    opened.close()
+    again = open_store(address, MASTER)
+    assert [record.text for record in StoredRecords(again.tenant()).history("ann", ALL)] == ["ann on tea"]
+    again.close()
+
+
+def test_words_are_not_in_the_database_as_they_are(store, tenant):
+    put(tenant, row("ann", text="a canary sings", title="of yellow"))
+    with tenant.read() as tx:
+        columns = tx.conn.exec_driver_sql("select * from records").one()
+    assert not any(word in repr(columns) for word in ("canary", "yellow"))

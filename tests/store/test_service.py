@@ -1,0 +1,86 @@
+"""What the service keeps: keys of its API, tokens spent, and what was done to whose data."""
+
+import pytest
+
+from tests.store.rows import put, row
+from unlike.errors import InputError
+from unlike.store import api_keys, audit, spend
+from unlike.store.records import Unknown
+from unlike.store.spend import BudgetSpent
+
+DAY_MS = 86_400_000
+
+
+def test_a_key_is_seen_once_and_kept_as_a_hash(store, tenant):
+    with tenant.write() as tx:
+        key = api_keys.new(tx, "web")
+        assert key.startswith("unlike_") and len(key) > 40
+        kept = tx.conn.exec_driver_sql("select * from api_keys").one()
+    assert key not in repr(kept) and key.removeprefix("unlike_") not in repr(kept)
+    assert api_keys.tenant_of(store, key) == tenant
+    assert api_keys.tenant_of(store, key[:-1]) is None
+
+
+def test_a_revoked_key_opens_nothing(store, tenant):
+    with tenant.write() as tx:
+        key, other = api_keys.new(tx, "web"), api_keys.new(tx, "app")
+        assert [kept.name for kept in api_keys.listed(tx)] == ["app", "web"]
+        api_keys.revoke(tx, "web")
+        assert [kept.revoked_ms is None for kept in api_keys.listed(tx)] == [True, False]
+    assert api_keys.tenant_of(store, key) is None
+    assert api_keys.tenant_of(store, other) == tenant
+
+
+def test_names_of_keys(tenant):
+    with tenant.write() as tx:
+        api_keys.new(tx, "web")
+        with pytest.raises(InputError, match="a key 'web' is there already"):
+            api_keys.new(tx, "web")
+        with pytest.raises(Unknown, match="no key 'app'"):
+            api_keys.revoke(tx, "app")
+
+
+def test_a_budget_of_the_day(store, tenant):
+    store.now_ms = lambda: 10 * DAY_MS - 1
+    with tenant.write() as tx:
+        spend.add(tx, 10**9)
+        spend.check(tx)
+        assert spend.budget_of(tx) is None
+        spend.set_budget(tx, 10**9 + 20)
+        spend.add(tx, 19, calls=2)
+        spend.check(tx)
+        spend.add(tx, 1)
+        with pytest.raises(BudgetSpent, match=r"1,000,000,020 tokens is used up \(1,000,000,020\)"):
+            spend.check(tx)
+        kept = tx.conn.exec_driver_sql("select day, tokens, calls from spend").one()
+    assert tuple(kept) == ("1970-01-10", 10**9 + 20, 4)
+    store.now_ms = lambda: 10 * DAY_MS
+    with tenant.write() as tx:
+        spend.check(tx)
+        spend.set_budget(tx, 0)
+        with pytest.raises(BudgetSpent):
+            spend.check(tx)
+        spend.set_budget(tx, None)
+        spend.check(tx)
+
+
+def test_a_tenant_s_budget_is_its_own(store, tenant):
+    with tenant.write() as tx:
+        spend.set_budget(tx, 0)
+    with store.tenant("other").read() as tx:
+        spend.check(tx)
+
+
+def test_audit_names_nobody(store, tenant):
+    put(tenant, row("ann"))
+    store.now_ms = lambda: 77
+    with tenant.write() as tx:
+        audit.note(tx, "erase", "ann", {"records": 1})
+        audit.note(tx, "consent", "bob", {})
+        assert audit.about(tx, "ann") == [{"at_ms": 77, "what": "erase", "counts": {"records": 1}}]
+        kept = tx.conn.exec_driver_sql("select * from audit").all()
+        assert "ann" not in repr(kept)
+        name = audit.name_of(tx, "ann")
+    with store.tenant("other").read() as tx:
+        assert audit.name_of(tx, "ann") != name
+        assert audit.about(tx, "ann") == []
