@@ -31,6 +31,7 @@ class Engine:
         self.free = asyncio.Semaphore(self.slots)
 
     async def answer(self, body: bytes) -> bytes:
+        """Answer one request once a slot is free."""
         arrived = time.perf_counter()
         asked = json.loads(body)
         prompt = json.dumps(asked["messages"])

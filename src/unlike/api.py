@@ -4,7 +4,7 @@ This is where names become concrete parts, for scripts and for the command alike
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
 from unlike.peers.selector import Selector
 from unlike.prompts.task import Task, open_task
-from unlike.records import Case, Generation
+from unlike.records import Case, Generation, Records
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
 
@@ -98,7 +98,7 @@ def kits(
 
     @cache
     def latent(adapter: Path) -> Latent:
-        return open_prompter(corpus, llm.backend, encoder, task, adapter)
+        return open_prompter(corpus, llm.backend, encoder, task, adapter, corpus.users())
 
     def kit_of(settings: MethodSettings) -> Kit:
         task.standard(settings.dimensions)
@@ -116,8 +116,18 @@ def kits(
     return kit_of
 
 
-def open_prompter(corpus: "Corpus", backend: Backend, encoder: Encoder, task: Task, adapter: Path) -> "Prompter":
+def open_prompter(
+    records: Records, backend: Backend, encoder: Encoder, task: Task, adapter: Path, users: Sequence[str] = ()
+) -> "Prompter":
     """A trained adapter, ready to make soft prompts for an LLM.
+
+    Args:
+        records: A corpus, or a tenant's records.
+        backend: Takes soft prompts.
+        encoder: Of texts.
+        task: Words and templates.
+        adapter: Its folder.
+        users: Of the records, for the control with shuffled users.
 
     Raises:
         InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
@@ -132,8 +142,8 @@ def open_prompter(corpus: "Corpus", backend: Backend, encoder: Encoder, task: Ta
 
     loaded = load_adapter(adapter)
     loaded.check(backend.llm_hash, backend.model, encoder.name)
-    examples = Examples(corpus, encoder, backend.tokens, task, loaded.settings)
-    return Prompter(loaded, examples, corpus, corpus.users())
+    examples = Examples(records, encoder, backend.tokens, task, loaded.settings)
+    return Prompter(loaded, examples, records, users)
 
 
 async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:

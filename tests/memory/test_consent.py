@@ -66,7 +66,9 @@ def test_whoever_does_not_agree_to_be_compared_is_in_nobodys_hands(store):
     llm = ScriptedBackend(echoes)
     memory = memory_of(store, llm)
     run(memory.add(town(("ann", "bob", "cleo")), BOTH))
-    run(memory.add([record for record in with_canary() if record.record.user_id == BIRD], Consent(own=True, peer=False)))
+    run(
+        memory.add([record for record in with_canary() if record.record.user_id == BIRD], Consent(own=True, peer=False))
+    )
     settle(memory)
     bird = number_of(memory, BIRD)
     assert not records_in(memory, CLUSTERED, bird)

@@ -19,7 +19,24 @@ from unlike.privacy.repeats import repeats
 
 N = 4
 PEER = "My aunt’s tea-pot leaks; don't pour — it drips, drips and drips on 雨の中で歌 all day long."
-WORDS = [*PEER.split(), "my", "aunt's", "don", "'t", "drip", "tea", "pot", "café", "e\u0301", "-", "…", "\n", "’", "雨の中", "oh"]
+WORDS = [
+    *PEER.split(),
+    "my",
+    "aunt's",
+    "don",
+    "'t",
+    "drip",
+    "tea",
+    "pot",
+    "café",
+    "e\u0301",
+    "-",
+    "…",
+    "\n",
+    "’",
+    "雨の中",
+    "oh",
+]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=24).flatmap(
     lambda words: st.lists(st.sampled_from([" ", " ", " ", "", "\n\n"]), min_size=len(words), max_size=len(words)).map(
         lambda blanks: "".join(word + blank for word, blank in zip(words, blanks, strict=True))
@@ -105,7 +122,11 @@ SECRET = "the lighthouse keeper kept nine cats and none of them could swim"
 ROWS = [
     row("ann", "tea", "Strong and plain, as I like it."),
     row("ann", "bread", "A good crust."),
-    *(row(user, item, f"As {user} I say of {item} that {SECRET}.") for user in ("bob", "cleo") for item in ("tea", "bread")),
+    *(
+        row(user, item, f"As {user} I say of {item} that {SECRET}.")
+        for user in ("bob", "cleo")
+        for item in ("tea", "bread")
+    ),
 ]
 
 

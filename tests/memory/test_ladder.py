@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.memory.clock import Clock
 from tests.memory.town import REDACTOR, lived_in, memory_of, row, settle, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed
@@ -62,13 +63,12 @@ def test_a_profile_that_cannot_be_built(in_sqlite):
             raise CallFailed("no")
         return "A text."
 
-    now = in_sqlite.now_ms()
+    clock = Clock(in_sqlite)
     memory = memory_of(in_sqlite, ScriptedBackend(fails))
     add(memory, row("eve", "tea"), row("eve", "bread"))
-    for _ in range(jobs.MOST_ATTEMPTS + 1):
-        now += 60_000
-        in_sqlite.now_ms = lambda now=now: now
-        settle(memory)
+    for _ in range(jobs.MOST_ATTEMPTS):
+        clock.work(memory)
+        clock.later(60)
     assert rung(memory, "eve")[:2] == ("own_records", "the profile could not be built; see the jobs")
 
 

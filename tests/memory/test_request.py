@@ -7,9 +7,10 @@ import pytest
 from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, row, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import Sampling
+from unlike.llm.backend import messages_digest
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request, Written
+from unlike.memory.ladder import Known
 from unlike.memory.request import salt_of
 from unlike.records import Item
 from unlike.store.records import Unknown
@@ -25,7 +26,8 @@ def prompt_of(llm):
 
 @pytest.fixture
 def llm():
-    return ScriptedBackend.echo()
+    """Answers with other words to each prompt and seed, and with none of the prompt's."""
+    return ScriptedBackend(lambda messages, sampling: f"Writes briefly. {messages_digest(messages)} {sampling.seed}.")
 
 
 def test_one_call_of_which_nothing_is_kept(store, llm):
@@ -47,8 +49,7 @@ def test_what_the_prompt_holds(in_sqlite, llm):
     prompt = prompt_of(llm)
     assert all(statement.text in prompt for statement in statements)
     assert "Warm at last" in prompt and "Rating: 4" in prompt and "Title of tea" in prompt
-    for other in PEOPLE:
-        assert other not in prompt.replace("What ann has", "").split("profile")[0]
+    assert not [user for user in PEOPLE if user in prompt.replace("What ann has", "")]
 
 
 @pytest.mark.parametrize("rating", [1, 2.5, 5.0])
@@ -80,14 +81,20 @@ def test_what_is_sent_of_an_item_counts(in_sqlite, llm):
 def test_retrieved_records_stand_in_the_place_of_the_latest(in_sqlite, llm):
     rows = [
         *town(),
-        row("ann", "kettle", "The kettle whistles like a train.", at=START_MS + 100, about=Item("kettle", "Steel kettle")),
+        row(
+            "ann",
+            "kettle",
+            "The kettle whistles like a train.",
+            at=START_MS + 100,
+            about=Item("kettle", "Steel kettle"),
+        ),
         *(row("ann", f"book{n}", f"Chapter {n} dragged on.", at=START_MS + 200 + n) for n in range(6)),
     ]
     memory = lived_in(in_sqlite, rows, llm)
     ask(memory, "ann", "pot", item=Item("pot", "Another steel kettle"))
     assert "whistles" not in prompt_of(llm) and "Chapter 5" in prompt_of(llm)
     answer = ask(memory, "ann", "pot", item=Item("pot", "Another steel kettle"), retrieved=1)
-    assert "whistles" in prompt_of(llm) and "Chapter" not in prompt_of(llm).split("profile")[-1]
+    assert "whistles" in prompt_of(llm) and "Chapter" not in prompt_of(llm)
     assert answer.rung == "full"
     assert ask(memory, "stranger", "tea", retrieved=3).rung == "plain"
     asyncio.run(memory.set_consent("ann", own=False))
@@ -144,12 +151,5 @@ def test_engines_share_no_cache_between_people_or_versions(in_sqlite, llm):
     asyncio.run(memory.edit("ann", []))
     asyncio.run(memory.go_back("ann", 1))
     assert salt("ann") == first
-    other = lived_in(in_sqlite, llm=llm, tenant="other") if False else memory_of(in_sqlite, llm, "other")
-    assert salt_of(other.tenant, _nobody()) != salt_of(memory.tenant, _nobody())
-    assert Sampling().cache_salt == ""
-
-
-def _nobody():
-    from unlike.memory.ladder import Known
-
-    return Known("plain", "")
+    nobody = Known("plain", "")
+    assert salt_of(in_sqlite.tenant("other"), nobody) != salt_of(memory.tenant, nobody)

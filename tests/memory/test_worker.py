@@ -5,37 +5,17 @@ import logging
 
 import pytest
 
+from tests.memory.clock import NOW_MS, Clock, once
 from tests.memory.test_erase import CANARY, echoes, with_canary
 from tests.memory.town import faults, job_rows, lived_in, made_with, memory_of, number_of, opened, row, settle, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import worker
-from unlike.memory.key_records import PAUSE_S
 from unlike.memory.settings import Refresh
 from unlike.memory.worker import work, work_off, work_once
 from unlike.store import jobs, profiles
 from unlike.store.tables import PROFILES
-
-NOW_MS = 1_800_000_000_000
-
-
-class Clock:
-    """A store's time, which stands still until it is moved."""
-
-    def __init__(self, store):
-        self.ms = NOW_MS
-        store.now_ms = lambda: self.ms
-
-    def later(self, seconds):
-        self.ms += int(seconds * 1000)
-
-    def work(self, memory):
-        """Do what is due now, and what waits only for that; gives how many jobs."""
-        self.later(0.01)
-        done = once(memory)
-        self.later(PAUSE_S)
-        return done + once(memory)
 
 
 @pytest.fixture
@@ -52,14 +32,6 @@ def failing(error):
 
 def run(work):
     return asyncio.run(work)
-
-
-def once(memory):
-    """All that is due now."""
-    done = 0
-    while n := run(work_once(memory.tenant.store, lambda _: memory)):
-        done += n
-    return done
 
 
 def builds(memory):
@@ -112,7 +84,13 @@ def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(store, clock):
 
 
 @pytest.mark.parametrize(
-    "error", [CallFailed(f"answered 400: {CANARY}", CANARY), EngineError(f"401: {CANARY}"), ValueError(CANARY), KeyError(CANARY)]
+    "error",
+    [
+        CallFailed(f"answered 400: {CANARY}", CANARY),
+        EngineError(f"401: {CANARY}"),
+        ValueError(CANARY),
+        KeyError(CANARY),
+    ],
 )
 def test_no_words_are_in_jobs_or_logs(in_sqlite, caplog, error):
     """An endpoint may answer with the prompt it was sent, and an error may hold any words."""
@@ -167,7 +145,7 @@ def test_a_job_taken_over_has_its_effects_once(store, clock):
 async def _until(asked, store, memory, clock):
     while not asked.is_set():
         await work_once(store, lambda _: memory)
-        clock.later(PAUSE_S)
+        clock.later(1)
 
 
 def test_whoever_works_long_holds_the_job_longer(in_sqlite, monkeypatch):

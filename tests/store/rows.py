@@ -74,9 +74,10 @@ PEOPLE = ("ann", "bob", "cleo")
 
 def lived_in(tenant, words="words"):
     """Ann, Bob and Cleo wrote on tea and are compared with the next of them; Dora wrote on bread alone."""
-    put(tenant, *(row(user, "tea", f"{words} of {user}") for user in PEOPLE), row("dora", "bread"))
+    rows = [*(row(user, "tea", f"{words} of {user}") for user in PEOPLE), row("dora", "bread")]
+    put(tenant, *rows)
     with tenant.write() as tx:
-        there = {stored.record.id: stored for stored in records.read(tx)}
+        there = {stored.record.id: stored for stored in records.with_ids(tx, [one.record.id for one in rows])}
         number = {id_: stored.number for id_, stored in there.items()}
         embeddings.put(tx, "encoder", {n: unit(n) for n in number.values()})
         tea = there["ann-tea"].item

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from unlike.cli.corpus import corpus
 from unlike.cli.curate import settings_from, show, with_thresholds
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, open_tenant, say
+from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, need, open_tenant, say
 
 SHOW = "show"
 
@@ -38,6 +38,7 @@ def _export(out: Path, json: bool, store: str, tenant: str, master: str, **thres
 
     A corpus folder holds texts and user ids in plain, and no later erasure reaches it.
     """
+    need(PARTS)
     from unlike.cli.corpus_export import write_corpus_of
 
     settings = settings_from(**thresholds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.open_memory import LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, open_tenant, say
+from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, need, open_tenant, say
 from unlike.errors import CallFailed, InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def generate(
 
     Exit status: 0; 3 where the call failed or the text repeated another person's words; 2 where nothing could be done.
     """
+    need(PARTS)
     from unlike.memory.answers import Repeated, Request
     from unlike.records import Item
     from unlike.store.records import Unknown
@@ -82,12 +83,14 @@ def _wait(memory: "Memory", request: "Request", on_piece: Callable[[str], None] 
 async def _streamed(memory: "Memory", request: "Request", on_piece: Callable[[str], None]) -> "Written":
     from unlike.memory.answers import Written
 
-    async with aclosing(memory.stream(request)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, Written):
-                on_piece("\n")
-                return piece
-            on_piece(piece)
+    try:
+        async with aclosing(memory.stream(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Written):
+                    return piece
+                on_piece(piece)
+    finally:
+        on_piece("\n")
     raise AssertionError("a stream ends with the whole text")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, named, open_tenant, say
+from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant, say
 from unlike.cli.wording import n_of
 from unlike.errors import InputError
 
@@ -74,6 +74,7 @@ def ingest(
 
     Exit status: 0; 3 where lines were wrong, or record ids are there with other words; 2 where nothing could be done.
     """
+    need(PARTS)
     agreed = _consent(consent)
     if build and not llm:
         raise InputError("--build needs an LLM; give --llm")

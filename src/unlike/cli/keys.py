@@ -30,10 +30,11 @@ UNLIMITED = "none"
 @keys.command("new")
 def new(name: Name, store: StoreAt, tenant: TenantName = "default", master: MasterAt = "") -> None:
     """Make an API key for a tenant, who is made where there is none, and print it: it is shown this once only."""
+    need(PARTS)
     from unlike.store import api_keys
 
-    with open_tenant(Place(store, tenant, master), new=True) as opened, opened.write() as tx:
-        key = api_keys.new(tx, name)
+    with open_tenant(Place(store, tenant, master), new=True) as opened:
+        key = opened.insist(lambda tx: api_keys.new(tx, name))
     say(
         f"key {name!r} of tenant {tenant!r}; keep it now, it is not shown again. Requests send: Authorization: Bearer KEY"
     )
@@ -52,6 +53,7 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
+    need(PARTS)
     from unlike.store import api_keys, spend
 
     with open_tenant(Place(store, tenant, master)) as opened, opened.read() as tx:
@@ -71,10 +73,11 @@ def show(
 @keys.command("revoke")
 def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: MasterAt = "") -> None:
     """Make an API key worthless; a service that runs notices within seconds."""
+    need(PARTS)
     from unlike.store import api_keys
 
-    with open_tenant(Place(store, tenant, master)) as opened, opened.write() as tx:
-        api_keys.revoke(tx, name)
+    with open_tenant(Place(store, tenant, master)) as opened:
+        opened.insist(lambda tx: api_keys.revoke(tx, name))
     typer.echo(f"key {name!r} of tenant {tenant!r} is revoked")
 
 
@@ -86,11 +89,12 @@ def budget(
     master: MasterAt = "",
 ) -> None:
     """Limit what a tenant's requests may use in a day; builds of profiles are not counted."""
+    need(PARTS)
     from unlike.store import spend
 
     limit = _tokens(tokens)
-    with open_tenant(Place(store, tenant, master)) as opened, opened.write() as tx:
-        spend.set_budget(tx, limit)
+    with open_tenant(Place(store, tenant, master)) as opened:
+        opened.insist(lambda tx: spend.set_budget(tx, limit))
     typer.echo(f"tenant {tenant!r}: {_a_day(limit)}")
 
 

@@ -37,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+STOPPED = 130
+"""What typer exits with after Ctrl-C."""
 RESEARCH, SERVICE = "Compare methods", "A service"
 
 app.command("demo")(demo)
@@ -75,9 +77,10 @@ def main() -> None:
     except UnlikeError as error:
         typer.secho("unlike: " + " ".join(str(error).split()), fg="red", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.secho("unlike: stopped; run the same command again to go on", fg="yellow", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == STOPPED:
+            typer.secho("unlike: stopped; run the same command again to go on", fg="yellow", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.open_store import PARTS, need
 from unlike.errors import EngineError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def open_parts(
         InputError: A name is unknown, or the settings hold what cannot be.
         MissingPart: Something that a name needs is not installed.
     """
+    need(PARTS)
     from unlike.cli.memory_settings import read_settings
     from unlike.embed.open import open_encoder
     from unlike.llm.open import open_llm

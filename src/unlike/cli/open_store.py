@@ -38,6 +38,7 @@ SigningKeyAt = Annotated[
     typer.Option("--signing-key", help="Ed25519 key (PEM) that signs receipts. Default: STORE/receipts.pem."),
 ]
 
+DEFAULT = "default"
 MASTER = "master.key"
 RECEIPTS = "receipts.pem"
 PARTS = {"sqlalchemy": "SQLAlchemy", "alembic": "Alembic", "cryptography": "cryptography"}
@@ -54,7 +55,7 @@ class Place:
     """
 
     store: str
-    tenant: str = "default"
+    tenant: str = DEFAULT
     master: str = ""
 
 
@@ -103,6 +104,8 @@ def tenant_of(store: "Store", name: str, new: bool = False) -> "Tenant":
     names = [tenant.name for tenant in store.tenants()]
     if name not in names and not (new and name.strip()):
         raise InputError(f"no tenant {name!r} in this store; there is {', '.join(names) or 'none yet'}: give --tenant")
+    if name not in (*names, DEFAULT):
+        say(f"made tenant {name!r}")
     return store.tenant(name)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, named, open_tenant
+from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant
 from unlike.cli.wording import day_and_time, n_of
 from unlike.errors import InputError
 
@@ -38,6 +38,7 @@ def build(
 
     Ended and started again, it goes on. Exit status: 0; 3 where jobs failed; 2 where the LLM cannot be used.
     """
+    need(PARTS)
     from unlike.cli.profile_build import build_and_show
 
     parts = open_parts(settings, llm, embedder)
@@ -56,6 +57,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a profile: each statement with the records that bear it out and how many others were compared."""
+    need(PARTS)
     from unlike.door import wait_for
     from unlike.memory.ladder import known_of
     from unlike.store.records import Unknown
@@ -118,6 +120,7 @@ def edit(
 
     A pinned statement stays when the profile is built anew. A statement that is left as it is keeps its evidence.
     """
+    need(PARTS)
     from unlike.cli.profile_edit import as_lines, asked_editor, kept, read_source, statements_in
     from unlike.door import wait_for
 
@@ -138,7 +141,7 @@ def edit(
     n_pinned = sum(one.pinned for one in after)
     typer.echo(f"version {made} of {user}: {n_of(len(after), 'statement')}, {n_pinned} pinned")
     if n_pinned < len(after):
-        typer.echo("what is not pinned goes when the profile is built anew; ! before a statement pins it")
+        typer.echo("what is not pinned goes when new records build the profile anew; ! before a statement pins it")
 
 
 def _in_force(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence, ...]]":

@@ -40,7 +40,7 @@ class Built:
 
     Attributes:
         n_jobs: Taken up, also those that failed.
-        users: Whose profiles were built.
+        users: Whose profiles say something new.
         stopped: Whether the user ended it before nothing was left.
         failed: Jobs of the tenant that were given up meanwhile.
     """
@@ -155,10 +155,8 @@ def _show(memory: "Memory", built: Built, facts: Facts, users: Sequence[str], ll
     if not built.n_jobs:
         typer.echo("nothing is due: profiles are built from the records that are there")
         return
-    typer.echo(
-        f"{n_of(len(built.users), 'profile')} built in {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, "
-        f"{built.tokens:,} tokens"
-    )
+    what = f"{n_of(len(built.users), 'profile')} built" if built.users else "no profile changed"
+    typer.echo(f"{what}; {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, {built.tokens:,} tokens")
     later = facts.jobs.get("waiting", 0)
     waits = f"; {n_of(later, 'job')} to be done later" if later else ""
     typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{waits}")

@@ -21,7 +21,7 @@ def as_lines(user_id: str, statements: Sequence[Evidence]) -> str:
     """The text to edit."""
     lines = [
         f"# What is known of {_flat(user_id)}: one statement a line.",
-        "# ! before a statement pins it: it stays when the profile is built anew. Lines that begin with # do not count.",
+        "# ! before a statement pins it: it stays when new records build the profile anew. Lines that begin with # do not count.",
         "# A statement that you leave as it is keeps its evidence; one that you change is yours.",
     ]
     lines += [(f"{PIN} " if one.pinned else "") + _escaped(_flat(one.text)) for one in statements]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import MasterAt, Place, SigningKeyAt, StoreAt, named, need, open_signer, open_store
+from unlike.cli.open_store import PARTS, MasterAt, Place, SigningKeyAt, StoreAt, named, need, open_signer, open_store
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unlike.cli.open_memory import Parts
     from unlike.store.database import Store
 
-PARTS = {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
+SERVER = {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
 
 
 def serve(
@@ -42,7 +42,7 @@ def serve(
 
     The log goes to standard error, a JSON object a line, and holds nothing that users wrote.
     """
-    need(PARTS)
+    need(PARTS | SERVER)
     place = Place(store, master=master)
     with open_store(place, new=True) as opened:
         parts = open_parts(settings, llm, embedder, open_signer(place, signing_key))

@@ -9,7 +9,7 @@ full          a profile with differences             the same
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from unlike.memory.answers import Rung
 from unlike.memory.settings import MemorySettings
@@ -18,6 +18,10 @@ from unlike.store.database import Tx
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import Stored
 from unlike.store.tables import JOBS, USERS
+
+_USER = select(USERS.c.id, USERS.c.own).where(
+    USERS.c.tenant == bindparam("tenant"), USERS.c.user_id == bindparam("user_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,7 @@ class Known:
 
 def known_of(tx: Tx, user_id: str, settings: MemorySettings) -> Known:
     """The highest rung that a user stands on."""
-    mine = (USERS.c.tenant == tx.tenant) & (USERS.c.user_id == user_id)
-    row = tx.conn.execute(select(USERS.c.id, USERS.c.own).where(mine)).first()
+    row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": user_id}).first()
     if row is None:
         return Known("plain", "nothing is known of this user")
     if not row.own:
@@ -56,7 +59,7 @@ def known_of(tx: Tx, user_id: str, settings: MemorySettings) -> Known:
     if profile is None:
         return Known("own_records", _why_no_profile(tx, row.id, settings), row.id, shown)
     peers = profiles.peers_read(tx, profile.number)
-    if peers:
+    if peers or any(statement.n_peers for statement in profile.profile.statements):
         why = f"version {profile.version}, compared with others on the same items"
         return Known("full", why, row.id, shown, profile, peers)
     return Known("own_summary", f"version {profile.version}; {_why_alone(profile)}", row.id, shown, profile)

@@ -21,10 +21,11 @@ from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
 from unlike.memory.guard import Refused
 from unlike.memory.journal import StoredJournal
-from unlike.memory.request import prepare
+from unlike.memory.request import Prepared, prepare, prepare_soft
 from unlike.memory.settings import MemorySettings
+from unlike.memory.spending import Spending
 from unlike.memory.writing import write, write_stream
-from unlike.methods.kit import Kit
+from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.random import RandomSelector
 from unlike.privacy.receipt import Signer
@@ -57,6 +58,7 @@ class Memory:
         settings: Of building and answering.
         adapters: Folders of trained adapters, which receipts name where they learned from the user.
         concurrency: LLM calls of builds under way at once.
+        latent: A trained adapter at work, where texts are written from vectors; see ``vectors``.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Memory:
         settings: MemorySettings | None = None,
         adapters: Sequence[Path] = (),
         concurrency: int = 16,
+        latent: Latent | None = None,
     ) -> None:
         self.tenant = tenant
         self.backend = backend
@@ -78,6 +81,12 @@ class Memory:
         self._adapters = adapters
         self._records = StoredRecords(tenant)
         self._concurrency = concurrency
+        self._spending = Spending(tenant)
+        self._latent = latent
+
+    def close(self) -> None:
+        """Write down what is only counted yet; tenant and backend are the caller's to close."""
+        self._spending.write()
 
     # Records ----------------------------------------------------------------------------------------------------------
 
@@ -113,7 +122,7 @@ class Memory:
 
     async def generate(self, request: Request) -> Written:
         """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
-        prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
+        prepared = await asyncio.to_thread(self._prepared, request)
         try:
             answer = await write(prepared, self.backend, self.settings)
         except Refused as refused:
@@ -124,7 +133,7 @@ class Memory:
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
-        prepared = await asyncio.to_thread(prepare, self.tenant, request, self.backend, self._task, self.settings)
+        prepared = await asyncio.to_thread(self._prepared, request)
         n_chars, paid = 0, False
         try:
             async with aclosing(write_stream(prepared, self.backend, self.settings)) as pieces:
@@ -159,7 +168,8 @@ class Memory:
 
     async def spend(self, tokens: int) -> None:
         """Count tokens against the tenant's budget."""
-        await asyncio.to_thread(self._spend, tokens)
+        if self._spending.add(tokens):
+            await asyncio.to_thread(self._spending.write)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -282,12 +292,15 @@ class Memory:
         """Tokens of an answer that was broken off, so that the engine never told."""
         return self.backend.count_tokens(messages) + (n_chars + 2) // 3
 
+    def _prepared(self, request: Request) -> Prepared:
+        parts = (self.backend, self._task, self.settings)
+        if self._latent is None:
+            return prepare(self.tenant, request, *parts)
+        return prepare_soft(self.tenant, request, self._latent, *parts)
+
     def _check_budget(self) -> None:
         with self.tenant.read() as tx:
             spend.check(tx)
-
-    def _spend(self, tokens: int) -> None:
-        self.tenant.insist(lambda tx: spend.add(tx, tokens))
 
 
 def _check_page(offset: int, limit: int) -> None:

@@ -9,10 +9,8 @@ from unlike.memory.request import others_of, profile_passages, salt_of
 from unlike.memory.settings import MemorySettings
 from unlike.prompts.prompt import Ask, messages_of, own_record
 from unlike.prompts.task import Task
-from unlike.records import Item
-from unlike.store import spend
+from unlike.store import records, spend
 from unlike.store.database import Tenant
-from unlike.store.records import StoredRecords, Unknown
 
 
 def personalise(
@@ -36,9 +34,10 @@ def personalise(
         spend.check(tx)
         known = known_of(tx, user_id, settings)
         others = others_of(tx, known)
-    stored = StoredRecords(tenant)
-    item = _item(stored, item_id)
-    past = [own_record(one.record, stored.item(one.record.item_id)) for one in known.shown]
+        wanted = [item_id] if item_id else []
+        items = records.items_of(tx, [*wanted, *(one.record.item_id for one in known.shown)])
+    item = items.get(item_id or "")  # one that the memory does not know has nothing to say in a chat
+    past = [own_record(one.record, items[one.record.item_id]) for one in known.shown]
     rest = [dict(message) for message in messages]
     for passages in ((*past, *profile_passages(known)), profile_passages(known), ()):
         about = messages_of(Ask("chat", tuple(passages), item), task) if passages else []
@@ -53,14 +52,6 @@ def personalise(
         others=others,
         cache_salt=salt_of(tenant, known),
     )
-
-
-def _item(stored: StoredRecords, item_id: str | None) -> Item | None:
-    """An item that the memory does not know has nothing to say in a chat."""
-    try:
-        return stored.item(item_id) if item_id else None
-    except Unknown:
-        return None
 
 
 def _fits(messages: Sequence[Mapping[str, str]], backend: Backend) -> bool:

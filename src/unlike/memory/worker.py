@@ -128,10 +128,10 @@ def _hold_on(job: Job, lease_s: float) -> None:
 
 
 def _fail(job: Job, error: str) -> None:
-    with suppress(LeaseLost), job.tenant.write() as tx:
-        jobs.fail(tx, job, error)
+    with suppress(LeaseLost):
+        job.tenant.insist(lambda tx: jobs.fail(tx, job, error))
 
 
 def _postpone(job: Job, pause_s: float, reason: str) -> None:
-    with suppress(LeaseLost), job.tenant.write() as tx:
-        jobs.postpone(tx, job, pause_s, reason)
+    with suppress(LeaseLost):
+        job.tenant.insist(lambda tx: jobs.postpone(tx, job, pause_s, reason))

@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from unlike.llm.backend import Backend, Completion
-from unlike.llm.stream import streamed
+from unlike.llm.backend import Backend, Completion, Sampling
+from unlike.llm.soft import takes_soft_prompts
+from unlike.llm.stream import Pieces, streamed
 from unlike.memory.answers import Written
 from unlike.memory.guard import Refused, guarded
 from unlike.memory.request import Prepared
@@ -21,11 +22,11 @@ async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) 
         CallFailed: The call failed.
         EngineError: The LLM cannot be used.
     """
-    answer = await backend.complete(prepared.messages, prepared.sampling)
+    answer = await _answered(prepared, prepared.sampling, backend)
     found = repeats(answer.text, prepared.others, settings.repeat_words)
     if found and settings.on_repeat == "retry":
         again = replace(prepared.sampling, seed=prepared.sampling.seed + 1)
-        answer = _both(answer, await backend.complete(prepared.messages, again))
+        answer = _both(answer, await _answered(prepared, again, backend))
         found = repeats(answer.text, prepared.others, settings.repeat_words)
     if found and settings.on_repeat != "mark":
         raise Refused(settings.repeat_words, answer.prompt_tokens + answer.completion_tokens)
@@ -40,7 +41,7 @@ async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySet
     Raises:
         Refused: The text was about to repeat another person's words.
     """
-    pieces = streamed(backend, prepared.messages, prepared.sampling)
+    pieces = _streamed(prepared, backend)
     marks = settings.on_repeat == "mark"
     async with aclosing(guarded(pieces, () if marks else prepared.others, settings.repeat_words)) as safe:
         async for piece in safe:
@@ -49,6 +50,25 @@ async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySet
             else:
                 found = repeats(piece.text, prepared.others, settings.repeat_words) if marks else []
                 yield written(prepared, piece, tuple(found))
+
+
+async def _answered(prepared: Prepared, sampling: Sampling, backend: Backend) -> Completion:
+    if prepared.soft is None:
+        return await backend.complete(prepared.messages, sampling)
+    assert takes_soft_prompts(backend)  # whoever prepared it saw to that
+    return await backend.complete_soft(prepared.soft, sampling)
+
+
+async def _streamed(prepared: Prepared, backend: Backend) -> Pieces:
+    """The pieces of an answer; behind vectors there is one."""
+    if prepared.soft is None:
+        async with aclosing(streamed(backend, prepared.messages, prepared.sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
+    else:
+        whole = await _answered(prepared, prepared.sampling, backend)
+        yield whole.text
+        yield whole
 
 
 def written(prepared: Prepared, answer: Completion, found: tuple[str, ...] = ()) -> Written:

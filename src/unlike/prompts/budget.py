@@ -1,7 +1,8 @@
 """Making a prompt fit the model's context: whole oldest records go first, then the longest texts are shortened.
 
 A comparison is worth what it compares: where texts of others are shown, long texts are shortened before any goes.
-Instructions, the request and the item never go; the longest descriptions of items are shortened last. What was left out is said in the trace.
+Instructions, the request and the item never go; the longest descriptions of items are shortened last. What was left out
+is said in the trace.
 """
 
 import re

@@ -90,8 +90,10 @@ class Service:
         task.add_done_callback(self._left_over.discard)
 
     async def settle(self) -> None:
-        """Wait for what was left for later."""
+        """Wait for what was left for later, and write down what is only counted yet."""
         await asyncio.gather(*self._left_over, return_exceptions=True)
+        for memory in self._memories.values():
+            await asyncio.to_thread(memory.close)
 
     def check_store(self) -> None:
         """See that the database answers and has all migrations.

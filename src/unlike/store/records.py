@@ -4,16 +4,17 @@ A record id stands for one text. The same record again changes nothing; another 
 said, since both cannot be what the user wrote.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, tuple_
 
 from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
+from unlike.store.items import numbers_of_items
 from unlike.store.keyring import about_user, wrapped_by_another
 from unlike.store.tables import ITEMS, RECORDS, TENANTS, USERS
 from unlike.store.users import Consent
@@ -88,7 +89,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     known = _kept(tx, list(first))
     new = [row for id_, row in sorted(first.items()) if id_ not in known]
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
-    items = _numbers_of_items(tx, {row.item.id: row.item for row in new})
+    items = numbers_of_items(tx, {row.item.id: row.item for row in new})
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
@@ -105,32 +106,41 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
     """The records of these ids that are there."""
-    return [stored for batch in batches(record_ids) for stored in read(tx, RECORDS.c.record_id.in_(batch))]
+    mine = RECORDS.c.tenant == tx.tenant
+    return [stored for batch in batches(record_ids) for stored in read(tx, mine, RECORDS.c.record_id.in_(batch))]
 
 
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
     """Records by their numbers."""
     return {
-        stored.number: stored for batch in batches(sorted(set(numbers))) for stored in read(tx, RECORDS.c.id.in_(batch))
+        stored.number: stored
+        for batch in batches(sorted(set(numbers)))
+        for row in tx.conn.execute(_NUMBERED, {"tenant": tx.tenant, "numbers": batch})
+        for stored in [_stored(tx, row)]
     }
 
 
 def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     """Records that fulfil conditions, by (timestamp, record id)."""
-    return [_stored(tx, row) for row in tx.conn.execute(_selected(tx).where(*where))]
+    return [_stored(tx, row) for row in tx.conn.execute(_ORDERED.where(*where), {"tenant": tx.tenant})]
 
 
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     """A user's latest n records, oldest first."""
-    newest = _selected(tx).where(RECORDS.c.user == user).order_by(None)
-    rows = tx.conn.execute(newest.order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc()).limit(n)).all()
+    rows = tx.conn.execute(_LATEST, {"tenant": tx.tenant, "user": user, "n": n}).all()
     return [_stored(tx, row) for row in rows[::-1]]
+
+
+def items_of(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
+    """The items of these ids that are there."""
+    rows = tx.conn.execute(_ITEMS, {"tenant": tx.tenant, "item_ids": sorted(set(item_ids))})
+    return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
 
 
 def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
     """Numbers of users by id; those not known yet are made, each with a key of its own."""
     wanted = sorted(set(user_ids))
-    known = _numbers(tx, USERS, USERS.c.user_id, wanted)
+    known = _numbers_of_users(tx, wanted)
     missing = [user_id for user_id in wanted if user_id not in known]
     if not missing:
         return known
@@ -139,7 +149,7 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[
     facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
     rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
     tx.conn.execute(tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]), rows)
-    return known | _numbers(tx, USERS, USERS.c.user_id, missing)
+    return known | _numbers_of_users(tx, missing)
 
 
 def find_user(tx: Tx, user_id: str) -> int | None:
@@ -149,7 +159,7 @@ def find_user(tx: Tx, user_id: str) -> int | None:
 
 def put_item(tx: Tx, item: Item) -> int:
     """Keep an item, or what is new about it; gives its number."""
-    return _numbers_of_items(tx, {item.id: item})[item.id]
+    return numbers_of_items(tx, {item.id: item})[item.id]
 
 
 class StoredRecords:
@@ -159,8 +169,15 @@ class StoredRecords:
     whose user does not agree to be compared is nobody's peer.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Tenant, seen: Callable[[Sequence[Stored]], None] = lambda stored: None) -> None:
+        """Read a tenant's records.
+
+        Args:
+            tenant: Whose.
+            seen: Is shown every record that is handed out, with its number.
+        """
         self._tenant = tenant
+        self._seen = seen
 
     def item(self, item_id: str) -> Item:
         """The item of that id.
@@ -169,16 +186,16 @@ class StoredRecords:
             Unknown: No such item.
         """
         with self._tenant.read() as tx:
-            row = tx.conn.execute(select(ITEMS).where(ITEMS.c.tenant == tx.tenant, ITEMS.c.item_id == item_id)).first()
-        if row is None:
+            found = items_of(tx, [item_id])
+        if not found:
             raise Unknown(f"no item {item_id!r}; send it with a record on it, or with the request")
-        return Item(row.item_id, row.title, row.description)
+        return found[item_id]
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
         """The user's own records before a moment, oldest first."""
         earlier = tuple_(RECORDS.c.timestamp, RECORDS.c.record_id) < tuple_(*before)
         with self._tenant.read() as tx:
-            return [stored.record for stored in read(tx, USERS.c.user_id == user_id, USERS.c.own, earlier)]
+            return self._handed_out(read(tx, USERS.c.user_id == user_id, USERS.c.own, earlier))
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
@@ -186,10 +203,11 @@ class StoredRecords:
         if before is not None:
             conditions.append(RECORDS.c.timestamp < before)
         with self._tenant.read() as tx:
-            return [stored.record for stored in read(tx, *conditions)]
+            return self._handed_out(read(tx, *conditions))
 
-
-_COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
+    def _handed_out(self, stored: Sequence[Stored]) -> list[Record]:
+        self._seen(stored)
+        return [one.record for one in stored]
 
 
 def count(tx: Tx) -> int:
@@ -197,15 +215,27 @@ def count(tx: Tx) -> int:
     return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(RECORDS.c.tenant == tx.tenant)) or 0
 
 
-def _selected(tx: Tx) -> Select[*tuple[Any, ...]]:
-    """The columns of ``_stored``, of the tenant's records."""
-    return (
-        select(*(RECORDS.c[column] for column in _COLUMNS), USERS.c.user_id, ITEMS.c.item_id)
-        .join(USERS, USERS.c.id == RECORDS.c.user)
-        .join(ITEMS, ITEMS.c.id == RECORDS.c.item)
-        .where(RECORDS.c.tenant == tx.tenant, USERS.c.tenant == tx.tenant, ITEMS.c.tenant == tx.tenant)
-        .order_by(RECORDS.c.timestamp, RECORDS.c.record_id)
-    )
+_COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
+_TENANT = bindparam("tenant")
+_SELECTED = (
+    select(*(RECORDS.c[column] for column in _COLUMNS), USERS.c.user_id, ITEMS.c.item_id)
+    .join(USERS, USERS.c.id == RECORDS.c.user)
+    .join(ITEMS, ITEMS.c.id == RECORDS.c.item)
+    .where(USERS.c.tenant == _TENANT, ITEMS.c.tenant == _TENANT)
+)
+"""The columns of ``_stored``, of a tenant's records: those of its users on its items. To name the records' own tenant too
+would lead PostgreSQL through all of them, as long as it has not counted them. Statements of requests are put together
+once: that is most of what they cost."""
+_ORDERED = _SELECTED.order_by(RECORDS.c.timestamp, RECORDS.c.record_id)
+_NUMBERED = _ORDERED.where(RECORDS.c.id.in_(bindparam("numbers", expanding=True)))
+_LATEST = (
+    _SELECTED.where(RECORDS.c.user == bindparam("user"))
+    .order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc())
+    .limit(bindparam("n"))
+)
+_ITEMS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
+    ITEMS.c.tenant == _TENANT, ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
+)
 
 
 def _stored(tx: Tx, row: Row[*tuple[Any, ...]]) -> Stored:
@@ -253,45 +283,12 @@ def _words(record: Record) -> tuple[str, str, str, str]:
     return (record.user_id, record.item_id, record.title, record.text)
 
 
-def _numbers_of_items(tx: Tx, items: Mapping[str, Item]) -> dict[str, int]:
-    there = _items(tx, sorted(items))
-    told = [items[item_id] for item_id in sorted(items) if _says_more(items[item_id], there.get(item_id))]
-    known = {item_id: row.id for item_id, row in there.items()}
-    if not told:
-        return known
-    insert = tx.insert(ITEMS)
-    rows = [
-        {"tenant": tx.tenant, "item_id": item.id, "title": item.title, "description": item.description} for item in told
-    ]
-    kept = {
-        column: func.coalesce(func.nullif(insert.excluded[column], ""), ITEMS.c[column])
-        for column in ("title", "description")
-    }
-    tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "item_id"], set_=kept), rows)
-    return known | _numbers(tx, ITEMS, ITEMS.c.item_id, [item.id for item in told])
-
-
-def _items(tx: Tx, item_ids: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
-    return {
-        row.item_id: row
-        for batch in batches(item_ids)
-        for row in tx.conn.execute(select(ITEMS).where(ITEMS.c.tenant == tx.tenant, ITEMS.c.item_id.in_(batch)))
-    }
-
-
-def _says_more(item: Item, there: Row[*tuple[Any, ...]] | None) -> bool:
-    """Whether an item is new, or told of with other words."""
-    if there is None:
-        return True
-    return item.title not in ("", there.title) or item.description not in ("", there.description)
-
-
-def _numbers(tx: Tx, table: Table, column: ColumnElement[str], wanted: Sequence[str]) -> dict[str, int]:
-    """Numbers of rows by their ids, those that are there."""
+def _numbers_of_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
+    """Numbers of users by id, of those that are there."""
     found: dict[str, int] = {}
-    for batch in batches(wanted):
-        rows = tx.conn.execute(select(column, table.c.id).where(table.c.tenant == tx.tenant, column.in_(batch)))
-        found |= {id_: number for id_, number in rows}
+    for batch in batches(user_ids):
+        mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id.in_(batch))
+        found |= {user_id: number for user_id, number in tx.conn.execute(mine)}
     return found
 
 

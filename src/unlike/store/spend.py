@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from unlike.errors import UnlikeError
 from unlike.store.database import Tx
 from unlike.store.tables import SPEND, TENANTS
+
+_SETTINGS = select(TENANTS.c.settings).where(TENANTS.c.id == bindparam("tenant"))
 
 
 class BudgetSpent(UnlikeError):
@@ -36,12 +38,12 @@ def check(tx: Tx) -> None:
 
 def budget_of(tx: Tx) -> int | None:
     """Tokens a day; None for no limit."""
-    return tx.conn.scalars(select(TENANTS.c.settings).where(TENANTS.c.id == tx.tenant)).one().get("tokens_a_day")
+    return tx.conn.scalars(_SETTINGS, {"tenant": tx.tenant}).one().get("tokens_a_day")
 
 
 def set_budget(tx: Tx, tokens_a_day: int | None) -> None:
     """Limit the tokens of a day; None for no limit."""
-    settings = tx.conn.scalars(select(TENANTS.c.settings).where(TENANTS.c.id == tx.tenant)).one()
+    settings = tx.conn.scalars(_SETTINGS, {"tenant": tx.tenant}).one()
     changed = settings | {"tokens_a_day": tokens_a_day}
     tx.conn.execute(update(TENANTS).where(TENANTS.c.id == tx.tenant).values(settings=changed))
 

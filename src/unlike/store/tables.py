@@ -269,6 +269,7 @@ AUDIT = _table(
     Column("what", String(40), nullable=False),
     Column("who", String(64), nullable=False),
     Column("counts", JSON, nullable=False),
+    Index("ix_audit_of_user", "tenant", "who"),
 )
 
 API_KEYS = _table(

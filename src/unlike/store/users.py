@@ -36,29 +36,27 @@ class UserRow:
     last_record_ms: int | None
 
 
-SORTS = {
-    "user_id": USERS.c.user_id,
-    "records": func.count(RECORDS.c.id).desc(),
-    "recent": func.max(RECORDS.c.timestamp).desc(),
-}
+_N_RECORDS = select(func.count()).where(RECORDS.c.user == USERS.c.id).scalar_subquery().label("n_records")
+_LAST = select(func.max(RECORDS.c.timestamp)).where(RECORDS.c.user == USERS.c.id).scalar_subquery().label("last_ms")
+
+SORTS = {"user_id": USERS.c.user_id, "records": _N_RECORDS.desc(), "recent": _LAST.desc().nulls_last()}
 """Orders of a list of users, by name."""
 
 
 def listed(tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int = 50) -> Sequence[UserRow]:
     """A page of users whose id holds some words."""
     profile = (PROFILES.c.user == USERS.c.id) & PROFILES.c.current
+    columns = (USERS.c.user_id, _N_RECORDS, USERS.c.own, USERS.c.peer, PROFILES.c.version, PROFILES.c.stale, _LAST)
     query = (
-        select(USERS, func.count(RECORDS.c.id), func.max(RECORDS.c.timestamp), PROFILES.c.version, PROFILES.c.stale)
-        .join(RECORDS, RECORDS.c.user == USERS.c.id, isouter=True)
+        select(*columns)
         .join(PROFILES, profile, isouter=True)
         .where(USERS.c.tenant == tx.tenant, USERS.c.user_id.contains(search, autoescape=True))
-        .group_by(USERS.c.id, PROFILES.c.version, PROFILES.c.stale)
         .order_by(SORTS[sort], USERS.c.user_id)
         .offset(offset)
         .limit(limit)
     )
     return [
-        UserRow(row.user_id, row[-4], row.own, row.peer, row.version, bool(row.stale), row[-3])
+        UserRow(row.user_id, row.n_records, row.own, row.peer, row.version, bool(row.stale), row.last_ms)
         for row in tx.conn.execute(query)
     ]
 

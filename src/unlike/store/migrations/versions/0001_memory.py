@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_audit_of_user", "audit", ["tenant", "who"], unique=False)
     op.create_table(
         "items",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),

@@ -1,0 +1,154 @@
+"""``unlike ingest``: what is kept, what is said of the rest, and where the keys come from."""
+
+import gzip
+import json
+import stat
+
+import pytest
+from tests.cli.shop import WITHOUT_MODELS, record, write_lines
+
+WRONG = {
+    "no JSON": (b"{", "line 2: Invalid JSON"),
+    "no object": (b"[1]", "line 2: Input should be"),
+    "half a surrogate pair": (b'{"record_id": "\\ud800"}', "line 2: Invalid JSON"),
+    "no text": ({"record_id": "x", "user_id": "u", "item_id": "i"}, "line 2: text: Field required"),
+    "a blank text": (record("u", "pen", text="  "), "line 2: text: blank"),
+    "an unknown field": (record("u", "pen", stars=5), "line 2: stars is no field of a record"),
+    "an unknown field of the item": (record("u", "pen", item={"name": "x"}), "line 2: item.name is no field"),
+    "two mistakes": (
+        record("u", "pen", rating="four", timestamp=1.5),
+        "rating: Input should be a valid number; timestamp:",
+    ),
+    "a time in seconds": (record("u", "pen", timestamp=1_700_000_000), "milliseconds are needed: 1700000000000"),
+    "a control character in an id": (record("u", "pen", user_id="a\nb"), "line 2: user_id: String should match"),
+}
+
+
+def test_what_came_of_the_file_and_what_to_do_next(unlike, lines, tmp_path):
+    store = tmp_path / "memory"
+    status, out, err = unlike("ingest", lines, "--store", store, "--consent", "peer,own")
+    assert status == 0
+    assert "15 new records; 5 new users" in out
+    assert "5 of 5 new users may be compared with others\n" in out
+    assert f"next: unlike profile build --store {store} --llm URI" in out
+    assert f"made master key {store}/master.key" in err
+    assert stat.S_IMODE((store / "master.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.stat().st_mode) == 0o700
+    status, out, err = unlike("ingest", lines, "--store", store)
+    assert (status, err) == (0, "")
+    assert "0 new records, 15 there already; 0 new users" in out
+
+
+def test_without_consent_nobody_is_compared_and_it_is_said_how(unlike, lines, tmp_path):
+    _, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory")
+    assert "0 of 5 new users may be compared with others; where they agree to it: unlike consent USER --peer yes" in out
+    status, out, _ = unlike("consent", "ada", "--store", tmp_path / "memory", "--json")
+    assert json.loads(out) == {"own": True, "peer": False}
+
+
+def test_identifiers_are_taken_out_and_counted(unlike, tmp_path):
+    rows = [record("ada", "pen", text="Mail ada@example.org or bob@example.org, or call +1 415 555 2671.")]
+    file = write_lines(tmp_path / "r.jsonl", rows)
+    _, out, _ = unlike("ingest", file, "--store", tmp_path / "memory")
+    assert "taken out of the texts: 2 email, 1 phone" in out
+    _, out, _ = unlike("export", "ada", "--store", tmp_path / "memory")
+    assert json.loads(out)["records"][0]["text"] == "Mail [email] or [email], or call [phone]."
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_line_is_told_and_the_others_are_kept(wrong, unlike, tmp_path):
+    line, message = WRONG[wrong]
+    file = write_lines(tmp_path / "r.jsonl", [record("ada", "pen"), line, b"", record("ada", "cup")])
+    status, out, err = unlike("ingest", file, "--store", tmp_path / "memory")
+    assert status == 3
+    assert "2 new records; 1 new user\n" in out
+    assert message in err
+    assert "1 wrong line left out; mend them" in err
+    status, _, err = unlike("ingest", file, "--store", tmp_path / "strict", "--strict")
+    assert status == 2
+    assert "has 1 wrong line, so nothing was kept" in err
+    assert message in err
+    assert not (tmp_path / "strict").exists()
+
+
+def test_of_many_wrong_lines_the_first_few_are_told(unlike, tmp_path):
+    file = write_lines(tmp_path / "r.jsonl", [record("ada", "pen"), *[b"{"] * 7])
+    status, _, err = unlike("ingest", file, "--store", tmp_path / "memory")
+    assert status == 3
+    assert err.count("Invalid JSON") == 5
+    assert "7 wrong lines left out (the first 5 are above)" in err
+
+
+def test_other_words_under_an_id_stay_out(unlike, lines, tmp_path):
+    unlike("ingest", lines, "--store", tmp_path / "memory")
+    file = write_lines(tmp_path / "r.jsonl", [record("ada", "pen", text="I changed my mind.")])
+    status, out, err = unlike("ingest", file, "--store", tmp_path / "memory", "--json")
+    assert status == 3
+    assert json.loads(out)["conflicts"] == ["ada-pen"]
+    status, _, err = unlike("ingest", file, "--store", tmp_path / "memory")
+    assert "1 record id there with other words, which stay: ada-pen" in err
+
+
+def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
+    monkeypatch.setattr("unlike.cli.ingest_lines.LINES_AT_ONCE", 4)
+    rows = [record("ada", "pen", record_id=f"r{n}") for n in range(10)]
+    (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(write_lines(tmp_path / "r.jsonl", rows).read_bytes()))
+    status, out, _ = unlike("ingest", tmp_path / "r.jsonl.gz", "--store", tmp_path / "memory", "--json")
+    assert status == 0
+    assert json.loads(out) == {
+        "n_new": 10, "n_same": 0, "conflicts": [], "n_wrong": 0, "redacted": {}, "n_new_users": 1, "n_compared": 0
+    }  # fmt: skip
+    _, _, err = unlike("ingest", tmp_path / "r.jsonl", "--store", tmp_path / "other")
+    assert "reading r.jsonl: 40 %, 4 new records" in err
+
+
+def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):
+    status, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory", "--build", *WITHOUT_MODELS)
+    assert status == 0
+    assert "5 profiles built" in out
+    assert "next:" not in out
+
+
+def test_another_tenant_is_made_and_named(unlike, lines, tmp_path):
+    _, _, err = unlike("ingest", lines, "--store", tmp_path / "memory", "--tenant", "acme")
+    assert "made tenant 'acme'" in err
+    status, _, err = unlike("consent", "ada", "--store", tmp_path / "memory")
+    assert status == 2
+    assert "no tenant 'default' in this store; there is acme: give --tenant" in err
+
+
+NOTHING = {
+    "no file": (("nowhere.jsonl",), "nowhere.jsonl cannot be read: No such file"),
+    "an empty file": (("empty.jsonl",), "empty.jsonl is empty; each line is a JSON object with record_id"),
+    "another format": (("table.csv",), "has no usable line: line 1: Invalid JSON"),
+    "a broken archive": (("broken.jsonl.gz",), "broken.jsonl.gz is a broken gzip file"),
+    "unknown consent": (("records.jsonl", "--consent", "peer"), "--consent is 'peer'; allowed are own,peer; own; none"),
+    "build without an LLM": (("records.jsonl", "--build"), "--build needs an LLM; give --llm"),
+    "a master key that is none": (("records.jsonl", "--master", "abc"), "allowed are file:PATH, env:NAME"),
+    "a file for a folder": (("records.jsonl", "--store", "table.csv"), "store table.csv cannot be made"),
+    "an unknown database": (("records.jsonl", "--store", "mysql://x"), "allowed are a folder and postgresql://"),
+    "a database without a key": (("records.jsonl", "--store", "postgresql://x@127.0.0.1:1/x"), "needs --master"),
+    "settings that are none": (("records.jsonl", "--settings", "table.csv"), "settings file table.csv cannot be read"),
+}
+
+
+@pytest.mark.parametrize("words", NOTHING)
+def test_where_nothing_can_be_done_it_is_one_line_and_exit_2(words, unlike, lines, tmp_path, monkeypatch):
+    given, message = NOTHING[words]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    (tmp_path / "table.csv").write_text("user,text\n")
+    (tmp_path / "broken.jsonl.gz").write_bytes(gzip.compress(b"{}\n" * 500)[:-9])
+    status, out, err = unlike("ingest", "--store", "memory", *given)
+    assert status == 2
+    assert message in err
+    assert [line for line in err.splitlines() if line.startswith("unlike: ")] == err.splitlines()[-1:]
+    assert "Traceback" not in out + err
+
+
+def test_a_store_whose_key_is_elsewhere_gets_no_new_one(unlike, shop, lines, tmp_path):
+    (shop / "master.key").rename(tmp_path / "safe.key")
+    status, _, err = unlike("ingest", lines, "--store", shop)
+    assert status == 2
+    assert "say where it is: --master file:PATH" in err
+    assert unlike("ingest", lines, "--store", shop, "--master", f"file:{tmp_path / 'safe.key'}")[0] == 0

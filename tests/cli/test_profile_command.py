@@ -1,0 +1,242 @@
+"""``unlike profile``: building what waits, and a profile as a person sees and changes it."""
+
+import json
+import os
+import signal
+import sys
+
+import pytest
+from tests.cli.shop import WITHOUT_MODELS, record, write_lines
+
+from unlike.cli import profile_build
+
+
+@pytest.fixture
+def fresh(unlike, lines, tmp_path):
+    """A store in which nothing is built, and settings under which nothing is waited for."""
+    (tmp_path / "at_once.toml").write_text("[refresh]\ndebounce_s = 0\n")
+    settings = ("--settings", tmp_path / "at_once.toml")
+    assert unlike("ingest", lines, "--store", tmp_path / "fresh", "--consent", "own,peer", *settings)[0] == 0
+    return tmp_path / "fresh"
+
+
+def statements(unlike, store, user="ada"):
+    return json.loads(unlike("profile", "show", user, "--store", store, "--json")[1])["statements"]
+
+
+def test_all_that_waits_is_built_and_shown(unlike, fresh):
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 0
+    assert out.count("│ 4 others") == 5
+    assert "5 profiles built" in out
+    assert "LLM calls" in out
+    assert "5 of 5 users have a profile\n" in out
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 0
+    assert "nothing is due" in out
+
+
+def test_users_asked_for_are_built_anew(unlike, shop, tmp_path):
+    (tmp_path / "script.json").write_text('{"default": ["Writes briefly."]}')
+    other_llm = ("--llm", f"scripted:{tmp_path / 'script.json'}", "--embedder", "hashing:64")
+    status, out, _ = unlike("profile", "build", "ada", "bob", "--store", shop, *other_llm, "--json")
+    assert status == 0
+    done = json.loads(out)
+    assert done["users"] == ["ada", "bob"]
+    assert done["n_calls"] == 2 * (3 + 1)
+    assert done["now"]["n_profiles"] == 5
+    _, out, _ = unlike("profile", "build", "ada", "--store", shop, *other_llm)
+    assert "no profile changed" in out
+    assert "│ ada  │ 2 " in out
+    assert json.loads(unlike("profile", "build", "--all", "--store", shop, *other_llm, "--json")[1])["users"] == [
+        "cem",
+        "dee",
+        "eve",
+    ]
+    status, _, err = unlike("profile", "build", "nobody", "--store", shop, *WITHOUT_MODELS)
+    assert status == 2
+    assert "no user 'nobody'" in err
+
+
+def test_an_llm_that_cannot_be_used_ends_it_and_the_work_waits(unlike, fresh):
+    words = ("profile", "build", "--store", fresh, "--embedder", "hashing:64")
+    status, out, err = unlike(*words, "--llm", "openai:m@http://127.0.0.1:9/v1")
+    assert status == 2
+    assert "127.0.0.1:9" in err
+    assert "0 of 5 users have a profile; 5 jobs to be done later" in out
+    status, out, _ = unlike("doctor", "--store", fresh, "--json")
+    assert "5 waiting" in out
+
+
+def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, tmp_path, monkeypatch):
+    monkeypatch.setattr("unlike.store.jobs.FIRST_PAUSE_MS", 1)
+    (tmp_path / "script.json").write_text('{"rules": [{"contains": "Cem", "fail": "overloaded"}]}')
+    words = (
+        "profile",
+        "build",
+        "--store",
+        fresh,
+        "--embedder",
+        "hashing:64",
+        "--llm",
+        f"scripted:{tmp_path}/script.json",
+    )
+    status, out, err = unlike(*words)
+    assert status == 3
+    assert "failed and given up" in err
+    assert "what the LLM said last: overloaded" in err
+    status, out, _ = unlike("doctor", "--store", fresh)
+    assert status == 0
+    assert "failed; first failure: build" in out
+
+
+def test_ctrl_c_lets_jobs_be_finished_and_the_next_start_goes_on(unlike, fresh, monkeypatch):
+    once = profile_build.work_once
+
+    async def interrupted(store, open_memory):
+        done = await once(store, open_memory)
+        os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(profile_build, "work_once", interrupted)
+    status, out, err = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 130
+    assert "finishing the jobs under way" in err
+    assert "run the same command again to go on" in err
+    monkeypatch.setattr(profile_build, "work_once", once)
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 0
+    assert "5 of 5 users have a profile\n" in out
+
+
+def test_show_names_records_peers_and_what_texts_are_written_from(unlike, shop):
+    status, out, _ = unlike("profile", "show", "ada", "--store", shop)
+    assert status == 0
+    assert "ada: texts are written from: full (version 1, compared with others on the same items)" in out
+    assert "version 1 of 1, built " in out
+    assert "in force" in out
+    assert "ada-" in out
+    assert "compared with 4 others" in out
+    found = json.loads(unlike("profile", "show", "ada", "--store", shop, "--json")[1])
+    assert (found["rung"], found["version"], found["stale"]) == ("full", 1, False)
+    assert all(one["record_ids"] for one in found["statements"])
+
+
+def test_show_says_why_there_is_no_profile(unlike, shop, tmp_path):
+    file = write_lines(tmp_path / "one.jsonl", [record("zoe", "pen")])
+    unlike("ingest", file, "--store", shop)
+    status, out, _ = unlike("profile", "show", "zoe", "--store", shop)
+    assert status == 0
+    assert out.startswith("zoe: texts are written from: own records (")
+    assert json.loads(unlike("profile", "show", "zoe", "--store", shop, "--json")[1])["rung"] == "own_records"
+    for words in (("nobody",), ("zoe", "--version", "1")):
+        assert unlike("profile", "show", *words, "--store", shop)[0] == 2
+
+
+def test_words_of_users_are_shown_as_they_are(unlike, shop, tmp_path):
+    (tmp_path / "p.txt").write_text("Writes [bold]loudly[/bold] and [/] odd.\n")
+    assert unlike("profile", "edit", "ada", "--store", shop, "--from", tmp_path / "p.txt")[0] == 0
+    assert "Writes [bold]loudly[/bold] and [/] odd." in unlike("profile", "show", "ada", "--store", shop)[1]
+
+
+EDITOR = """
+import pathlib, sys
+file = pathlib.Path(sys.argv[1])
+lines = file.read_text().splitlines()
+assert lines[0].startswith("# What is known of ada")
+file.write_text("\\n".join(["! " + lines[3], "Likes short words. Mail me@example.org", "# a remark", ""]))
+"""
+
+
+def test_an_editor_changes_it_and_evidence_and_pins_stay(unlike, shop, tmp_path, monkeypatch):
+    (tmp_path / "editor.py").write_text(EDITOR)
+    before = statements(unlike, shop)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {tmp_path / 'editor.py'}")
+    status, out, _ = unlike("profile", "edit", "ada", "--store", shop)
+    assert status == 0
+    assert "version 2 of ada: 2 statements, 1 pinned" in out
+    kept, own = statements(unlike, shop)
+    assert kept == before[0] | {"pinned": True}
+    assert (own["text"], own["origin"], own["record_ids"]) == ("Likes short words. Mail [email]", "edited", [])
+    unlike("ingest", write_lines(tmp_path / "new.jsonl", [record("ada", "oar")]), "--store", shop)
+    unlike("profile", "build", "--store", shop, *WITHOUT_MODELS)
+    after = statements(unlike, shop)
+    assert kept in after
+    assert own["text"] not in {one["text"] for one in after}
+
+
+def test_a_file_changes_it_too(unlike, shop, tmp_path):
+    (tmp_path / "p.txt").write_text("﻿# a remark\n\n!Never shouts.\n \\# hash first\n\\! mark first\n\\\\ slash first\n")
+    words = ("profile", "edit", "ada", "--store", shop, "--from", tmp_path / "p.txt")
+    assert "version 2 of ada: 4 statements, 1 pinned" in unlike(*words)[1]
+    found = [(one["text"], one["pinned"]) for one in statements(unlike, shop)]
+    assert found == [
+        ("Never shouts.", True),
+        ("# hash first", False),
+        ("! mark first", False),
+        ("\\ slash first", False),
+    ]
+    assert unlike(*words)[1] == "nothing changed\n"
+
+
+CANNOT = {
+    "no editor": ({}, "no editor is named; set EDITOR, or give the statements in a file: --from FILE"),
+    "an editor that fails": ({"EDITOR": "false"}, "editor 'false' failed"),
+    "an editor that is not there": ({"VISUAL": "no-such-editor"}, "editor 'no-such-editor' failed"),
+}
+
+
+@pytest.mark.parametrize("how", CANNOT)
+def test_what_cannot_be_edited_is_one_line(how, unlike, shop, monkeypatch):
+    environment, message = CANNOT[how]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    status, _, err = unlike("profile", "edit", "ada", "--store", shop)
+    assert status == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_an_empty_profile_is_refused(unlike, shop, tmp_path):
+    (tmp_path / "p.txt").write_text("# nothing\n")
+    for source, message in (
+        (tmp_path / "p.txt", "the text holds no statement"),
+        (tmp_path / "no.txt", "cannot be read"),
+    ):
+        status, _, err = unlike("profile", "edit", "ada", "--store", shop, "--from", source)
+        assert status == 2
+        assert message in err
+
+
+def test_a_profile_built_while_it_was_edited_is_not_overwritten(unlike, shop, tmp_path, monkeypatch):
+    (tmp_path / "other.txt").write_text("Somebody else's line.\n")
+    (tmp_path / "editor.py").write_text(
+        "import pathlib, subprocess, sys\n"
+        "pathlib.Path(sys.argv[1]).write_text('My line.')\n"
+        f"words = ['profile', 'edit', 'ada', '--store', {str(shop)!r}, '--from', {str(tmp_path / 'other.txt')!r}]\n"
+        "subprocess.run([sys.executable, '-m', 'unlike.cli.main', *words], check=True, capture_output=True)\n"
+    )
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {tmp_path / 'editor.py'}")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    status, _, err = unlike("profile", "edit", "ada", "--store", shop)
+    assert status == 2
+    assert "built anew while you edited it" in err
+    (left,) = tmp_path.glob("unlike-profile-*.txt")
+    assert str(left) in err
+    assert left.read_text() == "My line."
+    assert [one["text"] for one in statements(unlike, shop)] == ["Somebody else's line."]
+
+
+def test_history_and_going_back(unlike, shop, tmp_path):
+    (tmp_path / "p.txt").write_text("Mine.\n")
+    unlike("profile", "edit", "ada", "--store", shop, "--from", tmp_path / "p.txt")
+    status, out, _ = unlike("profile", "history", "ada", "--store", shop)
+    assert status == 0
+    assert out.index("by hand") < out.index("built")
+    status, out, _ = unlike("profile", "rollback", "ada", "1", "--store", shop)
+    assert "version 1 of ada is in force" in out
+    versions = json.loads(unlike("profile", "history", "ada", "--store", shop, "--json")[1])
+    assert [(one["version"], one["current"]) for one in versions] == [(2, False), (1, True)]
+    status, _, err = unlike("profile", "rollback", "ada", "7", "--store", shop)
+    assert status == 2
+    assert "no version 7" in err

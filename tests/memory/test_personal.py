@@ -1,0 +1,79 @@
+"""A chat made personal: what is known of the user stands before the caller's messages, and these stay as they are."""
+
+import asyncio
+
+import pytest
+
+from tests.memory.town import ITEMS, lived_in, memory_of, row, town
+from tests.store.rows import BOTH
+from unlike.llm.scripted import ScriptedBackend
+from unlike.store import spend
+from unlike.store.spend import BudgetSpent
+
+SYSTEM = {"role": "system", "content": "Answer in French."}
+ASKED = {"role": "user", "content": "Write to the landlord."}
+
+
+def personal(memory, *messages, user_id="ann", item_id=None):
+    return asyncio.run(memory.personalise(messages or (ASKED,), user_id, item_id))
+
+
+def llm(**more):
+    return ScriptedBackend(lambda *_: "Writes briefly.", **more)
+
+
+def test_the_users_part_stands_before_the_callers(store):
+    memory = lived_in(store, llm=llm())
+    made = personal(memory, SYSTEM, ASKED)
+    first, *rest = made.messages
+    assert first["role"] == "system" and "Writes briefly." in first["content"]
+    assert rest == [SYSTEM, ASKED]
+    assert (made.rung, made.profile_version) == ("full", 1)
+    assert "What ann has to say of" in first["content"]
+    assert not [user for user in ("bob", "cleo", "dora") if user in first["content"]]
+
+
+def test_the_guard_gets_what_others_wrote(in_sqlite):
+    made = personal(lived_in(in_sqlite, llm=llm()))
+    assert set(made.others) == {f"What {user} has to say of {item}." for user in ("bob", "cleo", "dora") for item in ITEMS}
+
+
+def test_of_an_item_what_is_known_is_said(in_sqlite):
+    memory = lived_in(in_sqlite, llm=llm())
+    assert personal(memory, item_id="tea").messages[0]["content"].count("Title of tea") == 2
+    assert personal(memory, item_id="wine").messages == personal(memory).messages
+
+
+def test_whoever_is_not_known_has_no_part(store):
+    memory = lived_in(store, llm=llm())
+    asyncio.run(memory.set_consent("bob", own=False))
+    for user_id in ("stranger", "bob"):
+        made = personal(memory, SYSTEM, ASKED, user_id=user_id)
+        assert list(made.messages) == [SYSTEM, ASKED] and made.rung == "plain" and not made.others
+
+
+def test_what_does_not_fit_is_left_out_and_never_the_callers(in_sqlite):
+    rows = [row("ann", item, f"All about {item}. " * 60) for item in ITEMS] + town()[2:]
+    lived_in(in_sqlite, rows, llm())
+    sizes = {}
+    for context in (100, 500, 4_000):
+        made = personal(memory_of(in_sqlite, llm(context_tokens=context)), SYSTEM, ASKED)
+        text = made.messages[0]["content"]
+        sizes[context] = ("Writes briefly." in text, "All about" in text)
+        assert list(made.messages[-2:]) == [SYSTEM, ASKED]
+    assert sizes == {100: (False, False), 500: (True, False), 4_000: (True, True)}
+
+
+def test_no_budget_no_chat(in_sqlite):
+    memory = lived_in(in_sqlite, llm=llm())
+    with memory.tenant.write() as tx:
+        spend.set_budget(tx, 0)
+    with pytest.raises(BudgetSpent):
+        personal(memory)
+
+
+def test_others_share_no_cache(in_sqlite):
+    memory = lived_in(in_sqlite, llm=llm())
+    assert personal(memory).cache_salt == personal(memory).cache_salt != personal(memory, user_id="bob").cache_salt
+    asyncio.run(memory.add([row("eve")], BOTH))
+    assert personal(memory, user_id="eve").cache_salt

@@ -1,0 +1,68 @@
+"""A service over a big store, or a bare route beside it, as a process of its own: python -m tests.serve.big_house."""
+
+import random
+import sys
+from pathlib import Path
+
+from unlike.memory.settings import MemorySettings
+from unlike.records import Item, Record
+from unlike.store.records import NewRecord
+
+WORDS = [f"word{n}" for n in range(3_000)]
+N_ITEMS = 2_000
+
+
+def rows(n_records):
+    """Records of a twentieth as many users, of some 60 words each."""
+    rng = random.Random(0)
+    for n in range(n_records):
+        item = f"i{rng.randrange(N_ITEMS)}"
+        record = Record(
+            f"r{n}", f"u{n % (n_records // 20)}", item, " ".join(rng.choices(WORDS, k=60)), "Said", 4.0, 1 + n
+        )
+        yield NewRecord(record, Item(item, f"Thing {item}", "It has parts. " * 10))
+
+
+def memory_of(tenant):
+    """A memory whose LLM answers at once."""
+    from unlike.embed.hashing import HashingEncoder
+    from unlike.llm.open import open_llm
+    from unlike.memory.memory import Memory
+    from unlike.privacy.receipt import Signer
+    from unlike.privacy.redact import open_redactor
+    from unlike.prompts.task import open_task
+
+    parts = (open_llm("scripted:echo"), HashingEncoder(), open_redactor("patterns"), Signer.new(), open_task())
+    return Memory(tenant, *parts, MemorySettings())
+
+
+def serve_store(port, folder):
+    from unlike.privacy.keys import MasterKey
+    from unlike.serve.app import create_app
+    from unlike.serve.server import run
+    from unlike.serve.service import Service, ServiceSettings
+    from unlike.store.database import open_store
+
+    store = open_store(folder, MasterKey(b"k" * 32))
+    run(create_app(Service(store, memory_of, ServiceSettings(requests_per_s=None, n_workers=0))), port=port)
+
+
+def serve_bare(port):
+    """FastAPI with the same body and an answer as long, and nothing behind it."""
+    from fastapi import FastAPI
+
+    from unlike.serve.bodies import GenerateBody
+    from unlike.serve.server import run
+
+    app, answer = FastAPI(), {"text": "word " * 60, "rung": "full", "why": "none", "profile_version": 1}
+
+    @app.post("/v1/generate")
+    async def generate(body: GenerateBody):
+        return answer
+
+    run(app, port=port)
+
+
+if __name__ == "__main__":
+    port, folder = int(sys.argv[1]), sys.argv[2]
+    serve_bare(port) if folder == "bare" else serve_store(port, Path(folder))

@@ -1,0 +1,89 @@
+"""Load from one process: HTTP/1.1 over raw sockets, so that the client is not what is measured."""
+
+import asyncio
+import json
+import random
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of some requests.
+
+    Attributes:
+        seconds: Each request took, sorted.
+        n_errors: Answers that were not 200, and connections that broke.
+        wall_s: Of all of them.
+    """
+
+    seconds: list[float]
+    n_errors: int
+    wall_s: float
+
+    @property
+    def per_s(self) -> float:
+        return len(self.seconds) / self.wall_s
+
+    def quantile(self, share: float) -> float:
+        return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
+
+
+async def closed_loop(port, bodies, key, n_clients, for_s):
+    """So many clients, each asking again as soon as it is answered."""
+    seconds, errors = [], []
+    end = time.perf_counter() + for_s
+
+    async def client(seed):
+        rng = random.Random(seed)
+        connection = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < end:
+            await _ask(connection, rng.choice(bodies), key, time.perf_counter(), seconds, errors)
+        connection[1].close()
+
+    started = time.perf_counter()
+    await asyncio.gather(*(client(seed) for seed in range(n_clients)))
+    return Load(sorted(seconds), len(errors), time.perf_counter() - started)
+
+
+async def open_loop(port, bodies, key, per_s, for_s):
+    """Requests at fixed times, whether or not the ones before are answered; waiting counts."""
+    seconds, errors, free = [], [], []
+    rng, started = random.Random(0), time.perf_counter()
+
+    async def one(due):
+        connection = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
+        await _ask(connection, rng.choice(bodies), key, due, seconds, errors)
+        free.append(connection)
+
+    tasks = []
+    for n in range(int(per_s * for_s)):
+        due = started + n / per_s
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(due)))
+    await asyncio.gather(*tasks)
+    return Load(sorted(seconds), len(errors), time.perf_counter() - started)
+
+
+def request(body, key):
+    """The bytes of a request for a text."""
+    content = json.dumps(body).encode()
+    head = f"POST /v1/generate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(content) + content
+
+
+async def _ask(connection, body, key, due, seconds, errors):
+    reader, writer = connection
+    try:
+        writer.write(request(body, key))
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = next(
+            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+        )
+        await reader.readexactly(size)
+    except (OSError, asyncio.IncompleteReadError) as error:
+        errors.append(error)
+        return
+    seconds.append(time.perf_counter() - due)
+    if not head.startswith(b"HTTP/1.1 200"):
+        errors.append(head[:20])

@@ -1,0 +1,100 @@
+"""Speed of the service with an LLM that answers at once, over 100,000 records, on two cores."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.serve.big_house import memory_of, rows
+from tests.serve.load import closed_loop, open_loop
+from unlike.memory.worker import work_once
+from unlike.privacy.keys import MasterKey
+from unlike.store import api_keys
+from unlike.store.database import open_store
+from unlike.store.users import Consent
+
+pytestmark = pytest.mark.soak
+N_RECORDS = 100_000
+N_USERS = 300
+"""Users who get a profile and are asked for."""
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """The store's folder, a key, and how long the records took."""
+    folder = tmp_path_factory.mktemp("big")
+    store = open_store(folder, MasterKey(b"k" * 32))
+    memory = memory_of(store.tenant("acme"))
+    started = time.perf_counter()
+    asyncio.run(memory.add(list(rows(N_RECORDS)), Consent(peer=True)))
+    took_s = time.perf_counter() - started
+    with memory.tenant.write() as tx:
+        key = api_keys.new(tx, "load")
+    asyncio.run(_profiles(store, memory))
+    store.close()
+    return folder, key, took_s
+
+
+async def _profiles(store, memory):
+    users = [f"u{n}" for n in range(N_USERS)]
+    await memory.build(users)
+    while True:
+        await work_once(store, lambda _: memory)
+        page = await memory.users(limit=10_000)
+        if sum(row.profile_version is not None for row in page.rows if row.user_id in users) >= N_USERS * 9 // 10:
+            return
+
+
+@contextlib.contextmanager
+def served(what):
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "tests.serve.big_house", str(port), str(what)])
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def bodies():
+    return [{"user_id": f"u{n}", "item_id": f"i{n}"} for n in range(N_USERS)]
+
+
+def test_100_000_records_come_in_within_a_minute(big):
+    print(f"{big[2]:.1f} s")
+    assert big[2] < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1024 * 1024, "kB"
+
+
+def test_a_request_is_quick_at_50_a_second(big):
+    with served(big[0]) as port:
+        asyncio.run(open_loop(port, bodies(), big[1], 50, 3))
+        load = asyncio.run(open_loop(port, bodies(), big[1], 50, 20))
+    assert load.n_errors == 0
+    print(f"p50 {load.quantile(0.5) * 1000:.2f} ms, p99 {load.quantile(0.99) * 1000:.2f} ms")
+    assert load.quantile(0.5) <= 0.010
+    assert load.quantile(0.99) <= 0.050
+
+
+def test_32_clients_get_a_fifth_of_what_a_bare_route_gives(big):
+    with served("bare") as port:
+        asyncio.run(closed_loop(port, bodies(), big[1], 32, 2))
+        bare = asyncio.run(closed_loop(port, bodies(), big[1], 32, 10))
+    with served(Path(big[0])) as port:
+        asyncio.run(closed_loop(port, bodies(), big[1], 32, 2))
+        load = asyncio.run(closed_loop(port, bodies(), big[1], 32, 15))
+    assert (bare.n_errors, load.n_errors) == (0, 0)
+    print(f"{load.per_s:.0f} of {bare.per_s:.0f} requests a second, p50 {load.quantile(0.5) * 1000:.1f} ms")
+    assert load.per_s >= 0.2 * bare.per_s

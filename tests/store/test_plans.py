@@ -1,0 +1,92 @@
+"""No query goes through all rows of a table or tenant to find a few: what SQLite plans for each statement is read."""
+
+import pytest
+from sqlalchemy import event
+
+from tests.store.rows import ANSWER, lived_in, put, row, unit
+from unlike.store import (
+    api_keys,
+    audit,
+    clusterings,
+    differences,
+    embeddings,
+    erasure,
+    export,
+    jobs,
+    journal,
+    profiles,
+    records,
+    users,
+)
+from unlike.store.records import StoredRecords
+
+
+@pytest.fixture
+def planned(in_sqlite):
+    """Collects what SQLite plans for the statements executed from here on, by statement."""
+    found = {}
+
+    def plan(conn, cursor, statement, parameters, context, many):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            row = parameters[0] if many else parameters
+            found[statement] = [
+                detail for *_, detail in cursor.connection.execute(f"explain query plan {statement}", row)
+            ]
+
+    event.listen(in_sqlite.engine, "before_cursor_execute", plan)
+    yield found
+    event.remove(in_sqlite.engine, "before_cursor_execute", plan)
+
+
+def slow(planned):
+    """Statements that go through all rows of a table, or of a tenant."""
+    return {
+        statement: detail
+        for statement, plan in planned.items()
+        for detail in plan
+        if detail.startswith("SCAN") or detail.endswith("(tenant=?)")
+    }
+
+
+def test_what_is_done_often_is_found_by_index(in_sqlite, planned):
+    tenant = in_sqlite.tenant()
+    planned.clear()  # tenants are few
+    world = lived_in(tenant)
+    put(tenant, row("emil", "tea"), row("emil", "new"))
+    ann, tea = world.users["ann"], world.items["tea"]
+    stored = StoredRecords(tenant)
+    stored.history("ann", (9999, ""))
+    stored.peers("tea", 9999)
+    stored.item("tea")
+    with tenant.write() as tx:
+        records.with_numbers(tx, range(100))
+        records.latest(tx, ann, 5)
+        records.with_ids(tx, [f"{n}" for n in range(100)])
+        users.consent_of(tx, ann)
+        users.agreeing(tx, list(range(100)))
+        users.set_consent(tx, ann, users.Consent(True, True))
+        embeddings.nearest(tx, "encoder", ann, unit(1), 3)
+        embeddings.of_records(tx, "encoder", range(100))
+        clusterings.current(tx, tea)
+        clusterings.sweep(tx, tea)
+        differences.current_of(tx, range(100))
+        differences.mark_stale(tx, range(100))
+        differences.sweep(tx, range(100))
+        profiles.current(tx, ann)
+        profiles.versions(tx, ann)
+        profiles.go_back(tx, ann, 1)
+        profiles.mark_stale(tx, range(100))
+        profiles.pinned(tx, ann)
+        journal.put(tx, "again", {"model": "m", "step": "s"}, ["ann-tea"], ANSWER)
+        jobs.unfinished(tx, "build", [ann])
+        jobs.drop(tx, "cluster", [tea])
+        export.everything_about(tx, ann, "ann")
+        api_keys.new(tx, "web")
+        audit.note(tx, "x", "ann", {})
+        erasure.take_out(tx, ann)
+    (job, *_) = jobs.claim(in_sqlite, 3, 10.0)
+    with tenant.write() as tx:
+        jobs.hold(tx, job, 10.0)
+        jobs.finish(tx, job)
+    assert len(planned) > 50
+    assert slow(planned) == {}
