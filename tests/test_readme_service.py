@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from unlike.cli.main import main
 from unlike.cli.memory_settings import read_settings
 from unlike.sample import ITEMS, RECORDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("## A service\n")[2].partition("\n## ")[0]
+N_PEOPLE = 12
 BLOCKS = [textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", SECTION, re.MULTILINE)]
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("unlike ")]
 
@@ -28,8 +30,10 @@ def block_with(word):
 def folder(tmp_path, monkeypatch):
     """The sample's records as the section names them, and the file that it edits from."""
     items = {item["item_id"]: item for item in map(json.loads, lines_of(ITEMS))}
+    records = [json.loads(line) for line in lines_of(RECORDS)]
+    people = sorted({record["user_id"] for record in records})[:N_PEOPLE]
     with (tmp_path / "records.jsonl").open("w") as file:
-        for record in map(json.loads, lines_of(RECORDS)):
+        for record in (record for record in records if record["user_id"] in people):
             about = {name: items[record["item_id"]][name] for name in ("title", "description")}
             file.write(json.dumps(record | {"item": about}) + "\n")
     (tmp_path / "lines.txt").write_text("! Writes short sentences.\n")
@@ -51,13 +55,22 @@ def words_of(command):
     return [*words, "--embedder", "hashing:64"] if needs_encoder else words
 
 
-def run(*words):
-    done = subprocess.run([sys.executable, "-m", "unlike.cli.main", *words], capture_output=True, text=True)
-    assert done.returncode == 0, (words, done.stderr)
-    return done.stdout
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command in this process; gives what it prints."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["unlike", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert not ended.value.code, (words, printed.err)
+        return printed.out
+
+    return run
 
 
-def test_the_commands_run_in_their_order(folder):
+def test_the_commands_run_in_their_order(run, folder):
     assert len(COMMANDS) == 17
     said = {}
     for command in COMMANDS:
@@ -66,8 +79,8 @@ def test_the_commands_run_in_their_order(folder):
             said["chat"] = chat(words, said["keys"].strip())
         else:
             said.setdefault(words[0], run(*words))
-    assert "24 new users" in said["ingest"]
-    assert "24 profiles built" in said["profile"]
+    assert f"{N_PEOPLE} new users" in said["ingest"]
+    assert f"{N_PEOPLE} profiles built" in said["profile"]
     assert said["generate"].strip()
     assert said["chat"].strip()
     assert "erased ada" in said["erase"]
@@ -90,7 +103,7 @@ def chat(words, key):
     return asked.stdout
 
 
-def test_the_record_can_be_ingested(folder):
+def test_the_record_can_be_ingested(run, folder):
     line = " ".join(block_with('{"record_id"').split())
     (folder / "one.jsonl").write_text(line + "\n")
     assert "1 new record" in run("ingest", "one.jsonl", "--store", "memory")

@@ -107,6 +107,8 @@ def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):
     assert status == 0
     assert "5 profiles built" in out
     assert "next:" not in out
+    status, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory", "--build", *WITHOUT_MODELS, "--json")
+    assert (json.loads(out)["n_same"], json.loads(out)["users"]) == (15, [])
 
 
 def test_another_tenant_is_made_and_named(unlike, lines, tmp_path):

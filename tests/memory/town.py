@@ -88,7 +88,7 @@ def kept(memory):
 
 def job_rows(memory, state=""):
     with memory.tenant.read() as tx:
-        return jobs.listed(tx, state)
+        return jobs.listed(tx, state, limit=10_000)
 
 
 def opened(memory):

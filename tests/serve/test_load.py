@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import resource
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.serve.big_house import memory_of, rows
 from tests.serve.load import closed_loop, open_loop
@@ -17,9 +19,11 @@ from unlike.memory.worker import work_once
 from unlike.privacy.keys import MasterKey
 from unlike.store import api_keys
 from unlike.store.database import open_store
+from unlike.store.tables import PROFILES
 from unlike.store.users import Consent
 
 pytestmark = pytest.mark.soak
+log = logging.getLogger(__name__)
 N_RECORDS = 100_000
 N_USERS = 300
 """Users who get a profile and are asked for."""
@@ -42,13 +46,13 @@ def big(tmp_path_factory):
 
 
 async def _profiles(store, memory):
-    users = [f"u{n}" for n in range(N_USERS)]
-    await memory.build(users)
-    while True:
+    """Work until most of the users have a profile; the jobs of all others may wait."""
+    await memory.build([f"u{n}" for n in range(N_USERS)])
+    n_profiles = 0
+    while n_profiles < N_USERS * 9 // 10:
         await work_once(store, lambda _: memory)
-        page = await memory.users(limit=10_000)
-        if sum(row.profile_version is not None for row in page.rows if row.user_id in users) >= N_USERS * 9 // 10:
-            return
+        with memory.tenant.read() as tx:
+            n_profiles = tx.conn.scalar(select(func.count()).select_from(PROFILES))
 
 
 @contextlib.contextmanager
@@ -73,7 +77,7 @@ def bodies():
 
 
 def test_100_000_records_come_in_within_a_minute(big):
-    print(f"{big[2]:.1f} s")
+    log.info(f"{big[2]:.1f} s")
     assert big[2] < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1024 * 1024, "kB"
 
@@ -83,7 +87,7 @@ def test_a_request_is_quick_at_50_a_second(big):
         asyncio.run(open_loop(port, bodies(), big[1], 50, 3))
         load = asyncio.run(open_loop(port, bodies(), big[1], 50, 20))
     assert load.n_errors == 0
-    print(f"p50 {load.quantile(0.5) * 1000:.2f} ms, p99 {load.quantile(0.99) * 1000:.2f} ms")
+    log.info(f"p50 {load.quantile(0.5) * 1000:.2f} ms, p99 {load.quantile(0.99) * 1000:.2f} ms")
     assert load.quantile(0.5) <= 0.010
     assert load.quantile(0.99) <= 0.050
 
@@ -94,7 +98,7 @@ def test_32_clients_get_a_fifth_of_what_a_bare_route_gives(big):
         bare = asyncio.run(closed_loop(port, bodies(), big[1], 32, 10))
     with served(Path(big[0])) as port:
         asyncio.run(closed_loop(port, bodies(), big[1], 32, 2))
-        load = asyncio.run(closed_loop(port, bodies(), big[1], 32, 15))
+        load = asyncio.run(closed_loop(port, bodies(), big[1], 32, 60))
     assert (bare.n_errors, load.n_errors) == (0, 0)
-    print(f"{load.per_s:.0f} of {bare.per_s:.0f} requests a second, p50 {load.quantile(0.5) * 1000:.1f} ms")
+    log.info(f"{load.per_s:.0f} of {bare.per_s:.0f} requests a second, p50 {load.quantile(0.5) * 1000:.1f} ms")
     assert load.per_s >= 0.2 * bare.per_s

@@ -83,14 +83,14 @@ def ingest(
     parts = open_parts(settings, llm if build else "", embedder if build else "")
     with open_tenant(Place(store, tenant, master), new=True) as opened:
         total = _add_all(parts.memory(opened), file, agreed, quiet=as_json)
-        if as_json:
-            typer.echo(json.dumps(asdict(total), indent=2))
-        else:
+        if not as_json:
             _tell(total, agreed, None if build else f"unlike profile build --store {named(store)} --llm URI")
+        elif not build:
+            typer.echo(json.dumps(asdict(total), indent=2))
         if build:
             from unlike.cli.profile_build import build_and_show
 
-            build_and_show(opened, parts, [], as_json=as_json)
+            build_and_show(opened, parts, (), as_json, also=asdict(total))
     if total.n_wrong or total.conflicts:
         raise typer.Exit(3)
 

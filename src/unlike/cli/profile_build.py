@@ -8,10 +8,10 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -55,7 +55,11 @@ class Built:
 
 
 def build_and_show(
-    tenant: "Tenant", parts: "Parts", user_ids: Sequence[str] | None = (), as_json: bool = False
+    tenant: "Tenant",
+    parts: "Parts",
+    user_ids: Sequence[str] | None = (),
+    as_json: bool = False,
+    also: Mapping[str, Any] | None = None,
 ) -> None:
     """Do all that waits, and print what came of it.
 
@@ -64,6 +68,7 @@ def build_and_show(
         parts: With an LLM.
         user_ids: Users whose profiles are asked for first; None for all.
         as_json: For programs.
+        also: What they are told besides.
 
     Raises:
         EngineError: The LLM cannot be used; what is left waits.
@@ -76,7 +81,7 @@ def build_and_show(
     with tenant.read() as tx:
         facts = facts_of(tx)
     if as_json:
-        typer.echo(json.dumps({**asdict(built), "now": asdict(facts)}, indent=2))
+        typer.echo(json.dumps({**(also or {}), **asdict(built), "now": asdict(facts)}, indent=2))
     else:
         _show(memory, built, facts, list(dict.fromkeys([*(user_ids or ()), *built.users])), counted.failed)
     if counted.unusable:
