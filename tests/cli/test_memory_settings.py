@@ -55,6 +55,15 @@ def test_what_is_given_counts(tmp_path):
     assert file.service_settings(0).n_workers == 0
 
 
+def test_the_adapter_at_work_is_among_those_that_receipts_name(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter.json").write_text("{}")
+    (tmp_path / "s.toml").write_text('adapter = "new"\nadapters = ["old", "new"]\n')
+    file = read_settings(tmp_path / "s.toml")
+    assert (file.adapter, file.adapters) == (tmp_path / "new", (tmp_path / "new", tmp_path / "old"))
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path):
     (tmp_path / "s.toml").write_text(
         'colour = 1\n[memory]\nfewest_peers = 0\nallowed = ["money"]\n[method]\nretriever = "bm25"\n'

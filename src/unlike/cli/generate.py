@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.open_memory import LLMUri, SettingsAt, open_parts
+from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
 from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, need, open_tenant, say
 from unlike.errors import CallFailed, InputError
 
@@ -32,6 +32,7 @@ def generate(
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the call.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Of the call.")] = 0,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is written.")] = False,
+    embedder: EmbedderName = "",
     tenant: TenantName = "default",
     settings: SettingsAt = None,
     master: MasterAt = "",
@@ -50,7 +51,7 @@ def generate(
     if not (item or about):
         raise InputError("a text is about something: give --item, or --item-title and --item-description")
     request = Request(user, item, about, title, rating, max_tokens, temperature, top_p, seed, retrieved)
-    parts = open_parts(settings, llm)
+    parts = open_parts(settings, llm, embedder)
     with open_tenant(Place(store, tenant, master)) as opened:
         try:
             written = _wait(parts.memory(opened), request, _shown if stream and not as_json else None)

@@ -2,7 +2,8 @@
 
     task = "review"            # or another one; prompts = "FOLDER" puts templates of one's own in front
     redactor = "patterns"      # or "none"
-    adapters = ["adapters/dep"]  # trained adapters; receipts name those that learned from the user
+    adapter = "adapters/dep"   # texts are written from a user's vectors, which needs transformers: or vllm: as LLM
+    adapters = ["adapters/old"]  # other trained adapters; receipts name those that learned from the user
 
     [memory]
     fewest_peers = 3
@@ -100,6 +101,7 @@ class MemoryFile(Section):
     task: str = "review"
     prompts: Path | None = None
     redactor: Literal["patterns", "none"] = "patterns"
+    adapter: Path | None = None
     adapters: tuple[Path, ...] = ()
     memory: MemorySection = MemorySection()
     method: MethodSection = MethodSection()
@@ -151,11 +153,13 @@ def read_settings(path: Path | None) -> MemoryFile:
 
 
 def _beside(file: MemoryFile, folder: Path) -> MemoryFile:
-    adapters = tuple(folder / adapter for adapter in file.adapters)
-    if missing := [adapter for adapter in adapters if not (adapter / "adapter.json").is_file()]:
-        raise InputError(f"no adapter in {missing[0]}, which the settings file names; mend adapters = [...]")
+    adapter = folder / file.adapter if file.adapter else None
+    adapters = tuple(folder / other for other in file.adapters if file.adapter != other)
+    adapters = (adapter, *adapters) if adapter else adapters
+    if missing := [one for one in adapters if not (one / "adapter.json").is_file()]:
+        raise InputError(f"no adapter in {missing[0]}, which the settings file names; mend adapter or adapters")
     prompts = folder / file.prompts if file.prompts else None
-    return file.model_copy(update={"adapters": adapters, "prompts": prompts})
+    return file.model_copy(update={"adapter": adapter, "adapters": adapters, "prompts": prompts})
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend, Messages, Sampling
     from unlike.memory.memory import Memory
+    from unlike.methods.kit import Latent
     from unlike.privacy.receipt import Signer
     from unlike.privacy.redact import Redactor
     from unlike.prompts.task import Task
@@ -41,10 +42,26 @@ class Parts:
         """The memory of a tenant."""
         from unlike.memory.memory import Memory
 
-        settings, adapters = self.file.memory_settings(), self.file.adapters
         return Memory(
-            tenant, self.backend, self.encoder, self.redactor, self.signer, self.task, settings, adapters=adapters
+            tenant,
+            self.backend,
+            self.encoder,
+            self.redactor,
+            self.signer,
+            self.task,
+            self.file.memory_settings(),
+            adapters=self.file.adapters,
+            latent=self._latent(tenant, self.file.adapter) if self.file.adapter else None,
         )
+
+    def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":
+        """The adapter at work on a tenant's records."""
+        from unlike.api import open_prompter
+        from unlike.memory.vectors import StoredVectors
+        from unlike.store.records import StoredRecords
+
+        vectors = StoredVectors(tenant, self.encoder)
+        return open_prompter(StoredRecords(tenant, vectors.seen), self.backend, vectors, self.task, adapter)
 
 
 def open_parts(

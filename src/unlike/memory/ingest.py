@@ -39,7 +39,7 @@ MOST_ITEM_CHARS = {"title": 2_000, "description": 100_000}
 IDS = ("id", "user_id", "item_id")
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is later is no Unix time in milliseconds."""
-SECONDS = range(631_152_000, 10_000_000_000)
+SECONDS = (631_152_000, 10_000_000_000)
 """Unix times in seconds from 1990 on; as milliseconds they lie in the first months of 1970."""
 
 _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -129,7 +129,9 @@ def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord
     text, title = redactor.redact(readable(record.text)), redactor.redact(readable(record.title))
     found.update(text.found)
     found.update(title.found)
-    record = replace(record, text=text.text, title=title.text, timestamp=int(record.timestamp))
+    rating = None if record.rating is None else float(record.rating)  # a database knows no numbers of numpy's
+    timestamp = int(record.timestamp)
+    record = replace(record, text=text.text, title=title.text, rating=rating, timestamp=timestamp)
     return NewRecord(record, replace(item, title=readable(item.title), description=readable(item.description)))
 
 
@@ -146,7 +148,7 @@ def _mistakes(row: NewRecord) -> Iterator[str]:
     yield from _too_long(row.item, MOST_ITEM_CHARS, "item ")
     if record.rating is not None and not math.isfinite(record.rating):
         yield f"rating {record.rating}; a number is allowed, or none"
-    if record.timestamp in SECONDS:
+    if SECONDS[0] <= record.timestamp < SECONDS[1]:
         yield f"timestamp {record.timestamp} is in seconds; milliseconds are needed: {record.timestamp * 1000}"
     elif not 0 <= record.timestamp <= LAST_MS:
         yield f"timestamp {record.timestamp}; Unix milliseconds are needed, 0 for now"
