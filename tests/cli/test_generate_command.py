@@ -3,6 +3,11 @@
 import json
 
 import pytest
+from tests.llm.tiny_llm import tiny_llm
+
+from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.settings import AdapterSettings
+from unlike.llm.local_model import open_local_model
 
 LLM = ("--llm", "scripted:echo")
 
@@ -85,3 +90,29 @@ def test_what_cannot_be_written_is_one_line_and_exit_2(how, unlike, shop, lines,
     assert (status, out) == (2, "")
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_an_adapter_in_the_settings_writes_from_vectors(unlike, shop, tmp_path):
+    llm = tiny_llm(tmp_path / "llm", seed=3)
+    model = open_local_model(str(llm))
+    about = About(AdapterSettings(n_records=2), model.name, model.llm_hash, "hashing:64", 64, model.embeddings.shape[1])
+    save_adapter(tmp_path / "dep", new_module(about), about)
+    (tmp_path / "s.toml").write_text('adapter = "dep"\n')
+    words = (
+        "generate",
+        "ada",
+        "--item",
+        "pen",
+        "--store",
+        shop,
+        "--settings",
+        tmp_path / "s.toml",
+        "--max-tokens",
+        "4",
+    )
+    status, _, err = unlike(*words, "--llm", f"transformers:{llm}", "--embedder", "hashing:64")
+    assert status == 0, err
+    assert "from: full (vectors of 2 records, 2 compared); " in err
+    status, _, err = unlike(*words, *LLM)
+    assert status == 2
+    assert "takes no soft prompts" in err
