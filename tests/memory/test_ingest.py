@@ -210,9 +210,19 @@ def test_odd_ids_are_just_ids(store):
 
 
 def test_a_text_of_a_million_characters(store):
-    memory = lived_in(store, [row("ann", "bread"), *(row(u, "tea", f"{u} " + "long " * 199_990) for u in ("ann", "bob", "cleo"))])
+    long = [row(user, "tea", f"{user} " * (999_999 // len(f"{user} "))) for user in ("ann", "bob", "cleo")]
+    memory = lived_in(store, [row("ann", "bread"), *long])
     assert len(kept(memory)["ann-tea"].text) > 999_000
-    assert asyncio.run(memory.generate(Request("ann", "tea"))).text
+    assert asyncio.run(memory.generate(Request("ann", "tea"))).rung == "full"
+    assert not faults(memory)
+
+
+@pytest.mark.parametrize("text", ["Great!", "{} " + "long " * 20_000])
+def test_almost_the_same_words_by_everybody(in_sqlite, text):
+    """Nothing tells them apart, and all is built all the same."""
+    rows = [row(user, item, text.format(user)) for user in ("ann", "bob", "cleo", "dora") for item in ("tea", "bread")]
+    memory = lived_in(in_sqlite, rows)
+    assert asyncio.run(memory.generate(Request("ann", "tea"))).rung in ("own_summary", "full")
     assert not faults(memory)
 
 

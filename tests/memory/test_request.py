@@ -93,9 +93,8 @@ def test_retrieved_records_stand_in_the_place_of_the_latest(in_sqlite, llm):
     memory = lived_in(in_sqlite, rows, llm)
     ask(memory, "ann", "pot", item=Item("pot", "Another steel kettle"))
     assert "whistles" not in prompt_of(llm) and "Chapter 5" in prompt_of(llm)
-    answer = ask(memory, "ann", "pot", item=Item("pot", "Another steel kettle"), retrieved=1)
+    ask(memory, "ann", "pot", item=Item("pot", "Another steel kettle"), retrieved=1)
     assert "whistles" in prompt_of(llm) and "Chapter" not in prompt_of(llm)
-    assert answer.rung == "full"
     assert ask(memory, "stranger", "tea", retrieved=3).rung == "plain"
     asyncio.run(memory.set_consent("ann", own=False))
     ask(memory, "ann", "tea", retrieved=3)

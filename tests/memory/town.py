@@ -62,9 +62,10 @@ def memory_of(store, llm=None, tenant="acme", adapters=(), **settings):
     )
 
 
-def settle(memory):
-    """Do all work that waits."""
-    return asyncio.run(work_off(memory.tenant.store, lambda _: memory))
+def settle(*memories):
+    """Do all work that waits, of one tenant or of several."""
+    of_tenant = {memory.tenant.id: memory for memory in memories}
+    return asyncio.run(work_off(memories[0].tenant.store, lambda tenant: of_tenant[tenant.id]))
 
 
 def lived_in(store, rows=None, llm=None, **settings):
@@ -72,6 +73,7 @@ def lived_in(store, rows=None, llm=None, **settings):
     memory = memory_of(store, llm, **settings)
     asyncio.run(memory.add(rows or town(), BOTH))
     settle(memory)
+    assert not job_rows(memory), "everything is done"
     return memory
 
 
@@ -142,7 +144,7 @@ def on_disk(store):
         return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
     dump = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_dump"
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return subprocess.run([dump, "--dbname", address], check=True, capture_output=True).stdout
+    return subprocess.run([dump, "--dbname", address], check=True, stdout=subprocess.PIPE).stdout
 
 
 def is_in(words, data):

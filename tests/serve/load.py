@@ -52,7 +52,8 @@ async def open_loop(port, bodies, key, per_s, for_s):
     rng, started = random.Random(0), time.perf_counter()
 
     async def one(due):
-        connection = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
+        # First in, first out: a connection that rests too long is closed by the server.
+        connection = free.pop(0) if free else await asyncio.open_connection("127.0.0.1", port)
         await _ask(connection, rng.choice(bodies), key, due, seconds, errors)
         free.append(connection)
 

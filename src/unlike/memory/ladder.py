@@ -24,6 +24,18 @@ _USER = select(USERS.c.id, USERS.c.own).where(
 )
 
 
+_UNDER_WAY = (
+    select(JOBS.c.id)
+    .where(
+        JOBS.c.tenant == bindparam("tenant"),
+        JOBS.c.kind == "build",
+        JOBS.c.subject == bindparam("user"),
+        JOBS.c.state != "failed",
+    )
+    .limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a text for a user may be written from.
@@ -53,11 +65,17 @@ def known_of(tx: Tx, user_id: str, settings: MemorySettings) -> Known:
     if not row.own:
         return Known("plain", "this user does not let own records be used", row.id)
     profile = _profile(tx, row.id)
-    shown = records.latest(tx, row.id, settings.shown_records if profile else settings.method.n_records)
+    without = max(settings.method.n_records, settings.fewest_records)
+    shown = records.latest(tx, row.id, settings.shown_records if profile else without)
     if profile is None and not shown:
         return Known("plain", "this user has no records", row.id)
     if profile is None:
-        return Known("own_records", _why_no_profile(tx, row.id, settings), row.id, shown)
+        return Known(
+            "own_records",
+            _why_no_profile(tx, row.id, len(shown), settings),
+            row.id,
+            shown[-settings.method.n_records :],
+        )
     peers = profiles.peers_read(tx, profile.number)
     if peers or any(statement.n_peers for statement in profile.profile.statements):
         why = f"version {profile.version}, compared with others on the same items"
@@ -77,16 +95,13 @@ def _why_alone(profile: StoredProfile) -> str:
     return "too few others wrote about the items of its records"
 
 
-def _why_no_profile(tx: Tx, user: int, settings: MemorySettings) -> str:
-    n_records = len(records.latest(tx, user, settings.fewest_records))
-    if n_records < settings.fewest_records:
-        return f"records: {n_records}; a profile takes {settings.fewest_records}"
+def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -> str:
+    if n_shown < settings.fewest_records:
+        return f"records: {n_shown}; a profile takes {settings.fewest_records}"
     if profiles.current(tx, user):
         return "the profile holds no statement"
-    about = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == "build") & (JOBS.c.subject == user)
-    under_way = select(JOBS.c.id).where(about, JOBS.c.state != "failed").limit(1)
     return (
         "the profile is still being built"
-        if tx.conn.scalar(under_way)
+        if tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})
         else "the profile could not be built; see the jobs"
     )

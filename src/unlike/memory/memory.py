@@ -239,7 +239,15 @@ class Memory:
         return await asyncio.to_thread(self._jobs_page, state, offset, limit)
 
     async def do(self, job: Job) -> None:
-        """Do a job and end it; see ``cluster.cluster_item`` and ``build.build_profile``."""
+        """Do a job and end it; see ``cluster.cluster_item`` and ``build.build_profile``.
+
+        Raises:
+            InputError: It is another tenant's.
+        """
+        if job.tenant.id != self.tenant.id:
+            raise InputError(
+                f"a job of tenant {job.tenant.name!r} cannot be done with the memory of {self.tenant.name!r}"
+            )
         if job.kind == "cluster":
             await asyncio.to_thread(cluster_item, job, self._encoder, self.settings)
         else:

@@ -1,0 +1,342 @@
+"""The memory as a whole: tenants that must not meet, budgets, pages, and callers who ask for the impossible."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.memory.clock import NOW_MS, Clock
+from tests.memory.town import (
+    DAY_MS,
+    PEOPLE,
+    faults,
+    is_in,
+    job_rows,
+    kept,
+    lived_in,
+    memory_of,
+    on_disk,
+    opened,
+    row,
+    settle,
+    town,
+)
+from tests.store.rows import BOTH, MASTER
+from unlike.errors import CallFailed, InputError
+from unlike.llm.scripted import ScriptedBackend
+from unlike.memory.answers import Evidence, NoConsent, Request
+from unlike.store import jobs, spend
+from unlike.store.database import open_store
+from unlike.store.records import Unknown
+from unlike.store.spend import BudgetSpent
+
+TENANTS = ("acme", "other")
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+def says_again(messages, _sampling):
+    """Which tenants' words are in the prompt."""
+    prompt = " ".join(message["content"] for message in messages)
+    return f"It is of {' and '.join(tenant for tenant in TENANTS if f'{tenant}-words' in prompt) or 'nobody'}-words."
+
+
+def rows_of(tenant, people=PEOPLE):
+    return [
+        replace(new, record=replace(new.record, text=f"{tenant}-words: {new.record.text}", title=f"{tenant}-words"))
+        for new in town(people)
+    ]
+
+
+def everything(memory):
+    """All that a tenant can be told."""
+    users = [user.user_id for user in run(memory.users()).rows]
+    told = [run(memory.export(user)) for user in users]
+    told += [run(memory.generate(Request(user, "tea"))).text for user in users]
+    told += [run(memory.personalise([{"role": "user", "content": "Hello"}], user)).messages for user in users]
+    return json.dumps(told)
+
+
+# Tenants -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(store):
+    """Two tenants with the same users, items and record ids, and one LLM that both use."""
+    llm = ScriptedBackend(says_again, name="says-again")
+    memories = [memory_of(store, llm, tenant) for tenant in TENANTS]
+    for memory in memories:
+        run(memory.add(rows_of(memory.tenant.name), BOTH))
+    settle(*memories)
+    return memories
+
+
+def test_nothing_crosses(two):
+    for memory, other in (two, two[::-1]):
+        mine, theirs = f"{memory.tenant.name}-words", f"{other.tenant.name}-words"
+        assert mine in everything(memory) and theirs not in everything(memory)
+        texts = [text for table in opened(memory).values() for text in table]
+        assert texts and not [text for text in texts if theirs in text]
+        assert all(mine in record.text for record in kept(memory).values())
+        assert not faults(memory)
+
+
+def test_no_prompt_has_words_of_two_tenants(two):
+    llm = two[0].backend
+    for memory in two:
+        everything(memory)
+    assert not [answer for answer in (says_again(*call) for call in llm.calls) if "acme and other" in answer]
+
+
+def test_erased_in_one_is_there_in_the_other(two):
+    acme, other = two
+    before = everything(other), opened(other)
+    receipt = run(acme.erase("ann"))
+    run(acme.set_consent("bob", own=False, peer=False))
+    settle(acme, other)
+    assert (everything(other), opened(other)) == before and not job_rows(other)
+    assert "ann" not in {user.user_id for user in run(acme.users()).rows}
+    assert receipt["who_hmac_sha256"] != run(other.erase("ann"))["who_hmac_sha256"], "receipts are of a tenant"
+    settle(acme, other)
+    assert not faults(acme) and not faults(other)
+    assert not is_in("ann", on_disk(acme.tenant.store))
+
+
+def test_a_job_is_not_done_with_the_memory_of_another_tenant(two):
+    acme, other = two
+    run(other.build(["ann"]))
+    (job,) = jobs.claim(acme.tenant.store, 9, 60.0)
+    with pytest.raises(InputError, match="tenant 'other'"):
+        run(acme.do(job))
+
+
+def test_who_is_only_in_the_other_is_unknown(two):
+    acme, other = two
+    run(other.add([row("eve", "cake", about=None)], BOTH))
+    for asked in (acme.profile, acme.records, acme.export, acme.erase, acme.consent, acme.set_consent):
+        with pytest.raises(Unknown):
+            run(asked("eve"))
+    with pytest.raises(Unknown):
+        run(acme.item("cake"))
+    with pytest.raises(Unknown):
+        run(acme.build(["eve"]))
+    assert run(acme.generate(Request("eve", "tea"))).rung == "plain"
+
+
+OPERATIONS = {
+    "add": lambda memory, user: memory.add(rows_of(memory.tenant.name, (user,)), BOTH),
+    "say": lambda memory, user: memory.feedback(user, "tea", f"{memory.tenant.name}-words again."),
+    "edit": lambda memory, user: memory.edit(user, [Evidence(f"{memory.tenant.name}-words.", pinned=True)]),
+    "build": lambda memory, user: memory.build([user]),
+    "back": lambda memory, user: memory.go_back(user, 1),
+    "erase": lambda memory, user: memory.erase(user),
+    "hide": lambda memory, user: memory.set_consent(user, peer=False),
+    "stop": lambda memory, user: memory.set_consent(user, own=False),
+    "agree": lambda memory, user: memory.set_consent(user, own=True, peer=True),
+}
+
+
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory):
+    opened_store = open_store(tmp_path_factory.mktemp("one"), MASTER)
+    yield opened_store
+    opened_store.close()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(TENANTS), st.sampled_from(sorted(OPERATIONS)), st.sampled_from(PEOPLE[:3])),
+        min_size=4,
+        max_size=16,
+    )
+)
+def test_whatever_two_tenants_do_nothing_crosses_and_nothing_breaks(one_store, done):
+    llm = ScriptedBackend(says_again, name="says-again")
+    memories = {tenant: memory_of(one_store, llm, tenant) for tenant in TENANTS}
+    for tenant, operation, user in done:
+        try:
+            run(OPERATIONS[operation](memories[tenant], user))
+        except (Unknown, NoConsent):
+            continue
+    settle(*memories.values())
+    for tenant, other in (TENANTS, TENANTS[::-1]):
+        assert not faults(memories[tenant])
+        assert not [text for table in opened(memories[tenant]).values() for text in table if f"{other}-words" in text]
+        assert f"{other}-words" not in everything(memories[tenant])
+
+
+# Budgets -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_is_spent_and_renewed_the_next_day(store):
+    clock = Clock(store)
+    acme, other = (memory_of(store, tenant=tenant) for tenant in TENANTS)
+    for memory in (acme, other):
+        run(memory.add(rows_of(memory.tenant.name), BOTH))
+    request = Request("ann", "tea", max_tokens=50)
+    one = run(acme.generate(request))
+    cost = one.prompt_tokens + one.completion_tokens
+    set_budget(acme, 2 * cost)
+    run(acme.generate(request))
+    for refused in (acme.generate(request), pieces(acme, request), acme.personalise([], "ann"), acme.check_budget()):
+        with pytest.raises(BudgetSpent, match="renewed at midnight"):
+            run(refused)
+    run(other.generate(request))
+    run(acme.add([row("eve")], BOTH))
+    clock.ms = NOW_MS - NOW_MS % DAY_MS + DAY_MS - 1
+    with pytest.raises(BudgetSpent):
+        run(acme.generate(request))
+    clock.later(0.001)
+    assert run(acme.generate(request)).text
+    set_budget(acme, None)
+    run(acme.check_budget())
+
+
+def test_what_fails_is_not_charged(in_sqlite):
+    def fails(_messages, _sampling):
+        raise CallFailed("no")
+
+    memory = memory_of(in_sqlite, ScriptedBackend(fails))
+    run(memory.add([row()], BOTH))
+    set_budget(memory, 1)
+    for _ in range(3):
+        with pytest.raises(CallFailed):
+            run(memory.generate(Request("ann", "tea")))
+
+
+def test_streams_count_too(in_sqlite):
+    memory = memory_of(in_sqlite)
+    run(memory.add([row()], BOTH))
+    set_budget(memory, 1)
+    run(pieces(memory, Request("ann", "tea")))
+    with pytest.raises(BudgetSpent):
+        run(pieces(memory, Request("ann", "tea")))
+
+
+async def pieces(memory, request):
+    return [piece async for piece in memory.stream(request)]
+
+
+def set_budget(memory, tokens):
+    with memory.tenant.write() as tx:
+        spend.set_budget(tx, tokens)
+
+
+# Pages, profiles and export ------------------------------------------------------------------------------------------------
+
+
+def test_pages(store):
+    memory = lived_in(store, [row("ann", "soup", at=1_700_000_009_000), *town()])
+    assert [user.user_id for user in run(memory.users(offset=1, limit=2)).rows] == ["bob", "cleo"]
+    assert run(memory.users(offset=1, limit=2)).total == 4
+    assert [user.user_id for user in run(memory.users(sort="records")).rows][0] == "ann"
+    assert [record.item_id for record in run(memory.records("ann", limit=1)).rows] == ["soup"]
+    run(memory.build())
+    assert [job.kind for job in run(memory.jobs(limit=3)).rows] == ["build"] * 3
+    assert run(memory.jobs("waiting", limit=3)).total == 4 and run(memory.jobs("failed")).total == 0
+
+
+@pytest.mark.parametrize("page", [{"offset": -1}, {"limit": 0}, {"limit": -1}, {"limit": 10**30}, {"offset": 10**30}])
+def test_pages_that_are_none(store, page):
+    memory = lived_in(store, [row()])
+    for asked in (memory.users(**page), memory.jobs(**page), memory.records("ann", **page)):
+        with pytest.raises(InputError, match="no page"):
+            run(asked)
+
+
+def test_orders_and_states_that_are_none(in_sqlite):
+    memory = memory_of(in_sqlite)
+    with pytest.raises(InputError, match="unknown sort: 'age'; allowed are"):
+        run(memory.users(sort="age"))
+    with pytest.raises(InputError, match="unknown state of jobs: 'done'; allowed are"):
+        run(memory.jobs("done"))
+
+
+def test_a_profile_edited_pinned_built_anew_and_gone_back_to(store):
+    llm = ScriptedBackend(lambda messages, _: f"Writes of {messages[-1]['content'].count('What ann')} things. Is brief.")
+    memory = lived_in(store, llm=llm)
+    built = [statement.text for statement in run(memory.profile("ann")).statements]
+    assert run(memory.edit("ann", [Evidence("Is brief."), Evidence("Never uses commas.", pinned=True)])) == 2
+    edited = run(memory.profile("ann"))
+    assert [(one.text, one.origin, one.pinned) for one in edited.statements] == [
+        ("Is brief.", "built", False),
+        ("Never uses commas.", "edited", True),
+    ]
+    assert edited.statements[0].record_ids and not edited.statements[1].record_ids
+    run(memory.add([row("ann", "soup", at=1_700_000_009_000)]))
+    settle(memory)
+    renewed = run(memory.profile("ann"))
+    assert renewed.version == 3 and "Never uses commas." in [one.text for one in renewed.statements]
+    run(memory.go_back("ann", 1))
+    assert [one.text for one in run(memory.profile("ann")).statements] == built
+    assert [version.current for version in run(memory.profile("ann")).versions] == [False, False, True]
+    with pytest.raises(Unknown, match="no version 9"):
+        run(memory.go_back("ann", 9))
+    assert not faults(memory)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 10_001])
+def test_statements_that_are_none(in_sqlite, text):
+    memory = lived_in(in_sqlite)
+    with pytest.raises(InputError, match="a statement has"):
+        run(memory.edit("ann", [Evidence("Fine."), Evidence(text)]))
+    assert run(memory.profile("ann")).version == 1
+
+
+def test_odd_statements_are_kept(store):
+    memory = lived_in(store)
+    run(memory.edit("ann", [Evidence("NUL \0 and \ud800, ann@example.org, 👍")]))
+    assert run(memory.profile("ann")).statements[0].text == "NUL \ufffd and \ufffd, [email], 👍"
+
+
+def test_the_export_is_all_there_is(store):
+    memory = lived_in(store)
+    run(memory.edit("ann", [Evidence("Never uses commas.", pinned=True)]))
+    told = run(memory.export("ann"))
+    assert {record["record_id"] for record in told["records"]} == {"ann-tea", "ann-bread"}
+    assert len(told["profiles"]) == 2 and told["pins"] == ["Never uses commas."]
+    assert told["consent"] == {"own": True, "peer": True} and told["n_llm_calls"] > 2
+    assert json.loads(json.dumps(told)) == told
+
+
+NOBODY = ["", "nobody", "a\0b", "a" * 5_000, "%", "'; drop table users; --", "\u202e"]
+
+
+@pytest.mark.parametrize("user_id", NOBODY, ids=range(len(NOBODY)))
+def test_whoever_is_asked_for_and_not_there(store, user_id):
+    memory = lived_in(store, [row()])
+    asked = [memory.profile, memory.records, memory.export, memory.erase, memory.consent, memory.set_consent]
+    asked += [lambda one: memory.edit(one, []), lambda one: memory.go_back(one, 1), lambda one: memory.build([one])]
+    for one in asked:
+        with pytest.raises(InputError):
+            run(one(user_id))
+    with pytest.raises(InputError):
+        run(memory.item(user_id))
+
+
+# Side by side --------------------------------------------------------------------------------------------------------------
+
+
+def test_all_at_once(store):
+    """Records, requests, work, changes of mind and erasures side by side; each is done or says that it was outrun."""
+    memory = lived_in(store)
+    newcomers = [f"new-{n}" for n in range(6)]
+
+    async def living():
+        work = [memory.add([row(user, item) for item in ("tea", "bread")], BOTH) for user in newcomers]
+        work += [memory.generate(Request(user, "tea")) for user in PEOPLE * 2]
+        work += [memory.set_consent("bob", peer=False), memory.erase("ann"), memory.build(["cleo"])]
+        work += [memory.edit("dora", [Evidence("Is brief.", pinned=True)]), memory.feedback("dora", "soup", "Hot.")]
+        return await asyncio.gather(*work)
+
+    run(living())
+    settle(memory)
+    assert {user.user_id for user in run(memory.users()).rows} == {*newcomers, *PEOPLE} - {"ann"}
+    assert not faults(memory) and not job_rows(memory)
+    assert run(memory.generate(Request("new-3", "tea"))).rung == "full"
