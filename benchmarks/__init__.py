@@ -1,0 +1,1 @@
+"""Each benchmark is a module with main() -> Row: one line of the table."""

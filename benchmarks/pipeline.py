@@ -90,7 +90,9 @@ def _corpus() -> Corpus:
     n_users, n_items = N_CASES, N_CASES * 8 // 10
     items = [Item(f"i{i}", f"Item {i}", f"A thing with {i} parts. " * 8) for i in range(n_items)]
     records = [
-        Record(f"r{u}-{n}", f"u{u}", f"i{(u * 8 + n * 7) % n_items}", f"User {u} says {n}. " * 20, "Said", 4.0, 1000 + n)
+        Record(
+            f"r{u}-{n}", f"u{u}", f"i{(u * 8 + n * 7) % n_items}", f"User {u} says {n}. " * 20, "Said", 4.0, 1000 + n
+        )
         for u in range(n_users)
         for n in range(8)
     ]

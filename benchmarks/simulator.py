@@ -89,9 +89,12 @@ async def serve(port: int, slots: int) -> None:
         while head := await _head(reader):
             size = next((int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")), 0)
             body = await reader.readexactly(size)
-            answer = json.dumps(engine.stats()).encode() if head[0].startswith(b"GET /stats") else await engine.answer(body)
+            answer = (
+                json.dumps(engine.stats()).encode() if head[0].startswith(b"GET /stats") else await engine.answer(body)
+            )
             writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer)
+                + answer
             )
             await writer.drain()
         writer.close()

@@ -168,6 +168,7 @@ def streamed(memory, request=REQUEST):
 
 
 def spent(memory):
+    memory.close()
     from sqlalchemy import func, select
 
     from unlike.store.tables import SPEND

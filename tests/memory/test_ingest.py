@@ -115,7 +115,9 @@ def test_work_waits_for_more_to_come(in_sqlite):
 @pytest.mark.parametrize("name", ["id", "user_id", "item_id", "text"])
 @pytest.mark.parametrize("value", ["", "  \n"])
 def test_without_an_id_or_a_text(in_sqlite, name, value):
-    assert "every record needs one" in raises(memory_of(in_sqlite), f"no {name}", row("bob"), changed(row(), **{name: value}))
+    assert "every record needs one" in raises(
+        memory_of(in_sqlite), f"no {name}", row("bob"), changed(row(), **{name: value})
+    )
 
 
 @pytest.mark.parametrize("name", ["id", "user_id", "item_id"])
@@ -181,7 +183,10 @@ ODD = [
 def test_odd_texts_are_kept_as_they_are(store, text):
     """Two characters are not: no prompt can hold NUL or half a surrogate pair."""
     memory = memory_of(store)
-    rows = [row(user, "tea", f"{user}: {text}", title=text, about=Item("tea", text, text)) for user in ("ann", "bob", "cleo")]
+    rows = [
+        row(user, "tea", f"{user}: {text}", title=text, about=Item("tea", text, text))
+        for user in ("ann", "bob", "cleo")
+    ]
     rows += [row("ann", "bread", text)]
     assert add(memory, *rows, consent=BOTH).n_new == 4
     assert add(memory, *rows).n_same == 4
@@ -193,7 +198,21 @@ def test_odd_texts_are_kept_as_they_are(store, text):
     assert not faults(memory)
 
 
-IDS = ["a/b", "../../etc/passwd", "'; --", 'say "hi"', "50%", "_", "ünïcödé", "日本", "a b", "%2e", "\u202e", "NULL", "0"]
+IDS = [
+    "a/b",
+    "../../etc/passwd",
+    "'; --",
+    'say "hi"',
+    "50%",
+    "_",
+    "ünïcödé",
+    "日本",
+    "a b",
+    "%2e",
+    "\u202e",
+    "NULL",
+    "0",
+]
 
 
 def test_odd_ids_are_just_ids(store):
@@ -246,7 +265,9 @@ def test_identifiers_are_taken_out_of_texts_and_titles(store):
     added = add(memory, row(text="Write to ann@example.org or +44 20 7946 0958!", title="by ann@example.org"))
     assert added.redacted == {"email": 2, "phone": 1}
     assert kept(memory)["ann-tea"].text == "Write to [email] or [phone]!"
-    assert add(memory, row(text="Write to ann@example.org or +44 20 7946 0958!", title="by ann@example.org")).n_same == 1
+    assert (
+        add(memory, row(text="Write to ann@example.org or +44 20 7946 0958!", title="by ann@example.org")).n_same == 1
+    )
     asyncio.run(memory.feedback("ann", "tea", "ann@example.org"))
     assert not any("example.org" in text for texts in opened(memory).values() for text in texts)
     assert not is_in("example.org", on_disk(store))

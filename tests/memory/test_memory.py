@@ -180,10 +180,10 @@ def test_a_budget_is_spent_and_renewed_the_next_day(store):
     for memory in (acme, other):
         run(memory.add(rows_of(memory.tenant.name), BOTH))
     request = Request("ann", "tea", max_tokens=50)
-    one = run(acme.generate(request))
-    cost = one.prompt_tokens + one.completion_tokens
-    set_budget(acme, 2 * cost)
-    run(acme.generate(request))
+    one = run(other.generate(request))  # another prompt of the same length
+    set_budget(acme, 2 * (one.prompt_tokens + one.completion_tokens) - 20)
+    for _ in range(2):
+        run(acme.generate(request))
     for refused in (acme.generate(request), pieces(acme, request), acme.personalise([], "ann"), acme.check_budget()):
         with pytest.raises(BudgetSpent, match="renewed at midnight"):
             run(refused)
@@ -259,7 +259,9 @@ def test_orders_and_states_that_are_none(in_sqlite):
 
 
 def test_a_profile_edited_pinned_built_anew_and_gone_back_to(store):
-    llm = ScriptedBackend(lambda messages, _: f"Writes of {messages[-1]['content'].count('What ann')} things. Is brief.")
+    llm = ScriptedBackend(
+        lambda messages, _: f"Writes of {messages[-1]['content'].count('What ann')} things. Is brief."
+    )
     memory = lived_in(store, llm=llm)
     built = [statement.text for statement in run(memory.profile("ann")).statements]
     assert run(memory.edit("ann", [Evidence("Is brief."), Evidence("Never uses commas.", pinned=True)])) == 2

@@ -35,7 +35,9 @@ def test_the_users_part_stands_before_the_callers(store):
 
 def test_the_guard_gets_what_others_wrote(in_sqlite):
     made = personal(lived_in(in_sqlite, llm=llm()))
-    assert set(made.others) == {f"What {user} has to say of {item}." for user in ("bob", "cleo", "dora") for item in ITEMS}
+    assert set(made.others) == {
+        f"What {user} has to say of {item}." for user in ("bob", "cleo", "dora") for item in ITEMS
+    }
 
 
 def test_of_an_item_what_is_known_is_said(in_sqlite):
