@@ -240,7 +240,7 @@ def test_a_text_of_a_million_characters(store):
 def test_almost_the_same_words_by_everybody(in_sqlite, text):
     """Nothing tells them apart, and all is built all the same."""
     rows = [row(user, item, text.format(user)) for user in ("ann", "bob", "cleo", "dora") for item in ("tea", "bread")]
-    memory = lived_in(in_sqlite, rows)
+    memory = lived_in(in_sqlite, rows, on_repeat="mark")
     assert asyncio.run(memory.generate(Request("ann", "tea"))).rung in ("own_summary", "full")
     assert not faults(memory)
 

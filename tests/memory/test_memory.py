@@ -176,7 +176,7 @@ def test_whatever_two_tenants_do_nothing_crosses_and_nothing_breaks(one_store, d
 
 def test_a_budget_is_spent_and_renewed_the_next_day(store):
     clock = Clock(store)
-    acme, other = (memory_of(store, tenant=tenant) for tenant in TENANTS)
+    acme, other = (memory_of(store, ScriptedBackend(says_again), tenant) for tenant in TENANTS)
     for memory in (acme, other):
         run(memory.add(rows_of(memory.tenant.name), BOTH))
     request = Request("ann", "tea", max_tokens=50)

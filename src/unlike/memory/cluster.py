@@ -102,7 +102,8 @@ def _grouped(known: OnItem, n_groups: int, seed: int) -> list[list[int]]:
     rows = np.stack([known.vectors[stored.number] for stored in known.members])
     found = cluster([stored.record for stored in known.members], rows, n_groups, seed)
     numbers = {stored.record.id: stored.number for stored in known.members}
-    return [[numbers[id_] for id_ in ids] for ids in found.nearest]
+    # Vectors that differ by a rounding error leave groups empty, which nobody stands for.
+    return [[numbers[id_] for id_ in ids] for ids in found.nearest if ids]
 
 
 def _note_changes(tx: Tx, known: OnItem, clustering: StoredClustering, settings: MemorySettings) -> None:
