@@ -59,12 +59,16 @@ def of_others(memory):
 
 @pytest.fixture
 def memory(store):
+    return with_everything(store)
+
+
+def with_everything(store):
     return lived_in(store, with_canary(), ScriptedBackend(echoes), on_repeat="mark")
 
 
-def test_whoever_does_not_agree_to_be_compared_is_in_nobodys_hands(store):
+def test_whoever_does_not_agree_to_be_compared_is_in_nobodys_hands(in_sqlite):
     llm = ScriptedBackend(echoes)
-    memory = memory_of(store, llm)
+    memory = memory_of(in_sqlite, llm)
     run(memory.add(town(("ann", "bob", "cleo")), BOTH))
     run(
         memory.add([record for record in with_canary() if record.record.user_id == BIRD], Consent(own=True, peer=False))
@@ -101,7 +105,8 @@ def test_withdrawing_from_others_takes_all_of_it_back(memory):
         assert [line["what"] for line in audit.about(tx, BIRD)] == ["consent"]
 
 
-def test_agreeing_again_brings_one_back(memory):
+def test_agreeing_again_brings_one_back(in_sqlite):
+    memory = with_everything(in_sqlite)
     run(memory.set_consent(BIRD, peer=False))
     settle(memory)
     run(memory.set_consent(BIRD, peer=True))
@@ -135,7 +140,8 @@ def test_without_own_there_is_no_profile(memory):
     assert not faults(memory)
 
 
-def test_without_both_nothing_is_made_of_the_words(memory):
+def test_without_both_nothing_is_made_of_the_words(in_sqlite):
+    memory = with_everything(in_sqlite)
     bird = number_of(memory, BIRD)
     run(memory.set_consent(BIRD, own=False, peer=False))
     for _ in ("at once", "when all is built anew"):
@@ -146,7 +152,8 @@ def test_without_both_nothing_is_made_of_the_words(memory):
     assert not faults(memory)
 
 
-def test_what_was_agreed_already_changes_nothing(memory):
+def test_what_was_agreed_already_changes_nothing(in_sqlite):
+    memory = with_everything(in_sqlite)
     before = opened(memory)
     run(memory.set_consent(BIRD, own=True, peer=True))
     run(memory.set_consent(BIRD))

@@ -26,19 +26,19 @@ def add(memory, *rows, consent=OWN):
     asyncio.run(memory.add(rows, consent))
 
 
-def test_somebody_nobody_has_seen(store):
-    memory = lived_in(store)
+def test_somebody_nobody_has_seen(in_sqlite):
+    memory = lived_in(in_sqlite)
     assert rung(memory, "stranger") == ("plain", "nothing is known of this user", None)
 
 
-def test_somebody_who_does_not_want_it(store):
-    memory = lived_in(store)
+def test_somebody_who_does_not_want_it(in_sqlite):
+    memory = lived_in(in_sqlite)
     asyncio.run(memory.set_consent("ann", own=False))
     assert rung(memory, "ann") == ("plain", "this user does not let own records be used", None)
 
 
-def test_too_few_records_for_a_profile(store):
-    memory = lived_in(store)
+def test_too_few_records_for_a_profile(in_sqlite):
+    memory = lived_in(in_sqlite)
     add(memory, row("eve", "tea"))
     settle(memory)
     assert rung(memory, "eve") == ("own_records", "records: 1; a profile takes 2", None)
@@ -49,8 +49,8 @@ def test_more_are_asked_for_than_are_shown(in_sqlite):
     assert rung(memory, "eve")[:2] == ("own_records", "records: 5; a profile takes 6")
 
 
-def test_a_profile_on_its_way(store):
-    memory = memory_of(store)
+def test_a_profile_on_its_way(in_sqlite):
+    memory = memory_of(in_sqlite)
     add(memory, row("eve", "tea"), row("eve", "bread"))
     assert rung(memory, "eve") == ("own_records", "the profile is still being built", None)
     settle(memory)
@@ -79,8 +79,8 @@ def test_nobody_to_be_compared_with(store):
     assert rung(memory, "eve") == ("own_summary", "version 1; too few others wrote about the items of its records", 1)
 
 
-def test_a_profile_written_by_hand(store):
-    memory = memory_of(store)
+def test_a_profile_written_by_hand(in_sqlite):
+    memory = memory_of(in_sqlite)
     add(memory, row("eve", "tea"), consent=BOTH)
     asyncio.run(memory.edit("eve", [Evidence("Never uses commas.")]))
     assert rung(memory, "eve") == ("own_summary", "version 1; it was written by hand", 1)

@@ -84,13 +84,7 @@ def test_nothing_crosses(two):
         assert texts and not [text for text in texts if theirs in text]
         assert all(mine in record.text for record in kept(memory).values())
         assert not faults(memory)
-
-
-def test_no_prompt_has_words_of_two_tenants(two):
-    llm = two[0].backend
-    for memory in two:
-        everything(memory)
-    assert not [answer for answer in (says_again(*call) for call in llm.calls) if "acme and other" in answer]
+    assert {says_again(*call) for call in two[0].backend.calls} == {"It is of acme-words.", "It is of other-words."}
 
 
 def test_erased_in_one_is_there_in_the_other(two):
@@ -107,17 +101,19 @@ def test_erased_in_one_is_there_in_the_other(two):
     assert not is_in("ann", on_disk(acme.tenant.store))
 
 
-def test_a_job_is_not_done_with_the_memory_of_another_tenant(two):
-    acme, other = two
+def test_a_job_is_not_done_with_the_memory_of_another_tenant(in_sqlite):
+    acme, other = (memory_of(in_sqlite, tenant=tenant) for tenant in TENANTS)
+    run(other.add([row()]))
     run(other.build(["ann"]))
-    (job,) = jobs.claim(acme.tenant.store, 9, 60.0)
+    job, *_ = jobs.claim(in_sqlite, 9, 60.0)
     with pytest.raises(InputError, match="tenant 'other'"):
         run(acme.do(job))
 
 
-def test_who_is_only_in_the_other_is_unknown(two):
-    acme, other = two
-    run(other.add([row("eve", "cake", about=None)], BOTH))
+def test_who_is_only_in_the_other_is_unknown(store):
+    acme, other = (memory_of(store, tenant=tenant) for tenant in TENANTS)
+    run(acme.add([row("ann", "tea")]))
+    run(other.add([row("eve", "cake")]))
     for asked in (acme.profile, acme.records, acme.export, acme.erase, acme.consent, acme.set_consent):
         with pytest.raises(Unknown):
             run(asked("eve"))
@@ -148,7 +144,7 @@ def one_store(tmp_path_factory):
     opened_store.close()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.sampled_from(TENANTS), st.sampled_from(sorted(OPERATIONS)), st.sampled_from(PEOPLE[:3])),
@@ -242,12 +238,13 @@ def test_pages(store):
     assert run(memory.jobs("waiting", limit=3)).total == 4 and run(memory.jobs("failed")).total == 0
 
 
-@pytest.mark.parametrize("page", [{"offset": -1}, {"limit": 0}, {"limit": -1}, {"limit": 10**30}, {"offset": 10**30}])
-def test_pages_that_are_none(store, page):
-    memory = lived_in(store, [row()])
-    for asked in (memory.users(**page), memory.jobs(**page), memory.records("ann", **page)):
-        with pytest.raises(InputError, match="no page"):
-            run(asked)
+def test_pages_that_are_none(store):
+    memory = memory_of(store)
+    run(memory.add([row()]))
+    for page in ({"offset": -1}, {"limit": 0}, {"limit": -1}, {"limit": 10**30}, {"offset": 10**30}):
+        for asked in (memory.users(**page), memory.jobs(**page), memory.records("ann", **page)):
+            with pytest.raises(InputError, match="no page"):
+                run(asked)
 
 
 def test_orders_and_states_that_are_none(in_sqlite):
@@ -285,20 +282,23 @@ def test_a_profile_edited_pinned_built_anew_and_gone_back_to(store):
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 10_001])
 def test_statements_that_are_none(in_sqlite, text):
-    memory = lived_in(in_sqlite)
+    memory = memory_of(in_sqlite)
+    run(memory.add([row()]))
     with pytest.raises(InputError, match="a statement has"):
         run(memory.edit("ann", [Evidence("Fine."), Evidence(text)]))
-    assert run(memory.profile("ann")).version == 1
+    with pytest.raises(Unknown):
+        run(memory.profile("ann"))
 
 
 def test_odd_statements_are_kept(store):
-    memory = lived_in(store)
+    memory = memory_of(store)
+    run(memory.add([row()]))
     run(memory.edit("ann", [Evidence("NUL \0 and \ud800, ann@example.org, 👍")]))
     assert run(memory.profile("ann")).statements[0].text == "NUL \ufffd and \ufffd, [email], 👍"
 
 
-def test_the_export_is_all_there_is(store):
-    memory = lived_in(store)
+def test_the_export_is_all_there_is(in_sqlite):
+    memory = lived_in(in_sqlite)
     run(memory.edit("ann", [Evidence("Never uses commas.", pinned=True)]))
     told = run(memory.export("ann"))
     assert {record["record_id"] for record in told["records"]} == {"ann-tea", "ann-bread"}
@@ -310,16 +310,24 @@ def test_the_export_is_all_there_is(store):
 NOBODY = ["", "nobody", "a\0b", "a" * 5_000, "%", "'; drop table users; --", "\u202e"]
 
 
-@pytest.mark.parametrize("user_id", NOBODY, ids=range(len(NOBODY)))
-def test_whoever_is_asked_for_and_not_there(store, user_id):
-    memory = lived_in(store, [row()])
-    asked = [memory.profile, memory.records, memory.export, memory.erase, memory.consent, memory.set_consent]
+def test_whoever_is_asked_for_and_not_there(store):
+    memory = memory_of(store)
+    run(memory.add([row()]))
+    asked = [
+        memory.profile,
+        memory.records,
+        memory.export,
+        memory.erase,
+        memory.consent,
+        memory.set_consent,
+        memory.item,
+    ]
     asked += [lambda one: memory.edit(one, []), lambda one: memory.go_back(one, 1), lambda one: memory.build([one])]
-    for one in asked:
-        with pytest.raises(InputError):
-            run(one(user_id))
-    with pytest.raises(InputError):
-        run(memory.item(user_id))
+    for user_id in NOBODY:
+        for one in asked:
+            with pytest.raises(InputError):
+                run(one(user_id))
+    assert run(memory.users()).total == 1 and len(kept(memory)) == 1
 
 
 # Side by side --------------------------------------------------------------------------------------------------------------

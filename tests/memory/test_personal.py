@@ -18,8 +18,12 @@ def personal(memory, *messages, user_id="ann", item_id=None):
     return asyncio.run(memory.personalise(messages or (ASKED,), user_id, item_id))
 
 
+def briefly(_messages, _sampling):
+    return "Writes briefly."
+
+
 def llm(**more):
-    return ScriptedBackend(lambda *_: "Writes briefly.", **more)
+    return ScriptedBackend(briefly, **more)
 
 
 def test_the_users_part_stands_before_the_callers(store):
@@ -46,8 +50,8 @@ def test_of_an_item_what_is_known_is_said(in_sqlite):
     assert personal(memory, item_id="wine").messages == personal(memory).messages
 
 
-def test_whoever_is_not_known_has_no_part(store):
-    memory = lived_in(store, llm=llm())
+def test_whoever_is_not_known_has_no_part(in_sqlite):
+    memory = lived_in(in_sqlite, llm=llm())
     asyncio.run(memory.set_consent("bob", own=False))
     for user_id in ("stranger", "bob"):
         made = personal(memory, SYSTEM, ASKED, user_id=user_id)

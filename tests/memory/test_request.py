@@ -24,10 +24,14 @@ def prompt_of(llm):
     return "\n".join(message["content"] for message in llm.calls[-1][0])
 
 
+def own_words(messages, sampling):
+    """Other words to each prompt and seed, and none of the prompt's."""
+    return f"Writes briefly. {messages_digest(messages)} {sampling.seed}."
+
+
 @pytest.fixture
 def llm():
-    """Answers with other words to each prompt and seed, and with none of the prompt's."""
-    return ScriptedBackend(lambda messages, sampling: f"Writes briefly. {messages_digest(messages)} {sampling.seed}.")
+    return ScriptedBackend(own_words)
 
 
 def test_one_call_of_which_nothing_is_kept(store, llm):
@@ -115,8 +119,8 @@ def test_a_prompt_made_to_fit(in_sqlite):
     assert llm.n_calls == called
 
 
-def test_streamed_is_the_same(store, llm):
-    memory = lived_in(store, llm=llm)
+def test_streamed_is_the_same(in_sqlite, llm):
+    memory = lived_in(in_sqlite, llm=llm)
     request = Request("ann", "tea", seed=3)
 
     async def read():

@@ -18,11 +18,6 @@ from unlike.store import jobs, profiles
 from unlike.store.tables import PROFILES
 
 
-@pytest.fixture
-def clock(store):
-    return Clock(store)
-
-
 def failing(error):
     def answer(_messages, _sampling):
         raise error
@@ -38,8 +33,9 @@ def builds(memory):
     return [job for job in job_rows(memory) if job.kind == "build"]
 
 
-def test_work_is_put_off_while_the_engine_is_down(store, clock):
-    down = memory_of(store, failing(EngineError("unreachable")))
+def test_work_is_put_off_while_the_engine_is_down(in_sqlite):
+    clock = Clock(in_sqlite)
+    down = memory_of(in_sqlite, failing(EngineError("unreachable")))
     run(down.add(town(), BOTH))
     clock.work(down)
     for _ in range(2 * jobs.MOST_ATTEMPTS):  # however long it takes, it is never given up
@@ -48,7 +44,7 @@ def test_work_is_put_off_while_the_engine_is_down(store, clock):
         assert clock.work(down) == 0
         clock.later(worker.ENGINE_PAUSE_S)
         once(down)
-    up = memory_of(store)
+    up = memory_of(in_sqlite)
     clock.later(worker.ENGINE_PAUSE_S)
     clock.work(up)
     assert not job_rows(up) and run(up.profile("ann")).statements and not faults(up)
@@ -62,8 +58,9 @@ def test_whoever_works_off_is_told_that_the_engine_is_down(in_sqlite):
     assert {job.state for job in builds(memory)} == {"waiting"}
 
 
-def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(store, clock):
-    memory = memory_of(store, failing(CallFailed("no")))
+def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(in_sqlite):
+    clock = Clock(in_sqlite)
+    memory = memory_of(in_sqlite, failing(CallFailed("no")))
     run(memory.add([row("ann", "tea"), row("ann", "bread")], BOTH))
     clock.work(memory)
     for attempt in range(1, jobs.MOST_ATTEMPTS):
@@ -77,7 +74,7 @@ def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(store, clock):
     clock.later(10**6)
     assert once(memory) == 0
     # A new record is a new start.
-    up = memory_of(store)
+    up = memory_of(in_sqlite)
     run(up.add([row("ann", "soup")]))
     clock.work(up)
     assert run(up.profile("ann")).statements and not faults(up)
@@ -111,8 +108,9 @@ def test_our_own_words_are_told():
     assert worker.told(InputError("the store is full")) == "the store is full"
 
 
-def test_a_job_taken_over_has_its_effects_once(store, clock):
+def test_a_job_taken_over_has_its_effects_once(store):
     """The first worker is so slow that its lease runs out, and another one does the job."""
+    clock = Clock(store)
 
     class Slow(ScriptedBackend):
         async def complete(self, messages, sampling):

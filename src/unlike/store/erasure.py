@@ -67,7 +67,7 @@ def _scrub_file(store: Store, patience_s: float) -> None:
     if busy:
         raise InputError(
             f"the log of {store.engine.url.render_as_string()} could not be emptied: somebody has been reading for "
-            f"{patience_s:g} s; end long-running readers, then run: unlike doctor --store"
+            f"{patience_s:g} s; end long-running readers, then run: unlike doctor --store DIR --scrub"
         )
 
 

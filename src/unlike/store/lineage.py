@@ -42,6 +42,8 @@ def drop_from_others(tx: Tx, user: int) -> Touched:
     hold(tx, user)
     mine = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
     clusterings = select(CLUSTERED.c.clustering).where(CLUSTERED.c.record.in_(mine)).distinct()
+    # Whoever is about to keep a difference made on one of them must be seen below, or come too late.
+    tx.conn.execute(select(CLUSTERINGS.c.id).where(CLUSTERINGS.c.id.in_(clusterings)).with_for_update()).all()
     differences = _others_differences(tx, user, mine, clusterings)
     profiles = _others_profiles(tx, user, mine, differences)
     users = _users_of(tx, differences, profiles)
