@@ -41,9 +41,16 @@ def test_every_vector_is_in_the_group_whose_mean_is_nearest(n, k, seed):
     vectors = texts(n, seed=seed)
     groups, centroids = kmeans(vectors, min(k, n), seed)
     assert groups.shape == (n,)
-    assert centroids.shape == (min(k, n), vectors.shape[1])
+    assert 1 <= len(centroids) <= min(k, n)
     for group in set(groups.tolist()):
         np.testing.assert_allclose(centroids[group], vectors[groups == group].mean(axis=0), atol=1e-5)
+
+
+def test_no_group_is_empty_where_vectors_hardly_differ():
+    vectors = np.full((6, 16), 0.25, np.float32)
+    vectors[1:] += np.float32(1e-8) * np.arange(1, 6, dtype=np.float32)[:, None]
+    groups, centroids = kmeans(vectors, 4, seed=0)
+    assert set(groups.tolist()) == set(range(len(centroids)))
 
 
 def test_the_same_seed_gives_the_same_groups():

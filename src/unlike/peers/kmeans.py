@@ -87,7 +87,7 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
     order = sorted(range(len(records)), key=lambda i: (distances[i], records[i].id))
     return Clustering(
         group_of={record.id: int(label) for record, label in zip(records, labels, strict=True)},
-        nearest=tuple(tuple(records[i].id for i in order if labels[i] == group) for group in range(n_groups)),
+        nearest=tuple(tuple(records[i].id for i in order if labels[i] == group) for group in range(len(centroids))),
     )
 
 

@@ -23,7 +23,8 @@ def kmeans(vectors: Floats, n_groups: int, seed: int) -> tuple[NDArray[np.int64]
         seed: Of the first centroids.
 
     Returns:
-        (n,) groups; (n_groups, d) means of the groups.
+        (n,) groups; (at most n_groups, d) means of the groups: vectors that hardly differ may leave some empty, and
+        these are not among them.
     """
     centroids = _first_centroids(vectors, n_groups, np.random.default_rng(seed))
     groups = _nearest(vectors, centroids)
@@ -33,7 +34,8 @@ def kmeans(vectors: Floats, n_groups: int, seed: int) -> tuple[NDArray[np.int64]
         groups, old = _nearest(vectors, centroids), groups
         if np.array_equal(groups, old) or float(((centroids - before) ** 2).sum()) <= enough:
             break
-    return groups, _means(vectors, groups, centroids)
+    used, groups = np.unique(groups, return_inverse=True)
+    return groups, _means(vectors, groups, centroids[used])
 
 
 def _first_centroids(vectors: Floats, n_groups: int, rng: np.random.Generator) -> Floats:
@@ -63,7 +65,7 @@ def _nearest(vectors: Floats, centroids: Floats) -> NDArray[np.int64]:
 
 
 def _means(vectors: Floats, groups: NDArray[np.int64], before: Floats) -> Floats:
-    """Means of the groups; an empty group stays where it was."""
+    """Means of the groups; while it is empty, a group stays where it was."""
     belongs = (np.arange(len(before))[:, None] == groups[None, :]).astype(np.float32)
     sizes = belongs.sum(axis=1)
     return np.where(sizes[:, None] > 0, (belongs @ vectors) / np.maximum(sizes, 1)[:, None], before)
