@@ -97,7 +97,7 @@ def _batches(lines: BufferedReader) -> Iterator[list[tuple[int, bytes]]]:
 
 def _checked(line: bytes) -> "NewRecord | str":
     """A line's record, or what is wrong with it."""
-    from unlike.memory.ingest import SECONDS
+    from unlike.memory.ingest import mistakes
 
     try:
         row = _form().validate_json(line).row()
@@ -108,9 +108,7 @@ def _checked(line: bytes) -> "NewRecord | str":
     values = dict(zip(NEEDED, (record.id, record.user_id, record.item_id, record.text), strict=True))
     if blank := [name for name, value in values.items() if not value.strip()]:
         return f"{', '.join(blank)}: blank"
-    if record.timestamp in SECONDS:
-        return f"timestamp: {record.timestamp} is in seconds; milliseconds are needed: {record.timestamp * 1000}"
-    return row
+    return "; ".join(mistakes(row)) or row
 
 
 def _problem(one: ErrorDetails) -> str:

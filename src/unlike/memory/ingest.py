@@ -124,7 +124,7 @@ def _with_few_new(tx: Tx, users: Sequence[int], n: int) -> set[int]:
 
 def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord:
     record, item = row.record, row.item
-    if wrong := "; ".join(_mistakes(row)):
+    if wrong := "; ".join(mistakes(row)):
         raise InputError(f"record {record.id[:256]!r} cannot be kept: {wrong}")
     text, title = redactor.redact(readable(record.text)), redactor.redact(readable(record.title))
     found.update(text.found)
@@ -135,7 +135,7 @@ def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord
     return NewRecord(record, replace(item, title=readable(item.title), description=readable(item.description)))
 
 
-def _mistakes(row: NewRecord) -> Iterator[str]:
+def mistakes(row: NewRecord) -> Iterator[str]:
     """What is wrong with a row, all of it."""
     record = row.record
     for name in (*IDS, "text"):
