@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 from tests.llm.tiny_llm import tiny_llm
 from tests.worlds import kit_for, world
 
@@ -184,3 +185,24 @@ def test_an_experiment_measures_what_its_plan_says_now_and_reports_what_is_missi
     assert runs[1].per_case[LOGLIK] == {kept.case_id: kept.loglik}
     notes = find(plan, crowd, encoder, runs).notes
     assert "loglik: 2 of 3 cases have no likelihood (no room)" in notes
+
+
+def test_an_experiment_without_metrics_writes_no_texts(crowd, engine, tmp_path):
+    llm = RecordedLLM(engine, Journal.open(tmp_path / "journal.sqlite"))
+    asked = {"title": "t", "methods": [{"method": "int_sum"}], "embedder": "hashing:64", "limit": 3}
+    plan = Plan.model_validate(asked | {"settings": {"max_tokens": 8}, "metrics": [], "likelihood": 30})
+
+    def kit_of(settings):
+        return replace(kit_for(crowd), llm=llm, settings=settings)
+
+    folders = asyncio.run(run_plan(plan, crowd, kit_of, tmp_path))
+    assert llm.usage.n_calls == 3, "a summary a case"
+    asyncio.run(likelihood_of_plan(plan, crowd, kit_of, tmp_path, lambda progress: None))
+    assert (llm.usage.n_calls, engine.n_scored) == (3, 3)
+    found = find(plan, crowd, HashingEncoder(64), measure_all(folders, plan, crowd))
+    assert [name for name, *_ in found.metrics] == [LOGLIK]
+
+
+def test_an_experiment_that_measures_nothing_is_no_experiment():
+    with pytest.raises(ValidationError, match="nothing is measured; give metrics, a judge or likelihood"):
+        Plan.model_validate({"title": "t", "methods": [{"method": "rag"}], "metrics": []})

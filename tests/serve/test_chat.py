@@ -3,9 +3,12 @@
 import httpx
 import openai
 import pytest
+from sqlalchemy import select
 
 from tests.serve import llms
 from tests.serve.conftest import calling, listening, record
+from unlike.llm.scripted import ScriptedBackend
+from unlike.store.tables import SPEND
 
 HELLO = [{"role": "user", "content": "Write two sentences about this album and its tunes, please."}]
 
@@ -123,6 +126,16 @@ def test_a_spent_budget_is_the_clients_rate_limit_error(at, full_house):
     for user in (openai.omit, "ada"):
         with pytest.raises(openai.RateLimitError):
             at.chat.completions.create(model="any", messages=HELLO, user=user)
+
+
+def test_a_chat_that_repeats_a_peer_is_refused_and_paid_for(make_house):
+    stolen = "bob says that album-1 has tunes which stay with one."
+    house = make_house("full", llm=ScriptedBackend(lambda messages, sampling: stolen, name="thief"))
+    with calling(house) as client:
+        answer = client.post("/v1/chat/completions", json={"model": "any", "messages": HELLO, "user": "ada"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (409, "repeated")
+    with house.store.tenant("acme").read() as tx:
+        assert tx.conn.scalar(select(SPEND.c.tokens).where(SPEND.c.tenant == tx.tenant)) > 0
 
 
 def test_a_percent_sign_in_an_id_is_one(at, full_house):

@@ -60,7 +60,6 @@ class MemorySection(Section):
     on_repeat: OnRepeat | None = None
     repeat_words: int | None = Field(default=None, ge=2)
     allowed: tuple[Sensitive, ...] | None = None
-    lease_s: float | None = Field(default=None, gt=0)
 
 
 class MethodSection(Section):

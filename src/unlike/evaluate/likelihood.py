@@ -7,7 +7,7 @@ journalled as answers are, so measuring again is resuming, and no score outlives
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -115,15 +115,17 @@ def read_likelihood(folder: Path) -> list[Likelihood]:
         raise InputError(f"{folder / FILE} cannot be read: {error}; delete it and measure again") from error
 
 
-class LastCallLeftOut:
-    """An LLM that answers as ever, but leaves the last call out: for experiments that measure likelihood and no texts.
+class LastCallReplaced:
+    """An LLM that answers as ever, but has something else done in place of the last call.
 
     Args:
         llm: Answers all other calls.
+        instead: Answers the last one.
     """
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, instead: Callable[[Call], Awaitable[Answer]]) -> None:
         self._llm = llm
+        self._instead = instead
 
     @property
     def backend(self) -> Backend:
@@ -136,45 +138,35 @@ class LastCallLeftOut:
         return self._llm.usage
 
     async def call(self, call: Call) -> Answer:
-        """Answer a call; no text is written for the last one."""
-        if call.step not in LAST_STEPS:
-            return await self._llm.call(call)
-        return Answer("", "", True, 0, 0, "left out", 0.0)
+        """Answer a call."""
+        return await (self._instead(call) if call.step in LAST_STEPS else self._llm.call(call))
 
 
-class LastCallScored:
-    """An LLM that answers as ever, but scores a real text in place of the last call.
+async def left_out(_call: Call) -> Answer:
+    """No text, for experiments that measure likelihood alone."""
+    return Answer("", "", True, 0, 0, "left out", 0.0)
+
+
+class Scoring:
+    """Scores a real text in place of a call.
 
     Args:
-        llm: Answers all other calls.
         engine: Scores.
         journal: Of the scores.
         case: Whose real text is scored.
         max_tokens: Tokens of it that count.
 
     Attributes:
-        loglik: Mean log-probability a token, once the last call was made.
+        loglik: Mean log-probability a token, once the call was made.
     """
 
-    def __init__(self, llm: LLM, engine: ScoringEngine, journal: Journal, case: Case, max_tokens: int) -> None:
+    def __init__(self, engine: ScoringEngine, journal: Journal, case: Case, max_tokens: int) -> None:
         self.loglik: float | None = None
-        self._llm, self._engine, self._journal = llm, engine, journal
+        self._engine, self._journal = engine, journal
         self._case, self._real, self._max_tokens = case, case.reference or "", max_tokens
 
-    @property
-    def backend(self) -> Backend:
-        """The engine."""
-        return self._llm.backend
-
-    @property
-    def usage(self) -> Usage:
-        """What was asked so far."""
-        return self._llm.usage
-
-    async def call(self, call: Call) -> Answer:
-        """Answer a call, or score the real text behind it."""
-        if call.step not in LAST_STEPS:
-            return await self._llm.call(call)
+    async def score(self, call: Call) -> Answer:
+        """The score of the real text behind a call's prompt."""
         scored = self._as_scored(call)
         model = self._engine.model
         name = key(scored, model)
@@ -220,10 +212,10 @@ def _scored(job: Job, max_tokens: int, journal: Journal) -> Method:
     async def scored(case: Case, kit: Kit) -> Outcome:
         if not case.reference:
             raise CallFailed("the case has no real text")
-        llm = LastCallScored(kit.llm, engine, journal, case, max_tokens)
-        await job.method(case, replace(kit, llm=llm))
-        if llm.loglik is None:
+        scoring = Scoring(engine, journal, case, max_tokens)
+        await job.method(case, replace(kit, llm=LastCallReplaced(kit.llm, scoring.score)))
+        if scoring.loglik is None:
             raise CallFailed(f"method {job.name!r} made no call of step {' or '.join(LAST_STEPS)} to score behind")
-        return Outcome(repr(llm.loglik), {})
+        return Outcome(repr(scoring.loglik), {})
 
     return scored

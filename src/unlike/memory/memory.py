@@ -123,6 +123,10 @@ class Memory:
     async def generate(self, request: Request) -> Written:
         """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
         prepared = await asyncio.to_thread(self._prepared, request)
+        return await self.write(prepared)
+
+    async def write(self, prepared: Prepared) -> Written:
+        """The text of a prepared request, paid for also where it is refused."""
         try:
             answer = await write(prepared, self.backend, self.settings)
         except Refused as refused:

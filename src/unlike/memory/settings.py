@@ -40,7 +40,6 @@ class MemorySettings:
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When things are built anew.
-        lease_s: How long a worker may take for a job before another one does it.
     """
 
     method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
@@ -53,4 +52,3 @@ class MemorySettings:
     repeat_words: int = 8
     allowed: tuple[Sensitive, ...] = ()
     refresh: Refresh = Refresh()
-    lease_s: float = 600.0

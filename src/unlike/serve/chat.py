@@ -13,7 +13,7 @@ from unlike.memory.answers import Written
 from unlike.memory.ladder import Known
 from unlike.memory.memory import Memory
 from unlike.memory.request import Prepared
-from unlike.memory.writing import write, write_stream
+from unlike.memory.writing import write_stream
 from unlike.serve.answers import event
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import ErrorBody
@@ -58,8 +58,7 @@ async def prepare_chat(body: ChatBody, memory: Memory) -> Chat:
 
 async def answer(chat: Chat, memory: Memory) -> dict[str, Any]:
     """A chat completion."""
-    written = await write(chat.prepared, memory.backend, memory.settings)
-    await memory.spend(written.prompt_tokens + written.completion_tokens)
+    written = await memory.write(chat.prepared)
     message = {"role": "assistant", "content": written.text}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": written.finish_reason}
     return _head("chat.completion", chat, memory) | {"choices": [choice], "usage": _usage(written)}
