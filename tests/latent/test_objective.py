@@ -1,14 +1,16 @@
 """The terms of a step: what their weights and targets are set to is what they are computed with."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 
 from tests.latent.conftest import TRAINING
 from unlike.latent import loss
-from unlike.latent.batch import collate
-from unlike.latent.objective import autoencoder_terms, objective, term_names
+from unlike.latent.batch import collate, len_of_beginning
+from unlike.latent.objective import autoencoder_terms, objective, term_names, text_nll
 from unlike.latent.settings import LossWeights
 from unlike.latent.train import train
 from unlike.latent.untrained import seeded_module
@@ -59,3 +61,34 @@ def test_kinds_without_an_autoencoder_have_nothing_to_rebuild(lesson_of):
     lesson = lesson_of("prompt_tuning")
     soft = seeded_module(lesson, 0)(collate(lesson.examples, 3).inputs)
     assert {name: float(term) for name, term in autoencoder_terms(soft, 0.05).items()} == {"recon": 0, "sparse": 0}
+
+
+def apart(examples, n):
+    """A batch whose prompts begin with n tokens that stand apart."""
+    with patch("unlike.latent.batch.len_of_beginning", return_value=n):
+        return collate(examples, 3)
+
+
+def test_a_beginning_read_once_gives_the_same_losses_and_gradients(lesson_of):
+    lesson = lesson_of()
+    longest = len_of_beginning(lesson.examples)
+    assert longest > 5
+    found = []
+    for n in (0, 1, longest):
+        module = seeded_module(lesson, 0)
+        nll = text_nll(lesson.llm, module(apart(lesson.examples, n).inputs).bank, apart(lesson.examples, n))
+        nll.sum().backward()
+        found.append([nll, *(weight.grad for weight in module.parameters() if weight.grad is not None)])
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-5)
+
+
+def test_prompts_begin_alike_up_to_the_first_soft_vector_or_other_token(lesson_of):
+    example = lesson_of().examples[0]
+    ids, none = np.arange(8), np.full(8, -1)
+    alone = replace(example, token_ids=ids, slots=none)
+    soft = replace(example, token_ids=ids, slots=np.where(ids == 4, 0, -1))
+    other = replace(example, token_ids=np.where(ids == 6, 0, ids), slots=none)
+    assert len_of_beginning([alone]) == 7
+    assert len_of_beginning([alone, soft]) == 4
+    assert len_of_beginning([alone, other]) == 6

@@ -1,7 +1,8 @@
 """Examples as the tensors of one forward pass.
 
-Prompts are padded on the left, so all texts to learn end at the same column and the LLM computes logits only there.
-Padding changes no vector and no loss.
+What all prompts begin with stands apart: no soft vector comes before it, so the LLM reads it once and without gradient.
+The rest is padded on the left, so all texts to learn end at the same column and the LLM computes logits only there.
+Neither changes a vector or a loss.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ class Batch:
     """A batch of examples.
 
     Attributes:
-        token_ids: (batch, n) int64 prompt and target, left-padded with 0.
+        beginning: (p,) int64 the tokens that all prompts begin with, before any soft vector.
+        token_ids: (batch, n) int64 the rest of prompt and target, left-padded with 0.
         slots: (batch, n) int64; -1 where a token stands.
         attend: (batch, n) int64; 0 for padding.
         targets: (batch, t) int64, left-padded with 0.
@@ -33,6 +35,7 @@ class Batch:
         inputs: The vectors.
     """
 
+    beginning: Tensor
     token_ids: Tensor
     slots: Tensor
     attend: Tensor
@@ -43,23 +46,24 @@ class Batch:
     @property
     def n_tokens(self) -> int:
         """Tokens that are not padding."""
-        return int(self.attend.sum())
+        return int(self.attend.sum()) + len(self.attend) * len(self.beginning)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same on another device."""
-        moved = {
-            name: getattr(self, name).to(device) for name in ("token_ids", "slots", "attend", "targets", "learned")
-        }
+        own = ("beginning", "token_ids", "slots", "attend", "targets", "learned")
+        moved = {name: getattr(self, name).to(device) for name in own}
         inputs = {name: getattr(self.inputs, name).to(device) for name in Inputs.__slots__}
         return Batch(inputs=Inputs(**inputs), **moved)
 
 
 def collate(examples: Sequence[Example], n_records: int) -> Batch:
     """Pad examples to one batch; ``n_records`` as in the adapter's settings."""
-    whole = [np.concatenate([example.token_ids, example.target_ids]) for example in examples]
-    slots = [np.concatenate([e.slots, np.full(len(e.target_ids), -1, np.int64)]) for e in examples]
+    p = len_of_beginning(examples)
+    whole = [np.concatenate([example.token_ids[p:], example.target_ids]) for example in examples]
+    slots = [np.concatenate([e.slots[p:], np.full(len(e.target_ids), -1, np.int64)]) for e in examples]
     targets = [example.target_ids for example in examples]
     return Batch(
+        beginning=torch.from_numpy(examples[0].token_ids[:p].copy()),
         token_ids=_left(whole, 0),
         slots=_left(slots, -1),
         attend=_left([np.ones(len(ids), np.int64) for ids in whole], 0),
@@ -67,6 +71,15 @@ def collate(examples: Sequence[Example], n_records: int) -> Batch:
         learned=_left([np.ones(len(ids), np.int64) for ids in targets], 0).bool(),
         inputs=inputs_of(examples, n_records),
     )
+
+
+def len_of_beginning(examples: Sequence[Example]) -> int:
+    """How many tokens all prompts begin with, before any soft vector; something is left of every prompt."""
+    most = min(len(example.token_ids) for example in examples) - 1
+    tokens = np.stack([example.token_ids[:most] for example in examples])
+    soft = np.stack([example.slots[:most] for example in examples]) >= 0
+    ends = np.flatnonzero((soft | (tokens != tokens[0])).any(axis=0))
+    return int(ends[0]) if len(ends) else most
 
 
 def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:

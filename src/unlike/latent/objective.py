@@ -2,7 +2,9 @@
 
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from unlike.latent import loss
 from unlike.latent.batch import Batch, with_vectors_of_the_next
@@ -53,14 +55,29 @@ def text_nll(llm: nn.Module, bank: Tensor, batch: Batch) -> Tensor:
     vocab), which for a large vocabulary is most of the memory of a step.
     """
     hugging = cast(Any, llm)
-    tokens = hugging.get_input_embeddings()(batch.token_ids)
+    look_up = hugging.get_input_embeddings()
+    embeds = splice(look_up(batch.token_ids), bank, batch.slots)
+    attend = functional.pad(batch.attend, (len(batch.beginning), 0), value=1)
+    begun = None
+    if hugging.is_gradient_checkpointing:  # which keeps nothing that was read
+        embeds = torch.cat([look_up(batch.beginning).expand(len(embeds), -1, -1), embeds], dim=1)
+    elif len(batch.beginning):
+        begun = _read_beginning(hugging, batch)
     width = batch.targets.shape[1]
-    places = (batch.attend.cumsum(dim=1) - 1).clamp(min=0)
     answer = hugging(
-        inputs_embeds=splice(tokens, bank, batch.slots),
-        attention_mask=batch.attend,
-        position_ids=places,
+        inputs_embeds=embeds,
+        attention_mask=attend,
+        position_ids=(attend.cumsum(dim=1) - 1).clamp(min=0)[:, -embeds.shape[1] :],
+        past_key_values=begun,
         logits_to_keep=width + 1,
         use_cache=False,
     )
     return loss.generation(answer.logits[:, -width - 1 : -1], batch.targets, batch.learned)
+
+
+@torch.no_grad()
+def _read_beginning(hugging: Any, batch: Batch) -> Any:  # noqa: ANN401 - Hugging Face's models and caches are untyped
+    """The LLM's keys and values of what all prompts begin with, read once for the whole batch."""
+    begun = hugging(input_ids=batch.beginning.unsqueeze(0), use_cache=True, logits_to_keep=1).past_key_values
+    begun.batch_repeat_interleave(len(batch.token_ids))
+    return begun
