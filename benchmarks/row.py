@@ -6,27 +6,41 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One measured ratio.
+    """One measured figure.
 
     Attributes:
         what: Is measured.
-        against: Compared with what.
-        ratio: How many times as good; all figures are from one run.
-        reach: What is to be reached.
-        facts: What else was measured.
+        against: Compared with what; "" where it stands for itself.
+        value: The figure, mostly how many times as good as the other side; None where it was not measured here.
+        reach: What is to be reached; None where it is only measured.
+        unit: Of both.
+        at_most: Whether less is better.
+        facts: What else was measured, and what the figure depends on.
+        why_not: Why it was not measured here.
     """
 
     what: str
     against: str
-    ratio: float
-    reach: float
+    value: float | None
+    reach: float | None = None
+    unit: str = "x"
+    at_most: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    why_not: str = ""
 
     @property
-    def reached(self) -> bool:
-        """Whether it is good enough."""
-        return self.ratio >= self.reach
+    def reached(self) -> bool | None:
+        """Whether it is good enough; None where there is nothing to say."""
+        if self.value is None or self.reach is None:
+            return None
+        return self.value <= self.reach if self.at_most else self.value >= self.reach
 
-    def __str__(self) -> str:
-        facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
-        return f"{self.what}, against {self.against}: {self.ratio:.2f} (to reach {self.reach:g}); {facts}"
+    @property
+    def measured(self) -> str:
+        """The figure in words."""
+        return self.why_not if self.value is None else f"{self.value:.3g} {self.unit}"
+
+    @property
+    def wanted(self) -> str:
+        """What is to be reached in words."""
+        return "" if self.reach is None else f"{'<=' if self.at_most else '>='} {self.reach:g} {self.unit}"

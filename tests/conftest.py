@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unlike", deadline=None)  # a busy machine is no fault
+settings.load_profile("unlike")
 
 REPOSITORY = Path(__file__).parent.parent
 

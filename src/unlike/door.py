@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_FIRST = threading.Lock()
+
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the library's own loop and wait for what it returns or raises."""
@@ -22,8 +24,13 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-@cache
 def _loop() -> asyncio.AbstractEventLoop:
+    with _FIRST:  # two threads may come first at the same time
+        return _only_loop()
+
+
+@cache
+def _only_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="unlike", daemon=True).start()
     return loop

@@ -15,7 +15,7 @@ from unlike.llm.backend import Completion
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Repeated, Request, Written
 from unlike.memory.guard import guarded
-from unlike.privacy.repeats import repeats
+from unlike.privacy.repeats import Others, repeats
 
 N = 4
 PEER = "My aunt’s tea-pot leaks; don't pour — it drips, drips and drips on 雨の中で歌 all day long."
@@ -61,7 +61,7 @@ def read(text, cuts, others=(PEER,), n_words=N):
     async def reading():
         given_out = list[str]()
         try:
-            async for piece in guarded(stream(), others, n_words):
+            async for piece in guarded(stream(), Others(others, n_words)):
                 given_out.append(piece if isinstance(piece, str) else "")
         except Repeated:
             return given_out, True
@@ -110,10 +110,10 @@ def test_without_others_nothing_is_held_back():
 def test_long_texts_of_many_others_hold_up_no_stream():
     others = [" ".join(f"w{n}{word}" for word in range(500)) for n in range(32)]
     text = " ".join(f"own{word}" for word in range(2_000))
-    started = time.monotonic()
+    started = time.process_time()
     given_out, refused = read(text, range(0, len(text), 5), others, 8)
     assert not refused and "".join(given_out) == text
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 # Through the memory ---------------------------------------------------------------------------------------------------

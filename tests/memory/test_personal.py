@@ -39,7 +39,7 @@ def test_the_users_part_stands_before_the_callers(store):
 
 def test_the_guard_gets_what_others_wrote(in_sqlite):
     made = personal(lived_in(in_sqlite, llm=llm()))
-    assert set(made.others) == {
+    assert set(made.others.texts) == {
         f"What {user} has to say of {item}." for user in ("bob", "cleo", "dora") for item in ITEMS
     }
 
@@ -55,7 +55,7 @@ def test_whoever_is_not_known_has_no_part(in_sqlite):
     asyncio.run(memory.set_consent("bob", own=False))
     for user_id in ("stranger", "bob"):
         made = personal(memory, SYSTEM, ASKED, user_id=user_id)
-        assert list(made.messages) == [SYSTEM, ASKED] and made.rung == "plain" and not made.others
+        assert list(made.messages) == [SYSTEM, ASKED] and made.rung == "plain" and not made.others.texts
 
 
 def test_what_does_not_fit_is_left_out_and_never_the_callers(in_sqlite):

@@ -168,10 +168,10 @@ def test_whoever_works_long_holds_the_job_longer(in_sqlite, monkeypatch):
 
     async def working():
         while await asyncio.to_thread(jobs.wait_s, in_sqlite) is not None:
-            await work_once(in_sqlite, lambda _: memory, lease_s=0.3)
+            await work_once(in_sqlite, lambda _: memory, lease_s=1.0)
 
-    run(asyncio.wait_for(working(), 30))
-    assert held[-1] - held[0] > 300 and run(memory.profile("ann")).version == 1
+    run(asyncio.wait_for(working(), 60))
+    assert held[-1] - held[0] > 1_000 and run(memory.profile("ann")).version == 1
 
 
 def test_two_workers_do_each_job_once(store):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from unlike.peers.lloyd import kmeans
+from unlike.peers.lloyd import STARTS, kmeans
 
 
 def texts(n, n_topics=8, d=48, seed=0):
@@ -24,8 +24,16 @@ def test_the_mean_inertia_is_that_of_scikit_learn():
     for seed in range(60):
         vectors = texts(12 + 3 * seed, seed=seed)
         ours.append(inertia(vectors, *kmeans(vectors, 5, seed)))
-        theirs.append(KMeans(5, random_state=seed, n_init=1).fit(vectors).inertia_)
+        theirs.append(KMeans(5, random_state=seed, n_init=STARTS).fit(vectors).inertia_)
     assert np.mean(ours) <= 1.01 * np.mean(theirs)
+
+
+def test_of_several_starts_the_tightest_grouping_is_taken():
+    few, many = (
+        [inertia(texts(40, seed=seed), *kmeans(texts(40, seed=seed), 5, 0, n)) for seed in range(20)] for n in (1, 10)
+    )
+    assert all(after <= before * (1 + 1e-5) for before, after in zip(few, many, strict=True))
+    assert np.mean(many) < 0.99 * np.mean(few)
 
 
 def test_groups_that_lie_apart_are_found():

@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.serve.conftest import record
+from unlike.memory.user_pages import SORTS
 from unlike.privacy.receipt import verify
 from unlike.serve.routes.users import Sort
-from unlike.store.users import SORTS
 
 
 def test_records_are_kept_once(client):

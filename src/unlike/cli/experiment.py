@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from unlike.cli.live import live_line
+from unlike.cli.spreading import HELP, begun, spread_of
 from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from unlike.cli.experiment_setup import Setup
     from unlike.evaluate.experiment import KitOf
     from unlike.evaluate.measured import MeasuredRun
+    from unlike.spread.runs import Spread
 
 
 def experiment(
@@ -26,6 +28,7 @@ def experiment(
     llm: str | None = typer.Option(None, help="LLM, in place of the file's."),
     embedder: str | None = typer.Option(None, help="Encoder, in place of the file's."),
     limit: int | None = typer.Option(None, min=1, help="The first so many cases, in place of the file's limit."),
+    engine: str = typer.Option("local", help=HELP),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost; ask no LLM."),
 ) -> None:
     """Run everything an experiment file asks for, and write the report.
@@ -56,8 +59,9 @@ def experiment(
         show_forecast(console, setup)
         return
     train_adapters(console, setup)
+    spread = _spread(setup, engine)
     kit_of = open_kits(setup)
-    folders = run_live_plan(console, setup, kit_of)
+    folders = run_live_plan(console, setup, kit_of, spread)
     if plan.likelihood:
         _measure_likelihood(console, setup, kit_of)
     runs = measure_all(folders, plan, setup.corpus)
@@ -74,16 +78,31 @@ def open_kits(setup: "Setup") -> "KitOf":
     return setup.kits(setup.plan.llm, setup.folder / JOURNAL)
 
 
-def run_live_plan(console: "Console", setup: "Setup", kit_of: "KitOf") -> list[Path]:
-    """Run a plan with a live line; returns the run folders."""
+def run_live_plan(console: "Console", setup: "Setup", kit_of: "KitOf", spread: "Spread | None" = None) -> list[Path]:
+    """Run a plan with a live line, in this process or spread over workers; returns the run folders."""
     from unlike.door import wait_for
     from unlike.evaluate.experiment import run_plan
     from unlike.evaluate.plan import planned_runs
+    from unlike.spread.runs import plan_spread
 
     n_runs = len(planned_runs(setup.plan))
-    with live_line(console, kit_of(MethodSettings()).llm) as begin:
-        on_progress = begin(f"{n_runs} run{'s' if n_runs > 1 else ''}")
+    label = f"{n_runs} run{'s' if n_runs > 1 else ''}"
+    with begun(console, label, kit_of(MethodSettings()).llm, spread) as (on_progress, there):
+        if there:
+            return plan_spread(there, setup.plan, kit_of, setup.adapter_folder, setup.folder)
         return wait_for(run_plan(setup.plan, setup.corpus, kit_of, setup.folder, on_progress))
+
+
+def _spread(setup: "Setup", engine: str) -> "Spread | None":
+    """Where the runs of an experiment go; its likelihoods, grades and metrics are made here."""
+    from unlike.evaluate.run import JOURNAL
+    from unlike.spread.methods import Supplies, templates_of
+
+    plan = setup.plan
+    uri, concurrency, context_tokens = plan.llm.uri, plan.llm.concurrency, plan.llm.context_tokens
+    templates = templates_of(plan.prompts)
+    supplies = Supplies(setup.corpus, uri, plan.embedder, concurrency, context_tokens, plan.task, templates)
+    return spread_of(engine, setup.folder / JOURNAL, supplies)
 
 
 def _measure_likelihood(console: "Console", setup: "Setup", kit_of: "KitOf") -> None:

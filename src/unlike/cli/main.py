@@ -13,13 +13,16 @@ from unlike.cli.consent import consent
 from unlike.cli.corpora import corpora
 from unlike.cli.curate import curate
 from unlike.cli.demo import demo
+from unlike.cli.differences import differences
 from unlike.cli.doctor import doctor
+from unlike.cli.embed import embed
 from unlike.cli.erase import erase
 from unlike.cli.evaluate import evaluate
 from unlike.cli.experiment import experiment
 from unlike.cli.export import export
 from unlike.cli.generate import generate
 from unlike.cli.ingest import ingest
+from unlike.cli.inspect import inspect
 from unlike.cli.keys import keys
 from unlike.cli.latent import latent
 from unlike.cli.profile import profile
@@ -45,6 +48,8 @@ app.command("demo")(demo)
 app.command("doctor")(doctor)
 app.add_typer(curate, name="curate", rich_help_panel=RESEARCH)
 app.add_typer(corpora, name="corpus", rich_help_panel=RESEARCH)
+app.command("embed", rich_help_panel=RESEARCH)(embed)
+app.command("differences", rich_help_panel=RESEARCH)(differences)
 app.command("run", rich_help_panel=RESEARCH)(run)
 app.command("evaluate", rich_help_panel=RESEARCH)(evaluate)
 app.command("experiment", rich_help_panel=RESEARCH)(experiment)
@@ -53,6 +58,7 @@ app.command("train", rich_help_panel=RESEARCH)(train)
 app.add_typer(adapter, name="adapter", rich_help_panel=RESEARCH)
 app.add_typer(latent, name="latent", rich_help_panel=RESEARCH)
 app.command("show", rich_help_panel=RESEARCH)(show)
+app.command("inspect", rich_help_panel=RESEARCH)(inspect)
 app.command("ingest", rich_help_panel=SERVICE)(ingest)
 app.add_typer(profile, name="profile", rich_help_panel=SERVICE)
 app.command("generate", rich_help_panel=SERVICE)(generate)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from unlike.cli.spreading import HELP, spread_of
 from unlike.cli.time_rule import time_rule
 from unlike.config import MethodSettings, cache_folder
 from unlike.errors import InputError
@@ -16,7 +17,7 @@ def run(
     method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
     llm: str = typer.Option(
         ...,
-        help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL[@URL], scripted:FILE|echo.",
+        help="openai:MODEL\\[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL\\[@URL], scripted:FILE|echo.",
     ),
     out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
     embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
@@ -32,7 +33,8 @@ def run(
     top_p: float = typer.Option(0.95, min=0.0, max=1.0, help="Of every LLM call."),
     max_tokens: int = typer.Option(2048, min=1, help="New tokens of every LLM call."),
     seed: int = typer.Option(0, help="Of sampling, random retrieval and selection, and K-means."),
-    concurrency: int = typer.Option(16, min=1, help="LLM calls under way at once."),
+    concurrency: int = typer.Option(16, min=1, help="LLM calls under way at once, of each worker."),
+    engine: str = typer.Option("local", help=HELP),
     adapter: Path | None = typer.Option(None, help="Trained adapter, for dep, pplug and prompt_tuning."),
     task: str = typer.Option("review", help="What the texts are."),
     prompts: Path | None = typer.Option(None, help="Folder whose templates replace the built-in ones."),
@@ -51,6 +53,7 @@ def run(
     from unlike.data.corpus import Corpus
     from unlike.evaluate.run import JOURNAL
     from unlike.prompts.task import open_task
+    from unlike.spread.methods import Supplies, templates_of
 
     settings = MethodSettings(
         n_records=records,
@@ -65,13 +68,15 @@ def run(
         seed=seed,
         adapter=str(adapter.resolve()) if adapter else "",
     )
-    opened = Corpus.open(corpus)
+    opened, journal = Corpus.open(corpus), journal or out / JOURNAL
+    supplies = Supplies(opened, llm, embedder, concurrency, None, task, templates_of(prompts))
+    spread = spread_of(engine, journal, supplies)
     kit = open_kit(
         opened,
         llm,
         embedder,
         settings,
-        journal=None if dry_run else journal or out / JOURNAL,
+        journal=None if dry_run else journal,
         vectors=cache_folder() / "vectors.sqlite",
         task=open_task(task, prompts),
         concurrency=concurrency,
@@ -81,7 +86,7 @@ def run(
         return
     facts = {"corpus": str(corpus.resolve()), "llm": llm, "embedder": embedder, "concurrency": concurrency}
     _refuse_other_run(out, {"method": method, "split": split, "llm": llm, **asdict(settings)})
-    done = run_live(opened, method, kit, out, split, limit, facts, quiet=as_json)
+    done = run_live(opened, method, kit, out, split, limit, facts, as_json, spread)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
     if done["n_failed"]:

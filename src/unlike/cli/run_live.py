@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.live import live_line
+from unlike.cli.spreading import begun
 from unlike.door import wait_for
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.methods.kit import Kit
+    from unlike.spread.runs import Spread
 
 
 def run_live(
@@ -24,15 +25,20 @@ def run_live(
     limit: int | None,
     facts: dict[str, Any],
     quiet: bool = False,
+    spread: "Spread | None" = None,
 ) -> dict[str, Any]:
-    """Run with a live line; returns run.json."""
+    """Run with a live line, in this process or spread over workers; returns run.json."""
     from rich.console import Console
 
     from unlike.evaluate.run import arun, read_run
+    from unlike.spread.runs import run_spread
 
     console = Console(stderr=True, quiet=quiet)
-    with live_line(console, kit.llm) as begin:
-        wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=begin(method)))
+    with begun(console, method, kit.llm, spread) as (on_progress, there):
+        if there:
+            run_spread(there, method, kit, out, split, limit, facts)
+        else:
+            wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
     rows, done = read_run(out)
     console.print(
         f"{method}: {done['n_done']} of {done['n_cases']} cases done, {done['n_failed']} failed; "

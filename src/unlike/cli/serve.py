@@ -100,6 +100,7 @@ def _tell(store: "Store", where: str, llm: str, door: socket.socket) -> None:
     typer.echo(f"serving {named(where)} with {llm} at {address}; its API is described at {address}/openapi.json")
     if not _has_key(store):
         typer.echo(f"nobody has an API key yet; make one with: unlike keys new NAME --store {named(where)}")
+    typer.echo(f"the inspector, for people, is at {address}/inspect/")
     sys.stdout.flush()
 
 

@@ -80,6 +80,7 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
 def _result(console: "Console", row: "Generation") -> None:
     calls = [row.trace["generate"]] if "generate" in row.trace else []
     calls += [part["call"] for part in [*row.trace.get("differences", []), row.trace.get("profile")] if part]
+    calls = [call for call in calls if "prompt_tokens" in call]  # a step may be done without the LLM
     if row.status == "failed":
         console.print(f"\n[bold red]Failed[/] {row.error}", highlight=False)
     else:

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from unlike.config import CurateSettings
 from unlike.data import parquet_rows
@@ -72,7 +74,7 @@ def curated(
     steps.count("latest text per user and item", keys, "")
     keys = keys.unique(["user_id", "text_hash", "n_chars"], keep="last", maintain_order=True)
     steps.count("no repeated texts of a user", keys, "")
-    return _to_fixed_point(keys, settings, steps).select("row", "id", "user_id", "item_id", "timestamp")
+    return to_fixed_point(keys, settings, steps).select("row", "id", "user_id", "item_id", "timestamp")
 
 
 def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSettings, steps: Steps) -> pl.DataFrame:
@@ -112,22 +114,29 @@ def _described_items(items: pl.LazyFrame, source: Source, settings: CurateSettin
     return first.filter("passes").select("item_id")
 
 
-def _to_fixed_point(keys: pl.DataFrame, settings: CurateSettings, steps: Steps) -> pl.DataFrame:
+def to_fixed_point(keys: pl.DataFrame, settings: CurateSettings, steps: Steps) -> pl.DataFrame:
     """Drop items with too few reviewers and users with too few or too many records until nothing changes.
 
-    Both are counted before either is dropped, so the result does not depend on which comes first.
+    Both are counted before either is dropped, so the result does not depend on which comes first. Counted are numbers
+    that stand for the ids, an array each: every pass costs milliseconds where it took seconds by the ids.
     """
-    lower = f"min_records ({settings.min_records}) or min_reviewers ({settings.min_reviewers})"
-    passes = 0
+    users, items = _numbered(keys["user_id"]), _numbered(keys["item_id"])
+    left, passes = np.arange(keys.height), 0
     while True:
-        reviewers, written = pl.len().over("item_id"), pl.len().over("user_id")
-        left = keys.filter(
-            reviewers >= settings.min_reviewers, written.is_between(settings.min_records, settings.max_records)
-        )
-        if left.height == keys.height:
-            return keys
-        keys, passes = left, passes + 1
-        steps.count(f"reviewers and records, pass {passes}", keys, lower)
+        written, reviewers = np.bincount(users[left]), np.bincount(items[left])
+        enough = (written >= settings.min_records) & (written <= settings.max_records)
+        stays = enough[users[left]] & (reviewers >= settings.min_reviewers)[items[left]]
+        if stays.all():
+            return keys[left]
+        left, passes = left[stays], passes + 1
+        n_users, n_items = (int(np.count_nonzero(np.bincount(numbers[left]))) for numbers in (users, items))
+        lower = f"min_records ({settings.min_records}) or min_reviewers ({settings.min_reviewers})"
+        steps.note(Step(f"reviewers and records, pass {passes}", n_users, n_items, len(left)), lower)
+
+
+def _numbered(ids: pl.Series) -> NDArray[np.uint32]:
+    """A number for each id, the same for the same id."""
+    return ids.cast(pl.Categorical).to_physical().to_numpy()
 
 
 def unique_ids(keys: pl.DataFrame) -> pl.DataFrame:

@@ -71,7 +71,7 @@ async def run_plan(
     wall_s = time.monotonic() - start
     for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
         facts = run_facts(job, rows, meter.usage, wall_s, corpus, plan.split)
-        write_run(folder, rows, facts | _planned_facts(plan, planned))
+        write_run(folder, rows, facts | planned_facts(plan, planned))
     return folders
 
 
@@ -101,7 +101,8 @@ async def likelihood_of_plan(
         write_likelihood(folder, rows)
 
 
-def _planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
+def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
+    """What run.json says of a planned run, beside what every run says."""
     return {
         "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
         "embedder": plan.embedder,

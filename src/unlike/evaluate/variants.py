@@ -9,15 +9,18 @@ from unlike.evaluate.findings import Cell, Cost, Failure, Variant
 from unlike.evaluate.measured import Groups, MeasuredRun, values_by_user
 from unlike.evaluate.significance import bootstrap_interval, mean_and_std
 
-DIFFERENCE_AWARE = ("dpl", "drp")
-"""Methods that are tested against the others; all others are baselines."""
+BASELINES = (
+    *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "persona_db", "pplug"),
+    *("prompt_tuning", "dep_shuffled"),
+)
+"""What others are compared with; any other method, also one of the reader's own, is tested against these."""
 
 _REASON_CHARS = 200
 
 
 def is_baseline(method: str) -> bool:
     """Whether a method is one that the papers compare theirs with."""
-    return method not in DIFFERENCE_AWARE
+    return method in BASELINES
 
 
 def variants(

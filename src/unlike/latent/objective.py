@@ -59,7 +59,7 @@ def text_nll(llm: nn.Module, bank: Tensor, batch: Batch) -> Tensor:
     embeds = splice(look_up(batch.token_ids), bank, batch.slots)
     attend = functional.pad(batch.attend, (len(batch.beginning), 0), value=1)
     begun = None
-    if hugging.is_gradient_checkpointing:  # which keeps nothing that was read
+    if hugging.is_activation_checkpointing:  # which keeps nothing that was read
         embeds = torch.cat([look_up(batch.beginning).expand(len(embeds), -1, -1), embeds], dim=1)
     elif len(batch.beginning):
         begun = _read_beginning(hugging, batch)

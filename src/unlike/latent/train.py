@@ -75,7 +75,7 @@ class _Training:
         self._llm = lesson.llm.to(self._accelerator.device).requires_grad_(False)
         if settings.recompute:
             self._llm.train()
-            self._llm.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+            self._llm.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
         self._module = seeded_module(lesson, settings.seed).to(self._accelerator.device)
         self._choose = choose or self._validation_nll
         self._steps = Steps(self._llm, self._module, settings, self.n_steps, self._accelerator)

@@ -84,11 +84,15 @@ Write = Callable[[sqlite3.Connection], Any]
 _COLUMNS = "state, text, error, raw, prompt_tokens, completion_tokens, finish_reason, wall_s, attempts"
 _READ = f"SELECT {_COLUMNS} FROM calls WHERE key = ?"
 # A done answer stays: whoever asked the same at the same time gets that one too.
-_WRITE = f"""INSERT INTO calls (key, tenant, step, model, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET state = excluded.state, text = excluded.text, error = excluded.error,
+_INSERT = f"INSERT INTO calls (key, tenant, step, model, {_COLUMNS})"
+_UNLESS_DONE = """ON CONFLICT (key) DO UPDATE SET state = excluded.state, text = excluded.text, error = excluded.error,
         raw = excluded.raw, prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
-        finish_reason = excluded.finish_reason, wall_s = excluded.wall_s, attempts = attempts + 1
+        finish_reason = excluded.finish_reason, wall_s = excluded.wall_s, attempts = attempts + excluded.attempts
     WHERE state = 'failed'"""
+_WRITE = f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_UNLESS_DONE}"
+# Without WHERE, SQLite would read ON as the beginning of a join.
+_MERGE = f"{_INSERT} SELECT key, tenant, step, model, {_COLUMNS} FROM other.calls WHERE true {_UNLESS_DONE}"
+_MERGE_RECORDS = "INSERT OR IGNORE INTO call_records (record_id, key) SELECT record_id, key FROM other.call_records"
 
 
 class Journal:
@@ -155,6 +159,18 @@ class Journal:
         doomed = [(key,) for key in keys]
         await self._committed(lambda db: db.executemany("DELETE FROM calls WHERE key = ?", doomed))
 
+    def merge(self, other: Path) -> None:
+        """Take in what another journal file holds, by key: a done answer stays, a failed one gives way.
+
+        Raises:
+            InputError: One of the files cannot be used.
+        """
+        open_journal_file(other).close()  # brings it to the newest schema
+        try:
+            self._thread.submit(_merge, self._writes, other).result()
+        except sqlite3.Error as error:
+            raise unusable(other, error) from error
+
     def keys_of_record(self, record_id: str, tenant: str = "") -> tuple[str, ...]:
         """Keys of a tenant's calls that hold a record's words."""
         query = "SELECT key FROM call_records JOIN calls USING (key) WHERE record_id = ? AND tenant = ? ORDER BY key"
@@ -208,6 +224,14 @@ def _transaction(db: sqlite3.Connection, writes: list[Write]) -> list[Any]:
             db.execute("ROLLBACK")
         raise
     return results
+
+
+def _merge(db: sqlite3.Connection, other: Path) -> None:
+    db.execute("ATTACH DATABASE ? AS other", (str(other),))
+    try:
+        _transaction(db, [lambda db: db.execute(_MERGE), lambda db: db.execute(_MERGE_RECORDS)])
+    finally:
+        db.execute("DETACH DATABASE other")
 
 
 def _link(db: sqlite3.Connection, key: str, record_ids: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from unlike.errors import UnlikeError
+from unlike.privacy.repeats import Others
 from unlike.records import Item
 from unlike.store.profiles import Origin
 
@@ -177,5 +178,5 @@ class Personal:
     rung: Rung
     why: str
     profile_version: int | None
-    others: tuple[str, ...] = ()
-    cache_salt: str = ""
+    others: Others
+    cache_salt: str

@@ -4,7 +4,7 @@ In a stream the last words are held back until the next ones show that no run of
 nothing of such a run is given out, not even its beginning.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from unlike.llm.backend import Completion
@@ -27,15 +27,13 @@ class Refused(Repeated):
         self.tokens = tokens
 
 
-async def guarded(
-    pieces: AsyncGenerator[str | Completion], others: Sequence[str], n_words: int
-) -> AsyncGenerator[str | Completion]:
+async def guarded(pieces: AsyncGenerator[str | Completion], theirs: Others) -> AsyncGenerator[str | Completion]:
     """The pieces of a stream, up to n words later than they came.
 
     Raises:
         Refused: The text was about to repeat n words of others; what was given out holds none of the run.
     """
-    theirs, held = Others(others, n_words), ""
+    held = ""
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, str):
@@ -44,7 +42,7 @@ async def guarded(
             else:
                 first = whole = len(held)
             if theirs.runs_in(held[:whole]):
-                raise Refused(n_words)
+                raise Refused(theirs.n_words)
             if first:
                 yield held[:first]
                 held = held[first:]

@@ -1,6 +1,7 @@
 """One tenant's user memory: the door that HTTP and the command go through.
 
-Work on the database runs in worker threads; a request costs one LLM call and nothing of it is kept.
+Work on the database runs in worker threads, but for what a request reads from a file; a request costs one LLM call and
+nothing of it is kept.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
 from unlike.memory.guard import Refused
+from unlike.memory.inspection import Inspection
 from unlike.memory.journal import StoredJournal
-from unlike.memory.request import Prepared, prepare, prepare_soft
+from unlike.memory.request import Desk, Prepared, prepare, prepare_soft
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
+from unlike.memory.standing import Standings
+from unlike.memory.user_pages import SORTS
 from unlike.memory.writing import write, write_stream
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
@@ -59,6 +63,9 @@ class Memory:
         adapters: Folders of trained adapters, which receipts name where they learned from the user.
         concurrency: LLM calls of builds under way at once.
         latent: A trained adapter at work, where texts are written from vectors; see ``vectors``.
+
+    Attributes:
+        inspection: What people look at before they trust it.
     """
 
     def __init__(
@@ -83,6 +90,8 @@ class Memory:
         self._concurrency = concurrency
         self._spending = Spending(tenant)
         self._latent = latent
+        self._desk = Desk(tenant, backend, task, self.settings, Standings(tenant, self.settings), self._spending)
+        self.inspection = Inspection(tenant, backend, encoder, task, self.settings, latent, self._spending)
 
     def close(self) -> None:
         """Write down what is only counted yet; tenant and backend are the caller's to close."""
@@ -122,8 +131,7 @@ class Memory:
 
     async def generate(self, request: Request) -> Written:
         """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
-        prepared = await asyncio.to_thread(self._prepared, request)
-        return await self.write(prepared)
+        return await self.write(await self._prepared(request))
 
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, paid for also where it is refused."""
@@ -137,7 +145,7 @@ class Memory:
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
-        prepared = await asyncio.to_thread(self._prepared, request)
+        prepared = await self._prepared(request)
         n_chars, paid = 0, False
         try:
             async with aclosing(write_stream(prepared, self.backend, self.settings)) as pieces:
@@ -163,8 +171,7 @@ class Memory:
         Raises:
             BudgetSpent: The tenant's tokens of the day are used up.
         """
-        args = (self.tenant, messages, user_id, item_id, self.backend, self._task, self.settings)
-        return await asyncio.to_thread(personal.personalise, *args)
+        return await asyncio.to_thread(personal.personalise, self._desk, messages, user_id, item_id)
 
     async def check_budget(self) -> None:
         """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
@@ -184,9 +191,9 @@ class Memory:
             InputError: There is no such order or page.
         """
         _check_page(offset, limit)
-        if sort not in users.SORTS:
-            raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(users.SORTS)}")
-        return await asyncio.to_thread(self._users_page, search, sort, offset, limit)
+        if sort not in SORTS:
+            raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(SORTS)}")
+        return await self.inspection.users(search, sort, offset, limit)
 
     async def profile(self, user_id: str, version: int | None = None) -> Profile:
         """A profile with its evidence.
@@ -227,6 +234,7 @@ class Memory:
     async def erase(self, user_id: str) -> dict[str, Any]:
         """Take a user out; gives the signed receipt."""
         receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters)
+        self._desk.standings.forget()
         return self._signer.sign(receipt)
 
     # Work -------------------------------------------------------------------------------------------------------------
@@ -269,6 +277,14 @@ class Memory:
             tenant=self.tenant.name,
         )
 
+    async def _prepared(self, request: Request) -> Prepared:
+        """A request's prompt; to read a profile from a file beside us takes less time than to hand it to a thread."""
+        if self._latent is not None:
+            return await asyncio.to_thread(prepare_soft, self._desk, request, self._latent)
+        if request.retrieved or not self.tenant.store.is_file:
+            return await asyncio.to_thread(prepare, self._desk, request)
+        return prepare(self._desk, request)
+
     # What runs in threads ---------------------------------------------------------------------------------------------
 
     def _records_page(self, user_id: str, offset: int, limit: int) -> Page[Record]:
@@ -276,10 +292,6 @@ class Memory:
             user = profile_pages.known_user(tx, user_id)
             own = records.read(tx, RECORDS.c.user == user)[::-1]
         return Page(tuple(stored.record for stored in own[offset : offset + limit]), len(own), offset)
-
-    def _users_page(self, search: str, sort: str, offset: int, limit: int) -> Page[UserRow]:
-        with self.tenant.read() as tx:
-            return Page(tuple(users.listed(tx, search, sort, offset, limit)), users.count(tx, search), offset)
 
     def _jobs_page(self, state: str, offset: int, limit: int) -> Page[JobRow]:
         with self.tenant.read() as tx:
@@ -303,12 +315,6 @@ class Memory:
     def _estimated(self, messages: Messages, n_chars: int) -> int:
         """Tokens of an answer that was broken off, so that the engine never told."""
         return self.backend.count_tokens(messages) + (n_chars + 2) // 3
-
-    def _prepared(self, request: Request) -> Prepared:
-        parts = (self.backend, self._task, self.settings)
-        if self._latent is None:
-            return prepare(self.tenant, request, *parts)
-        return prepare_soft(self.tenant, request, self._latent, *parts)
 
     def _check_budget(self) -> None:
         with self.tenant.read() as tx:

@@ -4,23 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from unlike.llm.backend import Backend
 from unlike.memory.answers import Personal
-from unlike.memory.ladder import known_of
-from unlike.memory.request import others_of, profile_passages, salt_of
-from unlike.memory.settings import MemorySettings
-from unlike.prompts.prompt import Ask, messages_of, own_record
-from unlike.prompts.task import Task
-from unlike.store import records, spend
-from unlike.store.database import Tenant
+from unlike.memory.request import Desk, salt_of
+from unlike.prompts.prompt import Ask, messages_of
 
 
 def personalise(
-    tenant: Tenant,
-    messages: Sequence[Mapping[str, str]],
-    user_id: str,
-    item_id: str | None,
-    backend: Backend,
-    task: Task,
-    settings: MemorySettings,
+    desk: Desk, messages: Sequence[Mapping[str, str]], user_id: str, item_id: str | None = None
 ) -> Personal:
     """Chat messages with the user's part before them.
 
@@ -30,27 +19,22 @@ def personalise(
     Raises:
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    with tenant.read() as tx:
-        spend.check(tx)
-        known = known_of(tx, user_id, settings)
-        others = others_of(tx, known)
-        wanted = [item_id] if item_id else []
-        items = records.items_of(tx, [*wanted, *(one.record.item_id for one in known.shown)])
-    item = items.get(item_id or "")  # one that the memory does not know has nothing to say in a chat
-    past = [own_record(one.record, items[one.record.item_id]) for one in known.shown]
+    desk.spending.check()
+    standing, item = desk.standings.of(user_id, item_id or "")  # an unknown item has nothing to say in a chat
+    known = standing.known
     rest = [dict(message) for message in messages]
-    for passages in ((*past, *profile_passages(known)), profile_passages(known), ()):
-        about = messages_of(Ask("chat", tuple(passages), item), task) if passages else []
+    for passages in ((*standing.past, *standing.profile), standing.profile, ()):
+        about = messages_of(Ask("chat", passages, item), desk.task) if passages else []
         whole = (*about, *rest)
-        if not passages or _fits(whole, backend):
+        if not passages or _fits(whole, desk.backend):
             break
     return Personal(
         messages=whole,
         rung=known.rung,
         why=known.why,
         profile_version=known.profile.version if known.profile else None,
-        others=others,
-        cache_salt=salt_of(tenant, known),
+        others=standing.others,
+        cache_salt=salt_of(desk.tenant, known),
     )
 
 

@@ -1,25 +1,26 @@
 """A request as a prompt: everything that one LLM call needs, read in one transaction."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Messages, Sampling
 from unlike.llm.soft import SoftPrompt
 from unlike.memory.answers import Request
-from unlike.memory.ladder import Known, known_of
+from unlike.memory.ladder import Known
 from unlike.memory.settings import MemorySettings
+from unlike.memory.spending import Spending
+from unlike.memory.standing import Standings
 from unlike.methods.kit import Latent
 from unlike.methods.steps import prompt_limit
+from unlike.privacy.repeats import Others
 from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
-from unlike.store import records, spend
-from unlike.store.database import Tenant, Tx
+from unlike.store.database import Tenant
 from unlike.store.records import StoredRecords, Unknown
 
 
@@ -38,11 +39,32 @@ class Prepared:
     messages: Messages
     sampling: Sampling
     known: Known
-    others: tuple[str, ...]
+    others: Others
     soft: SoftPrompt | None = None
 
 
-def prepare(tenant: Tenant, request: Request, backend: Backend, task: Task, settings: MemorySettings) -> Prepared:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What prompts of requests are made with.
+
+    Attributes:
+        tenant: Whose users they are for.
+        backend: The LLM that will read them.
+        task: Words and templates.
+        settings: Of the memory.
+        standings: What the users' requests are written from.
+        spending: What the tenant's calls cost.
+    """
+
+    tenant: Tenant
+    backend: Backend
+    task: Task
+    settings: MemorySettings
+    standings: Standings
+    spending: Spending
+
+
+def prepare(desk: Desk, request: Request) -> Prepared:
     """The prompt of a request.
 
     Raises:
@@ -50,25 +72,21 @@ def prepare(tenant: Tenant, request: Request, backend: Backend, task: Task, sett
         InputError: The prompt cannot be made to fit the model's context.
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    with tenant.read() as tx:
-        spend.check(tx)
-        known = known_of(tx, request.user_id, settings)
-        others = others_of(tx, known)
-        items = records.items_of(tx, [request.item_id, *(one.record.item_id for one in known.shown)])
+    tenant = desk.tenant
+    desk.spending.check()
+    standing, there = desk.standings.of(request.user_id, request.item_id)
+    item = request.item or _known_item(there, request.item_id)
     case = Case("", request.user_id, request.item_id, tenant.store.now_ms(), request.title, request.rating)
-    item = request.item or _known_item(items, request.item_id)
-    past = [own_record(one.record, items[one.record.item_id]) for one in known.shown]
+    known, past = standing.known, standing.past
     if request.retrieved and known.user is not None:
         past = _retrieved(StoredRecords(tenant), case, item, request.retrieved)
-    ask = Ask("generate", (*past, *profile_passages(known)), item, case)
-    limit = prompt_limit(backend.context_tokens, settings.method.but(max_tokens=request.max_tokens))
-    fitted = fit(ask, task, limit, backend.count_tokens)
-    return Prepared(fitted.messages, sampling_of(request, tenant, known), known, others)
+    ask = Ask("generate", (*past, *standing.profile), item, case)
+    limit = prompt_limit(desk.backend.context_tokens, desk.settings.method.but(max_tokens=request.max_tokens))
+    fitted = fit(ask, desk.task, limit, desk.backend.count_tokens)
+    return Prepared(fitted.messages, sampling_of(request, tenant, known), known, standing.others)
 
 
-def prepare_soft(
-    tenant: Tenant, request: Request, latent: Latent, backend: Backend, task: Task, settings: MemorySettings
-) -> Prepared:
+def prepare_soft(desk: Desk, request: Request, latent: Latent) -> Prepared:
     """The prompt of a request with an adapter's vectors: of all records until now, without waiting for any profile.
 
     Whoever stands on the lowest rung, and an item that is only described, get the prompt without vectors.
@@ -78,12 +96,12 @@ def prepare_soft(
         InputError: The prompt cannot be made to fit.
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    with tenant.read() as tx:
-        spend.check(tx)
-        known = known_of(tx, request.user_id, settings)
-        there = records.items_of(tx, [request.item_id])
+    tenant = desk.tenant
+    desk.spending.check()
+    standing, there = desk.standings.of(request.user_id, request.item_id)
+    known = standing.known
     if known.rung == "plain" or request.item is not None:
-        return prepare(tenant, request, backend, task, settings)
+        return prepare(desk, request)
     _known_item(there, request.item_id)
     # A case's own moment is left out of its history; nothing has been written at a moment to come.
     case = Case("", request.user_id, request.item_id, tenant.store.now_ms() + 1, request.title, request.rating)
@@ -93,17 +111,7 @@ def prepare_soft(
         f"vectors of {len(ask.past)} records, {ask.n_compared} compared",
     )
     by_vectors = Known(rung, why, known.user)
-    return Prepared(ask.messages, sampling_of(request, tenant, by_vectors), by_vectors, (), ask.prompt)
-
-
-def profile_passages(known: Known) -> list[Passage]:
-    """The profile as a passage, where there is one."""
-    return [Passage("profile", known.profile.profile.text)] if known.profile else []
-
-
-def others_of(tx: Tx, known: Known) -> tuple[str, ...]:
-    """Texts of others whose words the LLM saw when it wrote the profile."""
-    return tuple(stored.record.text for stored in records.with_numbers(tx, known.peers).values())
+    return Prepared(ask.messages, sampling_of(request, tenant, by_vectors), by_vectors, Others(()), ask.prompt)
 
 
 def salt_of(tenant: Tenant, known: Known) -> str:
@@ -123,18 +131,18 @@ def sampling_of(request: Request, tenant: Tenant, known: Known) -> Sampling:
     )
 
 
-def _known_item(items: Mapping[str, Item], item_id: str) -> Item:
+def _known_item(there: Item | None, item_id: str) -> Item:
     if not item_id:
         raise InputError("a request needs item_id, or item with what is known of it")
-    if item_id not in items:
+    if there is None:
         raise Unknown(f"no item {item_id!r}; send what is known of it as item: title, description")
-    return items[item_id]
+    return there
 
 
-def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> list[Passage]:
+def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> tuple[Passage, ...]:
     """The own records that fit the request best, oldest first."""
     history = stored.history(case.user_id, case.moment)
     found = BM25Retriever().rank(describe(case.title, item), documents_of(history, stored), n)
-    return [
+    return tuple(
         own_record(record, stored.item(record.item_id)) for record in sorted(found, key=lambda record: record.moment)
-    ]
+    )

@@ -27,6 +27,16 @@ class Spending:
         self._limited = True
         self._written_at = 0.0
 
+    def check(self) -> None:
+        """Refuse where today's budget is used up; without a budget nothing is asked.
+
+        Raises:
+            BudgetSpent: It is.
+        """
+        if self._limited:
+            with self._tenant.read() as tx:
+                spend.check(tx)
+
     def add(self, tokens: int) -> bool:
         """Count a call; gives whether it is time to write."""
         with self._lock:

@@ -11,7 +11,7 @@ from unlike.memory.answers import Written
 from unlike.memory.guard import Refused, guarded
 from unlike.memory.request import Prepared
 from unlike.memory.settings import MemorySettings
-from unlike.privacy.repeats import repeats
+from unlike.privacy.repeats import Others
 
 
 async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) -> Written:
@@ -23,11 +23,11 @@ async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) 
         EngineError: The LLM cannot be used.
     """
     answer = await _answered(prepared, prepared.sampling, backend)
-    found = repeats(answer.text, prepared.others, settings.repeat_words)
+    found = prepared.others.runs_in(answer.text)
     if found and settings.on_repeat == "retry":
         again = replace(prepared.sampling, seed=prepared.sampling.seed + 1)
         answer = _both(answer, await _answered(prepared, again, backend))
-        found = repeats(answer.text, prepared.others, settings.repeat_words)
+        found = prepared.others.runs_in(answer.text)
     if found and settings.on_repeat != "mark":
         raise Refused(settings.repeat_words, answer.prompt_tokens + answer.completion_tokens)
     return written(prepared, answer, tuple(found))
@@ -43,12 +43,12 @@ async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySet
     """
     pieces = _streamed(prepared, backend)
     marks = settings.on_repeat == "mark"
-    async with aclosing(guarded(pieces, () if marks else prepared.others, settings.repeat_words)) as safe:
+    async with aclosing(guarded(pieces, Others(()) if marks else prepared.others)) as safe:
         async for piece in safe:
             if isinstance(piece, str):
                 yield piece
             else:
-                found = repeats(piece.text, prepared.others, settings.repeat_words) if marks else []
+                found = prepared.others.runs_in(piece.text) if marks else []
                 yield written(prepared, piece, tuple(found))
 
 

@@ -88,8 +88,10 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 
 def quoted(text: str) -> str:
     """Text that can neither close the fence around it, nor pass for a control token, nor claim a soft vector."""
-    text = _FENCE.sub("‹", without_slots(text).replace("\0", ""))
-    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", text)
+    text = without_slots(text).replace("\0", "")
+    if "<" not in text and "[" not in text:
+        return text
+    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", _FENCE.sub("‹", text))
 
 
 def _view(passage: Passage) -> Mapping[str, Any]:

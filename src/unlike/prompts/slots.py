@@ -19,7 +19,7 @@ def slots(first: int, n: int) -> str:
 
 def without_slots(text: str) -> str:
     """The text without any such character."""
-    return _SLOT.sub("", text)
+    return text if text.isascii() else _SLOT.sub("", text)
 
 
 def pieces(text: str) -> list[str | int]:

@@ -21,11 +21,15 @@ from unlike.serve.gate import Gate, Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.openapi import App
-from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
+from unlike.serve.routes import chat_completions, generate, health, jobs, maps, playground, profiles, records, users
+from unlike.serve.routes.pages import pages_router
 from unlike.serve.routes.visit import service_of
 from unlike.serve.service import Service
 
-ROUTERS = [module.router for module in (generate, chat_completions, records, profiles, users, jobs, health)]
+_MODULES = (generate, chat_completions, records, profiles, users, maps, playground, jobs, health)
+ROUTERS = [module.router for module in _MODULES]
+VIEWS = ("users", "map", "playground")
+"""Places of the inspector that this service has an API for."""
 _SILENT: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -58,7 +62,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
-    for router in ROUTERS:
+    for router in (*ROUTERS, pages_router(VIEWS, needs_key=True)):
         app.include_router(router)
     return app
 

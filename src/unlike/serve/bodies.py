@@ -192,3 +192,53 @@ class GenerateBody(Body):
             seed=self.seed,
             retrieved=self.retrieved,
         )
+
+
+Selector = Literal["kmeans", "random", "farthest"]
+K = Annotated[int, Field(ge=1, le=20)]
+
+
+class CompareBody(Body):
+    """A comparison to be made by the LLM."""
+
+    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", k=4))
+
+    user_id: Id
+    item_id: Id
+    k: K = 4
+    """How many others to compare with."""
+    selector: Selector = "kmeans"
+    """How they are chosen."""
+
+
+class PlayBody(Body):
+    """A request to be tried by one method."""
+
+    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", method="rag", max_tokens=200))
+
+    user_id: Id
+    item_id: Id
+    method: Annotated[str, StringConstraints(max_length=40)]
+    """One of those that `GET /v1/playground` gives."""
+    title: Title = ""
+    rating: Rating | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512
+    """Of every call of the method."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] = 0
+    stream: bool = False
+    """Send prompts and text as they come, as server-sent events."""
+
+    def request(self) -> Request:
+        """In the library's words."""
+        return Request(
+            user_id=self.user_id,
+            item_id=self.item_id,
+            title=self.title,
+            rating=self.rating,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+        )

@@ -14,6 +14,7 @@ from unlike.memory.ladder import Known
 from unlike.memory.memory import Memory
 from unlike.memory.request import Prepared
 from unlike.memory.writing import write_stream
+from unlike.privacy.repeats import Others
 from unlike.serve.answers import event
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import ErrorBody
@@ -49,7 +50,9 @@ async def prepare_chat(body: ChatBody, memory: Memory) -> Chat:
         await memory.check_budget()
         # Whoever names no user shares the engine's cache with the tenant's others who name none, and with nobody else.
         sampling = replace(sampling, cache_salt=f"tenant {memory.tenant.id}")
-        return Chat(Prepared(messages, sampling, Known("plain", "no user is named"), ()), None, body.tells_usage)
+        return Chat(
+            Prepared(messages, sampling, Known("plain", "no user is named"), Others(())), None, body.tells_usage
+        )
     own = await memory.personalise(messages, body.user, body.item_id)
     sampling = replace(sampling, cache_salt=own.cache_salt)
     known = Known(own.rung, own.why)

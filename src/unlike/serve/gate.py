@@ -20,6 +20,8 @@ from unlike.serve.metrics import Metrics
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
+PAGES = "/inspect"
+"""Below it are the inspector's pages, which hold nothing of anybody; what they show needs a key."""
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 _GONE = 499
 """Counted where the client left before an answer began."""
@@ -103,7 +105,7 @@ class Gate:
             await problem.response()(scope, receive, send)
 
     async def _key_problem(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
-        if scope["path"].removeprefix(scope.get("root_path", "")) in OPEN:
+        if _is_open(scope["path"].removeprefix(scope.get("root_path", ""))):
             return None
         try:
             caller = await self._keys.caller(headers.get(b"authorization", b"").decode("latin-1"))
@@ -124,6 +126,10 @@ class Gate:
         said = headers.get(b"content-length", b"0")
         too_many = said.isdigit() and int(said) > self._most_bytes
         return refused(too_large(self._most_bytes)) if too_many else None
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path == PAGES or path.startswith(f"{PAGES}/")
 
 
 @dataclass(slots=True)

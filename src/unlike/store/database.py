@@ -109,6 +109,11 @@ class Store:
         self.engine = engine
         self.keys = Keyring(master)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine, which is read at once, whoever writes to it meanwhile."""
+        return self.engine.dialect.name == "sqlite"
+
     def tenant(self, name: str = "default") -> Tenant:
         """The tenant of that name; made where there is none."""
         with self.connection(writes=False) as conn:
@@ -122,15 +127,19 @@ class Store:
         return [Tenant(self, number, name) for number, name in rows]
 
     @contextmanager
-    def connection(self, writes: bool) -> Generator[Connection]:
+    def connection(self, writes: bool, once: bool = False) -> Generator[Connection]:
         """A transaction over all tenants.
+
+        Args:
+            writes: Whether it may write.
+            once: Whether one statement is all it will be asked, which needs no transaction around it.
 
         Raises:
             InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
             Outrun: Another transaction was first.
         """
-        how: dict[str, Any] = {"unlike_writes": writes}
-        if not writes and self.engine.dialect.name == "postgresql":
+        how: dict[str, Any] = {"unlike_begin": "" if once else "begin immediate" if writes else "begin"}
+        if not writes and not once and self.engine.dialect.name == "postgresql":
             how["isolation_level"] = "REPEATABLE READ"  # rows and the keys that open them are of one moment
         try:
             with self.engine.connect().execution_options(**how) as conn, conn.begin():
@@ -259,7 +268,8 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(conn: Connection) -> None:
-    conn.exec_driver_sql("begin immediate" if conn.get_execution_options().get("unlike_writes") else "begin")
+    if how := conn.get_execution_options().get("unlike_begin", "begin"):
+        conn.exec_driver_sql(how)
 
 
 def _check_master(store: Store) -> None:

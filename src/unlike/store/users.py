@@ -25,7 +25,11 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user in a list."""
+    """A user in a list.
+
+    Attributes:
+        uniqueness: Distance from the population, as far as it is known; see ``memory.population``.
+    """
 
     user_id: str
     n_records: int
@@ -34,6 +38,7 @@ class UserRow:
     profile_version: int | None
     stale: bool
     last_record_ms: int | None
+    uniqueness: float | None = None
 
 
 _N_RECORDS = select(func.count()).where(RECORDS.c.user == USERS.c.id).scalar_subquery().label("n_records")
@@ -45,28 +50,38 @@ SORTS = {"user_id": USERS.c.user_id, "records": _N_RECORDS.desc(), "recent": _LA
 
 def listed(tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int = 50) -> Sequence[UserRow]:
     """A page of users whose id holds some words."""
+    return list(with_numbers(tx, numbers_of(tx, search, sort, offset, limit)).values())
+
+
+def numbers_of(
+    tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int | None = None
+) -> Sequence[int]:
+    """Numbers of the users of a page; of all of them where there is no limit."""
+    ordered = select(USERS.c.id).where(_holds(tx, search)).order_by(SORTS[sort], USERS.c.user_id)
+    return tx.conn.scalars(ordered.offset(offset).limit(limit)).all()
+
+
+def with_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, UserRow]:
+    """Users by their numbers, in the order of these; those who are gone are left out."""
     profile = (PROFILES.c.user == USERS.c.id) & PROFILES.c.current
     columns = (USERS.c.user_id, _N_RECORDS, USERS.c.own, USERS.c.peer, PROFILES.c.version, PROFILES.c.stale, _LAST)
-    query = (
-        select(*columns)
-        .join(PROFILES, profile, isouter=True)
-        .where(USERS.c.tenant == tx.tenant, USERS.c.user_id.contains(search, autoescape=True))
-        .order_by(SORTS[sort], USERS.c.user_id)
-        .offset(offset)
-        .limit(limit)
-    )
-    return [
-        UserRow(row.user_id, row.n_records, row.own, row.peer, row.version, bool(row.stale), row.last_ms)
-        for row in tx.conn.execute(query)
-    ]
+    query = select(USERS.c.id, *columns).join(PROFILES, profile, isouter=True).where(USERS.c.tenant == tx.tenant)
+    found = {
+        row.id: UserRow(row.user_id, row.n_records, row.own, row.peer, row.version, bool(row.stale), row.last_ms)
+        for batch in batches(numbers)
+        for row in tx.conn.execute(query.where(USERS.c.id.in_(batch)))
+    }
+    return {number: found[number] for number in numbers if number in found}
 
 
 def count(tx: Tx, search: str = "") -> int:
     """Users whose id holds some words."""
-    query = select(func.count()).select_from(USERS)
-    return (
-        tx.conn.scalar(query.where(USERS.c.tenant == tx.tenant, USERS.c.user_id.contains(search, autoescape=True))) or 0
-    )
+    return tx.conn.scalar(select(func.count()).select_from(USERS).where(_holds(tx, search))) or 0
+
+
+def _holds(tx: Tx, search: str) -> ColumnElement[bool]:
+    mine = USERS.c.tenant == tx.tenant
+    return mine & USERS.c.user_id.contains(search, autoescape=True) if search else mine
 
 
 def consent_of(tx: Tx, user: int) -> Consent:

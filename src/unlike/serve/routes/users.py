@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.memory.answers import Page
+from unlike.memory.population import Uniqueness
 from unlike.records import Record
 from unlike.serve.answers import said
 from unlike.serve.bodies import ConsentChange
@@ -14,7 +15,7 @@ from unlike.serve.routes.visit import Here, Limit, Offset, UserId
 from unlike.store.users import Consent, UserRow
 
 router = APIRouter(tags=["users"])
-Sort = Literal["user_id", "records", "recent"]
+Sort = Literal["user_id", "records", "recent", "uniqueness"]
 Search = Annotated[str, Query(max_length=256, pattern=r"^[^\x00]*$", description="Part of the id")]
 
 
@@ -22,7 +23,7 @@ Search = Annotated[str, Query(max_length=256, pattern=r"^[^\x00]*$", description
 async def list_users(
     here: Here, search: Search = "", sort: Sort = "user_id", offset: Offset = 0, limit: Limit = 50
 ) -> Response:
-    """A page of users."""
+    """A page of users. By uniqueness the most unlike come first; in other orders it is given as far as it is known."""
     return said(await here.memory.users(search, sort, offset, limit))
 
 
@@ -30,6 +31,12 @@ async def list_users(
 async def list_records(user_id: UserId, here: Here, offset: Offset = 0, limit: Limit = 50) -> Response:
     """A page of a user's records, as they are kept."""
     return said(await here.memory.records(user_id, offset, limit))
+
+
+@router.get("/v1/users/{user_id:path}/uniqueness", response_model=Uniqueness, responses=documented(404, 422))
+async def get_uniqueness(user_id: UserId, here: Here) -> Response:
+    """How unlike the others a user is: the distance of the mean vector from the population's, and those of all others."""
+    return said(await here.memory.inspection.uniqueness(user_id))
 
 
 @router.get("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 422))

@@ -1,0 +1,57 @@
+"""Run benchmarks: all of them, or those that are named.
+
+    python -m benchmarks [NAME...] [--quick]
+
+Each runs in a process of its own. A run of all writes results.json; with names, or with --quick (less work, rougher
+figures), rows are only printed.
+"""
+
+import argparse
+import importlib
+import time
+
+from benchmarks.own_process import PASSIVE, alone, with_environment
+from benchmarks.results import table, write_results
+from benchmarks.row import Row
+
+NAMES = (
+    "start",
+    "metrics",
+    "bm25",
+    "kmeans",
+    "representatives",
+    "prefix",
+    "curation",
+    "store",
+    "training",
+    "vllm_soft",
+    "embedded",
+    "pipeline",
+)
+
+
+def main() -> None:
+    """Run what is asked for and say what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the library costs, measured.")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="less work, rougher figures, no results.json")
+    asked = parser.parse_args()
+    with_environment(PASSIVE)
+    rows = [row for name in asked.names or NAMES for row in _run(name, asked.quick)]
+    print(table(rows))
+    if not asked.names and not asked.quick:
+        write_results(rows)
+
+
+def _run(name: str, quick: bool) -> list[Row]:
+    print(f"{name} ...", flush=True)
+    started = time.perf_counter()
+    rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
+    for row in rows:
+        print(f"  {row.what}: {row.measured}  {row.wanted}", *(f"    {k}: {v}" for k, v in row.facts.items()), sep="\n")
+    print(f"  {time.perf_counter() - started:.0f} s", flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    main()

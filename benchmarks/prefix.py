@@ -1,0 +1,167 @@
+"""How much of DPL's prompts an engine's prefix cache can reuse: in the order that they have, and in others.
+
+Counted as vLLM counts: a prompt's tokens in blocks of 16, of which the leading ones are reused that were read before and
+are still there. The prompts are those of DPL over the test cases, with answers of about 150 tokens, in the chat template
+and with the tokenizer of the packaged LLM. A prompt is taken as read before the next one comes.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from benchmarks.music import SHORT, music
+from benchmarks.row import Row
+from unlike.llm.backend import Completion, Messages, Sampling
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.llm.soft import ChatTokens
+
+BLOCK = 16
+N_CASES = 100
+SMALL_BLOCKS = 4_096
+"""A cache of 65,536 tokens: about what a 7B model leaves room for beside itself on a card of 24 GB."""
+STEPS = ("difference", "summary", "generate")
+
+
+@dataclass
+class Listener:
+    """A backend that keeps every prompt and answers with some 150 tokens that only this prompt gets."""
+
+    model: str = "scripted:listener"
+    context_tokens: int | None = None
+    counts_exactly: bool = False
+    offers_schema: bool = False
+    asked: list[Messages] = field(default_factory=list)
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer one call."""
+        del sampling
+        self.asked.append(messages)
+        digest = hashlib.sha256(messages[-1]["content"].encode()).hexdigest()
+        return Completion(" ".join(digest[place : place + 2] for place in range(60)))
+
+    def count_tokens(self, messages: Messages) -> int:
+        """There is no limit."""
+        del messages
+        return 0
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def as_it_is(user: str) -> str:
+    """Material first, then what is asked: item, others' texts, the own text, instructions."""
+    return user
+
+
+def instructions_first(user: str) -> str:
+    """What is asked, then the material."""
+    material, end, asked = user.rpartition("</text>")
+    return f"{asked.strip()}\n\n{material}{end}"
+
+
+def own_text_first(user: str) -> str:
+    """In a comparison the own text before those of others; else as it is."""
+    found = re.search(r"(\n\n\w+ of other person 1\n.*?)\n\n(The person's \w+\n.*</text>)(.*)$", user, re.DOTALL)
+    return user if not found else f"{user[: found.start()]}\n\n{found[2]}{found[1]}{found[3]}"
+
+
+ORDERS: Mapping[str, Callable[[str], str]] = {
+    "as it is": as_it_is,
+    "instructions first": instructions_first,
+    "own text first": own_text_first,
+}
+
+
+def main(quick: bool = False) -> list[Row]:
+    """The order of the parts, and the order of the calls."""
+    where, corpus = music(SHORT)
+    prompts = _prompts(corpus, 20 if quick else N_CASES)
+    tokens = {name: [_tokens(messages, order) for _, messages in prompts] for name, order in ORDERS.items()}
+    by_step = sorted(range(len(prompts)), key=lambda place: STEPS.index(prompts[place][0]))
+    stepwise = [tokens["as it is"][place] for place in by_step]
+    parts = {name: round(100 * reused(each, SMALL_BLOCKS), 1) for name, each in tokens.items()}
+    calls = {"case by case": parts["as it is"], "step by step": round(100 * reused(stepwise, SMALL_BLOCKS), 1)}
+    facts = {
+        "corpus": where,
+        "prompts": len(prompts),
+        "cases": len({id(messages) for step, messages in prompts if step == "generate"}),
+        "mean_tokens": round(sum(map(len, stepwise)) / len(stepwise)),
+        "cache_tokens": SMALL_BLOCKS * BLOCK,
+        "with_endless_cache": {name: round(100 * reused(each, None), 1) for name, each in tokens.items()},
+    }
+    return [
+        _row("order of a prompt's parts", parts, facts | {"shares": parts}),
+        _row("order of the calls", calls, facts | {"shares": calls}),
+    ]
+
+
+def _row(what: str, shares: Mapping[str, float], facts: Mapping[str, object]) -> Row:
+    """The first is the default, and the best of the others is to be reached."""
+    (default, share), *others = shares.items()
+    best, reach = max(others, key=lambda other: other[1])
+    return Row(
+        f"reused by a prefix cache, {what}: {default}", best, share, reach, "% of prompt tokens", facts=dict(facts)
+    )
+
+
+def reused(prompts: Iterable[Sequence[int]], n_blocks: int | None) -> float:
+    """Share of tokens in blocks that were read before, with a cache that forgets what was used longest ago."""
+    there: OrderedDict[int, None] = OrderedDict()
+    total = hits = 0
+    for prompt in prompts:
+        total += len(prompt)
+        known, chain = True, 0
+        for start in range(0, len(prompt) - BLOCK, BLOCK):  # the last block is always read, for its logits
+            chain = hash((chain, *prompt[start : start + BLOCK]))
+            known = known and chain in there
+            hits += BLOCK if known else 0
+            there[chain] = None
+            there.move_to_end(chain)
+        while n_blocks is not None and len(there) > n_blocks:
+            there.popitem(last=False)
+    return hits / total
+
+
+def _prompts(corpus: "Corpus", limit: int | None) -> list[tuple[str, Messages]]:
+    """(step, messages) of DPL's calls, case by case."""
+    from unlike.api import agenerate, open_kit
+
+    async def run() -> list[tuple[str, Messages]]:
+        listener = Listener()
+        kit = open_kit(corpus, listener, "hashing:256")
+        prompts: list[tuple[str, Messages]] = []
+        for case in corpus.cases("test", limit):
+            listener.asked.clear()
+            outcome = await agenerate(case, "dpl", kit)
+            n_other = 1 + (outcome.trace["profile"] is not None)
+            steps = ["difference"] * (len(listener.asked) - n_other) + list(STEPS[-n_other:])
+            prompts += zip(steps, list(listener.asked), strict=True)
+        return prompts
+
+    return asyncio.run(run())
+
+
+def _tokens(messages: Messages, order: Callable[[str], str]) -> list[int]:
+    """Token ids of a prompt in another order."""
+    *before, last = messages
+    return _encode([*before, {"role": "user", "content": order(last["content"])}])
+
+
+def _encode(messages: Messages) -> list[int]:
+    tokens = _tokenizer()
+    return tokens.encode(tokens.render(messages))
+
+
+@cache
+def _tokenizer() -> "ChatTokens":
+    """That of the packaged LLM."""
+    from unlike.llm.local_model import open_model_files
+
+    return open_model_files("smollm2", "no tokens can be counted").tokens

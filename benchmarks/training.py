@@ -1,0 +1,172 @@
+"""A training step of DEP against one as the released code does it: each example alone, padded to the longest that there
+may be, with logits for every token. The same frozen LLM in float32, the same examples, the same loss and gradient.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.music import SHORT, music
+from benchmarks.own_process import alone, peak_mb
+from benchmarks.row import Row
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from unlike.latent.batch import Batch
+    from unlike.latent.plan import Lesson
+    from unlike.latent.settings import Recipe
+
+BATCH = 2
+N_EXAMPLES = 8
+SPEED, MEMORY = 2.5, 0.5
+
+
+def main(quick: bool = False) -> list[Row]:
+    """Speed and memory; each side has a process of its own."""
+    n = 2 if quick else N_EXAMPLES
+    ours, theirs = (alone(_measured, side, n) for side in SIDES)
+    assert ours["terms"].keys() == theirs["terms"].keys()
+    worst = max(abs(value - theirs["terms"][name]) / abs(value) for name, value in ours["terms"].items() if value)
+    assert worst < 1e-4, f"the losses differ by {worst:.1e} of their size: {ours['terms']} and {theirs['terms']}"
+    against = "one example at a time, padded to the maximum, logits everywhere"
+    facts = {
+        "examples": n,
+        "batch": BATCH,
+        "mean_tokens": round(ours["tokens"] / n),
+        "padded_to": theirs["width"],
+        "tokens_s": round(ours["tokens"] / ours["s"], 1),
+        "their_tokens_s": round(theirs["tokens"] / theirs["s"], 1),
+        "losses_differ_by": worst,
+    }
+    memory = {
+        "mb": round(ours["peak_mb"]),
+        "their_mb": round(theirs["peak_mb"]),
+        "mb_before_the_step": round(ours["before_mb"]),
+        "of_the_step_alone": round(
+            (ours["peak_mb"] - ours["before_mb"]) / (theirs["peak_mb"] - theirs["before_mb"]), 2
+        ),
+    }
+    return [
+        Row("training step of DEP, tokens a second", against, theirs["s"] / ours["s"], SPEED, facts=facts),
+        Row("training step of DEP, peak memory", against, ours["peak_mb"] / theirs["peak_mb"], MEMORY, at_most=True,
+            facts=memory),
+    ]  # fmt: skip
+
+
+def _measured(side: str, n: int) -> dict[str, Any]:
+    """One step over n examples: seconds, tokens, memory, terms of the loss."""
+    import torch
+
+    from unlike.latent.settings import recipe
+    from unlike.latent.untrained import seeded_module
+
+    chosen = recipe("small", "dep", {})
+    lesson = _lesson(chosen, n)
+    module = seeded_module(lesson, 0)
+    groups, loss_of = SIDES[side](lesson, chosen)
+    lesson.llm(input_ids=torch.ones(1, 8, dtype=torch.int64))  # what is made at first use is made
+    before = peak_mb()
+    started = time.perf_counter()
+    terms: dict[str, float] = {}
+    for batch in groups:
+        found = loss_of(lesson.llm, module, batch)
+        share = len(batch.token_ids) / n
+        (found["loss"] * share).backward()
+        for name, value in found.items():
+            terms[name] = terms.get(name, 0.0) + float(value) * share
+    seconds = time.perf_counter() - started
+    terms["gradient"] = float(sum(weight.grad.norm() ** 2 for weight in module.parameters() if weight.grad is not None))
+    return {
+        "s": seconds,
+        "tokens": sum(batch.n_tokens for batch in groups),
+        "width": groups[0].token_ids.shape[1],
+        "before_mb": before,
+        "peak_mb": peak_mb(),
+        "terms": terms,
+    }
+
+
+Objective = Callable[["nn.Module", "nn.Module", "Batch"], "dict[str, Tensor]"]
+Side = tuple["Sequence[Batch]", Objective]
+
+
+def _ours(lesson: "Lesson", chosen: "Recipe") -> Side:
+    """As ``unlike.latent.train`` does it: examples of like length together, no more padding than that takes."""
+    from unlike.latent.batch import batches, collate
+    from unlike.latent.objective import objective
+
+    examples = lesson.examples
+    lengths = [len(example.token_ids) + len(example.target_ids) for example in examples]
+    order = batches(lengths, BATCH, seed=0, epoch=0)
+    groups = [collate([examples[place] for place in places], chosen.adapter.n_records) for places in order]
+    return groups, lambda llm, module, batch: objective(llm, module, batch, chosen.train.weights)
+
+
+def _theirs(lesson: "Lesson", chosen: "Recipe") -> Side:
+    """As DEP's released code does it."""
+    from unlike.latent.batch import collate
+
+    width = chosen.adapter.max_prompt_tokens + chosen.train.max_target_tokens
+    groups = [_padded(collate([example], chosen.adapter.n_records), width) for example in lesson.examples]
+    return groups, lambda llm, module, batch: _with_all_logits(llm, module, batch, chosen)
+
+
+SIDES: dict[str, Callable[["Lesson", "Recipe"], Side]] = {"ours": _ours, "theirs": _theirs}
+
+
+def _padded(batch: "Batch", width: int) -> "Batch":
+    from dataclasses import replace
+
+    from torch.nn.functional import pad
+
+    more = width - batch.token_ids.shape[1]
+    return replace(
+        batch,
+        token_ids=pad(batch.token_ids, (more, 0)),
+        slots=pad(batch.slots, (more, 0), value=-1),
+        attend=pad(batch.attend, (more, 0)),
+    )
+
+
+def _with_all_logits(llm: Any, module: "nn.Module", batch: "Batch", chosen: "Recipe") -> "dict[str, Tensor]":  # noqa: ANN401
+    """Equation 11 with the LLM's own loss: logits of all tokens, the label -100 where nothing is to be learned."""
+    import torch
+    from torch.nn import functional
+
+    from unlike.latent import loss
+    from unlike.latent.objective import autoencoder_terms
+    from unlike.latent.splice import splice
+
+    weights = chosen.train.weights
+    soft = module(batch.inputs)
+    tokens = llm.get_input_embeddings()(batch.token_ids)
+    places = (batch.attend.cumsum(dim=1) - 1).clamp(min=0)
+    logits = llm(
+        inputs_embeds=splice(tokens, soft.bank, batch.slots),
+        attention_mask=batch.attend,
+        position_ids=places,
+        use_cache=False,
+    ).logits.float()
+    labels = torch.full_like(batch.token_ids, -100)
+    labels[:, -batch.targets.shape[1] :] = torch.where(batch.learned, batch.targets, -100)
+    gen = functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    terms = {"gen": gen, **autoencoder_terms(soft, weights.rho)}
+    return {"loss": loss.total(terms, weights.recon, weights.sparse), **terms}
+
+
+def _lesson(chosen: "Recipe", n: int) -> "Lesson":
+    """The first n training examples, on the packaged LLM."""
+    from dataclasses import replace
+
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.latent.lesson import lesson_of, training_cases
+    from unlike.llm.local_model import open_local_model
+    from unlike.prompts.task import open_task
+
+    _, corpus = music(SHORT)
+    cases = training_cases(corpus, chosen.train)[:n]
+    few = Corpus(corpus.records(), corpus.items(), cases)
+    recipe = replace(chosen, train=replace(chosen.train, validation=0))
+    return lesson_of(few, open_local_model("smollm2"), open_encoder("hashing:384"), open_task(), recipe, salt="s")

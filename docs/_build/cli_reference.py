@@ -1,0 +1,75 @@
+"""Writes cli.md, the reference of the command, from the command itself: ``make docs`` runs it, a test compares.
+
+The text is that of --help; a table is read more easily than a terminal's boxes.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from unlike.cli.main import app
+
+PAGE = Path(__file__).parents[1] / "cli.md"
+HEAD = """# Commands
+
+Made from `--help`; every command has it. Exit status: 0 all done, 2 nothing could be done and one line says why, 3 some
+cases failed and the rest is there. Options that a command repeats for each part of the library mean the same everywhere.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    root: Any = typer.main.get_command(app)
+    top = typer.Context(root, info_name="unlike")
+    return "\n".join([HEAD, *_overview(root), *(line for name in root.commands for line in _section(root, name, top))])
+
+
+def _overview(root: Any) -> Iterator[str]:
+    yield "| command | what it does |\n|---|---|"
+    for name, command in root.commands.items():
+        yield f"| [`unlike {name}`](#unlike-{name}) | {_cell(_sentences(command.help)[0])} |"
+    yield ""
+
+
+def _section(group: Any, name: str, parent: Any) -> Iterator[str]:
+    command = group.commands[name]
+    context = typer.Context(command, info_name=name, parent=parent)
+    subcommands = getattr(command, "commands", {})
+    yield f"{'##' if parent.parent is None else '###'} {context.command_path}\n"
+    yield f"{_plain(command.help)}\n"
+    if not subcommands:
+        pieces = " ".join(command.collect_usage_pieces(context))
+        yield f"```text\n{context.command_path} {pieces}\n```\n"
+        yield from _options(command, context)
+    for sub in subcommands:
+        yield from _section(command, sub, context)
+
+
+def _options(command: Any, context: Any) -> Iterator[str]:
+    yield "| option | what it says |\n|---|---|"
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record and "--help" not in parameter.opts:
+            yield f"| `{_cell(record[0])}` | {_cell(_plain(record[1]))} |"
+    yield ""
+
+
+def _sentences(text: str) -> list[str]:
+    return _plain(text).split("\n\n")
+
+
+def _plain(text: str) -> str:
+    """Paragraphs without a docstring's line breaks and double backquotes; < and > as text."""
+    paragraphs = [" ".join(part.split()) for part in (text or "").strip().split("\n\n")]
+    return "\n\n".join(paragraphs).replace("``", "`").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(), encoding="utf-8")

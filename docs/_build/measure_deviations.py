@@ -1,0 +1,151 @@
+"""Measures on a corpus what the points matter on which papers and released code differ; no LLM is asked.
+
+python docs/_build/measure_deviations.py CORPUS EMBEDDER
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unlike.config import cache_folder
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.embed.open import open_encoder
+from unlike.latent.difference import Differences
+from unlike.peers.kmeans import KMeansSelector
+from unlike.records import Case, Record
+
+N, K = 8, 4
+GELU_FLOOR = -0.17
+
+
+def measured(corpus: Corpus, encoder: Encoder) -> list[tuple[str, str]]:
+    """What was measured, in words, and the figure."""
+    cases = corpus.cases("test")
+    return [
+        ("test cases", str(len(cases))),
+        *_weights(corpus, encoder, cases),
+        *_gelu(corpus, encoder, cases),
+        *_order(corpus, cases),
+        *_time(corpus, cases),
+        *_pool(corpus, cases),
+        *_short(corpus, cases),
+        *_clusterings(corpus, cases),
+        *_representatives(corpus, encoder, cases),
+    ]
+
+
+def _weights(corpus: Corpus, encoder: Encoder, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    mean, weighted = (Differences(corpus, encoder, weighting) for weighting in ("mean", "profile_weighted"))
+    cosines = list[float]()
+    for case in cases:
+        past = compared(corpus, case, _recent(corpus, case))
+        for a, b in zip(mean.of(case, past).diff, weighted.of(case, past).diff, strict=True):
+            norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+            cosines += [float(a @ b) / norms] if norms else []
+    yield "differences compared", str(len(cosines))
+    yield "cosine of plain mean and weighted mean: mean", f"{np.mean(cosines):.4f}"
+    yield "cosine of plain mean and weighted mean: least", f"{min(cosines):.4f}"
+
+
+def _gelu(corpus: Corpus, encoder: Encoder, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    compared_of = [(case, compared(corpus, case, _recent(corpus, case))) for case in cases]
+    vectors = [Differences(corpus, encoder).of(case, past) for case, past in compared_of if past]
+    for name in ("his", "diff"):
+        values = np.concatenate([getattr(some, name) for some in vectors])
+        yield f"coordinates of e_{name} below -0.17", f"{(values < GELU_FLOOR).mean():.2%}"
+        yield f"vectors e_{name} with such a coordinate", f"{(values < GELU_FLOOR).any(axis=1).mean():.1%}"
+
+
+def _order(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    differing = 0
+    for case in cases:
+        history = corpus.history(case.user_id, case.moment)
+        with_peers = compared(corpus, case, history)[-N:]
+        differing += list(history[-N:]) != with_peers
+    yield "cases where text and vectors would be of different records", f"{differing / len(cases):.1%}"
+
+
+def _time(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    for rule in ("as_of", "paper"):
+        counts = [
+            len(_others(corpus, case, record, case.peers_before(rule)))
+            for case in cases
+            for record in _recent(corpus, case)
+        ]
+        yield f"others a recent record can be compared with, {rule}: mean", f"{np.mean(counts):.2f}"
+        yield f"recent records with at least {K} others, {rule}", f"{np.mean(np.asarray(counts) >= K):.1%}"
+
+
+def _pool(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """The pool of DEP's released code: test users' profiles without their last two records, whenever written."""
+    pool = {record.id for case in cases for record in corpus.history(case.user_id, case.moment)[:-2]}
+    counts = [
+        sum(other.id in pool for other in _others(corpus, case, record, None))
+        for case in cases
+        for record in _recent(corpus, case)
+    ]
+    yield "others in the released code's pool: mean", f"{np.mean(counts):.2f}"
+
+
+def _short(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    few_records = few_compared = 0
+    for case in cases:
+        history = corpus.history(case.user_id, case.moment)
+        few_records += len(history) < N
+        enough = [record for record in history if len(_others(corpus, case, record, case.timestamp)) >= K]
+        few_compared += len(enough) < N
+    yield f"cases with fewer than {N} records", f"{few_records / len(cases):.1%}"
+    yield f"cases with fewer than {N} records that have {K} others", f"{few_compared / len(cases):.1%}"
+
+
+def _clusterings(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    asked, sets = 0, set[tuple[str, ...]]()
+    for case in cases:
+        for record in _recent(corpus, case):
+            others = _others(corpus, case, record, None)
+            asked += bool(others)
+            sets.add(tuple(sorted(other.id for other in [record, *others])))
+    yield "clusterings asked for, time rule paper", str(asked)
+    yield "different sets of texts among them", str(len(sets))
+
+
+def _representatives(corpus: Corpus, encoder: Encoder, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    selector, asked, changed = KMeansSelector(encoder), 0, 0
+    for case in cases:
+        for record in compared(corpus, case, _recent(corpus, case)):
+            seen, all_of_them = (
+                {one.id for one in selector.select(record, _others(corpus, case, record, before), K)}
+                for before in (case.timestamp, None)
+            )
+            asked += 1
+            changed += seen != all_of_them
+    yield "records with other representatives where later texts are seen", f"{changed / asked:.1%}"
+
+
+def _recent(corpus: Corpus, case: Case) -> list[Record]:
+    return list(corpus.history(case.user_id, case.moment))[-N:]
+
+
+def compared(corpus: Corpus, case: Case, records: Sequence[Record]) -> list[Record]:
+    """Those whose item others wrote about before the request."""
+    return [record for record in records if _others(corpus, case, record, case.timestamp)]
+
+
+def _others(corpus: Corpus, case: Case, record: Record, before: int | None) -> list[Record]:
+    there = corpus.peers(record.item_id, before)
+    return list({other.user_id: other for other in there if other.user_id != case.user_id}.values())
+
+
+def main() -> None:
+    """Print the table."""
+    folder, embedder = sys.argv[1:]
+    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    for name, figure in measured(Corpus.open(Path(folder)), encoder):
+        sys.stdout.write(f"{name:<62} {figure}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,2 @@
+// The theme leaves its search without a name, which screen readers miss.
+document.querySelector(".md-search")?.setAttribute("aria-label", "Search");

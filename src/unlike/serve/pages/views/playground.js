@@ -1,0 +1,153 @@
+// The playground: one request by several methods side by side, as it is written, beside what the user really wrote.
+
+import { announce, brief, count, decimal, field, fill, fold, h, hashOf, notice, prose } from "../dom.js";
+import { path } from "../api.js";
+import { legend, marker } from "../parts/marks.js";
+
+const METHODS = {
+  non_perso: ["Not personalised", "The item alone, nothing of the user."],
+  rag: ["Own records (RAG)", "The user's records that fit the request best, as they are."],
+  dpl: ["DPL, now", "Compares with others, sums up, writes: several calls."],
+  profile: ["From the profile", "What the service does: the profile built ahead, one call."],
+  dep: ["DEP", "Soft vectors of the user's records and of how they differ."],
+  pplug: ["PPlug", "One soft vector of the user."],
+  prompt_tuning: ["Prompt tuning", "Learned vectors, the same for everybody."],
+};
+
+export const title = () => "Playground";
+
+export async function render(root, { query }, api) {
+  const user = h("input", { value: query.get("user") ?? "", required: true, autocomplete: "off", spellcheck: false });
+  const item = h("input", { value: query.get("item") ?? "", required: true, autocomplete: "off", spellcheck: false, list: "items" });
+  const items = h("datalist", { id: "items" });
+  const table = h("div");
+  const form = h("form", { onsubmit: (event) => { event.preventDefault(); lay(); } },
+    h("div", { class: "row" }, field("User's id", user), field("Item's id", item), items, h("button", { type: "submit" }, "Lay out")));
+  fill(root, h("p", {}, "Write about an item as several methods would, for one user. About an item the user wrote on, nothing from that moment on is shown to the LLM."), form, table);
+  user.addEventListener("change", suggest);
+  let going = null;
+  if (user.value) await suggest();
+  if (user.value && item.value) await lay();
+  return () => going?.abort();
+
+  async function suggest() {
+    const page = await api.get(path`/v1/users/${user.value}/records`, { limit: 100 }).catch(() => ({ rows: [] }));
+    fill(items, page.rows.map((one) => h("option", { value: one.item_id }, brief(one.title, 40))));
+    if (!item.value && page.rows.length) item.value = page.rows[0].item_id;
+  }
+
+  async function lay() {
+    going?.abort();
+    history.replaceState(null, "", hashOf("playground", { user: user.value, item: item.value }));
+    try {
+      const laid = await api.get("/v1/playground", { user_id: user.value, item_id: item.value });
+      fill(table, laidOut(laid, api, (controller) => { going?.abort(); going = controller; }));
+      announce("The request is laid out.");
+    } catch (error) {
+      if (error.name !== "AbortError") fill(table, notice("problem", error.message));
+    }
+  }
+}
+
+function laidOut(laid, api, onStart) {
+  const { real } = laid;
+  const number = (value, more) => h("input", { type: "number", value, ...more });
+  const inputs = {
+    title: h("input", { value: real?.title ?? "", maxlength: 2000 }),
+    rating: number(real?.rating ?? "", { step: "any" }),
+    max_tokens: number(300, { min: 1, max: 32768, required: true }),
+    temperature: number(0.8, { min: 0, max: 2, step: 0.1, required: true }),
+    seed: number(0, { min: 0, required: true }),
+  };
+  const boxes = laid.ways.map((way) => methodBox(way));
+  const panels = h("div", { class: "panels" });
+  const told = h("div");
+  const write = h("button", { type: "submit", class: "main" }, "Write");
+  const stop = h("button", { type: "button", disabled: true }, "Stop");
+  const form = h("form", { class: "card", onsubmit: start },
+    h("h2", { dir: "auto" }, brief(laid.item_title, 120) || laid.item_id),
+    h("div", { class: "row" }, field("Title of the text", inputs.title), field("Rating", inputs.rating), field("New tokens at most", inputs.max_tokens), field("Temperature", inputs.temperature), field("Seed", inputs.seed)),
+    h("fieldset", {}, h("legend", {}, "Methods"), h("div", { class: "ways" }, boxes.map((one) => one.label))),
+    h("div", { class: "row" }, write, stop),
+  );
+  return [form, told, legend(), realText(laid), panels];
+
+  function start(event) {
+    event.preventDefault();
+    const methods = boxes.filter((one) => one.box.checked).map((one) => one.way);
+    if (!methods.length) return fill(told, notice("warning", "Choose a method first."));
+    fill(told);
+    const controller = new AbortController();
+    onStart(controller);
+    const body = {
+      user_id: laid.user_id, item_id: laid.item_id, title: inputs.title.value, rating: inputs.rating.value === "" ? null : Number(inputs.rating.value),
+      max_tokens: Number(inputs.max_tokens.value), temperature: Number(inputs.temperature.value), seed: Number(inputs.seed.value), stream: true,
+    };
+    const started = methods.map((way) => panel(way, body, laid, api, controller.signal));
+    fill(panels, started.map((one) => one.element));
+    write.disabled = true;
+    stop.disabled = false;
+    stop.onclick = () => controller.abort();
+    Promise.allSettled(started.map((one) => one.done)).then(() => {
+      write.disabled = false;
+      stop.disabled = true;
+      announce(controller.signal.aborted ? "Stopped." : "All methods have written.");
+    });
+  }
+}
+
+function methodBox(way) {
+  const box = h("input", { type: "checkbox", disabled: Boolean(way.why_not) });
+  box.checked = !way.why_not;
+  const [name, words] = METHODS[way.method] ?? [way.method, ""];
+  return { way, box, label: h("label", { class: "check top" }, box, h("span", {}, name, h("span", { class: "quiet small block" }, way.why_not ? `Not for this request: ${way.why_not}.` : words))) };
+}
+
+function realText(laid) {
+  if (!laid.real) return h("p", { class: "quiet" }, "The user has written nothing on this item that may be shown, so there is no real text to compare with.");
+  return h("section", { class: "card real" }, h("h2", {}, "What the user really wrote"), laid.real.title && h("strong", { class: "prose", dir: "auto" }, brief(laid.real.title, 200)), prose(laid.real.text));
+}
+
+// One method at work ---------------------------------------------------------------------------------------------------
+
+function panel(way, body, laid, api, signal) {
+  const [name] = METHODS[way.method] ?? [way.method];
+  const state = h("p", { class: "quiet", role: "status" }, "waiting …");
+  const text = h("div");
+  const steps = h("div");
+  const prompts = [];
+  const element = h("section", { class: "card panel", "aria-label": name, data: { method: way.method } }, h("h2", {}, name), way.note && h("p", { class: "quiet small" }, `Mind: ${way.note}.`), state, text, steps);
+  let written = "";
+  let failed = "";
+  const heard = {
+    prompt: (one) => {
+      prompts.push(one);
+      state.textContent = one.step === "generate" || one.step === "soft" ? "writing …" : `step: ${one.step} …`;
+    },
+    piece: (one) => {
+      written += one.text;
+      text.className = "prose";
+      text.dir = "auto";
+      text.textContent = written;
+    },
+    done: (one) => fill(text, prose(one.text, { marked: marker(laid.real?.text, one.shared) })) && fill(state, figures(one)),
+    error: (one) => (failed = one.error.message),
+  };
+  const done = api
+    .stream("/v1/playground", { ...body, method: way.method }, (event, data) => heard[event]?.(data), signal)
+    .catch((error) => (failed = error.name === "AbortError" ? "stopped" : error.message))
+    .then(() => {
+      if (failed) fill(state, failed === "stopped" ? "Stopped." : notice("problem", failed));
+      if (prompts.length) fill(steps, fold(`The exact prompts (${prompts.length})`, () => prompts.map(promptView)));
+    });
+  return { element, done };
+}
+
+function figures(one) {
+  const calls = `${count(one.n_calls)} call${one.n_calls === 1 ? "" : "s"}${one.n_kept ? ` and ${count(one.n_kept)} kept from before` : ""}`;
+  return `${count(one.prompt_tokens)} + ${count(one.completion_tokens)} tokens, ${decimal(one.wall_s, 1)} s, ${calls}`;
+}
+
+function promptView({ step, messages }) {
+  return messages.map((message) => [h("h3", {}, `${step} · ${message.role}`), h("pre", { tabindex: 0, dir: "auto", role: "region", "aria-label": `${message.role} of ${step}` }, message.content)]);
+}

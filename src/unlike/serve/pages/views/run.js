@@ -1,0 +1,122 @@
+// One run: how each metric lies over its cases, and all cases, page by page.
+
+import { brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, pager, table } from "../dom.js";
+import { dots, valued } from "./charts.js";
+
+const LIMIT = 25;
+
+export const title = ({ run }) => `Run ${brief(run, 80)}`;
+
+export async function render(root, { run, query }, api) {
+  const about = await api.get("/inspect/api/run", { run });
+  const names = about.metrics.map((metric) => metric.name);
+  const asked = {
+    metric: names.includes(query.get("metric")) ? query.get("metric") : names[0],
+    sort: query.get("sort") ?? "",
+    order: query.get("order") ?? "down",
+    search: query.get("search") ?? "",
+    status: query.get("status") ?? "",
+    offset: Number(query.get("offset") ?? 0) || 0,
+  };
+  const change = (changes) => (location.hash = hashOf("runs", run, tidy({ ...asked, ...changes })));
+  const plot = h("div", {}, h("p", { class: "quiet" }, "Measuring …"));
+  const list = h("div", {}, h("p", { class: "quiet" }, "Reading …"));
+  fill(root,
+    factsOf(about),
+    h("section", { class: "card", "aria-labelledby": "values" },
+      h("h2", { id: "values" }, "Values over cases"),
+      h("div", { class: "row" }, field("Metric", choice(about.metrics.map((one) => [one.name, one.label]), asked.metric, (metric) => change({ metric, offset: 0 })))),
+      plot),
+    h("section", { class: "card", "aria-labelledby": "cases" }, h("h2", { id: "cases" }, "Cases"), controls(asked, change), list));
+  await Promise.all([showPlot(plot, run, asked, api), showCases(list, run, about, asked, change, api)]);
+}
+
+// Without what is as it is anyway, so that addresses stay short.
+function tidy(asked) {
+  return { ...asked, order: asked.order === "down" ? "" : asked.order, offset: asked.offset || "" };
+}
+
+function factsOf({ name, facts, others, has_adapter: adapted }) {
+  const fact = (label, value) => value !== undefined && value !== null && value !== "" && h("div", {}, h("dt", {}, label), h("dd", {}, value));
+  return [
+    h("dl", { class: "facts" },
+      fact("Method", brief(facts.variant ?? facts.method, 60)),
+      fact("LLM", brief(facts.llm, 60)),
+      fact("Cases", `${count(facts.n_done ?? 0)} of ${count(facts.n_cases ?? 0)} done`),
+      facts.n_failed > 0 && fact("Failed", h("a", { href: hashOf("runs", name, { status: "failed" }) }, count(facts.n_failed))),
+      fact("Calls", `${count(facts.n_calls ?? 0)} made, ${count(facts.n_cached ?? 0)} from the journal`),
+      fact("Tokens", count((facts.prompt_tokens ?? 0) + (facts.completion_tokens ?? 0))),
+      fact("Seconds", decimal(facts.wall_s, 1))),
+    h("div", { class: "row middle" },
+      others.length > 0 && compareForm(name, others),
+      adapted && h("a", { class: "button", href: hashOf("latent", name) }, "What its vectors carry")),
+    fold("Settings", () => h("pre", { tabindex: 0 }, JSON.stringify(facts, null, 1))),
+  ];
+}
+
+function compareForm(name, others) {
+  const other = choice(others.map((one) => [one, brief(one, 60)]), others[0]);
+  const go = (event) => {
+    event.preventDefault();
+    location.hash = hashOf("compare", name, other.value);
+  };
+  return h("form", { class: "row", onsubmit: go }, field("Compare with", other), h("button", { type: "submit" }, "Compare"));
+}
+
+async function showPlot(place, run, asked, api) {
+  try {
+    const data = await api.get("/inspect/api/run/values", { run, metric: asked.metric });
+    if (!data.n) return fill(place, notice("note", `No case has a value of ${data.label}.`));
+    const to = (point) => hashOf("runs", run, "cases", point.id);
+    const missing = data.n_missing ? ` ${count(data.n_missing)} have none.` : "";
+    const thinned = data.points.length < data.n ? ` ${count(data.points.length)} of them are drawn.` : "";
+    const caption = `${count(data.n)} cases: mean ${valued(data.mean, data.scale)}, median ${valued(data.median, data.scale)} (line), half of them between the dashed lines. Orange squares are outliers.${missing}${thinned} A click opens the case.`;
+    fill(place, await dots({ data, to, caption }));
+  } catch (error) {
+    tell(place, error);
+  }
+}
+
+async function showCases(place, run, about, asked, change, api) {
+  const sort = asked.sort || asked.metric;
+  try {
+    const page = await api.get("/inspect/api/run/cases", { run, ...asked, sort, limit: LIMIT });
+    const label = about.metrics.find((one) => one.name === asked.metric);
+    fill(place, caseTable(page, run, label, { ...asked, sort }, change), pager({ ...page, limit: LIMIT, onPage: (offset) => change({ offset }) }));
+  } catch (error) {
+    tell(place, error);
+    if (!asked.sort && error.name !== "AbortError") await showCases(place, run, about, { ...asked, metric: "", sort: "case_id", order: "up" }, change, api);
+  }
+}
+
+function tell(place, error) {
+  if (error.name === "AbortError") throw error;
+  fill(place, notice("problem", error.message));
+}
+
+function caseTable(page, run, metric, asked, change) {
+  const sorted = (name) => (asked.sort === name ? asked.order : undefined);
+  const onSort = (sort) => change({ sort, order: sorted(sort) === "down" ? "up" : "down", offset: 0 });
+  const column = (name, sort, cell, more) => ({ name, sort, sorted: sorted(sort), cell, ...more });
+  return table({
+    caption: "A case is a request: what would this user write about this item?", rows: page.rows, onSort, empty: "No case fits.",
+    columns: [
+      column("Case", "case_id", (row) => h("a", { href: hashOf("runs", run, "cases", row.case_id) }, brief(row.case_id, 60))),
+      metric && column(metric.label, metric.name, (row) => valued(row.value, metric.scale), { figure: true }),
+      column("User", "user_id", (row) => brief(row.user_id, 40)),
+      { name: "Item", cell: (row) => brief(row.item_id, 40) },
+      column("State", "status", (row) => (row.status === "failed" ? h("span", { class: "bad" }, "failed: ", brief(row.error, 90)) : "done")),
+      column("Words", "n_words", (row) => (row.n_words === null ? "–" : count(row.n_words)), { figure: true }),
+    ].filter(Boolean),
+  });
+}
+
+function controls(asked, change) {
+  const search = h("input", { type: "search", value: asked.search, maxlength: 200 });
+  const find = (event) => {
+    event.preventDefault();
+    change({ search: search.value, offset: 0 });
+  };
+  const states = choice([["", "all"], ["done", "done"], ["failed", "failed"]], asked.status, (status) => change({ status, offset: 0 }));
+  return h("form", { class: "row", role: "search", onsubmit: find }, field("Case, user or item", search), field("State", states), h("button", { type: "submit" }, "Search"));
+}

@@ -1,0 +1,153 @@
+"""What workers run methods with: a kit of their own, opened from what travels to them."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlike.config import MethodSettings, cache_folder
+from unlike.door import wait_for
+from unlike.evaluate.run import Job, run_jobs
+from unlike.llm.metered import Metered
+from unlike.llm.recorded import LLM, Usage
+from unlike.methods.kit import Kit
+from unlike.records import Case, Generation
+from unlike.spread.keeper import KeptJournal
+from unlike.spread.units import Place
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.prompts.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadJob:
+    """A method over cases, as it travels to a worker.
+
+    Attributes:
+        name: Of the method.
+        settings: Of the method.
+        cases: The cases.
+        adapter: Folder of the settings' adapter, on every machine; empty where there is none.
+        without_text: Whether the text itself is left out (``Plan.likelihood_alone``).
+    """
+
+    name: str
+    settings: MethodSettings
+    cases: Sequence[Case]
+    adapter: str = ""
+    without_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What a worker opens its kit from. It travels by value, so machines need no disk in common.
+
+    Attributes:
+        corpus: Whose texts.
+        llm: URI, as in ``open_llm``.
+        embedder: Name, as in ``open_encoder``; each machine has a vector cache of its own.
+        concurrency: LLM calls that one worker has under way at once.
+        context_tokens: What the model takes, where it is given.
+        task: Name of the built-in task.
+        templates: Files in front of the task's own, by name.
+    """
+
+    corpus: "Corpus"
+    llm: str
+    embedder: str = "minilm"
+    concurrency: int = 16
+    context_tokens: int | None = None
+    task: str = "review"
+    templates: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def templates_of(folder: Path | None) -> dict[str, str]:
+    """The files of a prompts folder, ready to travel; ``open_task`` says what is wrong with a folder."""
+    files = [] if folder is None else [*folder.glob("*.jinja"), *folder.glob("task.toml")]
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDone:
+    """What came of a unit of work.
+
+    Attributes:
+        rows: The row of each place.
+        usage: What was asked for each job.
+    """
+
+    rows: Mapping[Place, Generation]
+    usage: Mapping[int, Usage]
+
+
+class MethodWork:
+    """Jobs, unit by unit: what a worker is made of that runs methods.
+
+    Args:
+        supplies: What the kits are opened from.
+        jobs: The jobs; a unit names rows of them.
+        keepers: Of the journal.
+    """
+
+    def __init__(self, supplies: Supplies, jobs: Sequence[SpreadJob], keepers: Sequence[Any]) -> None:
+        self._supplies, self._jobs, self._keepers = supplies, jobs, keepers
+        self._kits: list[Kit] = []
+
+    def open(self) -> None:
+        """Open a kit for each job, on the loop that then runs all units."""
+        self._kits = wait_for(_open_kits(self._supplies, self._jobs, KeptJournal(self._keepers)))
+
+    def do(self, unit: Sequence[Place]) -> UnitDone:
+        """The rows of a unit."""
+        return wait_for(self._rows(unit))
+
+    async def _rows(self, unit: Sequence[Place]) -> UnitDone:
+        places: dict[int, list[int]] = {}
+        for number, place in unit:
+            places.setdefault(number, []).append(place)
+        meters = {number: Metered(self._kits[number].llm) for number in places}
+        jobs = [self._job(number, own, meters[number]) for number, own in places.items()]
+        n_cases = len({case.id for job in jobs for case in job.cases})
+        rows_of = await run_jobs(jobs, window=n_cases)
+        rows = {
+            (number, place): row
+            for (number, own), rows in zip(places.items(), rows_of, strict=True)
+            for place, row in zip(own, rows, strict=True)
+        }
+        return UnitDone(rows, {number: meter.usage for number, meter in meters.items()})
+
+    def _job(self, number: int, places: Sequence[int], meter: Metered) -> Job:
+        from unlike.evaluate.likelihood import LastCallReplaced, left_out
+        from unlike.methods.table import open_method
+
+        job = self._jobs[number]
+        llm: LLM = LastCallReplaced(meter, left_out) if job.without_text else meter
+        cases = [job.cases[place] for place in places]
+        return Job(job.name, open_method(job.name), cases, replace(self._kits[number], llm=llm))
+
+
+async def _open_kits(supplies: Supplies, jobs: Sequence[SpreadJob], journal: KeptJournal) -> list[Kit]:
+    from unlike.api import kits
+    from unlike.embed.open import open_encoder
+    from unlike.llm.open import open_llm
+    from unlike.llm.recorded import RecordedLLM
+
+    options = {} if supplies.context_tokens is None else {"context_tokens": supplies.context_tokens}
+    llm = RecordedLLM(open_llm(supplies.llm, **options), journal, supplies.concurrency)
+    encoder = open_encoder(supplies.embedder, cache_folder() / "vectors.sqlite")
+    folders = {job.settings: Path(job.adapter) for job in jobs}
+    kit_of = kits(supplies.corpus, llm, encoder, _open_task(supplies), folders.__getitem__)
+    return [kit_of(job.settings) for job in jobs]
+
+
+def _open_task(supplies: Supplies) -> "Task":
+    from unlike.prompts.task import open_task
+
+    if not supplies.templates:
+        return open_task(supplies.task)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in supplies.templates.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        return open_task(supplies.task, Path(folder))

@@ -1,0 +1,98 @@
+"""Units of work on a pool of workers: Ray Data hands them out, and does those of a lost worker once more.
+
+What goes wrong for good is told by the worker, not raised there: Ray would try it again, on every worker in turn.
+"""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from unlike.errors import UnlikeError
+from unlike.spread.engine import import_ray
+
+MOST_AT_ONCE = 64
+"""Threads of a worker, each of which does one unit."""
+
+
+class Work(Protocol):
+    """What a worker process is made of: opened once, then asked for unit after unit, from several threads."""
+
+    def open(self) -> None:
+        """Open what all units need."""
+        ...
+
+    def do(self, unit: Any) -> Any:  # noqa: ANN401 - each kind of work has units of its own
+        """Do one unit."""
+        ...
+
+
+class Worker:
+    """A process of the pool.
+
+    Args:
+        shipped: Reference of the work and its units.
+    """
+
+    def __init__(self, shipped: Any) -> None:  # noqa: ANN401
+        import ray
+
+        self._work, self._units = ray.get(shipped)
+        self._error: UnlikeError | None = None
+        try:
+            self._work.open()
+        except UnlikeError as error:
+            self._error = _cause(error)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Do the unit of that number."""
+        number = int(batch["number"][0])
+        return {"number": [number], "done": [pickle.dumps(self._done(self._units[number]))]}
+
+    def _done(self, unit: Any) -> Any:  # noqa: ANN401
+        if self._error is None:
+            try:
+                return self._work.do(unit)
+            except UnlikeError as error:
+                self._error = _cause(error)
+        return self._error
+
+
+def done_by_workers(work: Work, units: Sequence[Any], workers: int, at_once: int = 1) -> Iterator[tuple[int, Any]]:
+    """Units as they are done, each with its number.
+
+    Args:
+        work: What each worker opens.
+        units: What there is to do.
+        workers: Processes.
+        at_once: Units that a worker does at a time.
+
+    Raises:
+        UnlikeError: As a worker raised it.
+    """
+    ray = import_ray()
+    # Not ray.data.range: reading it would want a processor too, and workers hold them all.
+    numbers = ray.data.from_items([{"number": number} for number in range(len(units))], override_num_blocks=len(units))
+    shipped = ray.put((work, units))
+    done = numbers.map_batches(
+        Worker,
+        batch_size=1,
+        fn_constructor_args=(shipped,),
+        compute=ray.data.ActorPoolStrategy(
+            size=min(workers, len(units)),
+            max_tasks_in_flight_per_actor=min(at_once, MOST_AT_ONCE),
+            max_concurrent_calls_per_actor=min(at_once, MOST_AT_ONCE),
+            enable_true_multi_threading=True,
+        ),
+        num_cpus=1,
+    )
+    for row in done.iter_rows():
+        result = pickle.loads(row["done"])
+        if isinstance(result, UnlikeError):
+            raise result
+        yield row["number"], result
+
+
+def _cause(error: UnlikeError) -> UnlikeError:
+    """The error itself, where Ray brought it from another process."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, UnlikeError) else error

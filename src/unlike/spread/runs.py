@@ -1,0 +1,158 @@
+"""Runs and experiments whose rows are made by many workers.
+
+Rows come back through Ray and are written by the process that asked, in the order of the cases, as ``evaluate`` writes
+its own. Progress is kept by the journal alone: started again, with either engine, a run pays for nothing that was
+answered.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from unlike.config import MethodSettings
+from unlike.evaluate.experiment import (
+    KitOf,
+    cases_of,
+    planned_facts,
+    run_folders,
+)
+from unlike.evaluate.plan import Plan, planned_runs
+from unlike.evaluate.run import Job, Progress, pick_cases, run_facts, write_run
+from unlike.llm.recorded import Usage
+from unlike.methods.kit import Kit
+from unlike.methods.table import open_method
+from unlike.records import Generation
+from unlike.spread.engine import RayEngine, cluster
+from unlike.spread.keeper import MOST_PARTS, keeping
+from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
+from unlike.spread.pool import done_by_workers
+from unlike.spread.units import rows_a_unit, units_of
+
+
+class Tally:
+    """What was asked of LLMs so far, by all workers."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Work to be spread, and where it is kept.
+
+    Attributes:
+        supplies: What workers open their kits from.
+        engine: Which cluster.
+        journal: The run's journal.
+        on_progress: Called after every unit of work.
+        tally: Counts what was asked.
+    """
+
+    supplies: Supplies
+    engine: RayEngine
+    journal: Path
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    tally: Tally = field(default_factory=Tally)
+
+
+def run_spread(
+    spread: Spread, method: str, kit: Kit, out: Path, split: str, limit: int | None, facts: dict[str, Any]
+) -> list[Generation]:
+    """A method over the cases of a split, written to a run folder: ``arun`` on many workers.
+
+    Args:
+        spread: Where the work goes.
+        method: Name of the method.
+        kit: Of this process, for what run.json says; it is asked nothing.
+        out: The run folder.
+        split: Which cases.
+        limit: The first so many cases only.
+        facts: What else run.json should say.
+
+    Raises:
+        EngineError: The LLM cannot be used; what was answered is kept.
+        InputError: No such method, split or cluster, or a file cannot be written.
+        MissingPart: Ray is not installed.
+    """
+    corpus = spread.supplies.corpus
+    job = Job(method, open_method(method), pick_cases(corpus, split, limit), kit)
+    start = time.monotonic()
+    sent = SpreadJob(method, kit.settings, job.cases, kit.settings.adapter)
+    ((rows, usage),) = spread_jobs([sent], spread)
+    write_run(out, rows, run_facts(job, rows, usage, time.monotonic() - start, corpus, split) | facts)
+    return rows
+
+
+def plan_spread(
+    spread: Spread, plan: Plan, kit_of: KitOf, adapter_folder: Callable[[MethodSettings], Path], out: Path
+) -> list[Path]:
+    """Run all planned runs, each into a folder of its own below ``out``: ``run_plan`` on many workers.
+
+    Args:
+        spread: Where the work goes.
+        plan: What is compared.
+        kit_of: Kits of this process, for what each run.json says; they are asked nothing.
+        adapter_folder: Where the adapter of some settings lies, on every machine.
+        out: The experiment's folder.
+
+    Raises:
+        EngineError: The LLM cannot be used; what was answered is kept.
+        InputError: No such split or cluster, or a file cannot be written.
+        MissingPart: Ray is not installed.
+    """
+    runs, corpus, start = planned_runs(plan), spread.supplies.corpus, time.monotonic()
+    sent = [
+        SpreadJob(
+            run.method,
+            run.settings,
+            cases_of(plan, corpus, run.sample),
+            str(adapter_folder(run.settings)) if run.settings.adapter else "",
+            plan.likelihood_alone,
+        )
+        for run in runs
+    ]
+    done = spread_jobs(sent, spread)
+    folders, wall_s = run_folders(plan, out), time.monotonic() - start
+    for run, job, (rows, usage), folder in zip(runs, sent, done, folders, strict=True):
+        told = Job(job.name, open_method(job.name), job.cases, kit_of(job.settings))
+        write_run(folder, rows, run_facts(told, rows, usage, wall_s, corpus, plan.split) | planned_facts(plan, run))
+    return folders
+
+
+def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Generation], Usage]]:
+    """Rows and usage of each job; the rows in the order of its cases.
+
+    Raises:
+        EngineError: The LLM cannot be used; what was answered is kept.
+        InputError: There is no such cluster, or the journal cannot be used.
+        MissingPart: Ray is not installed.
+    """
+    found: dict[tuple[int, int], Generation] = {}
+    usage = [Usage() for _ in jobs]
+    n_rows, n_failed = sum(len(job.cases) for job in jobs), 0
+    with cluster(spread.engine) as workers, keeping(spread.journal, min(workers, MOST_PARTS)) as keepers:
+        units = units_of([job.cases for job in jobs], workers)
+        at_once = _units_at_once(n_rows, workers, spread.supplies.concurrency)
+        done: UnitDone
+        for _, done in done_by_workers(MethodWork(spread.supplies, jobs, keepers), units, workers, at_once):
+            found.update(done.rows)
+            for number, more in done.usage.items():
+                usage[number] = _sum(usage[number], more)
+            n_failed += sum(row.status == "failed" for row in done.rows.values())
+            spread.tally.usage = _sum(*usage)
+            spread.on_progress(Progress(n_rows, len(found) - n_failed, n_failed))
+    return [
+        ([found[number, place] for place in range(len(job.cases))], usage[number]) for number, job in enumerate(jobs)
+    ]
+
+
+def _units_at_once(n_rows: int, workers: int, concurrency: int) -> int:
+    """Units that a worker does at a time: twice the rows that its LLM calls ask for, as one process has them."""
+    return 1 + ceil(2 * concurrency / rows_a_unit(n_rows, workers))
+
+
+def _sum(*usages: Usage) -> Usage:
+    return Usage(*map(sum, zip(*map(astuple, usages), strict=True)))

@@ -1,0 +1,61 @@
+"""One statement that tells a request all it needs where nothing about its user has changed.
+
+Records are never changed, only added and taken out, and a profile's words stay as they are while its row is current; so
+whoever has read both need not read them again while the stamp is the same. Numbers of rows may be given again after an
+erasure, and the times beside them tell that apart.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, literal, select
+
+from unlike.records import Item
+from unlike.store.database import Tenant
+from unlike.store.tables import ITEMS, PROFILES, RECORDS, USERS
+
+
+class Stamp(NamedTuple):
+    """Two that are equal stand for the same user with the same records, profile and own consent.
+
+    Attributes:
+        user: Number of the user; None for one nobody has seen.
+        profile: Number of the profile in force; None for a user without one.
+    """
+
+    user: int | None
+    created_ms: int | None
+    own: bool | None
+    profile: int | None
+    profile_ms: int | None
+    n_records: int
+    last_record: int | None
+
+
+def glance(tenant: Tenant, user_id: str, item_id: str) -> tuple[Stamp, Item | None]:
+    """A user's stamp, and the item of that id where there is one."""
+    with tenant.store.connection(writes=False, once=True) as conn:
+        found = conn.execute(_GLANCE, {"tenant": tenant.id, "user_id": user_id, "item_id": item_id}).one()
+    row: tuple[Any, ...] = tuple(found)
+    known, title, description = row[-3:]
+    return Stamp(*row[:-3]), None if known is None else Item(known, title, description)
+
+
+_RECORDS_OF_USER = select(RECORDS.c.id).where(RECORDS.c.user == USERS.c.id)
+_ONE = select(literal(1).label("one")).subquery()
+_OF_TENANT = bindparam("tenant")
+_GLANCE = select(
+    USERS.c.id,
+    USERS.c.created_ms,
+    USERS.c.own,
+    PROFILES.c.id,
+    PROFILES.c.created_ms,
+    _RECORDS_OF_USER.with_only_columns(func.count()).scalar_subquery(),
+    _RECORDS_OF_USER.with_only_columns(func.max(RECORDS.c.id)).scalar_subquery(),
+    ITEMS.c.item_id,
+    ITEMS.c.title,
+    ITEMS.c.description,
+).select_from(
+    _ONE.outerjoin(USERS, (USERS.c.tenant == _OF_TENANT) & (USERS.c.user_id == bindparam("user_id")))
+    .outerjoin(PROFILES, (PROFILES.c.user == USERS.c.id) & PROFILES.c.current)
+    .outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & (ITEMS.c.item_id == bindparam("item_id")))
+)

@@ -1,0 +1,112 @@
+"""What the documentation refers to is there: links, commands, presets, settings; and the site can be built."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.docs.page import DOCS, PAGES, blocks_of, options_of
+from unlike.evaluate.plan import PRESETS, planned_runs, read_plan
+
+REPOSITORY = DOCS.parent
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+class Seen(HTMLParser):
+    """Ids, links and what a page loads."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.links, self.loaded = set(), set(), set()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids.add(found.get("id"))
+        if tag == "a" and found.get("href"):
+            self.links.add(found["href"])
+        self.loaded.update(found[name] for name in ("src", "srcset") if found.get(name))
+        if tag == "link" and found.get("rel") not in ("canonical", "prev", "next"):
+            self.loaded.add(found["href"])
+
+
+def seen(path: Path) -> Seen:
+    parser = Seen()
+    parser.feed(path.read_text(encoding="utf-8"))
+    return parser
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as `make docs` builds it: any warning fails."""
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return {path.name: seen(path) for path in folder.glob("*.html") if path.name != "404.html"}, folder
+
+
+def test_every_page_is_built_and_reached_from_the_first(site):
+    pages, _ = site
+    assert {Path(name).with_suffix(".html").name for name in PAGES} == set(pages)
+    reached = {urlsplit(link).path for link in pages["index.html"].links}
+    assert set(pages) - {"index.html"} <= reached
+
+
+def test_links_lead_somewhere(site):
+    pages, folder = site
+    for name, page in pages.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                assert address.scheme == "https", (name, link)
+                continue
+            target = unquote(address.path) or name
+            target = "index.html" if target == "." else target
+            assert (folder / target).is_file(), (name, link)
+            if address.fragment and target in pages:
+                assert unquote(address.fragment) in pages[target].ids, (name, link)
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    pages, folder = site
+    for name, page in pages.items():
+        assert not [what for what in page.loaded if urlsplit(what).netloc], name
+    styles = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
+    assert not re.findall(r"url\([\"']?https?:", styles)
+    assert "@import" not in styles
+
+
+def test_the_reference_of_commands_is_that_of_the_command():
+    sys.path.insert(0, str(DOCS / "_build"))
+    try:
+        from cli_reference import reference
+    finally:
+        sys.path.pop(0)
+    assert PAGES["cli.md"].read_text(encoding="utf-8") == reference(), "commands have changed: run make docs"
+
+
+def test_the_experiment_that_needs_a_gpu_is_valid(folder):
+    (block,) = [block for block in blocks_of(PAGES["dep.md"]) if block.title == "dep.toml"]
+    (folder / "dep.toml").write_text(block.text)
+    assert len(planned_runs(read_plan(folder / "dep.toml"))) == 15
+
+
+def test_every_preset_is_named():
+    named = set(re.findall(r"`([\w-]+)`", PAGES["reproduce.md"].read_text(encoding="utf-8")))
+    assert {path.stem for path in PRESETS.glob("*.toml")} <= named
+
+
+def test_the_readme_names_commands_that_exist():
+    """Here every command line is checked with its options."""
+    lines = re.findall(r"^    unlike ((?:.*\\\n)*.*)$", README, re.MULTILINE)
+    assert len(lines) > 25
+    for line in lines:
+        words = shlex.split(line.replace("\\\n", " "), comments=True)
+        assert options_of(words), words

@@ -1,0 +1,99 @@
+"""What requests are written from is kept open as long as nothing of it changes, whoever changes it."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import event
+
+from tests.memory.town import lived_in, memory_of, row, settle
+from unlike.llm.scripted import ScriptedBackend
+from unlike.memory.answers import Evidence
+from unlike.memory.standing import MOST_KEPT, Standings
+from unlike.store.database import Store
+from unlike.store.users import Consent
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+@pytest.fixture
+def memory(store):
+    """A town whose profiles are built; another process may change the same store."""
+    return lived_in(store, llm=ScriptedBackend.echo())
+
+
+@pytest.fixture
+def standings(memory):
+    return Standings(memory.tenant, memory.settings)
+
+
+def standing(standings, user_id="ann"):
+    return standings.of(user_id, "tea")[0]
+
+
+def statements_during(store: Store, work):
+    seen = []
+    event.listen(store.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    work()
+    return [statement for statement in seen if statement.startswith("SELECT")]
+
+
+def test_a_second_request_asks_one_statement(memory, standings):
+    first = standing(standings)
+    assert first.known.rung == "full" and first.past and first.profile and first.others.texts
+    asked = statements_during(memory.tenant.store, lambda: standing(standings))
+    assert len(asked) == 1
+    assert standing(standings) is first
+
+
+def test_who_has_no_profile_is_read_each_time(memory, standings):
+    assert standing(standings, "nobody").known.rung == "plain"
+    assert standing(standings, "nobody") is not standing(standings, "nobody")
+
+
+CHANGES = {
+    "a record": lambda memory: memory.add([row("ann", "salt", "Coarse, and I like it so.")], Consent(peer=True)),
+    "own consent": lambda memory: memory.set_consent("ann", own=False),
+    "an edit": lambda memory: memory.edit("ann", [Evidence("Writes two words.")]),
+    "erasure": lambda memory: memory.erase("ann"),
+    "the erasure of another": lambda memory: memory.erase("bob"),
+    "another who takes consent back": lambda memory: memory.set_consent("bob", peer=False),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_changes_is_seen_at_once_also_where_another_process_changes_it(memory, standings, what):
+    before = standing(standings)
+    run(CHANGES[what](memory_of(memory.tenant.store, llm=ScriptedBackend.echo())))
+    after = standing(standings)
+    fresh = standing(Standings(memory.tenant, memory.settings))
+    assert after is not before
+    assert (after.known, after.past, after.profile) == (fresh.known, fresh.past, fresh.profile)
+    assert after.others.texts == fresh.others.texts
+    assert (after.past, after.profile, after.others.texts) != (before.past, before.profile, before.others.texts)
+
+
+def test_a_profile_built_anew_is_used(memory, standings):
+    before = standing(standings)
+    run(memory.add([row("ann", "salt", "Coarse, and I like it so.")], Consent(peer=True)))
+    settle(memory)
+    assert standing(standings).known.profile.version > before.known.profile.version
+
+
+def test_an_item_is_what_is_known_of_it_now(memory, standings):
+    standings.of("ann", "salt")
+    run(memory.add([row("zoe", "salt", "Fine.")], Consent()))
+    assert standings.of("ann", "salt")[1].title == "Title of salt"
+
+
+def test_nothing_stays_open_for_ever(memory, standings, monkeypatch):
+    monkeypatch.setattr("unlike.memory.standing.MOST_KEPT", 2)
+    assert MOST_KEPT > 2
+    first = standing(standings, "ann")
+    for user in ("bob", "cleo"):
+        standing(standings, user)
+    assert standing(standings, "ann") is not first
+    kept = standing(standings, "ann")
+    standings.forget()
+    assert standing(standings, "ann") is not kept

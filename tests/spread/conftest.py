@@ -1,0 +1,45 @@
+"""A real Ray cluster of two processors on this machine, for all tests of the room; it ends with them."""
+
+import os
+
+import psutil
+import pytest
+
+from tests.llm.endpoint import Endpoint
+from unlike.api import sample_corpus
+from unlike.spread.engine import import_ray
+
+
+@pytest.fixture(scope="session")
+def ray(tmp_path_factory):
+    """A cluster without dashboard, logs or reports; it starts in seconds and leaves no process behind."""
+    started = import_ray()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNLIKE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RAY_ADDRESS"):
+            patch.delenv(name, raising=False)
+        started.init(
+            "local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            object_store_memory=100_000_000,
+            _node_ip_address="127.0.0.1",
+        )
+        children = psutil.Process(os.getpid()).children(recursive=True)
+        yield started
+        started.shutdown()
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert not alive, "the cluster left processes behind"
+
+
+@pytest.fixture(scope="session")
+def sample():
+    return sample_corpus()
+
+
+@pytest.fixture
+def endpoint():
+    server = Endpoint()
+    yield server
+    server.stop()

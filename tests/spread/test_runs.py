@@ -1,0 +1,169 @@
+"""Spread over workers, a run writes the rows of one process; a lost worker costs the calls it had in flight."""
+
+import json
+import re
+
+import psutil
+import pytest
+
+from tests.llm.endpoint import answer, completion
+from unlike.api import arun, open_kit, wait_for
+from unlike.config import MethodSettings
+from unlike.errors import EngineError, InputError
+from unlike.evaluate.experiment import run_plan
+from unlike.evaluate.plan import plan_of
+from unlike.evaluate.run import GENERATIONS, JOURNAL, read_run
+from unlike.prompts.task import STEPS, open_task
+from unlike.spread.engine import RayEngine
+from unlike.spread.methods import Supplies, templates_of
+from unlike.spread.runs import Spread, plan_spread, run_spread
+
+SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=64)
+EMBEDDER = "hashing:64"
+TWO = RayEngine(workers=2)
+
+
+def digest_of_prompt(handler, endpoint):
+    """Behave: an answer that depends on the prompt alone."""
+    prompt = json.dumps(handler.asked["messages"])
+    answer(completion(f"{len(prompt)} {sum(map(ord, prompt))}"))(handler, endpoint)
+
+
+@pytest.fixture
+def engine(endpoint):
+    endpoint.always = digest_of_prompt
+    return endpoint
+
+
+def here(corpus, llm, out, method="dpl", limit=8):
+    kit = open_kit(corpus, llm, EMBEDDER, SETTINGS, journal=out / JOURNAL)
+    return wait_for(arun(corpus, method, kit, out, limit=limit))
+
+
+def there(corpus, llm, out, method="dpl", limit=8, on_progress=lambda progress: None, concurrency=4):
+    spread = Spread(Supplies(corpus, llm, EMBEDDER, concurrency), TWO, out / JOURNAL, on_progress)
+    return run_spread(spread, method, open_kit(corpus, llm, EMBEDDER, SETTINGS), out, "test", limit, {})
+
+
+def without_times(out):
+    return re.sub(rb'"wall_s": [0-9.]+', b"", (out / GENERATIONS).read_bytes())
+
+
+def asked(endpoint):
+    return [json.dumps(request["messages"]) for request in endpoint.requests]
+
+
+def test_the_rows_are_those_of_one_process_and_every_call_is_made_once(ray, sample, engine, tmp_path):
+    llm = f"openai:m@{engine.base_url}"
+    here(sample, llm, tmp_path / "here")
+    n_here, seen = len(engine.requests), []
+    there(sample, llm, tmp_path / "there", on_progress=seen.append)
+    assert without_times(tmp_path / "there") == without_times(tmp_path / "here")
+    assert sorted(asked(engine)[n_here:]) == sorted(asked(engine)[:n_here])
+    assert (seen[-1].n_cases, seen[-1].n_done, seen[-1].n_failed) == (8, 8, 0)
+    facts = [read_run(tmp_path / folder)[1] for folder in ("here", "there")]
+    assert {**facts[0], "wall_s": 0} == {**facts[1], "wall_s": 0}
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == [GENERATIONS, JOURNAL, "run.json"]
+
+
+def test_what_was_answered_is_never_asked_again_by_either_engine(ray, sample, engine, tmp_path):
+    llm, out = f"openai:m@{engine.base_url}", tmp_path / "run"
+    here(sample, llm, out, limit=3)
+    n_first = len(engine.requests)
+    there(sample, llm, out, limit=6)
+    n_then = len(engine.requests)
+    assert len(set(asked(engine))) == n_then > n_first
+    rows = here(sample, llm, out, limit=6)
+    assert len(engine.requests) == n_then
+    assert {row.status for row in rows} == {"done"}
+
+
+def test_a_killed_worker_costs_only_its_calls_in_flight(ray, sample, engine, tmp_path):
+    llm, lost = f"openai:m@{engine.base_url}", []
+
+    def lose_one(progress):
+        if not lost and progress.n_done >= 4:
+            lost.append(next(iter(processes("ray::MapWorker"))))
+            lost[0].kill()
+
+    here(sample, llm, tmp_path / "here", limit=21)
+    n_here = len(engine.requests)
+    there(sample, llm, tmp_path / "there", limit=21, on_progress=lose_one, concurrency=3)
+    assert lost
+    assert without_times(tmp_path / "there") == without_times(tmp_path / "here")
+    paid = asked(engine)[n_here:]
+    assert set(paid) == set(asked(engine)[:n_here])
+    assert len(paid) - len(set(paid)) <= 3
+
+
+def test_a_killed_keeper_of_the_journal_goes_on(ray, sample, engine, tmp_path):
+    llm, lost = f"openai:m@{engine.base_url}", []
+
+    def lose_one(progress):
+        if not lost:
+            lost.append(next(iter(processes("ray::Keeper"))))
+            lost[0].kill()
+
+    here(sample, llm, tmp_path / "here")
+    there(sample, llm, tmp_path / "there", on_progress=lose_one)
+    assert lost
+    assert without_times(tmp_path / "there") == without_times(tmp_path / "here")
+
+
+def processes(name):
+    return [child for child in psutil.Process().children(recursive=True) if " ".join(child.cmdline()).startswith(name)]
+
+
+def test_a_failed_call_is_a_row_and_a_broken_engine_is_an_error(ray, sample, engine, tmp_path):
+    def refuse_one(handler, endpoint):
+        refused = sample.cases("test")[1].title in json.dumps(handler.asked["messages"])
+        (answer({"error": {"message": "no"}}, 400) if refused else digest_of_prompt)(handler, endpoint)
+
+    engine.always = refuse_one
+    llm = f"openai:m@{engine.base_url}"
+    rows = there(sample, llm, tmp_path / "a", "non_perso", 3)
+    assert [row.status for row in rows] == ["done", "failed", "done"]
+    engine.always = answer({"error": {"message": "wrong key"}}, 401)
+    with pytest.raises(EngineError, match="wrong key"):
+        there(sample, llm, tmp_path / "b", "non_perso", 3)
+
+
+def test_what_a_worker_cannot_open_is_one_line(ray, sample, tmp_path):
+    spread = Spread(Supplies(sample, "scripted:none.toml", EMBEDDER), TWO, tmp_path / JOURNAL)
+    kit = open_kit(sample, "scripted:echo", EMBEDDER, SETTINGS)
+    with pytest.raises(InputError, match=r"none\.toml"):
+        run_spread(spread, "rag", kit, tmp_path, "test", 2, {})
+
+
+def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path):
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    built_in = (STEPS / "generate.jinja").read_text()
+    (prompts / "generate.jinja").write_text(built_in.replace("exactly as", "in our own words, as"))
+    plan = plan_of(
+        {
+            "title": "t",
+            "limit": 4,
+            "llm": {"uri": f"openai:m@{engine.base_url}", "concurrency": 4},
+            "settings": {"max_tokens": 64, "n_records": 2, "n_peers": 1},
+            "methods": [{"method": "non_perso"}, {"method": "dpl"}],
+            "repeats": {"seeds": [0, 1]},
+        },
+        "test",
+    )
+
+    def kit_of(settings):
+        return open_kit(sample, plan.llm.uri, EMBEDDER, settings, task=open_task("review", prompts))
+
+    one = wait_for(run_plan(plan, sample, kit_of, tmp_path / "here"))
+    n_here = len(engine.requests)
+    supplies = Supplies(sample, plan.llm.uri, EMBEDDER, 4, templates=templates_of(prompts))
+    spread = Spread(supplies, TWO, tmp_path / "there" / JOURNAL)
+    many = plan_spread(spread, plan, kit_of, lambda settings: tmp_path, tmp_path / "there")
+    assert [folder.name for folder in many] == [folder.name for folder in one]
+    for mine, theirs in zip(one, many, strict=True):
+        assert without_times(mine) == without_times(theirs)
+        facts = [read_run(folder)[1] for folder in (mine, theirs)]
+        assert {**facts[0], "wall_s": 0} == {**facts[1], "wall_s": 0}
+    assert sorted(asked(engine)[n_here:]) == sorted(asked(engine)[:n_here])
+    assert any("in our own words, as" in prompt for prompt in asked(engine)[n_here:])
