@@ -10,6 +10,7 @@ from unlike.store.records import NewRecord
 
 WORDS = [f"word{n}" for n in range(3_000)]
 N_ITEMS = 2_000
+ANSWER = "word " * 60
 
 
 def rows(n_records):
@@ -26,13 +27,14 @@ def rows(n_records):
 def memory_of(tenant):
     """A memory whose LLM answers at once."""
     from unlike.embed.hashing import HashingEncoder
-    from unlike.llm.open import open_llm
+    from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.memory import Memory
     from unlike.privacy.receipt import Signer
     from unlike.privacy.redact import open_redactor
     from unlike.prompts.task import open_task
 
-    parts = (open_llm("scripted:echo"), HashingEncoder(), open_redactor("patterns"), Signer.new(), open_task())
+    llm = ScriptedBackend(lambda messages, sampling: ANSWER, name="at once")
+    parts = (llm, HashingEncoder(), open_redactor("patterns"), Signer.new(), open_task())
     return Memory(tenant, *parts, MemorySettings())
 
 
@@ -54,7 +56,7 @@ def serve_bare(port):
     from unlike.serve.bodies import GenerateBody
     from unlike.serve.server import run
 
-    app, answer = FastAPI(), {"text": "word " * 60, "rung": "full", "why": "none", "profile_version": 1}
+    app, answer = FastAPI(), {"text": ANSWER, "rung": "full", "why": "none", "profile_version": 1}
 
     @app.post("/v1/generate")
     async def generate(body: GenerateBody):

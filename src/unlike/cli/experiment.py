@@ -87,7 +87,7 @@ def run_live_plan(console: "Console", setup: "Setup", kit_of: "KitOf", spread: "
 
     n_runs = len(planned_runs(setup.plan))
     label = f"{n_runs} run{'s' if n_runs > 1 else ''}"
-    with begun(console, label, kit_of(MethodSettings()).llm, spread) as (on_progress, there):
+    with begun(console, label, kit_of(MethodSettings()).llm, spread, setup.folder) as (on_progress, there):
         if there:
             return plan_spread(there, setup.plan, kit_of, setup.adapter_folder, setup.folder)
         return wait_for(run_plan(setup.plan, setup.corpus, kit_of, setup.folder, on_progress))

@@ -34,7 +34,7 @@ def run_live(
     from unlike.spread.runs import run_spread
 
     console = Console(stderr=True, quiet=quiet)
-    with begun(console, method, kit.llm, spread) as (on_progress, there):
+    with begun(console, method, kit.llm, spread, out) as (on_progress, there):
         if there:
             run_spread(there, method, kit, out, split, limit, facts)
         else:

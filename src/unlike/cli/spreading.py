@@ -39,10 +39,15 @@ def spread_of(engine: str, journal: Path, supplies: "Supplies") -> "Spread | Non
 
 @contextmanager
 def begun(
-    console: "Console", label: str, llm: "LLM", spread: "Spread | None"
+    console: "Console", label: str, llm: "LLM", spread: "Spread | None", out: Path
 ) -> "Generator[tuple[Callable[[Progress], None], Spread | None]]":
-    """A live line: what is called after each case here, and the spread work that calls it there."""
+    """A live line: what is called after each case here, and the spread work that calls it there.
+
+    How far the work is stands in ``out`` too, for whoever looks on.
+    """
+    from unlike.evaluate.progress import told
+
     counted = spread.tally if spread else llm  # of an LLM, the line reads only the usage
     with live_line(console, counted) as begin:  # pyright: ignore[reportArgumentType]
-        on_progress = begin(label)
+        on_progress = told(out, begin(label))
         yield on_progress, replace(spread, on_progress=on_progress) if spread else None

@@ -105,6 +105,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     """What run.json says of a planned run, beside what every run says."""
     return {
         "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
+        "llm": plan.llm.uri,
         "embedder": plan.embedder,
         "variant": planned.variant,
         "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},

@@ -21,13 +21,13 @@ from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
 from unlike.memory.guard import Refused
-from unlike.memory.inspection import Inspection
+from unlike.memory.insight.inspection import Inspection
+from unlike.memory.insight.user_lists import SORTS
 from unlike.memory.journal import StoredJournal
 from unlike.memory.request import Desk, Prepared, prepare, prepare_soft
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
 from unlike.memory.standing import Standings
-from unlike.memory.user_pages import SORTS
 from unlike.memory.writing import write, write_stream
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
@@ -37,7 +37,7 @@ from unlike.privacy.redact import Redactor
 from unlike.prompts.task import Task
 from unlike.records import Item, Record
 from unlike.retrieve.recency import RecencyRetriever
-from unlike.store import export, jobs, records, spend, users
+from unlike.store import export, jobs, records, users
 from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
@@ -175,7 +175,7 @@ class Memory:
 
     async def check_budget(self) -> None:
         """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
-        await asyncio.to_thread(self._check_budget)
+        await asyncio.to_thread(self._spending.check)
 
     async def spend(self, tokens: int) -> None:
         """Count tokens against the tenant's budget."""
@@ -315,10 +315,6 @@ class Memory:
     def _estimated(self, messages: Messages, n_chars: int) -> int:
         """Tokens of an answer that was broken off, so that the engine never told."""
         return self.backend.count_tokens(messages) + (n_chars + 2) // 3
-
-    def _check_budget(self) -> None:
-        with self.tenant.read() as tx:
-            spend.check(tx)
 
 
 def _check_page(offset: int, limit: int) -> None:

@@ -93,7 +93,7 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
             Exception: _unexpected,
         },
     )
-    for router in (*routers, pages_router(views, needs_key=key is not None)):
+    for router in (*routers, pages_router(views, needs_key=key is not None, reads_only=True)):
         app.include_router(router)
     return app
 

@@ -14,7 +14,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.evaluate.inspected import Inspected
-from unlike.memory.maps import MOST_TEXTS, USUAL, OnMap, drawn
+from unlike.memory.insight.maps import MOST_TEXTS, USUAL, OnMap, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import Item, Record
 from unlike.serve.answers import said

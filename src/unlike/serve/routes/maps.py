@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from unlike.memory.map_differences import FoundDifference
-from unlike.memory.maps import DifferenceMap
+from unlike.memory.insight.map_differences import FoundDifference
+from unlike.memory.insight.maps import DifferenceMap
 from unlike.serve.answers import said
 from unlike.serve.bodies import CompareBody, Id, Selector
 from unlike.serve.errors import documented

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from unlike.errors import UnlikeError
 from unlike.memory.answers import Request
-from unlike.memory.playground import Table
-from unlike.memory.playing import Played, Prompt
+from unlike.memory.insight.playground import Table
+from unlike.memory.insight.playing import Played, Prompt
 from unlike.serve.answers import Events, event, said
 from unlike.serve.bodies import PlayBody
 from unlike.serve.errors import ErrorBody, documented

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.memory.answers import Page
-from unlike.memory.population import Uniqueness
+from unlike.memory.insight.population import Uniqueness
 from unlike.records import Record
 from unlike.serve.answers import said
 from unlike.serve.bodies import ConsentChange

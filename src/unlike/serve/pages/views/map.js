@@ -2,7 +2,7 @@
 // moved; the LLM is asked only where somebody presses for it.
 
 import { announce, brief, choice, count, day, doing, field, fill, h, hashOf, notice, pager, prose } from "../dom.js";
-import { path } from "../api.js";
+import { offers, path, readsOnly } from "../api.js";
 import { mapPlot } from "../parts/mapplot.js";
 
 const SELECTORS = [
@@ -94,7 +94,7 @@ function whose() {
   return h("form", { class: "keys", onsubmit: (event) => { event.preventDefault(); location.hash = hashOf("map", user.value); } },
     h("p", {}, "A map shows a user among all who wrote on the same item."),
     field("Whose map? The user's id", user), h("button", { type: "submit", class: "main" }, "Next"),
-    h("p", {}, "Or choose one from the ", h("a", { href: hashOf("users") }, "list of users"), "."));
+    offers("users") && h("p", {}, "Or choose one from the ", h("a", { href: hashOf("users") }, "list of users"), "."));
 }
 
 async function whichItem(user, api) {
@@ -171,9 +171,11 @@ function differences(user, item, asked, found, api) {
   return h("section", { class: "card" },
     h("h2", {}, "What sets this user apart here"),
     found,
-    h("p", { class: "quiet" }, "Asking compares the user's text with those chosen on the map, by one call of the LLM. The profile stays as it is."),
-    ask,
-    told,
+    !readsOnly() && [
+      h("p", { class: "quiet" }, "Asking compares the user's text with those chosen on the map, by one call of the LLM. The profile stays as it is."),
+      ask,
+      told,
+    ],
   );
 }
 

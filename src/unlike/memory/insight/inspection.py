@@ -13,25 +13,24 @@ from unlike.config import MethodSettings, SelectorName
 from unlike.embed.encoder import Encoder
 from unlike.llm.backend import Backend
 from unlike.llm.recorded import RecordedLLM, Usage
-from unlike.memory import map_differences, maps, playground
 from unlike.memory.answers import Page, Request
+from unlike.memory.insight import map_differences, maps, playground
+from unlike.memory.insight.map_differences import FoundDifference
+from unlike.memory.insight.maps import DifferenceMap
+from unlike.memory.insight.playground import FewShow, Table
+from unlike.memory.insight.playing import Event, Watched, play
+from unlike.memory.insight.population import Population, Uniqueness, uniqueness
+from unlike.memory.insight.user_lists import listed
 from unlike.memory.journal import StoredJournal
-from unlike.memory.map_differences import FoundDifference
-from unlike.memory.maps import DifferenceMap
-from unlike.memory.playground import FewShow, Table
-from unlike.memory.playing import Event, Watched, play
-from unlike.memory.population import Population, Uniqueness, uniqueness
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
-from unlike.memory.user_pages import listed
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
 from unlike.prompts.task import Task
 from unlike.retrieve.open import open_retriever
-from unlike.store import spend
 from unlike.store.database import Tenant
 from unlike.store.users import UserRow
 
@@ -82,7 +81,7 @@ class Inspection:
 
     async def compare(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> FoundDifference:
         """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
-        await asyncio.to_thread(self._check_budget)
+        await asyncio.to_thread(self.spending.check)
         args = (self.tenant, user_id, item_id, k, selector, self.encoder, self.settings)
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
         kit = self._kit(user_id, user, self.settings.method)
@@ -141,10 +140,6 @@ class Inspection:
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
         there = maps.read(self.tenant, user_id, item_id, self.encoder, self.settings)
         return maps.drawn(user_id, there, k, selector, self.settings)
-
-    def _check_budget(self) -> None:
-        with self.tenant.read() as tx:
-            spend.check(tx)
 
     async def _spend(self, used: Usage) -> None:
         tokens = used.prompt_tokens + used.completion_tokens

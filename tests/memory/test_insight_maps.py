@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unlike.memory.map_differences import by_dimension
-from unlike.memory.maps import plane
+from unlike.memory.insight.map_differences import by_dimension
+from unlike.memory.insight.maps import plane
 
 
 def test_the_plane_keeps_the_two_directions_of_most_difference():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from unlike.config import SelectorName
 from unlike.embed.encoder import Encoder
 from unlike.memory.answers import NoConsent
-from unlike.memory.maps import Given, read, representatives
+from unlike.memory.insight.maps import Given, read, representatives
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit

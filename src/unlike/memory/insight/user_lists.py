@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from unlike.memory.answers import Page
-from unlike.memory.population import Population
+from unlike.memory.insight.population import Population
 from unlike.store import users
 from unlike.store.database import Tenant
 from unlike.store.users import UserRow
