@@ -1,7 +1,7 @@
 """A training step of DEP against one as the released code does it.
 
-There each example is alone, padded to the longest that there
-may be, with logits for every token. The same frozen LLM in float32, the same examples, the same loss and gradient.
+There every example is padded to the longest that there may be, and logits are made for every token. Both sides have the
+same frozen LLM in float32, the same examples, one at a time, and come to the same loss and gradient.
 """
 
 import time

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.memory.town import lived_in, memory_of, row, settle
+from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence
 from unlike.memory.standing import MOST_KEPT, Standings
@@ -97,3 +98,8 @@ def test_nothing_stays_open_for_ever(memory, standings, monkeypatch):
     kept = standing(standings, "ann")
     standings.forget()
     assert standing(standings, "ann") is not kept
+
+
+def test_half_a_character_is_an_error_that_says_so(memory, standings):
+    with pytest.raises(InputError, match="half a character"):
+        standings.of("\ud800", "tea")

@@ -9,6 +9,7 @@ import typer
 
 from unlike import __version__
 from unlike.cli.adapter import adapter
+from unlike.cli.backup import backup
 from unlike.cli.consent import consent
 from unlike.cli.corpora import corpora
 from unlike.cli.curate import curate
@@ -65,6 +66,7 @@ app.command("generate", rich_help_panel=SERVICE)(generate)
 app.command("consent", rich_help_panel=SERVICE)(consent)
 app.command("export", rich_help_panel=SERVICE)(export)
 app.command("erase", rich_help_panel=SERVICE)(erase)
+app.command("backup", rich_help_panel=SERVICE)(backup)
 app.add_typer(keys, name="keys", rich_help_panel=SERVICE)
 app.command("serve", rich_help_panel=SERVICE)(serve)
 

@@ -151,6 +151,11 @@ class Store:
             raise told from error
         except sqlite3.Error as error:
             raise _unusable(self.engine, error) from error
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"the store cannot hold a value: {error.object[error.start : error.end]!r} at {error.start} is half a "
+                "character; send whole Unicode characters"
+            ) from error
 
     @contextmanager
     def file(self) -> Generator[sqlite3.Connection]:
