@@ -105,7 +105,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     """What run.json says of a planned run, beside what every run says."""
     return {
         "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
-        "llm": plan.llm.uri,
+        "llm_uri": plan.llm.uri,
         "embedder": plan.embedder,
         "variant": planned.variant,
         "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
@@ -220,11 +220,16 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
         "Task": str(facts["task"]),
         "Time rule": str(facts["settings"]["time_rule"]),
         "Settings": ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None),
-        "Repeats": f"temperatures {list(plan.repeats.temperatures)}, seeds {list(plan.repeats.seeds)}",
+        "Repeats": _repeats(plan),
         "Corpus hash": corpus.hash[:16],
         "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
         "Commit": _commit(),
     }
+
+
+def _repeats(plan: Plan) -> str:
+    told = {"temperatures": plan.repeats.temperatures, "seeds": plan.repeats.seeds}
+    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in told.items() if values) or "none"
 
 
 def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:

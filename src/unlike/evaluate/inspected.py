@@ -106,7 +106,7 @@ class Inspected:
 
     def llm_of(self, run: RunFolder) -> str:
         """URI of the LLM that a run was made with; an experiment names it with a digest behind, which is no part of it."""
-        return self._llm or str(run.facts.get("llm") or "").partition("#")[0]
+        return self._llm or str(run.facts.get("llm_uri") or run.facts.get("llm") or "").partition("#")[0]
 
     def embedder(self) -> str:
         """Name of the encoder for maps: as given, that of the runs, or the packaged one."""
