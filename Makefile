@@ -41,8 +41,8 @@ lint: $(VENV)/.dev  ## style, types and layers
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## all benchmarks
-	@$(BIN)/python benchmarks/metrics.py
+bench: $(VENV)/.dev  ## all benchmarks, into benchmarks/results.json (twenty minutes; nothing else should run)
+	@$(BIN)/python -m benchmarks
 
 golden: $(VENV)/.dev  ## write golden files anew after a change of wording
 	@$(BIN)/python -m pytest -q tests/prompts --renew-golden

@@ -27,6 +27,7 @@ NAMES = (
     "vllm_soft",
     "embedded",
     "pipeline",
+    "ray_scaling",
 )
 
 

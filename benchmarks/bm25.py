@@ -71,7 +71,7 @@ def _timed(rank: Callable[[Asked], Ranked], asked: Asked, times: list[float]) ->
 def _ours(asked: Asked) -> Ranked:
     from unlike.retrieve import bm25
 
-    bm25.forget()
+    bm25._counted.cache_clear()
     retriever = bm25.BM25Retriever()
     return [[record.id for record in retriever.rank(query, documents, N)] for query, documents in asked]
 

@@ -22,14 +22,19 @@ class Review(NamedTuple):
     text: str
 
 
-def curated(reviews: Path, items: Path, settings: CurateSettings) -> set[int]:
-    """Rows of the reviews that all rules leave."""
+def curated(reviews: Path, items: Path, settings: CurateSettings) -> list[Review]:
+    """The reviews that all rules leave."""
+    return to_fixed_point(before_the_fixed_point(reviews, items, settings), settings)
+
+
+def before_the_fixed_point(reviews: Path, items: Path, settings: CurateSettings) -> list[Review]:
+    """The reviews that all rules but the repeated ones leave."""
     described = _described(items, settings)
     kept = [review for review in _complete(reviews, settings) if review.item in described]
     kept.sort()
     latest = {(review.user, review.item): review for review in kept}
     unrepeated = {(review.user, review.text): review for review in sorted(latest.values())}
-    return {review.row for review in to_fixed_point(list(unrepeated.values()), settings)}
+    return list(unrepeated.values())
 
 
 def to_fixed_point(reviews: list[Review], settings: CurateSettings) -> list[Review]:

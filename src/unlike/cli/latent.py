@@ -60,14 +60,15 @@ def explain(
     from unlike.cli.latent_tables import print_explanation
     from unlike.door import wait_for
     from unlike.evaluate.run import read_run
+    from unlike.latent.explain import check_same
 
     rows, facts = read_run(run)
     row = _row(rows, case, run, facts)
     text = _text(row, real)
-    given = {"corpus": corpus, "adapter": adapter, "llm": llm, "embedder": embedder}
+    given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
     opened = _open(facts | facts["settings"] | {name: value for name, value in given.items() if value}, prompts)
     example = opened.prompter.example(opened.corpus.case(row.case_id))
-    _check_same(row, example, opened.prompter)
+    check_same(row, example, opened.prompter)
     explanation = wait_for(_explained(opened, example, text, top))
     units = _units(opened, explanation)
     if as_json:
@@ -106,23 +107,9 @@ def _open(facts: Mapping[str, Any], prompts: Path | None) -> _Opened:
     if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not facts.get(name)]:
         raise InputError(f"the run does not say all it was made with; give {', '.join(lacking)}")
     corpus, encoder = Corpus.open(facts["corpus"]), open_encoder(facts["embedder"], cache_folder() / "vectors.sqlite")
-    engine = scorer_of(open_llm(facts["llm"]))
+    engine = scorer_of(open_llm(facts.get("llm_uri") or facts["llm"]))
     prompter = open_prompter(corpus, engine, encoder, open_task(facts["task"], prompts), Path(facts["adapter"]))
     return _Opened(corpus, encoder, engine, prompter)
-
-
-def _check_same(row: "Generation", example: "Example", prompter: "Prompter") -> None:
-    """Whether the prompt made now is that of the run, as far as the trace tells."""
-    soft, call = row.trace.get("soft"), row.trace.get("generate", {})
-    if soft is None and row.status == "done":
-        raise InputError(f"case {row.case_id!r}: the user had no records, so no vector was in the prompt")
-    if soft and soft["adapter"] != prompter.adapter.digest:
-        raise InputError(f"case {row.case_id!r}: the run had another adapter; give that one with --adapter")
-    if soft and call["prompt_tokens"] != len(example.token_ids):
-        raise InputError(
-            f"case {row.case_id!r}: the prompt has {len(example.token_ids)} tokens now, {call['prompt_tokens']} in the "
-            "run; give the run's own --corpus and --prompts"
-        )
 
 
 async def _explained(opened: _Opened, example: "Example", text: str, top: int) -> "Explanation":

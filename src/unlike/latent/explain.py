@@ -24,6 +24,7 @@ from unlike.latent.soft_prompts import SoftPrompts
 from unlike.latent.standard import Standard
 from unlike.latent.units import activations, dep_module
 from unlike.llm.soft import Scorer
+from unlike.records import Generation
 
 ALL = ""
 """Stands for all records at once where a record id is asked for."""
@@ -210,3 +211,21 @@ def _shown(example: Example, signal: Signal) -> Ints:
     """Places of the records whose vector of a signal the prompt shows."""
     places = _existing(example, signal)
     return places[example.shown[places]]
+
+
+def check_same(made: Generation, example: Example, prompter: Prompter) -> None:
+    """See that the prompt made now is that of the run, as far as the trace tells.
+
+    Raises:
+        InputError: It is not.
+    """
+    soft, call = made.trace.get("soft"), made.trace.get("generate", {})
+    if soft is None and made.status == "done":
+        raise InputError(f"case {made.case_id!r}: the user had no records, so no vector was in the prompt")
+    if soft and soft["adapter"] != prompter.adapter.digest:
+        raise InputError(f"case {made.case_id!r}: the run had another adapter; give the run's own --adapter")
+    if soft and call["prompt_tokens"] != len(example.token_ids):
+        raise InputError(
+            f"case {made.case_id!r}: the prompt has {len(example.token_ids)} tokens now, {call['prompt_tokens']} in the "
+            "run; give the run's own --corpus and --prompts"
+        )

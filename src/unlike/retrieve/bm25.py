@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 
 from unlike.records import Record
 from unlike.retrieve.query import Document
@@ -72,8 +72,14 @@ def _idf(corpus: Sequence[Counter[str]], terms: Iterable[str]) -> dict[str, floa
     they first come.
     """
     containing = Counter(chain.from_iterable(corpus))
-    total = len(corpus)
-    of_n = [0.0, *(math.log(total - n + 0.5) - math.log(n + 0.5) for n in range(1, total + 1))]
-    floor = EPSILON * (sum([of_n[n] for n in containing.values()]) / len(containing))
+    of_n = _idf_of_n(len(corpus))
+    # Added up one after the other, as rank_bm25 does: sum() rounds otherwise from Python 3.12 on, numpy's sum always.
+    floor = EPSILON * (list(accumulate(map(of_n.__getitem__, containing.values())))[-1] / len(containing))
     weights = {term: of_n[containing[term]] for term in terms if term in containing}
     return {term: floor if weight < 0 else weight for term, weight in weights.items()}
+
+
+@lru_cache(maxsize=1_000)
+def _idf_of_n(total: int) -> list[float]:
+    """The idf of a term that stands in n of so many documents, by n."""
+    return [0.0, *(math.log(total - n + 0.5) - math.log(n + 0.5) for n in range(1, total + 1))]

@@ -1,5 +1,6 @@
 """What callers send: checked here once, with every mistake named, and turned into the memory's own words."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -155,24 +156,44 @@ class FeedbackBody(Body):
     rating: Rating | None = None
 
 
-class GenerateBody(Body):
-    """A text to be written for a user."""
-
-    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", rating=4, max_tokens=200))
+class TextBody(Body):
+    """A text to be written for a user about an item."""
 
     user_id: Id
     """For whom; one nobody has seen gets a plain text."""
-    item_id: Annotated[str, StringConstraints(max_length=256, pattern=_NO_NUL)] = ""
-    """What about; may be left out where ``item`` says it."""
-    item: ItemBody | None = None
-    """What is known of the item, where it was never sent with a record."""
+    item_id: Id
     title: Title = ""
     rating: Rating | None = None
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512
+    """Of every call of the LLM."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] = 0
     """The same request with the same seed gets the same text, where the engine can do that."""
+
+    def request(self) -> Request:
+        """In the library's words."""
+        return Request(
+            user_id=self.user_id,
+            item_id=self.item_id,
+            title=self.title,
+            rating=self.rating,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+        )
+
+
+class GenerateBody(TextBody):
+    """A text to be written for a user."""
+
+    model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", rating=4, max_tokens=200))
+
+    item_id: Annotated[str, StringConstraints(max_length=256, pattern=_NO_NUL)] = ""
+    """What about; may be left out where ``item`` says it."""
+    item: ItemBody | None = None
+    """What is known of the item, where it was never sent with a record."""
     retrieved: Annotated[int, Field(ge=0, le=50)] = 0
     """Own records to show beside the profile, those that fit the request best."""
     stream: bool = False
@@ -180,18 +201,8 @@ class GenerateBody(Body):
 
     def request(self) -> Request:
         """In the library's words."""
-        return Request(
-            user_id=self.user_id,
-            item_id=self.item_id,
-            item=self.item.item(self.item_id) if self.item else None,
-            title=self.title,
-            rating=self.rating,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            seed=self.seed,
-            retrieved=self.retrieved,
-        )
+        item = self.item.item(self.item_id) if self.item else None
+        return replace(super().request(), item=item, retrieved=self.retrieved)
 
 
 Selector = Literal["kmeans", "random", "farthest"]
@@ -211,34 +222,12 @@ class CompareBody(Body):
     """How they are chosen."""
 
 
-class PlayBody(Body):
+class PlayBody(TextBody):
     """A request to be tried by one method."""
 
     model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", method="rag", max_tokens=200))
 
-    user_id: Id
-    item_id: Id
     method: Annotated[str, StringConstraints(max_length=40)]
     """One of those that `GET /v1/playground` gives."""
-    title: Title = ""
-    rating: Rating | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512
-    """Of every call of the method."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
-    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] = 0
     stream: bool = False
     """Send prompts and text as they come, as server-sent events."""
-
-    def request(self) -> Request:
-        """In the library's words."""
-        return Request(
-            user_id=self.user_id,
-            item_id=self.item_id,
-            title=self.title,
-            rating=self.rating,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            seed=self.seed,
-        )

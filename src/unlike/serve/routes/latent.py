@@ -136,6 +136,8 @@ def _units(here: Inspected, run: RunFolder, corpus: Corpus) -> "list[Unit]":
 
 
 def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: str) -> "Explanation":
+    from unlike.latent.explain import check_same
+
     with _one_at_a_time:
         engine = _engine(uri)
         try:
@@ -164,23 +166,6 @@ async def _explained(prompter: "Prompter", example: "Example", text: str, engine
     from unlike.latent.explain import explain
 
     return await explain(prompter, example, engine.tokens.encode(text), engine, TOP_UNITS)
-
-
-def check_same(row: Generation, example: "Example", prompter: "Prompter") -> None:
-    """See that the prompt made now is that of the run, as far as the trace tells.
-
-    Raises:
-        InputError: It is not.
-    """
-    soft, call = row.trace.get("soft"), row.trace.get("generate", {})
-    if soft is None and row.status == "done":
-        raise InputError(f"case {row.case_id!r}: the user had no records, so no vector was in the prompt")
-    if soft and soft["adapter"] != prompter.adapter.digest:
-        raise InputError(f"case {row.case_id!r}: the run had another adapter than the one that lies there now")
-    if soft and call["prompt_tokens"] != len(example.token_ids):
-        raise InputError(
-            f"case {row.case_id!r}: the prompt has {len(example.token_ids)} tokens now, {call['prompt_tokens']} in the run"
-        )
 
 
 def _unit(number: int, unit: "Unit") -> dict[str, Any]:

@@ -1,0 +1,184 @@
+"""The store at a million records: what one request reads of history, peers and representatives.
+
+SQLite on disk, every text sealed with its user's key, as the service keeps it. One process fills the store, another one
+opens it and answers; every answer is checked against what was written.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.own_process import alone, peak_mb
+from benchmarks.row import Row
+from unlike.records import Item, Record
+
+if TYPE_CHECKING:
+    from unlike.store.database import Store, Tenant, Tx
+    from unlike.store.records import NewRecord
+
+N_RECORDS, QUICK = 1_000_000, 20_000
+OF_A_USER, OF_AN_ITEM, N_GROUPS = 20, 20, 5
+N_REQUESTS = 500
+MOST_MS, MOST_GB = 5.0, 2.0
+START_MS, MINUTE_MS = 1_400_000_000_000, 60_000
+AT_ONCE = 5_000
+
+
+def main(quick: bool = False) -> list[Row]:
+    """Time and memory of a request."""
+    n = QUICK if quick else N_RECORDS
+    with tempfile.TemporaryDirectory(prefix="unlike-store-") as folder:
+        filled_s = alone(_fill, Path(folder), n)
+        told = alone(_answer, Path(folder), n)
+    what = f"of one request at {n:,} records"
+    facts = {key: told[key] for key in ("p99_ms", "history_ms", "peers_ms", "representatives_ms")}
+    facts |= {
+        "records_of_a_user": OF_A_USER,
+        "records_on_an_item": OF_AN_ITEM,
+        "requests": N_REQUESTS,
+        "filled_s": round(filled_s, 1),
+    }
+    return [
+        Row(f"history, peers and representatives {what}, p50", "", told["p50_ms"], MOST_MS, "ms", True, facts),
+        Row(f"memory of the process {what}", "", told["gb"], MOST_GB, "GB", True),
+    ]
+
+
+def record_of(number: int, n: int) -> Record:
+    """Record number so many of n: each user writes 20, each item is written about 20 times, by others each time."""
+    user, item = number % (n // OF_A_USER), number * 7_919 % (n // OF_AN_ITEM)
+    text = f"Text {number} of user {user}. " + f"It says word{number % 997} and word{number % 499} of it. " * 8
+    return Record(f"r{number:08}", f"u{user}", f"i{item}", text, "Said", 4.0, START_MS + number * MINUTE_MS)
+
+
+def _fill(folder: Path, n: int) -> float:
+    from unlike.store import records
+    from unlike.store.users import Consent
+
+    store = _open(folder)
+    tenant = store.tenant()
+    started = time.perf_counter()
+    rows = _rows(n)
+    while batch := list(islice(rows, AT_ONCE)):
+        with tenant.write() as tx:
+            records.put(tx, batch, Consent(own=True, peer=True))
+    with tenant.write() as tx:
+        for item in _asked_items(n):
+            _put_clustering(tx, item)
+    store.close()
+    return time.perf_counter() - started
+
+
+def _answer(folder: Path, n: int) -> dict[str, Any]:
+    """Milliseconds of requests, and memory."""
+    store = _open(folder)
+    tenant = store.tenant()
+    times: dict[str, list[float]] = {"history": [], "peers": [], "representatives": []}
+    whole = list[float]()
+    for item in _asked_items(n):
+        record = next(record_of(number, n) for number in _on_item(item, n))
+        started = time.perf_counter()
+        marks = [_checked(step, tenant, record, n) for step in times]
+        whole.append(1000 * (time.perf_counter() - started - sum(checking for _, checking in marks)))
+        for name, (seconds, _) in zip(times, marks, strict=True):
+            times[name].append(1000 * seconds)
+    gb = peak_mb() / 1000
+    store.close()
+    medians = {f"{name}_ms": round(statistics.median(each), 2) for name, each in times.items()}
+    return {
+        "p50_ms": statistics.median(whole),
+        "p99_ms": round(sorted(whole)[len(whole) * 99 // 100], 2),
+        "gb": gb,
+    } | medians
+
+
+def _checked(step: str, tenant: "Tenant", record: Record, n: int) -> tuple[float, float]:
+    """Seconds that a step took, and that checking took."""
+    started = time.perf_counter()
+    found = STEPS[step](tenant, record)
+    read = time.perf_counter()
+    assert sorted(found, key=lambda one: one.id) == EXPECTED[step](found, record, n), f"{step} of {record.id}"
+    return read - started, time.perf_counter() - read
+
+
+def _history(tenant: "Tenant", record: Record) -> list[Record]:
+    from unlike.store.records import StoredRecords
+
+    return list(StoredRecords(tenant).history(record.user_id, (2**60, "")))
+
+
+def _peers(tenant: "Tenant", record: Record) -> list[Record]:
+    from unlike.store.records import StoredRecords
+
+    return list(StoredRecords(tenant).peers(record.item_id, None))
+
+
+def _representatives(tenant: "Tenant", record: Record) -> list[Record]:
+    """The most central record of every group but the record's own."""
+    from unlike.memory.representatives import against
+    from unlike.memory.settings import MemorySettings
+    from unlike.store import clusterings, records
+
+    with tenant.read() as tx:
+        own = records.with_ids(tx, [record.id])[0]
+        clustering = clusterings.current(tx, own.item)
+        assert clustering is not None, "the item is clustered"
+        home = clustering.group_of[own.number]
+        whom = against(clustering, own.number, home, MemorySettings())
+        return [stored.record for stored in records.with_numbers(tx, whom.peers if whom else ()).values()]
+
+
+STEPS = {"history": _history, "peers": _peers, "representatives": _representatives}
+EXPECTED = {
+    "history": lambda found, record, n: [
+        record_of(number, n) for number in range(int(record.user_id[1:]), n, n // OF_A_USER)
+    ],
+    "peers": lambda found, record, n: [record_of(number, n) for number in _on_item(int(record.item_id[1:]), n)],
+    "representatives": lambda found, record, n: [
+        record_of(number, n) for number in list(_on_item(int(record.item_id[1:]), n))[1:N_GROUPS]
+    ],
+}
+
+
+def _put_clustering(tx: "Tx", item: int) -> None:
+    """Groups of the records on an item, in turn; the first record of the item is in the first group."""
+    from sqlalchemy import select
+
+    from unlike.store import clusterings
+    from unlike.store.tables import ITEMS, RECORDS
+
+    number = tx.conn.scalars(select(ITEMS.c.id).where(ITEMS.c.tenant == tx.tenant, ITEMS.c.item_id == f"i{item}")).one()
+    own = select(RECORDS.c.id).where(RECORDS.c.item == number).order_by(RECORDS.c.record_id)
+    there = tx.conn.scalars(own).all()
+    clusterings.put(tx, number, "made", [there[group::N_GROUPS] for group in range(N_GROUPS)])
+
+
+def _rows(n: int) -> "Iterator[NewRecord]":
+    from unlike.store.records import NewRecord
+
+    for number in range(n):
+        record = record_of(number, n)
+        yield NewRecord(record, Item(record.item_id, f"Item {record.item_id}", "A thing with parts. " * 8))
+
+
+def _asked_items(n: int) -> list[int]:
+    return Random(0).sample(range(n // OF_AN_ITEM), min(N_REQUESTS, n // OF_AN_ITEM))
+
+
+def _on_item(item: int, n: int) -> Iterator[int]:
+    """Numbers of the records on an item, rising."""
+    n_items = n // OF_AN_ITEM
+    first = item * pow(7_919, -1, n_items) % n_items
+    return iter(range(first, n, n_items))
+
+
+def _open(folder: Path) -> "Store":
+    from unlike.privacy.keys import MasterKey
+    from unlike.store.database import open_store
+
+    return open_store(folder, MasterKey(b"k" * 32))

@@ -1,0 +1,79 @@
+"""The benchmarks can be run and written down. What they measure no test can say."""
+
+import importlib
+import inspect
+import json
+
+import pytest
+from benchmarks.__main__ import NAMES
+from benchmarks.plain_curation import curated
+from benchmarks.prefix import BLOCK, instructions_first, own_text_first, reused
+from benchmarks.results import table, write_results
+from benchmarks.row import Row
+from benchmarks.store import record_of
+from benchmarks.synthetic import write_reviews
+
+from unlike.config import CURATE_PRESETS
+from unlike.data.curate import curate
+from unlike.data.sources import amazon_2023
+
+GOOD = Row("sorting", "a slower one", 3.0, 2.0, facts={"rows": 10})
+BAD = Row("memory", "", 7.0, 6.0, "GB", at_most=True)
+ELSEWHERE = Row("on vLLM", "words", None, 0.9, why_not="not measured here: this processor lacks AVX-512")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_benchmark_has_a_main_that_may_be_quick(name):
+    main = importlib.import_module(f"benchmarks.{name}").main
+    assert inspect.signature(main).parameters["quick"].default is False
+
+
+def test_results_say_where_when_and_of_what(tmp_path):
+    write_results([GOOD, BAD, ELSEWHERE], tmp_path / "results.json")
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert told["machine"]["cores"] > 0
+    assert told["machine"]["memory_gb"] > 0
+    assert told["commit"]
+    assert told["date"].endswith("UTC")
+    assert [row["reached"] for row in told["rows"]] == [True, False, None]
+    assert told["rows"][0]["facts"] == {"rows": 10}
+    assert told["rows"][2]["value"] is None
+
+
+def test_the_table_shows_what_was_missed_and_what_was_not_measured():
+    shown = table([GOOD, BAD, ELSEWHERE])
+    assert "NO" in shown
+    assert "<= 6 GB" in shown
+    assert "AVX-512" in shown
+
+
+def test_a_prefix_cache_reuses_whole_blocks_that_were_read_before():
+    prompt = list(range(3 * BLOCK))
+    other = [*prompt[: 2 * BLOCK], *([7] * BLOCK)]
+    assert reused([prompt], None) == 0
+    assert reused([prompt, other], None) == pytest.approx(2 * BLOCK / (6 * BLOCK))
+    assert reused([prompt, other], n_blocks=0) == 0
+
+
+def test_other_orders_have_the_same_words():
+    user = (
+        "Item: Tea\n\nReview of other person 1\nRating: 4\n<text>\nHot.\n</text>\n\n"
+        "The person's review\nRating: 2\n<text>\nCold.\n</text>\n\nHow do they differ?"
+    )
+    assert instructions_first(user).startswith("How do they differ?\n\nItem: Tea")
+    assert own_text_first(user).index("Cold.") < own_text_first(user).index("Hot.") < user.index("How do")
+    assert sorted(own_text_first(user).split()) == sorted(user.split())
+
+
+def test_plain_curation_keeps_what_curation_keeps(tmp_path):
+    reviews, items = write_reviews(tmp_path, 20_000)
+    settings = CURATE_PRESETS["dpl-paper"]
+    kept = {record.id for record in curate(amazon_2023(reviews, items), settings, tmp_path / "corpus").records()}
+    assert kept
+    assert kept == {review.id for review in curated(reviews, items, settings)}
+
+
+def test_records_of_the_store_are_all_different_pairs():
+    records = [record_of(number, 2000) for number in range(2000)]
+    assert len({record.id for record in records}) == 2000
+    assert len({record.user_id for record in records}) == len({record.item_id for record in records}) == 100
