@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unlike.llm.llama_cpp import LlamaCppBackend
 
 REACH = 0.95
-N_CASES, MAX_TOKENS, SLOTS = 20, 48, 4
+N_CASES, MAX_TOKENS, SLOTS = 20, 32, 4
 
 
 def main(quick: bool = False) -> list[Row]:
@@ -60,7 +60,7 @@ async def _pipeline(n_cases: int) -> tuple[float, int, list[Any]]:
         return await complete(messages, sampling)
 
     backend.complete = listened  # type: ignore[method-assign]
-    settings = MethodSettings(n_records=4, n_peers=4, temperature=0.0, max_tokens=MAX_TOKENS)
+    settings = MethodSettings(n_records=2, n_peers=2, temperature=0.0, max_tokens=MAX_TOKENS)
     with tempfile.TemporaryDirectory() as folder:
         kit = open_kit(
             corpus, backend, "hashing:256", settings, journal=Path(folder) / "journal.sqlite", concurrency=SLOTS

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unlike.llm.soft import ChatTokens
 
 BLOCK = 16
-N_CASES = 100
+N_CASES = 60
 SMALL_BLOCKS = 4_096
 """A cache of 65,536 tokens: about what a 7B model leaves room for beside itself on a card of 24 GB."""
 STEPS = ("difference", "summary", "generate")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unlike.latent.settings import Recipe
 
 BATCH = 1
-N_EXAMPLES = 8
+N_EXAMPLES = 6
 SPEED, MEMORY = 2.5, 0.5
 
 

@@ -27,7 +27,7 @@ from tests.memory.town import (
 from tests.store.rows import BOTH, MASTER
 from unlike.errors import CallFailed, InputError
 from unlike.llm.scripted import ScriptedBackend
-from unlike.memory.answers import Evidence, NoConsent, Request
+from unlike.memory.answers import Changed, Evidence, NoConsent, Request
 from unlike.store import jobs, spend
 from unlike.store.database import open_store
 from unlike.store.records import Unknown
@@ -288,6 +288,19 @@ def test_statements_that_are_none(in_sqlite, text):
         run(memory.edit("ann", [Evidence("Fine."), Evidence(text)]))
     with pytest.raises(Unknown):
         run(memory.profile("ann"))
+
+
+def test_a_profile_that_is_not_what_was_read_is_not_written_over(store):
+    """What a peer who left had a part in cannot come back as a person's own words."""
+    memory = lived_in(store)
+    read = run(memory.profile("ann"))
+    run(memory.erase("bob"))
+    for _ in range(2):  # while there is no profile, and when there is another
+        with pytest.raises(Changed, match="read it and edit again"):
+            run(memory.edit("ann", read.statements, read.created_ms))
+        settle(memory)
+    now = run(memory.profile("ann"))
+    assert run(memory.edit("ann", now.statements, now.created_ms)) == now.version + 1
 
 
 def test_odd_statements_are_kept(store):

@@ -123,21 +123,23 @@ def edit(
     need(PARTS)
     from unlike.cli.profile_edit import as_lines, asked_editor, kept, read_source, statements_in
     from unlike.door import wait_for
+    from unlike.memory.answers import Changed
 
     with open_tenant(Place(store, tenant, master)) as opened:
         memory = open_parts(settings).memory(opened)
-        version, before = _in_force(memory, user)
+        read_ms, before = _in_force(memory, user)
         text = asked_editor(as_lines(user, before)) if source is None else read_source(source)
         after = statements_in(text, before)
         if [(one.text, one.pinned) for one in after] == [(one.text, one.pinned) for one in before]:
             typer.echo("nothing changed")
             return
-        if _in_force(memory, user)[0] != version:
+        try:
+            made = wait_for(memory.edit(user, after, read_ms))
+        except Changed as error:
             raise InputError(
                 f"the profile of {user} was built anew while you edited it, so nothing was changed; your text is in "
                 f"{kept(text)}: look at the new one, then edit again or give it with --from"
-            )
-        made = wait_for(memory.edit(user, after))
+            ) from error
     n_pinned = sum(one.pinned for one in after)
     typer.echo(f"version {made} of {user}: {n_of(len(after), 'statement')}, {n_pinned} pinned")
     if n_pinned < len(after):
@@ -145,7 +147,7 @@ def edit(
 
 
 def _in_force(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence, ...]]":
-    """Version and statements of the profile in force; none for a user without one."""
+    """When the profile in force was made, and its statements; none for a user without one."""
     from unlike.door import wait_for
     from unlike.store.records import Unknown
 
@@ -154,7 +156,7 @@ def _in_force(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence,
         found = wait_for(memory.profile(user))
     except Unknown:
         return None, ()
-    return found.version, found.statements
+    return found.created_ms, found.statements
 
 
 @profile.command("history")

@@ -23,6 +23,10 @@ class Repeated(UnlikeError):
     """A generated text repeats another person's words, and the settings say not to give it out."""
 
 
+class Changed(UnlikeError):
+    """A profile is not what it was when somebody read it; writing over it could bring back words that had to go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What came of records that were sent.

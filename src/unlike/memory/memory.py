@@ -203,9 +203,12 @@ class Memory:
         """
         return await asyncio.to_thread(profile_pages.profile, self.tenant, user_id, version)
 
-    async def edit(self, user_id: str, statements: Sequence[Evidence]) -> int:
-        """Put a profile in a person's own words; gives the new version. What is pinned stays when it is built anew."""
-        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, statements, self._redactor)
+    async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
+        """Put a profile in a person's own words; gives the new version. What is pinned stays when it is built anew.
+
+        See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
+        """
+        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, statements, self._redactor, read_ms)
 
     async def go_back(self, user_id: str, version: int) -> None:
         """Make an earlier version current again."""

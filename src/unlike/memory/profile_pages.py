@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from unlike.errors import InputError
-from unlike.memory.answers import Evidence, NoConsent, Profile, Version
+from unlike.memory.answers import Changed, Evidence, NoConsent, Profile, Version
 from unlike.memory.ingest import readable
 from unlike.privacy.redact import Redactor
 from unlike.privacy.repeats import repeats
@@ -48,15 +48,25 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
     )
 
 
-def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], redactor: Redactor) -> int:
+def edit(
+    tenant: Tenant, user_id: str, statements: Sequence[Evidence], redactor: Redactor, read_ms: int | None = None
+) -> int:
     """Keep a profile as a person wants it; gives the new version.
 
     A statement that stands in a version, or repeats some words in a row of a built one, keeps that one's evidence, and
     the new version its lineage: words that others had a part in stay so when a comma is changed. Any other is the
     person's own.
 
+    Args:
+        tenant: Whose.
+        user_id: Whose profile.
+        statements: In order.
+        redactor: Takes identifiers out.
+        read_ms: ``created_ms`` of the profile that the person read before; None for whoever read none.
+
     Raises:
         Unknown: There is no such user.
+        Changed: Another profile is in force than the one that was read.
         NoConsent: The user does not let own records be used.
         InputError: A statement is empty or very long.
     """
@@ -65,11 +75,12 @@ def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], redactor:
             raise InputError(
                 f"a statement has {len(statement.text.strip()):,} characters; 1 to {MOST_CHARS:,} are allowed; leave it out"
             )
-    return tenant.insist(lambda tx: _edit(tx, user_id, statements, redactor))
+    return tenant.insist(lambda tx: _edit(tx, user_id, statements, redactor, read_ms))
 
 
-def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redactor) -> int:
+def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redactor, read_ms: int | None) -> int:
     user = _agreeing_user(tx, user_id)
+    _check_unchanged(tx, user, read_ms)
     before = [profiles.version(tx, user, row.version) for row in profiles.versions(tx, user)]
     found = [_edited(statement, before, redactor) for statement in statements]
     lineages = [profiles.lineage_of(tx, number) for number in dict.fromkeys(source for _, source in found if source)]
@@ -80,6 +91,13 @@ def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redact
     number = profiles.version(tx, user, version).number
     profiles.pin(tx, user, [statement for statement in new if statement.pinned], number)
     return version
+
+
+def _check_unchanged(tx: Tx, user: int, read_ms: int | None) -> None:
+    """Words of somebody who was erased since would come back, as if the person had written them."""
+    now = profiles.current(tx, user)
+    if read_ms is not None and (now is None or now.created_ms != read_ms):
+        raise Changed("the profile was built anew since it was read, so nothing was changed; read it and edit again")
 
 
 def go_back(tenant: Tenant, user_id: str, version: int) -> None:

@@ -136,6 +136,8 @@ class ProfileBody(Body):
     model_config = ConfigDict(json_schema_extra=example(statements=[{"text": "Writes briefly.", "pinned": True}]))
 
     statements: Annotated[list[StatementBody], Field(max_length=200)]
+    read_ms: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
+    """``created_ms`` of the profile that was read before; where another is in force by then, nothing is changed."""
 
 
 class RollbackBody(Body):

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
-from unlike.memory.answers import NoConsent, Repeated
+from unlike.memory.answers import Changed, NoConsent, Repeated
 from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
 
@@ -78,6 +78,7 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     NoConsent: (403, "no_consent", ""),
     BudgetSpent: (429, "budget_spent", ""),
     Repeated: (409, "repeated", ""),
+    Changed: (409, "changed", ""),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
     CallFailed: (502, "llm_failed", "the LLM gave no usable answer to this call; another or a shorter one may work"),
@@ -135,7 +136,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         400: "What is asked for is not offered",
         403: "The user does not agree to this",
         404: "No such user, item or version",
-        409: "The text would repeat another person's words",
+        409: "The text would repeat another person's words, or the profile is not what was read",
         413: "The body is too large",
         422: "The request is not of this form",
         502: "The LLM gave no usable answer",

@@ -21,10 +21,11 @@ async def get_profile(user_id: UserId, here: Here, version: Version = None) -> R
     return said(await here.memory.profile(user_id, version))
 
 
-@router.put("/v1/users/{user_id:path}/profile", response_model=NewVersion, responses=documented(404, 413, 422))
+@router.put("/v1/users/{user_id:path}/profile", response_model=NewVersion, responses=documented(404, 409, 413, 422))
 async def edit_profile(user_id: UserId, body: ProfileBody, here: Here) -> Response:
     """Put a profile in one's own words; pinned statements stay when it is built anew."""
-    return said(NewVersion(await here.memory.edit(user_id, [statement.evidence() for statement in body.statements])))
+    statements = [statement.evidence() for statement in body.statements]
+    return said(NewVersion(await here.memory.edit(user_id, statements, body.read_ms)))
 
 
 @router.post(

@@ -24,7 +24,7 @@ export async function showProfile(where, user, records, api) {
     h("ul", { class: "statements" }, profile.statements.map((one) => statement(one, user, records))),
     profile.statements.length === 0 && h("p", { class: "quiet" }, "It says nothing: all of its statements were held back or taken out."),
     !readsOnly() && h("div", { class: "row" },
-      h("button", { type: "button", onclick: () => edit(where, user, profile.statements, api, again) }, "Edit and pin"),
+      h("button", { type: "button", onclick: () => edit(where, user, profile, api, again) }, "Edit and pin"),
       rebuild(user, api, told),
     ),
     told,
@@ -56,12 +56,14 @@ function rebuild(user, api, told) {
 
 function starting(where, user, api, again) {
   const told = h("div");
-  return [h("div", { class: "row" }, h("button", { type: "button", onclick: () => edit(where, user, [], api, again) }, "Write one"), rebuild(user, api, told)), told];
+  return [h("div", { class: "row" }, h("button", { type: "button", onclick: () => edit(where, user, { statements: [] }, api, again) }, "Write one"), rebuild(user, api, told)), told];
 }
 
 // Editing ------------------------------------------------------------------------------------------------------------
 
-function edit(where, user, statements, api, again) {
+// `read` is the profile as it was read: where another is in force by the time of saving, nothing is changed.
+function edit(where, user, read, api, again) {
+  const { statements } = read;
   const list = h("ul", { class: "statements" });
   const told = h("div");
   const rows = [];
@@ -79,7 +81,7 @@ function edit(where, user, statements, api, again) {
   if (!statements.length) add({ text: "", pinned: true });
   const save = doing("Save as a new version", async () => {
     const said = rows.map((row) => row.value()).filter((one) => one.text.trim());
-    const { version } = await api.put(path`/v1/users/${user}/profile`, { statements: said });
+    const { version } = await api.put(path`/v1/users/${user}/profile`, { statements: said, read_ms: read.created_ms });
     await again();
     announce(`Saved as version ${version}.`);
     where.querySelector("h2").focus?.();
