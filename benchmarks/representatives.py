@@ -107,7 +107,7 @@ def _theirs(pairs: Pairs, known: Known) -> tuple[float, float]:
     for record, peers in pairs:
         started = time.perf_counter()
         vectors = known.encode([record.text, *(peer.text for peer in peers)])
-        n_groups = min(K + 1, len(np.unique(vectors, axis=0)))
+        n_groups = min(K + 1, len({row.tobytes() for row in vectors}))
         found = KMeans(n_groups, n_init=N_STARTS, random_state=0).fit(vectors)
         distances = np.linalg.norm(vectors - found.cluster_centers_[found.labels_], axis=1)
         for group in set(range(n_groups)) - {int(found.labels_[0])}:

@@ -59,7 +59,7 @@ class Job:
 
 async def run_jobs(
     jobs: Sequence[Job],
-    window: int = 32,
+    window: int = 128,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[list[Generation]]:
     """Run jobs side by side, case by case, and the methods of one case after each other where there are enough cases.
@@ -69,7 +69,7 @@ async def run_jobs(
 
     Args:
         jobs: Methods over cases.
-        window: Rows under way at once; more than the LLM's concurrency keeps its slots busy.
+        window: Rows under way at once; four times the calls that the engine takes at once keep its slots busy to the end.
         on_progress: Called after every case, with the counts of all jobs together.
 
     Returns:

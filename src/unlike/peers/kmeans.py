@@ -81,7 +81,7 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
         n_groups: Groups wanted; never more than there are distinct vectors.
         seed: Of the initial centroids.
     """
-    n_groups = min(n_groups, len(np.unique(vectors, axis=0)))
+    n_groups = min(n_groups, len({row.tobytes() for row in vectors}))
     labels, centroids = kmeans(vectors, n_groups, seed)
     distances = np.linalg.norm(vectors - centroids[labels], axis=1)
     order = sorted(range(len(records)), key=lambda i: (distances[i], records[i].id))

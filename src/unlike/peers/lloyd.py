@@ -1,8 +1,7 @@
 """K-means as Lloyd's iterations after greedy k-means++ (Arthur and Vassilvitskii, 2007), in a few matrix products.
 
 scikit-learn's K-means finds the same groups, but its set-up costs milliseconds, and here one clusters thousands of sets
-of some ten texts. Several starts are made, as DPL's released code does, and all of them move at once. The product of each
-start is small enough to be done by one core: waiting for others takes a hundred times as long on a busy machine.
+of some ten texts. Several starts are made, as DPL's released code does, and all of them move at once.
 """
 
 import numpy as np
@@ -13,6 +12,8 @@ Groups = NDArray[np.int64]
 
 STARTS = 10
 """Of the groupings found from so many starts the tightest is taken (scikit-learn's ``n_init``)."""
+LARGE = 1_000_000
+"""Numbers in a matrix that is worth all cores."""
 MOST_ITERATIONS = 300
 TOLERANCE = 1e-4
 """The centroids stand still when they move less than this share of the variance (scikit-learn's rule)."""
@@ -78,12 +79,12 @@ def _first_centroids(vectors: Floats, n_groups: int, n_starts: int, rng: np.rand
 
 def _squared_distances(vectors: Floats, lengths: Floats, places: Groups) -> Floats:
     """(starts, draws, n) squared distances of all vectors to some of them, whose places are (starts, draws)."""
-    return np.maximum(lengths + lengths[places][:, :, None] - 2 * (vectors[places] @ vectors.T), 0)
+    return np.maximum(lengths + lengths[places][:, :, None] - 2 * _products(vectors[places], vectors.T), 0)
 
 
 def _nearest(vectors: Floats, centroids: Floats) -> tuple[Groups, NDArray[np.float64]]:
     """Group of each vector, (starts, n), and the inertia of each start, by |v - c|^2 without the common |v|^2."""
-    distances = np.einsum("skd,skd->sk", centroids, centroids)[:, :, None] - 2 * (centroids @ vectors.T)
+    distances = np.einsum("skd,skd->sk", centroids, centroids)[:, :, None] - 2 * _products(centroids, vectors.T)
     return distances.argmin(axis=1), distances.min(axis=1).sum(axis=1, dtype=np.float64)
 
 
@@ -91,4 +92,15 @@ def _means(vectors: Floats, groups: Groups, before: Floats) -> Floats:
     """Means of the groups, (starts, k, d); while it is empty, a group stays where it was."""
     belongs = (np.arange(before.shape[1])[:, None] == groups[:, None, :]).astype(np.float32)  # (starts, k, n)
     sizes = belongs.sum(axis=2)[:, :, None]
-    return np.where(sizes > 0, (belongs @ vectors) / np.maximum(sizes, 1), before)
+    return np.where(sizes > 0, _products(belongs, vectors) / np.maximum(sizes, 1), before)
+
+
+def _products(rows: Floats, matrix: Floats) -> Floats:
+    """(starts, k, a) rows times a matrix (a, b).
+
+    With few texts each start's product is made alone: it is so small that one core does it, and waiting for the others
+    takes a hundred times as long on a busy machine. A large matrix is better read once for all starts.
+    """
+    if matrix.size < LARGE:
+        return rows @ matrix
+    return (rows.reshape(-1, rows.shape[-1]) @ matrix).reshape(*rows.shape[:-1], -1)
