@@ -119,6 +119,8 @@ def browser():
 
     with sync_playwright() as playwright:
         at = os.environ.get("UNLIKE_CHROMIUM", "/usr/bin/chromium")
+        if not Path(at).exists():
+            pytest.skip(f"no browser at {at}; install chromium, or say where one is in UNLIKE_CHROMIUM")
         opened = playwright.chromium.launch(executable_path=at, args=ARGS)
         yield opened
         opened.close()
@@ -130,7 +132,9 @@ def walk(browser):
     with contextlib.ExitStack() as stack:
 
         def start(address, width=1280, scheme="light") -> Walk:
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            # Colours on their way from one to another are no colours to judge.
+            how = {"color_scheme": scheme, "reduced_motion": "reduce"}
+            page = browser.new_page(viewport={"width": width, "height": 900}, **how)
             stack.callback(page.close)
             page.set_default_timeout(WAIT_MS)
             walk = Walk(page, address)

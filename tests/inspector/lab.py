@@ -1,5 +1,6 @@
 """Runs and experiments to look into: made of the packaged sample and the scripted LLM, and one of what no page expects."""
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -133,13 +134,13 @@ def hostile_corpus() -> Corpus:
 def make_hostile_run(folder: Path, method: str = "dpl") -> Path:
     """A run on that corpus whose LLM writes the same kind of thing, and fails once."""
     hostile_corpus().write(folder / "corpus")
-    answers = iter(range(10**6))
+    answers, others = itertools.count(), itertools.count()
 
     def answer(messages, sampling):
         from unlike.errors import CallFailed
 
         number = next(answers)
-        if "How does" not in messages[-1]["content"] and number % 7 == 3:
+        if "How does" not in messages[-1]["content"] and next(others) == 1:
             raise CallFailed(f"refused {SCRIPT_TAG}", raw=NUL)
         return f"{HOSTILE[number % len(HOSTILE)]}\nWriting: {SCRIPT_TAG}"
 

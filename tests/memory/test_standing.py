@@ -1,6 +1,7 @@
 """What requests are written from is kept open as long as nothing of it changes, whoever changes it."""
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy import event
@@ -48,9 +49,13 @@ def test_a_second_request_asks_one_statement(memory, standings):
     assert standing(standings) is first
 
 
-def test_who_has_no_profile_is_read_each_time(memory, standings):
-    assert standing(standings, "nobody").known.rung == "plain"
-    assert standing(standings, "nobody") is not standing(standings, "nobody")
+def test_who_has_no_profile_is_read_again_after_some_seconds(memory, standings, monkeypatch):
+    first = standing(standings, "nobody")
+    assert first.known.rung == "plain"
+    assert standing(standings, "nobody") is first
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert standing(standings, "nobody") is not first
 
 
 CHANGES = {

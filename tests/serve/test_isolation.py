@@ -49,6 +49,19 @@ def chat(call, tenant, user, item, n):
     return call("POST", "/v1/chat/completions", json=ask | {"messages": [{"role": "user", "content": "Write."}]})
 
 
+def play(call, tenant, user, item, n):
+    method = ("non_perso", "rag", "dpl", "profile")[n]
+    return call("POST", "/v1/playground", json={"user_id": user, "item_id": item, "method": method, "stream": n == 1})
+
+
+def compare(call, tenant, user, item, n):
+    return call("POST", "/v1/map/differences", json={"user_id": user, "item_id": item, "k": 1 + n})
+
+
+def about_both(path):
+    return lambda call, tenant, user, item, n: call("GET", path, params={"user_id": user, "item_id": item})
+
+
 def about_user(method, path, **more):
     return lambda call, tenant, user, item, n: call(method, path.replace("{user_id}", user), **more)
 
@@ -74,6 +87,9 @@ STEPS = {
     ("get", "/v1/users"): Step(about_tenant("/v1/users"), whole_tenant=True),
     ("get", "/v1/jobs"): Step(about_tenant("/v1/jobs"), whole_tenant=True),
     ("get", "/v1/models"): Step(about_tenant("/v1/models")),
+    ("post", "/v1/playground"): Step(play),
+    ("post", "/v1/map/differences"): Step(compare),
+    **{("get", path): Step(about_both(path)) for path in ("/v1/playground", "/v1/map", "/v1/map/differences")},
     ("get", "/healthz"): Step(about_tenant("/healthz")),
     ("get", "/readyz"): Step(about_tenant("/readyz")),
     ("get", "/metrics"): Step(about_tenant("/metrics")),
@@ -81,6 +97,7 @@ STEPS = {
         (method, path): Step(about_user(method.upper(), path, **more))
         for method, path, more in [
             ("get", "/v1/users/{user_id}/records", {}),
+            ("get", "/v1/users/{user_id}/uniqueness", {}),
             ("get", "/v1/users/{user_id}/profile", {}),
             ("post", "/v1/users/{user_id}/profile/build", {}),
             ("post", "/v1/users/{user_id}/profile/rollback", {"json": {"version": 1}}),

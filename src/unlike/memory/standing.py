@@ -1,11 +1,13 @@
 """What a user's requests are written from, whatever they ask for, kept open until something of it changes.
 
 To read and unseal a profile, the records shown with it and the texts of others behind it costs many times what it costs
-to ask whether any of them has changed, so that is all that most requests ask. Users without a profile are read each time:
-what is being built for them may be ready at any moment.
+to ask whether any of them has changed, so that is all that most requests ask. Of users without a profile more may change than
+is asked for (whether one is being built, say), so these are read again after some seconds.
 """
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -20,6 +22,8 @@ from unlike.store.glance import Stamp, glance
 
 MOST_KEPT = 500
 """Users whose words are kept open; the texts of others behind a profile take some 200 kB."""
+WITHOUT_PROFILE_S = 10.0
+"""For so long what is known of a user without a profile is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,15 @@ class Standings:
         self._tenant = tenant
         self._settings = settings
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[Stamp, Standing]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Stamp, float, Standing]] = OrderedDict()
 
     def of(self, user_id: str, item_id: str) -> tuple[Standing, Item | None]:
         """The standing of a user, and the item that is asked about where it is known."""
         stamp, item = glance(self._tenant, user_id, item_id)
         with self._lock:
             found = self._kept.get(user_id)
-        if found and found[0] == stamp:
-            return found[1], item
+        if found and found[0] == stamp and time.monotonic() < found[1]:
+            return found[2], item
         with self._tenant.read() as tx:
             standing = read_standing(tx, user_id, self._settings)
         self._keep(user_id, stamp, standing)
@@ -72,10 +76,12 @@ class Standings:
 
     def _keep(self, user_id: str, stamp: Stamp, standing: Standing) -> None:
         """What is newer than its stamp is read once more than it need be."""
+        profile = standing.known.profile
+        until_s = math.inf if profile else time.monotonic() + WITHOUT_PROFILE_S
         with self._lock:
             self._kept.pop(user_id, None)
-            if standing.known.profile and standing.known.profile.number == stamp.profile:
-                self._kept[user_id] = (stamp, standing)
+            if profile is None or profile.number == stamp.profile:
+                self._kept[user_id] = (stamp, until_s, standing)
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
 

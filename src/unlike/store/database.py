@@ -108,6 +108,11 @@ class Store:
     def __init__(self, engine: Engine, master: MasterKey) -> None:
         self.engine = engine
         self.keys = Keyring(master)
+        # The same pool three times: options are dear to set for each transaction anew.
+        of_one_moment = {} if self.is_file else {"isolation_level": "REPEATABLE READ"}  # rows, and keys that open them
+        self._reading = engine.execution_options(unlike_begin="begin", **of_one_moment)
+        self._asking = engine.execution_options(unlike_begin="")
+        self._writing = engine.execution_options(unlike_begin="begin immediate")
 
     @property
     def is_file(self) -> bool:
@@ -138,11 +143,9 @@ class Store:
             InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
             Outrun: Another transaction was first.
         """
-        how: dict[str, Any] = {"unlike_begin": "" if once else "begin immediate" if writes else "begin"}
-        if not writes and not once and self.engine.dialect.name == "postgresql":
-            how["isolation_level"] = "REPEATABLE READ"  # rows and the keys that open them are of one moment
+        engine = self._writing if writes else self._asking if once else self._reading
         try:
-            with self.engine.connect().execution_options(**how) as conn, conn.begin():
+            with engine.connect() as conn, conn.begin():
                 yield conn
         except DBAPIError as error:
             told = _told(self.engine, error)

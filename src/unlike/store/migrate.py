@@ -24,7 +24,7 @@ def migrated(engine: Engine, migrate: bool = True) -> None:
     with engine.connect() as conn, conn.begin():
         if _is_up_to_date(conn, migrate):
             return
-    with engine.connect().execution_options(unlike_writes=True) as conn, conn.begin():
+    with engine.connect().execution_options(unlike_begin="begin immediate") as conn, conn.begin():
         if conn.dialect.name == "postgresql":
             conn.execute(select(func.pg_advisory_xact_lock(ALONE)))
             conn.exec_driver_sql("create extension if not exists vector")
