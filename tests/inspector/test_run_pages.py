@@ -116,8 +116,14 @@ def test_a_corpus_is_leafed_through(lab, open_inspector, walk, experiment):
     lab.check()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        *(pytest.param(*one, marks=pytest.mark.soak) for one in ((1280, "dark"), (390, "light"))),
+    ],
+)
 def test_every_view_fits_and_shuts_nobody_out(width, scheme, open_inspector, walk, experiment):
     walked = walk(open_inspector(experiment), width, scheme)
     places = [at("runs"), at("runs", DPL), at("runs", DPL, "cases", "ada-12"), at("corpus"), at("corpus", user="ada")]

@@ -275,8 +275,14 @@ def test_hostile_ids_stay_texts_in_lists(service):
     walked.check()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        *(pytest.param(*one, marks=pytest.mark.soak) for one in ((1280, "dark"), (390, "light"))),
+    ],
+)
 def test_every_page_serves_every_screen(service, width, scheme):
     walked = service(width=width, scheme=scheme)
     for place in (at("users"), at("users", "ada"), at("map", "ada"), at("map", "ada", ITEM), at("playground")):

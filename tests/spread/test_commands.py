@@ -7,6 +7,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from tests.llm.endpoint import answer, completion
 from unlike.api import sample_corpus
@@ -44,6 +45,7 @@ def kill_with_its_cluster(command):
     assert not alive, "the cluster outlived its command"
 
 
+@pytest.mark.soak
 def test_a_killed_command_is_gone_on_with_by_either_engine(endpoint, tmp_path):
     sample_corpus(tmp_path / "corpus")
     endpoint.always = slow_digest

@@ -96,6 +96,7 @@ def test_a_killed_worker_costs_only_its_calls_in_flight(ray, sample, engine, tmp
     assert len(paid) - len(set(paid)) <= 3
 
 
+@pytest.mark.soak
 def test_a_killed_keeper_of_the_journal_goes_on(ray, sample, engine, tmp_path):
     llm, lost = f"openai:m@{engine.base_url}", []
 
@@ -135,6 +136,7 @@ def test_what_a_worker_cannot_open_is_one_line(ray, sample, tmp_path):
         run_spread(spread, "rag", kit, tmp_path, "test", 2, {})
 
 
+@pytest.mark.soak
 def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path):
     prompts = tmp_path / "prompts"
     prompts.mkdir()
