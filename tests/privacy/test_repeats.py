@@ -1,7 +1,7 @@
 """Eight words of a peer said again are found, whatever their case and punctuation, and nothing else is."""
 
-import re
 import gc
+import re
 import time
 
 import pytest
