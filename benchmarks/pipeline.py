@@ -7,23 +7,18 @@ the time of a real one: about five seconds a call. Engine and library share the 
 
 import asyncio
 import json
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.row import Row
+from benchmarks.simulated import corpus_of, engine
 from benchmarks.simulator import REAL_READ_S, REAL_WRITE_S
 from unlike.api import open_kit
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.evaluate.run import arun
-from unlike.records import Case, Item, Record
 
 SLOTS, N_CASES, N_RECORDS, N_PEERS = 32, 200, 4, 4
 REACH = 0.95
@@ -31,8 +26,8 @@ REACH = 0.95
 
 def main(quick: bool = False) -> list[Row]:
     """One row."""
-    corpus = _corpus(40 if quick else N_CASES)
-    with _engine() as address:
+    corpus = corpus_of(40 if quick else N_CASES)
+    with engine(SLOTS, REAL_READ_S, REAL_WRITE_S) as address:
         wall_s, cpu_s, rows = asyncio.run(_run(corpus, address))
         with urllib.request.urlopen(f"http://{address}/stats") as answer:
             stats = json.loads(answer.read())
@@ -84,44 +79,3 @@ def _longest_chain_s(rows: list) -> float:
         return differences + seconds(trace["profile"]["call"]) + seconds(trace["generate"])
 
     return max(chain(row.trace) for row in rows)
-
-
-def _corpus(n_users: int) -> Corpus:
-    """Users with eight records each on items that ten users wrote about."""
-    n_items = n_users * 8 // 10
-    items = [Item(f"i{i}", f"Item {i}", f"A thing with {i} parts. " * 8) for i in range(n_items)]
-    records = [
-        Record(
-            f"r{u}-{n}", f"u{u}", f"i{(u * 8 + n * 7) % n_items}", f"User {u} says {n}. " * 20, "Said", 4.0, 1000 + n
-        )
-        for u in range(n_users)
-        for n in range(8)
-    ]
-    cases = [Case(f"c{u}", f"u{u}", f"i{u % n_items}", 5000, "Said", 4.0, "text", "test") for u in range(n_users)]
-    return Corpus(records, items, cases)
-
-
-@contextmanager
-def _engine() -> Generator[str]:
-    """A simulated engine in a process of its own; gives its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = [sys.executable, str(Path(__file__).parent / "simulator.py"), str(port), str(SLOTS)]
-    engine = subprocess.Popen([*command, str(REAL_READ_S), str(REAL_WRITE_S)])
-    try:
-        _wait_for(port)
-        yield f"127.0.0.1:{port}"
-    finally:
-        engine.kill()
-        engine.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("the simulated engine did not start")

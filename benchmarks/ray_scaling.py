@@ -10,8 +10,6 @@ rows of one process, each once, with no call paid twice but those in flight.
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.row import Row
+from benchmarks.simulated import corpus_of, engine
 from unlike.api import arun, open_kit
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
 from unlike.evaluate.run import JOURNAL
-from unlike.records import Case, Generation, Item, Record
+from unlike.records import Generation, Record
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies
 from unlike.spread.runs import Spread, run_spread
@@ -58,7 +57,7 @@ class Measured:
 
 def main(quick: bool = False) -> list[Row]:
     """Measure with one worker, with two, and with two of which one is killed."""
-    corpus = _corpus(100 if quick else 500)
+    corpus = corpus_of(100 if quick else 500)
     here = _measured(corpus, None)
     one, two = (_measured(corpus, workers) for workers in (1, 2))
     killed = _measured(corpus, 2, kill=True)
@@ -101,7 +100,7 @@ def main(quick: bool = False) -> list[Row]:
 
 
 def _measured(corpus: Corpus, workers: int | None, kill: bool = False) -> Measured:
-    with tempfile.TemporaryDirectory() as folder, _engine() as address, _cpu_of_workers() as cpu:
+    with tempfile.TemporaryDirectory() as folder, engine(SLOTS) as address, _cpu_of_workers() as cpu:
         out, url = Path(folder) / "run", f"openai:simulated@http://{address}/v1"
         kit = open_kit(corpus, url, "hashing:64", SETTINGS, journal=out / JOURNAL, concurrency=SLOTS)
         started, own = time.perf_counter(), time.process_time()
@@ -178,24 +177,6 @@ def _without_times(row: Generation) -> dict[str, Any]:
     return cut(vars(row) if hasattr(row, "__dict__") else {name: getattr(row, name) for name in row.__slots__})
 
 
-@contextmanager
-def _engine() -> Generator[str]:
-    """A simulated engine in a process of its own; gives its address."""
-    port = _free_port()
-    process = subprocess.Popen([sys.executable, str(Path(__file__).parent / "simulator.py"), str(port), str(SLOTS)])
-    try:
-        for _ in range(400):
-            try:
-                socket.create_connection(("127.0.0.1", port), 0.2).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
 def _bytes_a_record(n: int = 100_000) -> float:
     """Memory that a corpus takes for each record, with texts of 500 characters."""
     import psutil
@@ -204,27 +185,6 @@ def _bytes_a_record(n: int = 100_000) -> float:
     records = [Record(f"r{i}", f"u{i // 8}", f"i{i % 5000}", f"{i} " + "word " * 100, "Said", 4.0, i) for i in range(n)]
     corpus = Corpus(records, [])
     return (psutil.Process().memory_info().rss - before) / len(corpus.records())
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def _corpus(n_cases: int) -> Corpus:
-    """Users with eight records each on items that ten users wrote about."""
-    n_items = n_cases * 8 // 10
-    items = [Item(f"i{i}", f"Item {i}", f"A thing with {i} parts. " * 8) for i in range(n_items)]
-    records = [
-        Record(
-            f"r{u}-{n}", f"u{u}", f"i{(u * 8 + n * 7) % n_items}", f"User {u} says {n}. " * 20, "Said", 4.0, 1000 + n
-        )
-        for u in range(n_cases)
-        for n in range(8)
-    ]
-    cases = [Case(f"c{u}", f"u{u}", f"i{u % n_items}", 5000, "Said", 4.0, "text", "test") for u in range(n_cases)]
-    return Corpus(records, items, cases)
 
 
 if __name__ == "__main__":

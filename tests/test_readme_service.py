@@ -71,7 +71,7 @@ def run(monkeypatch, capsys):
 
 
 def test_the_commands_run_in_their_order(run, folder):
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 18
     said = {}
     for command in COMMANDS:
         words = words_of(command)
@@ -84,6 +84,7 @@ def test_the_commands_run_in_their_order(run, folder):
     assert said["generate"].strip()
     assert said["chat"].strip()
     assert "erased ada" in said["erase"]
+    assert (folder / "backups" / "monday").is_dir()
     assert (folder / "corpus" / "manifest.json").is_file()
 
 

@@ -100,3 +100,8 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("unlike")
+
+
+def vector_file() -> Path:
+    """The vectors of texts that were encoded on this machine."""
+    return cache_folder() / "vectors.sqlite"

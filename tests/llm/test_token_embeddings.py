@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, VOCABULARY, tiny_llm
 from unlike.errors import CallFailed, InputError
 from unlike.llm.local_model import open_local_model
+from unlike.llm.smollm2_torch import ready_smollm2_folder
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import check_length, embedded
 from unlike.llm.token_embeddings import open_token_embeddings
@@ -145,8 +146,14 @@ def test_what_cannot_be_read_is_told(tmp_path, monkeypatch):
         open_token_embeddings("nobody/nothing")
 
 
+@pytest.fixture
+def unpacked():
+    """The packaged model's folder, which the first use on a machine writes."""
+    return ready_smollm2_folder()
+
+
 @pytest.mark.embedded
-def test_the_packaged_model(no_models):
+def test_the_packaged_model(unpacked, no_models):
     opened = open_token_embeddings("smollm2")
     assert (opened.name, opened.hidden, opened.context_tokens) == ("smollm2", 576, 8192)
     assert opened.tokens.encode("<|im_end|>") == [opened.tokens.end_id]

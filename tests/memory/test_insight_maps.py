@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from unlike.memory.insight.map_differences import by_dimension
 from unlike.memory.insight.maps import plane
 
 
@@ -31,21 +30,3 @@ def test_the_same_text_twice_is_one_place():
     places, shares = plane(np.ones((3, 4), np.float32))
     assert not places.any()
     assert shares == (0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "dimensions"),
-    [
-        ("Writing: short.\n\nEmotional: dry.", ["writing", "emotional"]),
-        ("**Writing**: short.\nand flat\n- Emotional: dry.", ["writing", "emotional"]),
-        ("Short and dry throughout.", [""]),
-        ("", []),
-    ],
-)
-def test_a_difference_is_told_by_dimension(text, dimensions):
-    assert [one.dimension for one in by_dimension(text, ("writing", "emotional"))] == dimensions
-
-
-def test_what_belongs_to_a_dimension_stays_with_it():
-    (writing, emotional) = by_dimension("**Writing**: short.\nand flat\n- Emotional: dry.", ("writing", "emotional"))
-    assert (writing.text, emotional.text) == ("short.\nand flat", "dry.")

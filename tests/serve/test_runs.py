@@ -148,6 +148,8 @@ def test_prompts_that_cannot_be_made_again_are_not_shown(experiment, tmp_path):
     shown = Asking(run).get("case/prompts", run="run", case="ada-12")
     assert shown["calls"] == []
     assert "could not be made again" in shown["note"]
+    for part in run.glob(f"{JOURNAL}*"):
+        part.unlink()
     (run / JOURNAL).write_text("no journal")
     refused = Asking(run).get("case/prompts", 422, run="run", case="ada-12")
     assert f"journal {run / JOURNAL} cannot be read" in refused["error"]["message"]

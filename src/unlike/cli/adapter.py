@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from unlike.cli.time_rule import time_rule
-from unlike.config import cache_folder
+from unlike.config import vector_file
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter
@@ -33,7 +33,7 @@ def import_released(
     from unlike.latent import released
 
     rule = time_rule(time)
-    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    encoder = open_encoder(embedder, vector_file())
     base = None if llm is None else Path(llm.removeprefix("transformers:"))
     made = released.import_released(folder, out, encoder, base, rule)
     _print(made, out, as_json)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unlike.config import cache_folder
+from unlike.config import vector_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ def demo(
     console.print(
         f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}"
     )
-    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    encoder = open_encoder(embedder, vector_file())
     setup = Setup(plan, corpus, encoder, out)
     folders = run_live_plan(console, setup, open_kits(setup))
     console.print("\n[bold]3. One case, whole[/]")

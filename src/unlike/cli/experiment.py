@@ -7,7 +7,7 @@ import typer
 
 from unlike.cli.live import live_line
 from unlike.cli.spreading import HELP, begun, spread_of
-from unlike.config import MethodSettings, cache_folder
+from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def experiment(
         raise InputError(
             f"experiment {file} names no {'corpus' if plan.corpus is None else 'LLM'}: give --corpus and --llm"
         )
-    encoder = open_encoder(plan.embedder, cache_folder() / "vectors.sqlite")
+    encoder = open_encoder(plan.embedder, vector_file())
     console, setup = Console(), Setup(plan, Corpus.open(plan.corpus), encoder, out or Path(file.stem))
     if dry_run:
         show_forecast(console, setup)

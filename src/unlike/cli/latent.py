@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.config import cache_folder
+from unlike.config import vector_file
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _open(facts: Mapping[str, Any], prompts: Path | None) -> _Opened:
 
     if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not facts.get(name)]:
         raise InputError(f"the run does not say all it was made with; give {', '.join(lacking)}")
-    corpus, encoder = Corpus.open(facts["corpus"]), open_encoder(facts["embedder"], cache_folder() / "vectors.sqlite")
+    corpus, encoder = Corpus.open(facts["corpus"]), open_encoder(facts["embedder"], vector_file())
     engine = scorer_of(open_llm(facts.get("llm_uri") or facts["llm"]))
     prompter = open_prompter(corpus, engine, encoder, open_task(facts["task"], prompts), Path(facts["adapter"]))
     return _Opened(corpus, encoder, engine, prompter)

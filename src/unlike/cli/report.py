@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.config import cache_folder
+from unlike.config import vector_file
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def report(
         "report",
     )
     opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
-    encoder = open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    encoder = open_encoder(embedder, vector_file())
     write_findings(Console(), plan, opened, encoder, measure_all(folders, plan, opened), out)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from unlike.cli.spreading import HELP, spread_of
 from unlike.cli.time_rule import time_rule
-from unlike.config import MethodSettings, cache_folder
+from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
 
 
@@ -77,7 +77,7 @@ def run(
         embedder,
         settings,
         journal=None if dry_run else journal,
-        vectors=cache_folder() / "vectors.sqlite",
+        vectors=vector_file(),
         task=open_task(task, prompts),
         concurrency=concurrency,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unlike.config import cache_folder
+from unlike.config import vector_file
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def train(
     if not resume:
         _begin_anew(out)
     console = Console(stderr=True)
-    opened, encoder = Corpus.open(corpus), open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    opened, encoder = Corpus.open(corpus), open_encoder(embedder, vector_file())
     model = open_local_model(name, chosen.train.precision)
     lesson = lesson_of(opened, model, encoder, open_task(task, prompts), chosen)
     train_live(console, lesson, model, chosen, out, track)

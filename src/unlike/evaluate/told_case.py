@@ -3,7 +3,6 @@
 The trace names records by id; their words come from the corpus. Where that is gone the ids alone are told.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +12,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.report.shared_words import shared_words
 from unlike.evaluate.variants import calls_in
+from unlike.methods.aspects import by_dimension
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record
 
@@ -59,25 +59,6 @@ def marked(text: str | None, reference: str | None) -> list[tuple[str, bool]] | 
     if len(text) + len(reference or "") > MOST_MARKED_CHARS:
         return [(text, False)]
     return shared_words(text, reference or "")
-
-
-def by_dimension(text: str, names: Iterable[str]) -> list[tuple[str, str]]:
-    """A difference in parts that each start with the name of a dimension; what stands before the first has none.
-
-    Args:
-        text: What the LLM wrote.
-        names: Of the dimensions it was asked about.
-    """
-    any_name = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if name.strip())
-    if not any_name:
-        return [("", text)]
-    starts = list(re.finditer(rf"^[\s>#*\-•\d.)]*({any_name})\b[\s*_:.–—-]*", text, re.IGNORECASE | re.MULTILINE))
-    ends = [start.start() for start in starts[1:]] + [len(text)]
-    parts = [("", text[: starts[0].start()] if starts else text)]
-    parts += (
-        [(start[1].lower(), text[start.end() : end]) for start, end in zip(starts, ends, strict=True)] if starts else []
-    )
-    return [(name, part.strip()) for name, part in parts if part.strip()]
 
 
 def others_read(row: Generation, corpus: Corpus) -> Sequence[str]:

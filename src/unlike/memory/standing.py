@@ -2,7 +2,8 @@
 
 To read and unseal a profile, the records shown with it and the texts of others behind it costs many times what it costs
 to ask whether any of them has changed, so that is all that most requests ask. Of users without a profile more may change than
-is asked for (whether one is being built, say), so these are read again after some seconds.
+is asked for (whether one is being built, say), so these are read again after some seconds. What becomes known of the items of
+records shown before is shown with the next change.
 """
 
 import math

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from unlike import __version__
 from unlike.errors import UnlikeError
 from unlike.memory.worker import work
 from unlike.serve.auth import Keys
-from unlike.serve.errors import invalid, names_of, refused
+from unlike.serve.errors import answer_invalid, answer_refused, names_of
 from unlike.serve.gate import Gate, Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
@@ -25,19 +24,12 @@ from unlike.serve.routes import chat_completions, generate, health, jobs, maps, 
 from unlike.serve.routes.pages import pages_router
 from unlike.serve.routes.visit import service_of
 from unlike.serve.service import Service
+from unlike.serve.silence import SILENT
 
 _MODULES = (generate, chat_completions, records, profiles, users, maps, playground, jobs, health)
 ROUTERS = [module.router for module in _MODULES]
 VIEWS = ("users", "map", "playground")
 """Places of the inspector that this service has an API for."""
-_SILENT: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "operation_spans": False,
-    "auto_configure": False,
-}
-"""FastAPI would send requests, bodies and errors to whatever collector the environment names."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -56,9 +48,13 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # pages that load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        telemetry=_SILENT,
+        telemetry=SILENT,
         middleware=[Middleware(Watch, metrics=service.metrics), gate],
-        exception_handlers={UnlikeError: _failed, RequestValidationError: _invalid, HTTPException: _refused},
+        exception_handlers={
+            UnlikeError: _failed,
+            RequestValidationError: answer_invalid,
+            HTTPException: answer_refused,
+        },
         lifespan=_lifespan,
     )
     app.state.service = service
@@ -95,13 +91,3 @@ async def _failed(request: Request, error: Exception) -> Response:
     if problem.status >= 500:
         request.scope["state"]["error"] = names_of(error)
     return problem.response()
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return invalid(error).response()
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return refused(error).response()

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
@@ -153,3 +154,15 @@ def _retry_after(error: UnlikeError, status: int) -> dict[str, str] | None:
         midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
         return {"retry-after": str(int((midnight - now).total_seconds()) + 1)}
     return {"retry-after": str(TRY_AGAIN_S)} if status == 503 else None
+
+
+async def answer_invalid(_: Request, error: Exception) -> Response:
+    """What a request that is not of its form gets."""
+    assert isinstance(error, RequestValidationError)
+    return invalid(error).response()
+
+
+async def answer_refused(_: Request, error: Exception) -> Response:
+    """What a request for something that is not there, or not offered, gets."""
+    assert isinstance(error, HTTPException)
+    return refused(error).response()

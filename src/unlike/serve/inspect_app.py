@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
@@ -21,11 +20,12 @@ from unlike import __version__
 from unlike.errors import InputError, UnlikeError
 from unlike.evaluate.inspected import Inspected
 from unlike.serve.auth import Caller
-from unlike.serve.errors import ErrorText, Problem, invalid, problem_of, refused
+from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
 from unlike.serve.gate import PAGES
 from unlike.serve.routes import corpus, corpus_map, latent, maps, profiles, prompts, runs, users
 from unlike.serve.routes.pages import pages_router
 from unlike.serve.service import Service
+from unlike.serve.silence import SILENT
 from unlike.store.database import Tenant
 
 OURS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -33,13 +33,6 @@ OURS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 API = f"{PAGES}/api"
 READS = frozenset({"GET", "HEAD"})
 HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
-_SILENT: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "operation_spans": False,
-    "auto_configure": False,
-}
 
 
 def views_of(inspected: Inspected) -> tuple[str, ...]:
@@ -84,12 +77,12 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        telemetry=_SILENT,
+        telemetry=SILENT,
         middleware=[Middleware(Door, key=key, caller=caller)],
         exception_handlers={
             UnlikeError: _failed,
-            RequestValidationError: _invalid,
-            HTTPException: _refused,
+            RequestValidationError: answer_invalid,
+            HTTPException: answer_refused,
             Exception: _unexpected,
         },
     )
@@ -170,16 +163,6 @@ async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, InputError) and hasattr(request.app.state, "inspected"):
         return _problem(422, "invalid", str(error)).response()  # files of one's own: their faults are told as they are
     return problem_of(error).response()
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return invalid(error).response()
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return refused(error).response()
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlike.config import vector_file
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.latent.settings import Weighting
 from unlike.records import Case, TimeRule
-from unlike.spread.embed import vector_file
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
 from unlike.spread.units import Place, units_of

@@ -1,12 +1,11 @@
 """All texts of a corpus as vectors in the cache, made here or by many workers."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unlike.config import cache_folder
+from unlike.config import vector_file
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.embed.open import open_encoder
@@ -15,11 +14,6 @@ from unlike.spread.pool import done_by_workers
 
 TEXTS_A_UNIT = 512
 """So many are lost at most when a worker is."""
-
-
-def vector_file() -> Path:
-    """The vector cache of this machine."""
-    return cache_folder() / "vectors.sqlite"
 
 
 def embed(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import MethodSettings, cache_folder
+from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
 from unlike.evaluate.run import Job, run_jobs
 from unlike.llm.metered import Metered
@@ -136,7 +136,7 @@ async def _open_kits(supplies: Supplies, jobs: Sequence[SpreadJob], journal: Kep
 
     options = {} if supplies.context_tokens is None else {"context_tokens": supplies.context_tokens}
     llm = RecordedLLM(open_llm(supplies.llm, **options), journal, supplies.concurrency)
-    encoder = open_encoder(supplies.embedder, cache_folder() / "vectors.sqlite")
+    encoder = open_encoder(supplies.embedder, vector_file())
     folders = {job.settings: Path(job.adapter) for job in jobs}
     kit_of = kits(supplies.corpus, llm, encoder, _open_task(supplies), folders.__getitem__)
     return [kit_of(job.settings) for job in jobs]

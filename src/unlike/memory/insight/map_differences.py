@@ -9,6 +9,7 @@ from unlike.memory.answers import NoConsent
 from unlike.memory.insight.maps import Given, read, representatives
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
+from unlike.methods.aspects import by_dimension
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, extract, standard
 from unlike.peers.open import open_selector
@@ -61,7 +62,7 @@ def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) ->
         own = records.read(tx, RECORDS.c.user == known_user(tx, user_id), ITEMS.c.item_id == item_id)
         found = differences.current_of(tx, [one.number for one in own])
     return tuple(
-        FoundDifference(by_dimension(one.difference.text, names), one.difference.n_peers, one.stale)
+        FoundDifference(_aspects(one.difference.text, names), one.difference.n_peers, one.stale)
         for one in found.values()
     )
 
@@ -77,7 +78,7 @@ async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int)
     (found,) = await extract([comparison], kit)
     names = [dimension.name for dimension in standard(kit)]
     return FoundDifference(
-        aspects=by_dimension(found.reply.text, names),
+        aspects=_aspects(found.reply.text, names),
         n_peers=n_peers,
         kept=False,
         prompt_tokens=found.reply.call["prompt_tokens"],
@@ -114,20 +115,5 @@ def compared(
     return there.user, there.target, chosen, there.n_others
 
 
-def by_dimension(text: str, names: Sequence[str]) -> tuple[Aspect, ...]:
-    """A difference in parts: a paragraph that begins with the name of a dimension begins a part."""
-    parts = list[tuple[str, list[str]]]()
-    for line in (line.strip() for line in text.splitlines() if line.strip()):
-        bare = line.lstrip("#*-–• 0123456789.").lower()
-        name = next((name for name in names if bare.startswith(name.lower())), "")
-        if name or not parts:
-            parts.append((name, [_without(line, name)]))
-        else:
-            parts[-1][1].append(line)
-    return tuple(Aspect(name, "\n".join(line for line in lines if line)) for name, lines in parts)
-
-
-def _without(line: str, name: str) -> str:
-    """A line without the name of the dimension and the signs around it, where it begins like a heading."""
-    before, found, after = line.partition(":")
-    return after.strip(" *_") if name and found and len(before) <= len(name) + 12 else line
+def _aspects(text: str, names: Sequence[str]) -> tuple[Aspect, ...]:
+    return tuple(Aspect(*part) for part in by_dimension(text, names))

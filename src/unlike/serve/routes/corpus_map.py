@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from unlike.config import SelectorName, cache_folder
+from unlike.config import SelectorName, vector_file
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
@@ -69,4 +69,4 @@ def on_map(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> OnMap:
 
 def _encoder(here: Inspected) -> Encoder:
     name = here.embedder()
-    return here.once(("encoder", name), lambda: open_encoder(name, cache_folder() / "vectors.sqlite"))
+    return here.once(("encoder", name), lambda: open_encoder(name, vector_file()))

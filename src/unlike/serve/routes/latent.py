@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from unlike.api import open_prompter
-from unlike.config import cache_folder
+from unlike.config import vector_file
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
@@ -121,7 +121,7 @@ def _encoder(run: RunFolder) -> Encoder:
     embedder = str(run.facts.get("embedder") or "")
     if not embedder:
         raise InputError(f"run {run.name} does not say which embedder it had")
-    return open_encoder(embedder, cache_folder() / "vectors.sqlite")
+    return open_encoder(embedder, vector_file())
 
 
 def _units(here: Inspected, run: RunFolder, corpus: Corpus) -> "list[Unit]":

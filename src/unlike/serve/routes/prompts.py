@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from unlike.api import open_kit
-from unlike.config import MethodSettings, cache_folder
+from unlike.config import MethodSettings, vector_file
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
 from unlike.errors import InputError, UnlikeError
@@ -72,7 +72,7 @@ def _kit(corpus: Corpus, run: RunFolder, backend: Backend) -> Kit:
     embedder, task = (str(run.facts.get(name) or "") for name in ("embedder", "task"))
     if not embedder:
         raise InputError(f"run {run.name} does not say which embedder it had")
-    return open_kit(corpus, backend, embedder, settings, vectors=cache_folder() / "vectors.sqlite", task=task)
+    return open_kit(corpus, backend, embedder, settings, vectors=vector_file(), task=task)
 
 
 def _case(corpus: Corpus, row: Generation) -> Case:

@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from unlike.errors import InputError
 from unlike.evaluate.browse import FINDINGS, Head, RunFolder, read_findings
+from unlike.evaluate.distribution import distribution, thinned
 from unlike.evaluate.inspected import Inspected, metrics_of, of_cases, values_of_case
 from unlike.evaluate.likelihood import LOGLIK
 from unlike.evaluate.progress import FILE as PROGRESS
 from unlike.evaluate.progress import calls_in_journal, journal_of, read_progress
 from unlike.evaluate.run import GENERATIONS, JOURNAL, RUN
-from unlike.evaluate.spread import spread, thinned
 from unlike.evaluate.told_case import told
 from unlike.serve.routes.inspecting import CaseId, Here, Limit, MetricName, Offset, RunName, Search, page, sent
 
@@ -101,7 +101,7 @@ def values(here: Here, run: RunName, metric: MetricName) -> Response:
     return sent(
         {
             **_named(metric),
-            **spread([value for *_, value in points]),
+            **distribution([value for *_, value in points]),
             "n_missing": len(rows.heads) - len(points),
             "points": shown,
         }
@@ -161,9 +161,9 @@ def compare(here: Here, left: str, right: str, metric: MetricName) -> Response:
         {
             **_named(metric),
             "n": len(both),
-            "left": spread([point[2] for point in both]),
-            "right": spread([point[3] for point in both]),
-            "gain": spread([point[3] - point[2] for point in both]),
+            "left": distribution([point[2] for point in both]),
+            "right": distribution([point[3] for point in both]),
+            "gain": distribution([point[3] - point[2] for point in both]),
             "n_one_only": len(ours.keys() ^ theirs.keys()),
             "points": thinned(by_gain, MOST_POINTS),
             "gains": [point for point in reversed(by_gain[-MOST_EXTREMES:]) if point[3] > point[2]],

@@ -12,7 +12,7 @@ REACH = 1.5
 """Quartile distances beyond the quartiles up to which a value is no outlier (Tukey, 1977)."""
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
+def distribution(values: Sequence[float]) -> dict[str, Any]:
     """Number, mean, quartiles and fences of some values; None for what there is not."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
