@@ -40,6 +40,25 @@ def test_an_experiment_has_its_table_its_plots_and_its_runs(lab):
     lab.there("non_perso_t0.8_s0 against dpl_t0.8_s0")
 
 
+def test_users_are_listed_by_what_they_gain(lab):
+    page = lab.go("", "Runs")
+    page.get_by_role("link", name="All users by what they gain").click()
+    lab.there("Users by gain")
+    lab.check()
+    column = page.locator("#main tbody td:nth-child(4)")
+    page.get_by_role("button", name="Records before").click()
+    page.locator("th[aria-sort=descending]", has_text="Records before").wait_for()
+    assert (found := [int(n) for n in column.all_inner_texts()]) == sorted(found, reverse=True)
+    page.get_by_label("Variant").select_option("rag")
+    page.wait_for_function("location.hash.includes('variant=rag')")
+    page.get_by_label("Part of the id").fill("ada")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_function("location.hash.includes('search=ada')")
+    lab.there("Users by gain")
+    page.get_by_role("link", name="ada").click()
+    lab.there(f"Run {RAG}")
+
+
 def test_a_run_leads_from_a_point_or_a_row_to_the_case(lab):
     page = lab.go(at("runs", DPL), f"Run {DPL}")
     plot = page.get_by_role("img", name="Distribution of ROUGE-1 over 6 cases")

@@ -1,5 +1,6 @@
 """A service over a big store, or a bare route beside it, as a process of its own: python -m tests.serve.big_house."""
 
+import asyncio
 import random
 import sys
 from pathlib import Path
@@ -41,12 +42,20 @@ def memory_of(tenant):
 def serve_store(port, folder):
     from unlike.privacy.keys import MasterKey
     from unlike.serve.app import create_app
-    from unlike.serve.server import run
     from unlike.serve.service import Service, ServiceSettings
     from unlike.store.database import open_store
 
     store = open_store(folder, MasterKey(b"k" * 32))
-    run(create_app(Service(store, memory_of, ServiceSettings(requests_per_s=None, n_workers=0))), port=port)
+    run(create_app(Service(store, memory_of, ServiceSettings(requests_per_s=None, n_workers=0))), port)
+
+
+def run(app, port):
+    from unlike.serve.logs import write_log
+    from unlike.serve.server import listening, serve
+
+    write_log()
+    with listening("127.0.0.1", port) as door:
+        asyncio.run(serve(app, door))
 
 
 def serve_bare(port):
@@ -54,7 +63,6 @@ def serve_bare(port):
     from fastapi import FastAPI
 
     from unlike.serve.bodies import GenerateBody
-    from unlike.serve.server import run
 
     app, answer = FastAPI(), {"text": ANSWER, "rung": "full", "why": "none", "profile_version": 1}
 
@@ -62,7 +70,7 @@ def serve_bare(port):
     async def generate(body: GenerateBody):
         return answer
 
-    run(app, port=port)
+    run(app, port)
 
 
 if __name__ == "__main__":

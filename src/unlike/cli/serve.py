@@ -1,19 +1,16 @@
 """``unlike serve``: the user memory over HTTP, with the workers that build profiles."""
 
-import asyncio
-import signal
-import socket
 import sys
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
 from unlike.cli.open_store import PARTS, MasterAt, Place, SigningKeyAt, StoreAt, named, need, open_signer, open_store
-from unlike.errors import InputError
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from fastapi import FastAPI
 
     from unlike.cli.open_memory import Parts
@@ -43,12 +40,16 @@ def serve(
     The log goes to standard error, a JSON object a line, and holds nothing that users wrote.
     """
     need(PARTS | SERVER)
+    import asyncio
+
+    from unlike.serve.server import address_of, listening
+
     place = Place(store, master=master)
     with open_store(place, new=True) as opened:
         parts = open_parts(settings, llm, embedder, open_signer(place, signing_key))
         app = _app(opened, parts, workers)
-        with _listening(host, port) as door:
-            _tell(opened, store, llm, door)
+        with listening(host, port) as door:
+            _tell(opened, store, llm, address_of(door))
             asyncio.run(_serve(app, parts, door))
 
 
@@ -59,44 +60,19 @@ def _app(store: "Store", parts: "Parts", workers: int | None) -> "FastAPI":
     return create_app(Service(store, parts.memory, parts.file.service_settings(workers)))
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket on the address, taken before anything is said."""
-    try:
-        return socket.create_server((host, port), family=_family(host), backlog=2048)
-    except OSError as error:
-        why = str(error.strerror).partition(" (while")[0]
-        raise InputError(f"{host} port {port} cannot be listened on: {why}; give --host or --port") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-async def _serve(app: "FastAPI", parts: "Parts", door: socket.socket) -> None:
+async def _serve(app: "FastAPI", parts: "Parts", door: "socket") -> None:
     """Serve until a signal ends it, then give back what the LLM holds."""
-    import uvicorn
-
     from unlike.serve.logs import write_log
-    from unlike.serve.server import config
+    from unlike.serve.server import serve
 
     write_log()
-    for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on these, and then passes them on to us
-        signal.signal(ending, _end)
-    host, port, *_ = door.getsockname()
     try:
-        await uvicorn.Server(config(app, host, port)).serve(sockets=[door])
+        await serve(app, door)
     finally:
         await parts.backend.aclose()
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    """To be told to stop is how a service ends well."""
-    raise SystemExit(0)
-
-
-def _tell(store: "Store", where: str, llm: str, door: socket.socket) -> None:
-    host, port, *_ = door.getsockname()
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _tell(store: "Store", where: str, llm: str, address: str) -> None:
     typer.echo(f"serving {named(where)} with {llm} at {address}; its API is described at {address}/openapi.json")
     if not _has_key(store):
         typer.echo(f"nobody has an API key yet; make one with: unlike keys new NAME --store {named(where)}")

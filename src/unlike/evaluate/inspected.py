@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from unlike.data.corpus import Corpus
 from unlike.errors import InputError, MissingPart, UnlikeError
-from unlike.evaluate.browse import Rows, RunFolder, list_runs
+from unlike.evaluate.browse import FINDINGS, Rows, RunFolder, list_runs, read_findings
 from unlike.evaluate.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.likelihood import LOGLIK, read_likelihood
 from unlike.evaluate.metrics import Metric, open_metric
@@ -103,6 +103,15 @@ class Inspected:
         """The likelihood of the real texts of a run, by case id; empty where it was not measured."""
         path = run.folder / LIKELIHOOD
         return self.once((LOGLIK, path, _changed(path)), lambda: _likelihood(run.folder))
+
+    def findings(self) -> dict[str, Any] | None:
+        """What an experiment or a report found; None where there is none yet.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        path = self.where / FINDINGS
+        return self.once(("findings", path, _changed(path)), lambda: read_findings(self.where))
 
     def llm_of(self, run: RunFolder) -> str:
         """URI of the LLM that a run was made with; an experiment names it with a digest behind, which is no part of it."""

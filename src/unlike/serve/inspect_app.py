@@ -22,7 +22,7 @@ from unlike.evaluate.inspected import Inspected
 from unlike.serve.auth import Caller
 from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
 from unlike.serve.gate import PAGES
-from unlike.serve.routes import corpus, corpus_map, latent, maps, profiles, prompts, runs, users
+from unlike.serve.routes import corpus, corpus_map, gains, latent, maps, profiles, prompts, runs, users
 from unlike.serve.routes.pages import pages_router
 from unlike.serve.service import Service
 from unlike.serve.silence import SILENT
@@ -51,7 +51,7 @@ def inspect_folder(inspected: Inspected, views: Sequence[str], key: str | None =
         views: Places that make sense there, as ``views_of`` says.
         key: Asked of everybody; None where only this machine can reach it.
     """
-    app = _app([module.router for module in (runs, prompts, latent, corpus, corpus_map)], views, key)
+    app = _app([module.router for module in (runs, gains, prompts, latent, corpus, corpus_map)], views, key)
     app.state.inspected = inspected
     return app
 

@@ -14,6 +14,7 @@ const ROUTES = [
   { path: ["runs"], part: "runs", module: "runs" },
   { path: ["runs", ":run"], part: "runs", module: "run" },
   { path: ["runs", ":run", "cases", ":case"], part: "runs", module: "case" },
+  { path: ["gains"], part: "runs", module: "gains" },
   { path: ["compare", ":left", ":right"], part: "runs", module: "compare" },
   { path: ["latent", "*rest"], part: "latent", module: "latent" },
   { path: ["corpus"], part: "corpus", module: "corpus" },

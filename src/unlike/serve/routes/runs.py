@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from unlike.errors import InputError
-from unlike.evaluate.browse import FINDINGS, Head, RunFolder, read_findings
+from unlike.evaluate.browse import FINDINGS, Head, RunFolder
 from unlike.evaluate.distribution import distribution, thinned
 from unlike.evaluate.inspected import Inspected, metrics_of, of_cases, values_of_case
 from unlike.evaluate.likelihood import LOGLIK
@@ -73,7 +73,7 @@ def list_runs(here: Here, seen: str = "") -> Response:
 @router.get("/findings")
 def findings(here: Here) -> Response:
     """What the experiment found, as its report shows it; null where there is no report yet."""
-    return sent(read_findings(here.where))
+    return sent(here.findings())
 
 
 @router.get("/run")
