@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from unlike.store.records import NewRecord
 
 N_RECORDS, QUICK = 1_000_000, 20_000
-OF_A_USER, OF_AN_ITEM, N_GROUPS = 20, 20, 5
+EACH, N_GROUPS = 20, 5
+"""Records of a user, and on an item."""
 N_REQUESTS = 500
 MOST_MS, MOST_GB = 5.0, 2.0
 START_MS, MINUTE_MS = 1_400_000_000_000, 60_000
@@ -38,8 +39,7 @@ def main(quick: bool = False) -> list[Row]:
     what = f"of one request at {n:,} records"
     facts = {key: told[key] for key in ("p99_ms", "processor_ms", "history_ms", "peers_ms", "representatives_ms")}
     facts |= {
-        "records_of_a_user": OF_A_USER,
-        "records_on_an_item": OF_AN_ITEM,
+        "records_of_a_user_and_on_an_item": EACH,
         "requests": N_REQUESTS,
         "filled_s": round(filled_s, 1),
     }
@@ -51,7 +51,8 @@ def main(quick: bool = False) -> list[Row]:
 
 def record_of(number: int, n: int) -> Record:
     """Record number so many of n: each user writes 20, each item is written about 20 times, by others each time."""
-    user, item = number % (n // OF_A_USER), number * 7_919 % (n // OF_AN_ITEM)
+    many = n // EACH
+    user, item = (number // many + number) % many, number * 7_919 % many
     text = f"Text {number} of user {user}. " + f"It says word{number % 997} and word{number % 499} of it. " * 8
     return Record(f"r{number:08}", f"u{user}", f"i{item}", text, "Said", 4.0, START_MS + number * MINUTE_MS)
 
@@ -132,7 +133,7 @@ def _representatives(tenant: "Tenant", record: Record) -> list[Record]:
 
 STEPS = {"history": _history, "peers": _peers, "representatives": _representatives}
 EXPECTED = {
-    "history": lambda record, n: [record_of(number, n) for number in range(int(record.user_id[1:]), n, n // OF_A_USER)],
+    "history": lambda record, n: [record_of(number, n) for number in _of_user(int(record.user_id[1:]), n)],
     "peers": lambda record, n: [record_of(number, n) for number in _on_item(int(record.item_id[1:]), n)],
     "representatives": lambda record, n: [
         record_of(number, n) for number in list(_on_item(int(record.item_id[1:]), n))[1:N_GROUPS]
@@ -162,12 +163,18 @@ def _rows(n: int) -> "Iterator[NewRecord]":
 
 
 def _asked_items(n: int) -> list[int]:
-    return Random(0).sample(range(n // OF_AN_ITEM), min(N_REQUESTS, n // OF_AN_ITEM))
+    return Random(0).sample(range(n // EACH), min(N_REQUESTS, n // EACH))
+
+
+def _of_user(user: int, n: int) -> Iterator[int]:
+    """Numbers of a user's records, rising: one in each round of all users."""
+    many = n // EACH
+    return (turn * many + (user - turn) % many for turn in range(EACH))
 
 
 def _on_item(item: int, n: int) -> Iterator[int]:
     """Numbers of the records on an item, rising."""
-    n_items = n // OF_AN_ITEM
+    n_items = n // EACH
     first = item * pow(7_919, -1, n_items) % n_items
     return iter(range(first, n, n_items))
 

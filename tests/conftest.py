@@ -10,6 +10,23 @@ settings.register_profile("unlike", deadline=None)  # a busy machine is no fault
 settings.load_profile("unlike")
 
 REPOSITORY = Path(__file__).parent.parent
+UNTRACED = (
+    "tests/docs/",
+    "tests/evaluate/metrics/",
+    "tests/inspector/",
+    "tests/latent/test_processes.py",
+    "tests/latent/test_train.py",
+    "tests/memory/test_crash.py",
+    "tests/memory/test_private.py",
+    "tests/methods/test_time.py",
+    "tests/serve/test_isolation.py",
+    "tests/serve/test_openapi.py",
+    "tests/spread/",
+    "tests/store/test_lineage.py",
+    "tests/test_real_data.py",
+    "tests/test_readme_service.py",
+)
+"""Long tests that coverage does not watch: it doubles their time."""
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +43,12 @@ def real_data() -> Path:
 def pytest_addoption(parser):
     parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
     parser.addoption("--renew-golden", action="store_true", help="write golden files anew; look at the difference")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.startswith(UNTRACED):
+            item.add_marker("no_cover")
 
 
 def pytest_sessionfinish(session, exitstatus):

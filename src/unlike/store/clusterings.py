@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 
 from unlike.store.database import Tx
 from unlike.store.people import people_of
@@ -30,6 +30,19 @@ class StoredClustering:
         return {record: group for group, records in enumerate(self.groups) for record in records}
 
 
+_NEWEST = (
+    select(CLUSTERINGS)
+    .where(CLUSTERINGS.c.tenant == bindparam("tenant"), CLUSTERINGS.c.item == bindparam("item"))
+    .order_by(CLUSTERINGS.c.created_ms.desc(), CLUSTERINGS.c.id.desc())
+    .limit(1)
+)
+_MEMBERS = (
+    select(CLUSTERED.c.group, CLUSTERED.c.record)
+    .where(CLUSTERED.c.clustering == bindparam("clustering"))
+    .order_by(CLUSTERED.c.group, CLUSTERED.c.rank)
+)
+
+
 def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> StoredClustering:
     """Keep a clustering as the item's current one; the same set clustered alike is kept once.
 
@@ -52,13 +65,11 @@ def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> Stor
 
 def current(tx: Tx, item: int) -> StoredClustering | None:
     """The clustering of an item that was kept last."""
-    newest = select(CLUSTERINGS).where(CLUSTERINGS.c.tenant == tx.tenant, CLUSTERINGS.c.item == item)
-    row = tx.conn.execute(newest.order_by(CLUSTERINGS.c.created_ms.desc(), CLUSTERINGS.c.id.desc()).limit(1)).first()
+    row = tx.conn.execute(_NEWEST, {"tenant": tx.tenant, "item": item}).first()
     if row is None:
         return None
-    members = select(CLUSTERED.c.group, CLUSTERED.c.record).where(CLUSTERED.c.clustering == row.id)
     groups: dict[int, list[int]] = {}
-    for group, record in tx.conn.execute(members.order_by(CLUSTERED.c.group, CLUSTERED.c.rank)):
+    for group, record in tx.conn.execute(_MEMBERS, {"clustering": row.id}):
         groups.setdefault(group, []).append(record)
     return StoredClustering(row.id, row.digest, tuple(tuple(groups[group]) for group in sorted(groups)))
 

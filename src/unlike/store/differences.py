@@ -81,6 +81,7 @@ def current_of(tx: Tx, records: Iterable[int]) -> dict[int, StoredDifference]:
         for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current))
     ]
     peers = _peers_of(tx, [row.id for row in rows])
+    tx.keys.of_users(tx.conn, {user for row in rows for user in row.people})  # read together
     return {row.record: _stored(tx, row, peers.get(row.id, ())) for row in rows}
 
 

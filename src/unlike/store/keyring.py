@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from unlike.errors import InputError
 from unlike.privacy.keys import MasterKey, new_key
@@ -21,6 +21,9 @@ from unlike.store.tables import USERS
 
 MOST_OPEN = 200_000
 """Keys kept open; some 20 MB."""
+_KEYS = select(USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master).where(
+    USERS.c.id.in_(bindparam("users", expanding=True))
+)
 
 
 class Keyring:
@@ -90,9 +93,8 @@ class Keyring:
 
     def _load(self, conn: Connection, users: Sequence[int]) -> dict[int, bytes]:
         opened: dict[int, bytes] = {}
-        columns = (USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master)
         for batch in batches(users):
-            for user, tenant, wrapped, master in conn.execute(select(*columns).where(USERS.c.id.in_(batch))):
+            for user, tenant, wrapped, master in conn.execute(_KEYS, {"users": batch}):
                 if master != self.master.id:
                     raise wrapped_by_another(master, self.master.id)
                 opened[user] = self.master.unwrap(wrapped, about_user(tenant).encode())

@@ -106,8 +106,11 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
     """The records of these ids that are there."""
-    mine = RECORDS.c.tenant == tx.tenant
-    return [stored for batch in batches(record_ids) for stored in read(tx, mine, RECORDS.c.record_id.in_(batch))]
+    return [
+        stored
+        for batch in batches(record_ids)
+        for stored in _opened(tx, tx.conn.execute(_WITH_IDS, {"tenant": tx.tenant, "record_ids": batch}).all())
+    ]
 
 
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
@@ -115,20 +118,19 @@ def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
     return {
         stored.number: stored
         for batch in batches(sorted(set(numbers)))
-        for row in tx.conn.execute(_NUMBERED, {"tenant": tx.tenant, "numbers": batch})
-        for stored in [_stored(tx, row)]
+        for stored in _opened(tx, tx.conn.execute(_NUMBERED, {"tenant": tx.tenant, "numbers": batch}).all())
     }
 
 
 def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     """Records that fulfil conditions, by (timestamp, record id)."""
-    return [_stored(tx, row) for row in tx.conn.execute(_ORDERED.where(*where), {"tenant": tx.tenant})]
+    return _opened(tx, tx.conn.execute(_ORDERED.where(*where), {"tenant": tx.tenant}).all())
 
 
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     """A user's latest n records, oldest first."""
     rows = tx.conn.execute(_LATEST, {"tenant": tx.tenant, "user": user, "n": n}).all()
-    return [_stored(tx, row) for row in rows[::-1]]
+    return _opened(tx, rows[::-1])
 
 
 def items_of(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
@@ -193,17 +195,15 @@ class StoredRecords:
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
         """The user's own records before a moment, oldest first."""
-        earlier = tuple_(RECORDS.c.timestamp, RECORDS.c.record_id) < tuple_(*before)
         with self._tenant.read() as tx:
-            return self._handed_out(read(tx, USERS.c.user_id == user_id, USERS.c.own, earlier))
+            asked = {"tenant": tx.tenant, "user_id": user_id, "timestamp": before[0], "record_id": before[1]}
+            return self._handed_out(_opened(tx, tx.conn.execute(_HISTORY, asked).all()))
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
-        conditions = [ITEMS.c.item_id == item_id, USERS.c.peer]
-        if before is not None:
-            conditions.append(RECORDS.c.timestamp < before)
         with self._tenant.read() as tx:
-            return self._handed_out(read(tx, *conditions))
+            asked = {"tenant": tx.tenant, "item_id": item_id, "before": LATER if before is None else before}
+            return self._handed_out(_opened(tx, tx.conn.execute(_PEERS, asked).all()))
 
     def _handed_out(self, stored: Sequence[Stored]) -> list[Record]:
         self._seen(stored)
@@ -215,6 +215,8 @@ def count(tx: Tx) -> int:
     return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(RECORDS.c.tenant == tx.tenant)) or 0
 
 
+LATER = 2**62
+"""A timestamp after all that can be kept (ms)."""
 _COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
 _TENANT = bindparam("tenant")
 _SELECTED = (
@@ -228,6 +230,17 @@ would lead PostgreSQL through all of them, as long as it has not counted them. S
 once: that is most of what they cost."""
 _ORDERED = _SELECTED.order_by(RECORDS.c.timestamp, RECORDS.c.record_id)
 _NUMBERED = _ORDERED.where(RECORDS.c.id.in_(bindparam("numbers", expanding=True)))
+_WITH_IDS = _ORDERED.where(
+    RECORDS.c.tenant == _TENANT, RECORDS.c.record_id.in_(bindparam("record_ids", expanding=True))
+)
+_HISTORY = _ORDERED.where(
+    USERS.c.user_id == bindparam("user_id"),
+    USERS.c.own,
+    tuple_(RECORDS.c.timestamp, RECORDS.c.record_id) < tuple_(bindparam("timestamp"), bindparam("record_id")),
+)
+_PEERS = _ORDERED.where(
+    ITEMS.c.item_id == bindparam("item_id"), USERS.c.peer, RECORDS.c.timestamp < bindparam("before")
+)
 _LATEST = (
     _SELECTED.where(RECORDS.c.user == bindparam("user"))
     .order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc())
@@ -236,6 +249,12 @@ _LATEST = (
 _ITEMS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
     ITEMS.c.tenant == _TENANT, ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
 )
+
+
+def _opened(tx: Tx, rows: Sequence[Row[Any]]) -> list[Stored]:
+    """Rows with their words, whose keys are read together."""
+    tx.keys.of_users(tx.conn, {row.user for row in rows})
+    return [_stored(tx, row) for row in rows]
 
 
 def _stored(tx: Tx, row: Row[*tuple[Any, ...]]) -> Stored:
