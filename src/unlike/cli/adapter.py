@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unlike.cli.listing import Listing
 from unlike.cli.time_rule import time_rule
 from unlike.config import vector_file
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter
 
-adapter = typer.Typer(help="Bring in an adapter that others released, or look at one.", no_args_is_help=True)
+adapter = typer.Typer(
+    cls=Listing, help="Bring in an adapter that others released, or look at one.", no_args_is_help=True
+)
 
 
 @adapter.command("import")

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from unlike.cli.corpus import corpus
 from unlike.cli.curate import settings_from, show, with_thresholds
+from unlike.cli.listing import Listing
 from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, need, open_tenant, say
 
 SHOW = "show"
 
 
-class ShowsFolders(TyperGroup):
+class ShowsFolders(Listing):
     """Commands, of which ``show`` is meant where none is named: ``unlike corpus DIR``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own context is private

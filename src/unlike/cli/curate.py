@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unlike.cli.listing import Listing
 from unlike.config import CURATE_PRESETS, CurateSettings
 from unlike.errors import InputError
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from unlike.data.sources import Source
 
 curate = typer.Typer(
-    help="Turn raw reviews into a corpus: records, items and cases to try methods on.", no_args_is_help=True
+    cls=Listing,
+    help="Turn raw reviews into a corpus: records, items and cases to try methods on.",
+    no_args_is_help=True,
 )
 
 Reviews = Annotated[Path, typer.Option(help="File with the reviews: .jsonl, .csv, .tsv (or .gz of them), .parquet.")]

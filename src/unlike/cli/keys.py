@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from unlike.cli.listing import Listing
 from unlike.cli.open_store import (
     MASTER,
     PARTS,
@@ -21,7 +22,9 @@ from unlike.cli.open_store import (
 from unlike.cli.wording import day_and_time, n_of
 from unlike.errors import InputError
 
-keys = typer.Typer(help="Keys of the API, the budget of a tenant, and the master key.", no_args_is_help=True)
+keys = typer.Typer(
+    cls=Listing, help="Keys of the API, the budget of a tenant, and the master key.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(help="What the key is called; it stands in no request.")]
 UNLIMITED = "none"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unlike.cli.listing import Listing
 from unlike.config import vector_file
 from unlike.errors import InputError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 TOP_RECORDS = 3
 """Records shown for a unit."""
 
-latent = typer.Typer(help="Look into trained adapters and what they carried.", no_args_is_help=True)
+latent = typer.Typer(cls=Listing, help="Look into trained adapters and what they carried.", no_args_is_help=True)
 
 
 @dataclass(frozen=True)

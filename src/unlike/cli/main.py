@@ -26,6 +26,7 @@ from unlike.cli.ingest import ingest
 from unlike.cli.inspect import inspect
 from unlike.cli.keys import keys
 from unlike.cli.latent import latent
+from unlike.cli.listing import WIDTH, Listing
 from unlike.cli.profile import profile
 from unlike.cli.report import report
 from unlike.cli.run import run
@@ -39,7 +40,9 @@ app = typer.Typer(
     help="Personalised text from LLMs, by what makes a user unlike the others.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Listing,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 STOPPED = 130
 """What typer exits with after Ctrl-C."""

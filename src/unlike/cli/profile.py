@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.listing import Listing
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
 from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant
 from unlike.cli.wording import day_and_time, n_of
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from unlike.memory.answers import Evidence, Profile
     from unlike.memory.memory import Memory
 
-profile = typer.Typer(help="Build, see and change what is known of users.", no_args_is_help=True)
+profile = typer.Typer(cls=Listing, help="Build, see and change what is known of users.", no_args_is_help=True)
 
 User = Annotated[str, typer.Argument(help="User id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]

@@ -17,7 +17,7 @@ def run(
     method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
     llm: str = typer.Option(
         ...,
-        help="openai:MODEL\\[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL\\[@URL], scripted:FILE|echo.",
+        help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL[@URL], scripted:FILE|echo.",
     ),
     out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
     embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),

@@ -81,8 +81,12 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
         n_groups: Groups wanted; never more than there are distinct vectors.
         seed: Of the initial centroids.
     """
-    n_groups = min(n_groups, len({row.tobytes() for row in vectors}))
-    labels, centroids = kmeans(vectors, n_groups, seed)
+    places: dict[bytes, int] = {}
+    labels = np.array([places.setdefault(row.tobytes(), len(places)) for row in vectors])
+    if len(places) > n_groups:
+        labels, centroids = kmeans(vectors, n_groups, seed)
+    else:  # each has a group of its own, or shares it with the very same words
+        centroids = vectors[np.unique(labels, return_index=True)[1]]
     distances = np.linalg.norm(vectors - centroids[labels], axis=1)
     order = sorted(range(len(records)), key=lambda i: (distances[i], records[i].id))
     return Clustering(
