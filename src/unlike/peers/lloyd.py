@@ -12,7 +12,7 @@ Groups = NDArray[np.int64]
 
 STARTS = 10
 """Of the groupings found from so many starts the tightest is taken (scikit-learn's ``n_init``)."""
-LARGE = 1_000_000
+LARGE = 200_000
 """Numbers in a matrix that is worth all cores."""
 MOST_ITERATIONS = 300
 TOLERANCE = 1e-4

@@ -31,6 +31,7 @@ export async function render(root, { user, item, query }, api) {
     if (!quiet) plot.redraw();
     listing.querySelectorAll("button[data-n]").forEach((one) => one.setAttribute("aria-pressed", String(Number(one.dataset.n) === point.n)));
   };
+  const asking = ask(); // while the drawing is loaded
   const plot = await mapPlot(state, (point) => point.n !== state.chosen && read(point, true));
   let waiting = 0;
   const move = (what) => {
@@ -50,12 +51,18 @@ export async function render(root, { user, item, query }, api) {
     ),
     h("div", { class: "aside gap" }, listing, differences(user, item, asked, found, api)),
   );
-  await Promise.all([load(), kept()]);
+  await Promise.all([load(asking), kept()]);
   return () => clearTimeout(waiting);
 
-  async function load() {
+  function ask() {
+    const answer = api.get("/v1/map", { user_id: user, item_id: item, ...asked });
+    answer.catch(() => {}); // who awaits it says what went wrong
+    return answer;
+  }
+
+  async function load(answer = ask()) {
     const seen = JSON.stringify(asked);
-    const map = await api.get("/v1/map", { user_id: user, item_id: item, ...asked });
+    const map = await answer;
     if (seen !== JSON.stringify(asked)) return;
     let number = 0;
     state.points = map.points.map((point, n) => ({ ...point, n, number: point.chosen ? (number += 1) : 0 }));
@@ -65,7 +72,7 @@ export async function render(root, { user, item, query }, api) {
     const said = sentences(map, number);
     fill(about, h("strong", {}, h("bdi", {}, brief(map.item_title || item, 120))), ". ", said);
     fill(told, map.why && notice("note", `${map.why}.`), map.n_left_out > 0 && notice("note", `${count(map.n_left_out)} others are not on the map: their texts wait to be placed, or it is full.`));
-    if (state.points.length) read(state.points[state.chosen]);
+    if (state.points.length) read(state.points[state.chosen], true);
     else fill(reading, h("h2", {}, "Nothing to read"), h("p", { class: "quiet" }, "There is no text on this item that may be shown."));
     list();
     plot.redraw();
