@@ -9,6 +9,7 @@ figures), rows are only printed.
 import argparse
 import importlib
 import time
+import traceback
 
 from benchmarks.own_process import PASSIVE, alone, with_environment
 from benchmarks.results import table, write_results
@@ -42,12 +43,18 @@ def main() -> None:
     print(table(rows))
     if not asked.names and not asked.quick:
         write_results(rows)
+    if any(row.failed for row in rows):
+        raise SystemExit(1)
 
 
 def _run(name: str, quick: bool) -> list[Row]:
     print(f"{name} ...", flush=True)
     started = time.perf_counter()
-    rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
+    try:
+        rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
+    except Exception as error:  # the other benchmarks still tell what they find
+        traceback.print_exc()
+        rows = [Row(name, "", None, why_not=f"failed: {error}", failed=True)]
     for row in rows:
         print(f"  {row.what}: {row.measured}  {row.wanted}", *(f"    {k}: {v}" for k, v in row.facts.items()), sep="\n")
     print(f"  {time.perf_counter() - started:.0f} s", flush=True)

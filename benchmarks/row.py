@@ -17,6 +17,7 @@ class Row:
         at_most: Whether less is better.
         facts: What else was measured, and what the figure depends on.
         why_not: Why it was not measured here.
+        failed: Whether that is a fault, such as two sides that did not agree.
     """
 
     what: str
@@ -27,6 +28,7 @@ class Row:
     at_most: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     why_not: str = ""
+    failed: bool = False
 
     @property
     def reached(self) -> bool | None:
