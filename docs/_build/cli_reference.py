@@ -1,6 +1,6 @@
 """Writes cli.md, the reference of the command, from the command itself: ``make docs`` runs it, a test compares.
 
-The text is that of --help; a table is read more easily than a terminal's boxes.
+The text is that of --help; a table is read more easily than a terminal's columns.
 """
 
 import re

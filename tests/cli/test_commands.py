@@ -141,6 +141,9 @@ def test_help_names_every_command(unlike):
     status, out, _ = unlike("--help")
     assert status == 0
     assert all(name in out for name in ("demo", "curate", "corpus", "run", "evaluate", "show", "doctor"))
+    assert out.index("Commands:") < out.index("Compare methods:") < out.index("A service:")
+    assert "..." not in out.partition("Commands:")[2], "what a command is for stands there whole"
+    assert "shown this once only" in " ".join(unlike("keys", "--help")[1].split())
     assert unlike("--version")[1].startswith("unlike 0.")
 
 
