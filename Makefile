@@ -41,7 +41,7 @@ lint: $(VENV)/.dev  ## style, types and layers
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## all benchmarks, into benchmarks/results.json (twenty minutes; nothing else should run)
+bench: $(VENV)/.dev $(VLLM)/.made  ## all benchmarks, into benchmarks/results.json (half an hour; nothing else should run)
 	@$(BIN)/python -m benchmarks
 
 golden: $(VENV)/.dev  ## write golden files anew after a change of wording
@@ -61,7 +61,7 @@ $(VLLM)/.made: pyproject.toml
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
-test-vllm: $(VLLM)/.made  ## vLLM for real, against transformers (a processor with AVX-512)
+test-vllm: $(VLLM)/.made  ## vLLM for real, against transformers (a processor with AVX2)
 	@echo "==> vLLM"
 	@VLLM_CPU_KVCACHE_SPACE=2 $(VLLM)/bin/python -m pytest tests/vllm $(PYTEST)
 

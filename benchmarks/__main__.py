@@ -26,6 +26,7 @@ NAMES = (
     "store",
     "training",
     "vllm_soft",
+    "vllm_prefix",
     "embedded",
     "pipeline",
     "ray_scaling",

@@ -79,49 +79,78 @@ ORDERS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def main(quick: bool = False) -> list[Row]:
-    """The order of the parts, and the order of the calls."""
+@dataclass(frozen=True)
+class Orders:
+    """The same prompts in several orders.
+
+    Attributes:
+        tokens: By the key of an order, the token ids of each prompt.
+        groups: What the orders of a group change, and each one's name and key; the first is the default.
+        facts: Of the prompts.
+    """
+
+    tokens: Mapping[str, Sequence[Sequence[int]]]
+    groups: Mapping[str, Mapping[str, str]]
+    facts: Mapping[str, object]
+
+    def rows(self, by: str, shares: Mapping[str, float], facts: Mapping[str, object]) -> list[Row]:
+        """A row for each group: the default against the best of the others.
+
+        Args:
+            by: What reuses.
+            shares: Percent of the tokens that are reused, by the key of an order.
+            facts: Further ones.
+        """
+        return [self._row(by, what, shares, facts) for what in self.groups]
+
+    def _row(self, by: str, what: str, shares: Mapping[str, float], facts: Mapping[str, object]) -> Row:
+        found = {name: round(shares[key], 1) for name, key in self.groups[what].items()}
+        (default, share), *others = found.items()
+        best, reach = max(others, key=lambda other: other[1])
+        told = {**self.facts, **facts, "shares": found}
+        return Row(f"reused by {by}, {what}: {default}", best, share, reach, "% of prompt tokens", facts=told)
+
+
+def orders(n_cases: int) -> Orders:
+    """The orders of the prompts' parts, and of the calls."""
     where, corpus = music(SHORT)
-    prompts = _prompts(corpus, 20 if quick else N_CASES)
+    prompts = _prompts(corpus, n_cases)
     tokens = {name: [_tokens(messages, order) for _, messages in prompts] for name, order in ORDERS.items()}
+    default = tokens[next(iter(ORDERS))]
     by_step = sorted(range(len(prompts)), key=lambda place: STEPS.index(prompts[place][0]))
-    stepwise = [tokens["as it is"][place] for place in by_step]
-    parts = {name: round(100 * reused(each, SMALL_BLOCKS), 1) for name, each in tokens.items()}
-    calls = {"case by case": parts["as it is"], "step by step": round(100 * reused(stepwise, SMALL_BLOCKS), 1)}
+    tokens["step by step"] = [default[place] for place in by_step]
+    groups = {
+        "order of a prompt's parts": {name: name for name in ORDERS},
+        "order of the calls": {"case by case": next(iter(ORDERS)), "step by step": "step by step"},
+    }
     facts = {
         "corpus": where,
         "prompts": len(prompts),
-        "cases": len({id(messages) for step, messages in prompts if step == "generate"}),
-        "mean_tokens": round(sum(map(len, stepwise)) / len(stepwise)),
-        "cache_tokens": SMALL_BLOCKS * BLOCK,
-        "with_endless_cache": {name: round(100 * reused(each, None), 1) for name, each in tokens.items()},
+        "cases": sum(step == "generate" for step, _ in prompts),
+        "mean_tokens": round(sum(map(len, default)) / len(default)),
     }
-    return [
-        _row("order of a prompt's parts", parts, facts | {"shares": parts}),
-        _row("order of the calls", calls, facts | {"shares": calls}),
-    ]
+    return Orders(tokens, groups, facts)
 
 
-def _row(what: str, shares: Mapping[str, float], facts: Mapping[str, object]) -> Row:
-    """The first is the default, and the best of the others is to be reached."""
-    (default, share), *others = shares.items()
-    best, reach = max(others, key=lambda other: other[1])
-    return Row(
-        f"reused by a prefix cache, {what}: {default}", best, share, reach, "% of prompt tokens", facts=dict(facts)
-    )
+def main(quick: bool = False) -> list[Row]:
+    """The order of the parts, and the order of the calls."""
+    found = orders(20 if quick else N_CASES)
+    shares = {name: 100 * reused(tokens, SMALL_BLOCKS) for name, tokens in found.tokens.items()}
+    endless = {name: round(100 * reused(tokens, None), 1) for name, tokens in found.tokens.items()}
+    return found.rows("a prefix cache", shares, {"cache_tokens": SMALL_BLOCKS * BLOCK, "with_endless_cache": endless})
 
 
-def reused(prompts: Iterable[Sequence[int]], n_blocks: int | None) -> float:
+def reused(prompts: Iterable[Sequence[int]], n_blocks: int | None, block: int = BLOCK) -> float:
     """Share of tokens in blocks that were read before, with a cache that forgets what was used longest ago."""
     there: OrderedDict[int, None] = OrderedDict()
     total = hits = 0
     for prompt in prompts:
         total += len(prompt)
         known, chain = True, 0
-        for start in range(0, len(prompt) - BLOCK, BLOCK):  # the last block is always read, for its logits
-            chain = hash((chain, *prompt[start : start + BLOCK]))
+        for start in range(0, len(prompt) - block, block):  # the last block is always read, for its logits
+            chain = hash((chain, *prompt[start : start + block]))
             known = known and chain in there
-            hits += BLOCK if known else 0
+            hits += block if known else 0
             there[chain] = None
             there.move_to_end(chain)
         while n_blocks is not None and len(there) > n_blocks:

@@ -43,9 +43,9 @@ def commit() -> str:
     return f"{head} and changes" if _git("status", "--porcelain", "src", "benchmarks/*.py") else head
 
 
-def has_avx512() -> bool:
-    """Whether the processor has what vLLM for processors is built for."""
-    return "avx512f" in (_of_file("/proc/cpuinfo", "flags") or "").split()
+def has_avx2() -> bool:
+    """Whether the processor has what vLLM for processors is built for at least."""
+    return "avx2" in (_of_file("/proc/cpuinfo", "flags") or "").split()
 
 
 def table(rows: Sequence[Row]) -> str:

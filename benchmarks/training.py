@@ -1,4 +1,4 @@
-"""A training step of DEP against one as the released code does it.
+"""A training step of DEP with the paper's settings against one as the released code does it.
 
 There every example is padded to the longest that there may be, and logits are made for every token. Both sides have the
 same frozen LLM in float32, the same examples, one at a time, and come to the same loss and gradient.
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from unlike.latent.settings import Recipe
 
 BATCH = 1
-N_EXAMPLES = 6
+N_EXAMPLES = 3
+PROMPT_TOKENS, WIDTH = 3_072, 3_072 + 2_048 + 1
+"""The limit of a prompt, and what prompt and text are padded to, in the released code."""
 SPEED, MEMORY = 2.5, 0.5
 
 
@@ -63,7 +65,7 @@ def _measured(side: str, n: int) -> dict[str, Any]:
     from unlike.latent.settings import recipe
     from unlike.latent.untrained import seeded_module
 
-    chosen = recipe("small", "dep", {})
+    chosen = recipe("paper", "dep", {"precision": "float32", "max_prompt_tokens": PROMPT_TOKENS})
     lesson = _lesson(chosen, n)
     module = seeded_module(lesson, 0)
     groups, loss_of = SIDES[side](lesson, chosen)
@@ -109,23 +111,22 @@ def _theirs(lesson: "Lesson", chosen: "Recipe") -> Side:
     """As DEP's released code does it."""
     from unlike.latent.batch import collate
 
-    width = chosen.adapter.max_prompt_tokens + chosen.train.max_target_tokens
-    groups = [_padded(collate([example], chosen.adapter.n_records), width) for example in lesson.examples]
+    groups = [_padded(collate([example], chosen.adapter.n_records)) for example in lesson.examples]
     return groups, lambda llm, module, batch: _with_all_logits(llm, module, batch, chosen)
 
 
 SIDES: dict[str, Callable[["Lesson", "Recipe"], Side]] = {"ours": _ours, "theirs": _theirs}
 
 
-def _padded(batch: "Batch", width: int) -> "Batch":
-    """The batch of one example with its beginning like any other token, and padding up to a width."""
+def _padded(batch: "Batch") -> "Batch":
+    """The batch of one example with its beginning like any other token, and padding up to WIDTH."""
     from dataclasses import replace
 
     import torch
     from torch.nn.functional import pad
 
     beginning = batch.beginning[None]
-    more = width - beginning.shape[1] - batch.token_ids.shape[1]
+    more = WIDTH - beginning.shape[1] - batch.token_ids.shape[1]
     return replace(
         batch,
         beginning=batch.beginning[:0],

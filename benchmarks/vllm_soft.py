@@ -1,16 +1,14 @@
 """DEP's generation on vLLM: prompts with soft vectors against prompts of words, of the same lengths, on the same vLLM.
 
-In the soft places stand the embeddings of the very words, so both sides must write the same. vLLM for processors is
-built for AVX-512 and wants an environment of its own (``make test-vllm`` makes it); elsewhere there is no figure.
+In the soft places stand the embeddings of the very words, so both sides must write the same.
 """
 
 import asyncio
-import importlib.util
 import time
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.results import has_avx512
+from benchmarks.in_vllm import in_vllm
 from benchmarks.row import Row
 
 if TYPE_CHECKING:
@@ -25,19 +23,15 @@ FEWEST_EQUAL = 0.9
 
 
 def main(quick: bool = False) -> list[Row]:
-    """One row, with or without a figure."""
-    why_not = _why_not()
-    value, facts = (None, {}) if why_not else asyncio.run(_measured(8 if quick else N_PROMPTS))
+    """One row."""
+    return in_vllm("vllm_soft", quick)
+
+
+def measured(quick: bool) -> list[Row]:
+    """The same, in vLLM's environment."""
+    value, facts = asyncio.run(_measured(8 if quick else N_PROMPTS))
     what, against = "DEP generation on vLLM, tokens a second", "text prompts of the same lengths"
-    return [Row(what, against, value, REACH, facts=facts, why_not=why_not)]
-
-
-def _why_not() -> str:
-    if not has_avx512():
-        return "not measured here: this processor lacks AVX-512"
-    if importlib.util.find_spec("vllm") is None:
-        return "not measured here: vLLM is not installed"
-    return ""
+    return [Row(what, against, value, REACH, facts=facts)]
 
 
 async def _measured(n: int) -> tuple[float, dict[str, float]]:

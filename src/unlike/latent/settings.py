@@ -38,6 +38,8 @@ class AdapterSettings:
         tokens_per_vector: Soft tokens that one vector becomes; the paper's is 1.
         standardise: Whether vectors are shifted and scaled, each coordinate by its mean and spread in training.
         scaled: Whether soft vectors start at the length of the LLM's token embeddings.
+        neutral: Whether soft vectors start as what their markers say, the same for everybody, so that training adds the
+            user to a prompt that the LLM can read already.
         text_chars: Length at which texts and descriptions are cut, at a sentence's end; None leaves them whole.
         max_prompt_tokens: Length limit of the prompt (2,048 in the paper).
     """
@@ -55,6 +57,7 @@ class AdapterSettings:
     tokens_per_vector: int = 1
     standardise: bool = False
     scaled: bool = False
+    neutral: bool = False
     text_chars: int | None = None
     max_prompt_tokens: int = 2048
 

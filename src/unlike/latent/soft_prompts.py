@@ -85,6 +85,10 @@ class Space:
     length: float
     markers: Tensor
 
+    def neutral(self, signal: str) -> Tensor:
+        """(hidden,) the mean of a signal's two markers: a vector that says what stands there, and nothing of it."""
+        return self.markers[:2].mean(dim=0) if signal == "his" else self.markers[2:].mean(dim=0)
+
 
 class SoftPrompts(nn.Module):
     """DEP: one autoencoder, two projectors, and markers around each vector (equations 5 and 6).
@@ -98,12 +102,10 @@ class SoftPrompts(nn.Module):
         self.reducer = open_reducer(
             settings.reduction, space.dim, settings.latent_share, settings.activation, settings.standardise
         )
-        length = space.length if settings.scaled else None
-        width, n_tokens = self.reducer.width, settings.tokens_per_vector
         self.projectors = nn.ModuleDict(
-            {signal: Projector(width, space.hidden, n_tokens, length) for signal in settings.signals}
+            {signal: open_projector(self.reducer.width, settings, space, signal) for signal in settings.signals}
         )
-        self.null = nn.Parameter(torch.zeros(n_tokens, space.hidden))
+        self.null = null_vectors(settings, space, "diff")
         self.standards = nn.ModuleDict({signal: Standard(space.dim) for signal in settings.signals})
         self.register_buffer("markers", space.markers.clone())
         self.markers: Tensor
@@ -142,10 +144,9 @@ class PlugPrompts(nn.Module):
         self.settings = settings
         self.query = nn.Linear(space.dim, space.dim)
         start(self.query)
-        length = space.length if settings.scaled else None
-        self.projector = Projector(space.dim, space.hidden, settings.tokens_per_vector, length)
+        self.projector = open_projector(space.dim, settings, space, "his")
         self.instruction = nn.Parameter(space.markers[:1].clone())
-        self.null = nn.Parameter(torch.zeros(settings.tokens_per_vector, space.hidden))
+        self.null = null_vectors(settings, space, "his")
         self.standards = nn.ModuleDict({"his": Standard(space.dim)})
 
     @property
@@ -176,8 +177,11 @@ class LearnedPrompts(nn.Module):
         self.learned = nn.ParameterDict(
             {signal: nn.Parameter(torch.zeros(n_places, space.hidden)) for signal in settings.signals}
         )
-        for vectors in self.learned.values():
-            nn.init.normal_(vectors, std=space.length / space.hidden**0.5)
+        for signal, vectors in self.learned.items():
+            if settings.neutral:
+                vectors.data.copy_(space.neutral(signal))
+            else:
+                nn.init.normal_(vectors, std=space.length / space.hidden**0.5)
         self.register_buffer("markers", space.markers.clone())
         self.markers: Tensor
 
@@ -192,6 +196,19 @@ class LearnedPrompts(nn.Module):
         soft = {signal: learned[signal].unflatten(0, (settings.n_records, -1)) for signal in settings.signals}
         banks = [marked(self.markers, signal, tokens) for signal, tokens in soft.items()]
         return Soft(torch.cat(banks).expand(len(inputs.his), -1, -1))
+
+
+def open_projector(width: int, settings: AdapterSettings, space: Space, signal: str) -> Projector:
+    """The projector of a signal, from ``width`` units."""
+    length = space.length if settings.scaled else None
+    neutral = space.neutral(signal) if settings.neutral else None
+    return Projector(width, space.hidden, settings.tokens_per_vector, length, neutral)
+
+
+def null_vectors(settings: AdapterSettings, space: Space, signal: str) -> nn.Parameter:
+    """(tokens_per_vector, hidden) what stands where a signal has no vector, learned."""
+    begun = space.neutral(signal) if settings.neutral else torch.zeros(space.hidden)
+    return nn.Parameter(begun.repeat(settings.tokens_per_vector, 1))
 
 
 Module = SoftPrompts | PlugPrompts | LearnedPrompts

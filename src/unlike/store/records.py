@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
 
 from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
@@ -106,11 +106,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
     """The records of these ids that are there."""
-    return [
-        stored
-        for batch in batches(record_ids)
-        for stored in _opened(tx, tx.conn.execute(_WITH_IDS, {"tenant": tx.tenant, "record_ids": batch}).all())
-    ]
+    return [stored for batch in batches(record_ids) for stored in _asked(tx, _WITH_IDS, record_ids=batch)]
 
 
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
@@ -118,19 +114,18 @@ def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
     return {
         stored.number: stored
         for batch in batches(sorted(set(numbers)))
-        for stored in _opened(tx, tx.conn.execute(_NUMBERED, {"tenant": tx.tenant, "numbers": batch}).all())
+        for stored in _asked(tx, _NUMBERED, numbers=batch)
     }
 
 
 def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     """Records that fulfil conditions, by (timestamp, record id)."""
-    return _opened(tx, tx.conn.execute(_ORDERED.where(*where), {"tenant": tx.tenant}).all())
+    return _asked(tx, _ORDERED.where(*where))
 
 
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     """A user's latest n records, oldest first."""
-    rows = tx.conn.execute(_LATEST, {"tenant": tx.tenant, "user": user, "n": n}).all()
-    return _opened(tx, rows[::-1])
+    return _asked(tx, _LATEST, user=user, n=n)[::-1]
 
 
 def items_of(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
@@ -196,14 +191,14 @@ class StoredRecords:
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
         """The user's own records before a moment, oldest first."""
         with self._tenant.read() as tx:
-            asked = {"tenant": tx.tenant, "user_id": user_id, "timestamp": before[0], "record_id": before[1]}
-            return self._handed_out(_opened(tx, tx.conn.execute(_HISTORY, asked).all()))
+            timestamp, record_id = before
+            return self._handed_out(_asked(tx, _HISTORY, user_id=user_id, timestamp=timestamp, record_id=record_id))
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
         with self._tenant.read() as tx:
-            asked = {"tenant": tx.tenant, "item_id": item_id, "before": LATER if before is None else before}
-            return self._handed_out(_opened(tx, tx.conn.execute(_PEERS, asked).all()))
+            limit = LATER if before is None else before
+            return self._handed_out(_asked(tx, _PEERS, item_id=item_id, before=limit))
 
     def _handed_out(self, stored: Sequence[Stored]) -> list[Record]:
         self._seen(stored)
@@ -251,8 +246,9 @@ _ITEMS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
 )
 
 
-def _opened(tx: Tx, rows: Sequence[Row[Any]]) -> list[Stored]:
-    """Rows with their words, whose keys are read together."""
+def _asked(tx: Tx, statement: Select[Any], **values: object) -> list[Stored]:
+    """The tenant's records that a statement finds, with their words, whose keys are read together."""
+    rows = tx.conn.execute(statement, {"tenant": tx.tenant, **values}).all()
     tx.keys.of_users(tx.conn, {row.user for row in rows})
     return [_stored(tx, row) for row in rows]
 

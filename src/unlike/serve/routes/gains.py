@@ -1,8 +1,10 @@
 """What each user of an experiment gains over Non-Perso, searched, ordered and paged by the server."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from unlike.errors import InputError
@@ -12,6 +14,7 @@ from unlike.serve.routes.inspecting import Here, Limit, MetricName, Offset, Sear
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 
+_GAINS = TypeAdapter(list[UserGain])
 VariantName = Annotated[str, Query(max_length=300, description="Name of a variant, as the report calls it")]
 
 
@@ -27,7 +30,8 @@ def gains(
     limit: Limit = 50,
 ) -> Response:
     """A page of the users, by what they gain with a variant on a metric; the first of each where none is asked for."""
-    every = _gains(here)
+    findings = here.findings() or {}
+    every = _gains(here, findings)
     variants = list(dict.fromkeys(gain.variant for gain in every))
     metrics = list(dict.fromkeys(gain.metric for gain in every))
     chosen = _one_of(variants, variant, "variant"), _one_of(metrics, metric, "metric")
@@ -39,21 +43,22 @@ def gains(
         {name: getattr(gain, name) for name in ("user_id", "gain", "history_records", "uniqueness")} for gain in rows
     ]
     of = dict(zip(("variant", "metric"), chosen, strict=True))
-    return sent({**about, **of, "variants": variants, "metrics": metrics, "rows": listed})
+    described = [metric for metric in findings["metrics"] if metric[0] in metrics]
+    return sent({**about, **of, "variants": variants, "metrics": described, "rows": listed})
 
 
-def _gains(here: Here) -> list[UserGain]:
+def _gains(here: Here, findings: Mapping[str, Any]) -> list[UserGain]:
     """Of every user, variant and metric.
 
     Raises:
         InputError: The findings hold none, or hold something else.
     """
-    found = (here.findings() or {}).get("gains")
+    found = findings.get("gains")
     if not found:
         raise InputError("nobody's gain is known here: it takes a report of runs of which one is of non_perso")
     try:
-        return [UserGain(**gain) for gain in found]
-    except TypeError as error:
+        return _GAINS.validate_python(found)
+    except ValidationError as error:
         raise InputError(
             f"{FINDINGS} of {here.where} holds no gains of users; make it again with: unlike report"
         ) from error

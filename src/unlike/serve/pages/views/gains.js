@@ -18,10 +18,10 @@ export async function render(root, { query }, api) {
     offset: Number(query.get("offset") ?? 0) || 0,
   };
   const change = (changes) => (location.hash = hashOf("gains", tidy({ ...asked, offset: 0, ...changes })));
-  const [found, news, findings] = await Promise.all([
-    api.get("/inspect/api/gains", { ...asked, limit: LIMIT }), api.get("/inspect/api/runs"), api.get("/inspect/api/findings"),
+  const [found, news] = await Promise.all([
+    api.get("/inspect/api/gains", { ...asked, limit: LIMIT }), api.get("/inspect/api/runs"),
   ]);
-  const metrics = new Map(findings.metrics.map(([name, label, scale]) => [name, { label, scale }]));
+  const metrics = new Map(found.metrics.map(([name, label, scale]) => [name, { label, scale }]));
   const run = news.runs.find((one) => !one.damage && (one.variant ?? one.method) === found.variant);
   const search = h("input", { type: "search", value: asked.search, maxlength: 256, spellcheck: false, autocomplete: "off" });
   const sought = (event) => {
@@ -31,7 +31,7 @@ export async function render(root, { query }, api) {
   fill(root,
     h("form", { class: "row", role: "search", onsubmit: sought },
       field("Variant", choice(found.variants.map((one) => [one, brief(one, 60)]), found.variant, (variant) => change({ variant }))),
-      field("Metric", choice(found.metrics.map((one) => [one, metrics.get(one)?.label ?? one]), found.metric, (metric) => change({ metric }))),
+      field("Metric", choice(found.metrics.map(([name, label]) => [name, label]), found.metric, (metric) => change({ metric }))),
       field("Part of the id", search),
       h("button", { type: "submit" }, "Search")),
     listed(found, asked, metrics.get(found.metric), run, change),
@@ -48,13 +48,13 @@ function listed(found, asked, metric, run, change) {
   const sortable = (name, sort, cell) => ({ name, cell, figure: sort !== "user_id", sort, sorted: asked.sort === sort ? asked.order : undefined });
   const user = (row) => h("bdi", {}, brief(row.user_id, 60));
   return table({
-    caption: `Gain of ${brief(found.variant, 60)} over Non-Perso in ${metric?.label ?? found.metric}`,
+    caption: `Gain of ${brief(found.variant, 60)} over Non-Perso in ${metric.label}`,
     rows: found.rows,
     empty: asked.search ? "Nobody's id holds that." : "There is nobody.",
     onSort: (sort) => change({ sort, order: asked.sort === sort && asked.order === "down" ? "up" : "down" }),
     columns: [
       sortable("User", "user_id", (row) => (run ? h("a", { href: hashOf("runs", run.name, { search: row.user_id }) }, user(row)) : user(row))),
-      sortable("Gain", "gain", (row) => signed(row.gain, metric?.scale)),
+      sortable("Gain", "gain", (row) => signed(row.gain, metric.scale)),
       sortable("Uniqueness", "uniqueness", (row) => decimal(row.uniqueness)),
       sortable("Records before", "history_records", (row) => count(row.history_records)),
     ],
