@@ -1,9 +1,9 @@
 """Run benchmarks: all of them, or those that are named.
 
-    python -m benchmarks [NAME...] [--quick]
+    python -m benchmarks [NAME...] [--write] [--quick]
 
-Each runs in a process of its own. A run of all writes results.json; with names, or with --quick (less work, rougher
-figures), rows are only printed.
+Each runs in a process of its own. A run of all writes results.json; of those that are named the rows are only printed, or
+written anew with --write.
 """
 
 import argparse
@@ -37,13 +37,15 @@ def main() -> None:
     """Run what is asked for and say what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the library costs, measured.")
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--write", action="store_true", help="write the named ones' rows to results.json too")
     parser.add_argument("--quick", action="store_true", help="less work, rougher figures, no results.json")
     asked = parser.parse_args()
     with_environment(PASSIVE)
-    rows = [row for name in asked.names or NAMES for row in _run(name, asked.quick)]
+    found = {name: _run(name, asked.quick) for name in asked.names or NAMES}
+    rows = [row for each in found.values() for row in each]
     print(table(rows))
-    if not asked.names and not asked.quick:
-        write_results(rows)
+    if (asked.write or not asked.names) and not asked.quick:
+        write_results(found)
     if any(row.failed for row in rows):
         raise SystemExit(1)
 

@@ -1,10 +1,10 @@
-"""The rows of one run: on which machine, of which commit, as a table and as results.json."""
+"""What benchmarks found: on which machine, of which commit, as a table and as results.json."""
 
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +16,21 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("results.json")
 
 
-def write_results(rows: Sequence[Row], path: Path = RESULTS) -> None:
-    """Write all rows of a run; the file holds one run, never parts of two."""
-    told = {
-        "machine": machine(),
-        "commit": commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "rows": [asdict(row) | {"reached": row.reached} for row in rows],
+def write_results(found: Mapping[str, Sequence[Row]], path: Path = RESULTS) -> None:
+    """Write the rows of each benchmark with the commit that gave them; what was there of other benchmarks stays.
+
+    Args:
+        found: Rows by the name of their benchmark.
+        path: Where; what another machine measured is not kept beside what this one did.
+    """
+    here = machine()
+    there: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    kept = there.get("benchmarks", {}) if there.get("machine") == here else {}
+    of = {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
+    new = {
+        name: of | {"rows": [asdict(row) | {"reached": row.reached} for row in rows]} for name, rows in found.items()
     }
+    told = {"machine": here, "benchmarks": kept | new}
     path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -29,15 +29,28 @@ def test_every_benchmark_has_a_main_that_may_be_quick(name):
 
 
 def test_results_say_where_when_and_of_what(tmp_path):
-    write_results([GOOD, BAD, ELSEWHERE], tmp_path / "results.json")
+    write_results({"sorting": [GOOD, BAD], "vllm": [ELSEWHERE]}, tmp_path / "results.json")
     told = json.loads((tmp_path / "results.json").read_text())
     assert told["machine"]["cores"] > 0
     assert told["machine"]["memory_gb"] > 0
-    assert told["commit"]
-    assert told["date"].endswith("UTC")
-    assert [row["reached"] for row in told["rows"]] == [True, False, None]
-    assert told["rows"][0]["facts"] == {"rows": 10}
-    assert told["rows"][2]["value"] is None
+    sorting = told["benchmarks"]["sorting"]
+    assert sorting["commit"]
+    assert sorting["date"].endswith("UTC")
+    assert [row["reached"] for row in sorting["rows"]] == [True, False]
+    assert sorting["rows"][0]["facts"] == {"rows": 10}
+    assert told["benchmarks"]["vllm"]["rows"][0]["value"] is None
+
+
+def test_results_of_other_benchmarks_stay_unless_another_machine_gave_them(tmp_path):
+    path = tmp_path / "results.json"
+    write_results({"sorting": [GOOD], "memory": [GOOD]}, path)
+    write_results({"memory": [BAD]}, path)
+    told = json.loads(path.read_text())
+    assert {name: len(each["rows"]) for name, each in told["benchmarks"].items()} == {"sorting": 1, "memory": 1}
+    assert told["benchmarks"]["memory"]["rows"][0]["value"] == BAD.value
+    path.write_text(json.dumps(told | {"machine": {"cores": 4_096}}))
+    write_results({"memory": [GOOD]}, path)
+    assert list(json.loads(path.read_text())["benchmarks"]) == ["memory"]
 
 
 def test_the_table_shows_what_was_missed_and_what_was_not_measured():

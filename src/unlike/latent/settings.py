@@ -130,10 +130,16 @@ class Recipe:
 
 _SMALL = Recipe(
     AdapterSettings(
-        n_records=3, activation="gelu", standardise=True, scaled=True, text_chars=300, max_prompt_tokens=1024
+        n_records=3,
+        activation="gelu",
+        standardise=True,
+        scaled=True,
+        neutral=True,
+        text_chars=300,
+        max_prompt_tokens=1024,
     ),
     TrainSettings(
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         batch=4,
         accumulate=1,
         epochs=1,
