@@ -7,6 +7,7 @@ from unlike.privacy.seal import Unreadable
 from unlike.store import differences, profiles
 from unlike.store.database import Outrun
 from unlike.store.differences import NewDifference
+from unlike.store.keyring import Keyring
 from unlike.store.profiles import NewProfile, Statement
 from unlike.store.records import Unknown
 from unlike.store.tables import PROFILES
@@ -63,6 +64,21 @@ def test_versions_and_going_back(tenant, ann):
         assert profiles.version(tx, ann[0], 2).profile.text == "two"
         assert profiles.put(tx, profile_of(ann, "four")) == 4
         assert profiles.current(tx, ann[0]).version == 4
+
+
+def test_every_version_is_read_at_once_or_was_outrun(tenant, ann, monkeypatch):
+    with tenant.write() as tx:
+        profiles.put(tx, profile_of(ann, "first"))
+        profiles.put(tx, profile_of(ann, "second"))
+        found = profiles.every_version(tx, ann[0])
+        assert [(each.version, each.profile.statements[0].text) for each in found] == [(2, "second"), (1, "first")]
+
+        def erased_meanwhile(self, conn, users):
+            raise KeyError(users)
+
+        monkeypatch.setattr(Keyring, "of_users", erased_meanwhile)
+        with pytest.raises(Outrun, match="erased while"):
+            profiles.every_version(tx, ann[0])
 
 
 def test_a_version_that_is_not_there(tenant, ann):

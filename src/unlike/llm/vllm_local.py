@@ -121,7 +121,8 @@ class VllmBackend:
         """Answer what is under way, then stop vLLM."""
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self._loop.stop, self._engine.shutdown)
+            engine, self._engine = self._engine, None  # let go of here, or vLLM complains when Python ends
+            await asyncio.to_thread(self._loop.stop, engine.shutdown)
 
     async def _start(self, name: str, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401 - vLLM may not be installed
         # This process has threads by now, which do not survive a fork; vLLM's own server does the same.

@@ -81,7 +81,7 @@ def edit(
 def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redactor, read_ms: int | None) -> int:
     user = _agreeing_user(tx, user_id)
     _check_unchanged(tx, user, read_ms)
-    before = [profiles.version(tx, user, row.version) for row in profiles.versions(tx, user)]
+    before = profiles.every_version(tx, user)
     found = [_edited(statement, before, redactor) for statement in statements]
     lineages = [profiles.lineage_of(tx, number) for number in dict.fromkeys(source for _, source in found if source)]
     own = dict.fromkeys(number for records, _ in lineages for number in records)
