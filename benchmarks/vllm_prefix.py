@@ -16,7 +16,7 @@ from benchmarks.row import Row
 BLOCK = 32
 """Tokens of a block: the fewest that vLLM takes on a processor. On a GPU they are 16, as ``benchmarks.prefix`` counts."""
 N_BLOCKS = SMALL_BLOCKS // 2
-CONTEXT_TOKENS = 8_192
+CONTEXT_TOKENS = 32_768
 CLOSE = 0.5
 """Percentage points by which our count may differ from vLLM's."""
 

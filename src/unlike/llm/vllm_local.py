@@ -61,7 +61,7 @@ class VllmBackend:
         arguments = {"model": embeddings.source, "dtype": dtype, "max_model_len": context_tokens, **(engine or {})}
         self._loop = LoopThread("vllm")
         try:
-            self._engine = self._loop.run(self._start(name, arguments))
+            self._engine: Any = self._loop.run(self._start(name, arguments))
         except BaseException:
             self._loop.stop()
             raise
