@@ -53,10 +53,12 @@ def _share(folder: str, prompts: Sequence[Sequence[int]]) -> float:
         dtype="float32",
     )
     one = vllm.SamplingParams(max_tokens=1, temperature=0.0)
-    for prompt in prompts:
-        llm.generate(vllm.TokensPrompt(prompt_token_ids=list(prompt)), one, use_tqdm=False)
-    counters = {metric.name: metric.value for metric in llm.get_metrics() if hasattr(metric, "value")}
-    llm.llm_engine.engine_core.shutdown()
+    try:
+        for prompt in prompts:
+            llm.generate(vllm.TokensPrompt(prompt_token_ids=list(prompt)), one, use_tqdm=False)
+        counters = {metric.name: metric.value for metric in llm.get_metrics() if hasattr(metric, "value")}
+    finally:
+        llm.llm_engine.engine_core.shutdown()  # one that is left keeps this process from ending
     return 100 * counters["vllm:prefix_cache_hits"] / counters["vllm:prefix_cache_queries"]
 
 
