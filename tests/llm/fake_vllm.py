@@ -36,6 +36,7 @@ class AsyncEngineArgs:
     enable_prompt_embeds: bool
     enable_prefix_caching: bool
     enforce_eager: bool = False
+    enable_chunked_prefill: bool = True
 
 
 @dataclass

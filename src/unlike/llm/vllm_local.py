@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
@@ -58,7 +59,10 @@ class VllmBackend:
     ) -> None:
         self._vllm = _vllm()
         self._embeddings = embeddings = open_token_embeddings(name)
-        arguments = {"model": embeddings.source, "dtype": dtype, "max_model_len": context_tokens, **(engine or {})}
+        arguments = {"model": embeddings.source, "dtype": dtype, "max_model_len": context_tokens}
+        if not torch.cuda.is_available():  # vLLM 0.32 dies there of a seeded call whose prompt it reads in pieces
+            arguments["enable_chunked_prefill"] = False
+        arguments |= engine or {}
         self._loop = LoopThread("vllm")
         try:
             self._engine: Any = self._loop.run(self._start(name, arguments))
