@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, DBAPIError, 
 
 from unlike.errors import InputError, MissingPart, UnlikeError
 from unlike.privacy.keys import MasterKey
-from unlike.store.keyring import Keyring, about_tenant, wrapped_by_another
+from unlike.store.keyring import Gone, Keyring, about_tenant, wrapped_by_another
 from unlike.store.tables import TENANTS
 
 T = TypeVar("T")
@@ -92,8 +92,11 @@ class Tenant:
     @contextmanager
     def _transaction(self, writes: bool) -> Generator[Tx]:
         keys = self.store.keys.of_transaction()
-        with self.store.connection(writes) as conn:
-            yield Tx(conn, self.id, keys, self.store.now_ms())
+        try:
+            with self.store.connection(writes) as conn:
+                yield Tx(conn, self.id, keys, self.store.now_ms())
+        except Gone as error:  # between what was read and the keys that open it
+            raise Outrun("somebody was erased while words of theirs were read; do it again") from error
         keys.commit()
 
 

@@ -26,6 +26,10 @@ _KEYS = select(USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master).
 )
 
 
+class Gone(KeyError):
+    """Users whose keys are asked for are gone."""
+
+
 class Keyring:
     """Opens and makes keys.
 
@@ -65,13 +69,15 @@ class Keyring:
         """Keys of users by their numbers, in their order.
 
         Raises:
-            KeyError: A user is gone.
+            Gone: A user is.
             InputError: The keys are wrapped by another master key.
         """
         users = list(users)
         keys = [self._own.get(user) or self._shared.get(user) for user in users]
         missing = [user for user, key in zip(users, keys, strict=True) if key is None]
         loaded = self._load(conn, missing) if missing else {}
+        if len(loaded) < len(set(missing)):
+            raise Gone(sorted(set(missing) - loaded.keys()))
         return [key or loaded[user] for user, key in zip(users, keys, strict=True)]
 
     def forget(self, user: int) -> None:

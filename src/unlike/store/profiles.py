@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select, update
 
 from unlike.store.batches import batches
-from unlike.store.database import Outrun, Tx
+from unlike.store.database import Tx
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
 from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILES
@@ -124,16 +124,9 @@ def version(tx: Tx, user: int, number: int) -> StoredProfile:
 
 
 def every_version(tx: Tx, user: int) -> list[StoredProfile]:
-    """All versions whole, newest first, read at once: those that an erasure takes meanwhile are all there, or all gone.
-
-    Raises:
-        Outrun: Somebody whose words are in one was erased before it could be opened.
-    """
+    """All versions whole, newest first, read at once: those that an erasure takes meanwhile are all there, or all gone."""
     rows = tx.conn.execute(select(PROFILES).where(_of(tx, user)).order_by(PROFILES.c.version.desc())).all()
-    try:
-        return [_stored(tx, row) for row in rows]
-    except KeyError as gone:
-        raise Outrun("somebody was erased while a profile with words of theirs was read") from gone
+    return [_stored(tx, row) for row in rows]
 
 
 def versions(tx: Tx, user: int) -> Sequence[Row[*tuple[Any, ...]]]:
