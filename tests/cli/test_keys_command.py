@@ -28,7 +28,7 @@ def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):
     status, out, _ = unlike("keys", "list", "--store", store, "--tenant", "acme")
     assert "│ web │" in out
     assert "valid" in out
-    assert "budget: no limit" in out
+    assert "budget: no limit; 0 tokens used today" in out
     assert unlike("keys", "revoke", "web", "--store", store, "--tenant", "acme")[0] == 0
     assert tenant_of(store, key.strip()) is None
     listed = json.loads(unlike("keys", "list", "--store", store, "--tenant", "acme", "--json")[1])

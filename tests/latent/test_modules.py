@@ -90,6 +90,18 @@ def test_a_neutral_start_says_what_the_markers_say_whoever_it_is(kind):
         torch.testing.assert_close(bank[0, first : first + 2], torch.full((2, HIDDEN), between))
 
 
+def test_what_a_place_learns_is_added_to_the_vectors_of_everybody_who_stands_there():
+    given, made, plain = inputs(n_shown=(3, 3)), module(placed=True), module()
+    before = made(given).bank
+    torch.testing.assert_close(before, plain(given).bank)  # it starts as nothing
+    with torch.no_grad():
+        made.places["diff"][1].fill_(2.0)
+    added = made(given).bank - before
+    place = row(made.settings, "diff", 1) + 1  # also where there is no difference
+    torch.testing.assert_close(added[:, place], torch.full((2, HIDDEN), 2.0))
+    assert added.abs().sum().item() == pytest.approx(added[:, place].abs().sum().item())
+
+
 def test_a_record_without_peers_has_the_learned_null_vector():
     dep = module()
     with torch.no_grad():

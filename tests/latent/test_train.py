@@ -83,6 +83,14 @@ def test_a_killed_process_goes_on(tmp_path):
     assert done.count("step") == 8
 
 
+def test_places_learn_at_a_rate_of_their_own(lesson_of, tmp_path):
+    def learned(rate):
+        adapter = train(lesson_of(placed=True), replace(TRAINING, place_rate=rate), tmp_path / str(rate))
+        return float(adapter.module.places["his"].abs().max())
+
+    assert learned(0.0) == 0.0 < learned(None) < learned(0.1)
+
+
 def test_a_finished_training_is_not_done_again(lesson_of, tmp_path):
     first = train(lesson_of(), TRAINING, tmp_path)
     rows = []

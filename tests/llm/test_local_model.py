@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import importlib.util
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import huggingface_hub.constants
 import pytest
@@ -173,18 +175,22 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch):
         ready_smollm2_folder()
 
 
-def test_whoever_unpacks_second_uses_what_the_first_left(tmp_path, monkeypatch):
-    """Two processes at once; nothing half written is ever at the place where it is looked for."""
+def test_whoever_comes_second_waits_for_what_the_first_unpacks(tmp_path, monkeypatch):
+    """Two at once unpack once; nothing half written is ever at the place where it is looked for."""
     monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path))
+    unpacked = []
 
-    def unpack_while_another_finishes(packaged, part):
-        (part / "mine").touch()
-        (tmp_path / READY).mkdir()
-        (tmp_path / READY / "theirs").touch()
+    def unpack_slowly(packaged, part):
+        unpacked.append(part)
+        time.sleep(0.2)
+        (part / "weights").touch()
 
-    monkeypatch.setattr(smollm2_torch, "_unpack", unpack_while_another_finishes)
-    assert ready_smollm2_folder() == tmp_path / READY
-    assert [path.name for path in tmp_path.rglob("*")] == [READY, "theirs"]
+    monkeypatch.setattr(smollm2_torch, "_unpack", unpack_slowly)
+    with ThreadPoolExecutor(2) as two:
+        folders = list(two.map(lambda _: ready_smollm2_folder(), range(2)))
+    assert folders == [tmp_path / READY] * 2
+    assert len(unpacked) == 1
+    assert [path.name for path in folders[0].iterdir()] == ["weights"]
 
 
 def test_unpacking_that_fails_leaves_nothing(tmp_path, monkeypatch):
@@ -197,7 +203,7 @@ def test_unpacking_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(smollm2_torch, "_unpack", fill_the_disk)
     with pytest.raises(InputError, match="cannot be written: No space left on device; set UNLIKE_CACHE"):
         ready_smollm2_folder()
-    assert list(tmp_path.iterdir()) == []
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 @pytest.mark.embedded

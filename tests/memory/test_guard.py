@@ -180,22 +180,24 @@ def spent(memory):
 def test_a_repeated_text_is_asked_for_once_more(in_sqlite):
     llm = Parrot(clean_from=2)
     memory = lived_in(in_sqlite, ROWS, llm)
+    built = spent(memory)
     answer = written(memory)
     assert answer.text == "Nothing of theirs." and answer.rung == "full" and not answer.repeats
     assert [sampling.seed for _, sampling in llm.calls[-2:]] == [0, 1]
-    assert spent(memory) == answer.prompt_tokens + answer.completion_tokens
+    assert spent(memory) - built == answer.prompt_tokens + answer.completion_tokens
 
 
 @pytest.mark.parametrize(("on_repeat", "n_calls"), [("block", 1), ("retry", 2)])
 def test_what_repeats_is_not_given_out_but_paid_for(in_sqlite, on_repeat, n_calls):
     llm = Parrot()
     memory = lived_in(in_sqlite, ROWS, llm, on_repeat=on_repeat)
+    built = spent(memory)
     with pytest.raises(Repeated, match="8 or more words") as refusal:
         written(memory)
     assert "cats" not in str(refusal.value)
     assert llm.n_written == n_calls
     one_prompt = llm.count_tokens(llm.calls[-1][0])
-    assert spent(memory) > one_prompt * n_calls
+    assert spent(memory) - built > one_prompt * n_calls
 
 
 def test_what_repeats_is_marked_where_that_is_wanted(in_sqlite):
@@ -209,6 +211,7 @@ def test_what_repeats_is_marked_where_that_is_wanted(in_sqlite):
 def test_a_stream_stops_in_front_of_the_run_and_is_paid_for(in_sqlite, on_repeat):
     llm = Parrot()
     memory = lived_in(in_sqlite, ROWS, llm, on_repeat=on_repeat)
+    built = spent(memory)
     given_out = list[str]()
 
     async def reading():
@@ -218,7 +221,7 @@ def test_a_stream_stops_in_front_of_the_run_and_is_paid_for(in_sqlite, on_repeat
     with pytest.raises(Repeated):
         asyncio.run(reading())
     assert "lighthouse" not in "".join(given_out)
-    assert llm.closed and spent(memory) >= llm.count_tokens(llm.calls[-1][0])
+    assert llm.closed and spent(memory) - built >= llm.count_tokens(llm.calls[-1][0])
 
 
 def test_seven_words_of_a_peer_are_nobodys(in_sqlite):
@@ -236,6 +239,7 @@ def test_own_words_may_be_repeated(in_sqlite):
 def test_whoever_leaves_early_stops_the_engine_and_pays_for_what_was_written(in_sqlite):
     llm = Parrot("of all the things that one could say of tea " * 20)
     memory = lived_in(in_sqlite, ROWS, llm)
+    built = spent(memory)
 
     async def leaving():
         async with aclosing(memory.stream(REQUEST)) as pieces:
@@ -245,7 +249,7 @@ def test_whoever_leaves_early_stops_the_engine_and_pays_for_what_was_written(in_
 
     asyncio.run(leaving())
     prompt = llm.count_tokens(llm.calls[-1][0])
-    assert prompt < spent(memory) < prompt + 50
+    assert prompt < spent(memory) - built < prompt + 50
 
 
 def test_a_stream_that_never_began_costs_nothing(in_sqlite):

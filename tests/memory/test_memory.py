@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.memory.clock import NOW_MS, Clock
+from tests.memory.clock import NOW_MS, Clock, once
 from tests.memory.town import (
     DAY_MS,
     PEOPLE,
@@ -192,6 +192,28 @@ def test_a_budget_is_spent_and_renewed_the_next_day(store):
     assert run(acme.generate(request)).text
     set_budget(acme, None)
     run(acme.check_budget())
+
+
+def test_builds_are_paid_for_and_wait_until_there_is_a_budget_again(store):
+    clock, memory = Clock(store), memory_of(store)
+    run(memory.add(town(), BOTH))
+    set_budget(memory, 0)
+    clock.work(memory)
+    midnight = clock.ms - clock.ms % DAY_MS + DAY_MS
+    put_off = job_rows(memory)
+    assert {(job.kind, job.state, job.attempts, job.run_at_ms) for job in put_off} == {
+        ("build", "waiting", 0, midnight)
+    }
+    assert all("renewed at midnight UTC" in job.error for job in put_off)
+    set_budget(memory, 1)  # a larger one is tried at once
+    once(memory)
+    assert not job_rows(memory) and run(memory.profile("ann")).statements
+    with pytest.raises(BudgetSpent, match="used up"):
+        run(memory.generate(Request("ann", "tea")))
+    run(memory.build(["ann"]))
+    assert once(memory) == 1 and [job.run_at_ms for job in job_rows(memory)] == [midnight]
+    clock.ms = midnight
+    assert once(memory) == 1 and not job_rows(memory) and not faults(memory)
 
 
 def test_what_fails_is_not_charged(in_sqlite):

@@ -7,6 +7,7 @@ import pytest
 from tests.memory.town import ITEMS, lived_in, memory_of, row, town
 from tests.store.rows import BOTH
 from unlike.llm.scripted import ScriptedBackend
+from unlike.memory import spending
 from unlike.store import spend
 from unlike.store.spend import BudgetSpent
 
@@ -70,10 +71,12 @@ def test_what_does_not_fit_is_left_out_and_never_the_callers(in_sqlite):
     assert sizes == {100: (False, False), 500: (True, False), 4_000: (True, True)}
 
 
-def test_no_budget_no_chat(in_sqlite):
+def test_no_budget_no_chat(in_sqlite, monkeypatch):
     memory = lived_in(in_sqlite, llm=llm())
+    assert personal(memory).messages
     with memory.tenant.write() as tx:
         spend.set_budget(tx, 0)
+    monkeypatch.setattr(spending, "EVERY_S", 0.0)  # that there is one now is looked up once a second
     with pytest.raises(BudgetSpent):
         personal(memory)
 

@@ -19,7 +19,7 @@ from unlike.privacy.receipt import Signer
 from unlike.privacy.redact import open_redactor
 from unlike.prompts.task import open_task
 from unlike.records import Item, Record
-from unlike.store import check, differences, jobs, journal, profiles, records
+from unlike.store import check, differences, jobs, journal, profiles, records, users
 from unlike.store.records import NewRecord
 from unlike.store.tables import DIFFERENCES, JOURNAL, PINS, PROFILES, RECORDS
 
@@ -133,7 +133,7 @@ def made_with(memory, user):
 
 def number_of(memory, user_id):
     with memory.tenant.read() as tx:
-        return records.find_user(tx, user_id)
+        return users.find_user(tx, user_id)
 
 
 def on_disk(store):

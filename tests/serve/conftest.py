@@ -64,9 +64,10 @@ class House:
         with self.store.tenant(tenant).write() as tx:
             api_keys.revoke(tx, name)
 
-    def set_budget(self, tenant, tokens):
+    def leave(self, tenant, tokens):
+        """Leave so many tokens of the day to a tenant."""
         with self.store.tenant(tenant).write() as tx:
-            spend.set_budget(tx, tokens)
+            spend.set_budget(tx, spend.used_today(tx) + tokens)
 
     def head(self, tenant="acme"):
         return {"authorization": f"Bearer {self.keys[tenant]}"}

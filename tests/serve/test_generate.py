@@ -79,7 +79,7 @@ def test_an_answer_that_breaks_off_ends_with_an_error(make_house):
 
 @pytest.mark.parametrize("ask", [ASK, STREAM])
 def test_a_spent_budget_is_429(full_house, full, ask):
-    full_house.set_budget("acme", 1)
+    full_house.leave("acme", 1)
     assert full.post("/v1/generate", json=ask).status_code == 200
     answer = full.post("/v1/generate", json=ask)
     assert (answer.status_code, answer.json()["error"]["type"]) == (429, "budget_spent")

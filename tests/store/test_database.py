@@ -82,7 +82,7 @@ def test_a_reader_sees_one_moment(tenant):
 
 def test_what_a_database_cannot_hold(in_postgres, postgres):
     with pytest.raises(InputError, match="cannot hold a value: .*NUL"), in_postgres.tenant().read() as tx:
-        records.find_user(tx, "ann\x00")
+        users.find_user(tx, "ann\x00")
 
 
 def test_no_value_of_a_row_is_in_an_error(tenant):
@@ -136,4 +136,4 @@ def test_consent_is_kept_when_a_user_comes_from_two_sides(tenant):
     put(tenant, row("ann"), consent=Consent(own=True, peer=False))
     put(tenant, row("ann", "bread"), consent=BOTH)
     with tenant.read() as tx:
-        assert users.consent_of(tx, records.find_user(tx, "ann")) == Consent(own=True, peer=False)
+        assert users.consent_of(tx, users.find_user(tx, "ann")) == Consent(own=True, peer=False)

@@ -7,7 +7,7 @@ import pytest
 from tests.store.conftest import emptied, files_of
 from tests.store.rows import lived_in, put, row
 from unlike.errors import InputError
-from unlike.store import audit, check, differences, erasure, export, profiles, records
+from unlike.store import audit, check, differences, erasure, export, profiles, records, users
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA, USERS
 
@@ -16,7 +16,7 @@ USER, WORDS = "canary-user-5d1c", "canary sentence 9f3e"
 
 def take_out(tenant, user_id):
     with tenant.write() as tx:
-        found = erasure.take_out(tx, records.find_user(tx, user_id))
+        found = erasure.take_out(tx, users.find_user(tx, user_id))
         audit.note(tx, "erase", user_id, found[0])
     erasure.scrub(tenant.store)
     return found
@@ -49,7 +49,7 @@ def test_no_row_is_left_and_others_can_go_on(tenant):
     assert stored.history("bob", (9999, "")) == []
     assert [record.user_id for record in stored.peers("tea", None)] == ["ann", "cleo"]
     with tenant.read() as tx:
-        assert records.find_user(tx, "bob") is None
+        assert users.find_user(tx, "bob") is None
         assert check.faults(tx) == []
         assert differences.current_of(tx, world.records.values()) == {}
         assert profiles.current(tx, world.users["ann"]) is None
@@ -84,7 +84,7 @@ def test_a_number_is_not_given_again(tenant):
     take_out(tenant, "dora")
     put(tenant, row("emil"))
     with tenant.read() as tx:
-        assert records.find_user(tx, "emil") > max(world.users.values())
+        assert users.find_user(tx, "emil") > max(world.users.values())
 
 
 def test_no_byte_is_left_in_sqlite_s_folder(in_sqlite):
@@ -92,7 +92,7 @@ def test_no_byte_is_left_in_sqlite_s_folder(in_sqlite):
     lived_in(tenant, WORDS)
     put(tenant, row(USER, "bread", f"{WORDS} on bread"), row("ann", "bread"), row(USER, "tea", WORDS))
     with tenant.read() as tx:
-        user = records.find_user(tx, USER)
+        user = users.find_user(tx, USER)
     sealed = sealed_of(tenant, user)
     before = b"".join(path.read_bytes() for path in files_of(in_sqlite))
     assert USER.encode() in before and len(sealed) == 3 and all(one in before for one in sealed)
@@ -117,7 +117,7 @@ def test_no_byte_is_left_in_a_dump(in_postgres, postgres):
     lived_in(tenant, WORDS)
     put(tenant, row(USER, "bread", f"{WORDS} on bread"), row(USER, "tea", WORDS))
     with tenant.read() as tx:
-        user, bob = records.find_user(tx, USER), records.find_user(tx, "bob")
+        user, bob = users.find_user(tx, USER), users.find_user(tx, "bob")
     sealed = {one.hex() for one in sealed_of(tenant, user) | sealed_of(tenant, bob)}
     before = dump(postgres, in_postgres)
     assert USER in before and all(one in before for one in sealed)
@@ -135,7 +135,7 @@ def test_where_a_reader_stays_it_is_said(in_sqlite):
     with tenant.read() as reader:
         records.count(reader)
         with tenant.write() as tx:
-            erasure.take_out(tx, records.find_user(tx, "ann"))
+            erasure.take_out(tx, users.find_user(tx, "ann"))
         with pytest.raises(InputError, match="could not be emptied: somebody has been reading"):
             erasure.scrub(in_sqlite, patience_s=0)
     erasure.scrub(in_sqlite)

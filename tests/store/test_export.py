@@ -3,7 +3,7 @@
 import json
 
 from tests.store.rows import lived_in, put, row
-from unlike.store import audit, erasure, export, profiles, records
+from unlike.store import audit, erasure, export, profiles, users
 from unlike.store.profiles import NewProfile, Statement
 
 
@@ -44,7 +44,7 @@ def test_everything_is_there_and_is_json(tenant):
 def test_a_user_of_many_records_and_versions(tenant):
     put(tenant, *(row("ann", f"i{n}", at=n) for n in range(1200)), row("bob"))
     with tenant.write() as tx:
-        ann = records.find_user(tx, "ann")
+        ann = users.find_user(tx, "ann")
         for text in ("one", "two"):
             profiles.put(tx, NewProfile(ann, "edited", (Statement(text, (), 0, False, "edited"),)))
         held = export.everything_about(tx, ann, "ann")

@@ -8,7 +8,7 @@ from tests.store.rows import BOTH, MASTER, lived_in, row
 from unlike.errors import InputError
 from unlike.privacy.keys import MasterKey
 from unlike.privacy.seal import Unreadable
-from unlike.store import audit, check, records
+from unlike.store import audit, check, records, users
 from unlike.store.database import open_store
 from unlike.store.rotate import rotate
 from unlike.store.tables import USERS
@@ -55,7 +55,7 @@ def test_who_still_has_the_store_open_is_told(made):
         ):
             late(tx)
     with tenant.read() as tx:
-        assert records.find_user(tx, "emil") is None
+        assert users.find_user(tx, "emil") is None
 
 
 def test_a_key_that_does_not_open_changes_nothing(made, address):

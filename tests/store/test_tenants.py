@@ -39,14 +39,14 @@ def write(tx, user, item, words):
 
 
 def agree(tx, user, item, words):
-    if (number := records.find_user(tx, user)) is not None:
+    if (number := users.find_user(tx, user)) is not None:
         users.set_consent(tx, number, Consent(own=words == "one", peer=item == "tea"))
         if item != "tea":
             lineage.drop_from_others(tx, number)
 
 
 def erase(tx, user, item, words):
-    if (number := records.find_user(tx, user)) is not None:
+    if (number := users.find_user(tx, user)) is not None:
         erasure.take_out(tx, number)
 
 
@@ -69,7 +69,7 @@ def compare(tx, user, item, words):
 
 
 def ask(tx, user, item, words):
-    if (number := records.find_user(tx, user)) is not None:
+    if (number := users.find_user(tx, user)) is not None:
         jobs.enqueue(tx, "build", [number], len(words))
         audit.note(tx, words, user, {"n": 1})
         spend.add(tx, len(words))
@@ -94,7 +94,7 @@ def seen(tenant):
     stored = StoredRecords(tenant)
     with tenant.read() as tx:
         held = {one.number: one.record.id for one in records.read(tx)}
-        found = {user: number for user in USERS if (number := records.find_user(tx, user)) is not None}
+        found = {user: number for user in USERS if (number := users.find_user(tx, user)) is not None}
         items = {one.record.item_id: one.item for one in records.read(tx)}
         groups = {item: clusterings.current(tx, number) for item, number in items.items()}
         return {

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.store.rows import lived_in, put, row
-from unlike.store import profiles, records, users
+from unlike.store import profiles, users
 from unlike.store.users import Consent
 
 
@@ -45,7 +45,7 @@ def test_a_row_says_what_there_is(tenant):
 
 def test_consent(four):
     with four.write() as tx:
-        ann, second = records.find_user(tx, "ann"), records.find_user(tx, "Ann_2")
+        ann, second = users.find_user(tx, "ann"), users.find_user(tx, "Ann_2")
         assert users.consent_of(tx, ann) == Consent(True, True)
         users.set_consent(tx, ann, Consent(own=True, peer=False))
         users.set_consent(tx, second, Consent(own=False, peer=True))

@@ -134,6 +134,12 @@ def test_greedy_texts_behind_soft_prompts_are_the_same(vllm, expected, embedding
     assert theirs != told(gathered(vllm.complete(ask(case), GREEDY) for case in CASES))
 
 
+def test_long_prompts_are_written_from_at_random_many_at_a_time(vllm):
+    prompts = [ask(f"{case} {'Say more about it. ' * 200}") for case in CASES[:4]]
+    texts = gathered(vllm.complete(one, Sampling(temperature=0.8, max_tokens=4, seed=7)) for one in prompts)
+    assert all(completion.text.strip() for completion in texts)
+
+
 def test_greedy_texts_over_http_are_the_same(server, expected, embeddings):
     over_http = VllmHttpBackend("small", base_url=server, model_folder="smollm2", context_tokens=CONTEXT_TOKENS)
     prompts = [soft(embeddings, case) for case in CASES]

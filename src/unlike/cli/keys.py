@@ -51,7 +51,7 @@ def show(
     master: MasterAt = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """List the API keys of a tenant, and its budget."""
+    """List the API keys of a tenant, its budget, and what it used of it today."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -61,16 +61,16 @@ def show(
 
     with open_tenant(Place(store, tenant, master)) as opened, opened.read() as tx:
         rows = [dict(row._mapping) for row in api_keys.listed(tx)]  # pyright: ignore[reportPrivateUsage] - it is public
-        budget = spend.budget_of(tx)
+        budget, used = spend.budget_of(tx), spend.used_today(tx)
     if as_json:
-        typer.echo(json.dumps({"keys": rows, "tokens_a_day": budget}, indent=2))
+        typer.echo(json.dumps({"keys": rows, "tokens_a_day": budget, "tokens_today": used}, indent=2))
         return
     table = Table("key", "made (UTC)", "")
     for row in rows:
         revoked = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else "valid"
         table.add_row(Text(row["name"]), day_and_time(row["created_ms"]), revoked)
     Console().print(table)
-    typer.echo(f"budget: {_a_day(budget)}")
+    typer.echo(f"budget: {_a_day(budget)}; {n_of(used, 'token')} used today (UTC)")
 
 
 @keys.command("revoke")
@@ -86,12 +86,12 @@ def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: M
 
 @keys.command("budget")
 def budget(
-    tokens: Annotated[str, typer.Argument(help="Tokens a day (UTC) of requests' LLM calls, or none for no limit.")],
+    tokens: Annotated[str, typer.Argument(help="Tokens a day (UTC) of LLM calls, or none for no limit.")],
     store: StoreAt,
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Limit what a tenant's requests may use in a day; builds of profiles are not counted."""
+    """Limit what a tenant's requests and builds of profiles may use in a day; builds wait for the next day."""
     need(PARTS)
     from unlike.store import spend
 

@@ -43,6 +43,7 @@ class Built:
         users: Whose profiles say something new.
         stopped: Whether the user ended it before nothing was left.
         failed: Jobs of the tenant that were given up meanwhile.
+        put_off: Why the first of the jobs waits that are to be done later, where there is a reason.
     """
 
     n_jobs: int
@@ -52,6 +53,7 @@ class Built:
     wall_s: float
     stopped: bool
     failed: tuple[JobRow, ...]
+    put_off: str
 
 
 def build_and_show(
@@ -108,7 +110,9 @@ async def _built(
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
-    return Built(n_jobs, users, counted.n_calls, counted.tokens, time.monotonic() - started, stop.is_set(), failed)
+    put_off = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
+    wall_s = time.monotonic() - started
+    return Built(n_jobs, users, counted.n_calls, counted.tokens, wall_s, stop.is_set(), failed, put_off)
 
 
 async def _work_off(store: "Store", parts: "Parts", counted: Counted, stop: asyncio.Event, report: Report) -> int:
@@ -164,6 +168,7 @@ def _show(memory: "Memory", built: Built, facts: Facts, users: Sequence[str], ll
     typer.echo(f"{what}; {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, {built.tokens:,} tokens")
     later = facts.jobs.get("waiting", 0)
     waits = f"; {n_of(later, 'job')} to be done later" if later else ""
+    waits += f": {built.put_off}" if waits and built.put_off else ""
     typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{waits}")
     if built.failed:
         say(f"{n_of(len(built.failed), 'job')} failed and given up; the first: {built.failed[0].error}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
@@ -88,33 +89,40 @@ def write_findings(
 
 
 def show_findings(console: "Console", findings: "Findings") -> None:
-    """The main table, best values bold; calls and tokens are those of a case."""
+    """The main table, best values bold; calls and tokens are those of a case.
+
+    Where the terminal is narrow, headings are broken and values are not.
+    """
     from rich.table import Table
+    from rich.text import Text
 
     labels = {name: label for name, label, _ in findings.metrics}
     scales = {name: scale for name, _, scale in findings.metrics}
-    table = Table()
-    table.add_column("method", no_wrap=True)
-    for name in findings.main:
-        table.add_column(labels[name], justify="right")
-    for heading in ("calls", "tokens", "failed"):
-        table.add_column(heading, justify="right")
+    headings = [labels[name] for name in findings.main]
+    rows = list[list[Text]]()
     for variant in findings.variants:
         cells = [variant.cells[name] for name in findings.main]
         values = [_shown(cell, scales[name]) for name, cell in zip(findings.main, cells, strict=True)]
         tokens = variant.cost.prompt_tokens + variant.cost.completion_tokens
         n_failed = max(cell.n_failed for cell in cells)
-        table.add_row(variant.name, *values, f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed))
+        rows.append([*values, *map(Text, (f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed)))])
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("method", no_wrap=True)
+    for heading, column in zip((*headings, "calls", "tokens", "failed"), zip(*rows, strict=True), strict=True):
+        table.add_column(heading, justify="right", min_width=max(map(len, column)), vertical="bottom", overflow="fold")
+    for variant, row in zip(findings.variants, rows, strict=True):
+        table.add_row(Text(variant.name), *row)
     console.print(table)
     for note in findings.notes:
         console.print(note, style="yellow", markup=False, highlight=False)
 
 
-def _shown(cell: "Cell", scale: float | str) -> str:
+def _shown(cell: "Cell", scale: float | str) -> "Text":
+    from rich.text import Text
+
     if cell.mean is None:
-        return "-"
-    text = f"{cell.mean:.{2 if scale == 100 else 4}f}"
-    return f"[bold]{text}[/]" if cell.rank == 1 else text
+        return Text("-")
+    return Text(f"{cell.mean:.{2 if scale == 100 else 4}f}", style="bold" if cell.rank == 1 else "")
 
 
 def _run_folders(path: Path) -> list[Path]:

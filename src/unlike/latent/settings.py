@@ -40,6 +40,8 @@ class AdapterSettings:
         scaled: Whether soft vectors start at the length of the LLM's token embeddings.
         neutral: Whether soft vectors start as what their markers say, the same for everybody, so that training adds the
             user to a prompt that the LLM can read already.
+        placed: Whether each place in the prompt has a learned vector too, added to the one of the record that stands
+            there: what prompt tuning learns, so that the projectors need only say what is the user's (dep).
         text_chars: Length at which texts and descriptions are cut, at a sentence's end; None leaves them whole.
         max_prompt_tokens: Length limit of the prompt (2,048 in the paper).
     """
@@ -58,6 +60,7 @@ class AdapterSettings:
     standardise: bool = False
     scaled: bool = False
     neutral: bool = False
+    placed: bool = False
     text_chars: int | None = None
     max_prompt_tokens: int = 2048
 
@@ -85,6 +88,8 @@ class TrainSettings:
 
     Attributes:
         learning_rate: Of AdamW, after the warm-up.
+        place_rate: Learning rate of what places learn (``placed``), likewise; None for that of the rest. Prompt tuning
+            wants a higher rate than projectors do.
         warmup: Share of the steps; then the rate falls linearly to nothing.
         batch: Examples of one forward pass.
         accumulate: Batches of one step.
@@ -101,6 +106,7 @@ class TrainSettings:
     """
 
     learning_rate: float = 1e-5
+    place_rate: float | None = None
     weight_decay: float = 0.025
     warmup: float = 0.01
     batch: int = 1

@@ -93,7 +93,8 @@ class Space:
 class SoftPrompts(nn.Module):
     """DEP: one autoencoder, two projectors, and markers around each vector (equations 5 and 6).
 
-    A record without peers has a learned null vector where its difference would be.
+    A record without peers has a learned null vector where its difference would be. With ``placed`` (beyond the paper) a
+    learned vector of each place, the same for everybody, is added; it starts as nothing.
     """
 
     def __init__(self, settings: AdapterSettings, space: Space) -> None:
@@ -106,6 +107,10 @@ class SoftPrompts(nn.Module):
             {signal: open_projector(self.reducer.width, settings, space, signal) for signal in settings.signals}
         )
         self.null = null_vectors(settings, space, "diff")
+        shape = (settings.n_records, settings.tokens_per_vector, space.hidden)
+        self.places = nn.ParameterDict(
+            {signal: nn.Parameter(torch.zeros(shape)) for signal in settings.signals if settings.placed}
+        )
         self.standards = nn.ModuleDict({signal: Standard(space.dim) for signal in settings.signals})
         self.register_buffer("markers", space.markers.clone())
         self.markers: Tensor
@@ -127,6 +132,8 @@ class SoftPrompts(nn.Module):
             soft = self.projectors[signal](latent)
             if signal == "diff":
                 soft = torch.where(mask[..., None, None], soft, self.null)
+            if signal in self.places:
+                soft = soft + self.places[signal]
             banks.append(marked(self.markers, signal, soft))
         to_be_sparse = tuple(activity) if self.settings.reduction == "sae" else ()
         return Soft(torch.cat(banks, dim=1), torch.stack(recon).sum(), to_be_sparse)

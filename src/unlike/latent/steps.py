@@ -41,7 +41,7 @@ class Steps:
         for weight in self._weights:
             weight.grad = torch.zeros_like(weight)
         self._optimiser = torch.optim.AdamW(
-            self._weights, lr=settings.learning_rate, weight_decay=settings.weight_decay
+            _groups(module, settings), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimiser, lambda step: rate_at(step, settings, n_steps)
@@ -100,6 +100,15 @@ class Steps:
             for part in (sums, *(weight.grad for weight in self._weights)):
                 part.copy_(self._accelerator.reduce(part, "sum"))  # type: ignore[union-attr]
         return dict(zip(self._names, sums.tolist(), strict=True))
+
+
+def _groups(module: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """The weights by the rate at which they learn."""
+    places, rest = list[nn.Parameter](), list[nn.Parameter]()
+    for name, weight in module.named_parameters():
+        (places if name.startswith("places.") else rest).append(weight)
+    rate = settings.learning_rate if settings.place_rate is None else settings.place_rate
+    return [{"params": rest}, *([{"params": places, "lr": rate}] if places else [])]
 
 
 def _check(terms: Mapping[str, float], number: int) -> None:

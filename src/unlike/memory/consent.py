@@ -8,9 +8,9 @@ from unlike.store import audit, jobs, profiles, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.lineage import drop_from_others
 from unlike.store.people import hold
-from unlike.store.records import Unknown, find_user
+from unlike.store.records import Unknown
 from unlike.store.tables import DIFFERENCES, EMBEDDINGS, JOURNAL, JOURNAL_READS, PINS, PROFILES, RECORDS
-from unlike.store.users import Consent
+from unlike.store.users import Consent, find_user
 
 
 def change_consent(tenant: Tenant, user_id: str, own: bool | None, peer: bool | None) -> Consent:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from unlike.errors import InputError, UnlikeError
 from unlike.store import audit, erasure, jobs
 from unlike.store.database import Store, Tenant, Tx
-from unlike.store.records import Unknown, find_user
+from unlike.store.records import Unknown
 from unlike.store.tables import RECORDS
+from unlike.store.users import find_user
 
 ADAPTER = "adapter.json"
 

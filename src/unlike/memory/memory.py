@@ -14,7 +14,7 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Messages
 from unlike.llm.recorded import RecordedLLM
-from unlike.memory import ingest, personal, profile_pages
+from unlike.memory import ingest, pages, personal, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, Request, Written
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
@@ -37,16 +37,10 @@ from unlike.privacy.redact import Redactor
 from unlike.prompts.task import Task
 from unlike.records import Item, Record
 from unlike.retrieve.recency import RecencyRetriever
-from unlike.store import export, jobs, records, users
 from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
-from unlike.store.tables import RECORDS
 from unlike.store.users import Consent, UserRow
-
-JOB_STATES = ("waiting", "running", "failed")
-MOST_ROWS = 10_000
-"""Of a page."""
 
 
 class Memory:
@@ -120,8 +114,7 @@ class Memory:
             Unknown: There is no such user.
             InputError: A page begins before the first row.
         """
-        _check_page(offset, limit)
-        return await asyncio.to_thread(self._records_page, user_id, offset, limit)
+        return await asyncio.to_thread(pages.records_of, self.tenant, user_id, offset, limit)
 
     async def item(self, item_id: str) -> Item:
         """An item; Unknown where there is none."""
@@ -179,8 +172,7 @@ class Memory:
 
     async def spend(self, tokens: int) -> None:
         """Count tokens against the tenant's budget."""
-        if self._spending.add(tokens):
-            await asyncio.to_thread(self._spending.write)
+        await self._spending.spend(tokens)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -190,7 +182,7 @@ class Memory:
         Raises:
             InputError: There is no such order or page.
         """
-        _check_page(offset, limit)
+        pages.check(offset, limit)
         if sort not in SORTS:
             raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(SORTS)}")
         return await self.inspection.users(search, sort, offset, limit)
@@ -224,7 +216,7 @@ class Memory:
         Raises:
             Unknown: There is no such user.
         """
-        return await asyncio.to_thread(self._consent, user_id)
+        return await asyncio.to_thread(pages.consent_of, self.tenant, user_id)
 
     async def set_consent(self, user_id: str, own: bool | None = None, peer: bool | None = None) -> Consent:
         """Note what a user agrees to; what was made against it goes at once."""
@@ -232,7 +224,7 @@ class Memory:
 
     async def export(self, user_id: str) -> dict[str, Any]:
         """All that is held about a user."""
-        return await asyncio.to_thread(self._export, user_id)
+        return await asyncio.to_thread(pages.everything_about, self.tenant, user_id)
 
     async def erase(self, user_id: str) -> dict[str, Any]:
         """Take a user out; gives the signed receipt."""
@@ -248,16 +240,14 @@ class Memory:
         Raises:
             InputError: There is no such state or page.
         """
-        _check_page(offset, limit)
-        if state and state not in JOB_STATES:
-            raise InputError(f"unknown state of jobs: {state!r}; allowed are {', '.join(JOB_STATES)}")
-        return await asyncio.to_thread(self._jobs_page, state, offset, limit)
+        return await asyncio.to_thread(pages.jobs_in, self.tenant, state, offset, limit)
 
     async def do(self, job: Job) -> None:
         """Do a job and end it; see ``cluster.cluster_item`` and ``build.build_profile``.
 
         Raises:
             InputError: It is another tenant's.
+            BudgetSpent: The tenant's tokens of the day are used up, and the job needs an LLM.
         """
         if job.tenant.id != self.tenant.id:
             raise InputError(
@@ -266,7 +256,16 @@ class Memory:
         if job.kind == "cluster":
             await asyncio.to_thread(cluster_item, job, self._encoder, self.settings)
         else:
-            await build_profile(job, self._kit(job.subject), self._encoder, self.settings)
+            await self._build(job)
+
+    async def _build(self, job: Job) -> None:
+        """Build a profile; its calls are paid for like a request's, also where it fails."""
+        await self.check_budget()
+        kit = self._kit(job.subject)
+        try:
+            await build_profile(job, kit, self._encoder, self.settings)
+        finally:
+            await self._spending.spend_used(kit.llm.usage)
 
     def _kit(self, subject: int) -> Kit:
         return Kit(
@@ -288,38 +287,6 @@ class Memory:
             return await asyncio.to_thread(prepare, self._desk, request)
         return prepare(self._desk, request)
 
-    # What runs in threads ---------------------------------------------------------------------------------------------
-
-    def _records_page(self, user_id: str, offset: int, limit: int) -> Page[Record]:
-        with self.tenant.read() as tx:
-            user = profile_pages.known_user(tx, user_id)
-            own = records.read(tx, RECORDS.c.user == user)[::-1]
-        return Page(tuple(stored.record for stored in own[offset : offset + limit]), len(own), offset)
-
-    def _jobs_page(self, state: str, offset: int, limit: int) -> Page[JobRow]:
-        with self.tenant.read() as tx:
-            rows = jobs.listed(tx, state, offset, limit)
-            counts = jobs.counts(tx)
-        total = counts.get(state, 0) if state else sum(counts.values())
-        return Page(
-            tuple(JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error) for row in rows),
-            total,
-            offset,
-        )
-
-    def _consent(self, user_id: str) -> Consent:
-        with self.tenant.read() as tx:
-            return users.consent_of(tx, profile_pages.known_user(tx, user_id))
-
-    def _export(self, user_id: str) -> dict[str, Any]:
-        with self.tenant.read() as tx:
-            return export.everything_about(tx, profile_pages.known_user(tx, user_id), user_id)
-
     def _estimated(self, messages: Messages, n_chars: int) -> int:
         """Tokens of an answer that was broken off, so that the engine never told."""
         return self.backend.count_tokens(messages) + (n_chars + 2) // 3
-
-
-def _check_page(offset: int, limit: int) -> None:
-    if not (0 <= offset < 2**31 and 1 <= limit <= MOST_ROWS):
-        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MOST_ROWS:,} rows from 0 on are")

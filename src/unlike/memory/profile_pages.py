@@ -13,8 +13,9 @@ from unlike.privacy.repeats import repeats
 from unlike.store import jobs, profiles, records, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.profiles import NewProfile, Statement, StoredProfile
-from unlike.store.records import Unknown, find_user
+from unlike.store.records import Unknown
 from unlike.store.tables import USERS
+from unlike.store.users import find_user
 
 MOST_CHARS = 10_000
 """Of one statement."""

@@ -20,6 +20,7 @@ from unlike.records import Item
 from unlike.store import records
 from unlike.store.database import Tenant, Tx
 from unlike.store.glance import Stamp, glance
+from unlike.store.items import items_with_ids
 
 MOST_KEPT = 500
 """Users whose words are kept open; the texts of others behind a profile take some 200 kB."""
@@ -90,7 +91,7 @@ class Standings:
 def read_standing(tx: Tx, user_id: str, settings: MemorySettings) -> Standing:
     """The standing of a user, read anew."""
     known = known_of(tx, user_id, settings)
-    items = records.items_of(tx, [one.record.item_id for one in known.shown]) if known.shown else {}
+    items = items_with_ids(tx, [one.record.item_id for one in known.shown]) if known.shown else {}
     peers = records.with_numbers(tx, known.peers).values()
     return Standing(
         known=known,

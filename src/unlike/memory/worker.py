@@ -15,6 +15,7 @@ from unlike.memory.memory import Memory
 from unlike.store import jobs
 from unlike.store.database import Outrun, Store, Tenant
 from unlike.store.jobs import Job, LeaseLost
+from unlike.store.spend import BudgetSpent
 
 AT_ONCE = 8
 """Jobs that one worker does side by side."""
@@ -91,6 +92,8 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         await asyncio.to_thread(_postpone, job, changed.pause_s, str(changed))
     except Outrun:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
+    except BudgetSpent as spent:
+        await asyncio.to_thread(_postpone, job, spent.renewed_in_s, str(spent))
     except EngineError as error:
         await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, told(error))
         return error

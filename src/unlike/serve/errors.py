@@ -7,7 +7,6 @@ instead; the log gets the names of the errors.
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -150,9 +149,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _retry_after(error: UnlikeError, status: int) -> dict[str, str] | None:
     if isinstance(error, BudgetSpent):
-        now = datetime.now(UTC)
-        midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
-        return {"retry-after": str(int((midnight - now).total_seconds()) + 1)}
+        return {"retry-after": str(int(error.renewed_in_s) + 1)}
     return {"retry-after": str(TRY_AGAIN_S)} if status == 503 else None
 
 

@@ -1,14 +1,18 @@
 """Items of a tenant: what is told of one is kept until something else is told; to say nothing takes nothing back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from unlike.records import Item
 from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.tables import ITEMS
+
+_WITH_IDS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
+    ITEMS.c.tenant == bindparam("tenant"), ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
+)
 
 
 def numbers_of_items(tx: Tx, items: Mapping[str, Item]) -> dict[str, int]:
@@ -19,6 +23,12 @@ def numbers_of_items(tx: Tx, items: Mapping[str, Item]) -> dict[str, int]:
         _put(tx, told)
         there |= _rows(tx, [item.id for item in told])
     return {item_id: row.id for item_id, row in there.items()}
+
+
+def items_with_ids(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
+    """The items of these ids that are there."""
+    rows = tx.conn.execute(_WITH_IDS, {"tenant": tx.tenant, "item_ids": sorted(set(item_ids))})
+    return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
 
 
 def _put(tx: Tx, items: Sequence[Item]) -> None:

@@ -172,6 +172,12 @@ def postpone(tx: Tx, job: Job, pause_s: float, reason: str) -> None:
     _wait_again(tx, job, int(pause_s * 1000), error=reason, attempts=job.attempts - 1)
 
 
+def hurry(tx: Tx, reason: str) -> None:
+    """Make due now what was put off for a reason that begins so."""
+    put_off = (JOBS.c.tenant == tx.tenant) & (JOBS.c.state == "waiting") & JOBS.c.error.startswith(reason)
+    tx.conn.execute(update(JOBS).where(put_off, JOBS.c.run_at_ms > tx.now_ms).values(run_at_ms=tx.now_ms))
+
+
 def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:
     """Back among those that wait; where the same work waits there already, that will do."""
     same = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == job.kind) & (JOBS.c.subject == job.subject)

@@ -14,10 +14,9 @@ from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.items import numbers_of_items
-from unlike.store.keyring import about_user, wrapped_by_another
-from unlike.store.tables import ITEMS, RECORDS, TENANTS, USERS
-from unlike.store.users import Consent
+from unlike.store.items import items_with_ids, numbers_of_items
+from unlike.store.tables import ITEMS, RECORDS, USERS
+from unlike.store.users import Consent, numbers_of_users
 
 
 class Unknown(InputError):
@@ -128,37 +127,6 @@ def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     return _asked(tx, _LATEST, user=user, n=n)[::-1]
 
 
-def items_of(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
-    """The items of these ids that are there."""
-    rows = tx.conn.execute(_ITEMS, {"tenant": tx.tenant, "item_ids": sorted(set(item_ids))})
-    return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
-
-
-def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
-    """Numbers of users by id; those not known yet are made, each with a key of its own."""
-    wanted = sorted(set(user_ids))
-    known = _numbers_of_users(tx, wanted)
-    missing = [user_id for user_id in wanted if user_id not in known]
-    if not missing:
-        return known
-    _check_master(tx)
-    about = about_user(tx.tenant)
-    facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
-    rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
-    tx.conn.execute(tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]), rows)
-    return known | _numbers_of_users(tx, missing)
-
-
-def find_user(tx: Tx, user_id: str) -> int | None:
-    """Number of a user; None for one nobody has seen."""
-    return tx.conn.scalar(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id == user_id))
-
-
-def put_item(tx: Tx, item: Item) -> int:
-    """Keep an item, or what is new about it; gives its number."""
-    return numbers_of_items(tx, {item.id: item})[item.id]
-
-
 class StoredRecords:
     """A tenant's records as methods read them: ``unlike.records.Records``.
 
@@ -183,7 +151,7 @@ class StoredRecords:
             Unknown: No such item.
         """
         with self._tenant.read() as tx:
-            found = items_of(tx, [item_id])
+            found = items_with_ids(tx, [item_id])
         if not found:
             raise Unknown(f"no item {item_id!r}; send it with a record on it, or with the request")
         return found[item_id]
@@ -241,9 +209,6 @@ _LATEST = (
     .order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc())
     .limit(bindparam("n"))
 )
-_ITEMS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
-    ITEMS.c.tenant == _TENANT, ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
-)
 
 
 def _asked(tx: Tx, statement: Select[Any], **values: object) -> list[Stored]:
@@ -296,23 +261,3 @@ def place_of(tx: Tx, record_id: str) -> str:
 
 def _words(record: Record) -> tuple[str, str, str, str]:
     return (record.user_id, record.item_id, record.title, record.text)
-
-
-def _numbers_of_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
-    """Numbers of users by id, of those that are there."""
-    found: dict[str, int] = {}
-    for batch in batches(user_ids):
-        mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id.in_(batch))
-        found |= {user_id: number for user_id, number in tx.conn.execute(mine)}
-    return found
-
-
-def _check_master(tx: Tx) -> None:
-    """No new key is wrapped by a master key that was rotated away meanwhile.
-
-    Raises:
-        InputError: It was.
-    """
-    now = select(TENANTS.c.master).where(TENANTS.c.id == tx.tenant).with_for_update(read=True)
-    if (master := tx.conn.scalars(now).one()) != tx.keys.master.id:
-        raise wrapped_by_another(master, tx.keys.master.id)

@@ -1,13 +1,14 @@
-"""Users of a tenant and what they agreed to."""
+"""Users of a tenant: their numbers, lists of them, and what they agreed to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.tables import PROFILES, RECORDS, USERS
+from unlike.store.keyring import about_user, wrapped_by_another
+from unlike.store.tables import PROFILES, RECORDS, TENANTS, USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,43 @@ def agreeing_to_compare(tx: Tx, users: Sequence[int]) -> set[int]:
 def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int]:
     mine = select(USERS.c.id).where(USERS.c.tenant == tx.tenant, agreed)
     return {user for batch in batches(users) for user in tx.conn.scalars(mine.where(USERS.c.id.in_(batch)))}
+
+
+def find_user(tx: Tx, user_id: str) -> int | None:
+    """Number of a user; None for one nobody has seen."""
+    return tx.conn.scalar(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id == user_id))
+
+
+def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
+    """Numbers of users by id; those not known yet are made, each with a key of its own."""
+    wanted = sorted(set(user_ids))
+    known = _known(tx, wanted)
+    missing = [user_id for user_id in wanted if user_id not in known]
+    if not missing:
+        return known
+    _check_master(tx)
+    about = about_user(tx.tenant)
+    facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
+    rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
+    tx.conn.execute(tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]), rows)
+    return known | _known(tx, missing)
+
+
+def _known(tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
+    """Numbers of users by id, of those that are there."""
+    found: dict[str, int] = {}
+    for batch in batches(user_ids):
+        mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id.in_(batch))
+        found |= {user_id: number for user_id, number in tx.conn.execute(mine)}
+    return found
+
+
+def _check_master(tx: Tx) -> None:
+    """No new key is wrapped by a master key that was rotated away meanwhile.
+
+    Raises:
+        InputError: It was.
+    """
+    now = select(TENANTS.c.master).where(TENANTS.c.id == tx.tenant).with_for_update(read=True)
+    if (master := tx.conn.scalars(now).one()) != tx.keys.master.id:
+        raise wrapped_by_another(master, tx.keys.master.id)

@@ -66,6 +66,14 @@ def test_equal_to_the_library(library, model, pairs):
 
 
 @pytest.mark.embedded
+def test_the_packaged_encoder_goes_by_its_name(model, pairs):
+    texts, references = (side[:3] for side in pairs)
+    named = open_metric(f"bertscore:minilm@{LAYER}")
+    assert named.label == f"BERTScore (minilm, layer {LAYER})"
+    assert named.per_case(texts, references) == bertscore(texts, references, model, LAYER)
+
+
+@pytest.mark.embedded
 @pytest.mark.real_data
 def test_equal_to_the_library_on_the_beginnings_of_real_pairs(library, model, real_pairs):
     assert len(real_pairs) == 500

@@ -1,7 +1,8 @@
 """BERTScore F1 by the ``bert-score`` library: how well the words of two texts match as a language model sees them.
 
 The default is DEP's: allenai/led-base-16384, layer 6, neither idf weights nor rescaling. Any other model folder, or
-model of the hub, serves as well; values of different models or layers cannot be compared.
+model of the hub, serves as well, and the packaged encoder, "minilm", where there is no network; values of different models
+or layers cannot be compared.
 
 Source: Zhang et al., "BERTScore: Evaluating Text Generation with BERT", 2020; bert-score 0.3.13.
 """
@@ -16,9 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from unlike.embed.sentence_transformer import packaged_minilm
 from unlike.errors import InputError, MissingPart
 
 MODEL, LAYER = "allenai/led-base-16384", 6
+PACKAGED = "minilm"
 BATCH = 16
 """Pairs at a time: the library keeps the vectors of all words of a call in memory."""
 
@@ -35,7 +38,7 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
     Args:
         texts: Generated texts.
         references: The real text of each.
-        model: A model folder, or the name of a model of the hub.
+        model: A model folder, the name of a model of the hub, or "minilm" for the packaged encoder.
         layer: Whose hidden states stand for the words.
 
     Raises:
@@ -112,6 +115,8 @@ def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
 
 def _folder(model: str) -> str:
     """The folder of a model, downloaded once; without network the library would try again for a minute."""
+    if model == PACKAGED:
+        return str(packaged_minilm())
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise MissingPart(f"BERTScore's model {model!r} has no config.json; name the folder of a whole model")

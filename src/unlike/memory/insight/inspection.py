@@ -12,7 +12,7 @@ from functools import cached_property
 from unlike.config import MethodSettings, SelectorName
 from unlike.embed.encoder import Encoder
 from unlike.llm.backend import Backend
-from unlike.llm.recorded import RecordedLLM, Usage
+from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Page, Request
 from unlike.memory.insight import map_differences, maps, playground
 from unlike.memory.insight.map_differences import FoundDifference
@@ -88,7 +88,7 @@ class Inspection:
         try:
             return await map_differences.ask_for(kit, own, chosen, n_peers)
         finally:
-            await self._spend(kit.llm.usage)
+            await self.spending.spend_used(kit.llm.usage)
 
     async def table(self, request: Request) -> Table:
         """What may be tried for a request; Unknown where there is no such item."""
@@ -108,7 +108,7 @@ class Inspection:
                 async for event in events:
                     yield event
         finally:
-            await self._spend(watched.usage)
+            await self.spending.spend_used(watched.usage)
 
     def _kit(self, user_id: str, subject: int, method: MethodSettings) -> Kit:
         """The collaborators of a method over the store.
@@ -140,8 +140,3 @@ class Inspection:
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
         there = maps.read(self.tenant, user_id, item_id, self.encoder, self.settings)
         return maps.drawn(user_id, there, k, selector, self.settings)
-
-    async def _spend(self, used: Usage) -> None:
-        tokens = used.prompt_tokens + used.completion_tokens
-        if tokens and self.spending.add(tokens):
-            await asyncio.to_thread(self.spending.write)

@@ -23,6 +23,7 @@ from unlike.records import Item, Record
 from unlike.store import embeddings, records, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.embeddings import Vector
+from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, Unknown
 from unlike.store.tables import ITEMS, RECORDS, USERS
 
@@ -120,7 +121,7 @@ def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings:
     """
     with tenant.read() as tx:
         user = known_user(tx, user_id)
-        item = records.items_of(tx, [item_id]).get(item_id)
+        item = items_with_ids(tx, [item_id]).get(item_id)
         if item is None:
             raise Unknown(f"no item {item_id!r}; items come with the first record on them")
         others = _others(tx, item_id, user)

@@ -20,6 +20,7 @@ from unlike.methods.trace import outcome
 from unlike.records import Case, Record
 from unlike.store import records, spend
 from unlike.store.database import Tenant, Tx
+from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, StoredRecords, Unknown
 from unlike.store.tables import ITEMS, RECORDS, USERS
 
@@ -110,7 +111,7 @@ def lay(tenant: Tenant, request: Request, latent: Latent | None, settings: Memor
     with tenant.read() as tx:
         spend.check(tx)
         known = known_of(tx, request.user_id, settings)
-        item = records.items_of(tx, [request.item_id]).get(request.item_id)
+        item = items_with_ids(tx, [request.item_id]).get(request.item_id)
         if item is None:
             raise Unknown(f"no item {request.item_id!r}; items come with the first record on them")
         own = _own(tx, known, request.item_id)

@@ -1,0 +1,68 @@
+"""What a person may read of a memory, besides profiles: records, jobs, consent, and all that is held about a user."""
+
+from typing import Any
+
+from unlike.errors import InputError
+from unlike.memory.answers import JobRow, Page
+from unlike.memory.profile_pages import known_user
+from unlike.records import Record
+from unlike.store import export, jobs, records, users
+from unlike.store.database import Tenant
+from unlike.store.tables import RECORDS
+from unlike.store.users import Consent
+
+JOB_STATES = ("waiting", "running", "failed")
+MOST_ROWS = 10_000
+"""Of a page."""
+
+
+def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Record]:
+    """A user's records, the latest first.
+
+    Raises:
+        Unknown: There is no such user.
+        InputError: There is no such page.
+    """
+    check(offset, limit)
+    with tenant.read() as tx:
+        own = records.read(tx, RECORDS.c.user == known_user(tx, user_id))[::-1]
+    return Page(tuple(stored.record for stored in own[offset : offset + limit]), len(own), offset)
+
+
+def jobs_in(tenant: Tenant, state: str, offset: int, limit: int) -> Page[JobRow]:
+    """Jobs in a state (all for ""), the next due first.
+
+    Raises:
+        InputError: There is no such state or page.
+    """
+    check(offset, limit)
+    if state and state not in JOB_STATES:
+        raise InputError(f"unknown state of jobs: {state!r}; allowed are {', '.join(JOB_STATES)}")
+    with tenant.read() as tx:
+        rows = jobs.listed(tx, state, offset, limit)
+        counts = jobs.counts(tx)
+    total = counts.get(state, 0) if state else sum(counts.values())
+    found = (JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error) for row in rows)
+    return Page(tuple(found), total, offset)
+
+
+def consent_of(tenant: Tenant, user_id: str) -> Consent:
+    """What a user agreed to; Unknown where there is no such user."""
+    with tenant.read() as tx:
+        return users.consent_of(tx, known_user(tx, user_id))
+
+
+def everything_about(tenant: Tenant, user_id: str) -> dict[str, Any]:
+    """All that is held about a user; Unknown where there is no such user."""
+    with tenant.read() as tx:
+        return export.everything_about(tx, known_user(tx, user_id), user_id)
+
+
+def check(offset: int, limit: int) -> None:
+    """Whether there can be such a page.
+
+    Raises:
+        InputError: There cannot.
+    """
+    if not (0 <= offset < 2**31 and 1 <= limit <= MOST_ROWS):
+        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MOST_ROWS:,} rows from 0 on are")
