@@ -141,3 +141,18 @@ def test_an_erased_text_is_encoded_anew_if_it_comes_back(memory):
     memory.encoder.asked.clear()
     np.testing.assert_array_equal(vectors.encode([text]), HashingEncoder(DIM).encode([text]))
     assert memory.encoder.asked == [text]
+
+
+def test_the_playground_tries_the_adapter_as_of_the_moment_of_the_real_text(memory):
+    async def played():
+        return [event async for event in memory.inspection.play(Request("ann", "tea", max_tokens=4), "dep")]
+
+    table = asyncio.run(memory.inspection.table(Request("ann", "tea")))
+    assert [(way.method, way.why_not) for way in table.ways][-1] == ("dep", "")
+    prompt, *pieces, done = asyncio.run(played())
+    assert (prompt.step, done.method, done.n_calls) == ("soft", "dep", 1)
+    assert "".join(pieces) == done.text
+    assert table.real.text not in str(prompt.messages)
+    ask(memory)
+    then, now = (len(soft.places) for soft, _ in memory.backend.soft)
+    assert then < now  # the real text and what came after it is in no vector
