@@ -195,12 +195,18 @@ def test_an_experiment_without_metrics_writes_no_texts(crowd, engine, tmp_path):
     def kit_of(settings):
         return replace(kit_for(crowd), llm=llm, settings=settings)
 
+    def found(plan, folders):
+        return find(plan, crowd, HashingEncoder(64), measure_all(folders, plan, crowd))
+
     folders = asyncio.run(run_plan(plan, crowd, kit_of, tmp_path))
     assert llm.usage.n_calls == 3, "a summary a case"
     asyncio.run(likelihood_of_plan(plan, crowd, kit_of, tmp_path, lambda progress: None))
     assert (llm.usage.n_calls, engine.n_scored) == (3, 3)
-    found = find(plan, crowd, HashingEncoder(64), measure_all(folders, plan, crowd))
-    assert [name for name, *_ in found.metrics] == [LOGLIK]
+    assert [name for name, *_ in found(plan, folders).metrics] == [LOGLIK]
+    written = plan.model_copy(update={"metrics": ["rouge1"], "sanity": [], "likelihood": 0})
+    with_texts = found(written, asyncio.run(run_plan(written, crowd, kit_of, tmp_path / "texts")))
+    of_prompts = [findings.variants[0].cost.prompt_tokens for findings in (found(plan, folders), with_texts)]
+    assert of_prompts[0] == of_prompts[1] > 0, "prompts are counted all the same"
 
 
 def test_an_experiment_that_measures_nothing_is_no_experiment():

@@ -64,7 +64,7 @@ async def run_plan(
     """
     runs, start = planned_runs(plan), time.monotonic()
     meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
-    asked = [LastCallReplaced(meter, left_out) if plan.likelihood_alone else meter for meter in meters]
+    asked = [LastCallReplaced(meter, left_out(meter.backend)) if plan.likelihood_alone else meter for meter in meters]
     jobs = [_job(plan, corpus, planned, kit_of, llm) for planned, llm in zip(runs, asked, strict=True)]
     rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
     folders = run_folders(plan, out)
@@ -116,7 +116,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
     """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
     llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
-    asked = LastCallReplaced(llm, left_out) if plan.likelihood_alone else llm
+    asked = LastCallReplaced(llm, left_out(llm.backend)) if plan.likelihood_alone else llm
     await run_jobs([_job(plan, corpus, planned, kit_of, asked) for planned in runs])
     return llm.usage
 

@@ -17,6 +17,7 @@ import numpy as np
 from unlike.errors import CallFailed, InputError
 from unlike.evaluate.run import Job, Progress, run_jobs, write_whole
 from unlike.llm.backend import Backend, Sampling
+from unlike.llm.forecast import n_prompt_tokens
 from unlike.llm.journal import Call, Entry, Journal, key
 from unlike.llm.recorded import LLM, Answer, Usage
 from unlike.llm.soft import EmbedsBackend, Scorer, SoftPrompt, takes_soft_prompts
@@ -142,9 +143,13 @@ class LastCallReplaced:
         return await (self._instead(call) if call.step in LAST_STEPS else self._llm.call(call))
 
 
-async def left_out(_call: Call) -> Answer:
-    """No text, for experiments that measure likelihood alone."""
-    return Answer("", "", True, 0, 0, "left out", 0.0)
+def left_out(backend: Backend) -> Callable[[Call], Awaitable[Answer]]:
+    """No text, for experiments that measure likelihood alone; the prompt behind which none is written is counted."""
+
+    async def answer(call: Call) -> Answer:
+        return Answer("", "", True, n_prompt_tokens(call, backend), 0, "left out", 0.0)
+
+    return answer
 
 
 class Scoring:

@@ -48,8 +48,9 @@ class ForecastLLM:
         n_tokens = min(self._completion_tokens, call.sampling.max_tokens)
         # One token each: by a tokenizer a short word, by the estimate three characters.
         text = ("the " if self.backend.counts_exactly else "of ") * n_tokens
-        return Answer(text.strip(), name, cached, _n_prompt(self.backend, call), n_tokens, "stop", 0.0)
+        return Answer(text.strip(), name, cached, n_prompt_tokens(call, self.backend), n_tokens, "stop", 0.0)
 
 
-def _n_prompt(backend: Backend, call: Call) -> int:
+def n_prompt_tokens(call: Call, backend: Backend) -> int:
+    """Length of a call's prompt, soft vectors included."""
     return backend.count_tokens(call.messages) if call.soft is None else len(call.soft.token_ids)
