@@ -137,7 +137,8 @@ def test_what_a_worker_cannot_open_is_one_line(ray, sample, tmp_path):
 
 
 @pytest.mark.soak
-def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path):
+@pytest.mark.parametrize("measured", [{}, {"metrics": [], "likelihood": 30}], ids=["texts", "likelihood alone"])
+def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path, measured):
     prompts = tmp_path / "prompts"
     prompts.mkdir()
     built_in = (STEPS / "generate.jinja").read_text()
@@ -150,6 +151,7 @@ def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path):
             "settings": {"max_tokens": 64, "n_records": 2, "n_peers": 1},
             "methods": [{"method": "non_perso"}, {"method": "dpl"}],
             "repeats": {"seeds": [0, 1]},
+            **measured,
         },
         "test",
     )
@@ -168,4 +170,5 @@ def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path):
         facts = [read_run(folder)[1] for folder in (mine, theirs)]
         assert {**facts[0], "wall_s": 0} == {**facts[1], "wall_s": 0}
     assert sorted(asked(engine)[n_here:]) == sorted(asked(engine)[:n_here])
-    assert any("in our own words, as" in prompt for prompt in asked(engine)[n_here:])
+    assert any("in our own words, as" in prompt for prompt in asked(engine)[n_here:]) is not bool(measured)
+    assert all(row.trace["generate"]["prompt_tokens"] for folder in many for row in read_run(folder)[0])

@@ -22,7 +22,7 @@ from unlike.evaluate.curves import curves
 from unlike.evaluate.findings import Findings
 from unlike.evaluate.gains import case_studies, gains_by_half, user_gains
 from unlike.evaluate.judge import judge
-from unlike.evaluate.likelihood import LOGLIK, LastCallReplaced, left_out, likelihood, write_likelihood
+from unlike.evaluate.likelihood import LOGLIK, likelihood, without_text, write_likelihood
 from unlike.evaluate.measured import MeasuredRun, by_variant, measure
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.paired_tests import paired_tests
@@ -64,7 +64,7 @@ async def run_plan(
     """
     runs, start = planned_runs(plan), time.monotonic()
     meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
-    asked = [LastCallReplaced(meter, left_out(meter.backend)) if plan.likelihood_alone else meter for meter in meters]
+    asked = [without_text(meter) if plan.likelihood_alone else meter for meter in meters]
     jobs = [_job(plan, corpus, planned, kit_of, llm) for planned, llm in zip(runs, asked, strict=True)]
     rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
     folders = run_folders(plan, out)
@@ -116,7 +116,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
     """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
     llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
-    asked = LastCallReplaced(llm, left_out(llm.backend)) if plan.likelihood_alone else llm
+    asked = without_text(llm) if plan.likelihood_alone else llm
     await run_jobs([_job(plan, corpus, planned, kit_of, asked) for planned in runs])
     return llm.usage
 

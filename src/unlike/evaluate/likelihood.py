@@ -143,13 +143,13 @@ class LastCallReplaced:
         return await (self._instead(call) if call.step in LAST_STEPS else self._llm.call(call))
 
 
-def left_out(backend: Backend) -> Callable[[Call], Awaitable[Answer]]:
-    """No text, for experiments that measure likelihood alone; the prompt behind which none is written is counted."""
+def without_text(llm: LLM) -> LastCallReplaced:
+    """An LLM for experiments that measure likelihood alone: it writes no text, and counts the prompt of the one left out."""
 
-    async def answer(call: Call) -> Answer:
-        return Answer("", "", True, n_prompt_tokens(call, backend), 0, "left out", 0.0)
+    async def left_out(call: Call) -> Answer:
+        return Answer("", "", True, n_prompt_tokens(call, llm.backend), 0, "left out", 0.0)
 
-    return answer
+    return LastCallReplaced(llm, left_out)
 
 
 class Scoring:

@@ -119,11 +119,11 @@ class MethodWork:
         return UnitDone(rows, {number: meter.usage for number, meter in meters.items()})
 
     def _job(self, number: int, places: Sequence[int], meter: Metered) -> Job:
-        from unlike.evaluate.likelihood import LastCallReplaced, left_out
+        from unlike.evaluate.likelihood import without_text
         from unlike.methods.table import open_method
 
         job = self._jobs[number]
-        llm: LLM = LastCallReplaced(meter, left_out) if job.without_text else meter
+        llm: LLM = without_text(meter) if job.without_text else meter
         cases = [job.cases[place] for place in places]
         return Job(job.name, open_method(job.name), cases, replace(self._kits[number], llm=llm))
 
