@@ -91,7 +91,15 @@ def _hub() -> Finding:
     return Finding("Hugging Face datasets", there, seen, "unlike curate dpl-hub")
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (_embedded_llm, _packaged_encoder, _openai, _meteor, _hub)
+def _shelf() -> Finding:
+    from unlike.llm.shelf import SHELF, is_here
+
+    here = [name for name in SHELF if is_here(name)]
+    seen = f"{', '.join(here) or 'none'}; others: unlike models, unlike models get NAME"
+    return Finding("models that are here", bool(here), seen, "--llm llama.cpp:NAME")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (_embedded_llm, _shelf, _packaged_encoder, _openai, _meteor, _hub)
 
 
 def _attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:

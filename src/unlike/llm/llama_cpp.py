@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Completion, Messages, Sampling, response_format
-from unlike.llm.smollm2 import ready_smollm2
+from unlike.llm.shelf import SHELF, ready_model
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 
 _ENGINE_MISSING = 'llama.cpp is not installed; run: pip install "unlike[embedded]"'
@@ -31,7 +31,7 @@ class LlamaCppBackend:
     """A chat model from a GGUF file.
 
     Args:
-        path: The GGUF file, or "smollm2" for the packaged model.
+        path: The GGUF file, or the name of a model that ``unlike models`` lists.
         slots: Requests answered at the same time.
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
         threads: None for OMP_NUM_THREADS, else one a core. They wait for each other actively: where other work keeps
@@ -55,7 +55,7 @@ class LlamaCppBackend:
         threads: int | None = None,
         same_everywhere: bool = False,
     ) -> None:
-        file = ready_smollm2() if str(path) == "smollm2" else _gguf(Path(path))
+        file = ready_model(str(path)) if str(path) in SHELF else _gguf(Path(path))
         engine = _engine()
         params = engine.CommonParams()
         params.model.path = str(file)
@@ -176,7 +176,9 @@ def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool) -> 
 
 def _gguf(file: Path) -> Path:
     if not file.is_file():
-        raise InputError(f"GGUF model: no file {str(file)!r}; give a file, or smollm2 for the packaged model")
+        raise InputError(
+            f"GGUF model: no file {str(file)!r}; give a file, or one of {', '.join(SHELF)}; see: unlike models"
+        )
     with file.open("rb") as start:
         if start.read(4) != b"GGUF":
             raise InputError(f"GGUF model: {str(file)!r} is not a GGUF file; convert the model to GGUF first")

@@ -8,26 +8,29 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from unlike.errors import InputError, MissingPart
-from unlike.llm.smollm2_torch import ready_smollm2_folder
+from unlike.llm.shelf import SHELF
+from unlike.llm.smollm2_torch import ready_folder
 
 
 def source_of(name: str) -> str:
-    """Folder or hub name of "smollm2", a folder, or a hub name; what can only be a folder and is none is refused at once.
+    """Folder or hub name of a shelf name, a folder, or a hub name; what can only be a folder and is none is refused at once.
 
     Raises:
         InputError: No such folder.
-        MissingPart: The packaged model is not installed.
+        MissingPart: The model of a shelf name is not here.
     """
-    if name == "smollm2":
-        return str(ready_smollm2_folder())
+    if name in SHELF:
+        return str(ready_folder(name))
     if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
-        raise InputError(f"LLM {name!r}: no such folder; give smollm2, a model folder, or a model name of the hub")
+        raise InputError(
+            f"LLM {name!r}: no such folder; give a model folder, a model name of the hub, or one of {', '.join(SHELF)}"
+        )
     return name
 
 
 def name_of(name: str, digest: str) -> str:
     """What journals call it: a folder by its last part and the beginning of its embeddings' digest."""
-    return f"{Path(name).resolve().name}#{digest[:12]}" if Path(name).is_dir() and name != "smollm2" else name
+    return f"{Path(name).resolve().name}#{digest[:12]}" if Path(name).is_dir() and name not in SHELF else name
 
 
 def ends_of(named: int | list[int] | None, *others: int | None) -> tuple[int, ...]:

