@@ -58,6 +58,8 @@ CURATE_PRESETS: dict[str, CurateSettings] = {
 
 RetrieverName = Literal["bm25", "recency", "random", "dense"]
 SelectorName = Literal["kmeans", "random", "farthest"]
+Layout = Literal["single", "turns"]
+"""How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class MethodSettings:
         top_p: Of every call of the method.
         max_tokens: New tokens of every call.
         seed: Of sampling, of random retrieval and selection, and of K-means.
+        layout: How the past texts are shown to the LLM that writes the text.
         adapter: Folder of the trained adapter, for the methods that need one.
     """
 
@@ -86,6 +89,7 @@ class MethodSettings:
     top_p: float = 0.95
     max_tokens: int = 2048
     seed: int = 0
+    layout: Layout = "single"
     adapter: str = ""
 
     def but(self, **changes: object) -> "MethodSettings":

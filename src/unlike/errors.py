@@ -31,8 +31,10 @@ class CallFailed(UnlikeError):
 
     Attributes:
         raw: What the engine sent, where it sent anything.
+        tokens: What an answer cost that cannot be used; 0 where there was none, or nobody knows.
     """
 
-    def __init__(self, reason: str, raw: str = "") -> None:
+    def __init__(self, reason: str, raw: str = "", tokens: int = 0) -> None:
         super().__init__(reason)
         self.raw = raw
+        self.tokens = tokens

@@ -80,8 +80,6 @@ def graded(journal, answer, texts=TEXTS, **options):
         ('{"score": 85E-1}', 8.5),
         ("Content 8/10, manner 5/10.\nScore: 6", 6.0),
         ("Score: 7\n\nTo repeat: Score: 7/10", 7.0),
-        ("<think>Maybe 3, score: 4?</think>\nScore: 8", 8.0),
-        ("Maybe 3, score: 4?</think>8", 8.0),
     ],
 )
 def test_replies_with_a_score(reply, score):
@@ -131,8 +129,6 @@ def test_replies_with_a_score(reply, score):
         '{"score": 1e1.5}',
         '{"score": N}',
         '{"rating": 8}',
-        "<think>Score: 8",
-        "<think>It is an 8.</think>",
         "Score: NaN",
         "Score: inf",
     ],
@@ -194,6 +190,29 @@ def test_the_template_serves_every_task(journal):
     backend = ScriptedBackend(lambda messages, sampling: "5")
     asyncio.run(judge(TEXTS, RecordedLLM(backend, journal), CORPUS, open_task("mail"), repeats=1))
     assert "review" not in json.dumps([messages for messages, _ in backend.calls])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<think>Maybe 3, score: 4?</think>\nScore: 8",
+        "Maybe 3, score: 4?</think>8",
+        "<|channel|>analysis<|message|>A 3?<|end|><|start|>assistant<|channel|>final<|message|>8<|return|>",
+        '{"score": 8}<|im_end|>',
+    ],
+)
+def test_thoughts_and_control_tokens_are_no_grade(journal, reply):
+    result, _ = graded(journal, lambda messages, sampling: reply, repeats=1)
+    assert result.per_case == {"c1": 0.8, "c2": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"), [("<think>Score: 8", "max_tokens"), ("<think>It is an 8.</think>", "nothing but thoughts")]
+)
+def test_a_number_in_thoughts_alone_is_a_missing_grade(journal, reply, reason):
+    result, _ = graded(journal, lambda messages, sampling: reply, TEXTS[:1], repeats=1)
+    (missing,) = result.failures
+    assert result.per_case == {} and reason in missing.reason and missing.raw == reply
 
 
 def test_a_missing_grade_is_recorded_and_never_a_score(journal):

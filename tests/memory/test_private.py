@@ -15,7 +15,7 @@ from unlike.api import sample_corpus
 from unlike.config import MethodSettings
 from unlike.memory.private import STEP, figures
 from unlike.memory.settings import MemorySettings
-from unlike.memory.style_facts import StyleFacts, facts_of, means, shared_words, told
+from unlike.methods.style_facts import StyleFacts, facts_of, means, shared_words, told
 from unlike.prompts.prompt import Ask, messages_of, own_record
 from unlike.records import Item, Record
 from unlike.store import profiles, records

@@ -22,11 +22,13 @@ from unlike.cli.evaluate import evaluate
 from unlike.cli.experiment import experiment
 from unlike.cli.export import export
 from unlike.cli.generate import generate
+from unlike.cli.identity import identity
 from unlike.cli.ingest import ingest
 from unlike.cli.inspect import inspect
 from unlike.cli.keys import keys
 from unlike.cli.latent import latent
 from unlike.cli.listing import WIDTH, Listing
+from unlike.cli.models import models
 from unlike.cli.profile import profile
 from unlike.cli.report import report
 from unlike.cli.run import run
@@ -50,10 +52,12 @@ RESEARCH, SERVICE = "Compare methods", "A service"
 
 app.command("demo")(demo)
 app.command("doctor")(doctor)
+app.add_typer(models, name="models", rich_help_panel=RESEARCH)
 app.add_typer(curate, name="curate", rich_help_panel=RESEARCH)
 app.add_typer(corpora, name="corpus", rich_help_panel=RESEARCH)
 app.command("embed", rich_help_panel=RESEARCH)(embed)
 app.command("differences", rich_help_panel=RESEARCH)(differences)
+app.command("identity", rich_help_panel=RESEARCH)(identity)
 app.command("run", rich_help_panel=RESEARCH)(run)
 app.command("evaluate", rich_help_panel=RESEARCH)(evaluate)
 app.command("experiment", rich_help_panel=RESEARCH)(experiment)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, InputError
+from unlike.generate.clean import clean_reply
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
 from unlike.llm.recorded import LLM
@@ -169,18 +170,15 @@ async def _score(case_id: str, call: Call, llm: LLM) -> float | NoScore:
     """One grade, 0..10, or why there is none."""
     try:
         answer = await llm.call(call)
+        score = read_score(clean_reply(answer.text))
     except CallFailed as failure:
         return NoScore(case_id, call.repeat, str(failure), failure.raw)
-    score = read_score(answer.text)
     if score is None:
         return NoScore(case_id, call.repeat, "no clear number from 0 to 10 in the judge's reply", answer.text)
     return score
 
 
 # Reading a reply ----------------------------------------------------------------------------------------------------
-
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)|\A.*</think>", re.DOTALL)
-"""Thoughts that were never ended are thoughts to the last word; those of some engines lack their beginning."""
 
 # A number that stands alone: not a part of another, of a range, a date or a percentage, not "of" anything but ten.
 _NUMBER = (
@@ -201,14 +199,13 @@ _FORMS = tuple(
 
 
 def read_score(text: str) -> float | None:
-    """The score in a judge's reply, 0..10; None where there is no clear one.
+    """The score in a judge's cleaned reply, 0..10; None where there is no clear one.
 
     Read are "8", "8.5", "Score: 8/10", "**Score:** 7", "8 out of 10", {"score": 8} and the like. Two different
     numbers of the same form, a number beyond 0..10 and a number in a sentence about something else are no score.
     """
-    reply = _THOUGHTS.sub("", text)
     for form in _FORMS:
-        numbers = {float(number) for number in form.findall(reply)}
+        numbers = {float(number) for number in form.findall(text)}
         if numbers:
             number = numbers.pop()
             return number if not numbers and number <= 10 else None

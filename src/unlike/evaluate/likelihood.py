@@ -28,8 +28,9 @@ from unlike.records import Case
 FILE = "likelihood.jsonl"
 LOGLIK = "loglik"
 STEP = "likelihood"
-LAST_STEPS = ("generate", "soft")
+LAST_STEPS = ("generate", "generate_turns", "soft")
 """The steps that write the text itself."""
+NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
 
 
 class ScoringEngine(EmbedsBackend, Scorer, Protocol):
@@ -147,7 +148,7 @@ def without_text(llm: LLM) -> LastCallReplaced:
     """An LLM for experiments that measure likelihood alone: it writes no text, and counts the prompt of the one left out."""
 
     async def left_out(call: Call) -> Answer:
-        return Answer("", "", True, n_prompt_tokens(call, llm.backend), 0, "left out", 0.0)
+        return Answer(NOT_WRITTEN, "", True, n_prompt_tokens(call, llm.backend), 0, "left out", 0.0)
 
     return LastCallReplaced(llm, left_out)
 

@@ -24,6 +24,7 @@ class Settings(Section):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
+    layout: Literal["single", "turns"] | None = None
     adapter: str | None = None
 
     def given(self) -> dict[str, Any]:

@@ -24,6 +24,9 @@ from unlike.llm.backend import Completion, Messages, Sampling, response_format
 from unlike.llm.shelf import SHELF, ready_model
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 
+LOOP_GUARD = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 512}
+"""llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely."""
+
 _ENGINE_MISSING = 'llama.cpp is not installed; run: pip install "unlike[embedded]"'
 
 
@@ -36,6 +39,8 @@ class LlamaCppBackend:
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
         threads: None for OMP_NUM_THREADS, else one a core. They wait for each other actively: where other work keeps
             the cores busy, one thread has been six times as fast as two.
+        guard_loops: Whether a text that begins to repeat itself word for word is led out of it (LOOP_GUARD); small
+            models end in such loops otherwise.
         same_everywhere: Whether speed is given up for texts that do not depend on what runs beside them.
 
     Raises:
@@ -53,6 +58,7 @@ class LlamaCppBackend:
         slots: int = 4,
         context_tokens: int = 8192,
         threads: int | None = None,
+        guard_loops: bool = True,
         same_everywhere: bool = False,
     ) -> None:
         file = ready_model(str(path)) if str(path) in SHELF else _gguf(Path(path))
@@ -68,7 +74,7 @@ class LlamaCppBackend:
             params.cache_ram_mib = 0
             params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.model = f"llama.cpp:{file.name}"
-        self._prompt_cache = not same_everywhere
+        self._prompt_cache, self._guard_loops = not same_everywhere, guard_loops
         self._server = _start(engine, params)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")
         # The file decides how much context there really is.
@@ -95,7 +101,7 @@ class LlamaCppBackend:
             return given_up.is_set()  # True tells llama.cpp to stop
 
         answer = GrowingAnswer(self.model)
-        request = chat_request(messages, sampling, self._prompt_cache)
+        request = chat_request(messages, sampling, self._prompt_cache, self._guard_loops)
         work = loop.run_in_executor(self._pool, self._write, request, keep)
         work.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
@@ -154,7 +160,7 @@ class LlamaCppBackend:
         return self._server
 
 
-def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool) -> dict[str, Any]:
+def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool, guard_loops: bool = False) -> dict[str, Any]:
     """One call as llama.cpp's server takes it."""
     request: dict[str, Any] = {
         "messages": [dict(message) for message in messages],
@@ -166,6 +172,7 @@ def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool) -> 
         "top_k": 0,
         "min_p": 0.0,
         "cache_prompt": cache_prompt,
+        **(LOOP_GUARD if guard_loops else {}),
         "stream": True,
         "stream_options": {"include_usage": True},
     }

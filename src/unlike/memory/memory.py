@@ -127,11 +127,12 @@ class Memory:
         return await self.write(await self._prepared(request))
 
     async def write(self, prepared: Prepared) -> Written:
-        """The text of a prepared request, paid for also where it is refused."""
+        """The text of a prepared request, paid for also where it is refused or no words are left of it."""
         try:
             answer = await write(prepared, self.backend, self.settings)
-        except Refused as refused:
-            await self.spend(refused.tokens)
+        except (Refused, CallFailed) as failure:
+            if failure.tokens:
+                await self.spend(failure.tokens)
             raise
         await self.spend(answer.prompt_tokens + answer.completion_tokens)
         return answer
@@ -140,16 +141,24 @@ class Memory:
         """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
         prepared = await self._prepared(request)
         n_chars, paid = 0, False
+
+        def hear(piece: str) -> None:
+            nonlocal n_chars
+            n_chars += len(piece)
+
         try:
-            async with aclosing(write_stream(prepared, self.backend, self.settings)) as pieces:
+            async with aclosing(write_stream(prepared, self.backend, self.settings, hear)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Written):
                         paid = True
                         await self.spend(piece.prompt_tokens + piece.completion_tokens)
-                    else:
-                        n_chars += len(piece)
                     yield piece
-        except (CallFailed, EngineError):
+        except CallFailed as failure:
+            paid = not n_chars or failure.tokens > 0
+            if failure.tokens:
+                await self.spend(failure.tokens)
+            raise
+        except EngineError:
             paid = not n_chars
             raise
         finally:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from unlike.memory.representatives import FEWEST_MEASURED
 from unlike.memory.settings import MemorySettings
-from unlike.memory.style_facts import facts_of, means, shared_words, told
+from unlike.methods.style_facts import facts_of, means, shared_words, told
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, Reply, ask, standard, together
 from unlike.prompts.prompt import Ask, Passage, own_record

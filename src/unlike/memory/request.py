@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from unlike.errors import InputError
+from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Backend, Messages, Sampling
 from unlike.llm.soft import SoftPrompt
 from unlike.memory.answers import Request
@@ -33,6 +34,7 @@ class Prepared:
         sampling: How to answer it.
         known: What it was made from.
         others: Texts of others that the profile goes back to, which the answer may not repeat.
+        expected: What the answer is expected to be, which says how it is cleaned.
         soft: The prompt with an adapter's vectors, where one serves; ``messages`` is then what a person may read of it.
     """
 
@@ -40,6 +42,7 @@ class Prepared:
     sampling: Sampling
     known: Known
     others: Others
+    expected: Expected
     soft: SoftPrompt | None = None
 
 
@@ -83,7 +86,8 @@ def prepare(desk: Desk, request: Request) -> Prepared:
     ask = Ask("generate", (*past, *standing.profile), item, case)
     limit = prompt_limit(desk.backend.context_tokens, desk.settings.method.but(max_tokens=request.max_tokens))
     fitted = fit(ask, desk.task, limit, desk.backend.count_tokens)
-    return Prepared(fitted.messages, sampling_of(request, tenant, known), known, standing.others)
+    expected = expected_of(ask, desk.task.words)
+    return Prepared(fitted.messages, sampling_of(request, tenant, known), known, standing.others, expected)
 
 
 def prepare_soft(desk: Desk, request: Request, latent: Latent) -> Prepared:
@@ -102,7 +106,7 @@ def prepare_soft(desk: Desk, request: Request, latent: Latent) -> Prepared:
     known = standing.known
     if known.rung == "plain" or request.item is not None:
         return prepare(desk, request)
-    _known_item(there, request.item_id)
+    item = _known_item(there, request.item_id)
     # A case's own moment is left out of its history; nothing has been written at a moment to come.
     case = Case("", request.user_id, request.item_id, tenant.store.now_ms() + 1, request.title, request.rating)
     ask = latent.prompt(case)
@@ -111,7 +115,9 @@ def prepare_soft(desk: Desk, request: Request, latent: Latent) -> Prepared:
         f"vectors of {len(ask.past)} records, {ask.n_compared} compared",
     )
     by_vectors = Known(rung, why, known.user)
-    return Prepared(ask.messages, sampling_of(request, tenant, by_vectors), by_vectors, Others(()), ask.prompt)
+    expected = expected_of(Ask("soft", item=item, request=case), desk.task.words)
+    sampling = sampling_of(request, tenant, by_vectors)
+    return Prepared(ask.messages, sampling, by_vectors, Others(()), expected, ask.prompt)
 
 
 def salt_of(tenant: Tenant, known: Known) -> str:

@@ -1,9 +1,11 @@
 """Writing the text of a request: one LLM call, or one more where the first repeated someone's words."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
+from unlike.generate.clean import clean_completion
+from unlike.generate.clean_stream import cleaned
 from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.soft import takes_soft_prompts
 from unlike.llm.stream import Pieces, streamed
@@ -19,29 +21,39 @@ async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) 
 
     Raises:
         Refused: It repeats another person's words, also when asked again.
-        CallFailed: The call failed.
+        CallFailed: The call failed, or its answer holds no words.
         EngineError: The LLM cannot be used.
     """
-    answer = await _answered(prepared, prepared.sampling, backend)
+    answer = clean_completion(await _answered(prepared, prepared.sampling, backend), prepared.expected)
     found = prepared.others.runs_in(answer.text)
     if found and settings.on_repeat == "retry":
         again = replace(prepared.sampling, seed=prepared.sampling.seed + 1)
-        answer = _both(answer, await _answered(prepared, again, backend))
+        second = _both(answer, await _answered(prepared, again, backend))
+        answer = clean_completion(second, prepared.expected)
         found = prepared.others.runs_in(answer.text)
     if found and settings.on_repeat != "mark":
         raise Refused(settings.repeat_words, answer.prompt_tokens + answer.completion_tokens)
     return written(prepared, answer, tuple(found))
 
 
-async def write_stream(prepared: Prepared, backend: Backend, settings: MemorySettings) -> AsyncGenerator[str | Written]:
+async def write_stream(
+    prepared: Prepared, backend: Backend, settings: MemorySettings, heard: Callable[[str], None] = lambda piece: None
+) -> AsyncGenerator[str | Written]:
     """The pieces of a text, then the whole of it; whoever leaves early closes it, which stops the engine's work.
 
     A stream cannot be taken back, so what would be written again is refused here.
 
+    Args:
+        prepared: The request.
+        backend: Writes.
+        settings: Of the memory.
+        heard: Called with each piece as the engine sends it, thoughts included: that is what the text costs.
+
     Raises:
         Refused: The text was about to repeat another person's words.
+        CallFailed: The call failed, or its answer holds no words.
     """
-    pieces = _streamed(prepared, backend)
+    pieces = cleaned(_streamed(prepared, backend, heard), prepared.expected)
     marks = settings.on_repeat == "mark"
     async with aclosing(guarded(pieces, Others(()) if marks else prepared.others)) as safe:
         async for piece in safe:
@@ -59,11 +71,13 @@ async def _answered(prepared: Prepared, sampling: Sampling, backend: Backend) ->
     return await backend.complete_soft(prepared.soft, sampling)
 
 
-async def _streamed(prepared: Prepared, backend: Backend) -> Pieces:
+async def _streamed(prepared: Prepared, backend: Backend, heard: Callable[[str], None]) -> Pieces:
     """The pieces of an answer; behind vectors there is one."""
     if prepared.soft is None:
         async with aclosing(streamed(backend, prepared.messages, prepared.sampling)) as pieces:
             async for piece in pieces:
+                if isinstance(piece, str):
+                    heard(piece)
                 yield piece
     else:
         whole = await _answered(prepared, prepared.sampling, backend)

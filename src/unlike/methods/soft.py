@@ -3,11 +3,13 @@
 import asyncio
 
 from unlike.errors import CallFailed, InputError
+from unlike.generate.expected import expected_of
 from unlike.llm.journal import Call
 from unlike.llm.soft import SoftAsk
 from unlike.methods.kit import Kit, Latent, Outcome
 from unlike.methods.steps import Reply, generate, read_history, reply_of, sampling_of
 from unlike.methods.trace import outcome
+from unlike.prompts.prompt import Ask
 from unlike.records import Case
 
 STEP = "soft"
@@ -31,7 +33,7 @@ async def write_soft(case: Case, kit: Kit, kind: str, shuffled: bool = False) ->
         soft = await asyncio.to_thread(latent.prompt, case, stranger)
     except InputError as error:
         raise CallFailed(str(error)) from error
-    draft = await _ask(soft, kit)
+    draft = await _ask(soft, case, kit)
     shown = [record for record in history if record.id in soft.past]
     told = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
@@ -56,7 +58,7 @@ def adapter_of(kit: Kit, kind: str) -> Latent:
     return kit.latent
 
 
-async def _ask(soft: SoftAsk, kit: Kit) -> Reply:
+async def _ask(soft: SoftAsk, case: Case, kit: Kit) -> Reply:
     answer = await kit.llm.call(
         Call(
             step=STEP,
@@ -68,4 +70,5 @@ async def _ask(soft: SoftAsk, kit: Kit) -> Reply:
             soft=soft.prompt,
         )
     )
-    return reply_of(STEP, answer, soft.left_out, soft.record_ids)
+    asked = Ask(STEP, item=kit.records.item(case.item_id), request=case)
+    return reply_of(STEP, answer, soft.left_out, soft.record_ids, expected_of(asked, kit.task.words))

@@ -5,13 +5,14 @@ calls of one step run side by side.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
+from unlike.generate.clean import clean_reply
+from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
 from unlike.llm.recorded import Answer
@@ -23,7 +24,8 @@ from unlike.retrieve.query import documents_of, query_of
 
 T = TypeVar("T")
 
-_THOUGHTS = re.compile(r"^\s*(<think>)?.*?</think>", re.DOTALL)
+WRITING_STEPS = {"single": "generate", "turns": "generate_turns"}
+"""The template of the last step, by layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Reply:
     """What an LLM wrote for one step, and how.
 
     Attributes:
-        text: Its words, without a reasoning model's thoughts.
+        text: Its words, cleaned; see ``generate.clean``.
         call: Step, journal key, tokens, and what was left out of the prompt.
         read: Ids of all records whose words were in the prompt, directly or through another reply.
     """
@@ -187,7 +189,8 @@ async def generate(
     passages += [own_record(record, kit.records.item(record.item_id), "neighbours") for record in neighbours]
     if profile:
         passages.append(profile_passage(profile))
-    return await ask(Ask("generate", tuple(passages), kit.records.item(case.item_id), case), kit)
+    step = WRITING_STEPS[kit.settings.layout]
+    return await ask(Ask(step, tuple(passages), kit.records.item(case.item_id), case), kit)
 
 
 def profile_passage(profile: Reply) -> Passage:
@@ -202,7 +205,7 @@ async def ask(question: Ask, kit: Kit) -> Reply:
     """Put a question to the LLM: fitted into its context, answered once, remembered.
 
     Raises:
-        CallFailed: The call failed, or its prompt cannot be made to fit.
+        CallFailed: The call failed, its prompt cannot be made to fit, or its answer holds no words.
     """
     backend, settings = kit.llm.backend, kit.settings
     try:
@@ -222,11 +225,15 @@ async def ask(question: Ask, kit: Kit) -> Reply:
             tenant=kit.tenant,
         )
     )
-    return reply_of(question.step, answer, fitted.left_out, read)
+    return reply_of(question.step, answer, fitted.left_out, read, expected_of(question, kit.task.words))
 
 
-def reply_of(step: str, answer: Answer, left_out: Sequence[str], read: tuple[str, ...]) -> Reply:
-    """An answer as the reply of a step."""
+def reply_of(step: str, answer: Answer, left_out: Sequence[str], read: tuple[str, ...], expected: Expected) -> Reply:
+    """An answer as the reply of a step.
+
+    Raises:
+        CallFailed: No words are left of it, see ``clean_reply``; the journal keeps it as it came.
+    """
     call = {
         "step": step,
         "key": answer.key,
@@ -236,13 +243,7 @@ def reply_of(step: str, answer: Answer, left_out: Sequence[str], read: tuple[str
         "wall_s": round(answer.wall_s, 3),
         "left_out": list(left_out),
     }
-    return Reply(_written(answer.text), call, read)
-
-
-def _written(text: str) -> str:
-    """The reply without a reasoning model's thoughts and without the fence, where the model repeated it."""
-    text = _THOUGHTS.sub("", text).strip()
-    return text.removeprefix("<text>").removesuffix("</text>").strip()
+    return Reply(clean_reply(answer.text, expected), call, read)
 
 
 def prompt_limit(context_tokens: int | None, settings: MethodSettings) -> int | None:

@@ -6,6 +6,7 @@ from unlike.errors import InputError
 from unlike.methods.cicl import cicl
 from unlike.methods.dep import dep, dep_shuffled
 from unlike.methods.dpl import dpl
+from unlike.methods.dpl_verified import dpl_verified
 from unlike.methods.drp import drp
 from unlike.methods.int_sum import int_sum
 from unlike.methods.kit import Kit, Outcome
@@ -28,6 +29,7 @@ METHODS: dict[str, Method] = {
     "cicl": cicl,
     "persona_db": persona_db,
     "dpl": dpl,
+    "dpl_verified": dpl_verified,
     "drp": drp,
     "dep": dep,
     "dep_shuffled": dep_shuffled,

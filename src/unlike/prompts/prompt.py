@@ -1,10 +1,12 @@
 """From passages to the messages of one call.
 
 A passage is a piece of text that a prompt quotes. Its words come from users or from an LLM that read users, so they
-enter as data: fenced, and unable to close the fence or to forge a chat template's control tokens.
+enter as data: every line of them is marked as quoted, which no text can undo, and a chat template's control tokens are
+taken apart.
 """
 
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,8 +19,9 @@ Kind = Literal["past", "target", "others", "neighbours", "differences", "blocks"
 """The part a passage plays; the name of the list (or of the single piece) that a template sees."""
 
 _SINGLE: tuple[Kind, ...] = ("target", "profile")
+_LONGEST_WORD_CHARS = 15
+"""Mean characters of a word, spaces included, above which a text has no spaces between its words."""
 _MANY: tuple[Kind, ...] = ("past", "others", "neighbours", "differences", "blocks")
-_FENCE = re.compile(r"<(?=\s*/?\s*text\b)", re.IGNORECASE)
 _CONTROL = re.compile(r"<(?=\|)|\[(?=/?INST\])|<(?=/?s>|<SYS|</SYS|bos>|eos>|(?:start|end)_of_turn>)", re.IGNORECASE)
 
 
@@ -78,6 +81,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
         "request": _facts_view(ask.request),
         "slots": ask.slots,
         "dimensions": [Dimension(_one_line(d.name), _one_line(d.look_at)) for d in ask.dimensions],
+        "length": asked_length([passage.text for passage in ask.passages if passage.kind == "past"]),
     }
     for kind in _MANY:
         context[kind] = [_view(passage) for passage in ask.passages if passage.kind == kind]
@@ -87,16 +91,43 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 
 
 def quoted(text: str) -> str:
-    """Text that can neither close the fence around it, nor pass for a control token, nor claim a soft vector."""
+    """Text that can neither pass for a control token nor claim a soft vector."""
     text = without_slots(text).replace("\0", "")
     if "<" not in text and "[" not in text:
         return text
-    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", _FENCE.sub("‹", text))
+    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", text)
+
+
+def block_quote(text: str) -> str:
+    """Every line with the sign of a quotation before it: whatever the text says, it cannot leave the quotation."""
+    return "\n".join(f"> {line}" for line in text.splitlines() or [""])
+
+
+def asked_length(texts: Sequence[str]) -> str:
+    """How long a text should be, in words for a person: the median of the user's own texts; "" where there are none.
+
+    Scripts without spaces between words are counted in characters.
+    """
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        return ""
+    words = statistics.median(len(text.split()) for text in texts)
+    chars = statistics.median(len(text) for text in texts)
+    if chars > _LONGEST_WORD_CHARS * words:
+        return f"{_rounded(chars)} characters"
+    return f"{_rounded(words)} words"
+
+
+def _rounded(count: float) -> int:
+    """To five below a hundred, to ten above: nobody counts closer."""
+    step = 5 if count < 100 else 10
+    return max(step, round(count / step) * step)
 
 
 def _view(passage: Passage) -> Mapping[str, Any]:
     return {
-        "text": quoted(passage.text),
+        "text": (text := quoted(passage.text)),
+        "quote": block_quote(text),
         "item": _item_view(passage.item),
         "n_others": passage.n_others,
         "slots": passage.slots,

@@ -4,7 +4,7 @@ Nothing in the methods knows of reviews; all of that is in the files of a task's
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,27 @@ class Task:
         try:
             template = self._environment.get_template(f"{step}.jinja")
             parts = self._environment.get_template(_SHARED).module
-            scope = template.new_context({"words": self.words, "parts": parts, **context})
-            return [
-                {"role": role, "content": "".join(template.blocks[role](scope)).strip()}
-                for role in ("system", "user")
-                if role in template.blocks
-            ]
+            given = {"words": self.words, "parts": parts, **context}
+            return list(_messages(template, given))
         except jinja2.TemplateError as error:
             raise InputError(
                 f"template {step}.jinja of task {self.name!r} cannot be filled: {error.message}"
             ) from error
+
+
+def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The blocks of a template as messages: system, each past text as a turn of its own where there is a block for it, user."""
+
+    def filled(block: str, **more: object) -> str:
+        return "".join(template.blocks[block](template.new_context({**given, **more}))).strip()
+
+    if "system" in template.blocks:
+        yield {"role": "system", "content": filled("system")}
+    for piece in given["past"] if "turn" in template.blocks else ():
+        yield {"role": "user", "content": filled("turn", piece=piece)}
+        yield {"role": "assistant", "content": piece["text"].strip()}
+    if "user" in template.blocks:
+        yield {"role": "user", "content": filled("user")}
 
 
 def open_task(name: str = "review", folder: Path | None = None) -> Task:

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unlike.errors import UnlikeError
+from unlike.errors import CallFailed, UnlikeError
+from unlike.generate.expected import ANSWER
 from unlike.memory.answers import Written
 from unlike.memory.ladder import Known
 from unlike.memory.memory import Memory
@@ -51,12 +52,12 @@ async def prepare_chat(body: ChatBody, memory: Memory) -> Chat:
         # Whoever names no user shares the engine's cache with the tenant's others who name none, and with nobody else.
         sampling = replace(sampling, cache_salt=f"tenant {memory.tenant.id}")
         return Chat(
-            Prepared(messages, sampling, Known("plain", "no user is named"), Others(())), None, body.tells_usage
+            Prepared(messages, sampling, Known("plain", "no user is named"), Others(()), ANSWER), None, body.tells_usage
         )
     own = await memory.personalise(messages, body.user, body.item_id)
     sampling = replace(sampling, cache_salt=own.cache_salt)
     known = Known(own.rung, own.why)
-    return Chat(Prepared(own.messages, sampling, known, own.others), own.profile_version, body.tells_usage)
+    return Chat(Prepared(own.messages, sampling, known, own.others, ANSWER), own.profile_version, body.tells_usage)
 
 
 async def answer(chat: Chat, memory: Memory) -> dict[str, Any]:
@@ -72,20 +73,22 @@ async def chunks(chat: Chat, service: Service, memory: Memory) -> AsyncGenerator
     head = _head("chat.completion.chunk", chat, memory)
     cost = _Cost(chat, memory)
     try:
-        async with aclosing(write_stream(chat.prepared, memory.backend, memory.settings)) as pieces:
+        async with aclosing(write_stream(chat.prepared, memory.backend, memory.settings, cost.hear)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Written):
-                    await memory.spend(cost.known(piece))
+                    await memory.spend(cost.known(piece.prompt_tokens + piece.completion_tokens))
                     service.answered(piece.prompt_tokens, piece.completion_tokens)
                     yield event(head | _choice({}, piece.finish_reason))
                     if chat.usage:
                         yield event(head | {"choices": [], "usage": _usage(piece)})
                     yield DONE
                 else:
-                    yield event(head | _choice({"content": piece} if cost.n_chars else _first(piece)))
-                    cost.n_chars += len(piece)
+                    yield event(head | _choice({"content": piece} if cost.begun else _first(piece)))
+                    cost.begun = True
     except UnlikeError as error:
-        if not cost.n_chars:
+        if isinstance(error, CallFailed) and error.tokens:
+            await memory.spend(cost.known(error.tokens))
+        if not cost.begun:
             raise
         yield event(ErrorBody(service.failed(error).text))
     finally:
@@ -95,16 +98,25 @@ async def chunks(chat: Chat, service: Service, memory: Memory) -> AsyncGenerator
 
 @dataclass(slots=True)
 class _Cost:
-    """What an answer costs the tenant, also where it is broken off and the engine never tells."""
+    """What an answer costs the tenant, also where it is broken off and the engine never tells.
+
+    Attributes:
+        begun: Whether some of it was sent to the caller.
+        n_chars: What the engine wrote so far, thoughts included.
+    """
 
     chat: Chat
     memory: Memory
+    begun: bool = False
     n_chars: int = 0
     is_known: bool = False
 
-    def known(self, written: Written) -> int:
+    def hear(self, piece: str) -> None:
+        self.n_chars += len(piece)
+
+    def known(self, tokens: int) -> int:
         self.is_known = True
-        return written.prompt_tokens + written.completion_tokens
+        return tokens
 
     async def estimated(self) -> None:
         prompt = await asyncio.to_thread(self.memory.backend.count_tokens, self.chat.prepared.messages)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from unlike.config import MethodSettings, SelectorName
 from unlike.embed.encoder import Encoder
+from unlike.generate.expected import expected_of
 from unlike.llm.backend import Backend
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Page, Request
@@ -29,6 +30,7 @@ from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.open import open_selector
+from unlike.prompts.prompt import Ask
 from unlike.prompts.task import Task
 from unlike.retrieve.open import open_retriever
 from unlike.store.database import Tenant
@@ -102,7 +104,9 @@ class Inspection:
             temperature=request.temperature, top_p=request.top_p, max_tokens=request.max_tokens, seed=request.seed
         )
         kit = self._kit(request.user_id, -1 if laid.user is None else laid.user, sampling)
-        watched = Watched(kit.llm, self.tenant, request.user_id, self.settings)
+        item = await asyncio.to_thread(kit.records.item, laid.case.item_id)
+        expected = expected_of(Ask("", item=item, request=laid.case), self.task.words)
+        watched = Watched(kit.llm, self.tenant, request.user_id, self.settings, expected)
         try:
             async with aclosing(play(name, method, laid.case, replace(kit, llm=watched), laid.peers)) as events:
                 async for event in events:

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from unlike.errors import EngineError, UnlikeError
+from unlike.errors import CallFailed, EngineError, UnlikeError
+from unlike.generate.clean_stream import cleaned
+from unlike.generate.expected import Expected
 from unlike.llm.backend import Backend, Completion, Messages
 from unlike.llm.journal import Call
 from unlike.llm.recorded import LLM, Answer, Usage
@@ -21,7 +23,7 @@ from unlike.records import Case
 from unlike.store import records
 from unlike.store.database import Tenant
 
-LAST_STEPS = ("generate", "soft")
+LAST_STEPS = ("generate", "generate_turns", "soft")
 """Those that write the text itself; of it nothing is kept."""
 SHARED_WORDS = 4
 """So many words in a row that another person wrote on the item too are marked."""
@@ -68,17 +70,20 @@ class Watched:
         tenant: Whose records the prompts are made of.
         user_id: For whom; words of others may not be repeated to this one.
         settings: What happens to words of others.
+        expected: What the text is expected to be.
 
     Attributes:
         backend: The engine.
         told: What came so far and was not read yet; None ends it.
     """
 
-    def __init__(self, recorded: LLM, tenant: Tenant, user_id: str, settings: MemorySettings) -> None:
+    def __init__(
+        self, recorded: LLM, tenant: Tenant, user_id: str, settings: MemorySettings, expected: Expected
+    ) -> None:
         self.backend: Backend = recorded.backend
         self.told = asyncio.Queue[Prompt | str | None]()
         self._recorded, self._settings = recorded, settings
-        self._tenant, self._user_id = tenant, user_id
+        self._tenant, self._user_id, self._expected = tenant, user_id, expected
         self._last = Usage()
 
     @property
@@ -97,14 +102,18 @@ class Watched:
         """Answer a call; a text is told piece by piece.
 
         Raises:
-            CallFailed: This call failed.
+            CallFailed: This call failed, or its answer holds no words.
             EngineError: No call can succeed.
             Refused: The text was about to repeat another person's words.
         """
         self.told.put_nowait(Prompt(call.step, call.messages))
         if call.step not in LAST_STEPS:
             return await self._recorded.call(call)
-        answer = await self._written(call)
+        try:
+            answer = await self._written(call)
+        except CallFailed as failure:
+            self._last = replace(self._last, n_calls=1, completion_tokens=failure.tokens)
+            raise
         found = Answer(
             text=answer.text,
             key="",
@@ -119,7 +128,7 @@ class Watched:
 
     async def _written(self, call: Call) -> Completion:
         theirs = await asyncio.to_thread(self._others, call.record_ids)
-        async with aclosing(guarded(self._pieces(call), theirs)) as pieces:
+        async with aclosing(guarded(cleaned(self._pieces(call), self._expected), theirs)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, str):
                     return piece

@@ -1,4 +1,4 @@
-"""How a text is written, in figures: what the private way knows of other people instead of their words.
+"""How a text is written, in figures: what can be said of a manner of writing without an LLM's judgement.
 
 The figures are plain counts, and Flesch's reading ease (Flesch, "A new readability yardstick", 1948) by a rule of thumb
 for syllables. Reading ease and first person are made for English; in other languages they still compare like with like.
@@ -16,7 +16,7 @@ VARIETY_WORDS = 50
 """Variety is taken over so many words, for in a longer text words come back more often."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
+SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 _CLOSING = " \"'”’)]"
 _VOWELS = re.compile(r"[aeiouy]+")
 _I = frozenset(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"))
@@ -33,6 +33,9 @@ class StyleFacts:
         exclaimed: Share of sentences that end in an exclamation mark.
         asked: Share of sentences that end in a question mark.
         capitals: Share of words in capitals.
+        uncapitalised: Share of sentences that begin with a small letter.
+        trailing: Share of sentences that end in dots or an ellipsis.
+        brackets: Pairs of brackets per sentence.
         first_person: Share of words that stand for the writer.
         variety: Share of different words among the first VARIETY_WORDS.
         ease: Flesch's reading ease: 0 is hard, 100 easy.
@@ -44,6 +47,9 @@ class StyleFacts:
     exclaimed: float
     asked: float
     capitals: float
+    uncapitalised: float
+    trailing: float
+    brackets: float
     first_person: float
     variety: float
     ease: float
@@ -53,7 +59,7 @@ class StyleFacts:
 def facts_of(record: Record) -> StyleFacts:
     """The figures of a record."""
     words = _WORD.findall(record.text)
-    sentences = [part.rstrip(_CLOSING) for part in _SENTENCE_END.split(record.text) if _WORD.search(part)]
+    sentences = [part.rstrip(_CLOSING) for part in SENTENCE_END.split(record.text) if _WORD.search(part)]
     lower = [word.lower().replace("’", "'") for word in words]
     n_words, n_sentences = max(1, len(words)), max(1, len(sentences))
     return StyleFacts(
@@ -62,6 +68,9 @@ def facts_of(record: Record) -> StyleFacts:
         exclaimed=sum(sentence.endswith("!") for sentence in sentences) / n_sentences,
         asked=sum(sentence.endswith("?") for sentence in sentences) / n_sentences,
         capitals=sum(word.isupper() and len(word) > 1 for word in words) / n_words,
+        uncapitalised=sum(_begins_small(sentence) for sentence in sentences) / n_sentences,
+        trailing=sum(sentence.endswith(("..", "…")) for sentence in sentences) / n_sentences,
+        brackets=record.text.count("(") / n_sentences,
         first_person=sum(word.partition("'")[0] in _I for word in lower) / n_words,
         variety=len(set(lower[:VARIETY_WORDS])) / max(1, len(lower[:VARIETY_WORDS])),
         ease=_reading_ease(lower, n_sentences),
@@ -98,14 +107,20 @@ def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    used = Counter(word for text in texts for word in _vocabulary(text))
-    shared = used.keys() - _vocabulary(own) - ENGLISH_STOP_WORDS
+    used = Counter(word for text in texts for word in vocabulary(text))
+    shared = used.keys() - vocabulary(own) - ENGLISH_STOP_WORDS
     frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
     return sorted(frequent, key=lambda word: (-used[word], word))[:most]
 
 
-def _vocabulary(text: str) -> set[str]:
+def vocabulary(text: str) -> set[str]:
+    """The different words of a text, in small letters."""
     return {word.lower().replace("’", "'") for word in _WORD.findall(text)}
+
+
+def _begins_small(sentence: str) -> bool:
+    first = next((char for char in sentence if char.isalpha()), "")
+    return first.islower()
 
 
 def _reading_ease(words: Sequence[str], n_sentences: int) -> float:
@@ -136,6 +151,9 @@ _TOLD: dict[str, tuple[str, Callable[[float], str]]] = {
     "exclaimed": ("sentences with an exclamation mark", _share),
     "asked": ("sentences with a question mark", _share),
     "capitals": ("words in capitals", _share),
+    "uncapitalised": ("sentences that begin with a small letter", _share),
+    "trailing": ("sentences that trail off in dots", _share),
+    "brackets": ("brackets per sentence", _number),
     "first_person": ("words in the first person", _share),
     "variety": (f"different words among the first {VARIETY_WORDS}", _share),
     "ease": ("reading ease (0 hard, 100 easy)", _number),

@@ -1,0 +1,94 @@
+"""DPL with verified differences (ours): only what the texts bear out reaches the profile.
+
+A small LLM ascribes to the user what others wrote, or praises everybody in the same words. So the profile is not its
+summary. It holds the statements of the differences (equation 5) whose quotation stands in the user's text and in no
+representative's, after the habits that were measured (``habits``): lengths, punctuation, capitals, person, favourite words.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from unlike.methods.habits import favourite_words, habits_of, said
+from unlike.methods.kit import Kit, Outcome
+from unlike.methods.steps import (
+    Comparison,
+    Difference,
+    Reply,
+    extract,
+    generate,
+    others_on,
+    read_history,
+    retrieve,
+    select,
+)
+from unlike.methods.style_facts import SENTENCE_END
+from unlike.methods.trace import outcome
+from unlike.records import Case, Record
+
+STEP = "verify"
+MAX_STATEMENTS = 6
+MIN_QUOTED_CHARS = 6
+"""A shorter quotation stands in too many texts to prove anything."""
+
+_QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
+_WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WRITER_A = re.compile(r"\bwriter A\b", re.IGNORECASE)
+_MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
+
+
+async def dpl_verified(case: Case, kit: Kit) -> Outcome:
+    """DPL's retrieve, select and extract; then verify instead of summarise; then generate."""
+    history = await read_history(case, kit)
+    past = await retrieve(case, history, kit)
+    comparisons = await select(case, history, kit)
+    differences = await extract(comparisons, kit)
+    profile, counts = await asyncio.to_thread(verified_profile, case, history, differences, kit)
+    draft = await generate(case, kit, past, profile)
+    return outcome(draft, kit.settings, history, past, differences, profile, verified=counts)
+
+
+def verified_profile(
+    case: Case, history: Sequence[Record], differences: Sequence[Difference], kit: Kit
+) -> tuple[Reply | None, dict[str, int]]:
+    """The profile, and how many statements there were, how many were kept and how many habits were measured."""
+    others = [other for d in differences for other in others_on(d.comparison.record.item_id, case, kit)]
+    habits = said(habits_of(history, others))
+    words = favourite_words(history, others, _known(differences, kit))
+    if words:
+        habits.append("Favourite words: " + ", ".join(f'"{word}"' for word in words) + ".")
+    found = [(d, statement) for d in differences for statement in statements_in(d.reply.text)]
+    kept = [statement for d, statement in found if is_borne_out(statement, d.comparison)][:MAX_STATEMENTS]
+    counts = {"statements": len(found), "statements_kept": len(kept), "habits": len(habits)}
+    lines = [*habits, *kept]
+    if not lines:
+        return None, counts
+    read = dict.fromkeys(record_id for d in differences for record_id in d.reply.read)
+    read |= dict.fromkeys(record.id for record in (*history, *others))
+    return Reply("\n".join(f"- {line}" for line in lines), {"step": STEP}, tuple(read)), counts
+
+
+def statements_in(text: str) -> list[str]:
+    """The sentences of a difference, each once, about "the person"."""
+    plain = (_MARKS.sub("", line) for line in text.splitlines())
+    sentences = [part.strip() for line in plain for part in SENTENCE_END.split(line) if _WORDS.search(part)]
+    return list(dict.fromkeys(_WRITER_A.sub("the person", sentence) for sentence in sentences))
+
+
+def is_borne_out(statement: str, comparison: Comparison) -> bool:
+    """Whether a statement quotes words that stand in the user's text and in no representative's."""
+    own = _plain(comparison.record.text)
+    others = [_plain(record.text) for record in comparison.representatives]
+    quoted = [plain for quotation in _QUOTATION.findall(statement) if len(plain := _plain(quotation)) > 1]
+    return any(words in own and not any(words in text for text in others) for words in quoted)
+
+
+def _plain(text: str) -> str:
+    """The words of a text in small letters, with a blank around each, so that a part of a word is no match."""
+    words = _WORDS.findall(text.lower().replace("’", "'"))
+    return f" {' '.join(words)} "
+
+
+def _known(differences: Sequence[Difference], kit: Kit) -> str:
+    items = [difference.comparison.item for difference in differences]
+    return "\n".join(text for item in items for text in (item.title, item.description))

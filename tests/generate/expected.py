@@ -1,0 +1,11 @@
+"""What the replies of the table are expected to be."""
+
+from unlike.generate.expected import ANSWER, Expected
+from unlike.prompts.task import open_task
+
+WORDS = open_task("review").words
+TEXT = Expected("text", WORDS, ("Admissible", "Brass Pen"), "4")
+MATERIAL = Expected("material", WORDS)
+MAIL = Expected("text", open_task("mail").words, ("Pens",), "")
+
+__all__ = ["ANSWER", "MAIL", "MATERIAL", "TEXT", "WORDS"]
