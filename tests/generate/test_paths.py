@@ -69,13 +69,22 @@ def events_of(answer):
     return [json.loads(lines[-1].removeprefix("data: ")) for lines in blocks if "[DONE]" not in lines[-1]]
 
 
-def row_of(model, reply):
-    model.sends = reply.sent
-    return asyncio.run(generation("non_perso", METHODS["non_perso"], CASE, kit(model.backend)))
+def each(model, table, asked):
+    """What a question comes to for each reply; a seed of its own makes it a call of its own."""
+    made = kit(model.backend)
+
+    async def all_of_them():
+        came = {}
+        for seed, reply in enumerate(table):
+            model.sends = reply.sent
+            came[reply] = await asked(replace(made, settings=made.settings.but(seed=seed)))
+        return came
+
+    return asyncio.run(all_of_them())
 
 
 def test_a_run(model):
-    came = {reply: row_of(model, reply) for reply in REPLIES}
+    came = each(model, REPLIES, lambda kit: generation("non_perso", METHODS["non_perso"], CASE, kit))
     assert {reply.name: row.text or reason(row.error) for reply, row in came.items()} == wanted(REPLIES)
     for reply, failed in came.items():
         if reply.fails:
@@ -101,16 +110,15 @@ def test_the_key_of_a_call_does_not_depend_on_cleaning():
     assert key(call, "m") == "a97639404576261798f343089804474b24cc5e327060961898c31ceee60acf35"
 
 
-def material_of(model, reply):
-    model.sends = reply.sent
+async def summary(kit):
     try:
-        return asyncio.run(ask(Ask("summary"), kit(model.backend))).text
+        return (await ask(Ask("summary"), kit)).text
     except CallFailed as failure:
         return reason(str(failure))
 
 
 def test_material(model):
-    assert {reply.name: material_of(model, reply) for reply in MATERIAL} == wanted(MATERIAL)
+    assert {reply.name: text for reply, text in each(model, MATERIAL, summary).items()} == wanted(MATERIAL)
 
 
 def test_generate(client, model):
@@ -201,17 +209,16 @@ def writer(difference, summary):
 SUMMARY = "The person writes short sentences. The person never exclaims."
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_profiles_are_made_of_cleaned_words(in_sqlite, private):
+def test_profiles_are_made_of_cleaned_words(in_sqlite):
     llm = writer(
         f"<think>Compare.</think>\n{FINDING}<|im_end|>", f"<think>Sum up.</think>Here is the profile:\n\n{SUMMARY}"
     )
-    memory = lived_in(in_sqlite, town(), llm, private=private)
+    memory = lived_in(in_sqlite, town(), llm)
     statements = asyncio.run(memory.profile("ann")).statements
     assert {one.text for one in statements} == {"The person writes short sentences.", "The person never exclaims."}
     found = asyncio.run(memory.inspection.differences("ann", "tea"))
     assert all("think" not in aspect.text and "|" not in aspect.text for one in found for aspect in one.aspects)
-    assert any(one.aspects for one in found) or private
+    assert any(one.aspects for one in found)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,19 @@ def test_an_empty_text_is_a_failed_call(endpoint, clock):
     assert len(endpoint.requests) == 1
 
 
+def test_what_an_endpoint_calls_reasoning_is_no_part_of_the_text(endpoint, clock):
+    body = completion("A good answer.")
+    body["choices"][0]["message"] |= {"reasoning_content": "Hm.", "reasoning": "So."}
+    endpoint.always = answer(body)
+    assert complete(open_backend(endpoint.base_url, clock)).text == "A good answer."
+    body["choices"][0] |= {"finish_reason": "length"}
+    body["choices"][0]["message"] |= {"content": None}
+    endpoint.always = answer(body)
+    with pytest.raises(CallFailed, match=r"the answer is empty.*raise max_tokens") as failure:
+        complete(open_backend(endpoint.base_url, clock))
+    assert failure.value.tokens == 18 and "Hm." in failure.value.raw
+
+
 def test_an_endpoint_that_never_accepts_a_connection_stops_the_run(clock):
     with socket.socket() as taken:  # bound and not listening: connections are refused
         taken.bind(("127.0.0.1", 0))

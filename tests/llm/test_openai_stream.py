@@ -122,6 +122,18 @@ def test_an_answer_of_blanks_fails_before_anything_is_shown(endpoint, clock):
     assert len(endpoint.requests) == 1
 
 
+def test_what_an_endpoint_calls_reasoning_is_no_part_of_the_text(endpoint, clock):
+    thoughts = [chunk({"reasoning_content": "Hm."}), chunk({"reasoning": "So.", "content": None})]
+    first, *rest = chunks("A", " good answer.")
+    endpoint.always = stream([first, *thoughts, *rest])
+    *pieces, last = pieces_of(open_backend(endpoint.base_url, clock))
+    assert "".join(pieces) == last.text == "A good answer."
+    endpoint.always = stream([first, *thoughts, *chunks(finish_reason="length")[1:]])
+    with pytest.raises(CallFailed, match=r"the answer is empty.*raise max_tokens") as failure:
+        pieces_of(open_backend(endpoint.base_url, clock))
+    assert failure.value.tokens == 18
+
+
 MIDDLE = {
     "closed connection": (stream(BEGUN, gone), "RemoteProtocolError"),
     "no end": (stream(BEGUN, done), "ended before the answer did"),

@@ -106,6 +106,13 @@ def estimate_tokens(messages: Messages) -> int:
     return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)
 
 
+def no_words(finish_reason: str) -> str:
+    """What is said of an answer without a word in it; an engine that takes thoughts off may have cut it inside of them."""
+    said = f"the answer is empty (finish reason {finish_reason!r})"
+    cut = "; the token limit cut it off, perhaps inside its thoughts: raise max_tokens (--max-tokens)"
+    return said + cut if finish_reason == "length" else said
+
+
 def response_format(schema: str) -> dict[str, Any]:
     """What asks for a JSON schema in the OpenAI chat API, which llama.cpp understands too."""
     return {

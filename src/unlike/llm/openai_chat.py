@@ -11,7 +11,7 @@ from typing import Any
 import openai
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion, Sampling, response_format
+from unlike.llm.backend import Completion, Sampling, no_words, response_format
 from unlike.llm.retry import TryAgain
 
 REFUSING_STATUS = frozenset({400, 422, 501})
@@ -89,7 +89,8 @@ def read_completion(
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body) from error
     if not completion.text.strip():
-        raise CallFailed(f"the answer is empty (finish reason {completion.finish_reason!r})", body)
+        tokens = completion.prompt_tokens + completion.completion_tokens
+        raise CallFailed(no_words(completion.finish_reason), body, tokens)
     return completion
 
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Protocol, TypeGuard
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Backend, Completion, Messages, Sampling
+from unlike.llm.backend import Backend, Completion, Messages, Sampling, no_words
 
 Pieces = AsyncGenerator[str | Completion, None]
 """Pieces of text as they are written, then exactly one Completion.
@@ -103,11 +103,11 @@ class GrowingAnswer:
             CallFailed: There is no word in it.
         """
         reason = self.finish_reason or "stop"
-        if not self.text:
-            raise CallFailed(f"{self._model}: the answer is empty (finish reason {reason!r})")
         prompt_tokens, completion_tokens = (
             int(self._usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")
         )
+        if not self.text:
+            raise CallFailed(f"{self._model}: {no_words(reason)}", tokens=prompt_tokens + completion_tokens)
         return Completion(self.text, prompt_tokens, completion_tokens, reason, wall_s)
 
 
