@@ -29,8 +29,8 @@ $(VENV)/.dev: $(VENV)/.run
 
 setup: $(VENV)/.dev  ## make .venv with everything
 
-demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus
-	@$(BIN)/unlike demo --out demo-out
+demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus (LLM=llama.cpp:smollm2 for the smallest model)
+	@$(BIN)/unlike demo --out demo-out $(if $(LLM),--llm $(LLM))
 
 test: $(VENV)/.dev lint  ## every check and every test that can run here
 	@echo "==> Tests"

@@ -62,14 +62,22 @@ def as_it_is(user: str) -> str:
 
 def instructions_first(user: str) -> str:
     """What is asked, then the material."""
-    material, end, asked = user.rpartition("</text>")
-    return f"{asked.strip()}\n\n{material}{end}"
+    material, asked = user[: (end := _end_of_quotations(user))], user[end:]
+    return f"{asked.strip()}\n\n{material}"
 
 
 def own_text_first(user: str) -> str:
     """In a comparison the own text before those of others; else as it is."""
-    found = re.search(r"(\n\n\w+ of other person 1\n.*?)\n\n(The person's \w+\n.*</text>)(.*)$", user, re.DOTALL)
-    return user if not found else f"{user[: found.start()]}\n\n{found[2]}{found[1]}{found[3]}"
+    end = _end_of_quotations(user)
+    found = re.search(r"(\n\nThe \w+ by person B\n.*?)\n\n(The \w+ by person A\n.*)$", user[:end], re.DOTALL)
+    return user if not found else f"{user[: found.start()]}\n\n{found[2]}{found[1]}{user[end:]}"
+
+
+def _end_of_quotations(user: str) -> int:
+    """Where the last quoted line ends."""
+    start = user.rfind("\n> ")
+    end = user.find("\n", start + 1)
+    return len(user) if end < 0 else end
 
 
 ORDERS: Mapping[str, Callable[[str], str]] = {

@@ -93,7 +93,8 @@ def test_nothing_from_at_or_after_a_request_is_read_over_the_whole_corpus(music,
         for difference in row.trace["differences"]:
             ids |= {difference["record"], *difference["representatives"]}
         assert all(_may_be_seen(music.record(record_id), case) for record_id in ids)
-        for text in re.findall(r"<text>\n(.*?)\n</text>", _prompts(backend), re.DOTALL):
+        for text in re.findall(r"(?:^> .*\n)+", _prompts(backend) + "\n", re.MULTILINE):
+            text = re.sub(r"^> ", "", text, flags=re.MULTILINE).strip()
             assert any(_may_be_seen(record, case) for record in said.get(text, [])) or text not in said
 
 

@@ -70,8 +70,8 @@ def test_a_prefix_cache_reuses_whole_blocks_that_were_read_before():
 
 def test_other_orders_have_the_same_words():
     user = (
-        "Item: Tea\n\nReview of other person 1\nRating: 4\n<text>\nHot.\n</text>\n\n"
-        "The person's review\nRating: 2\n<text>\nCold.\n</text>\n\nHow do they differ?"
+        "Item: Tea\n\nThe review by person B\nRating: 4\n> Hot.\n\n"
+        "The review by person A\nRating: 2\n> Cold.\n\nHow do they differ?"
     )
     assert instructions_first(user).startswith("How do they differ?\n\nItem: Tea")
     assert own_text_first(user).index("Cold.") < own_text_first(user).index("Hot.") < user.index("How do")

@@ -41,6 +41,8 @@ THOUGHTS = (
     Reply("a thought of Magistral", f"[THINK]Which tone?[/THINK]{GOOD}", GOOD),
     Reply("a thought of Seed", f"<seed:think>Which tone?</seed:think>{GOOD}", GOOD),
     Reply("a thought with only its end", f"Okay, the user wants a pen review.\nShort.\n</think>\n\n{GOOD}", GOOD),
+    Reply("a thought that ends with a quotation", f'<think>I write "fine".</think>{GOOD}', GOOD),
+    Reply("a thought of tags", f"<think>No `</think>` yet.</think>{GOOD}", GOOD),
     Reply("several thoughts", f"<think>One.</think>\n<think>Two.</think>\n{GOOD}", GOOD),
     Reply(
         "a thought in the middle",
@@ -72,6 +74,9 @@ THOUGHTS = (
 CONTROL = (
     Reply("an end of turn", f"{GOOD}<|im_end|>", GOOD),
     Reply("an end of text", f"{GOOD}\n<|endoftext|>", GOOD),
+    Reply(
+        "an end behind a quotation", f'{GOOD} "Fine," she said, "fine."<|im_end|>', f'{GOOD} "Fine," she said, "fine."'
+    ),
     Reply("an end of sequence", f"{GOOD}</s>", GOOD),
     Reply("an end of turn of Gemma", f"{GOOD}<end_of_turn>\n", GOOD),
     Reply("an end of DeepSeek", f"{GOOD}<｜end▁of▁sentence｜>", GOOD),
@@ -114,6 +119,11 @@ BEFORE = (
     Reply("a style alone", f"In the person's style:\n\n{GOOD}", GOOD),
     Reply("two announcements", f"Sure! Here is the review:\n\nReview:\n{GOOD}", GOOD),
     Reply("an announcement and nothing", "Sure! Here is the review:", fails=EMPTY),
+    Reply("happy to help", f"I'd be happy to help! Here it is:\n\n{GOOD}", GOOD),
+    Reply("a voice", f"Here's the review, written in their voice:\n\n{GOOD}", GOOD),
+    Reply("a label of the item", f"Review of the Brass Pen:\n\n{GOOD}", GOOD),
+    Reply("a speaker", f"Assistant: {GOOD}", GOOD),
+    Reply("a title in capitals", f"**Review Title: Admissible**\n\n{GOOD}", GOOD),
     Reply("a label", f"Review: {GOOD}", GOOD),
     Reply("a bold label", f"**Review:** {GOOD}", GOOD),
     Reply("a label of a number", f"Review 3\n{GOOD}", GOOD),
@@ -136,6 +146,7 @@ BEFORE = (
 AROUND = (
     Reply("a fence of prompts", f"<text>\n{GOOD}\n</text>", GOOD),
     Reply("a fence of its own", f"<review>{GOOD}</review>", GOOD),
+    Reply("a tag for answers", f"<think>So.</think>\n<answer>\n{GOOD}\n</answer>", GOOD),
     Reply("a fence that was cut", f"<text>\n{GOOD}", GOOD),
     Reply("a fence and more", f"<text>\n{GOOD}\n</text>\n\nReview 2\nItem: Tea", GOOD),
     Reply("fields and a fence", f"Review 3\nItem: Brass Pen\nRating: 4\n<text>\n{GOOD}\n</text>", GOOD),
@@ -158,6 +169,11 @@ BEHIND = (
     Reply("a remark on the text", f"{TWO}\n\nThis review captures the person's dry wit and short sentences.", TWO),
     Reply("a note", f"{TWO}\n\nNote: This review is written in the person's style.", TWO),
     Reply("a note in brackets", f"{GOOD}\n\n*(Note: I have kept this review brief, as requested.)*", GOOD),
+    Reply("a note on fiction", f"{TWO}\n\n**Note:** This is a fictional review.", TWO),
+    Reply(
+        "a remark on its making", f"{TWO}\n\nThis is a review written in the style of the person's past reviews.", TWO
+    ),
+    Reply("a remark on its maker", f"{TWO}\n\nI aimed to capture the person's dry humour.", TWO),
     Reply("a count", f"{GOOD}\n\n(Word count: 11)", GOOD),
     Reply("a wish behind an announcement", f"Here is the review:\n\n{TWO}\n\nI hope this helps!", TWO),
     Reply("a wish in front of an offer", f"{TWO}\n\nI hope this helps!\n\nLet me know if you need more.", TWO),
@@ -174,6 +190,8 @@ REFUSALS = (
     ),
     Reply("a refusal to imitate", "I’m sorry, but I can’t write a review that imitates a real person.", fails=REFUSED),
     Reply("a refusal for want of facts", "I'm unable to write this without more information.", fails=REFUSED),
+    Reply("a question", "Please provide the text of the review you would like me to continue.", fails=REFUSED),
+    Reply("a scruple", "I don't feel comfortable impersonating a real person.", fails=REFUSED),
     Reply("a refusal behind a thought", "<think>No.</think>I must decline to assist.", fails=REFUSED),
 )
 
@@ -191,6 +209,9 @@ KEPT = (
     _same("a note on the pen", f"{GOOD}\n\nNote: the nib is sold on its own."),
     _same("a remark on itself", f"{TWO}\n\nThis review was hard to write."),
     _same("a wish in the text", f"I hope this review helps. {GOOD}"),
+    _same("a wish of a shop", "Please provide more details on the nib. I had to guess."),
+    _same("a rating at the end", f"{TWO}\n\nRating: 4/5"),
+    _same("a title in small letters", f"title: my pen\n{GOOD}"),
     _same("another rating", f"Rating: 8/10\n{GOOD}"),
     _same("a person's own fields", f"Title: The Pen (1987)\n\nMaker: Brass & Sons\n\n{GOOD}"),
     _same("a list of pros and cons", f"Pros:\n- brass\n- heavy\nCons:\n- none\n\n{GOOD}"),

@@ -1,6 +1,7 @@
 """Of a reply exactly the words are kept that count, and nobody's own words are lost."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 import unlike
 from tests.generate import replies
 from tests.generate.expected import ANSWER, MAIL, MATERIAL, TEXT, WORDS
+from tests.generate.replies import GOOD
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
 from unlike.generate.clean import SHORT_CHARS, clean_completion, clean_reply
 from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Completion
-from unlike.prompts.prompt import Ask
-from unlike.records import Case, Item
+from unlike.prompts.prompt import Ask, own_record
+from unlike.records import Case, Item, Record
 
 TABLES = {
     "text": (replies.REPLIES, TEXT),
@@ -111,6 +113,15 @@ def test_labels_and_titles_are_those_of_the_task_and_the_request():
     assert clean_reply(sent, expected) == "Gut."
     assert clean_reply("# Why? 50%\n\nGut.", expected) == "Gut."
     assert clean_reply("Sterne: 4\nGut.", expected) == "Sterne: 4\nGut."
+
+
+def test_a_person_who_writes_the_label_keeps_it():
+    past = own_record(Record("r", "u", "i", "Review: Good tea."), Item("i"))
+    labelled = expected_of(Ask("generate", (past,), request=Case("", "u", "i", 0)), WORDS)
+    assert clean_reply(f"Review: {GOOD}", labelled) == f"Review: {GOOD}"
+    assert clean_reply(f"Sure! Here is the review:\n\nReview: {GOOD}", labelled) == f"Review: {GOOD}"
+    others = expected_of(Ask("generate", (replace(past, text="Good tea."),), request=Case("", "u", "i", 0)), WORDS)
+    assert clean_reply(f"Review: {GOOD}", others) == GOOD
 
 
 def test_who_asks_for_no_text_gets_material():

@@ -100,7 +100,7 @@ def test_a_case_tells_what_was_read_thought_and_written(lab, experiment):
     page.get_by_text("Exact prompts").click()
     page.get_by_text("its hash is in the journal").wait_for()
     page.get_by_text("10. generate").click()
-    expect(page.locator("main")).to_contain_text("<text>")
+    expect(page.locator("main")).to_contain_text("> ")
     lab.check()
     page.get_by_role("link", name="Next case").click()
     lab.there("Case bruno-12")

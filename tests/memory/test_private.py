@@ -65,7 +65,7 @@ def prompts(memory, step=""):
 def step_of(prompt):
     if "Their words are private" in prompt:
         return STEP
-    return "summary" if "Write the profile of this person" in prompt else "difference"
+    return "summary" if "Describe this person as a writer" in prompt else "difference"
 
 
 def strangers(memory):
@@ -77,7 +77,8 @@ def strangers(memory):
             writers[run].add(record.user_id)
     found = []
     for prompt in prompts(memory):
-        owners = [writers[run] for run in runs_of(prompt) if run in writers]
+        runs = {run for line in prompt.splitlines() for run in runs_of(line)}  # none goes over from one text to the next
+        owners = [writers[run] for run in runs if run in writers]
         if not set.intersection(*owners):
             found.append(prompt)
     return found
@@ -289,7 +290,7 @@ def test_variety_does_not_fall_with_length():
 
 
 def test_means_and_how_they_are_told():
-    two = [StyleFacts(10, 5, 0.5, 0, 0, 0.1, 1, 60, 4.0), StyleFacts(25, 8, 0, 0, 0, 0.2, 1, 80, None)]
+    two = [StyleFacts(10, 5, 0.5, 0, 0, 0, 0, 0, 0.1, 1, 60, 4.0), StyleFacts(25, 8, 0, 0, 0, 0, 0, 0, 0.2, 1, 80, None)]
     mean = means(two, 2)
     assert (mean.length, mean.sentence, mean.ease, mean.rating) == (17.5, 6.5, 70, None)
     assert means(two, 1).rating == 4.0
@@ -351,24 +352,23 @@ Other people wrote reviews about this item too. Their words are private: of each
 of them only figures are known, the mean of the group before that of the person.
 
 Group 1, 2 people
-<text>
-rating: 1.5; this person: 5.0
-length in words: 4.0; this person: 5.0
-words a sentence: 4.0; this person: 2.5
-sentences with an exclamation mark: 0%; this person: 50%
-sentences with a question mark: 0%; this person: 0%
-words in capitals: 0%; this person: 0%
-words in the first person: 0%; this person: 40%
-different words among the first 50: 83%; this person: 80%
-reading ease (0 hard, 100 easy): 94; this person: 100
-words that several of them use and this person does not: broth
-</text>
+> rating: 1.5; this person: 5.0
+> length in words: 4.0; this person: 5.0
+> words a sentence: 4.0; this person: 2.5
+> sentences with an exclamation mark: 0%; this person: 50%
+> sentences with a question mark: 0%; this person: 0%
+> words in capitals: 0%; this person: 0%
+> sentences that begin with a small letter: 0%; this person: 0%
+> sentences that trail off in dots: 0%; this person: 0%
+> brackets per sentence: 0.0; this person: 0.0
+> words in the first person: 0%; this person: 40%
+> different words among the first 50: 83%; this person: 80%
+> reading ease (0 hard, 100 easy): 94; this person: 100
+> words that several of them use and this person does not: broth
 
 The person's review
 Rating: 5
-<text>
-I liked it. I did!
-</text>
+> I liked it. I did!
 
 How does the person's review differ from how the others write?
 Compare along these dimensions only:

@@ -73,7 +73,7 @@ def test_what_cannot_fit_says_what_to_do():
         fit(ask(1), TASK, 20, count)
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(120, 800))
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(180, 800))
 def test_the_limit_holds_and_instructions_stay(lengths, limit):
     asked = ask(*lengths)
     fitted = fit(asked, TASK, limit, count)

@@ -1,5 +1,6 @@
-"""``unlike demo``: the whole main job on the packaged sample corpus."""
+"""``unlike demo``: the whole main job on the packaged sample corpus, with one person shown from texts to text."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,27 +11,38 @@ from unlike.config import vector_file
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from unlike.cli.experiment_setup import Setup
     from unlike.data.corpus import Corpus
+    from unlike.evaluate.plan import Plan
+    from unlike.records import Case, Generation
 
-METHODS_SHOWN = ("non_perso", "rag", "dpl")
+METHODS_SHOWN = ("non_perso", "rag", "dpl", "dpl_verified")
+PERSON = "esme"
+"""Whose case is shown; fixed before anything was written, not chosen by how the texts turned out."""
+MODEL = "qwen2.5-coder-1.5b"
 
 
 def demo(
     out: Path = typer.Option(Path("demo-out"), help="Where corpus, runs and results go."),
-    llm: str = typer.Option("llama.cpp:smollm2", help="Any LLM, e.g. openai:MODEL@http://127.0.0.1:8000/v1."),
+    llm: str = typer.Option(
+        f"llama.cpp:{MODEL}",
+        help="Any LLM: llama.cpp:smollm2 is small and fast, openai:MODEL@http://127.0.0.1:8000/v1 an endpoint.",
+    ),
     embedder: str = typer.Option("minilm", help="Any encoder."),
-    cases: int = typer.Option(3, min=1, help="Test cases."),
-    records: int = typer.Option(2, min=1, help="N, key records a request."),
-    peers: int = typer.Option(3, min=1, help="K, representatives a key record is compared with."),
-    max_tokens: int = typer.Option(96, min=1, help="New tokens of every LLM call."),
+    cases: int = typer.Option(1, min=1, help="People to write for."),
+    records: int = typer.Option(2, min=1, help="N, key records per request."),
+    peers: int = typer.Option(3, min=1, help="K, representatives that a key record is compared with."),
+    max_tokens: int = typer.Option(256, min=1, help="New tokens of every LLM call."),
 ) -> None:
-    """Curate the sample corpus, run three methods on a few cases, show one case whole, a table and a report."""
+    """Curate the sample corpus, write for one person by four methods, show how each text came about, and report.
+
+    The default LLM is fetched first where it is not here (1.1 GB).
+    """
     from rich.console import Console
 
     from unlike.cli.experiment import open_kits, run_live_plan
     from unlike.cli.experiment_setup import Setup
     from unlike.cli.report import write_findings
-    from unlike.cli.show import show_case
     from unlike.embed.open import open_encoder
     from unlike.evaluate.experiment import measure_all
     from unlike.evaluate.plan import Plan
@@ -38,28 +50,28 @@ def demo(
 
     console = Console()
     corpus = _corpus(console, out / "corpus")
+    _fetch(console, llm)
+    chosen = _people(corpus, cases)
     plan = Plan.model_validate(
         {
             "title": "unlike on its sample corpus",
             "corpus": out / "corpus",
-            "limit": cases,
+            "cases": [case.id for case in chosen],
             "embedder": embedder,
             "llm": {"uri": llm, "concurrency": 8},
-            "settings": {"n_records": records, "n_peers": peers, "max_tokens": max_tokens},
+            "settings": {"n_records": records, "n_peers": peers, "max_tokens": max_tokens, "layout": "turns"},
             "methods": [{"method": method} for method in METHODS_SHOWN],
         }
     )
-    console.print(
-        f"\n[bold]2. Run[/] {', '.join(METHODS_SHOWN)} on {cases} cases with {llm}, N = {records}, K = {peers}"
-    )
-    encoder = open_encoder(embedder, vector_file())
-    setup = Setup(plan, corpus, encoder, out)
+    console.print(f"\n[bold]2. Write[/] for {_named(chosen)} with {llm}, N = {records}, K = {peers}")
+    setup = Setup(plan, corpus, open_encoder(embedder, vector_file()), out)
     folders = run_live_plan(console, setup, open_kits(setup))
-    console.print("\n[bold]3. One case, whole[/]")
-    show_case(console, read_run(folders[-1])[0][0], corpus)
-    console.print("\n[bold]4. Scores[/] against what the users really wrote")
-    write_findings(console, plan, corpus, encoder, measure_all(folders, plan, corpus), out / "report.html")
-    _where_to_go(console, out, folders[-1], llm)
+    rows = {folder: read_run(folder)[0][0] for folder in folders}
+    _show_person(console, corpus, dict(zip(METHODS_SHOWN, rows.values(), strict=True)))
+    console.print("\n[bold]5. Scores[/] against what was really written")
+    write_findings(console, plan, corpus, setup.encoder, measure_all(folders, plan, corpus), out / "report.html")
+    console.print("One person proves nothing; it shows what the methods do.", style="yellow")
+    _where_to_go(console, setup, folders[-1], plan)
 
 
 def _corpus(console: "Console", folder: Path) -> "Corpus":
@@ -74,13 +86,60 @@ def _corpus(console: "Console", folder: Path) -> "Corpus":
     return corpus
 
 
-def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
-    if llm == "llama.cpp:smollm2":
+def _fetch(console: "Console", llm: str) -> None:
+    """Fetch the default model where it is not here."""
+    from unlike.cli.models import fetch
+    from unlike.llm.shelf import is_here
+
+    if llm == f"llama.cpp:{MODEL}" and not is_here(MODEL):
+        console.print(f"fetching {MODEL} (1.1 GB, once); --llm llama.cpp:smollm2 needs no download")
+        fetch(MODEL)
+
+
+def _people(corpus: "Corpus", n: int) -> "list[Case]":
+    """The test cases of so many people: PERSON first, then the others as they come."""
+    return sorted(corpus.cases("test"), key=lambda case: case.user_id != PERSON)[:n]
+
+
+def _named(cases: "list[Case]") -> str:
+    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+    return f"{cases[0].user_id}{more}: {', '.join(METHODS_SHOWN)},"
+
+
+def _show_person(console: "Console", corpus: "Corpus", rows: "Mapping[str, Generation]") -> None:
+    """What DPL read and found, then what every method wrote, with the words that the real text has too."""
+    from unlike.cli.show import show_case
+
+    console.print("\n[bold]3. What sets this person apart[/], found by dpl")
+    show_case(console, rows["dpl"], corpus)
+    console.print("\n[bold]4. The same request, by every method[/]; words that the real text has too are green")
+    for method, row in rows.items():
+        console.print(f"\n[bold]{method}[/]")
+        _print_text(console, row)
+    console.print("\n[bold]really written[/]")
+    console.print(rows["dpl"].reference or "", markup=False, highlight=False)
+
+
+def _print_text(console: "Console", row: "Generation") -> None:
+    from rich.text import Text
+
+    from unlike.evaluate.report.shared_words import shared_words
+
+    if row.text is None:
+        console.print(f"failed: {row.error}", style="red", markup=False)
+        return
+    pieces = shared_words(row.text, row.reference or "")
+    console.print(Text.assemble(*((piece, "green" if shared else "") for piece, shared in pieces)))
+
+
+def _where_to_go(console: "Console", setup: "Setup", run: Path, plan: "Plan") -> None:
+    if plan.llm.uri.startswith("llama.cpp:"):
         console.print("One flag uses a better LLM: [bold]unlike demo --llm openai:MODEL@http://HOST:PORT/v1[/]")
+    out = setup.folder
     for name, what in (
         (out / "report.html", "open it in a browser"),
         (out / "corpus", "unlike corpus " + str(out / "corpus")),
-        (run, f"unlike show {run} 2"),
+        (run, f"unlike show {run} 1"),
         (out / "journal.sqlite", "every LLM call; running again pays for none of them"),
     ):
         console.print(f"{name!s:<42} {what}", highlight=False, soft_wrap=True)

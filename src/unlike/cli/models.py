@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,12 +58,20 @@ def get(name: Annotated[str, typer.Argument(help="A name from unlike models.")])
 
     An interrupted download is resumed. A model that is already here is not fetched again.
     """
+    typer.echo(f"{name} is here: {fetch(name)}")
+    typer.echo(f"use it with: --llm llama.cpp:{name}")
+
+
+def fetch(name: str) -> Path:
+    """Fetch a model with a progress bar, or lines where there is no terminal; returns its file.
+
+    Raises:
+        InputError, MissingPart: As ``fetch_model``.
+    """
     from unlike.llm.fetch_model import fetch_model
 
     with _live(name) as on_progress:
-        file = fetch_model(name, on_progress)
-    typer.echo(f"{name} is here: {file}")
-    typer.echo(f"use it with: --llm llama.cpp:{name}")
+        return fetch_model(name, on_progress)
 
 
 def _as_json(model: "ShelfModel") -> dict[str, Any]:

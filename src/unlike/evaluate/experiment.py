@@ -133,7 +133,9 @@ async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[Pl
 
 
 def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
-    """The cases of one run: the first so many, or a seeded sample."""
+    """The cases of one run: those that are named, the first so many, or a seeded sample."""
+    if plan.cases:
+        return [corpus.case(case_id) for case_id in plan.cases]
     cases = pick_cases(corpus, plan.split, plan.limit)
     if plan.samples is None or sample is None:
         return cases

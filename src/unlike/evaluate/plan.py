@@ -70,6 +70,8 @@ class Plan(Section):
     split: str = "test"
     limit: int | None = Field(default=None, ge=1)
     samples: Samples | None = None
+    cases: tuple[str, ...] = ()
+    """Ids of the cases, where neither all nor the first ones are wanted."""
     task: str = "review"
     prompts: Path | None = None
     users: Path | None = None
@@ -103,8 +105,8 @@ class Plan(Section):
         problems += _called_alike("adapters", [entry.name for entry in self.adapters])
         if not (self.metrics or self.judge or self.likelihood):
             problems.append("nothing is measured; give metrics, a judge or likelihood")
-        if self.limit and self.samples:
-            problems.append("limit and samples exclude each other; give one")
+        if sum(map(bool, (self.limit, self.samples, self.cases))) > 1:
+            problems.append("limit, samples and cases exclude each other; give one")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -82,7 +82,7 @@ class _Reader:
             return heading.end()
         if (end := self._after_fields(place)) > place:
             return end
-        label = self._match(frame.label, place)
+        label = None if self._expected.labelled else self._match(frame.label, place)
         return label.end() if label else place
 
     def _match(self, pattern: Pattern, place: int) -> Any:  # noqa: ANN401 - a match of the regex library
@@ -97,12 +97,13 @@ class _Reader:
         while found := self._match(self._frame.field, end):
             lines.append(found)
             end = found.end()
-        is_list = len({line["label"] for line in lines}) > 1 or any(
+        is_list = len({line["label"].casefold() for line in lines}) > 1 or any(
             self._is_of_request(line["value"]) for line in lines
         )
         if not lines or is_list or self._match(self._frame.label, end):
             return end
-        is_title = lines[0]["label"] in (self._expected.words.get("title"), _TITLE)
+        titles = {self._expected.words.get("title", "").casefold(), _TITLE.casefold()}
+        is_title = lines[0]["label"].casefold() in titles
         is_alone = is_title and len(lines[0]["value"]) <= _MOST_TITLE_CHARS and not self._match(_LABELLED, end)
         return end if is_alone else place
 

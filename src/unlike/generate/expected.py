@@ -1,5 +1,6 @@
 """What a reply is expected to be: its kind, and the words by which its prompt named the parts of the request."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,12 +22,14 @@ class Expected:
         words: What the task calls texts, items, titles and ratings (``Task.words``).
         titles: Of the request and of its item; a heading with one of them repeats the prompt.
         rating: Of the request, as the prompt shows it; "" for none.
+        labelled: Whether the person begins texts with their name ("Review: ..."), so that it is no label of a model.
     """
 
     kind: Kind
     words: Mapping[str, str] = field(default_factory=dict[str, str])
     titles: tuple[str, ...] = ()
     rating: str = ""
+    labelled: bool = False
 
 
 ANSWER = Expected("answer")
@@ -43,4 +46,7 @@ def expected_of(ask: Ask, words: Mapping[str, str]) -> Expected:
         return Expected("material", words)
     titles = (ask.request.title, ask.item.title if ask.item else "")
     rating = "" if ask.request.rating is None else f"{ask.request.rating:g}"
-    return Expected("text", words, tuple(title for title in titles if title), rating)
+    past = (passage.text for passage in ask.passages if passage.kind == "past")
+    label = re.compile(rf"\W*{re.escape(words.get('text', 'text'))}\W{{0,3}}:", re.IGNORECASE)
+    labelled = any(label.match(text) for text in past)
+    return Expected("text", words, tuple(title for title in titles if title), rating, labelled)

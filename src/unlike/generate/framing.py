@@ -22,6 +22,8 @@ def _words(pattern: str) -> str:
     return regex.sub(r"(?<!\[)'", "['’]", lines.replace(" ", r"\s+"))
 
 
+TAGS = "text|answer|output|response"
+"""What the text may stand in beside a tag of its own name: the fence of older prompts, and what models were trained to use."""
 _UP_TO = r"(?:[^\n]*?[^\n\w])?"
 """Any words of the same line, up to where another one begins."""
 _MARKS = r"[*_(\[>#\s]{0,6}"
@@ -42,7 +44,8 @@ _THING = r"(?<!\w)(?:version|example|sample|one|paragraph|it)\b"
 
 _YES = _words(
     r"""(?:(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|alright|all right|great(?: question)?|got it|no problem|
-    understood|yes|definitely|gladly|with pleasure|my pleasure|thank(?:s| you)[^\n.!:]{0,80})[.!,:—–-]+\s*){1,2}
+    understood|yes|definitely|gladly|with pleasure|my pleasure|thank(?:s| you)[^\n.!:]{0,80}|
+    I(?:'m|'d be| am| would be) (?:happy|glad) to (?:help|assist|write|do)\b[^\n.!:]{0,80})[.!,:—–-]+\s*){1,2}
     (?:(?:I(?:'\w+| can| will| would| am)|let me|(?:happy|glad) to)\b[^\n.!:]{0,120}[.!,:]\s+(?:and )?)?"""
 )
 _GIVEN = _words(
@@ -107,7 +110,7 @@ _MADE_UP = _words(
 _DOES = _words(
     r"""(?:captur\w+|reflect\w*|maintain\w*|keeps?|us(?:es|ing)|follow\w*|mimic\w*|imitat\w+|aims?|attempts?|match\w*|tries|
     stay\w*|incorporat\w+|mirror\w*|emulat\w+|adopt\w*|sticks?|adher\w+|echo\w*|avoid\w*|includ\w+|demonstrat\w+|showcas\w+|
-    employ\w*|featur\w+|(?:is|was|has been) (?:written|based|designed|meant|intended|crafted|generated|fictional))\b"""
+    employ\w*|featur\w+|written|crafted|generated|(?:is|was|has been) (?:based|designed|meant|intended|fictional))\b"""
 )
 
 # In place of a text --------------------------------------------------------------------------------------------------
@@ -130,6 +133,9 @@ _TO_WRITE = _words(
 REFUSAL: Pattern = regex.compile(
     _words(
         rf"""{_MARKS}(?:(?:{_SORRY})?(?:as an AI[^\n.,]{{0,60}},\s*)?{_CANNOT}{_TO_WRITE}
+        |I do(?:n't| not) feel comfortable (?:imitating|impersonating|pretending|writing (?:as|in the)|creating)
+        |(?:please|(?:could|can) you(?: please)?) (?:provide|share|send|paste)\b(?:[^\n]{{0,160}}?[^\n\w])?
+        (?:so (?:that )?I can|you(?:'d| would) like me to|for me to)
         |as an? (?:AI|artificial intelligence|(?:large )?language model)(?: (?:language )?(?:model|assistant|system))?,
         (?:[^\n]{{0,200}}?[^\n\w])?I\s*(?:'m| am)?\s*(?:can(?:'t|not)|do(?: not|n't)|not|unable|won't|must|have no))\b"""
     ),
@@ -175,7 +181,7 @@ def framing(text: str, texts: str, labels: tuple[str, ...], is_material: bool) -
     heading = r"(?:#{1,6}[ \t]+(?P<heading>[^\n]{1,200})|(?P<b>\*\*|__)(?P<heading>[^*\n]{1,200})(?P=b):?)[ \t]*\n\s*"
     return Framing(
         announcement=_compiled(_announcement(noun, is_material)),
-        tag=_compiled(rf"<\s*(?:text|{regex.escape(text)})\s*>\s*"),
+        tag=_compiled(rf"<\s*(?:{TAGS}|{regex.escape(text)})\s*>\s*"),
         label=_compiled(_label(text)),
         field=_compiled(_field(labels)),
         heading=_compiled(heading),
@@ -191,7 +197,7 @@ def _announcement(noun: str, is_material: bool) -> str:
     near = rf"(?![^\n:]*(?<!\w)(?:I|we|my|our)\b)\s+(?:[\w'’-]+\s+){{0,5}}?{named}{_SENTENCE}"
     which = "the|your|this|their|that|a|an|some" if is_material else "the|your|this|their|that"
     return (
-        rf"{_MARKS}(?:{_YES}{_GIVEN}?(?:{_HERE}{anything}|here\s+you\s+go|{_WRITE}{anything})(?:{_ON_LINE}|{_LINE_END}|{_BLANK_LINE})"
+        rf"{_MARKS}(?:{_YES}{_GIVEN}?(?:{_HERE}{anything}|here\s+(?:you\s+go|it\s+is)|{_WRITE}{anything})(?:{_ON_LINE}|{_LINE_END}|{_BLANK_LINE})"
         rf"|{_GIVEN}?{_HERE}{near}(?:{_LINE_END}|{_BLANK_LINE})"
         rf"|{_GIVEN}?{_HERE}\s+(?:{which})\s+(?:[\w'’-]+\s+){{0,3}}?{noun}{_SENTENCE}{_ON_LINE}"
         rf"|(?:written\s+)?in\s+{_PERSON}['’]s\s+(?:style|voice|words|tone){_LINE_END})\s*"
@@ -202,10 +208,13 @@ def _label(text: str) -> str:
     name = regex.escape(text)
     alone = rf"(?-i:{regex.escape(text.capitalize())}|{regex.escape(text.upper())})"
     owned = rf"(?:(?:the|final|generated)\s+)?(?:(?:person|user|writer)['’]s\s+)?{name}\s+(?:text|body)"
-    on_its_line = rf"(?:the|final)\s+{name}(?=[*_]{{0,2}}:[*_]{{0,2}}[ \t]*\n)"
+    on_its_line = (
+        rf"(?:(?:the|final)\s+{name}|{alone}\s+(?:of|for)\s+[^\n:]{{1,80}})(?=[*_]{{0,2}}:[*_]{{0,2}}[ \t]*\n)"
+    )
+    speaker = r"(?-i:Assistant|Response|Output)"
     line_above = rf"(?:{alone}(?:[ \t]+\d+)?|(?:the\s+)?{name}\s+to\s+write(?:\s+now)?)"
     return (
-        rf"[*_#>]{{0,4}}[ \t]*(?:{alone}|{owned}|{on_its_line})[*_]{{0,2}}:[*_]{{0,2}}\s*"
+        rf"[*_#>]{{0,4}}[ \t]*(?:{alone}|{owned}|{on_its_line}|{speaker})[*_]{{0,2}}:[*_]{{0,2}}\s*"
         rf"|[*_#>]{{0,4}}[ \t]*{line_above}[*_]{{0,2}}[ \t]*\n\s*"
     )
 
@@ -213,7 +222,7 @@ def _label(text: str) -> str:
 def _field(labels: tuple[str, ...]) -> str:
     names = "|".join(regex.escape(label[:1].upper() + label[1:]) for label in labels)
     return (
-        rf"[-•>#*_]{{0,4}}[ \t]*[*_]{{0,2}}(?-i:(?P<label>{names}))[*_]{{0,2}}[ \t]*:[*_]{{0,2}}[ \t]*"
+        rf"[-•>#*_]{{0,4}}[ \t]*[*_]{{0,2}}(?!(?-i:\p{{Ll}}))(?P<label>{names})[*_]{{0,2}}[ \t]*:[*_]{{0,2}}[ \t]*"
         r"(?P<value>[^\n]{0,4000}?)[ \t*_]*\n\s*"
     )
 
@@ -222,13 +231,14 @@ def _remark(text: str, noun: str) -> str:
     """Whoever writes letters offers and asks as an assistant does, so there an offer must speak of the text."""
     is_letter = regex.search(r"mail|letter|message|reply|answer|comment", text, regex.IGNORECASE)
     offer = rf"{_OFFER}{_UP_TO}(?:{noun}|(?<!\w){_CHANGES}\b)" if is_letter else _OFFER
-    this_text = rf"(?:this|the|above)\s+(?:\w+\s+){{0,2}}?(?:{noun}|{_DRAFT}|(?<!\w)version\b)"
+    this_text = rf"(?:this|the|above)\s+(?:\w+\s+){{0,3}}?(?:{noun}|{_DRAFT}|(?<!\w)version\b)"
+    invented = _words(rf"this is (?:an? )?(?:\w+ )?(?:fictional|simulated|imitated|AI-generated) (?:\w+ )?{noun}")
     i_wrote = _words(r"I(?:'ve| have)? (?:tried|kept|aimed|written|wrote|maintained|matched)")
     made = rf"{_UP_TO}(?:{_OF_PERSON}|{_MADE_UP})"
     pleases = _words(r"\s+(?:meets|captures|fits|matches|aligns|works for you|is what you)\b")
     return (
-        rf"(?:{offer}|(?:{this_text}|{i_wrote}){_UP_TO}{_DOES}{made}"
-        rf"|(?:please\s+)?note[*_]*(?:[:.,]|\s+that)[*_]*\s*{_UP_TO}(?:{noun}|I\b){made}"
+        rf"(?:{offer}|{invented}|(?:{this_text}|{i_wrote}){_UP_TO}{_DOES}{made}"
+        rf"|(?:please\s+)?note[*_]*(?:[:.,]|\s+that)[*_]*\s*(?:{invented}|{_UP_TO}(?:{noun}|I\b){made})"
         rf"|(?:I\s+)?hope\s+(?:this|the|my)\s+(?:\w+\s+){{0,2}}?{noun}{pleases}"
         r"|(?:word|character)s?\s+count\s*:?\s*[*_]*\d+)"
     )

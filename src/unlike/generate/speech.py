@@ -10,6 +10,7 @@ from typing import Any
 import regex
 
 from unlike.generate.expected import Expected
+from unlike.generate.framing import TAGS
 
 _NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reasoning|reflection)"
 _CHANNEL = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"
@@ -31,9 +32,14 @@ _CONTROL = (
     r"|<｜[^｜<>]{2,40}｜>|</s>|<end_of_turn>|</?(?:eos|bos)>|(?-i:\[/?INST\])|<</?SYS>>"
 )
 _TURN = r"\n[ \t]*(?-i:User|Human)[ \t]*:|\n#{2,3}[ \t]*(?:instruction|user|human|input|response)\b[^\n]{0,20}:"
-_UNQUOTED = r"(?<![`\"'“‘])"
-"""A tag in quotes or code is one that is spoken of."""
-_CLOSES_THOUGHT = regex.compile(rf"{_UNQUOTED}(?:{_CLOSE})|{_GLUED}", regex.IGNORECASE)
+
+
+def _unquoted(mark: str) -> str:
+    """A mark that does not stand alone in quotation marks or code: such a one is spoken of."""
+    return rf"(?:(?<![`\"'“‘])(?:{mark})|(?<=[`\"'“‘])(?:{mark})(?=[^`\"'”’]))"
+
+
+_CLOSES_THOUGHT = regex.compile(rf"{_unquoted(_CLOSE)}|{_GLUED}", regex.IGNORECASE)
 _CLOSES_CHANNEL = regex.compile(rf"{_CLOSE}|{_GLUED}|<\|(?:end|return)\|>", regex.IGNORECASE)
 _LABELLED = regex.compile(r"[^\n:]{1,30}:[^\n]*\Z")
 _OTHERS = frozenset({"user", "system", "human", "tool"})
@@ -68,7 +74,7 @@ class Speech:
             piece: Of the reply.
             last: Whether nothing follows, so that what only begins like a mark is none.
         """
-        self._reply += piece
+        self._reply += f"{piece}\n" if last else piece  # what is quoted is seen by the sign behind it
         while not self._ended:
             pattern = self._closing if self.thinking else self._marks
             found = pattern.search(self._reply, self._place, partial=not last)
@@ -118,7 +124,6 @@ class Speech:
 @lru_cache
 def _marks(text: str) -> Any:  # noqa: ANN401 - a pattern of the regex library
     """What interrupts the words of a model, where it is not thinking; ``text`` names the fence, "" for none."""
-    marks = [rf"{_UNQUOTED}(?P<open>{_OPEN})", rf"(?P<close>{_UNQUOTED}(?:{_CLOSE})|{_GLUED})"]
-    marks.append(rf"{_UNQUOTED}(?P<control>{_CONTROL})")
-    turn = rf"(?P<turn>{_TURN})|</\s*(?:text|{regex.escape(text)})\s*>" if text else r"(?P<turn>(?!))"
+    marks = [rf"(?P<open>{_unquoted(_OPEN)})", rf"(?P<close>{_unquoted(_CLOSE)}|{_GLUED})", _unquoted(_CONTROL)]
+    turn = rf"(?P<turn>{_TURN})|</\s*(?:{TAGS}|{regex.escape(text)})\s*>" if text else r"(?P<turn>(?!))"
     return regex.compile("|".join([*marks, turn]), regex.IGNORECASE)

@@ -33,7 +33,7 @@ MIN_QUOTED_CHARS = 6
 
 _QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_WRITER_A = re.compile(r"\bwriter A\b", re.IGNORECASE)
+_PERSON_A = re.compile(r"\b(?:person A|A(?=['’]s\b))", re.IGNORECASE)
 _MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
 
 
@@ -72,7 +72,7 @@ def statements_in(text: str) -> list[str]:
     """The sentences of a difference, each once, about "the person"."""
     plain = (_MARKS.sub("", line) for line in text.splitlines())
     sentences = [part.strip() for line in plain for part in SENTENCE_END.split(line) if _WORDS.search(part)]
-    return list(dict.fromkeys(_WRITER_A.sub("the person", sentence) for sentence in sentences))
+    return list(dict.fromkeys(_PERSON_A.sub("the person", sentence) for sentence in sentences))
 
 
 def is_borne_out(statement: str, comparison: Comparison) -> bool:
