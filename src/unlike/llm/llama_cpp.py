@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Completion, Messages, Sampling, response_format
+from unlike.llm.roles import without_system
 from unlike.llm.shelf import SHELF, ready_model
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 
@@ -79,6 +80,7 @@ class LlamaCppBackend:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")
         # The file decides how much context there really is.
         self.context_tokens = int(self._http("GET", "/props")["default_generation_settings"]["n_ctx"])
+        self._system_role = self._knows_system_role()
 
     @property
     def base_url(self) -> str:
@@ -101,7 +103,7 @@ class LlamaCppBackend:
             return given_up.is_set()  # True tells llama.cpp to stop
 
         answer = GrowingAnswer(self.model)
-        request = chat_request(messages, sampling, self._prompt_cache, self._guard_loops)
+        request = chat_request(self._roles_known(messages), sampling, self._prompt_cache, self._guard_loops)
         work = loop.run_in_executor(self._pool, self._write, request, keep)
         work.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
@@ -116,13 +118,24 @@ class LlamaCppBackend:
 
     def count_tokens(self, messages: Messages) -> int:
         """Exact, by the model's own template and tokenizer: about 3 ms for a short prompt, 14 ms for 2,000 tokens."""
-        body = {"messages": [dict(message) for message in messages]}
+        body = {"messages": [dict(message) for message in self._roles_known(messages)]}
         return int(self._http("POST", "/v1/chat/completions/input_tokens", body)["input_tokens"])
 
     async def aclose(self) -> None:
         """Wait for the requests in flight and free the model."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
         self._server = None
+
+    def _knows_system_role(self) -> bool:
+        probe = [{"role": role, "content": "?"} for role in ("system", "user")]
+        try:
+            self._http("POST", "/v1/chat/completions/input_tokens", {"messages": probe})
+        except CallFailed:
+            return False
+        return True
+
+    def _roles_known(self, messages: Messages) -> Messages:
+        return messages if self._system_role else without_system(messages)
 
     def _write(self, request: dict[str, Any], keep: Callable[[dict[str, Any]], bool]) -> float:
         """Hand all chunks to ``keep``, and say how many seconds it took."""
@@ -160,7 +173,9 @@ class LlamaCppBackend:
         return self._server
 
 
-def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool, guard_loops: bool = False) -> dict[str, Any]:
+def chat_request(
+    messages: Messages, sampling: Sampling, cache_prompt: bool, guard_loops: bool = False
+) -> dict[str, Any]:
     """One call as llama.cpp's server takes it."""
     request: dict[str, Any] = {
         "messages": [dict(message) for message in messages],

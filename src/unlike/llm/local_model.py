@@ -18,6 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Messages
 from unlike.llm.model_source import ends_of, name_of, source_of, told
+from unlike.llm.roles import has_system, without_system
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _FAILED = "it cannot be loaded"
@@ -55,10 +56,17 @@ class ChatTokenizer:
     def render(self, messages: Messages) -> str:
         """The messages in the chat template, up to where the answer begins.
 
+        Where the template refuses a system role, its part stands at the beginning of the first user's turn.
+
         Raises:
-            CallFailed: The template refuses the messages (some know no system role, for example).
+            CallFailed: The template refuses the messages.
         """
-        return self._templated([dict(message) for message in messages], add_generation_prompt=True)
+        try:
+            return self._templated([dict(message) for message in messages], add_generation_prompt=True)
+        except CallFailed:
+            if not has_system(messages):
+                raise
+            return self._templated(without_system(messages), add_generation_prompt=True)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a rendered text, nothing added; control tokens in it are read as such."""

@@ -13,6 +13,7 @@ import openai
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Sampling, no_words, response_format
 from unlike.llm.retry import TryAgain
+from unlike.llm.roles import SYSTEM_ROLE, refuses_system
 
 REFUSING_STATUS = frozenset({400, 422, 501})
 """What endpoints answer that do not know a field; also what they answer when something else is wrong."""
@@ -55,6 +56,8 @@ def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> 
     """
     if refusal.status_code not in REFUSING_STATUS:
         return None
+    if SYSTEM_ROLE in fields and refuses_system(refusal.response.text):
+        return SYSTEM_ROLE
     named = (name for name in SAID_BY_NAME if name in fields and _is_unknown(name, refusal.response.text))
     return next(named, "response_format" if "response_format" in fields else None)
 

@@ -13,6 +13,7 @@ from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
 from unlike.llm.endpoint import Endpoint, FieldRefused, library_error
 from unlike.llm.openai_chat import chat_fields, read_completion
 from unlike.llm.retry import TryAgain, Waits
+from unlike.llm.roles import SYSTEM_ROLE, has_system, without_system
 from unlike.llm.stream import GrowingAnswer, Pieces
 
 Answer = TypeVar("Answer")
@@ -29,6 +30,8 @@ class OpenAIBackend:
         max_retries: Attempts after the first.
         context_tokens: What the model takes, where the caller knows.
         waits: Lengths of the pauses between attempts.
+        system_role: False puts the system part into the first user's turn; an endpoint that refuses the role gets it so
+            by itself.
 
     Raises:
         InputError: No key for OpenAI, or an address that is not one.
@@ -50,6 +53,7 @@ class OpenAIBackend:
         max_retries: int = 6,
         context_tokens: int | None = None,
         waits: Waits | None = None,
+        system_role: bool = True,
     ) -> None:
         self.context_tokens = context_tokens
         self.endpoint = Endpoint(
@@ -61,7 +65,7 @@ class OpenAIBackend:
             waits=waits or Waits(),
         )
         self._name = model
-        self._refused: frozenset[str] = frozenset()
+        self._refused: frozenset[str] = frozenset() if system_role else frozenset({SYSTEM_ROLE})
 
     @property
     def model(self) -> str:
@@ -70,14 +74,14 @@ class OpenAIBackend:
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call, trying again while that may help; see ``Backend.complete``."""
-        return await self._understood(sampling, partial(self._whole, messages))
+        return await self._understood(messages, sampling, self._whole)
 
     async def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
         """Answer one call piece by piece, trying again only before the first; see ``Streams``.
 
         An endpoint that does not stream gives the whole text as one piece.
         """
-        first, rest = await self._understood(sampling, partial(self._begun, messages), stream=True)
+        first, rest = await self._understood(messages, sampling, self._begun, stream=True)
         said = str(first)
         async with aclosing(rest):
             yield first
@@ -99,20 +103,23 @@ class OpenAIBackend:
 
     async def _understood(
         self,
+        messages: Messages,
         sampling: Sampling,
-        attempt: Callable[[dict[str, Any], openai.AsyncOpenAI], Awaitable[Answer]],
+        attempt: Callable[[Messages, dict[str, Any], openai.AsyncOpenAI], Awaitable[Answer]],
         *,
         stream: bool = False,
     ) -> Answer:
-        """Ask, and where a field is refused ask once more without it.
+        """Ask, and where a field or the system role is refused ask once more without it.
 
         Only if that is answered was it the field that was wrong; from then on it is not sent.
         """
         refused = self._refused
         while True:
             fields = chat_fields(sampling, refused, stream=stream)
+            asked = without_system(messages) if SYSTEM_ROLE in refused else messages
+            may_be_refused = fields | ({SYSTEM_ROLE: True} if has_system(asked) else {})
             try:
-                answer = await self.endpoint.ask(partial(attempt, fields), fields)
+                answer = await self.endpoint.ask(partial(attempt, asked, fields), may_be_refused)
             except FieldRefused as refusal:
                 refused |= {refusal.field}
             else:
