@@ -3,12 +3,13 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import typer
 
 from unlike.cli.spreading import HELP, spread_of
 from unlike.cli.time_rule import time_rule
-from unlike.config import MethodSettings, vector_file
+from unlike.config import Layout, MethodSettings, vector_file
 from unlike.errors import InputError
 
 
@@ -17,12 +18,13 @@ def run(
     method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
     llm: str = typer.Option(
         ...,
-        help="openai:MODEL[@URL], llama.cpp:FILE|smollm2, transformers:MODEL|smollm2, vllm:MODEL[@URL], scripted:FILE|echo.",
+        help="openai:MODEL[@URL], llama.cpp:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], scripted:FILE|echo; "
+        "NAME is one of unlike models.",
     ),
     out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
     embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
     split: str = typer.Option("test", help="test, validation or train."),
-    limit: int | None = typer.Option(None, min=1, help="The first so many cases only."),
+    limit: int | None = typer.Option(None, min=1, help="Run only the first N cases."),
     records: int = typer.Option(8, min=1, help="N, key records a request."),
     peers: int = typer.Option(4, min=1, help="K, representatives a key record is compared with."),
     retriever: str = typer.Option("bm25", help="bm25, recency, random or dense."),
@@ -32,6 +34,9 @@ def run(
     temperature: float = typer.Option(0.8, min=0.0, help="Of every LLM call."),
     top_p: float = typer.Option(0.95, min=0.0, max=1.0, help="Of every LLM call."),
     max_tokens: int = typer.Option(2048, min=1, help="New tokens of every LLM call."),
+    layout: str = typer.Option(
+        "single", help="single: past texts in one prompt, as the papers; turns: each as a turn of the chat."
+    ),
     seed: int = typer.Option(0, help="Of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="LLM calls under way at once, of each worker."),
     engine: str = typer.Option("local", help=HELP),
@@ -66,6 +71,7 @@ def run(
         top_p=top_p,
         max_tokens=max_tokens,
         seed=seed,
+        layout=_layout(layout),
         adapter=str(adapter.resolve()) if adapter else "",
     )
     opened, journal = Corpus.open(corpus), journal or out / JOURNAL
@@ -93,6 +99,12 @@ def run(
         raise typer.Exit(3)
 
 
+def _layout(name: str) -> Layout:
+    if name not in get_args(Layout):
+        raise InputError(f"--layout is {name!r}; allowed are {', '.join(get_args(Layout))}")
+    return name  # type: ignore[return-value]
+
+
 def _names(dimensions: str) -> tuple[str, ...] | None:
     if dimensions == "all":
         return None
@@ -108,6 +120,10 @@ def _refuse_other_run(out: Path, wanted: dict[str, object]) -> None:
     found = json.loads((out / RUN).read_text(encoding="utf-8"))
     found |= found.get("settings", {})
     wanted = json.loads(json.dumps(wanted))
-    differing = [f"{key} {found.get(key)!r}, not {value!r}" for key, value in wanted.items() if found.get(key) != value]
+    # A run that was made before there was a setting had it as it is by default.
+    known = wanted.keys() & found.keys()
+    differing = [
+        f"{key} {found[key]!r}, not {value!r}" for key, value in wanted.items() if key in known and found[key] != value
+    ]
     if differing:
         raise InputError(f"run folder {out} holds another run ({'; '.join(differing)}): name another folder")

@@ -96,8 +96,8 @@ class Trial:
 
     def cut(self, n_records: int | None, n_peers: int | None) -> "Trial":
         """The same with at most so many earlier records and so many others on each item; None for all."""
-        past = tuple(replace(one, peers=one.peers[:n_peers]) for one in self.history[:n_records])
-        return replace(self, history=past, peers=self.peers[:n_peers])
+        history = tuple(Compared(one.record, one.peers[:n_peers]) for one in self.history[:n_records])
+        return replace(self, history=history, peers=self.peers[:n_peers])
 
 
 Accepts = Callable[[int, int], bool]
@@ -178,7 +178,7 @@ class Texts:
 
 def without(one: Compared, authors: Collection[str], texts: Texts) -> Compared:
     """The same without the texts of some authors."""
-    return replace(one, peers=tuple(other for other in one.peers if texts.author(other) not in authors))
+    return Compared(one.record, tuple(peer for peer in one.peers if texts.author(peer) not in authors))
 
 
 def choose_trials(

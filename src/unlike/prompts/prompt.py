@@ -128,6 +128,7 @@ def _view(passage: Passage) -> Mapping[str, Any]:
     return {
         "text": (text := quoted(passage.text)),
         "quote": block_quote(text),
+        "length": asked_length([text]),
         "item": _item_view(passage.item),
         "n_others": passage.n_others,
         "slots": passage.slots,
