@@ -60,8 +60,8 @@ def test_json_is_all_it_prints(unlike, sample):
 
 
 def test_no_text_and_no_user_is_in_what_it_writes(unlike, sample, tmp_path):
-    unlike("identity", sample, *WORDS, "--out", tmp_path)
-    written = " ".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    unlike("identity", sample, *WORDS, "--out", tmp_path / "made")
+    written = " ".join(path.read_text(encoding="utf-8") for path in (tmp_path / "made").iterdir())
     records = Corpus.open(sample).records()
     assert not any(record.text in written or record.id in written for record in records)
     assert not any(re.search(rf"\b{re.escape(record.user_id)}\b", written) for record in records)

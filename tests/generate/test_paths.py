@@ -198,10 +198,10 @@ def test_a_reply_without_words_is_paid_for(make_house, model, path, stream):
 
 
 def writer(difference, summary):
-    """Answers a comparison and a summary."""
+    """Answers a comparison and a summary, whose prompt shows what the comparison found."""
 
     def answer(messages, sampling):
-        return difference if "How does the person" in messages[-1]["content"] else summary
+        return summary if FINDING.splitlines()[-1] in messages[-1]["content"] else difference
 
     return ScriptedBackend(answer, name="writer")
 

@@ -19,6 +19,7 @@ from unlike.llm import smollm2_torch
 from unlike.llm.backend import Sampling
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.local_model import open_local_model
+from unlike.llm.roles import without_system
 from unlike.llm.smollm2_torch import READY, ready_smollm2_folder
 from unlike.llm.transformers_local import TransformersBackend
 
@@ -72,12 +73,19 @@ def test_rendering_is_the_template_and_nothing_is_added(tmp_path):
     assert token_ids[0] == tokens.encode("<|turn|>")[0]
 
 
-def test_messages_the_template_refuses_are_a_failed_call(tmp_path):
+def test_a_template_without_a_system_role_gets_its_part_in_the_users_turn(tmp_path):
     strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + TEMPLATE
     tokens = open_local_model(str(tiny_llm(tmp_path, template=strict))).tokens
-    assert tokens.render([{"role": "user", "content": "x"}])
-    with pytest.raises(CallFailed, match=r"roles: system, user\): no system role"):
-        tokens.render(QUESTION)
+    assert tokens.render(QUESTION) == tokens.render(without_system(QUESTION))
+
+
+def test_messages_the_template_refuses_are_a_failed_call(tmp_path):
+    strict = (
+        "{% if messages[0]['role'] == 'assistant' %}{{ raise_exception('begin with the user') }}{% endif %}" + TEMPLATE
+    )
+    tokens = open_local_model(str(tiny_llm(tmp_path, template=strict))).tokens
+    with pytest.raises(CallFailed, match=r"roles: assistant\): begin with the user"):
+        tokens.render([{"role": "assistant", "content": "x"}])
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "a/b/c"])

@@ -64,7 +64,7 @@ REASONS = (TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A record and the others' texts on its item, all as numbers of records; the others in random order."""
+    """A record and its peers, all as numbers of records; the peers in random order."""
 
     record: int
     peers: tuple[int, ...]
@@ -78,8 +78,8 @@ class Trial:
         user_id: Whose trial it is: the unit of resampling.
         own: The user's text.
         foil: Somebody else's text on the same item.
-        others: Texts by third persons on that item, in random order.
-        past: The user's earlier records, most recent first.
+        peers: Texts by third persons on that item, in random order.
+        history: Earlier records of the user, or of the stranger who stands in, most recent first.
     """
 
     user_id: str
@@ -95,7 +95,7 @@ class Trial:
             yield from (one.record, *one.peers)
 
     def cut(self, n_records: int | None, n_peers: int | None) -> "Trial":
-        """The same with at most so many earlier records and so many others on each item; None for all."""
+        """The same with at most so many earlier records, and so many peers of each; None for all."""
         history = tuple(Compared(one.record, one.peers[:n_peers]) for one in self.history[:n_records])
         return replace(self, history=history, peers=self.peers[:n_peers])
 
@@ -114,7 +114,7 @@ class Texts:
     Attributes:
         records: The same.
         repeated: Numbers of the records that repeat an earlier text.
-        by_user: Numbers of the others by user, oldest first.
+        by_user: Numbers of all other records by user, oldest first.
         by_item: The same by item.
     """
 
@@ -155,7 +155,7 @@ class Texts:
         return len(self.records) if self._time_rule == "paper" else bisect_left(self._times, before)
 
     def _compared(self, number: int) -> Compared:
-        """A record with the texts of all others on its item."""
+        """A record with all its peers."""
         record = self.records[number]
         found = self.peers(record.item_id, record.timestamp, {record.user_id})
         return Compared(number, self.shuffled(found, record.id))

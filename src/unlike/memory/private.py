@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from unlike.memory.representatives import FEWEST_MEASURED
 from unlike.memory.settings import MemorySettings
-from unlike.methods.style_facts import facts_of, means, shared_words, told
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, Reply, ask, standard, together
+from unlike.methods.style_facts import facts_of, means, shared_words, told
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Item, Record
 

@@ -12,6 +12,8 @@ MIN_OWN, MIN_OTHERS = 2, 3
 """Minimum number of texts of the user and of others; from fewer nothing is said."""
 CLEAR_SD = 0.8
 """A figure is a habit when the user's mean lies at least this many standard deviations of the others from their mean."""
+CLEAR_ERRORS = 3.0
+"""And at least this many standard errors of that distance, so that a few odd texts are no habit."""
 MAX_HABITS = 6
 CLEAR_SHARE = 0.4
 """A word is a habit when its share of the user's texts exceeds its share of the others' texts by at least this."""
@@ -27,12 +29,14 @@ class Habit:
         own: Mean over the user's texts.
         others: Mean over the others' texts.
         distance_sd: Signed distance of the two, in standard deviations of the others.
+        distance_errors: The same in standard errors of the difference of the two means.
     """
 
     figure: str
     own: float
     others: float
     distance_sd: float
+    distance_errors: float
 
 
 def habits_of(own: Sequence[Record], others: Sequence[Record]) -> list[Habit]:
@@ -46,7 +50,9 @@ def habits_of(own: Sequence[Record], others: Sequence[Record]) -> list[Habit]:
         return []
     mine, theirs = [facts_of(record) for record in own], [facts_of(record) for record in others]
     found = [_habit(name, mine, theirs) for name in (field.name for field in fields(StyleFacts)) if name in _SAID]
-    clear = [habit for habit in found if abs(habit.distance_sd) >= CLEAR_SD]
+    clear = [
+        habit for habit in found if abs(habit.distance_sd) >= CLEAR_SD and abs(habit.distance_errors) >= CLEAR_ERRORS
+    ]
     return sorted(clear, key=lambda habit: -abs(habit.distance_sd))[:MAX_HABITS]
 
 
@@ -74,8 +80,11 @@ def favourite_words(own: Sequence[Record], others: Sequence[Record], known: str 
 
 def _habit(name: str, mine: Sequence[StyleFacts], theirs: Sequence[StyleFacts]) -> Habit:
     own, others = getattr(means(mine, 1), name), getattr(means(theirs, 1), name)
-    spread = statistics.pstdev(getattr(one, name) for one in theirs)
-    return Habit(name, own, others, (own - others) / max(spread, _SMALLEST_SD.get(name, 0.05)))
+    floor = _SMALLEST_SD.get(name, 0.05)
+    spread = max(floor, statistics.pstdev(getattr(one, name) for one in theirs))
+    own_spread = max(floor, statistics.pstdev(getattr(one, name) for one in mine))
+    error = (own_spread**2 / len(mine) + spread**2 / len(theirs)) ** 0.5
+    return Habit(name, own, others, (own - others) / spread, (own - others) / error)
 
 
 def _shares(records: Sequence[Record]) -> dict[str, float]:

@@ -1,0 +1,98 @@
+"""DPL with verified differences: what the texts bear out is kept, the rest never reaches the profile."""
+
+import asyncio
+
+import pytest
+from tests.worlds import Listening, kit_for, world
+
+import unlike
+from unlike.methods.dpl_verified import dpl_verified, is_borne_out, statements_in
+from unlike.methods.habits import favourite_words, habits_of, said
+from unlike.methods.steps import Comparison
+from unlike.records import Item, Record
+
+OWN = Record("o", "ada", "i", "It hums, softly; I timed it: nine minutes flat.")
+OTHER = Record("p", "bob", "i", "A warm sound. It hums.")
+COMPARED = Comparison(OWN, Item("i"), (OTHER,), 1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "kept"),
+    [
+        ('writing: counts things ("nine minutes flat"), the others do not', True),
+        ("writing: counts things (“Nine minutes, flat”)", True),
+        ('says "it hums", as the other does', False),
+        ('says "a warm sound"', False),
+        ('says "ten minutes"', False),
+        ('says "flat"', False),
+        ("counts things", False),
+    ],
+)
+def test_a_statement_stays_with_a_quotation_that_only_the_user_wrote(statement, kept):
+    assert is_borne_out(statement, COMPARED) is kept
+
+
+def test_statements_are_sentences_about_the_person():
+    text = "**writing:** Person A counts. Others feel!\n- emotional: person A's calm."
+    assert statements_in(text) == ["writing: the person counts.", "Others feel!", "emotional: the person's calm."]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return unlike.sample_corpus()
+
+
+def _sides(corpus, user):
+    case = next(case for case in corpus.cases("test") if case.user_id == user)
+    own = corpus.history(user, case.moment)
+    others = [r for record in own for r in corpus.peers(record.item_id, case.timestamp) if r.user_id != user]
+    return own, others
+
+
+def test_habits_of_invented_people_are_the_planted_ones(sample):
+    found = {user: {habit.figure for habit in habits_of(*_sides(sample, user))} for user in ("esme", "quinn", "lucien")}
+    assert {"uncapitalised", "exclaimed"} <= found["esme"]
+    assert {"uncapitalised", "trailing"} <= found["quinn"]
+    assert {"sentence", "brackets"} <= found["lucien"]
+    assert "Always begins sentences with a small letter" in " ".join(said(habits_of(*_sides(sample, "esme"))))
+    assert "friend" in favourite_words(*_sides(sample, "kavya"))
+
+
+def test_one_person_in_two_halves_has_no_habits_and_few_texts_say_nothing(sample):
+    own, others = _sides(sample, "bruno")
+    assert habits_of(own[::2], own[1::2]) == []
+    assert habits_of(own[:1], others) == favourite_words(own[:1], others) == []
+    assert habits_of(own, others[:2]) == []
+
+
+CROWD = [(user, item, item) for user in range(6) for item in range(5)]
+
+
+def _written(reply, **settings):
+    corpus = world(CROWD, [CROWD.index((0, 4, 4))])
+    backend = Listening(reply)
+    case = corpus.cases("test")[0]
+    return asyncio.run(dpl_verified(case, kit_for(corpus, backend, n_records=2, n_peers=3, **settings))), backend
+
+
+def test_what_holds_reaches_the_last_prompt_and_the_trace_counts():
+    outcome, backend = _written(lambda messages: 'writing: says "by u0 on". semantic: says "nothing of it".')
+    assert [
+        call["step"] for call in (*(d["call"] for d in outcome.trace["differences"]), outcome.trace["generate"])
+    ] == [
+        "difference",
+        "difference",
+        "generate",
+    ]
+    verified = outcome.trace["verified"]
+    assert verified["statements"] == 4
+    assert verified["statements_kept"] == 2
+    assert 'says "by u0 on"' in backend.asked[-1][-1]["content"]
+    assert "nothing of it" not in backend.asked[-1][-1]["content"]
+
+
+def test_a_user_without_records_gets_a_text_all_the_same():
+    corpus = world([(0, 0, 0), (1, 0, 1)], [1])
+    outcome = asyncio.run(dpl_verified(corpus.cases("test")[0], kit_for(corpus, Listening())))
+    assert outcome.text == "reply 1"
+    assert outcome.trace["profile"] is None
