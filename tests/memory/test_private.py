@@ -13,9 +13,9 @@ from tests.memory.town import TASK, faults, lived_in, row, settle
 from tests.store.rows import BOTH
 from unlike.api import sample_corpus
 from unlike.config import MethodSettings
-from unlike.memory.private import STEP, figures
+from unlike.memory.private import STEP, figures, shared_words
 from unlike.memory.settings import MemorySettings
-from unlike.methods.style_facts import StyleFacts, facts_of, means, shared_words, told
+from unlike.methods.style_facts import StyleFacts, facts_of, means, told
 from unlike.prompts.prompt import Ask, messages_of, own_record
 from unlike.records import Item, Record
 from unlike.store import profiles, records

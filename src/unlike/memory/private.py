@@ -5,19 +5,21 @@ group writes (``style_facts``) and which words several of its people use. What s
 fewer people than the settings allow, and never of one alone.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from unlike.memory.representatives import FEWEST_MEASURED
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, Reply, ask, standard, together
-from unlike.methods.style_facts import facts_of, means, shared_words, told
+from unlike.methods.style_facts import facts_of, means, told, vocabulary
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Item, Record
 
 STEP = "difference_facts"
 MOST_WORDS = 8
 """Shared words told of a group."""
+_LONGEST_WORD = 20
 
 
 def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySettings) -> Passage:
@@ -39,6 +41,23 @@ def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySe
         lines.append(f"words that several of them use and this person does not: {', '.join(words)}")
     ids = tuple(record.id for record in group)
     return Passage("others", "\n".join(lines), item, record_ids=ids, n_others=len(group))
+
+
+def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list[str]:
+    """Words that several people use and a person does not, those of most people first.
+
+    Args:
+        texts: One text of each of these people.
+        own: All texts whose words do not count, the person's above all.
+        fewest: As many people use the word at least, so that it is no single person's.
+        most: Words wanted.
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    used = Counter(word for text in texts for word in vocabulary(text))
+    shared = used.keys() - vocabulary(own) - ENGLISH_STOP_WORDS
+    frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
+    return sorted(frequent, key=lambda word: (-used[word], word))[:most]
 
 
 async def extract_in_private(comparisons: Sequence[tuple[Comparison, Sequence[Passage]]], kit: Kit) -> list[Difference]:

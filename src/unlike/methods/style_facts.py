@@ -6,7 +6,6 @@ There is no sentiment: the lexicons there are for it are no longer looked after,
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -20,7 +19,6 @@ SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 _CLOSING = " \"'”’)]"
 _VOWELS = re.compile(r"[aeiouy]+")
 _I = frozenset(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"))
-_LONGEST_WORD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +92,6 @@ def told(others: StyleFacts, own: StyleFacts) -> str:
         if theirs is not None and mine is not None:
             lines.append(f"{what}: {shown(theirs)}; this person: {shown(mine)}")
     return "\n".join(lines)
-
-
-def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list[str]:
-    """Words that several people use and a person does not, those of most people first.
-
-    Args:
-        texts: One text of each of these people.
-        own: All texts whose words do not count, the person's above all.
-        fewest: As many people use the word at least, so that it is no single person's.
-        most: Words wanted.
-    """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    used = Counter(word for text in texts for word in vocabulary(text))
-    shared = used.keys() - vocabulary(own) - ENGLISH_STOP_WORDS
-    frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
-    return sorted(frequent, key=lambda word: (-used[word], word))[:most]
 
 
 def vocabulary(text: str) -> set[str]:
