@@ -8,10 +8,10 @@ from tests.worlds import Listening, kit_for, world
 
 from unlike.evaluate.compliance import Checked, compliance_of, material_faults, shares, text_faults
 from unlike.evaluate.run import arun
-from unlike.generate.expected import Expected
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.prompts.task import open_task
+from unlike.writing.expected import Expected
 
 TASK = open_task()
 TEXT = Expected("text", TASK.words, ("Again", "Pen"), "2")

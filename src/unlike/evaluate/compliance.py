@@ -16,12 +16,12 @@ from unlike.errors import CallFailed
 from unlike.evaluate.metrics.leakage import leakage
 from unlike.evaluate.metrics.words import ngrams, words
 from unlike.evaluate.run import read_run
-from unlike.generate.clean import clean_reply
-from unlike.generate.expected import Expected
 from unlike.llm.journal import Journal
 from unlike.methods.aspects import by_dimension
 from unlike.prompts.task import Task
 from unlike.records import Generation
+from unlike.writing.clean import clean_reply
+from unlike.writing.expected import Expected
 
 STEPS = ("difference", "summary", "text")
 RETOLD_WORDS = 8

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, InputError
-from unlike.generate.clean import clean_reply
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
 from unlike.llm.recorded import LLM
@@ -21,6 +20,7 @@ from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Records
+from unlike.writing.clean import clean_reply
 
 STEP = "judge"
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 
 from unlike.errors import InputError
-from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Backend, Messages, Sampling
 from unlike.llm.soft import SoftPrompt
 from unlike.memory.answers import Request
@@ -23,6 +22,7 @@ from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
 from unlike.store.database import Tenant
 from unlike.store.records import StoredRecords, Unknown
+from unlike.writing.expected import Expected, expected_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from unlike.generate.clean import clean_completion
-from unlike.generate.clean_stream import cleaned
 from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.soft import takes_soft_prompts
 from unlike.llm.stream import Pieces, streamed
@@ -14,6 +12,8 @@ from unlike.memory.guard import Refused, guarded
 from unlike.memory.request import Prepared
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.repeats import Others
+from unlike.writing.clean import clean_completion
+from unlike.writing.clean_stream import cleaned
 
 
 async def write(prepared: Prepared, backend: Backend, settings: MemorySettings) -> Written:

@@ -3,7 +3,6 @@
 import asyncio
 
 from unlike.errors import CallFailed, InputError
-from unlike.generate.expected import expected_of
 from unlike.llm.journal import Call
 from unlike.llm.soft import SoftAsk
 from unlike.methods.kit import Kit, Latent, Outcome
@@ -11,6 +10,7 @@ from unlike.methods.steps import Reply, generate, read_history, reply_of, sampli
 from unlike.methods.trace import outcome
 from unlike.prompts.prompt import Ask
 from unlike.records import Case
+from unlike.writing.expected import expected_of
 
 STEP = "soft"
 

@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
-from unlike.generate.clean import clean_reply
-from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call
 from unlike.llm.recorded import Answer
@@ -21,6 +19,8 @@ from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage, own_record, record_ids_of
 from unlike.records import Case, Item, Record
 from unlike.retrieve.query import documents_of, query_of
+from unlike.writing.clean import clean_reply
+from unlike.writing.expected import Expected, expected_of
 
 T = TypeVar("T")
 

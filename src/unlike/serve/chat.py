@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from unlike.errors import CallFailed, UnlikeError
-from unlike.generate.expected import ANSWER
 from unlike.memory.answers import Written
 from unlike.memory.ladder import Known
 from unlike.memory.memory import Memory
@@ -20,6 +19,7 @@ from unlike.serve.answers import event
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import ErrorBody
 from unlike.serve.service import Service
+from unlike.writing.expected import ANSWER
 
 DONE = b"data: [DONE]\n\n"
 

@@ -11,7 +11,6 @@ from functools import cached_property
 
 from unlike.config import MethodSettings, SelectorName
 from unlike.embed.encoder import Encoder
-from unlike.generate.expected import expected_of
 from unlike.llm.backend import Backend
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Page, Request
@@ -35,6 +34,7 @@ from unlike.prompts.task import Task
 from unlike.retrieve.open import open_retriever
 from unlike.store.database import Tenant
 from unlike.store.users import UserRow
+from unlike.writing.expected import expected_of
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, EngineError, UnlikeError
-from unlike.generate.clean_stream import cleaned
-from unlike.generate.expected import Expected
 from unlike.llm.backend import Backend, Completion, Messages
 from unlike.llm.journal import Call
 from unlike.llm.recorded import LLM, Answer, Usage
@@ -22,6 +20,8 @@ from unlike.privacy.repeats import Others, repeats
 from unlike.records import Case
 from unlike.store import records
 from unlike.store.database import Tenant
+from unlike.writing.clean_stream import cleaned
+from unlike.writing.expected import Expected
 
 LAST_STEPS = ("generate", "generate_turns", "soft")
 """Those that write the text itself; of it nothing is kept."""

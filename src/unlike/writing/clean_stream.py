@@ -8,13 +8,13 @@ of thoughts that nothing had opened), the stream fails instead of ending with an
 from contextlib import aclosing
 
 from unlike.errors import CallFailed
-from unlike.generate.around import beginning_of, may_be_wrapped, settled_to
-from unlike.generate.clean import SHORT_CHARS, clean_completion, trimmed
-from unlike.generate.expected import Expected
-from unlike.generate.framing import REFUSAL, THINKS_ALOUD
-from unlike.generate.speech import Speech
 from unlike.llm.backend import Completion
 from unlike.llm.stream import Pieces
+from unlike.writing.around import beginning_of, may_be_wrapped, settled_to
+from unlike.writing.clean import SHORT_CHARS, clean_completion, trimmed
+from unlike.writing.expected import Expected
+from unlike.writing.framing import REFUSAL, THINKS_ALOUD
+from unlike.writing.speech import Speech
 
 
 async def cleaned(pieces: Pieces, expected: Expected) -> Pieces:

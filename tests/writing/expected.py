@@ -1,7 +1,7 @@
 """What the replies of the table are expected to be."""
 
-from unlike.generate.expected import ANSWER, Expected
 from unlike.prompts.task import open_task
+from unlike.writing.expected import ANSWER, Expected
 
 WORDS = open_task("review").words
 TEXT = Expected("text", WORDS, ("Admissible", "Brass Pen"), "4")

@@ -8,8 +8,8 @@ from typing import Any
 
 import regex
 
-from unlike.generate.expected import Expected
-from unlike.generate.framing import BREAK, RULE, Framing, Pattern, framing
+from unlike.writing.expected import Expected
+from unlike.writing.framing import BREAK, RULE, Framing, Pattern, framing
 
 _TITLE = "Title"
 """What models call a heading beside the task's own word for it."""

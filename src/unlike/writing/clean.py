@@ -7,11 +7,11 @@ were never ended, and a refusal are failed calls with the reply in them, never a
 from dataclasses import replace
 
 from unlike.errors import CallFailed
-from unlike.generate.around import beginning_of, remarks_from, unwrapped
-from unlike.generate.expected import ANSWER, Expected
-from unlike.generate.framing import REFUSAL
-from unlike.generate.speech import Speech
 from unlike.llm.backend import Completion
+from unlike.writing.around import beginning_of, remarks_from, unwrapped
+from unlike.writing.expected import ANSWER, Expected
+from unlike.writing.framing import REFUSAL
+from unlike.writing.speech import Speech
 
 SHORT_CHARS = 500
 """A refusal that is longer than this holds something else too."""

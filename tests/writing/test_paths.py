@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.generate.replies import ANSWERS, CUT, EMPTY, FINDING, GOOD, MATERIAL, REFUSED, REPLIES
 from tests.memory.clock import Clock
 from tests.memory.town import job_rows, lived_in, memory_of, town
 from tests.serve.conftest import calling, record
 from tests.store.rows import BOTH
 from tests.worlds import kit_for
+from tests.writing.replies import ANSWERS, CUT, EMPTY, FINDING, GOOD, MATERIAL, REFUSED, REPLIES
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
 from unlike.evaluate.run import generation

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.generate.expected import ANSWER, MATERIAL, TEXT
-from tests.generate.replies import FINDING, GOOD, REPLIES, TAKEN_BACK, TWO
-from tests.generate.test_clean import ALL, PARTS
+from tests.writing.expected import ANSWER, MATERIAL, TEXT
+from tests.writing.replies import FINDING, GOOD, REPLIES, TAKEN_BACK, TWO
+from tests.writing.test_clean import ALL, PARTS
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
-from unlike.generate.around import framing_of
-from unlike.generate.clean import clean_reply
-from unlike.generate.clean_stream import cleaned
-from unlike.generate.framing import REFUSAL, THINKS_ALOUD
 from unlike.llm.backend import Completion
+from unlike.writing.around import framing_of
+from unlike.writing.clean import clean_reply
+from unlike.writing.clean_stream import cleaned
+from unlike.writing.framing import REFUSAL, THINKS_ALOUD
 
 
 def pieces_of(text, cuts):

@@ -9,8 +9,8 @@ from typing import Any
 
 import regex
 
-from unlike.generate.expected import Expected
-from unlike.generate.framing import TAGS
+from unlike.writing.expected import Expected
+from unlike.writing.framing import TAGS
 
 _NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reasoning|reflection)"
 _CHANNEL = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unlike
-from tests.generate import replies
-from tests.generate.expected import ANSWER, MAIL, MATERIAL, TEXT, WORDS
-from tests.generate.replies import GOOD
+from tests.writing import replies
+from tests.writing.expected import ANSWER, MAIL, MATERIAL, TEXT, WORDS
+from tests.writing.replies import GOOD
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
-from unlike.generate.clean import SHORT_CHARS, clean_completion, clean_reply
-from unlike.generate.expected import Expected, expected_of
 from unlike.llm.backend import Completion
 from unlike.prompts.prompt import Ask, own_record
 from unlike.records import Case, Item, Record
+from unlike.writing.clean import SHORT_CHARS, clean_completion, clean_reply
+from unlike.writing.expected import Expected, expected_of
 
 TABLES = {
     "text": (replies.REPLIES, TEXT),
