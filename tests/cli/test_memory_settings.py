@@ -16,7 +16,7 @@ from unlike.errors import InputError
 from unlike.memory.settings import MemorySettings, Refresh
 from unlike.serve.service import ServiceSettings
 
-NOT_OF_A_MEMORY = {"retriever", "selector", "time_rule", "adapter"}
+NOT_OF_A_MEMORY = {"retriever", "selector", "time_rule", "layout", "adapter"}
 
 
 @pytest.mark.parametrize(

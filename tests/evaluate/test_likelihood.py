@@ -131,7 +131,7 @@ def test_a_method_without_a_last_call_is_told(crowd, engine, journal):
     kit = replace(kit_for(crowd), llm=RecordedLLM(engine, Journal.open(None)))
     job = Job("silent", silent, crowd.cases("test")[:1], kit)
     ((row,),) = asyncio.run(likelihood([job], 30, journal, lambda progress: None))
-    assert "'silent' made no call of step generate or soft" in row.error
+    assert "'silent' made no call of step generate or generate_turns or soft" in row.error
 
 
 def test_a_score_is_found_by_the_records_whose_words_are_in_it(crowd, engine, journal):

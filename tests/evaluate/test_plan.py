@@ -93,7 +93,7 @@ def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(
     (tmp_path / "users.csv").write_text("user_id,age\nu1,34\n")
     assert plan_from(tmp_path, 'users = "users.csv"\n' + MINIMAL).users == tmp_path / "users.csv"
     assert plan_from(tmp_path, MINIMAL).users is None
-    with pytest.raises(InputError, match=r"users: no such file.*nothing\.csv.*; limit and samples exclude"):
+    with pytest.raises(InputError, match=r"users: no such file.*nothing\.csv.*; limit, samples and cases exclude"):
         plan_from(tmp_path, 'users = "nothing.csv"\nlimit = 1\nsamples = { size = 2 }\n' + MINIMAL)
     with pytest.raises(InputError, match="users: Input is not a valid path"):
         plan_from(tmp_path, "users = 3\n" + MINIMAL)

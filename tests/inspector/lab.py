@@ -21,7 +21,7 @@ SCRIPT = '''
 default = ["I liked this one; it works every day.", "Too heavy, and the colour is wrong.", "Good value. It does the job."]
 
 [[rules]]
-contains = "How does the person's"
+contains = "How does person A differ"
 answer = """**Writing**: short sentences.
 
 **Emotional**: dry where the others gush.

@@ -25,9 +25,9 @@ def gen(rows):
 @pytest.mark.parametrize("kind", ["dep", "pplug", "prompt_tuning"])
 def test_it_learns(lesson_of, tmp_path, kind):
     rows = []
-    adapter = train(lesson_of(kind), replace(TRAINING, epochs=15, learning_rate=1e-2), tmp_path, on_step=rows.append)
+    adapter = train(lesson_of(kind), replace(TRAINING, epochs=30, learning_rate=1e-2), tmp_path, on_step=rows.append)
     assert sum(gen(rows[-4:])) < 0.985 * sum(gen(rows[:4]))
-    assert len(rows) == n_steps_of(replace(TRAINING, epochs=15), 4) == 30
+    assert len(rows) == n_steps_of(replace(TRAINING, epochs=30), 4) == 60
     assert adapter.settings.kind == kind
     assert {"tokens_s", "memory_gb", "norm", "rate"} <= set(rows[0])
     assert not (tmp_path / checkpoint.FILE).exists()

@@ -82,7 +82,7 @@ def test_peers_are_others_whose_texts_a_method_read(method):
     generated = row(method)
     assert generated.status == "done"
     texts = peers_of([generated], CORPUS)["r012"]
-    assert bool(texts) == (method in {"dpl", "drp", "cicl", "persona_db"})
+    assert bool(texts) == (method in {"dpl", "dpl_verified", "drp", "cicl", "persona_db"})
     assert all(" by u0 on " not in text for text in texts)
     assert len(set(texts)) == len(texts)
 
