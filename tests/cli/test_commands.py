@@ -164,5 +164,14 @@ def test_the_demo_runs_with_any_llm(unlike, tmp_path):
     words = ("demo", "--out", tmp_path / "demo", "--llm", "scripted:echo", "--embedder", "hashing:64", "--cases", "2")
     status, out, _ = unlike(*words)
     assert status == 0
-    for part in ("1. Curate", "2. Write", "3. What sets", "4. The same", "5. Scores", "non_perso", "dpl_verified", "report.html"):
+    for part in (
+        "1. Curate",
+        "2. Write",
+        "3. What sets",
+        "4. The same",
+        "5. Scores",
+        "non_perso",
+        "dpl_verified",
+        "report.html",
+    ):
         assert part in out

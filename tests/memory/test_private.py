@@ -77,7 +77,9 @@ def strangers(memory):
             writers[run].add(record.user_id)
     found = []
     for prompt in prompts(memory):
-        runs = {run for line in prompt.splitlines() for run in runs_of(line)}  # none goes over from one text to the next
+        runs = {
+            run for line in prompt.splitlines() for run in runs_of(line)
+        }  # none goes over from one text to the next
         owners = [writers[run] for run in runs if run in writers]
         if not set.intersection(*owners):
             found.append(prompt)
@@ -290,7 +292,10 @@ def test_variety_does_not_fall_with_length():
 
 
 def test_means_and_how_they_are_told():
-    two = [StyleFacts(10, 5, 0.5, 0, 0, 0, 0, 0, 0.1, 1, 60, 4.0), StyleFacts(25, 8, 0, 0, 0, 0, 0, 0, 0.2, 1, 80, None)]
+    two = [
+        StyleFacts(10, 5, 0.5, 0, 0, 0, 0, 0, 0.1, 1, 60, 4.0),
+        StyleFacts(25, 8, 0, 0, 0, 0, 0, 0, 0.2, 1, 80, None),
+    ]
     mean = means(two, 2)
     assert (mean.length, mean.sentence, mean.ease, mean.rating) == (17.5, 6.5, 70, None)
     assert means(two, 1).rating == 4.0
