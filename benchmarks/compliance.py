@@ -3,7 +3,7 @@
     python -m benchmarks.compliance FOLDER...                     # of experiments that were run
     python -m benchmarks.compliance --llm llama.cpp:NAME --cases 5 --out FOLDER    # runs one on the sample first
 
-Replies are judged as they came, before anything is cleaned; see ``unlike.evaluate.compliance``. With the 1.5B LLM on two
+Replies are judged as they came, before anything is cleaned; see ``unlike.evaluate.running.compliance``. With the 1.5B LLM on two
 cores a case takes about five minutes.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import unlike
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
-from unlike.evaluate.compliance import Checked, compliance_of, shares
-from unlike.evaluate.run import JOURNAL, read_run
+from unlike.evaluate.running.compliance import Checked, compliance_of, shares
+from unlike.evaluate.running.run import JOURNAL, read_run
 from unlike.prompts.task import open_task
 
 METHODS = ("non_perso", "rag", "int_sum", "llm_trsr", "cicl", "persona_db", "dpl", "dpl_verified", "drp")

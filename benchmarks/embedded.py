@@ -49,7 +49,7 @@ async def _pipeline(n_cases: int) -> tuple[float, int, list[Any]]:
     """Seconds, tokens written, and the messages of all calls in the order in which they were asked."""
     from unlike.api import open_kit, sample_corpus
     from unlike.config import MethodSettings
-    from unlike.evaluate.run import arun
+    from unlike.evaluate.running.run import arun
 
     corpus = sample_corpus()
     backend, asked = _open(), []

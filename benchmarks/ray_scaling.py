@@ -27,7 +27,7 @@ from unlike.api import arun, open_kit
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
-from unlike.evaluate.run import JOURNAL
+from unlike.evaluate.running.run import JOURNAL
 from unlike.records import Generation, Record
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies

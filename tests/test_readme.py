@@ -7,7 +7,7 @@ import pytest
 
 from unlike.cli.main import app
 from unlike.evaluate.metrics import METRICS
-from unlike.evaluate.plan import planned_runs, read_plan
+from unlike.evaluate.running.plan import planned_runs, read_plan
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.run import Job, run_jobs
+from unlike.evaluate.running.run import Job, run_jobs
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.steps import others_on

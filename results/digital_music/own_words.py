@@ -23,8 +23,8 @@ from unseen import loglik
 from unlike.api import open_kit
 from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
-from unlike.evaluate.likelihood import likelihood
-from unlike.evaluate.run import Job
+from unlike.evaluate.running.likelihood import likelihood
+from unlike.evaluate.running.run import Job
 from unlike.llm.journal import Journal
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.kit import MethodSettings

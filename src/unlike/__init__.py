@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
-    from unlike.evaluate.run import arun
-    from unlike.evaluate.score import score
+    from unlike.evaluate.metrics.score import score
+    from unlike.evaluate.running.run import arun
     from unlike.llm.open import open_llm
     from unlike.methods.kit import Kit, Outcome
     from unlike.methods.table import METHODS
@@ -63,8 +63,8 @@ _HOME = {
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),
     "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "UnlikeError"),
-    "unlike.evaluate.run": ("arun",),
-    "unlike.evaluate.score": ("score",),
+    "unlike.evaluate.running.run": ("arun",),
+    "unlike.evaluate.metrics.score": ("score",),
     "unlike.llm.open": ("open_llm",),
     "unlike.methods.kit": ("Kit", "Outcome"),
     "unlike.methods.table": ("METHODS",),

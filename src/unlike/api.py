@@ -15,7 +15,7 @@ from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError
-from unlike.evaluate.run import JOURNAL, arun
+from unlike.evaluate.running.run import JOURNAL, arun
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm

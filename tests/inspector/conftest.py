@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from tests.inspector.lab import make_experiment, make_hostile_run, make_soft_experiment
-from unlike.evaluate.inspected import Inspected
-from unlike.serve.inspect_app import inspect_folder, views_of
+from unlike.inspector.app import inspect_folder, views_of
+from unlike.inspector.readers.workspace import Inspected
 from unlike.serve.server import config
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 import unlike
 from unlike.embed.hashing import HashingEncoder
+from unlike.inspector.app import store_routers
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
@@ -92,7 +93,7 @@ class House:
     def __init__(self, store):
         self.store = store
         settings = ServiceSettings(requests_per_s=None, n_workers=0)
-        self.app = create_app(Service(store, open_memory, settings))
+        self.app = create_app(Service(store, open_memory, settings), store_routers())
         with store.tenant("acme").write() as tx:
             self.key = api_keys.new(tx, f"key {len(api_keys.listed(tx))}")
         self.head = {"authorization": f"Bearer {self.key}"}

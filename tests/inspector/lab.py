@@ -11,7 +11,7 @@ from unlike.cli.main import main
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
-from unlike.evaluate.run import JOURNAL, arun
+from unlike.evaluate.running.run import JOURNAL, arun
 from unlike.llm.scripted import ScriptedBackend
 from unlike.records import Case, Item, Record
 

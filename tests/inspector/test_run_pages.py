@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.inspector.lab import EMOJI, MANY_WORDS, SCRIPT_TAG, make_run
-from unlike.evaluate.browse import Rows
-from unlike.evaluate.run import JOURNAL, Progress
+from unlike.evaluate.running.run import JOURNAL, Progress
+from unlike.inspector.readers.run_folders import Rows
 from unlike.llm.scripted import ScriptedBackend
 
 DPL, RAG = "dpl_t0.8_s0", "rag_t0.8_s0"
@@ -212,7 +212,7 @@ def test_a_damaged_run_says_so_and_the_others_can_be_read(open_inspector, walk, 
 
 
 def test_a_run_is_watched_while_it_goes_on(open_inspector, walk, experiment, tmp_path):
-    from unlike.evaluate.progress import told
+    from unlike.evaluate.running.progress import told
 
     folder = tmp_path / "running"
     folder.mkdir()

@@ -176,7 +176,7 @@ def test_another_model_another_template_another_way(in_sqlite, tmp_path):
     assert other.backend.n_calls == 5 * 3
 
     (tmp_path / "summary.jinja").write_text("{% block user %}Sum up: {{ differences[0].text }}{% endblock %}")
-    other._task = open_task(folder=tmp_path)
+    other.task = open_task(folder=tmp_path)
     asyncio.run(other.build())
     settle(other)
     assert other.backend.n_calls == 5 * 4  # the differences are still what they were
@@ -393,7 +393,7 @@ def somebody_writes(memory):
     """One who will stand for the others, by name; the record is clustered at once."""
     ingest.add(memory.tenant, [row("abe", "tea", f"{BREAD} tea", at=20)], BOTH, REDACTOR, memory.settings)
     (job,) = jobs.claim(memory.tenant.store, 1, 60.0)
-    cluster_item(job, memory._encoder, memory.settings)
+    cluster_item(job, memory.encoder, memory.settings)
 
 
 def test_what_was_clustered_meanwhile_is_looked_at_again(in_sqlite):

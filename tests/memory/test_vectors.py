@@ -11,6 +11,7 @@ from tests.memory.town import REDACTOR, SIGNER, START_MS, TASK, row, settle, tow
 from tests.store.rows import BOTH
 from unlike.api import open_prompter
 from unlike.embed.hashing import HashingEncoder
+from unlike.inspector.store.inspection import Inspection
 from unlike.latent.adapter import About, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.local_model import open_local_model
@@ -135,7 +136,7 @@ def test_a_stream_behind_vectors_is_one_piece(memory):
 
 
 def test_an_erased_text_is_encoded_anew_if_it_comes_back(memory):
-    vectors = memory._latent._examples._encoder
+    vectors = memory.latent._examples._encoder
     text = town()[0].record.text
     asyncio.run(memory.erase("ann"))
     memory.encoder.asked.clear()
@@ -145,9 +146,9 @@ def test_an_erased_text_is_encoded_anew_if_it_comes_back(memory):
 
 def test_the_playground_tries_the_adapter_as_of_the_moment_of_the_real_text(memory):
     async def played():
-        return [event async for event in memory.inspection.play(Request("ann", "tea", max_tokens=4), "dep")]
+        return [event async for event in Inspection(memory).play(Request("ann", "tea", max_tokens=4), "dep")]
 
-    table = asyncio.run(memory.inspection.table(Request("ann", "tea")))
+    table = asyncio.run(Inspection(memory).table(Request("ann", "tea")))
     assert [(way.method, way.why_not) for way in table.ways][-1] == ("dep", "")
     prompt, *pieces, done = asyncio.run(played())
     assert (prompt.step, done.method, done.n_calls) == ("soft", "dep", 1)

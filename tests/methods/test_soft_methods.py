@@ -13,8 +13,8 @@ from unlike.api import kits, open_prompter
 from unlike.config import MethodSettings
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
-from unlike.evaluate.likelihood import likelihood, read_likelihood, write_likelihood
-from unlike.evaluate.run import Job, arun
+from unlike.evaluate.running.likelihood import likelihood, read_likelihood, write_likelihood
+from unlike.evaluate.running.run import Job, arun
 from unlike.latent.adapter import About, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.forecast import ForecastLLM

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import Listening, kit_for, world
 
-from unlike.evaluate.likelihood import LAST_STEPS
-from unlike.evaluate.plan import Plan, planned_runs
+from unlike.evaluate.running.likelihood import LAST_STEPS
+from unlike.evaluate.running.plan import Plan, planned_runs
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.prompts.prompt import Ask, Passage, asked_length, block_quote, messages_of, own_record

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from unlike.embed.hashing import HashingEncoder
+from unlike.inspector.app import store_routers
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
@@ -47,7 +48,7 @@ class House:
 
     def __post_init__(self):
         self.service = Service(self.store, self.open_memory, self.settings)
-        self.app = create_app(self.service)
+        self.app = create_app(self.service, store_routers())
         for tenant in ("acme", "other"):
             self.keys[tenant] = self.new_key(tenant, self.key_name)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import calling
-from unlike.serve.routes.pages import FILES, POLICY, TYPES
+from unlike.inspector.page_files import FILES, POLICY, TYPES
 
 
 @pytest.fixture

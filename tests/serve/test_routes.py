@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.serve.conftest import record
-from unlike.memory.insight.user_lists import SORTS
+from unlike.memory.population import SORTS
 from unlike.privacy.receipt import verify
 from unlike.serve.routes.users import Sort
 

@@ -15,7 +15,8 @@ from tests.worlds import kit_for
 from tests.writing.replies import ANSWERS, CUT, EMPTY, FINDING, GOOD, MATERIAL, REFUSED, REPLIES
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
-from unlike.evaluate.run import generation
+from unlike.evaluate.running.run import generation
+from unlike.inspector.store.inspection import Inspection
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
@@ -216,7 +217,7 @@ def test_profiles_are_made_of_cleaned_words(in_sqlite):
     memory = lived_in(in_sqlite, town(), llm)
     statements = asyncio.run(memory.profile("ann")).statements
     assert {one.text for one in statements} == {"The person writes short sentences.", "The person never exclaims."}
-    found = asyncio.run(memory.inspection.differences("ann", "tea"))
+    found = asyncio.run(Inspection(memory).differences("ann", "tea"))
     assert all("think" not in aspect.text and "|" not in aspect.text for one in found for aspect in one.aspects)
     assert any(one.aspects for one in found)
 

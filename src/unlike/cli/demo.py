@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from unlike.cli.experiment_setup import Setup
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.plan import Plan
+    from unlike.evaluate.running.plan import Plan
     from unlike.records import Case, Generation
 
 METHODS_SHOWN = ("non_perso", "rag", "dpl", "dpl_verified")
@@ -44,9 +44,9 @@ def demo(
     from unlike.cli.experiment_setup import Setup
     from unlike.cli.report import write_findings
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.experiment import measure_all
-    from unlike.evaluate.plan import Plan
-    from unlike.evaluate.run import read_run
+    from unlike.evaluate.running.experiment import measure_all
+    from unlike.evaluate.running.plan import Plan
+    from unlike.evaluate.running.run import read_run
 
     console = Console()
     corpus = _corpus(console, out / "corpus")

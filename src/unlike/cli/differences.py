@@ -23,7 +23,7 @@ def differences(
 ) -> None:
     """Write the vectors of each case's past records, and of their differences, to one table."""
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.run import pick_cases
+    from unlike.evaluate.running.run import pick_cases
     from unlike.spread.differences import Wanted, write_differences
     from unlike.spread.engine import read_engine
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.score import Row, Scores
+    from unlike.evaluate.metrics.score import Row, Scores
 
 
 def evaluate(
@@ -34,7 +34,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from unlike.evaluate.score import score
+    from unlike.evaluate.metrics.score import score
 
     scores = score(paths, [name.strip() for name in metrics.split(",") if name.strip()])
     results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unlike.cli.experiment_setup import Setup
-    from unlike.evaluate.experiment import KitOf
-    from unlike.evaluate.measured import MeasuredRun
+    from unlike.evaluate.running.experiment import KitOf
+    from unlike.evaluate.statistics.measured import MeasuredRun
     from unlike.spread.runs import Spread
 
 
@@ -43,8 +43,8 @@ def experiment(
     from unlike.cli.report import write_findings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.experiment import measure_all
-    from unlike.evaluate.plan import read_plan
+    from unlike.evaluate.running.experiment import measure_all
+    from unlike.evaluate.running.plan import read_plan
 
     plan = read_plan(file, {"corpus": corpus, "embedder": embedder, "limit": limit})
     if llm:
@@ -73,7 +73,7 @@ def experiment(
 
 def open_kits(setup: "Setup") -> "KitOf":
     """Kits over the plan's LLM and the experiment's journal; the LLM is opened once for all that is done with it."""
-    from unlike.evaluate.run import JOURNAL
+    from unlike.evaluate.running.run import JOURNAL
 
     return setup.kits(setup.plan.llm, setup.folder / JOURNAL)
 
@@ -81,8 +81,8 @@ def open_kits(setup: "Setup") -> "KitOf":
 def run_live_plan(console: "Console", setup: "Setup", kit_of: "KitOf", spread: "Spread | None" = None) -> list[Path]:
     """Run a plan with a live line, in this process or spread over workers; returns the run folders."""
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import run_plan
-    from unlike.evaluate.plan import planned_runs
+    from unlike.evaluate.running.experiment import run_plan
+    from unlike.evaluate.running.plan import planned_runs
     from unlike.spread.runs import plan_spread
 
     n_runs = len(planned_runs(setup.plan))
@@ -95,7 +95,7 @@ def run_live_plan(console: "Console", setup: "Setup", kit_of: "KitOf", spread: "
 
 def _spread(setup: "Setup", engine: str) -> "Spread | None":
     """Where the runs of an experiment go; its likelihoods, grades and metrics are made here."""
-    from unlike.evaluate.run import JOURNAL
+    from unlike.evaluate.running.run import JOURNAL
     from unlike.spread.methods import Supplies, templates_of
 
     plan = setup.plan
@@ -107,7 +107,7 @@ def _spread(setup: "Setup", engine: str) -> "Spread | None":
 
 def _measure_likelihood(console: "Console", setup: "Setup", kit_of: "KitOf") -> None:
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import likelihood_of_plan
+    from unlike.evaluate.running.experiment import likelihood_of_plan
 
     with live_line(console, kit_of(MethodSettings()).llm) as begin:
         on_progress = begin("likelihood of the real texts")
@@ -117,8 +117,8 @@ def _measure_likelihood(console: "Console", setup: "Setup", kit_of: "KitOf") -> 
 def _grade(console: "Console", setup: "Setup", runs: "list[MeasuredRun]") -> None:
     """Let the judge of a plan grade all texts, through the same journal."""
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import grade_all
-    from unlike.evaluate.run import JOURNAL
+    from unlike.evaluate.running.experiment import grade_all
+    from unlike.evaluate.running.run import JOURNAL
 
     judge = setup.plan.judge
     assert judge

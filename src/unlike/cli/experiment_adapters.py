@@ -83,7 +83,7 @@ def untrained_adapters(setup: "Setup") -> list[WantedAdapter]:
 
 
 def _wanted(setup: "Setup") -> list[WantedAdapter]:
-    from unlike.evaluate.plan import planned_runs
+    from unlike.evaluate.running.plan import planned_runs
     from unlike.latent.settings import recipe
 
     entries = {entry.name: entry for entry in setup.plan.adapters}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from unlike.cli.experiment_adapters import WantedAdapter
     from unlike.cli.experiment_setup import Setup
-    from unlike.evaluate.plan import Engine, PlannedRun
+    from unlike.evaluate.running.plan import Engine, PlannedRun
     from unlike.llm.recorded import Usage
 
 
@@ -19,7 +19,7 @@ def show_forecast(console: "Console", setup: "Setup") -> None:
     """Print adapters to train, then calls, tokens and cost of the runs; those of adapters not trained yet are left out."""
     from unlike.cli.experiment_adapters import untrained_adapters
     from unlike.door import wait_for
-    from unlike.evaluate.experiment import forecast, forecast_judge
+    from unlike.evaluate.running.experiment import forecast, forecast_judge
 
     plan, untrained = setup.plan, untrained_adapters(setup)
     _print_adapters(console, setup, untrained)
@@ -53,7 +53,7 @@ def _print_adapters(console: "Console", setup: "Setup", untrained: "Sequence[Wan
 
 def _forecastable(console: "Console", setup: "Setup", untrained: "Sequence[WantedAdapter]") -> "Sequence[PlannedRun]":
     """The planned runs whose prompts can be made now."""
-    from unlike.evaluate.plan import planned_runs
+    from unlike.evaluate.running.plan import planned_runs
 
     planned, lacking = planned_runs(setup.plan), {(adapter.name, adapter.seed) for adapter in untrained}
     runs = [run for run in planned if (run.settings.adapter, run.settings.seed) not in lacking]

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from unlike.config import MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.experiment import KitOf
-    from unlike.evaluate.plan import Engine, Plan
+    from unlike.evaluate.running.experiment import KitOf
+    from unlike.evaluate.running.plan import Engine, Plan
 
 
 @dataclass(frozen=True)

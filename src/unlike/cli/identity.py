@@ -12,7 +12,7 @@ from unlike.cli.time_rule import time_rule
 from unlike.config import vector_file
 
 if TYPE_CHECKING:
-    from unlike.evaluate.identity import IdentityReport
+    from unlike.evaluate.identity.measure import IdentityReport
 
 
 def identity(
@@ -35,7 +35,7 @@ def identity(
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.identity import IdentitySettings, identity
+    from unlike.evaluate.identity.measure import IdentitySettings, identity
 
     settings = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed)
     opened, encoder = Corpus.open(corpus), open_encoder(embedder, vector_file())

@@ -17,7 +17,7 @@ from unlike.errors import InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from unlike.evaluate.inspected import Inspected
+    from unlike.inspector.readers.workspace import Inspected
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 """Addresses that only this machine reaches."""
@@ -54,7 +54,7 @@ def inspect(
     import asyncio
     import secrets
 
-    from unlike.evaluate.inspected import Inspected
+    from unlike.inspector.readers.workspace import Inspected
     from unlike.serve.server import address_of, listening, serve
 
     key = None if host in LOCAL else secrets.token_urlsafe(24)
@@ -76,8 +76,8 @@ def kind_of(where: str) -> str:
         InputError: None of them.
     """
     from unlike.data.folder import FILES, MANIFEST
-    from unlike.evaluate.browse import FINDINGS, run_folders
-    from unlike.evaluate.run import JOURNAL
+    from unlike.evaluate.running.run import JOURNAL
+    from unlike.inspector.readers.run_folders import FINDINGS, run_folders
     from unlike.store.database import FILE
 
     folder = Path(where)
@@ -96,14 +96,14 @@ def kind_of(where: str) -> str:
 
 @contextmanager
 def _of_folder(inspected: "Inspected", key: str | None) -> "Generator[FastAPI]":
-    from unlike.serve.inspect_app import inspect_folder, views_of
+    from unlike.inspector.app import inspect_folder, views_of
 
     yield inspect_folder(inspected, views_of(inspected), key)
 
 
 @contextmanager
 def _of_store(place: Place, settings: Path | None, embedder: str, key: str | None) -> "Generator[FastAPI]":
-    from unlike.serve.inspect_app import inspect_store
+    from unlike.inspector.app import inspect_store
     from unlike.serve.service import Service, ServiceSettings
 
     with open_store(place) as store:

@@ -15,7 +15,7 @@ from unlike.errors import InputError
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.likelihood import ScoringEngine
+    from unlike.evaluate.running.likelihood import ScoringEngine
     from unlike.latent.examples import Example
     from unlike.latent.explain import Explanation
     from unlike.latent.prompter import Prompter
@@ -60,7 +60,7 @@ def explain(
 
     from unlike.cli.latent_tables import print_explanation
     from unlike.door import wait_for
-    from unlike.evaluate.run import read_run
+    from unlike.evaluate.running.run import read_run
     from unlike.latent.explain import check_same
 
     rows, facts = read_run(run)
@@ -101,7 +101,7 @@ def _open(facts: Mapping[str, Any], prompts: Path | None) -> _Opened:
     from unlike.api import open_prompter
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.likelihood import scorer_of
+    from unlike.evaluate.running.likelihood import scorer_of
     from unlike.llm.open import open_llm
     from unlike.prompts.task import open_task
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlike.evaluate.run import Progress
+    from unlike.evaluate.running.run import Progress
     from unlike.llm.recorded import LLM
 
 Begin = Callable[[str], "Callable[[Progress], None]"]

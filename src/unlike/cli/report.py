@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.findings import Cell, Findings
-    from unlike.evaluate.measured import MeasuredRun
-    from unlike.evaluate.plan import Plan
+    from unlike.evaluate.running.plan import Plan
+    from unlike.evaluate.statistics.findings import Cell, Findings
+    from unlike.evaluate.statistics.measured import MeasuredRun
 
 
 def report(
@@ -40,9 +40,9 @@ def report(
 
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.experiment import measure_all
-    from unlike.evaluate.plan import plan_of
-    from unlike.evaluate.run import read_run
+    from unlike.evaluate.running.experiment import measure_all
+    from unlike.evaluate.running.plan import plan_of
+    from unlike.evaluate.running.run import read_run
 
     folders = [folder for path in runs for folder in _run_folders(path)]
     facts = [read_run(folder)[1] for folder in folders]
@@ -77,8 +77,8 @@ def write_findings(
 ) -> int:
     """Write findings and report of measured runs, print the table; returns how many cases failed."""
     from unlike.cli.evaluate import write_results
-    from unlike.evaluate.experiment import find
     from unlike.evaluate.report.write import write_report
+    from unlike.evaluate.running.experiment import find
 
     findings = find(plan, corpus, encoder, runs)
     write_results(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")

@@ -56,7 +56,7 @@ def run(
     from unlike.api import open_kit
     from unlike.cli.run_live import forecast_live, run_live
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.run import JOURNAL
+    from unlike.evaluate.running.run import JOURNAL
     from unlike.prompts.task import open_task
     from unlike.spread.methods import Supplies, templates_of
 
@@ -113,7 +113,7 @@ def _names(dimensions: str) -> tuple[str, ...] | None:
 
 def _refuse_other_run(out: Path, wanted: dict[str, object]) -> None:
     """A run folder holds one run; rows of another method or of other settings must not replace it unseen."""
-    from unlike.evaluate.run import RUN
+    from unlike.evaluate.running.run import RUN
 
     if not (out / RUN).is_file():
         return

@@ -30,7 +30,7 @@ def run_live(
     """Run with a live line, in this process or spread over workers; returns run.json."""
     from rich.console import Console
 
-    from unlike.evaluate.run import arun, read_run
+    from unlike.evaluate.running.run import arun, read_run
     from unlike.spread.runs import run_spread
 
     console = Console(stderr=True, quiet=quiet)
@@ -64,7 +64,7 @@ def forecast_live(
     as_json: bool,
 ) -> None:
     """Walk the run without asking an LLM, and print what it would take."""
-    from unlike.evaluate.run import Job, pick_cases, run_jobs
+    from unlike.evaluate.running.run import Job, pick_cases, run_jobs
     from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
     from unlike.methods.table import open_method
 

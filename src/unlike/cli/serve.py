@@ -54,10 +54,11 @@ def serve(
 
 
 def _app(store: "Store", parts: "Parts", workers: int | None) -> "FastAPI":
+    from unlike.inspector.app import store_routers
     from unlike.serve.app import create_app
     from unlike.serve.service import Service
 
-    return create_app(Service(store, parts.memory, parts.file.service_settings(workers)))
+    return create_app(Service(store, parts.memory, parts.file.service_settings(workers)), store_routers())
 
 
 async def _serve(app: "FastAPI", parts: "Parts", door: "socket") -> None:

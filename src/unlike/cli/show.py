@@ -26,7 +26,7 @@ def show(
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.run import read_run
+    from unlike.evaluate.running.run import read_run
 
     rows, facts = read_run(run)
     row = _find(rows, case, run)

@@ -11,7 +11,7 @@ from unlike.cli.live import live_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlike.evaluate.run import Progress
+    from unlike.evaluate.running.run import Progress
     from unlike.llm.recorded import LLM
     from unlike.spread.methods import Supplies
     from unlike.spread.runs import Spread
@@ -45,7 +45,7 @@ def begun(
 
     How far the work is stands in ``out`` too, for whoever looks on.
     """
-    from unlike.evaluate.progress import told
+    from unlike.evaluate.running.progress import told
 
     counted = spread.tally if spread else llm  # of an LLM, the line reads only the usage
     with live_line(console, counted) as begin:  # pyright: ignore[reportArgumentType]

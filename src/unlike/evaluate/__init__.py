@@ -1,4 +1,5 @@
-"""Runs and what they are worth: run a method over cases, score the texts, compare methods.
+"""Methods over many cases and what their texts are worth: running, metrics, statistics, the identity test, reports.
 
-Here belong everything that needs many cases at once, and all metrics.
+Runs are made in ``running``, texts are measured in ``metrics``, methods are compared in ``statistics``, and ``report``
+lays out what was found. ``identity`` tests whether differences recognise their user.
 """

@@ -21,9 +21,8 @@ from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
 from unlike.memory.guard import Refused
-from unlike.memory.insight.inspection import Inspection
-from unlike.memory.insight.user_lists import SORTS
 from unlike.memory.journal import StoredJournal
+from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Desk, Prepared, prepare, prepare_soft
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
@@ -59,7 +58,8 @@ class Memory:
         latent: A trained adapter at work, where texts are written from vectors; see ``vectors``.
 
     Attributes:
-        inspection: What people look at before they trust it.
+        population: Distances of all users from the population's mean.
+        spending: Counts tokens.
     """
 
     def __init__(
@@ -78,18 +78,18 @@ class Memory:
         self.tenant = tenant
         self.backend = backend
         self.settings = settings or MemorySettings()
-        self._encoder, self._redactor, self._signer, self._task = encoder, redactor, signer, task
+        self.encoder, self.task, self.latent = encoder, task, latent
+        self.spending = Spending(tenant)
+        self.population = Population(tenant, encoder.name)
+        self._redactor, self._signer = redactor, signer
         self._adapters = adapters
         self._records = StoredRecords(tenant)
         self._concurrency = concurrency
-        self._spending = Spending(tenant)
-        self._latent = latent
-        self._desk = Desk(tenant, backend, task, self.settings, Standings(tenant, self.settings), self._spending)
-        self.inspection = Inspection(tenant, backend, encoder, task, self.settings, latent, self._spending)
+        self._desk = Desk(tenant, backend, task, self.settings, Standings(tenant, self.settings), self.spending)
 
     def close(self) -> None:
         """Write down what is only counted yet; tenant and backend are the caller's to close."""
-        self._spending.write()
+        self.spending.write()
 
     # Records ----------------------------------------------------------------------------------------------------------
 
@@ -177,11 +177,11 @@ class Memory:
 
     async def check_budget(self) -> None:
         """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
-        await asyncio.to_thread(self._spending.check)
+        await asyncio.to_thread(self.spending.check)
 
     async def spend(self, tokens: int) -> None:
         """Count tokens against the tenant's budget."""
-        await self._spending.spend(tokens)
+        await self.spending.spend(tokens)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -194,7 +194,21 @@ class Memory:
         pages.check(offset, limit)
         if sort not in SORTS:
             raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(SORTS)}")
-        return await self.inspection.users(search, sort, offset, limit)
+        args = (self.tenant, self.population, search, sort, offset, limit)
+        return await asyncio.to_thread(list_users, *args)
+
+    async def uniqueness(self, user_id: str) -> Uniqueness:
+        """How far a user's mean vector is from the population's.
+
+        Raises:
+            Unknown: There is no such user.
+        """
+        return await asyncio.to_thread(self._uniqueness, user_id)
+
+    def _uniqueness(self, user_id: str) -> Uniqueness:
+        found = self.population.distances()
+        with self.tenant.read() as tx:
+            return uniqueness(user_id, profile_pages.known_user(tx, user_id), found)
 
     async def profile(self, user_id: str, version: int | None = None) -> Profile:
         """A profile with its evidence.
@@ -263,7 +277,7 @@ class Memory:
                 f"a job of tenant {job.tenant.name!r} cannot be done with the memory of {self.tenant.name!r}"
             )
         if job.kind == "cluster":
-            await asyncio.to_thread(cluster_item, job, self._encoder, self.settings)
+            await asyncio.to_thread(cluster_item, job, self.encoder, self.settings)
         else:
             await self._build(job)
 
@@ -272,26 +286,26 @@ class Memory:
         await self.check_budget()
         kit = self._kit(job.subject)
         try:
-            await build_profile(job, kit, self._encoder, self.settings)
+            await build_profile(job, kit, self.encoder, self.settings)
         finally:
-            await self._spending.spend_used(kit.llm.usage)
+            await self.spending.spend_used(kit.llm.usage)
 
     def _kit(self, subject: int) -> Kit:
         return Kit(
             records=self._records,
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
-            neighbours=MeanNeighbours(self._records, (), self._encoder),
+            neighbours=MeanNeighbours(self._records, (), self.encoder),
             llm=RecordedLLM(self.backend, StoredJournal(self.tenant, subject), self._concurrency),
-            task=self._task,
+            task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,
         )
 
     async def _prepared(self, request: Request) -> Prepared:
         """A request's prompt; to read a profile from a file beside us takes less time than to hand it to a thread."""
-        if self._latent is not None:
-            return await asyncio.to_thread(prepare_soft, self._desk, request, self._latent)
+        if self.latent is not None:
+            return await asyncio.to_thread(prepare_soft, self._desk, request, self.latent)
         if request.retrieved or not self.tenant.store.is_file:
             return await asyncio.to_thread(prepare, self._desk, request)
         return prepare(self._desk, request)

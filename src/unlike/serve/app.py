@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,20 +20,22 @@ from unlike.serve.gate import Gate, Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.openapi import App
-from unlike.serve.routes import chat_completions, generate, health, jobs, maps, playground, profiles, records, users
-from unlike.serve.routes.pages import pages_router
+from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
 from unlike.serve.routes.visit import service_of
 from unlike.serve.service import Service
 from unlike.serve.silence import SILENT
 
-_MODULES = (generate, chat_completions, records, profiles, users, maps, playground, jobs, health)
+_MODULES = (generate, chat_completions, records, profiles, users, jobs, health)
 ROUTERS = [module.router for module in _MODULES]
-VIEWS = ("users", "map", "playground")
-"""Places of the inspector that this service has an API for."""
 
 
-def create_app(service: Service) -> FastAPI:
-    """The service as an ASGI app; it runs the workers while it is up."""
+def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """The service as an ASGI app; it runs the workers while it is up.
+
+    Args:
+        service: The store behind it.
+        extra_routers: Further routes, such as those of the inspector.
+    """
     limits = service.settings
     gate = Middleware(
         Gate,
@@ -58,7 +60,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
-    for router in (*ROUTERS, pages_router(VIEWS, needs_key=True)):
+    for router in (*ROUTERS, *extra_routers):
         app.include_router(router)
     return app
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
-from unlike.evaluate.run import Job, run_jobs
+from unlike.evaluate.running.run import Job, run_jobs
 from unlike.llm.metered import Metered
 from unlike.llm.recorded import LLM, Usage
 from unlike.methods.kit import Kit
@@ -119,7 +119,7 @@ class MethodWork:
         return UnitDone(rows, {number: meter.usage for number, meter in meters.items()})
 
     def _job(self, number: int, places: Sequence[int], meter: Metered) -> Job:
-        from unlike.evaluate.likelihood import without_text
+        from unlike.evaluate.running.likelihood import without_text
         from unlike.methods.table import open_method
 
         job = self._jobs[number]

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from unlike.config import MethodSettings
-from unlike.evaluate.experiment import (
+from unlike.evaluate.running.experiment import (
     KitOf,
     cases_of,
     planned_facts,
     run_folders,
 )
-from unlike.evaluate.plan import Plan, planned_runs
-from unlike.evaluate.run import Job, Progress, pick_cases, run_facts, write_run
+from unlike.evaluate.running.plan import Plan, planned_runs
+from unlike.evaluate.running.run import Job, Progress, pick_cases, run_facts, write_run
 from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method

@@ -17,7 +17,7 @@ from unlike.evaluate.metrics import bertscore as ours
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.bertscore import bertscore
 from unlike.evaluate.metrics.length import cut
-from unlike.evaluate.score import score
+from unlike.evaluate.metrics.score import score
 
 LAYER = 5
 PLOTS = ("matplotlib", "matplotlib.pyplot", "mpl_toolkits", "mpl_toolkits.axes_grid1")

@@ -10,7 +10,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
 from unlike.evaluate.metrics.length import cut
 from unlike.evaluate.metrics.peers import peers_of
-from unlike.evaluate.run import generation
+from unlike.evaluate.running.run import generation
 from unlike.methods.table import ADAPTED, METHODS
 
 REAL = "The lamp, I admit, is small; yet it lights the whole table as well as the old one did."

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from unlike.evaluate.findings import (
+from unlike.evaluate.statistics.findings import (
     CaseStudy,
     Cell,
     Cost,

@@ -7,9 +7,9 @@ from tests.evaluate.report.conftest import HOSTILE, LONG, MAIN, VARIANTS
 from tests.evaluate.report.page import Page
 
 from unlike.evaluate import report
-from unlike.evaluate.findings import Failure
 from unlike.evaluate.report.as_html import render_html
 from unlike.evaluate.report.wording import printable
+from unlike.evaluate.statistics.findings import Failure
 
 
 def test_it_is_one_well_formed_page_that_asks_for_nothing(findings):

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from tests.evaluate.report.conftest import HOSTILE
 
-from unlike.evaluate.findings import Cell, Curve
 from unlike.evaluate.report.axes import Scale, log_ticks, room, ticks
 from unlike.evaluate.report.gain_table import thirds
 from unlike.evaluate.report.lines import curve_plot, spread
@@ -15,6 +14,7 @@ from unlike.evaluate.report.scatter import Box, names_or_numbers, place_names
 from unlike.evaluate.report.strips import strip, thinned
 from unlike.evaluate.report.svg import WIDTH, width_of
 from unlike.evaluate.report.wording import printable, two_lines
+from unlike.evaluate.statistics.findings import Cell, Curve
 
 
 def figures(findings):

@@ -5,9 +5,9 @@ import io
 import json
 from dataclasses import fields
 
-from unlike.evaluate.findings import Cell, Findings, Test, Variant
 from unlike.evaluate.report.metric_tables import by_place
 from unlike.evaluate.report.wording import printable
+from unlike.evaluate.statistics.findings import Cell, Findings, Test, Variant
 
 _CELL = [field.name for field in fields(Cell)]
 _TEST = [field.name for field in fields(Test) if field.name not in ("variant", "metric", "unit")]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jinja2
 
-from unlike.evaluate.findings import CaseStudy, Findings
 from unlike.evaluate.report.gain_table import gain_table
 from unlike.evaluate.report.group_table import group_table
 from unlike.evaluate.report.layout import Table
@@ -26,6 +25,7 @@ from unlike.evaluate.report.other_tables import (
 from unlike.evaluate.report.plots import plot_sections
 from unlike.evaluate.report.shared_words import shared_words
 from unlike.evaluate.report.wording import printable
+from unlike.evaluate.statistics.findings import CaseStudy, Findings
 
 _MOST_FACTS, _SHORT_CHARS = 6, 60
 

@@ -4,9 +4,9 @@ Letters outside Latin scripts need fonts that a paper may not have, so they beco
 names of methods and metrics.
 """
 
-from unlike.evaluate.findings import Findings
 from unlike.evaluate.report.layout import Entry, Table
 from unlike.evaluate.report.metric_tables import main_table
+from unlike.evaluate.statistics.findings import Findings
 
 _SPECIAL = {
     **{char: f"\\{char}" for char in "&%$#_{}"},

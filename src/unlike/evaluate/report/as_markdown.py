@@ -2,7 +2,6 @@
 
 import re
 
-from unlike.evaluate.findings import Findings
 from unlike.evaluate.report.gain_table import gain_table
 from unlike.evaluate.report.group_table import group_table
 from unlike.evaluate.report.layout import Entry, Table
@@ -16,6 +15,7 @@ from unlike.evaluate.report.other_tables import (
     tests_table,
 )
 from unlike.evaluate.report.wording import printable
+from unlike.evaluate.statistics.findings import Findings
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~$]|^[-+#=]+(?=\s|$))")
 _RANKS = {1: "**{}**", 2: "<ins>{}</ins>"}

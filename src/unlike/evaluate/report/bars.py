@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from unlike.evaluate.findings import Half, Variant
 from unlike.evaluate.report.axes import Scale, bottom_axis, room
 from unlike.evaluate.report.svg import WIDTH, Figure, drawing, element, line, marker, whisker, width_of, words
 from unlike.evaluate.report.wording import finite, signed, two_lines, value
+from unlike.evaluate.statistics.findings import Half, Variant
 
 _ROW, _TOP, _BELOW = 28, 6, 24
 _LONGEST_NAME = 22

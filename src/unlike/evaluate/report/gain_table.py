@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from unlike.evaluate.findings import Findings, UserGain
 from unlike.evaluate.report.layout import Entry, Group, Row, Table
 from unlike.evaluate.report.metric_tables import labels, scales
 from unlike.evaluate.report.wording import signed
+from unlike.evaluate.statistics.findings import Findings, UserGain
 
 Range = tuple[float, float]
 """Lowest and highest value of a group, both within."""

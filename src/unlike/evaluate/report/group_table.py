@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from unlike.evaluate.findings import Findings, GroupGain
 from unlike.evaluate.report.layout import Entry, Group, Row, Table, entries
 from unlike.evaluate.report.metric_tables import labels, scales
 from unlike.evaluate.report.wording import amount, interval, p_value, shorten, signed
+from unlike.evaluate.statistics.findings import Findings, GroupGain
 
 MOST_GROUPS = 12
 """Groups shown of one attribute, variant and metric; an attribute with a value a user would fill the report."""

@@ -6,8 +6,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from unlike.evaluate.identity import IdentityReport, Measured
-from unlike.evaluate.identity_scores import Estimate
+from unlike.evaluate.identity.measure import IdentityReport, Measured
+from unlike.evaluate.identity.scores import Estimate
 from unlike.evaluate.report.axes import Scale, bottom_axis, left_axis, room
 from unlike.evaluate.report.identity_tables import MEASURES
 from unlike.evaluate.report.svg import WIDTH, element, line, marker, points, whisker, width_of, words

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from unlike.evaluate.identity import IdentityReport, Measured
-from unlike.evaluate.identity_scores import Contrast, Estimate, Gain, Told
+from unlike.evaluate.identity.measure import IdentityReport, Measured
+from unlike.evaluate.identity.scores import Contrast, Estimate, Gain, Told
 from unlike.evaluate.report.as_markdown import escaped, markdown_table
 from unlike.evaluate.report.layout import Entry, Group, Row, Table, entries
 from unlike.evaluate.report.wording import amount, p_value, printable

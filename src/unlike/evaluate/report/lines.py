@@ -4,10 +4,10 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from unlike.evaluate.findings import Curve
 from unlike.evaluate.report.axes import Scale, bottom_axis, left_axis, room
 from unlike.evaluate.report.svg import WIDTH, Figure, drawing, element, line, marker, points, width_of, words
 from unlike.evaluate.report.wording import finite, shorten, value
+from unlike.evaluate.statistics.findings import Curve
 
 Point = tuple[float, float, float | None, float | None]
 """Value of the setting, mean, low and high end of the interval."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from unlike.evaluate.findings import Cell, Findings, Test, Variant
 from unlike.evaluate.report.layout import Entry, Group, Row, Table, letter
 from unlike.evaluate.report.wording import NOT_AVAILABLE, finite, value
+from unlike.evaluate.statistics.findings import Cell, Findings, Test, Variant
 
 Tests = dict[tuple[str, str, str], Test]
 """By (variant, metric, unit)."""

@@ -1,9 +1,9 @@
 """The tables beside the main one: tests, sweeps, halves, cost, failures, facts. None of them where it would be empty."""
 
-from unlike.evaluate.findings import Curve, Findings, Half, Test, Variant
 from unlike.evaluate.report.layout import Entry, Group, Row, Table, entries
 from unlike.evaluate.report.metric_tables import labels, scales
 from unlike.evaluate.report.wording import amount, interval, p_value, signed, value
+from unlike.evaluate.statistics.findings import Curve, Findings, Half, Test, Variant
 
 MOST_FAILURES = 500
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from unlike.evaluate.findings import Findings
 from unlike.evaluate.report.bars import bars, halves
 from unlike.evaluate.report.gain_table import by_variant
 from unlike.evaluate.report.lines import curve_plot
@@ -11,6 +10,7 @@ from unlike.evaluate.report.metric_tables import labels, scales
 from unlike.evaluate.report.scatter import scatter
 from unlike.evaluate.report.strips import strip
 from unlike.evaluate.report.svg import Figure
+from unlike.evaluate.statistics.findings import Findings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from unlike.evaluate.findings import Variant
 from unlike.evaluate.report.axes import Scale, bottom_axis, left_axis, room
 from unlike.evaluate.report.svg import WIDTH, Figure, drawing, marker, width_of, words
 from unlike.evaluate.report.wording import amount, finite, shorten, two_lines, value
+from unlike.evaluate.statistics.findings import Variant
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, WIDTH - 10, 10, 230
 _LONGEST_NAME, _LINE = 22, 13

@@ -5,11 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from unlike.errors import InputError
-from unlike.evaluate.findings import Findings
 from unlike.evaluate.report.as_csv import render_csv
 from unlike.evaluate.report.as_html import render_html
 from unlike.evaluate.report.as_latex import render_latex
 from unlike.evaluate.report.as_markdown import render_markdown
+from unlike.evaluate.statistics.findings import Findings
 
 _HTML = (".html", ".htm")
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.memory.answers import Page
-from unlike.memory.insight.population import Uniqueness
+from unlike.memory.population import Uniqueness
 from unlike.records import Record
 from unlike.serve.answers import said
 from unlike.serve.bodies import ConsentChange
@@ -36,7 +36,7 @@ async def list_records(user_id: UserId, here: Here, offset: Offset = 0, limit: L
 @router.get("/v1/users/{user_id:path}/uniqueness", response_model=Uniqueness, responses=documented(404, 422))
 async def get_uniqueness(user_id: UserId, here: Here) -> Response:
     """How unlike the others a user is: the distance of the mean vector from the population's, and those of all others."""
-    return said(await here.memory.inspection.uniqueness(user_id))
+    return said(await here.memory.uniqueness(user_id))
 
 
 @router.get("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 422))

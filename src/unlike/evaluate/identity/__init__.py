@@ -1,0 +1,1 @@
+"""The identity test: does a difference recognise the user it was made from?"""

@@ -1,0 +1,199 @@
+"""Does the difference from others know the user? A measure that needs vectors of the texts and nothing else.
+
+A user's next text stands against somebody else's text on the same item. Each is compared with the mean over earlier texts of
+the user, once by its own vector and once by its difference from what others wrote on the item (DEP, equation 4). The share
+of users whose own text is nearer is the result, beside controls that look for reasons other than the user.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.evaluate.identity import controls
+from unlike.evaluate.identity.plan import FEWEST_USERS, K, Plan, Planned, Section
+from unlike.evaluate.identity.scores import Contrast, Floats, Space, against_strangers, contrast
+from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
+
+TEXTS_AT_ONCE = 512
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it, and of how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All measures on one set of trials.
+
+    Attributes:
+        name: What was changed, or the value of a setting.
+        n_users: Users that count.
+        n_records: Mean number of earlier records.
+        n_peers: Mean number of peers of such a record.
+        found: The figures; None for too few users.
+    """
+
+    name: str
+    n_users: int
+    n_records: float
+    n_peers: float
+    found: Contrast | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityReport:
+    """The result for one corpus and encoder.
+
+    Attributes:
+        corpus: Its hash, and numbers of users, items and records.
+        embedder: Name of the encoder.
+        settings: What was measured.
+        n_repeated: Texts left out since they repeat earlier ones.
+        left_out: Users that do not count, by reason.
+        n_items: Different items of the trials.
+        n_foil_authors: Different authors of foils.
+        main: The result.
+        controls: By what they change.
+        over_records: By N.
+        over_peers: By K.
+        representatives: Those of DPL's equation 4 against random peers and all of them.
+    """
+
+    corpus: Mapping[str, int | str]
+    embedder: str
+    settings: IdentitySettings
+    n_repeated: int
+    left_out: Mapping[str, int]
+    n_items: int
+    n_foil_authors: int
+    main: Measured
+    controls: Sequence[Measured]
+    over_records: Sequence[Measured]
+    over_peers: Sequence[Measured]
+    representatives: Sequence[Measured]
+
+
+def identity(
+    corpus: Corpus,
+    encoder: Encoder,
+    settings: IdentitySettings | None = None,
+    on_progress: OnProgress = lambda what, n_done, n: None,
+) -> IdentityReport:
+    """Measure how well a user's next text is told from somebody else's, with the vectors of an encoder.
+
+    Args:
+        corpus: Whose texts; its cases do not matter.
+        encoder: Turns texts into vectors; behind a cache each text is encoded once.
+        settings: None for the defaults.
+        on_progress: Called while texts are encoded and figures computed.
+
+    Raises:
+        InputError: The corpus has too few users for the measure, or a setting cannot be.
+    """
+    study = _Study(corpus, settings or IdentitySettings(), on_progress)
+    return study.report(study.encoded(encoder), encoder.name)
+
+
+def identity_of_vectors(
+    corpus: Corpus,
+    vectors: Floats,
+    embedder: str,
+    settings: IdentitySettings | None = None,
+    on_progress: OnProgress = lambda what, n_done, n: None,
+) -> IdentityReport:
+    """The same with vectors that are there already.
+
+    Args:
+        corpus: Whose texts; its cases do not matter.
+        vectors: (n_records, dim), in the order of ``corpus.records()``; of any length.
+        embedder: What they are called in the report.
+        settings: None for the defaults.
+        on_progress: Called while figures are computed.
+
+    Raises:
+        InputError: The vectors are not those of the corpus, the corpus has too few users, or a setting cannot be.
+    """
+    n_records = len(corpus.records())
+    if vectors.ndim != 2 or len(vectors) != n_records or not np.isfinite(vectors).all():
+        raise InputError(
+            f"vectors of shape {vectors.shape} for {n_records:,} records; give one row of finite numbers per record"
+        )
+    study = _Study(corpus, settings or IdentitySettings(), on_progress)
+    return study.report(np.asarray(vectors, np.float32), embedder)
+
+
+class _Study:
+    """A corpus, its plan, and what is measured by it."""
+
+    def __init__(self, corpus: Corpus, settings: IdentitySettings, on_progress: OnProgress) -> None:
+        self._corpus = corpus
+        self._settings = settings
+        self._on_progress = on_progress
+        self._texts = Texts(corpus.records(), settings)
+        self._plan = Plan(self._texts, settings)
+        self._needed = self._plan.needed()
+
+    def encoded(self, encoder: Encoder) -> Floats:
+        """(n_records, dim): the vectors that are needed; all other rows are zero."""
+        found: list[Floats] = []
+        for start in range(0, len(self._needed), TEXTS_AT_ONCE):
+            numbers = self._needed[start : start + TEXTS_AT_ONCE]
+            found.append(encoder.encode([self._texts.records[number].text for number in numbers]))
+            self._on_progress("texts encoded", start + len(numbers), len(self._needed))
+        vectors = np.zeros((len(self._texts.records), found[0].shape[1]), np.float32)
+        vectors[self._needed] = np.concatenate(found)
+        return vectors
+
+    def report(self, vectors: Floats, embedder: str) -> IdentityReport:
+        """All figures."""
+        texts, plan = self._texts, self._plan
+        space = Space(vectors, vectors[self._needed].mean(axis=0))
+        rows: dict[Section, list[Measured]] = {}
+        for n_done, planned in enumerate(plan.rows):
+            rows.setdefault(planned.section, []).append(self._measured(planned, space))
+            self._on_progress("measured", n_done + 1, len(plan.rows))
+        return IdentityReport(
+            corpus={
+                "hash": self._corpus.hash,
+                "users": len(self._corpus.users()),
+                "items": len(self._corpus.items()),
+                "records": len(texts.records),
+            },
+            embedder=embedder,
+            settings=self._settings,
+            n_repeated=len(texts.repeated),
+            left_out=plan.left_out,
+            n_items=len({texts.records[trial.own].item_id for trial in plan.trials[0]}),
+            n_foil_authors=len({texts.author(trial.foil) for trials in plan.trials for trial in trials}),
+            main=rows["main"][0],
+            controls=rows["controls"],
+            over_records=rows["over_records"],
+            over_peers=rows["over_peers"],
+            representatives=rows["representatives"],
+        )
+
+    def _measured(self, row: Planned, space: Space) -> Measured:
+        space, repeats = self._changed(row, space)
+        n_users = len(repeats[0])
+        history = [one for trials in repeats for trial in trials for one in trial.history]
+        measure = against_strangers if row.how == "against" else contrast
+        return Measured(
+            name=row.name,
+            n_users=n_users,
+            n_records=len(history) / max(1, n_users * len(repeats)),
+            n_peers=sum(len(one.peers) for one in history) / max(1, len(history)),
+            found=measure(space, repeats, self._settings.seed) if n_users >= FEWEST_USERS else None,
+        )
+
+    def _changed(self, row: Planned, space: Space) -> tuple[Space, Sequence[Sequence[Trial]]]:
+        """Vectors and trials as a row wants them."""
+        if row.how == "regressed":
+            changed = controls.without_rating_length_and_date(space.vectors, self._needed, self._texts)
+            return Space(changed, space.centre), row.repeats
+        if row.how == "representatives":
+            chosen = controls.Representatives(self._texts, space.vectors, self._needed, K, self._settings.seed)
+            return space, [list(map(chosen.of, trials)) for trials in row.repeats]
+        return space, row.repeats

@@ -1,0 +1,1 @@
+"""Running methods over cases: plans, runs with their journal, experiments, likelihood, the judge."""

@@ -1,0 +1,274 @@
+"""An experiment from plan to findings: run everything missing, grade it, compare it.
+
+All runs share one journal, so identical calls of different methods are made once and a killed experiment, started
+again, pays only for what was in flight.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from unlike.config import MethodSettings
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.running.judge import judge
+from unlike.evaluate.running.likelihood import LOGLIK, likelihood, without_text, write_likelihood
+from unlike.evaluate.running.plan import Plan, PlannedRun, planned_runs
+from unlike.evaluate.running.run import JOURNAL, Job, Progress, pick_cases, run_facts, run_jobs, write_run
+from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
+from unlike.evaluate.statistics.curves import curves
+from unlike.evaluate.statistics.findings import Findings
+from unlike.evaluate.statistics.gains import case_studies, gains_by_half, user_gains
+from unlike.evaluate.statistics.measured import MeasuredRun, by_variant, measure
+from unlike.evaluate.statistics.paired_tests import paired_tests
+from unlike.evaluate.statistics.paper import published
+from unlike.evaluate.statistics.uniqueness import uniqueness
+from unlike.evaluate.statistics.variants import failures, is_baseline, variants
+from unlike.llm.forecast import ForecastLLM
+from unlike.llm.journal import Journal
+from unlike.llm.metered import Metered
+from unlike.llm.recorded import LLM, Usage
+from unlike.methods.kit import Kit
+from unlike.methods.table import open_method
+from unlike.records import Case
+
+ASSUMED_GRADE_TOKENS = 8
+"""Length of a judge's answer that is a number and little else."""
+
+KitOf = Callable[[MethodSettings], Kit]
+"""Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
+
+
+async def run_plan(
+    plan: Plan,
+    corpus: Corpus,
+    kit_of: KitOf,
+    out: Path,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Path]:
+    """Run all planned runs side by side, each into a folder of its own below ``out``.
+
+    Returns:
+        The run folders, in the order of the plan.
+
+    Raises:
+        EngineError: The engine cannot be used; what was answered is kept.
+        InputError: The corpus has no such split, or a folder cannot be written.
+    """
+    runs, start = planned_runs(plan), time.monotonic()
+    meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
+    asked = [without_text(meter) if plan.likelihood_alone else meter for meter in meters]
+    jobs = [_job(plan, corpus, planned, kit_of, llm) for planned, llm in zip(runs, asked, strict=True)]
+    rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
+    folders = run_folders(plan, out)
+    wall_s = time.monotonic() - start
+    for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
+        facts = run_facts(job, rows, meter.usage, wall_s, corpus, plan.split)
+        write_run(folder, rows, facts | planned_facts(plan, planned))
+    return folders
+
+
+def run_folders(plan: Plan, out: Path) -> list[Path]:
+    """Where the rows of each planned run lie."""
+    return [out / "runs" / planned.folder for planned in planned_runs(plan)]
+
+
+def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LLM) -> Job:
+    kit = replace(kit_of(planned.settings), llm=llm)
+    return Job(planned.method, open_method(planned.method), cases_of(plan, corpus, planned.sample), kit)
+
+
+async def likelihood_of_plan(
+    plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_progress: Callable[[Progress], None]
+) -> None:
+    """Measure the likelihood of the real texts for all planned runs; it lies beside their rows.
+
+    Raises:
+        InputError: The LLM does not score texts, or a file cannot be written.
+        EngineError: The engine cannot be used; what was scored is kept.
+    """
+    jobs = [_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm) for planned in planned_runs(plan)]
+    with closing(Journal.open(out / JOURNAL)) as journal:
+        rows_of = await likelihood(jobs, plan.likelihood, journal, on_progress)
+    for folder, rows in zip(run_folders(plan, out), rows_of, strict=True):
+        write_likelihood(folder, rows)
+
+
+def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
+    """What run.json says of a planned run, beside what every run says."""
+    return {
+        "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
+        "llm_uri": plan.llm.uri,
+        "embedder": plan.embedder,
+        "variant": planned.variant,
+        "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
+        "sample": planned.sample,
+    }
+
+
+async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
+    """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
+    llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
+    asked = without_text(llm) if plan.likelihood_alone else llm
+    await run_jobs([_job(plan, corpus, planned, kit_of, asked) for planned in runs])
+    return llm.usage
+
+
+async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
+    """What grading would ask: every text of these runs, each assumed to be as long as the real one."""
+    llm = ForecastLLM(kit.llm.backend, completion_tokens=ASSUMED_GRADE_TOKENS)
+    for planned in runs:
+        # Texts of different runs are different calls: the run's name makes them so.
+        cases = cases_of(plan, corpus, planned.sample)
+        texts = [(case, f"{planned.folder} {case.reference}") for case in cases]
+        await judge(texts, llm, corpus, kit.task, plan.judge.repeats if plan.judge else 0)
+    return llm.usage
+
+
+def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
+    """The cases of one run: those that are named, the first so many, or a seeded sample."""
+    if plan.cases:
+        return [corpus.case(case_id) for case_id in plan.cases]
+    cases = pick_cases(corpus, plan.split, plan.limit)
+    if plan.samples is None or sample is None:
+        return cases
+    if plan.samples.size > len(cases):
+        raise InputError(f"samples.size is {plan.samples.size}; split {plan.split!r} has {len(cases)} cases; lower it")
+    picked = Random(sample).sample(range(len(cases)), plan.samples.size)
+    return [cases[place] for place in sorted(picked)]
+
+
+def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun]) -> Findings:
+    """The findings of measured runs."""
+    groups = by_variant(runs)
+    main = [*plan.metrics, *(["judge"] if plan.judge else []), *([LOGLIK] if plan.likelihood else [])]
+    sanity = [] if plan.likelihood_alone else [name for name in plan.sanity if name not in main]
+    cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
+    distances = uniqueness(list(cases.values()), corpus, encoder)
+    first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
+    gains = user_gains(groups, first, distances, corpus)
+    attributes = read_attributes(plan.users) if plan.users else {}
+    return Findings(
+        title=plan.title,
+        metrics=[_column(name) for name in (*main, *sanity)],
+        main=main,
+        variants=[
+            replace(variant, paper=published(plan.paper, variant.method, _n_records(groups, variant.name)))
+            for variant in variants(groups, main, sanity, (plan.llm.price_in, plan.llm.price_out))
+        ],
+        tests=paired_tests(groups, main),
+        curves=curves(groups, main),
+        halves=gains_by_half(gains, distances),
+        gains=gains,
+        group_gains=gains_by_attribute(gains, attributes),
+        cases=case_studies(groups, first, corpus),
+        failures=failures(groups),
+        facts=_facts(plan, corpus, runs),
+        notes=_notes(groups, runs),
+    )
+
+
+def _n_records(groups: dict[str, list[MeasuredRun]], variant: str) -> int:
+    return int(groups[variant][0].facts["settings"]["n_records"])
+
+
+def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
+    """Score the run folders of a plan."""
+    names = [] if plan.likelihood_alone else list(dict.fromkeys([*plan.metrics, *plan.sanity]))
+    return [measure(folder, names, corpus) for folder in folders]
+
+
+async def grade_all(runs: Sequence[MeasuredRun], repeats: int, corpus: Corpus, kit: Kit) -> None:
+    """Let an LLM grade every text of the runs; the grades join their values as metric "judge".
+
+    Args:
+        runs: Measured runs; they are added to.
+        repeats: Grades a text, averaged.
+        corpus: Where cases and items are.
+        kit: Its LLM is the judge, its task has the template.
+    """
+    for run in runs:
+        texts = [(corpus.case(row.case_id), row.text) for row in run.rows if row.text is not None]
+        judged = await judge(texts, kit.llm, corpus, kit.task, repeats)
+        note = f"{judged.n_failed} of {len(texts)} texts got no grade" if judged.n_failed else ""
+        run.add("judge", judged.per_case, note)
+
+
+def _column(name: str) -> tuple[str, str, float | str]:
+    if name == "judge":
+        return (name, "Judge", 1.0)
+    if name == LOGLIK:
+        return (name, "Log-likelihood", 1.0)
+    metric = open_metric(name)
+    return (name, metric.label, metric.scale)
+
+
+def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str, str]:
+    facts = runs[0].facts
+    n_users = len({row.user_id for run in runs for row in run.rows})
+    n_cases = len({row.case_id for run in runs for row in run.rows})
+    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings.given()))
+    return {
+        "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} cases of {n_users} users",
+        "LLM": str(facts["llm"]),
+        "Embedder": str(facts.get("embedder", plan.embedder)),
+        "Task": str(facts["task"]),
+        "Time rule": str(facts["settings"]["time_rule"]),
+        "Settings": ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None),
+        "Repeats": _repeats(plan),
+        "Corpus hash": corpus.hash[:16],
+        "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+        "Commit": _commit(),
+    }
+
+
+def _repeats(plan: Plan) -> str:
+    told = {"temperatures": plan.repeats.temperatures, "seeds": plan.repeats.seeds}
+    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in told.items() if values) or "none"
+
+
+def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:
+    notes: list[str] = []
+    if "SmolLM2-135M" in str(runs[0].facts["llm"]):
+        notes.append(
+            "The embedded LLM has 135 million parameters: it shows that every step runs and says nothing about the "
+            "quality of the methods."
+        )
+    n_users = len({row.user_id for run in runs for row in run.rows})
+    if n_users < 30:
+        notes.append(f"{n_users} users are few: intervals are wide and a test can hardly find a difference.")
+    if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
+        notes.append("No baseline is among the methods, so nothing is tested.")
+    return [*notes, *_missing(runs)]
+
+
+def _missing(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Why metrics have no value, each reason once with the metrics it holds for."""
+    metrics_of: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for metric, note in run.notes.items():
+            if note:
+                metrics_of.setdefault(note, {})[metric] = None
+    return [f"{', '.join(metrics)}: {note}" for note, metrics in metrics_of.items()]
+
+
+def _commit() -> str:
+    """The commit of the checkout the code runs from; an installed package has none."""
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "not in a checkout"
+    return asked.stdout.strip()

@@ -1,0 +1,95 @@
+"""How far a run or an experiment is, for whoever looks from outside: cases from a small file, calls from the journal.
+
+The journal alone keeps progress. The file only tells it on: without it a run goes on all the same, and calls are seen.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unlike.errors import InputError
+from unlike.evaluate.running.run import JOURNAL, Progress, write_whole
+
+FILE = "progress.json"
+EACH_S = 1.0
+"""Between two writings of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """LLM calls of one step that a journal holds."""
+
+    step: str
+    n_done: int
+    n_failed: int
+    tokens: int
+
+
+def told(folder: Path, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """The same callback, which also tells on in a folder how far the work is: now and then, and at its end.
+
+    Args:
+        folder: Of the run or the experiment.
+        on_progress: Called after every case.
+    """
+    next_s = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal next_s
+        on_progress(progress)
+        at_end = progress.n_done + progress.n_failed >= progress.n_cases
+        if at_end or time.monotonic() >= next_s:
+            next_s = time.monotonic() + EACH_S
+            with suppress(InputError):  # what a disk does not take, the rows will say
+                write_whole(folder / FILE, json.dumps(asdict(progress)) + "\n")
+
+    return tell
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """How many cases are done of how many; None where nothing tells."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return Progress(int(found["n_cases"]), int(found["n_done"]), int(found["n_failed"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def journal_of(folder: Path) -> Path | None:
+    """The journal of a run: beside its rows, or that of its experiment."""
+    return next(
+        (path for up in (folder, folder.parent, folder.parent.parent) if (path := up / JOURNAL).is_file()), None
+    )
+
+
+def open_to_read(journal: Path) -> sqlite3.Connection:
+    """A journal that somebody may be writing, opened so that nothing is written here.
+
+    Raises:
+        InputError: It is no journal.
+    """
+    # Without a log nobody is writing; SQLite would make one even for a reader.
+    quiet = not journal.with_name(journal.name + "-wal").exists()
+    address = f"{journal.resolve().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+    try:
+        db = sqlite3.connect(address, uri=True, timeout=5, check_same_thread=False)
+        db.execute("SELECT 1 FROM calls LIMIT 1")
+    except sqlite3.Error as error:
+        raise InputError(f"journal {journal} cannot be read: {error}") from error
+    return db
+
+
+def calls_in_journal(journal: Path) -> list[Calls]:
+    """What was answered so far, by step.
+
+    Raises:
+        InputError: It is no journal.
+    """
+    query = """SELECT step, sum(state = 'done'), sum(state = 'failed'), sum(prompt_tokens + completion_tokens)
+        FROM calls GROUP BY step ORDER BY min(rowid)"""
+    with closing(open_to_read(journal)) as db:
+        return [Calls(*row) for row in db.execute(query)]

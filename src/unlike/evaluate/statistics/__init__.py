@@ -1,0 +1,1 @@
+"""From measured runs to conclusions: means with intervals, paired tests, gains by user and group, sweeps."""

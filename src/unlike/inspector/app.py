@@ -1,0 +1,178 @@
+"""The inspector on its own: pages and a reading API over what lies on a disk, and nothing that writes.
+
+It listens on the machine itself and then asks for no key, so the one thing to keep out is another page in the same
+browser that has its own name point here: the address asked for must be one of this machine. On any other address a
+key is asked for, drawn anew at each start.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unlike import __version__
+from unlike.errors import InputError, UnlikeError
+from unlike.inspector.page_files import pages_router
+from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.routes import corpus, corpus_map, gains, latent, maps, playground, prompts, runs
+from unlike.serve.auth import Caller
+from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
+from unlike.serve.gate import PAGES
+from unlike.serve.routes import profiles, users
+from unlike.serve.service import Service
+from unlike.serve.silence import SILENT
+from unlike.store.database import Tenant
+
+OURS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""Names of this machine that need no key."""
+SERVICE_VIEWS = ("users", "map", "playground")
+"""Views of the inspector that a service has an API for."""
+API = f"{PAGES}/api"
+READS = frozenset({"GET", "HEAD"})
+HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def views_of(inspected: Inspected) -> tuple[str, ...]:
+    """The places that make sense for what is looked at."""
+    if (inspected.where / "manifest.json").is_file():
+        return ("corpus", "map")
+    adapted = any(run.facts["settings"].get("adapter") for run in inspected.runs() if not run.damage)
+    return ("runs", *(["latent"] if adapted else []), "corpus", "map")
+
+
+def store_routers() -> list[APIRouter]:
+    """The inspector's routes that a service adds to its own: maps, the playground and the pages."""
+    return [maps.router, playground.router, pages_router(SERVICE_VIEWS, needs_key=True)]
+
+
+def inspect_folder(inspected: Inspected, views: Sequence[str], key: str | None = None) -> FastAPI:
+    """The inspector of runs, an experiment or a corpus.
+
+    Args:
+        inspected: What is looked at.
+        views: Places that make sense there, as ``views_of`` says.
+        key: Asked of everybody; None where only this machine can reach it.
+    """
+    app = _app([module.router for module in (runs, gains, prompts, latent, corpus, corpus_map)], views, key)
+    app.state.inspected = inspected
+    return app
+
+
+def inspect_store(service: Service, tenant: Tenant, key: str | None = None) -> FastAPI:
+    """The inspector of a tenant's store: the service's reading routes, without an LLM and without workers.
+
+    Args:
+        service: Over the store; its LLM is never asked.
+        tenant: Whose data is shown.
+        key: Asked of everybody; None where only this machine can reach it.
+    """
+    app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, Caller(tenant, b"inspect"))
+    app.state.service = service
+    return app
+
+
+def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, caller: Caller | None = None) -> FastAPI:
+    app = FastAPI(
+        title="unlike inspector",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=SILENT,
+        middleware=[Middleware(Door, key=key, caller=caller)],
+        exception_handlers={
+            UnlikeError: _failed,
+            RequestValidationError: answer_invalid,
+            HTTPException: answer_refused,
+            Exception: _unexpected,
+        },
+    )
+    for router in (*routers, pages_router(views, needs_key=key is not None, reads_only=True)):
+        app.include_router(router)
+    return app
+
+
+class Door:
+    """Lets in who may read, and nobody who wants to change anything.
+
+    Args:
+        app: What is inside.
+        key: Asked of everybody; None where the address must be one of this machine instead.
+        caller: Who everybody is, where the routes ask that.
+    """
+
+    def __init__(self, app: ASGIApp, key: str | None, caller: Caller | None) -> None:
+        self._app = app
+        self._digest = None if key is None else _digest(key)
+        self._caller = caller
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = self._caller
+        problem = self._problem(scope, dict(scope["headers"]))
+        inside = self._app if problem is None else problem.response()
+        await inside(scope, receive, _with_headers(send))
+
+    def _problem(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Problem | None:
+        if self._digest is None and not _is_ours(headers.get(b"host", b"").decode("latin-1")):
+            return _problem(421, "wrong_address", "this inspector is for this machine; open it at http://127.0.0.1")
+        if scope["method"] not in READS:
+            return _problem(
+                405, "not_allowed", "this inspector only reads; what is to be changed, change with unlike serve"
+            )
+        if self._digest is None or _is_page(scope["path"]):
+            return None
+        sent = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ").strip()
+        if secrets.compare_digest(_digest(sent), self._digest):
+            return None
+        return _problem(401, "unauthorised", "this inspector asks for the key that was printed when it was started")
+
+
+def _is_ours(host: str) -> bool:
+    name, _, port = host.rpartition(":")
+    return (name if port.isdigit() else host).lower() in OURS
+
+
+def _is_page(path: str) -> bool:
+    return (path == PAGES or path.startswith(f"{PAGES}/")) and not path.startswith(API)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name for name, _ in message.get("headers", ())}
+            ours = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there]
+            message["headers"] = [*message.get("headers", ()), *ours]
+        await send(message)
+
+    return sending
+
+
+def _problem(status: int, kind: str, message: str) -> Problem:
+    return Problem(status, ErrorText(kind, message))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnlikeError)
+    if isinstance(error, InputError) and hasattr(request.app.state, "inspected"):
+        return _problem(422, "invalid", str(error)).response()  # files of one's own: their faults are told as they are
+    return problem_of(error).response()
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    message = f"this failed unexpectedly ({type(error).__name__}); the terminal says where"
+    return _problem(500, "internal", message).response()

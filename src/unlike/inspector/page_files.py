@@ -1,0 +1,105 @@
+"""The inspector's pages: files as they are, for whoever asks, since nothing of anybody is in them.
+
+What they show comes from the API, with the key that a person gives. A policy of content keeps them to files of this
+service: no script, style or address from elsewhere, and none from a text that somebody wrote.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from unlike import __version__
+from unlike.serve.answers import said
+from unlike.serve.gate import PAGES
+
+FILES = Path(__file__).parent / "pages"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".md": "text/plain; charset=utf-8",
+    ".LICENSE": "text/plain; charset=utf-8",
+}
+"""What a machine's own list says of them differs."""
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageConfig:
+    """What the pages find on this server.
+
+    Attributes:
+        views: Places that have an API here.
+        needs_key: Whether the API asks for a key.
+        reads_only: Whether nothing can be changed here.
+        version: Of the program.
+    """
+
+    views: tuple[str, ...]
+    needs_key: bool
+    reads_only: bool = False
+    version: str = __version__
+
+
+def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False) -> APIRouter:
+    """Routes of the pages, at ``/inspect/``.
+
+    Args:
+        views: Places that have an API on this server, such as "users" or "runs".
+        needs_key: Whether the API asks for a key.
+        reads_only: Whether nothing can be changed there.
+    """
+    router = APIRouter(prefix=PAGES, include_in_schema=False)
+    config = PageConfig(tuple(views), needs_key, reads_only)
+    files = StaticFiles(directory=FILES)
+
+    @router.get("")
+    async def to_the_page() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return RedirectResponse("inspect/", headers=HEADERS)
+
+    @router.get("/config.json")
+    async def page_config() -> Response:  # pyright: ignore[reportUnusedFunction]
+        answer = said(config)
+        answer.headers.update(HEADERS)
+        return answer
+
+    @router.get("/")
+    @router.get("/pages/{file:path}")
+    async def page(request: Request, file: str = "index.html") -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await _file(files, file, request)
+
+    return router
+
+
+async def _file(files: StaticFiles, file: str, request: Request) -> Response:
+    """A file with its type and the policy; what is not in the list of types is not given out."""
+    kind = TYPES.get(PurePosixPath(file).suffix)
+    if kind is None:
+        raise HTTPException(404, "there is no such page")
+    answer = await files.get_response(file, request.scope)
+    answer.headers.update(HEADERS | {"content-type": kind})
+    return answer

@@ -1,0 +1,139 @@
+"""A case of a run as plain data: what its method read, thought and wrote, as ``unlike show`` tells it.
+
+The trace names records by id; their words come from the corpus. Where that is gone the ids alone are told.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from unlike.data.corpus import Corpus
+from unlike.errors import InputError
+from unlike.evaluate.metrics.peers import peers_of
+from unlike.evaluate.report.shared_words import shared_words
+from unlike.evaluate.statistics.variants import calls_in
+from unlike.methods.aspects import by_dimension
+from unlike.methods.drp import dimensions_in
+from unlike.records import Generation, Record
+
+MOST_MARKED_CHARS = 50_000
+"""In longer texts no words are marked: a page of a hundred thousand marks is of no use to anybody."""
+_PARTS = frozenset({"time_rule", "history_records", "past", "differences", "profile", "generate", "earlier_profiles"})
+
+
+def told(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:
+    """A case with everything that was made of it.
+
+    Args:
+        row: Of the run.
+        corpus: Of the run; None where it is gone.
+        dimensions: Names that the paragraphs of a difference start with.
+    """
+    trace = row.trace
+    ids = dict.fromkeys(_record_ids(trace))
+    texts = [asdict(record) for record in _records(ids, corpus)]
+    return {
+        "case": _request(row, corpus),
+        "item": _item(row.item_id, corpus),
+        "method": row.method,
+        "status": row.status,
+        "error": row.error,
+        "text": marked(row.text, row.reference),
+        "reference": row.reference,
+        "records": {record["id"]: record | {"item_title": _title(record["item_id"], corpus)} for record in texts},
+        "history_records": trace.get("history_records"),
+        "past": _ids(trace.get("past")),
+        "differences": list(_differences(trace, corpus, dimensions)),
+        "earlier_profiles": [reply["text"] for reply in _objects(trace.get("earlier_profiles")) if "text" in reply],
+        "profile": _object(trace.get("profile")).get("text"),
+        "time_rule": trace.get("time_rule"),
+        "calls": [dict(call) for call in calls_in(trace)],
+        "more": {name: value for name, value in trace.items() if name not in _PARTS},
+    }
+
+
+def marked(text: str | None, reference: str | None) -> list[tuple[str, bool]] | None:
+    """A text in pieces, each with whether it is a word that the real text has too; None for no text."""
+    if text is None:
+        return None
+    if len(text) + len(reference or "") > MOST_MARKED_CHARS:
+        return [(text, False)]
+    return shared_words(text, reference or "")
+
+
+def others_read(row: Generation, corpus: Corpus) -> Sequence[str]:
+    """The texts of others that the method read for a case: what leakage is measured against.
+
+    Raises:
+        InputError: The trace is damaged, or names a record that the corpus lacks.
+    """
+    try:
+        return peers_of([row], corpus)[row.case_id]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"the trace of case {row.case_id[:80]!r} is damaged: {error!r}; make the run again") from error
+
+
+def _differences(trace: Mapping[str, Any], corpus: Corpus | None, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    found = [reply.get("text", "") for reply in _objects(trace.get("dimensions"))]  # DRP finds its own, each time
+    for number, difference in enumerate(_objects(trace.get("differences"))):
+        own = [each.name for each in dimensions_in(found[number])] if number < len(found) else names
+        yield {
+            "record": difference.get("record"),
+            "item_title": _title(str(difference.get("item", "")), corpus),
+            "representatives": _ids(difference.get("representatives")),
+            "n_peers": difference.get("n_peers"),
+            "parts": by_dimension(str(difference.get("text", "")), own),
+        }
+
+
+def _request(row: Generation, corpus: Corpus | None) -> dict[str, Any]:
+    known: dict[str, Any] = {"id": row.case_id, "user_id": row.user_id, "item_id": row.item_id}
+    if corpus is None:
+        return known
+    try:
+        return asdict(corpus.case(row.case_id)) | known
+    except InputError:
+        return known
+
+
+def _item(item_id: str, corpus: Corpus | None) -> dict[str, Any] | None:
+    try:
+        return None if corpus is None else asdict(corpus.item(item_id))
+    except InputError:
+        return None
+
+
+def _title(item_id: str, corpus: Corpus | None) -> str:
+    item = _item(item_id, corpus)
+    return str(item["title"]) if item else item_id
+
+
+def _records(ids: Iterable[str], corpus: Corpus | None) -> Iterator[Record]:
+    for record_id in ids if corpus is not None else ():
+        try:
+            yield corpus.record(record_id)  # pyright: ignore[reportOptionalMemberAccess]
+        except InputError:
+            continue  # the page shows the id alone
+
+
+def _record_ids(trace: Mapping[str, Any]) -> Iterator[str]:
+    yield from _ids(trace.get("past"))
+    yield from _ids(trace.get("neighbour_records"))
+    for difference in _objects(trace.get("differences")):
+        yield from _ids([difference.get("record")])
+        yield from _ids(difference.get("representatives"))
+    counterexamples = trace.get("counterexamples")
+    if isinstance(counterexamples, dict):
+        yield from _ids([*counterexamples, *counterexamples.values()])
+
+
+def _ids(found: Any) -> list[str]:  # noqa: ANN401 - of a trace, which may hold anything
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list | tuple) else []
+
+
+def _object(found: Any) -> dict[str, Any]:  # noqa: ANN401
+    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _objects(found: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,0 +1,248 @@
+"""A place on disk that is looked at: its runs, their values, their corpora, each opened once and again when it changes."""
+
+import math
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from unlike.data.corpus import Corpus
+from unlike.errors import InputError, MissingPart, UnlikeError
+from unlike.evaluate.metrics import Metric, open_metric
+from unlike.evaluate.metrics.score import score
+from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
+from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
+from unlike.evaluate.running.run import GENERATIONS, read_run
+from unlike.inspector.readers.case_details import others_read
+from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings
+from unlike.prompts.task import open_task
+from unlike.records import Generation
+
+METRICS = ("rouge1", "rougeL", "meteor", "bleu_sentence", "length_ratio", "distinct2", "leakage")
+"""What is offered for every run; each is measured when somebody looks at it."""
+_MOST_KEPT = 64
+
+T = TypeVar("T")
+
+
+class Inspected:
+    """What an inspector looks at.
+
+    Args:
+        where: A run folder, an experiment folder, a folder of runs, or a corpus folder.
+        corpus: Where the corpus is, if it has moved since the runs.
+        llm: URI of the runs' LLM, where they do not say it so that it can be opened.
+        embedder: Encoder for maps, where it is not to be that of the runs.
+
+    Attributes:
+        where: As given.
+    """
+
+    def __init__(self, where: Path, corpus: Path | None = None, llm: str = "", embedder: str = "") -> None:
+        self.where = where
+        self._moved_corpus = corpus
+        self._llm = llm
+        self._embedder = embedder
+        self._kept: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def runs(self) -> list[RunFolder]:
+        """All runs, the damaged ones with their reason."""
+        return list_runs(self.where)
+
+    def run(self, name: str) -> RunFolder:
+        """The run of that name.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        for found in self.runs():
+            if found.name == name:
+                if found.damage:
+                    raise InputError(found.damage)
+                return found
+        raise InputError(f"no run {name[:80]!r} here; take one from the list of runs")
+
+    def rows(self, name: str) -> Rows:
+        """The rows of a run.
+
+        Raises:
+            InputError: There is no such run, or it is damaged.
+        """
+        folder = self.run(name).folder
+        return self.once(("rows", folder, _changed(folder / GENERATIONS)), lambda: Rows(folder))
+
+    def values(self, name: str, metric: str) -> dict[str, float]:
+        """The value of each case of a run, by case id.
+
+        Raises:
+            InputError: No such run or metric, or the run is damaged.
+            MissingPart: The metric needs something that is not installed.
+        """
+        run = self.run(name)
+        if metric == LOGLIK:
+            return self.likelihood_of(run)
+        measure = of_cases(metric)
+        what = ("values", run.folder, metric, _changed(run.folder / GENERATIONS))
+        return self.once(what, lambda: self._measured(run, measure))
+
+    def _measured(self, run: RunFolder, metric: Metric) -> dict[str, float]:
+        others = None
+        if metric.needs == "peers":
+            corpus = self.corpus_of(run)
+            others = {row.case_id: others_read(row, corpus) for row in read_run(run.folder)[0]}
+        scores = score([run.folder], [metric.name], others)
+        note = next((row.note for row in scores.rows if row.note), "")
+        if note:
+            raise InputError(f"{metric.label} of run {run.name}: {note}")
+        found = {case: value for values in scores.per_case.values() for case, value in values.items()}
+        return {case: value for case, value in found.items() if math.isfinite(value)}
+
+    def likelihood_of(self, run: RunFolder) -> dict[str, float]:
+        """The likelihood of the real texts of a run, by case id; empty where it was not measured."""
+        path = run.folder / LIKELIHOOD
+        return self.once((LOGLIK, path, _changed(path)), lambda: _likelihood(run.folder))
+
+    def findings(self) -> dict[str, Any] | None:
+        """What an experiment or a report found; None where there is none yet.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        path = self.where / FINDINGS
+        return self.once(("findings", path, _changed(path)), lambda: read_findings(self.where))
+
+    def llm_of(self, run: RunFolder) -> str:
+        """URI of the LLM that a run was made with; an experiment names it with a digest behind, which is no part of it."""
+        return self._llm or str(run.facts.get("llm_uri") or run.facts.get("llm") or "").partition("#")[0]
+
+    def embedder(self) -> str:
+        """Name of the encoder for maps: as given, that of the runs, or the packaged one."""
+        of_runs = (str(run.facts.get("embedder") or "") for run in self.runs())
+        return self._embedder or next((name for name in of_runs if name), "minilm")
+
+    def dimensions_of(self, run: RunFolder) -> list[str]:
+        """Names of the dimensions that a run compared along; none where its task is not among the built-in ones."""
+        try:
+            task = open_task(str(run.facts.get("task", "")))
+            return [dimension.name for dimension in task.standard(run.facts["settings"].get("dimensions"))]
+        except (UnlikeError, TypeError):
+            return []
+
+    def corpus(self) -> Corpus:
+        """The corpus: what is looked at, or that of the runs.
+
+        Raises:
+            InputError: There is none.
+        """
+        if (self.where / "manifest.json").is_file():
+            return self.corpus_at(self.where)
+        run = next((run for run in self.runs() if not run.damage), None)
+        if run is None:
+            raise InputError(f"no readable run in {self.where}, so no corpus; give one with --corpus")
+        return self.corpus_of(run)
+
+    def corpus_of(self, run: RunFolder) -> Corpus:
+        """The corpus that a run was made on.
+
+        Raises:
+            InputError: It is not where the run says.
+        """
+        path = self._moved_corpus or Path(str(run.facts.get("corpus") or ""))
+        if not (path / "manifest.json").is_file():
+            raise InputError(
+                f"the corpus of run {run.name} is not in {str(path)!r} any more; say where it is with --corpus"
+            )
+        return self.corpus_at(path)
+
+    def corpus_at(self, path: Path) -> Corpus:
+        """An opened corpus folder."""
+        return self.once(("corpus", path, _changed(path / "manifest.json")), lambda: Corpus.open(path))
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What was made before under this name; else it is made now, once for all who wait."""
+        with self._lock:
+            mine = self._locks.setdefault(what, threading.Lock())
+        with mine:
+            with self._lock:
+                if what in self._kept:
+                    return cast(T, self._kept[what])
+            made = make()
+            with self._lock:
+                self._kept[what] = made
+                for old in list(self._kept)[:-_MOST_KEPT]:
+                    del self._kept[old]
+                    self._locks.pop(old, None)
+            return made
+
+
+def of_cases(name: str) -> Metric:
+    """A metric that has a value for each case.
+
+    Raises:
+        InputError: There is none of that name, or it is one of the whole corpus.
+    """
+    metric = open_metric(name)
+    if metric.per_case is None:
+        raise InputError(f"metric {name!r} is one of all texts together; of single cases there is bleu_sentence")
+    return metric
+
+
+def metrics_of(run: RunFolder) -> list[dict[str, Any]]:
+    """What can be looked at for the cases of a run: name, label and scale."""
+    names = [open_metric(name) for name in METRICS]
+    found = [{"name": metric.name, "label": metric.label, "scale": metric.scale} for metric in names]
+    if (run.folder / LIKELIHOOD).is_file():
+        found.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "a token"})
+    return found
+
+
+def _likelihood(folder: Path) -> dict[str, float]:
+    return {row.case_id: row.loglik for row in read_likelihood(folder) if row.loglik is not None}
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """When a file was last written, and how long it is."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return (0, 0)
+    return (seen.st_mtime_ns, seen.st_size)
+
+
+def values_of_case(row: Generation, corpus: Corpus | None, loglik: float | None) -> list[dict[str, Any]]:
+    """All metrics of one case: name, label, scale and value, or why there is none.
+
+    Args:
+        row: Of the run.
+        corpus: Of the run; None where it is gone.
+        loglik: The likelihood of the real text, where it was measured.
+    """
+    found = [open_metric(name) for name in METRICS]
+    values = [_of_case(metric, row, corpus) for metric in found] if row.text is not None else []
+    if loglik is not None:
+        values.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "a token", "value": loglik, "note": ""})
+    return values
+
+
+def _of_case(metric: Metric, row: Generation, corpus: Corpus | None) -> dict[str, Any]:
+    value, note = None, ""
+    try:
+        value = _measured_alone(metric, row, corpus)
+    except (InputError, MissingPart) as error:
+        note = str(error)
+    return {"name": metric.name, "label": metric.label, "scale": metric.scale, "value": value, "note": note}
+
+
+def _measured_alone(metric: Metric, row: Generation, corpus: Corpus | None) -> float | None:
+    against: Sequence[str] | str | None = row.reference
+    if metric.needs == "peers":
+        if corpus is None:
+            raise InputError("the corpus is not there")
+        against = others_read(row, corpus)
+    if against is None and metric.needs == "reference":
+        raise InputError("there is no real text")
+    assert metric.per_case, f"metric {metric.name} is one of single cases"
+    (value,) = metric.per_case([row.text or ""], [against])
+    return value if math.isfinite(value) else None

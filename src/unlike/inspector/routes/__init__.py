@@ -1,0 +1,1 @@
+"""HTTP routes of the inspector, one file per noun."""

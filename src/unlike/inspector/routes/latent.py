@@ -1,0 +1,178 @@
+"""What a trained adapter makes of its users: units with their top records, and what carried a text.
+
+Heavy: it loads the frozen LLM, so it is done when somebody asks, in a worker thread, one at a time. torch is imported
+only then.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from unlike.api import open_prompter
+from unlike.config import vector_file
+from unlike.data.corpus import Corpus
+from unlike.door import wait_for
+from unlike.embed.encoder import Encoder
+from unlike.embed.open import open_encoder
+from unlike.errors import InputError, MissingPart
+from unlike.evaluate.running.likelihood import ScoringEngine, scorer_of
+from unlike.inspector.readers.run_folders import RunFolder
+from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, page, sent
+from unlike.llm.open import open_llm
+from unlike.prompts.task import open_task
+from unlike.records import Generation
+
+if TYPE_CHECKING:
+    from unlike.latent.examples import Example
+    from unlike.latent.explain import Explanation
+    from unlike.latent.prompter import Prompter
+    from unlike.latent.units import Unit
+
+router = APIRouter(prefix="/inspect/api/latent", tags=["latent"])
+TOP_RECORDS = 5
+TOP_UNITS = 8
+TORCH = 'torch is not installed, which adapters need; run: pip install "unlike[latent]"'
+EXPLAINED = "dep"
+"""The method whose vectors each belong to a record."""
+_one_at_a_time = threading.Lock()
+
+
+@router.get("")
+def runs(here: Here) -> Response:
+    """Runs that used an adapter, and why nothing can be shown of one where that is so."""
+    found = [run for run in here.runs() if not run.damage and run.facts["settings"].get("adapter")]
+    return sent(
+        {
+            "runs": [{"name": run.name, "method": run.facts["method"], "why_not": why_not(run)} for run in found],
+            "why_none": "" if found else "no run here used an adapter",
+        }
+    )
+
+
+def why_not(run: RunFolder) -> str:
+    """Why the vectors of a run cannot be looked into; "" where they can."""
+    if run.facts["method"] != EXPLAINED:
+        return f"method {run.facts['method']}: its vectors belong to no single record; only those of {EXPLAINED} do"
+    if any(find_spec(part) is None for part in ("torch", "transformers")):
+        return TORCH
+    adapter = adapter_of(run)
+    return "" if adapter.is_dir() else f"the adapter is not in {str(adapter)!r} any more"
+
+
+def adapter_of(run: RunFolder) -> Path:
+    """Where the adapter of a run lies: as named, or trained by the experiment that the run is part of."""
+    settings = run.facts["settings"]
+    named = str(settings.get("adapter", ""))
+    trained = run.folder.parent.parent / "adapters" / f"{named}-s{settings.get('seed', 0)}"
+    return trained if "/" not in named and trained.is_dir() else Path(named)
+
+
+@router.get("/units")
+def units(
+    here: Here,
+    run: RunName,
+    sort: Literal["unit", "usual", "peak", "contrast"] = "contrast",
+    order: Literal["up", "down"] = "down",
+    offset: Offset = 0,
+    limit: Limit = 20,
+) -> Response:
+    """A page of latent units with the records they are most active for; by contrast: the peak less what is usual."""
+    found = _checked(here, run)
+    corpus = here.corpus_of(found)
+    listed = [_unit(number, unit) for number, unit in enumerate(_units(here, found, corpus))]
+    listed.sort(key=lambda row: (row[sort], row["unit"]), reverse=order == "down")
+    rows, whole = page(listed, offset, limit)
+    ids = {top["record_id"] for row in rows for top in row["top"]}
+    return sent({**whole, "rows": rows, "records": _records(corpus, ids)})
+
+
+@router.get("/case")
+def case(here: Here, run: RunName, case: CaseId, real: bool = False) -> Response:
+    """What each record, difference and unit carried of a case's text, generated or real."""
+    found = _checked(here, run)
+    row, corpus = here.rows(found.name).row(case), here.corpus_of(found)
+    text = row.reference if real else row.text
+    if not text:
+        raise InputError(f"case {case[:80]!r} has no {'real' if real else 'generated'} text; choose the other one")
+    key = ("explained", found.folder, case, real)
+    explanation = here.once(key, lambda: _explain(found, corpus, row, text, here.llm_of(found)))
+    ids = {share.record_id for share in explanation.vectors if share.record_id}
+    return sent({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
+
+
+def _checked(here: Inspected, name: str) -> RunFolder:
+    found = here.run(name)
+    why = why_not(found)
+    if why == TORCH:
+        raise MissingPart(why)
+    if why:
+        raise InputError(why)
+    return found
+
+
+def _encoder(run: RunFolder) -> Encoder:
+    embedder = str(run.facts.get("embedder") or "")
+    if not embedder:
+        raise InputError(f"run {run.name} does not say which embedder it had")
+    return open_encoder(embedder, vector_file())
+
+
+def _units(here: Inspected, run: RunFolder, corpus: Corpus) -> "list[Unit]":
+    from unlike.latent.adapter import load_adapter
+    from unlike.latent.units import top_records
+
+    def make() -> "list[Unit]":
+        with _one_at_a_time:
+            return top_records(load_adapter(adapter_of(run)), _encoder(run), corpus.records(), TOP_RECORDS)
+
+    return here.once(("units", run.folder, corpus.hash), make)
+
+
+def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: str) -> "Explanation":
+    from unlike.latent.explain import check_same
+
+    with _one_at_a_time:
+        engine = _engine(uri)
+        try:
+            task = open_task(str(run.facts["task"]))
+            prompter = open_prompter(corpus, engine, _encoder(run), task, adapter_of(run))
+            example = prompter.example(corpus.case(row.case_id))
+            check_same(row, example, prompter)
+            return wait_for(_explained(prompter, example, text, engine))
+        finally:
+            wait_for(engine.aclose())
+
+
+def _engine(uri: str) -> ScoringEngine:
+    """The frozen LLM.
+
+    Raises:
+        InputError: It is not where the run says.
+    """
+    try:
+        return scorer_of(open_llm(uri))
+    except InputError as error:
+        raise InputError(f"the LLM of this run cannot be opened ({error}); start unlike inspect with --llm") from error
+
+
+async def _explained(prompter: "Prompter", example: "Example", text: str, engine: ScoringEngine) -> "Explanation":
+    from unlike.latent.explain import explain
+
+    return await explain(prompter, example, engine.tokens.encode(text), engine, TOP_UNITS)
+
+
+def _unit(number: int, unit: "Unit") -> dict[str, Any]:
+    peak = unit.top[0].activation if unit.top else 0.0
+    return {"unit": number, "peak": peak, "contrast": peak - unit.usual, **asdict(unit)}
+
+
+def _records(corpus: Corpus, ids: set[str]) -> Mapping[str, Any]:
+    found = [corpus.record(record_id) for record_id in sorted(ids)]
+    return {record.id: asdict(record) | {"item_title": corpus.item(record.item_id).title} for record in found}

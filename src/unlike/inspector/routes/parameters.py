@@ -1,0 +1,39 @@
+"""What the inspector's routes share: what is looked at, how a page of a list is asked for, how an answer is sent.
+
+Ids go in the query and not in the path, since they may hold any characters.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+
+from unlike.inspector.readers.workspace import Inspected
+
+T = TypeVar("T")
+
+RunName = Annotated[str, Query(alias="run", max_length=300, description="Name of a run, from the list of runs")]
+CaseId = Annotated[str, Query(alias="case", max_length=2_000, description="Of the case")]
+MetricName = Annotated[str, Query(max_length=300, description="Name of a metric")]
+Search = Annotated[str, Query(max_length=256, description="Part of an id or a title, in any case")]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Rows to give at most")]
+
+
+def _inspected(request: Request) -> Inspected:
+    return request.app.state.inspected
+
+
+Here = Annotated[Inspected, Depends(_inspected)]
+
+
+def sent(value: object) -> Response:
+    """An answer as JSON in ASCII, which carries whatever a damaged text may hold."""
+    return Response(json.dumps(value, ensure_ascii=True, allow_nan=False, default=vars), media_type="application/json")
+
+
+def page(rows: Sequence[T], offset: int, limit: int) -> tuple[Sequence[T], dict[str, Any]]:
+    """A part of a list, and what is said of the whole."""
+    return rows[offset : offset + limit], {"total": len(rows), "offset": offset, "limit": limit}

@@ -1,0 +1,1 @@
+"""Readers of a store: maps of items, differences found there, and the playground."""

@@ -1,0 +1,105 @@
+"""Maps, differences and the playground of one tenant, read through its memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from unlike.config import MethodSettings, SelectorName
+from unlike.inspector.store import map_differences, maps, playground
+from unlike.inspector.store.map_differences import FoundDifference
+from unlike.inspector.store.maps import DifferenceMap
+from unlike.inspector.store.playground import FewShow, Table
+from unlike.inspector.store.playing import Event, Watched, play
+from unlike.llm.recorded import RecordedLLM
+from unlike.memory.answers import Request
+from unlike.memory.journal import StoredJournal
+from unlike.memory.memory import Memory
+from unlike.memory.vectors import StoredVectors
+from unlike.methods.kit import Kit
+from unlike.peers.neighbours import MeanNeighbours
+from unlike.peers.open import open_selector
+from unlike.prompts.prompt import Ask
+from unlike.retrieve.open import open_retriever
+from unlike.writing.expected import expected_of
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Looking into a tenant's memory, with the memory's own parts, consent, budget and settings."""
+
+    memory: Memory
+
+    async def map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
+        """A user among those who wrote on an item; Unknown where there is no such user or item."""
+        return await asyncio.to_thread(self._map, user_id, item_id, k, selector)
+
+    async def differences(self, user_id: str, item_id: str) -> tuple[FoundDifference, ...]:
+        """What is kept of how a user differs on an item; Unknown where there is no such user."""
+        names = [dimension.name for dimension in self.memory.task.standard(self.memory.settings.method.dimensions)]
+        return await asyncio.to_thread(map_differences.kept_on, self.memory.tenant, user_id, item_id, names)
+
+    async def compare(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> FoundDifference:
+        """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
+        await asyncio.to_thread(self.memory.spending.check)
+        args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
+        user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
+        kit = self._kit(user_id, user, self.memory.settings.method)
+        try:
+            return await map_differences.ask_for(kit, own, chosen, n_peers)
+        finally:
+            await self.memory.spending.spend_used(kit.llm.usage)
+
+    async def table(self, request: Request) -> Table:
+        """What may be tried for a request; Unknown where there is no such item."""
+        return (
+            await asyncio.to_thread(
+                playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+            )
+        ).table
+
+    async def play(self, request: Request, name: str) -> AsyncGenerator[Event]:
+        """A method at work; see ``playground.method_of`` and ``playing.play`` for what can go wrong."""
+        laid = await asyncio.to_thread(
+            playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+        )
+        method = playground.method_of(name, laid, self.memory.settings)
+        sampling = self.memory.settings.method.but(
+            temperature=request.temperature, top_p=request.top_p, max_tokens=request.max_tokens, seed=request.seed
+        )
+        kit = self._kit(request.user_id, -1 if laid.user is None else laid.user, sampling)
+        item = await asyncio.to_thread(kit.records.item, laid.case.item_id)
+        expected = expected_of(Ask("", item=item, request=laid.case), self.memory.task.words)
+        watched = Watched(kit.llm, self.memory.tenant, request.user_id, self.memory.settings, expected)
+        try:
+            async with aclosing(play(name, method, laid.case, replace(kit, llm=watched), laid.peers)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await self.memory.spending.spend_used(watched.usage)
+
+    def _kit(self, user_id: str, subject: int, method: MethodSettings) -> Kit:
+        """The collaborators of a method over the store.
+
+        Args:
+            user_id: For whom.
+            subject: Number of that user, whose agreement what is kept depends on.
+            method: N, K and sampling.
+        """
+        vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
+        stored = FewShow(self.memory.tenant, user_id, self.memory.settings.fewest_peers, vectors)
+        return Kit(
+            records=stored,
+            retriever=open_retriever(method.retriever, vectors, method.seed),
+            selector=open_selector(method.selector, vectors, method.seed),
+            neighbours=MeanNeighbours(stored, (), vectors),
+            llm=RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject)),
+            task=self.memory.task,
+            settings=method,
+            tenant=self.memory.tenant.name,
+            latent=self.memory.latent,
+        )
+
+    def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
+        there = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
+        return maps.drawn(user_id, there, k, selector, self.memory.settings)

@@ -1,0 +1,119 @@
+"""What sets a user apart on one item, dimension by dimension: what is kept of it, and what an LLM finds when it is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unlike.config import SelectorName
+from unlike.embed.encoder import Encoder
+from unlike.inspector.store.maps import Given, read, representatives
+from unlike.memory.answers import NoConsent
+from unlike.memory.profile_pages import known_user
+from unlike.memory.settings import MemorySettings
+from unlike.methods.aspects import by_dimension
+from unlike.methods.kit import Kit
+from unlike.methods.steps import Comparison, extract, standard
+from unlike.peers.open import open_selector
+from unlike.records import Record
+from unlike.store import differences, records
+from unlike.store.database import Tenant
+from unlike.store.tables import ITEMS, RECORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """What was found along one dimension; "" names none."""
+
+    dimension: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDifference:
+    """What one comparison found.
+
+    Attributes:
+        aspects: By dimension, in the order they were written.
+        n_peers: Others who could have been chosen.
+        stale: Whether it is to be found anew.
+        kept: Whether a profile may be made from it; one that was asked for on a map is only shown.
+    """
+
+    aspects: tuple[Aspect, ...]
+    n_peers: int
+    stale: bool = False
+    kept: bool = True
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) -> tuple[FoundDifference, ...]:
+    """The differences of a user's records on an item that profiles are made from.
+
+    Args:
+        tenant: Whose.
+        user_id: Of the user.
+        item_id: Of the item.
+        names: Of the dimensions.
+
+    Raises:
+        Unknown: There is no such user.
+    """
+    with tenant.read() as tx:
+        own = records.read(tx, RECORDS.c.user == known_user(tx, user_id), ITEMS.c.item_id == item_id)
+        found = differences.current_of(tx, [one.number for one in own])
+    return tuple(
+        FoundDifference(_aspects(one.difference.text, names), one.difference.n_peers, one.stale)
+        for one in found.values()
+    )
+
+
+async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int) -> FoundDifference:
+    """One comparison by the LLM (DPL, equation 5); the same one again is read from the journal.
+
+    Raises:
+        CallFailed: The call failed.
+        EngineError: The LLM cannot be used.
+    """
+    comparison = Comparison(own, kit.records.item(own.item_id), tuple(chosen), n_peers)
+    (found,) = await extract([comparison], kit)
+    names = [dimension.name for dimension in standard(kit)]
+    return FoundDifference(
+        aspects=_aspects(found.reply.text, names),
+        n_peers=n_peers,
+        kept=False,
+        prompt_tokens=found.reply.call["prompt_tokens"],
+        completion_tokens=found.reply.call["completion_tokens"],
+    )
+
+
+def compared(
+    tenant: Tenant,
+    user_id: str,
+    item_id: str,
+    k: int,
+    selector: SelectorName,
+    encoder: Encoder,
+    settings: MemorySettings,
+) -> tuple[int, Record, list[Record], int]:
+    """Number of the user, the own record, the representatives and how many others there are.
+
+    Raises:
+        Unknown: There is no such user or item.
+        NoConsent: There is nothing that may be compared, or nobody it may be compared with.
+    """
+    there = read(tenant, user_id, item_id, encoder, settings)
+    if settings.private:
+        raise NoConsent("texts are not compared here: this memory is set to compare with figures of others only")
+    if there.target is None or not there.target.id:
+        raise NoConsent(
+            there.why or f"user {user_id!r} wrote nothing on item {item_id!r}, so there is nothing to compare"
+        )
+    given = Given({record.text: there.vectors[record.id] for record in there.shown})
+    chosen = representatives(there, k, open_selector(selector, given, settings.method.seed))
+    if not chosen:
+        raise NoConsent(there.why or "nobody else on this item can be compared with yet")
+    return there.user, there.target, chosen, there.n_others
+
+
+def _aspects(text: str, names: Sequence[str]) -> tuple[Aspect, ...]:
+    return tuple(Aspect(*part) for part in by_dimension(text, names))

@@ -1,0 +1,106 @@
+"""An experiment file: what it may say, and that all that is wrong is said at once."""
+
+from pathlib import Path
+
+import pytest
+
+from unlike.errors import InputError
+from unlike.evaluate.running.plan import PRESETS, planned_runs, read_plan
+from unlike.latent.settings import recipe
+
+MINIMAL = 'title = "t"\n[[methods]]\nmethod = "rag"\n'
+
+
+def plan_from(tmp_path, text, **overrides):
+    (tmp_path / "e.toml").write_text(text)
+    return read_plan(tmp_path / "e.toml", overrides)
+
+
+def test_methods_sweeps_temperatures_and_samples_make_runs(tmp_path):
+    plan = plan_from(
+        tmp_path,
+        'title = "t"\nsettings = { n_peers = 2 }\n'
+        '[[methods]]\nmethod = "rag"\n[[methods]]\nmethod = "dpl"\n'
+        '[[methods]]\nmethod = "dpl"\nsettings = { selector = "random", dimensions = [] }\n'
+        '[repeats]\ntemperatures = [0.2, 0.8]\n[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 2, 3]\n'
+        "[samples]\nsize = 5\ntimes = 2\n",
+    )
+    runs = planned_runs(plan)
+    variants = list(dict.fromkeys(run.variant for run in runs))
+    assert variants == ["rag", "dpl", "dpl selector=random dimensions=none", "dpl K=1", "dpl K=3"]
+    assert len(runs) == len(variants) * 2 * 2
+    assert len({run.folder for run in runs}) == len(runs)
+    assert {run.settings.n_peers for run in runs if run.variant == "rag"} == {2}
+    assert {run.settings.dimensions for run in runs if "random" in run.variant} == {()}
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.toml")))
+def test_presets_are_complete(preset, tmp_path):
+    plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
+    assert planned_runs(plan)
+    assert plan.llm.uri.partition(":")[2].startswith("Qwen/")
+    trained = {entry.name for entry in plan.adapters}
+    assert {run.settings.adapter for run in planned_runs(plan)} <= {"", *trained}
+
+
+def test_the_preset_of_table_1_gives_pplug_the_whole_history_without_its_words():
+    (entry,) = [entry for entry in read_plan(Path("dep-table1")).adapters if entry.kind == "pplug"]
+    plug = recipe(entry.preset, entry.kind, entry.set).adapter
+    assert (plug.n_records, plug.with_text) == (64, False)
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    text = (
+        'title = "t"\nlimit = 3\nmetrics = ["rouge9"]\ncolour = "red"\n[[methods]]\nmethod = "rag"\nsettings = { K = 3 }\n'
+        "[llm]\nconcurrency = 0\n"
+    )
+    with pytest.raises(InputError) as wrong:
+        plan_from(tmp_path, text)
+    assert all(part in str(wrong.value) for part in ("colour", "settings.K", "llm.concurrency"))
+    text = (
+        'title = "t"\nlimit = 3\nmetrics = ["rouge9"]\n[[methods]]\nmethod = "gpt"\n[[methods]]\nmethod = "rag"\n'
+        '[[methods]]\nmethod = "rag"\n[sweeps]\nmethods = ["dpl"]\n[samples]\nsize = 2\n'
+    )
+    with pytest.raises(InputError) as wrong:
+        plan_from(tmp_path, text)
+    for part in (
+        "unknown method 'gpt'",
+        "'dpl', which is not among",
+        "rouge9",
+        "two methods are called 'rag'",
+        "exclude",
+    ):
+        assert part in str(wrong.value)
+
+
+def test_a_method_that_needs_an_adapter_must_name_one(tmp_path):
+    with pytest.raises(InputError, match="'dep' needs settings.adapter"):
+        plan_from(tmp_path, 'title = "t"\n[[methods]]\nmethod = "dep"\n')
+
+
+def test_sweeps_without_methods(tmp_path):
+    with pytest.raises(InputError, match="name no methods"):
+        plan_from(tmp_path, MINIMAL + "[sweeps]\nn_peers = [1]\n")
+
+
+def test_paths_are_relative_to_the_file_and_overrides_replace_them(tmp_path):
+    text = 'corpus = "here"\n' + MINIMAL
+    assert plan_from(tmp_path, text).corpus == tmp_path / "here"
+    assert plan_from(tmp_path, text, corpus=tmp_path / "there", limit=3).corpus == tmp_path / "there"
+
+
+def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(tmp_path):
+    (tmp_path / "users.csv").write_text("user_id,age\nu1,34\n")
+    assert plan_from(tmp_path, 'users = "users.csv"\n' + MINIMAL).users == tmp_path / "users.csv"
+    assert plan_from(tmp_path, MINIMAL).users is None
+    with pytest.raises(InputError, match=r"users: no such file.*nothing\.csv.*; limit, samples and cases exclude"):
+        plan_from(tmp_path, 'users = "nothing.csv"\nlimit = 1\nsamples = { size = 2 }\n' + MINIMAL)
+    with pytest.raises(InputError, match="users: Input is not a valid path"):
+        plan_from(tmp_path, "users = 3\n" + MINIMAL)
+
+
+def test_a_file_that_is_none_names_the_presets(tmp_path):
+    with pytest.raises(InputError, match="dpl-table1"):
+        read_plan(tmp_path / "nothing.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        plan_from(tmp_path, "title = ")

@@ -1,0 +1,167 @@
+"""Conclusions from runs whose values are known."""
+
+from pathlib import Path
+
+import pytest
+from tests.worlds import DAY_MS
+
+from unlike.data.corpus import Corpus
+from unlike.embed.hashing import HashingEncoder
+from unlike.evaluate.statistics.curves import curves
+from unlike.evaluate.statistics.gains import case_studies, gains_by_half, user_gains
+from unlike.evaluate.statistics.measured import MeasuredRun, by_variant, unmatched, values_by_user
+from unlike.evaluate.statistics.paired_tests import best_baseline, paired_tests
+from unlike.evaluate.statistics.paper import published
+from unlike.evaluate.statistics.uniqueness import halves, uniqueness
+from unlike.evaluate.statistics.variants import calls_in, cell, cost, failures, ranks, variants
+from unlike.records import Case, Generation, Item, Record
+
+USERS = [f"u{n}" for n in range(8)]
+CALL = {"prompt_tokens": 100, "completion_tokens": 20, "wall_s": 0.5}
+
+
+def corpus():
+    records = [
+        Record(f"{user}-{k}", user, f"i{k}", f"text {k} of {user} " + "odd words " * (n * 3), "t", 4.0, k * DAY_MS)
+        for n, user in enumerate(USERS)
+        for k in range(3)
+    ]
+    cases = [
+        Case(r.id, r.user_id, r.item_id, r.timestamp, r.title, r.rating, r.text, "test")
+        for r in records
+        if r.item_id == "i2"
+    ]
+    return Corpus(records, [Item(f"i{k}", f"Item {k}") for k in range(3)], cases)
+
+
+def run_of(variant, values, temperature=0.8, method=None, apart=None, failed=()):
+    rows = [
+        Generation(f"{user}-2", user, "i2", method or variant, None, "real", "failed", "too busy")
+        if user in failed
+        else Generation(
+            f"{user}-2",
+            user,
+            "i2",
+            method or variant,
+            "text",
+            "real",
+            "done",
+            "",
+            {"a": [{"call": CALL}], "generate": CALL},
+        )
+        for user in USERS
+    ]
+    facts = {
+        "method": method or variant,
+        "variant": variant,
+        "apart": apart or {},
+        "settings": {"temperature": temperature, "seed": 0, "n_peers": (apart or {}).get("n_peers", 4), "n_records": 8},
+    }
+    run = MeasuredRun(Path(variant), rows, facts)
+    run.add("rouge1", {f"{user}-2": value for user, value in zip(USERS, values, strict=True) if user not in failed})
+    return run
+
+
+def groups():
+    base = [0.2, 0.3, 0.25, 0.22, 0.28, 0.31, 0.27, 0.21]
+    return by_variant(
+        [
+            run_of("non_perso", [v - 0.1 for v in base]),
+            run_of("rag", base),
+            run_of("rag", [v + 0.02 for v in base], 0.2),
+            run_of("dpl", [v + 0.05 + 0.001 * n for n, v in enumerate(base)]),
+            run_of("dpl", [v + 0.07 for v in base], 0.2),
+            run_of("dpl K=1", [v + 0.005 for v in base], method="dpl", apart={"n_peers": 1}),
+        ]
+    )
+
+
+def test_cells_hold_mean_over_runs_and_interval_over_users():
+    measured = cell(groups()["rag"], "rouge1")
+    assert measured.mean == pytest.approx(0.265)
+    assert measured.std == pytest.approx(0.02 / 2**0.5)
+    assert measured.low < 0.265 < measured.high
+    assert measured.n == 16
+    assert cell(groups()["rag"], "nothing").mean is None
+
+
+def test_ranks_name_the_best_and_the_second():
+    assert ranks(groups(), "rouge1") == {"non_perso": 0, "rag": 2, "dpl": 1, "dpl K=1": 0}
+
+
+def test_difference_aware_methods_are_tested_against_the_best_baseline_over_users_and_runs():
+    found = {(test.variant, test.unit): test for test in paired_tests(groups(), ["rouge1"])}
+    assert best_baseline(groups(), "rouge1") == "rag"
+    over_users, over_runs = found["dpl", "users"], found["dpl", "runs"]
+    assert over_users.difference == pytest.approx(0.05175)
+    assert (over_users.n, over_users.n_left_out) == (8, 0)
+    assert over_users.p_t <= over_users.p_holm < 0.001
+    assert found["dpl K=1", "users"].p_holm >= found["dpl K=1", "users"].p_t
+    assert over_runs.n == 2
+
+
+def test_a_case_that_failed_for_one_is_left_out_for_both():
+    a, b = [run_of("rag", [0.1] * 8, failed=("u1",))], [run_of("dpl", [0.2] * 8, failed=("u2",))]
+    left_out = unmatched(a, b, "rouge1")
+    assert {case for case, _ in left_out} == {"u1-2", "u2-2"}
+    assert (
+        set(values_by_user(a, "rouge1", left_out))
+        == set(values_by_user(b, "rouge1", left_out))
+        == set(USERS) - {"u1", "u2"}
+    )
+    assert [failure.case_id for failure in failures(by_variant([*a, *b]))] == ["u1-2", "u2-2"]
+    assert cell(a, "rouge1").n_failed == 1
+
+
+def test_costs_are_summed_over_every_call_of_the_trace():
+    assert len(calls_in({"a": [{"call": CALL}], "b": {"c": (CALL,)}, "d": "x"})) == 2
+    paid = cost([run_of("rag", [0.1] * 8)], (1.0, 10.0))
+    assert (paid.calls, paid.prompt_tokens, paid.completion_tokens, paid.llm_s) == (2, 200, 40, 1.0)
+    assert paid.money == pytest.approx(600e-6)
+    assert cost([], (None, None)).money is None
+
+
+def test_curves_follow_the_setting_that_was_swept():
+    (curve,) = curves(groups(), ["rouge1"])
+    assert curve.setting == "n_peers"
+    assert [point[0] for point in curve.lines["dpl"]] == [1.0, 4.0]
+
+
+def test_variants_carry_what_sets_them_apart():
+    rows = {row.name: row for row in variants(groups(), ["rouge1"], [], (None, None))}
+    assert rows["dpl K=1"].settings == {"n_peers": 1}
+    assert rows["rag"].is_baseline
+    assert not rows["dpl"].is_baseline
+
+
+def test_gains_are_over_non_perso_and_split_by_uniqueness():
+    there = corpus()
+    distances = uniqueness(there.cases(), there, HashingEncoder())
+    gains = user_gains(groups(), "rouge1", distances, there)
+    assert {gain.variant for gain in gains} == {"rag", "dpl"}
+    assert all(gain.history_records == 2 for gain in gains)
+    split = gains_by_half(gains, distances)
+    assert {half.half for half in split} == {"unique", "not unique"}
+    assert all(half.n_users == 4 for half in split)
+    assert [half.gain for half in split if half.variant == "rag"] == pytest.approx([0.1, 0.1])
+
+
+def test_the_odd_ones_out_are_unique():
+    there = corpus()
+    distances = uniqueness(there.cases(), there, HashingEncoder())
+    assert "u0" in halves(distances)["unique"]
+    assert uniqueness([], there, HashingEncoder()) == {}
+
+
+def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
+    studies = case_studies(groups(), "rouge1", corpus())
+    assert [study.user_id for study in studies][0] == "u7"
+    assert len(studies) == 3
+    assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
+    assert case_studies({}, "rouge1", corpus()) == []
+
+
+def test_published_figures_are_shown_where_they_survive():
+    assert published("Books", "dpl", 8) == {"ROUGE-1": 0.3315, "METEOR": 0.2438, "Judge": 0.6435}
+    assert published("CDs & Vinyl", "non_perso", 4)["METEOR"] == 0.1336
+    assert published("Books", "dpl", 3) == published("", "dpl", 8) == published("Books", "drp", 8) == {}
