@@ -7,6 +7,7 @@ import pytest
 from tests.llm.endpoint import Endpoint
 from unlike.llm.journal import Journal
 from unlike.llm.llama_cpp import LlamaCppBackend
+from unlike.llm.openvino import OpenVinoBackend
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,14 @@ def endpoint():
 def embedded():
     """The packaged model; one thread, for other tests run beside it."""
     backend = LlamaCppBackend("smollm2", slots=2, context_tokens=2048, threads=1, same_everywhere=True)
+    yield backend
+    asyncio.run(backend.aclose())
+
+
+@pytest.fixture(scope="session")
+def openvino():
+    """The packaged model read by OpenVINO."""
+    backend = OpenVinoBackend("smollm2", context_tokens=2048, threads=1)
     yield backend
     asyncio.run(backend.aclose())
 

@@ -27,6 +27,7 @@ def ask(text):
         "transformers",
         "vllm",
         pytest.param("embedded", marks=pytest.mark.embedded),
+        pytest.param("openvino", marks=pytest.mark.embedded),
         pytest.param("openai over embedded", marks=pytest.mark.embedded),
     ]
 )
@@ -40,13 +41,15 @@ def backend(request):
     if request.param == "vllm":
         fake_vllm.put_in_place(request.getfixturevalue("monkeypatch"))
         return VllmBackend(str(tiny_llm(request.getfixturevalue("tmp_path"))))
+    if request.param == "openvino":
+        return request.getfixturevalue("openvino")
     embedded = request.getfixturevalue("embedded")
     return embedded if request.param == "embedded" else OpenAIBackend("m", base_url=embedded.base_url)
 
 
 def test_it_says_what_it_is(backend):
     engine, _, model = backend.model.partition(":")
-    assert engine in ("scripted", "openai", "llama.cpp", "transformers", "vllm")
+    assert engine in ("scripted", "openai", "llama.cpp", "openvino", "transformers", "vllm")
     assert model
     assert backend.context_tokens is None or backend.context_tokens > 0
 

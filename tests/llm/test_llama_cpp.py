@@ -12,7 +12,7 @@ import pytest
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
-from unlike.llm.llama_cpp import LlamaCppBackend, _threads, chat_request
+from unlike.llm.llama_cpp import LlamaCppBackend, chat_request, usable_threads
 from unlike.llm.open import open_llm
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.smollm2 import packaged_smollm2
@@ -66,7 +66,7 @@ def test_a_missing_system_part_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("asked", "threads"), [("3", 3), ("0", None), ("many", None), ("", None)])
 def test_the_usual_variable_decides_on_threads(monkeypatch, asked, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    assert _threads() == (threads or len(os.sched_getaffinity(0)))
+    assert usable_threads() == (threads or len(os.sched_getaffinity(0)))
 
 
 def test_a_schema_is_in_the_request_only_where_there_is_one():

@@ -62,13 +62,13 @@ class LlamaCppBackend:
         guard_loops: bool = True,
         same_everywhere: bool = False,
     ) -> None:
-        file = ready_model(str(path)) if str(path) in SHELF else _gguf(Path(path))
+        file = gguf_file(path)
         engine = _engine()
         params = engine.CommonParams()
         params.model.path = str(file)
         params.n_parallel = slots
         params.n_ctx = context_tokens * slots
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _threads()
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or usable_threads()
         params.fit_params = False  # the context is what the caller asked for, not what happens to fit
         params.verbosity = -1
         if same_everywhere:
@@ -196,7 +196,16 @@ def chat_request(
     return request
 
 
-def _gguf(file: Path) -> Path:
+def gguf_file(path: Path | str) -> Path:
+    """The file of a model on the shelf, or a GGUF file of one's own.
+
+    Raises:
+        InputError: No such file, or not a GGUF model.
+        MissingPart: The model on the shelf is not here.
+    """
+    if str(path) in SHELF:
+        return ready_model(str(path))
+    file = Path(path)
     if not file.is_file():
         raise InputError(
             f"GGUF model: no file {str(file)!r}; give a file, or one of {', '.join(SHELF)}; see: unlike models"
@@ -226,7 +235,7 @@ def _start(engine: Any, params: Any) -> Any:  # noqa: ANN401
         raise InputError(f"GGUF model: llama.cpp cannot load {file!r} ({error}); give another file") from error
 
 
-def _threads() -> int:
+def usable_threads() -> int:
     """OMP_NUM_THREADS where it is set, else the cores this process may use (in a container not all there are)."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked) > 0:

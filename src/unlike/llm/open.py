@@ -23,6 +23,12 @@ def _llama_cpp(path: str) -> Callable[..., Backend]:
     return partial(LlamaCppBackend, path)
 
 
+def _openvino(path: str) -> Callable[..., Backend]:
+    from unlike.llm.openvino import OpenVinoBackend
+
+    return partial(OpenVinoBackend, path)
+
+
 def _transformers(name: str) -> Callable[..., Backend]:
     _need_transformers()
     from unlike.llm.transformers_local import TransformersBackend
@@ -56,6 +62,7 @@ def _scripted(path: str) -> Callable[..., Backend]:
 SCHEMES: dict[str, Callable[[str], Callable[..., Backend]]] = {
     "openai": _openai,
     "llama.cpp": _llama_cpp,
+    "openvino": _openvino,
     "transformers": _transformers,
     "vllm": _vllm,
     "scripted": _scripted,
@@ -67,7 +74,8 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
 
     Args:
         uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
-            ``llama.cpp:NAME`` with a name of ``unlike models``, ``transformers:FOLDER`` (or such a name, or one of the hub),
+            ``llama.cpp:NAME`` with a name of ``unlike models``, ``openvino:`` likewise,
+            ``transformers:FOLDER`` (or such a name, or one of the hub),
             ``vllm:FOLDER`` (likewise) or ``vllm:MODEL@http://host:port/v1`` for a server,
             ``scripted:FILE`` or ``scripted:echo``.
         options: Of the engine: ``timeout_s``, ``slots``, ``batch_size`` and so on.
