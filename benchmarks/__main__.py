@@ -28,6 +28,7 @@ NAMES = (
     "vllm_soft",
     "vllm_prefix",
     "embedded",
+    "engines",
     "pipeline",
     "ray_scaling",
 )

@@ -45,7 +45,14 @@ def pytest_addoption(parser):
     parser.addoption("--renew-golden", action="store_true", help="write golden files anew; look at the difference")
 
 
+LONGEST = ("tests/spread/test_runs.py", "tests/latent/test_train.py", "tests/spread/", "tests/latent/", "tests/docs/")
+"""These begin first, so that no processor waits for one of them at the end."""
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(
+        key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), len(LONGEST))
+    )
     for item in items:
         if item.nodeid.startswith(UNTRACED):
             item.add_marker("no_cover")

@@ -1,5 +1,7 @@
 """Fetching a model while everything goes wrong: it is here whole or not at all, and nothing is fetched twice."""
 
+import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -219,6 +221,25 @@ def test_a_disk_that_fills_up(sources):
     get()
     check_whole()
     assert sources.asked[0] == (HUB, 0) and sources.asked[1][1] >= MEGABYTE
+
+
+def test_a_disk_that_is_full(sources, cache):
+    """A real one: a file system of three megabytes, of which another program takes two while the download goes on."""
+    command = shlex.join([sys.executable, "-m", "tests.llm.fetch_tiny", "full"])
+    mounted = f"mount -t tmpfs -o size={len(CONTENT) + MEGABYTE} none {cache} && exec {command}"
+    cache.mkdir()
+    status, _, err = ended(
+        subprocess.Popen(
+            ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", mounted],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
+    assert status == 1, err
+    assert "models cannot be written: No space left on device; free space, or set UNLIKE_CACHE" in err
+    assert "under the name: False" in err
 
 
 @pytest.mark.parametrize("with_hub", [True, False])

@@ -53,29 +53,25 @@ def asked(endpoint):
     return [json.dumps(request["messages"]) for request in endpoint.requests]
 
 
-def test_the_rows_are_those_of_one_process_and_every_call_is_made_once(ray, sample, engine, tmp_path):
-    llm = f"openai:m@{engine.base_url}"
-    here(sample, llm, tmp_path / "here")
-    n_here, seen = len(engine.requests), []
-    there(sample, llm, tmp_path / "there", on_progress=seen.append)
-    assert without_times(tmp_path / "there") == without_times(tmp_path / "here")
-    assert sorted(asked(engine)[n_here:]) == sorted(asked(engine)[:n_here])
+def test_the_rows_are_those_of_one_process_and_every_call_is_made_once_by_either_engine(ray, sample, engine, tmp_path):
+    llm, one, both = f"openai:m@{engine.base_url}", tmp_path / "one", tmp_path / "both"
+    here(sample, llm, one)
+    n_one, seen = len(engine.requests), []
+    here(sample, llm, both, limit=3)  # begun by one process ...
+    there(sample, llm, both, on_progress=seen.append)  # ... and finished by the workers
+    assert without_times(both) == without_times(one)
+    assert sorted(asked(engine)[n_one:]) == sorted(asked(engine)[:n_one])
+    assert len(set(asked(engine))) == n_one
     assert (seen[-1].n_cases, seen[-1].n_done, seen[-1].n_failed) == (8, 8, 0)
-    facts = [read_run(tmp_path / folder)[1] for folder in ("here", "there")]
-    assert {**facts[0], "wall_s": 0} == {**facts[1], "wall_s": 0}
-    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == [GENERATIONS, JOURNAL, "run.json"]
-
-
-def test_what_was_answered_is_never_asked_again_by_either_engine(ray, sample, engine, tmp_path):
-    llm, out = f"openai:m@{engine.base_url}", tmp_path / "run"
-    here(sample, llm, out, limit=3)
-    n_first = len(engine.requests)
-    there(sample, llm, out, limit=6)
-    n_then = len(engine.requests)
-    assert len(set(asked(engine))) == n_then > n_first
-    rows = here(sample, llm, out, limit=6)
-    assert len(engine.requests) == n_then
-    assert {row.status for row in rows} == {"done"}
+    facts = [read_run(folder)[1] for folder in (one, both)]
+    not_of_the_rows = dict.fromkeys(("wall_s", "n_calls", "n_cached", "prompt_tokens", "completion_tokens"), 0)
+    assert facts[0] | not_of_the_rows == facts[1] | not_of_the_rows
+    assert sorted(path.name for path in both.iterdir()) == [GENERATIONS, JOURNAL, "run.json"]
+    n_all = len(engine.requests)
+    assert {row.status for row in here(sample, llm, both)} == {
+        "done"
+    }  # what the workers were told is never asked again
+    assert len(engine.requests) == n_all
 
 
 def test_a_killed_worker_costs_only_its_calls_in_flight(ray, sample, engine, tmp_path):
