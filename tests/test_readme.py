@@ -8,6 +8,7 @@ import pytest
 from unlike.cli.main import app
 from unlike.evaluate.metrics import METRICS
 from unlike.evaluate.running.plan import planned_runs, read_plan
+from unlike.methods.table import METHODS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -22,7 +23,7 @@ def test_commands_exist():
     known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     named = set(re.findall(r"(?:^    |`)unlike (\w+)", README, re.MULTILINE))
     assert named <= known
-    assert {"run", "curate", "show"} <= named
+    assert {"experiment", "curate", "show"} <= named
 
 
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
@@ -32,4 +33,9 @@ def test_experiment_files_are_valid(block, tmp_path):
 
 
 def test_every_metric_is_listed():
-    assert all(f"`{name}`" in README for name in METRICS)
+    page = (Path(__file__).parent.parent / "docs" / "compare.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in METRICS)
+
+
+def test_every_method_is_listed():
+    assert all(f"`{name}`" in README for name in METHODS)
