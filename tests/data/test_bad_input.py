@@ -20,12 +20,13 @@ BAD = [
     (b'{"user_id": "\xff", "asin": "i1", "text": "t"}', "not UTF-8"),
     (json.dumps(review(text=None)).encode(), "no text"),
     (json.dumps(review(user="")).encode(), "no user_id"),
-    (json.dumps(review(rating="many")).encode(), "rating is no number: many"),
-    (json.dumps(review(timestamp="last week")).encode(), "timestamp is no time: last week"),
+    (json.dumps(review(user="  ")).encode(), "no user_id"),
+    (json.dumps(review(text="")).encode(), "no text"),
+    (b'{"user_id": "u1", "user_id": "u2", "asin": "i1", "text": "t"}', "user_id stands there twice"),
     (json.dumps(review(text=["a", "b"])).encode(), "text is a list, not a text"),
-    (json.dumps(review(title={"a": 1})).encode(), "title is a dict, not a text"),
     (b'{"user_id": "u1"} {"user_id": "u2"}', "not JSON"),
 ]
+UTF8 = json.dumps(review("d", text="a text in UTF-8: é"), ensure_ascii=False).encode()
 
 
 def quarantined(folder):
@@ -33,10 +34,16 @@ def quarantined(folder):
 
 
 def test_malformed_lines_are_set_apart_with_line_and_reason(write_lines, tmp_path, lenient):
-    lines = [review("a"), b"", *(line for line, _ in BAD), review("b"), review("c", text="[brackets] and a text")]
+    good = [
+        review("b"),
+        review("c", text="[brackets] and a text"),
+        UTF8,
+        json.dumps(review("é"), ensure_ascii=False).encode(),
+    ]
+    lines = [review("a"), b"", *(line for line, _ in BAD), *good]
     source = amazon_2014(write_lines("reviews.jsonl.gz", lines), write_lines("items.jsonl", [item(), b"{"]))
     corpus = curate(source, lenient, tmp_path / "c")
-    assert corpus.users() == ["a", "b", "c"]
+    assert corpus.users() == ["a", "b", "c", "d", "é"]
     found = quarantined(tmp_path / "c")
     assert corpus.manifest["quarantined"] == len(found) == len(BAD) + 1
     assert found[-1]["file"] == "items.jsonl"
@@ -47,9 +54,9 @@ def test_malformed_lines_are_set_apart_with_line_and_reason(write_lines, tmp_pat
 
 @pytest.mark.parametrize(("line", "reason"), BAD)
 def test_each_malformed_line_is_found_among_many_good_ones(write_lines, tmp_path, lenient, line, reason):
-    lines = [*(review(f"u{n}") for n in range(50)), line]
+    lines = [*(review(f"u{n}") for n in range(50)), line, UTF8]
     source = amazon_2014(write_lines("reviews.jsonl", lines), write_lines("items.jsonl", [item()]))
-    assert len(curate(source, lenient, tmp_path / "c").users()) == 50
+    assert len(curate(source, lenient, tmp_path / "c").users()) == 51
     (found,) = quarantined(tmp_path / "c")
     assert found["line"] == 51
     assert found["reason"].startswith(reason)
@@ -59,9 +66,10 @@ def test_malformed_rows_of_a_csv(tmp_path, lenient):
     path = tmp_path / "t.csv"
     path.write_bytes(
         b'user_id,item_id,text\na,x,hello there\nb,x\n\nc,x,hello \xff there\nd,x,"two\nlines here"\ne,,no item\n'
+        b"f,x,a caf\xc3\xa9 here\n"
     )
     corpus = curate(table(path), lenient, tmp_path / "c")
-    assert corpus.users() == ["a", "d"]
+    assert corpus.users() == ["a", "d", "f"]
     assert [(row["line"], row["reason"]) for row in quarantined(tmp_path / "c")] == [
         (3, "2 cells, the header has 3"),
         (5, "not UTF-8"),
@@ -127,7 +135,7 @@ def test_no_valid_line(write_lines, tmp_path, lenient):
 def test_a_wrong_type_in_all_lines(write_lines, tmp_path, lenient):
     row = {"user_id": "a", "item_id": "x", "text": "hello there", "stars": "good"}
     message = refused(table(write_lines("t.jsonl", [row, row]), {"rating": "stars"}), lenient, tmp_path / "c")
-    assert message.startswith("t.jsonl has no usable line: line 1: rating is no number: good")
+    assert message.startswith("t.jsonl has no value for stars in any line that can be read (there is 'good')")
 
 
 @pytest.mark.parametrize("columns", [{"rating": "starz"}, {"user_id": "author"}])

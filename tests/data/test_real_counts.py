@@ -8,14 +8,16 @@ from unlike.config import CURATE_PRESETS, CurateSettings
 from unlike.data.curate import curate
 from unlike.data.folder import FILES
 from unlike.data.sources import amazon_2014
+from unlike.data.tables.fields import Reading
 
 pytestmark = pytest.mark.real_data
 
 SHORT = CurateSettings(test_targets=1, val_targets=1, train_targets=1, min_profile=2, min_profile_reviewers=2)
 
 
-def curated(real_data, out, settings):
-    return curate(amazon_2014(real_data / "reviews.jsonl.gz", real_data / "items.jsonl.gz"), settings, out)
+def curated(real_data, out, settings, keep_markup=True):
+    source = amazon_2014(real_data / "reviews.jsonl.gz", real_data / "items.jsonl.gz")
+    return curate(replace(source, reading=Reading(keep_markup=keep_markup)), settings, out)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,15 @@ def test_counts_equal_those_measured_independently(real_data, tmp_path, descript
     settings = replace(SHORT, description_chars=description_chars, min_records=min_records)
     counts = curated(real_data, tmp_path / "corpus", settings).manifest["curated"]
     assert (counts["users"], counts["items"], counts["records"]) == expected
+
+
+def test_without_markup_some_texts_are_too_short(real_data, tmp_path):
+    corpus = curated(
+        real_data, tmp_path / "c", replace(SHORT, description_chars=None, min_records=5), keep_markup=False
+    )
+    counts = corpus.manifest["curated"]
+    assert (counts["users"], counts["items"], counts["records"]) == (259, 234, 2431)
+    assert not [record.id for record in corpus.records() if "&#34;" in record.text or "<br" in record.text]
 
 
 @pytest.mark.parametrize(("description_chars", "cases"), [((100, 2000), 117), (None, 258)])

@@ -8,7 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlike.data.tables import jsonl
-from unlike.data.tables.fields import Field, flat, numbers, prose, times, typed
+from unlike.data.tables.casts import ids, numbers, typed
+from unlike.data.tables.encoding import best_encoding
+from unlike.data.tables.fields import Field, Reading, flat, prose
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.markup import cleaned, without_markup
+from unlike.data.tables.times import check_format, dates, with_one_unit
+from unlike.errors import InputError
+
+TEXTS = {
+    "French": ("Très bon café, à essayer. L'été dernier nous étions déçus", "cp1252"),
+    "German": ("Größe fällt klein aus, schöne Qualität für den Preis", "cp1252"),
+    "Spanish": ("¡Qué rápido llegó! También está muy bien el paño", "cp1252"),
+    "Polish": ("Świetna książka, żałuję że tak krótka. Łatwo się czyta", "cp1250"),
+    "Russian": ("Отличная книга, всем советую прочитать", "cp1251"),
+    "Arabic": ("منتج رائع جدا أنصح به", "cp1256"),
+    "Chinese": ("这个手机很好用，我很喜欢", "gb18030"),
+    "Japanese": ("とても良い商品です。また買いたいと思います。", "cp932"),
+    "Korean": ("아주 좋은 제품입니다 추천합니다", "cp949"),
+}
 
 FIELDS = (
     Field("who", ("who", "by"), "id", required=True),
@@ -21,35 +39,151 @@ FIELDS = (
 @pytest.mark.parametrize(
     ("text", "ms"),
     [
-        ("1400000000", 1_400_000_000_000),
-        ("1400000000000", 1_400_000_000_000),
-        ("1.4e9", 1_400_000_000_000),
-        ("1400000000.25", 1_400_000_000_250),
         ("2014-05-13", 1_399_939_200_000),
         ("2014-05-13 16:53:20", 1_400_000_000_000),
         ("2014-05-13T16:53:20.250", 1_400_000_000_250),
         ("2014-05-13T16:53:20Z", 1_400_000_000_000),
         ("2014-05-13T18:53:20+02:00", 1_400_000_000_000),
-        ("13.5.2014", None),
+        ("2014/05/13", 1_399_939_200_000),
+        ("05 13, 2014", 1_399_939_200_000),
+        ("06 3, 2013", 1_370_217_600_000),
+        ("Fri Nov 17 10:02:11 -0800 2017", 1_510_941_731_000),
+        ("26 January 2005", 1_106_697_600_000),
+        ("January 26, 2005", 1_106_697_600_000),
+        ("Tue, 13 May 2014 16:53:20 +0000", 1_400_000_000_000),
+        ("Tue, 13 May 2014 16:53:20 GMT", 1_400_000_000_000),
+        ("Tue, 13 May 2014 09:53:20 PDT", 1_400_000_000_000),
+        ("13.5.2014", 1_399_939_200_000),
+        ("5/13/2014 4:53:20 PM", 1_400_000_000_000),
+        ("03/04/2014", None),
         ("2014-13-05", None),
-        ("nan", None),
-        ("1e300", None),
+        ("May 2014", None),
+        ("12:30", None),
+        ("last week", None),
         (None, None),
     ],
 )
-def test_times(text, ms):
-    assert times(pl.Series([text], dtype=pl.String)).to_list() == [ms]
-    assert times(pl.Series(["2014-05-13", text, "1400000000"])).to_list()[1] == ms
+def test_dates(text, ms):
+    assert dates(pl.Series([text], dtype=pl.String)).to_list() == [ms]
+    assert dates(pl.Series(["2014-05-13", text, "2014-05-13T16:53:20Z"])).to_list()[1] == ms
 
 
-def test_numbers():
-    assert numbers(pl.Series(["4", "4.5", "1e3", "inf", "nan", "four", None])).to_list() == [4, 4.5, 1000, *[None] * 4]
+def test_dates_of_a_given_format():
+    column = pl.Series(["03/04/2014 10:00", "2014-03-04 10:00", "13/04/2014 10:00"])
+    assert dates(column, "%d/%m/%Y %H:%M").to_list() == [1_396_519_200_000, None, 1_397_383_200_000]
+    assert dates(pl.Series(["20140513"]), "%Y%m%d").to_list() == [1_399_939_200_000]
+
+
+def read_times(*values, unit="", form=""):
+    """The times of a column, as a curation reads them, and what was said about them."""
+    log = ReadLog()
+    how = Reading(time_unit=unit, time_format=form)
+    column = pl.DataFrame({"at": pl.Series(values, dtype=pl.String)})
+    rows = typed(column, [Field("at", ("at",), "time")], how, log).drop("reason")
+    return with_one_unit(rows.lazy(), "at", unit, log).collect()["at"].to_list(), log
+
+
+@pytest.mark.parametrize(
+    ("values", "ms"),
+    [
+        (("1400000000", "1.4e9", "1400000000.25"), [1_400_000_000_000, 1_400_000_000_000, 1_400_000_000_250]),
+        (("1400000000000", "946684800000"), [1_400_000_000_000, 946_684_800_000]),
+        (("1400000000000000", "1400000000250000"), [1_400_000_000_000, 1_400_000_000_250]),
+        (("1400000000000000000",), [1_400_000_000_000]),
+        (("20140513", "2014-05-13"), [1_399_939_200_000, 1_399_939_200_000]),
+        (("2014", "2020"), [1_388_534_400_000, 1_577_836_800_000]),
+    ],
+)
+def test_the_unit_of_a_column(values, ms):
+    assert read_times(*values)[0] == ms
+    assert read_times(*values, None, "nan")[0] == [*ms, None, None]
+
+
+def test_times_outside_the_range_of_the_unit_are_none_and_counted():
+    times, log = read_times("1400000000", "0", "-5", "1e300")
+    assert times == [1_400_000_000_000, None, None, None]
+    assert log.facts()["unread"]["at"]["values"] == 3
+    assert log.facts()["assumed"] == {"at": "numbers are Unix times in s"}
+
+
+@pytest.mark.parametrize("other", ["1400000000000", "1400000000000000", "20140513", "2014"])
+def test_two_units_in_one_column_are_refused(other):
+    with pytest.raises(InputError, match="at has numbers from .*: 1 look like .* and 1 look like .*--time-unit"):
+        read_times("1400000000", other)
+
+
+def test_numbers_that_are_times_in_no_unit_are_refused():
+    with pytest.raises(InputError, match=r"from 1 to 3, which are Unix times in no unit .* --time-unit s, ms, us, ns"):
+        read_times("1", "2", "3")
+
+
+def test_a_unit_that_is_given():
+    assert read_times("1", "2", "-1", unit="s")[0] == [1000, 2000, None]
+    assert read_times("1400000000", "1400000000000", unit="ms")[0] == [1_400_000_000, 1_400_000_000_000]
+    with pytest.raises(InputError, match="no time unit 'h'; allowed are s, ms, us, ns"):
+        read_times("1", unit="h")
+
+
+@pytest.mark.parametrize("form", ["%d/%m", "%H:%M", "day"])
+def test_a_format_without_a_day_is_refused(form):
+    with pytest.raises(InputError, match="--time-format .* has no"):
+        check_format(form)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4", 4), ("4.5", 4.5), ("1e3", 1000), (" 4 ", 4), ("1,234", 1234), ("1,234,567.5", 1_234_567.5), ("4,5", 4.5),
+        ("4/5", 4), ("4.5/5", 4.5), ("4,5 / 5", 4.5), ("4.0 out of 5 stars", 4), ("4 stars", 4), ("1 star", 1),
+        ("★★★★", 4), ("★★★★☆", 4), ("★★★½", 3.5), ("⭐⭐⭐", 3), ("1 234", 1234), ("inf", None), ("nan", None),
+        ("four", None), ("", None), ("1,2,3", None), ("12/5/2014", None), (None, None),
+    ],
+)  # fmt: skip
+def test_numbers(text, number):
+    assert numbers(pl.Series([text], dtype=pl.String)).to_list() == [number]
+    assert numbers(pl.Series(["7", text], dtype=pl.String)).to_list() == [7, number]
+
+
+@pytest.mark.parametrize(
+    ("text", "id_"),
+    [
+        ("u1", "u1"), (" u1 ", "u1"), ("\tu1\n", "u1"), ("7", "7"), ("7.0", "7"), ("7.", "7"), ("0.0", "0"), ("-0.0", "0"),
+        ("-7.0", "-7"), ("7.5", "7.5"), ("007", "007"), ("1e+20", "1" + "0" * 20), ("1.5e+3", "1500"), ("12e5", "12e5"),
+        ("1.0.0", "1.0.0"), ("v1.0", "v1.0"), ("  ", ""), (None, None),
+    ],
+)  # fmt: skip
+def test_ids(text, id_):
+    assert ids(pl.Series([text], dtype=pl.String)).to_list() == [id_]
 
 
 def test_lists_become_flat_and_paragraphs_one_text():
     assert flat([["a", "b"], ["a", ["c"]], None, 3]) == ["a", "b", "c", "3"]
     assert flat("Bars, Food") == ["Bars", "Food"]
     assert prose(["Product Description", "One.", None, "Two."]) == "One. Two."
+    assert prose([["One.", ["Two."]], {"more": "Three."}]) == "One. Two. Three."
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("one<br />two", "one two"), ("<p>one</p><p>two", " one  two"), ("a <b>bold</b> word", "a bold word"),
+        ("&#34;so&#34; &amp; so", '"so" & so'), ("R&amp;amp;B", "R&B"), ("&lt;br&gt;x", " x"), ("it&rsquo;s", "it’s"),
+        ("[[VIDEOID:abc123]]Look", " Look"), ("as [[ASIN:B000X the first]] was", "as the first was"),
+        ('<a href="x.html">there</a>', "there"), ("<!-- no -->yes", " yes"), ("<script>x()</script>yes", " yes"),
+        ("I <3 it, a < b > c", "I <3 it, a < b > c"), ("AT&T, R&D; Q&A", "AT&T, R&D; Q&A"), ("<unk> and <brave>",
+        "<unk> and <brave>"), ("?a=1&copy=2", "?a=1&copy=2"),
+    ],
+)  # fmt: skip
+def test_markup(text, clean):
+    assert without_markup(text) == clean
+    assert cleaned(pl.Series(["plain", text, None]))[0].to_list() == ["plain", clean, None]
+
+
+@given(st.text(alphabet="<>/&;#3bramp[]! "))
+def test_cleaning_ends(text):
+    once = without_markup(text)
+    assert len(once) <= len(text)
+    assert cleaned(pl.Series([text]))[0].to_list() == [once]
 
 
 scalars = (
@@ -65,16 +199,14 @@ rows = st.fixed_dictionaries(
 @given(st.lists(rows, min_size=1, max_size=8))
 def test_the_fast_way_reads_what_the_slow_way_reads(rows):
     lines = [(number, json.dumps(row).encode() + b"\n") for number, row in enumerate(rows, 1)]
-    fast, slow = jsonl._fast(lines, FIELDS), jsonl._slow(lines, FIELDS)
+    log = ReadLog()
+    fast, slow = jsonl._fast(lines, FIELDS, log), jsonl._slow(lines, FIELDS, log)
     if fast is None:
         return
     lines_of = [{number for number, _ in bad} for _, bad in (fast, slow)]
     assert lines_of[0] == lines_of[1]
-    frames = [typed(frame, FIELDS) for frame, _ in (fast, slow)]
-    reasons = [frame["reason"].is_null().to_list() for frame in frames]
-    assert reasons[0] == reasons[1]
-    usable = [frame.filter(pl.col("reason").is_null()) for frame in frames]
-    assert usable[0].equals(usable[1])
+    frames = [typed(frame, FIELDS, Reading(), log) for frame, _ in (fast, slow)]
+    assert frames[0].equals(frames[1])
 
 
 def test_well_formed_lines_take_the_fast_way():
@@ -82,5 +214,11 @@ def test_well_formed_lines_take_the_fast_way():
         (n, json.dumps({"who": "a", "text": "[x] y", "score": n, "at": "2014-05-13"}).encode() + b"\n")
         for n in range(9)
     ]
-    assert jsonl._fast(lines, FIELDS) is not None
-    assert jsonl._fast([*lines, (10, b"{")], FIELDS) is None
+    assert jsonl._fast(lines, FIELDS, ReadLog()) is not None
+    assert jsonl._fast([*lines, (10, b"{")], FIELDS, ReadLog()) is None
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_encodings(language):
+    text, encoding = TEXTS[language]
+    assert best_encoding("\n".join([text] * 3).encode(encoding)) == encoding

@@ -21,9 +21,11 @@ def corpus(
     from rich.console import Console
     from rich.table import Table
 
+    from unlike.cli.curate import warn
     from unlike.data.corpus import Corpus
 
-    facts = described(Corpus.open(dir))
+    opened = Corpus.open(dir)
+    facts = described(opened)
     console = Console()
     if json:
         console.print_json(data=facts)
@@ -36,6 +38,7 @@ def corpus(
     console.print("a record:")
     for name, value in facts["sample"].items():
         console.print(f"  {name}: {value}", markup=False, highlight=False)
+    warn(opened.manifest)
     console.print(
         f"next: unlike run --corpus {dir} --method dpl --llm llama.cpp:smollm2 --limit 5 --out RUN",
         markup=False,
@@ -61,6 +64,7 @@ def described(corpus: "Corpus") -> dict[str, Any]:
         "characters of a text": _spread([len(record.text) for record in records]),
         "first and last day": [_day(record.timestamp) for record in (*records[:1], *records[-1:])],
         f"records with {PEERS_WANTED} others on the item": round(_comparable(corpus), 3),
+        "cases without any text of others": corpus.manifest.get("peers", {}),
         "quarantined lines": corpus.manifest["quarantined"],
         "sample": asdict(records[len(records) // 2]) if records else {},
     }

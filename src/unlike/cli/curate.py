@@ -1,7 +1,7 @@
 """``unlike curate``: raw reviews to a corpus folder, one command a data set."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,10 +21,12 @@ curate = typer.Typer(
     no_args_is_help=True,
 )
 
-Reviews = Annotated[Path, typer.Option(help="File with the reviews: .jsonl, .csv, .tsv (or .gz of them), .parquet.")]
-Items = Annotated[Path, typer.Option(help="File with the items.")]
-SomeItems = Annotated[Path | None, typer.Option(help="File with the items.")]
-Table = Annotated[Path, typer.Argument(help="File with the texts: .jsonl, .csv, .tsv (or .gz of them), .parquet.")]
+FORMS = (
+    ".jsonl, .json, .csv, .tsv (plain, .gz, .bz2, .xz, .zst, .zip), .parquet, a folder of them, or - for standard input"
+)
+Reviews = Annotated[Path, typer.Option(help=f"File with the reviews: {FORMS}.")]
+Items = Annotated[Path | None, typer.Option(help="File with the items; without it they are what the reviews say.")]
+Table = Annotated[Path, typer.Argument(help=f"File with the texts: {FORMS}.")]
 Map = Annotated[
     list[str],
     typer.Option(
@@ -52,6 +54,15 @@ OPTIONS: dict[str, Any] = {
     "min_profile_reviewers": Annotated[int | None, typer.Option(help="Reviewers that make an item shared.")],
 }
 """The thresholds; each overrides the preset."""
+READING: dict[str, Any] = {
+    "encoding": Annotated[str, typer.Option(help="Of text files, such as cp1252; recognised where it is not given.")],
+    "delimiter": Annotated[str, typer.Option(help="Between the cells of CSV; recognised where it is not given.")],
+    "time_unit": Annotated[str, typer.Option(help="Of numeric times: s, ms, us or ns; recognised by their range.")],
+    "time_format": Annotated[str, typer.Option(help="Of times in words, such as %d/%m/%Y; usual ones are recognised.")],
+    "keep_markup": Annotated[bool, typer.Option("--keep-markup", help="Leave HTML tags and entities in the texts.")],
+    "max_malformed": Annotated[float, typer.Option(help="Share of lines that may be malformed.")],
+}
+"""How files are read: the fields of ``tables.fields.Reading``."""
 
 
 def source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[..., "Source"]]:
@@ -62,16 +73,29 @@ def source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[..
 
         def command(out: Path, json: bool, **options: Any) -> None:  # noqa: ANN401
             from unlike.data.curate import write_corpus
+            from unlike.data.tables.fields import Reading
 
-            source = read(**{name: options.pop(name) for name in own})
+            reading = Reading(**{name: options.pop(name) for name in READING})
+            source = replace(read(**{name: options.pop(name) for name in own}), reading=reading)
             show(write_corpus(source, settings_from(**options), out), out, json)
 
         command.__doc__ = read.__doc__
-        command.__signature__ = with_thresholds(list(own.values()))  # type: ignore[attr-defined]
+        command.__signature__ = with_thresholds([*own.values(), *reading_options()])  # type: ignore[attr-defined]
         curate.command(name)(command)
         return read
 
     return register
+
+
+def reading_options() -> list[inspect.Parameter]:
+    """The parameters that say how files are read."""
+    from unlike.data.tables.fields import Reading
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(name, keyword, annotation=annotation, default=getattr(Reading(), name))
+        for name, annotation in READING.items()
+    ]
 
 
 def with_thresholds(own: list[inspect.Parameter], preset: str = "dpl-paper") -> inspect.Signature:
@@ -127,13 +151,30 @@ def show(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
     console.print(grid)
     lines = ["curated: " + ", ".join(f"{n:,} {name}" for name, n in manifest["curated"].items())]
     lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
-    if manifest["quarantined"]:
-        lines.append(f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}")
+    lines += read_as(manifest, out)
     console.print("\n".join([*lines, f"next: unlike corpus {out}"]), markup=False, highlight=False, soft_wrap=True)
+    warn(manifest)
+
+
+def read_as(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:
+    """What was assumed of the files, and what was left out."""
+    reading = manifest.get("reading", {})
+    for what, how in reading.get("assumed", {}).items():
+        yield f"{what}: {how}"
+    if reading.get("texts_with_markup"):
+        yield f"{reading['texts_with_markup']:,} texts had HTML markup, which was taken out (--keep-markup leaves it)"
+    if manifest["quarantined"]:
+        yield f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}"
+
+
+def warn(manifest: Mapping[str, Any]) -> None:
+    """Say on standard error what is wrong with a corpus."""
+    for warning in manifest.get("warnings", ()):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 @source_command("amazon-2023")
-def amazon_2023(reviews: Reviews, items: Items) -> "Source":
+def amazon_2023(reviews: Reviews, items: Items = None) -> "Source":
     """Amazon Reviews 2023: the reviews and the metadata of one category."""
     from unlike.data import sources
 
@@ -141,23 +182,31 @@ def amazon_2023(reviews: Reviews, items: Items) -> "Source":
 
 
 @source_command("amazon-2014")
-def amazon_2014(reviews: Reviews, items: Items) -> "Source":
-    """Amazon product data of 2014, 5-core: reviews and metadata."""
+def amazon_2014(reviews: Reviews, items: Items = None) -> "Source":
+    """Amazon product data of 2014 or 2018, also the 5-cores: reviews and metadata."""
     from unlike.data import sources
 
     return sources.amazon_2014(reviews, items)
 
 
 @source_command("yelp")
-def yelp(reviews: Reviews, items: Items) -> "Source":
+def yelp(reviews: Reviews, items: Items = None) -> "Source":
     """Yelp's open data set: review.json and business.json."""
     from unlike.data import sources
 
     return sources.yelp(reviews, items)
 
 
+@source_command("goodreads")
+def goodreads(reviews: Reviews, items: Items = None) -> "Source":
+    """Goodreads' reviews and books."""
+    from unlike.data import sources
+
+    return sources.goodreads(reviews, items)
+
+
 @source_command("table")
-def table(file: Table, map: Map = [], items: SomeItems = None, item_map: ItemMap = []) -> "Source":  # noqa: B006
+def table(file: Table, map: Map = [], items: Items = None, item_map: ItemMap = []) -> "Source":  # noqa: B006
     """Any table with a user, an item and a text in every row."""
     from unlike.data import sources
 

@@ -6,6 +6,8 @@ at the end. So tens of millions of reviews fit one machine.
 
 import json
 import shutil
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ from unlike.data import parquet_rows
 from unlike.data.corpus import Corpus
 from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manifest
 from unlike.data.sources import Source
-from unlike.data.split import Split, split
+from unlike.data.split import Split, comparable_cases, split
 from unlike.data.staging import stage_items, stage_records
 from unlike.data.steps import Step, Steps
-from unlike.data.tables.quarantine import Quarantine
+from unlike.data.tables.log import ReadLog
+from unlike.errors import InputError
+
+PAPER = "DPL has nothing to compare there; run with --time paper, which reads all texts of others"
 
 
 def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
@@ -42,19 +47,56 @@ def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
 
 def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> dict[str, Any]:
     """``curate`` without opening what it made; returns the manifest."""
-    with building(Path(out)) as folder:
+    with (
+        building(Path(out)) as folder,
+        _keeping_quarantine(folder / QUARANTINE, Path(out)),
+        ReadLog(folder / QUARANTINE) as log,
+    ):
         stage = folder / "stage"
         stage.mkdir()
-        with Quarantine(folder / QUARANTINE) as quarantine:
-            records = stage_records(source, stage / "records", quarantine)
-            items = stage_items(source, records, stage / "items", quarantine)
+        records = stage_records(source, stage / "records", log)
+        items = stage_items(source, records, stage / "items", log)
         steps = Steps()
         kept = unique_ids(curated(records, items, source, settings, steps))
         parts = split(kept, settings)
         _count_split(parts, settings, steps)
         _write_tables(parts, records, items, folder)
         shutil.rmtree(stage)
-        return write_manifest(folder, _facts(source, settings, steps, kept, parts) | {"quarantined": quarantine.count})
+        log.close()
+        peers = comparable_cases(parts)
+        return write_manifest(
+            folder,
+            _facts(source, settings, steps, kept, parts)
+            | {"quarantined": log.count, "reading": log.facts() | {"markup_kept": source.reading.keep_markup}}
+            | {"peers": peers, "warnings": [*log.warnings(), *_warnings_of_time(source, kept, peers)]},
+        )
+
+
+@contextmanager
+def _keeping_quarantine(file: Path, out: Path) -> Generator[None]:
+    """Where nothing comes of it, the malformed lines are a likely cause: keep them beside the folder, and say so."""
+    kept = out.absolute().with_name(f"{out.name}.{QUARANTINE}")
+    try:
+        yield
+    except InputError as error:
+        if not file.exists():
+            raise
+        shutil.copyfile(file, kept)
+        n = sum(1 for _ in file.open("rb"))
+        raise InputError(f"{error}; {n:,} malformed lines, with reasons: {kept.name}") from error
+    kept.unlink(missing_ok=True)
+
+
+def _warnings_of_time(source: Source, kept: pl.DataFrame, peers: Mapping[str, int]) -> list[str]:
+    """What is wrong with times for methods that compare with others."""
+    if not source.has("timestamp"):
+        return [f"the records have no timestamp, so nothing was written before anything else: {PAPER}"]
+    if kept.height > 1 and kept["timestamp"].n_unique() == 1:
+        return [f"all records have the same timestamp, so nothing was written before anything else: {PAPER}"]
+    n, without = peers["cases"], peers["without_as_of"]
+    if without * 2 > n:
+        return [f"{without:,} of {n:,} cases have no text of others before them: {PAPER}"]
+    return []
 
 
 def curated(

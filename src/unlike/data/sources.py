@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlike.data.tables.fields import Field, Kind
+from unlike.data.tables.fields import Field, Kind, Reading
 from unlike.errors import InputError
 
 
@@ -22,6 +22,7 @@ class Source:
         record_fields: Its columns. ``item_title`` and ``item_description`` may be among them.
         items: The file with the items; None where the records carry all that is known of them.
         item_fields: Its columns.
+        reading: Encoding, delimiter, units and the like, where the user says them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Source:
     record_fields: tuple[Field, ...]
     items: Path | None = None
     item_fields: tuple[Field, ...] = ()
+    reading: Reading = Reading()
 
     def has(self, name: str) -> bool:
         """Whether records have a field of that name."""
@@ -36,7 +38,9 @@ class Source:
 
     def items_have(self, name: str) -> bool:
         """Whether items have a field of that name, from their own file or from the records."""
-        return any(field.name == name for field in self.item_fields) or self.has(f"item_{name}")
+        return (self.items is not None and any(field.name == name for field in self.item_fields)) or self.has(
+            f"item_{name}"
+        )
 
     def facts(self) -> dict[str, object]:
         """What the manifest keeps of it: no paths, which would differ from machine to machine."""
@@ -45,83 +49,11 @@ class Source:
             "records": self.records.name,
             "items": self.items.name if self.items else None,
             "columns": {field.name: "|".join(field.keys) for field in self.record_fields},
-            "item_columns": {field.name: "|".join(field.keys) for field in self.item_fields},
+            "item_columns": {field.name: "|".join(field.keys) for field in self.item_fields} if self.items else {},
         }
 
 
-def amazon_2023(reviews: Path, items: Path) -> Source:
-    """Amazon Reviews 2023: reviews and metadata of one category, JSONL, JSONL.gz or Parquet."""
-    return Source(
-        "amazon-2023",
-        reviews,
-        (
-            Field("user_id", ("user_id",), "id", required=True),
-            Field("item_id", ("parent_asin", "asin"), "id", required=True),
-            *_review("title", "text", "rating", "timestamp"),
-        ),
-        items,
-        (
-            Field("item_id", ("parent_asin", "asin"), "id", required=True),
-            Field("title", ("title",)),
-            Field("description", ("description",), "prose"),
-            Field("categories", ("categories",), "list"),
-            Field("rating_number", ("rating_number",), "number"),
-        ),
-    )
-
-
-def amazon_2014(reviews: Path, items: Path) -> Source:
-    """Amazon product data of 2014 with its original keys, or renamed to those of 2023."""
-    return Source(
-        "amazon-2014",
-        reviews,
-        (
-            Field("user_id", ("user_id", "reviewerID"), "id", required=True),
-            Field("item_id", ("asin",), "id", required=True),
-            *_review("title|summary", "text|reviewText", "rating|overall", "timestamp|unixReviewTime"),
-        ),
-        items,
-        (
-            Field("item_id", ("asin",), "id", required=True),
-            Field("title", ("title",)),
-            Field("description", ("description",), "prose"),
-            Field("categories", ("categories", "category"), "list"),
-        ),
-    )
-
-
-def yelp(reviews: Path, items: Path) -> Source:
-    """Yelp's open data set: reviews without titles, businesses without descriptions."""
-    return Source(
-        "yelp",
-        reviews,
-        (
-            Field("record_id", ("review_id",), "id", required=True),
-            Field("user_id", ("user_id",), "id", required=True),
-            Field("item_id", ("business_id",), "id", required=True),
-            Field("text", ("text",), required=True),
-            Field("rating", ("stars",), "number"),
-            Field("timestamp", ("date",), "time"),
-        ),
-        items,
-        (
-            Field("item_id", ("business_id",), "id", required=True),
-            Field("title", ("name",)),
-            Field("categories", ("categories",), "list"),
-        ),
-    )
-
-
-def _review(title: str, text: str, rating: str, timestamp: str) -> tuple[Field, ...]:
-    return (
-        Field("title", tuple(title.split("|"))),
-        Field("text", tuple(text.split("|")), required=True),
-        Field("rating", tuple(rating.split("|")), "number"),
-        Field("timestamp", tuple(timestamp.split("|")), "time"),
-    )
-
-
-RECORD_COLUMNS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "user_id": "id",
     "item_id": "id",
     "text": "text",
@@ -132,7 +64,8 @@ RECORD_COLUMNS: dict[str, Kind] = {
     "item_title": "text",
     "item_description": "prose",
 }
-ITEM_COLUMNS: dict[str, Kind] = {
+"""The columns of records."""
+ITEM_KINDS: dict[str, Kind] = {
     "item_id": "id",
     "title": "text",
     "description": "prose",
@@ -141,27 +74,85 @@ ITEM_COLUMNS: dict[str, Kind] = {
 }
 
 
+def _fields(kinds: Mapping[str, Kind], names: Mapping[str, str]) -> tuple[Field, ...]:
+    """Fields from the keys that a data set has for them, with | between those of its versions."""
+    return tuple(
+        Field(name, tuple(keys.split("|")), kinds[name], required=kinds[name] == "id" or name == "text")
+        for name, keys in names.items()
+    )
+
+
+def amazon_2023(reviews: Path, items: Path | None = None) -> Source:
+    """Amazon Reviews 2023: reviews and metadata of one category, JSON lines or Parquet."""
+    ours = {"item_id": "parent_asin|asin", "title": "title"}
+    records = {"user_id": "user_id", **ours, "text": "text", "rating": "rating", "timestamp": "timestamp"}
+    of_items = {**ours, "description": "description", "categories": "categories", "rating_number": "rating_number"}
+    return Source("amazon-2023", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+
+
+def amazon_2014(reviews: Path, items: Path | None = None) -> Source:
+    """Amazon product data of 2014 or 2018 with its original keys, or renamed to those of 2023."""
+    records = {
+        "user_id": "user_id|reviewerID",
+        "item_id": "asin",
+        "title": "title|summary",
+        "text": "text|reviewText",
+        "rating": "rating|overall",
+        "timestamp": "timestamp|unixReviewTime|reviewTime",
+    }
+    of_items = {
+        "item_id": "asin", "title": "title", "description": "description", "categories": "categories|category",
+    }  # fmt: skip
+    return Source("amazon-2014", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+
+
+def yelp(reviews: Path, items: Path | None = None) -> Source:
+    """Yelp's open data set: reviews without titles, businesses without descriptions."""
+    records = {
+        "record_id": "review_id", "user_id": "user_id", "item_id": "business_id", "text": "text", "rating": "stars",
+        "timestamp": "date",
+    }  # fmt: skip
+    of_items = {"item_id": "business_id", "title": "name", "categories": "categories"}
+    return Source("yelp", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+
+
+def goodreads(reviews: Path, items: Path | None = None) -> Source:
+    """Goodreads' reviews, which have no titles, and books."""
+    records = {
+        "record_id": "review_id", "user_id": "user_id", "item_id": "book_id", "text": "review_text", "rating": "rating",
+        "timestamp": "date_added",
+    }  # fmt: skip
+    of_items = {
+        "item_id": "book_id", "title": "title|title_without_series", "description": "description",
+        "rating_number": "ratings_count",
+    }  # fmt: skip
+    return Source("goodreads", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+
+
 def table(
     records: Path,
     columns: Mapping[str, str] | None = None,
     items: Path | None = None,
     item_columns: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
 ) -> Source:
     """Any table of texts.
 
     Args:
-        records: JSONL, CSV, TSV or Parquet.
+        records: JSON lines or arrays, CSV, TSV or Parquet, plain or compressed, or a folder of them.
         columns: The file's column for each of ours: user_id, item_id and text must be there or be called so in the
             file; record_id, title, rating, timestamp, item_title, item_description may.
         items: A table of the items.
         item_columns: Its columns, likewise: item_id must be there; title, description, categories, rating_number may.
+        reading: Encoding, delimiter, units and the like, where they are not to be recognised.
 
     Raises:
         InputError: A name is not one of ours.
     """
     chosen = {name: name for name in ("user_id", "item_id", "text")} | dict(columns or {})
     of_items = {"item_id": "item_id"} | dict(item_columns or {}) if items else {}
-    return Source("table", records, _mapped(chosen, RECORD_COLUMNS), items, _mapped(of_items, ITEM_COLUMNS))
+    mapped, of_items_mapped = _mapped(chosen, KINDS), _mapped(of_items, ITEM_KINDS)
+    return Source("table", records, mapped, items, of_items_mapped, reading or Reading())
 
 
 def _mapped(columns: Mapping[str, str], allowed: Mapping[str, Kind]) -> tuple[Field, ...]:

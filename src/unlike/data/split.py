@@ -76,3 +76,26 @@ def _profile_rule(
         if left.height == users.height:
             return users, items
         users, profile = left, profile.join(left, on="user_id", how="semi")
+
+
+def comparable_cases(parts: Split) -> dict[str, int]:
+    """How many cases there are, and how many have a history whose items nobody else wrote on.
+
+    Returns:
+        cases; without_as_of: nobody else wrote before the case; without_paper: nobody else wrote at any time.
+    """
+    by_item = parts.records.sort("item_id", "timestamp", "id").with_columns(
+        place=pl.int_range(pl.len()).over("item_id"),
+        first=pl.col("timestamp").first().over("item_id"),
+        second=pl.col("timestamp").slice(1, 1).first().over("item_id"),
+    )
+    # The earliest text of another user on each record's item; null where there is none.
+    others = by_item.with_columns(earliest=pl.when(pl.col("place") == 0).then("second").otherwise("first"))
+    before = others.sort("user_id", "timestamp", "id").with_columns(
+        seen=pl.col("earliest").cum_min().forward_fill().shift(1).over("user_id")
+    )
+    cases = before.join(parts.cases.select("row"), on="row", how="semi")
+    as_of, paper = cases.select(
+        as_of=(pl.col("seen") < pl.col("timestamp")).fill_null(False).sum(), paper=pl.col("seen").count()
+    ).row(0)
+    return {"cases": cases.height, "without_as_of": cases.height - as_of, "without_paper": cases.height - paper}

@@ -3,67 +3,94 @@
 Rows are numbered in the order of the files, and every later join is by that number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from unlike.data.sources import Source
-from unlike.data.tables.quarantine import Quarantine
+from unlike.data.sources import ITEM_KINDS, KINDS, Source
+from unlike.data.tables.fields import Field, Kind
+from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
+from unlike.data.tables.times import check_format, with_one_unit
 
-RECORD_COLUMNS = {
-    "record_id": pl.String, "user_id": pl.String, "item_id": pl.String, "title": pl.String, "text": pl.String,
-    "rating": pl.Float64, "timestamp": pl.Int64, "item_title": pl.String, "item_description": pl.String,
-}  # fmt: skip
-ITEM_COLUMNS = {
-    "item_id": pl.String, "title": pl.String, "description": pl.String, "categories": pl.String,
-    "rating_number": pl.Float64,
-}  # fmt: skip
+TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "time": pl.Int64}
+"""By kind; all others are texts."""
+_FAR = 10
+"""A rating is far outside where it lies so many interquartile ranges from the quartiles."""
 
 
-def stage_records(source: Source, folder: Path, quarantine: Quarantine) -> pl.LazyFrame:
+def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     """Read the source's texts into Parquet parts.
 
     Returns:
-        The columns of RECORD_COLUMNS (null where the source has none), ``row``, ``n_chars`` of the raw text, and
-        ``text_hash``.
+        A column for each of ``sources.KINDS`` (null where the source has none), ``row``, ``n_chars`` of the text before
+        white space is normalised, and ``text_hash``.
+
+    Raises:
+        InputError: A file is not usable; see ``read_table``.
     """
-    folder.mkdir()
-    start = 0
-    for part, frame in enumerate(read_table(source.records, source.record_fields, quarantine)):
-        derived = {"n_chars": pl.col("text").str.len_chars(), "text_hash": pl.col("text").hash(seed=0)}
-        rows = _complete(frame, RECORD_COLUMNS).with_row_index("row", offset=start).with_columns(**derived)
-        rows.write_parquet(folder / f"{part:06}.parquet", compression="lz4")
-        start += frame.height
-    return pl.scan_parquet(folder / "*.parquet")
+    check_format(source.reading.time_format)
+    derived = {"n_chars": pl.col("text").str.len_chars(), "text_hash": pl.col("text").hash(seed=0)}
+    rows = _staged(source.records, source.record_fields, source, KINDS, folder, log, derived)
+    if source.has("timestamp"):
+        rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
+        log.refuse_unread("timestamp", int(rows.select(pl.len()).collect().item()), source.reading.max_malformed)
+    if source.has("rating"):
+        _flag_ratings(rows, log)
+    return rows
 
 
-def stage_items(source: Source, records: pl.LazyFrame, folder: Path, quarantine: Quarantine) -> pl.LazyFrame:
+def stage_items(source: Source, records: pl.LazyFrame, folder: Path, log: ReadLog) -> pl.LazyFrame:
     """Read the source's items into Parquet parts; without a file of items they come from the records.
 
     Returns:
-        The columns of ITEM_COLUMNS and ``row``; an item may stand there more than once.
+        A column for each of ``sources.ITEM_KINDS`` and ``row``; an item may stand there more than once.
     """
+    if source.items is not None:
+        return _staged(source.items, source.item_fields, source, ITEM_KINDS, folder, log, {})
     folder.mkdir()
-    if source.items is None:
-        named = {"title": "item_title", "description": "item_description"}
-        own = records.select("item_id", "row", **{name: pl.col(column) for name, column in named.items()})
-        own.with_columns(categories=pl.lit(None, pl.String), rating_number=pl.lit(None, pl.Float64)).unique(
-            ["item_id", "title", "description"], keep="first", maintain_order=True
-        ).sink_parquet(folder / "0.parquet", compression="lz4")
-        return pl.scan_parquet(folder / "*.parquet")
+    named = {"title": "item_title", "description": "item_description"}
+    own = records.select("item_id", "row", **{name: pl.col(column) for name, column in named.items()})
+    own.with_columns(categories=pl.lit(None, pl.String), rating_number=pl.lit(None, pl.Float64)).unique(
+        ["item_id", "title", "description"], keep="first", maintain_order=True
+    ).sink_parquet(folder / "0.parquet", compression="lz4")
+    return pl.scan_parquet(folder / "*.parquet")
+
+
+def _staged(
+    path: Path,
+    fields: Sequence[Field],
+    source: Source,
+    kinds: Mapping[str, Kind],
+    folder: Path,
+    log: ReadLog,
+    derived: Mapping[str, pl.Expr],
+) -> pl.LazyFrame:
+    """A table in Parquet parts with all columns in one order, so that all parts look alike."""
+    folder.mkdir()
+    types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | {"timestamp_as_number": pl.Float64}
     start = 0
-    for part, frame in enumerate(read_table(source.items, source.item_fields, quarantine)):
-        rows = _complete(frame, ITEM_COLUMNS).with_row_index("row", offset=start)
+    for part, frame in enumerate(read_table(path, fields, log, source.reading)):
+        have = [name for name in types if name in frame.columns or not name.endswith("_as_number")]
+        columns = [
+            pl.col(name) if name in frame.columns else pl.lit(None, dtype=types[name]).alias(name) for name in have
+        ]
+        rows = frame.select(columns).with_row_index("row", offset=start).with_columns(**derived)
         rows.write_parquet(folder / f"{part:06}.parquet", compression="lz4")
         start += frame.height
     return pl.scan_parquet(folder / "*.parquet")
 
 
-def _complete(frame: pl.DataFrame, columns: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    """All columns, in one order, so that all parts look alike."""
-    return frame.select(
-        pl.col(name) if name in frame.columns else pl.lit(None, dtype=kind).alias(name)
-        for name, kind in columns.items()
-    )
+def _flag_ratings(rows: pl.LazyFrame, log: ReadLog) -> None:
+    """Warn of ratings that are far from all others: another scale, or another column's value."""
+    rating = pl.col("rating")
+    low, high = rows.select(low=rating.quantile(0.25), high=rating.quantile(0.75)).collect(engine="streaming").row(0)
+    if low is None:
+        return
+    reach = _FAR * max(high - low, 1.0)
+    far = rows.filter(~rating.is_between(low - reach, high + reach)).select("rating").collect(engine="streaming")
+    if far.height:
+        log.warn(
+            f"{far.height:,} ratings are far from the others ({low:g} to {high:g} in the middle): {far.item(0, 0):g}"
+        )

@@ -139,7 +139,7 @@ def _view(passage: Passage) -> Mapping[str, Any]:
 def _item_view(item: Item | None) -> Mapping[str, str]:
     if item is None:
         return {}
-    return {"id": item.id, "title": _one_line(item.title), "description": _one_line(item.description)}
+    return {"id": item.id, "title": _one_line(item.title or item.id), "description": _one_line(item.description)}
 
 
 def _facts_view(piece: Record | Case | None) -> Mapping[str, Any]:

@@ -1,60 +1,87 @@
-"""CSV and TSV, plain or gzipped, with a header line."""
+"""CSV and TSV with a header line.
+
+A quotation mark that opens a cell and does not close costs its own line alone: reading goes on with the next one.
+"""
 
 import csv
-import io
-from collections.abc import Iterator, Sequence
-from io import BufferedReader
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import polars as pl
 
-from unlike.data.tables.fields import Field
+from unlike.data.tables.encoding import Encoding
+from unlike.data.tables.fields import Field, Reading
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.opening import TableFile
 from unlike.errors import InputError
 
 BATCH_ROWS = 50_000
 MAX_CELL_CHARS = 10_000_000
+MAX_CELL_LINES = 1_000
+DELIMITERS = (",", ";", "\t", "|")
 
 Bad = list[tuple[int, str]]
 
 
 def batches(
-    file: BufferedReader, fields: Sequence[Field], name: str, delimiter: str = ","
+    table: TableFile, fields: Sequence[Field], reading: Reading, encoding: Encoding, log: ReadLog
 ) -> Iterator[tuple[pl.DataFrame, Bad]]:
-    """Yield frames of text columns with a column ``line`` (where the row ends), and the malformed rows beside each.
+    """Yield frames of text columns with a column ``line`` (where the row begins), and the malformed rows beside each.
 
     Raises:
         InputError: A required or expected column is not in the header.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(MAX_CELL_CHARS)
-    rows = _rows(text, delimiter)
-    _, header = next(rows, (0, list[str]()))
-    if isinstance(header, str):
-        raise InputError(f"{name} has a header that is {header}; save it as UTF-8")
-    keys = chosen_keys(header, fields, name)
-    places = [None if key is None else header.index(key) for key in keys]
-    while batch := list(islice(rows, BATCH_ROWS)):
-        bad = [(number, row) for number, row in batch if isinstance(row, str)]
-        good = [
-            (*(None if place is None else row[place] for place in places), number)
-            for number, row in batch
-            if not isinstance(row, str)
-        ]
-        schema = {field.name: pl.String for field in fields} | {"line": pl.UInt32}
-        yield pl.DataFrame(good, schema=schema, orient="row"), bad
+    with table.open() as file:
+        lines = encoding.lines(file)
+        first = next((line for line in lines if line.strip()), "")
+        usual = "\t" if table.format == "tsv" else ","
+        delimiter = reading.delimiter.replace("\\t", "\t") or _delimiter(first, fields, usual)
+        if delimiter != usual:
+            log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
+        rows = _rows(Lines(lines, first), delimiter)
+        _, header = next(rows, (0, list[str]()))
+        if isinstance(header, str):
+            raise InputError(f"{table.name} has a header that is {header}; save it as UTF-8, or give --encoding")
+        names = [name.strip() for name in header]
+        keys = chosen_keys([*names, *table.constants], fields, table.name)
+        while batch := list(islice(rows, BATCH_ROWS)):
+            yield _frame(batch, names, keys, table.constants, fields)
 
 
-def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> list[str | None]:
-    """The column of each field, None for an optional one that the table lacks.
+def _frame(
+    batch: Sequence[tuple[int, list[str] | str]],
+    names: Sequence[str],
+    keys: Sequence[Sequence[str]],
+    constants: Mapping[str, str | None],
+    fields: Sequence[Field],
+) -> tuple[pl.DataFrame, Bad]:
+    bad = [(number, row) for number, row in batch if isinstance(row, str)]
+    good = [(*row, number) for number, row in batch if not isinstance(row, str)]
+    places = [f"{place}" for place in range(len(names))]
+    cells = pl.DataFrame(good, schema=dict.fromkeys(places, pl.String) | {"line": pl.UInt32}, orient="row")
+    at = {name: pl.col(f"{place}").replace("", None) for place, name in reversed(list(enumerate(names)))}
+    at |= {name: pl.lit(value, dtype=pl.String) for name, value in constants.items()}
+    none = pl.lit(None, dtype=pl.String)
+    chosen = [
+        pl.coalesce([none, *(at[key] for key in own)]).alias(field.name)
+        for field, own in zip(fields, keys, strict=True)
+    ]
+    return cells.select(*chosen, "line"), bad
+
+
+def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> list[list[str]]:
+    """The columns of each field, none for an optional one that the table lacks.
 
     Raises:
         InputError: A required or expected column is not there.
     """
-    keys = [next((key for key in field.keys if key in columns), None) for field in fields]
+    keys = [[key for key in field.keys if key in columns] for field in fields]
     missing = [
         " or ".join(field.keys)
-        for field, key in zip(fields, keys, strict=True)
-        if key is None and (field.required or field.expected)
+        for field, found in zip(fields, keys, strict=True)
+        if not found and (field.required or field.expected)
     ]
     if missing:
         raise InputError(
@@ -63,20 +90,77 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
     return keys
 
 
-def _rows(text: io.TextIOBase, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+def _delimiter(header: str, fields: Sequence[Field], usual: str) -> str:
+    """The delimiter by which the header has most of the columns that are needed."""
+
+    def found(delimiter: str) -> int:
+        names = {name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])}
+        return sum(not names.isdisjoint(field.keys) for field in fields)
+
+    return max((usual, *DELIMITERS), key=found)
+
+
+class Lines:
+    """Lines of a file that can be given back, with their numbers."""
+
+    def __init__(self, lines: Iterator[str], first: str) -> None:
+        self._lines, self._again = lines, deque([first] if first else [])
+        self.taken: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= MAX_CELL_LINES:
+            raise csv.Error(f"a cell of more than {MAX_CELL_LINES:,} lines")
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        self.number += 1
+        return line
+
+    def keep_first(self) -> None:
+        """Give back all lines of the row but its first."""
+        again = self.taken[1:]
+        self._again.extendleft(reversed(again))
+        self.number -= len(again)
+
+
+def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """(line number, cells, or what is wrong with the row); the first row, the header, sets the width."""
-    reader = csv.reader(text, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0
     while True:
+        lines.taken.clear()
         try:
-            row = next(reader)
-            "".join(row).encode()
-            width = width or len(row)
-            if row:
-                yield reader.line_num, row if len(row) == width else f"{len(row)} cells, the header has {width}"
+            row: list[str] | str = next(reader)
         except StopIteration:
             return
-        except UnicodeError:
-            yield reader.line_num, "not UTF-8"
         except csv.Error as error:
-            yield reader.line_num, f"not CSV: {error}"
+            row = _read_leniently(lines.taken, delimiter, width) or f"not CSV: {error}"
+        number = lines.number - len(lines.taken) + 1
+        if isinstance(row, list) and width and row and len(row) != width:
+            row = f"{len(row)} cells, the header has {width}"
+        if isinstance(row, str) and len(lines.taken) > 1:
+            row = "a quotation mark opens a cell and does not close; double it or take it out"
+            lines.keep_first()
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        width = width or len(row)
+        if row:
+            yield number, _checked(row)
+
+
+def _read_leniently(taken: Sequence[str], delimiter: str, width: int) -> list[str] | None:
+    """A row on one line with quotation marks inside its cells that are not doubled."""
+    if len(taken) != 1:
+        return None
+    row = next(csv.reader(taken, delimiter=delimiter), [])
+    return row if len(row) == width else None
+
+
+def _checked(row: list[str] | str) -> list[str] | str:
+    try:
+        "".join(row).encode()
+    except UnicodeError:
+        return "not UTF-8"
+    return [cell.replace("\0", "\ufffd") for cell in row] if isinstance(row, list) and "\0" in "".join(row) else row

@@ -1,74 +1,145 @@
-"""JSON lines, plain or gzipped: whole chunks through polars, and line by line only where a chunk holds a bad one."""
+"""JSON lines and arrays: whole chunks through polars, and line by line only where a line needs it.
 
+A key that stands in an object twice makes the line malformed, since JSON does not say which of the values counts.
+"""
+
+import ast
 import json
+import re
 from collections.abc import Iterator, Sequence
-from io import BufferedReader
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from unlike.data.tables.encoding import Encoding
 from unlike.data.tables.fields import Field, as_text
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.opening import TableFile
 
 CHUNK_BYTES = 32_000_000
 
 Numbered = Sequence[tuple[int, bytes]]
 Bad = list[tuple[int, str]]
+_BOM = b"\xef\xbb\xbf"
+_NOT_IN_TEXTS = re.compile("[\0\ud800-\udfff]")
 
 
-def batches(file: BufferedReader, fields: Sequence[Field]) -> Iterator[tuple[pl.DataFrame, Bad]]:
+def batches(
+    table: TableFile, fields: Sequence[Field], encoding: Encoding, log: ReadLog
+) -> Iterator[tuple[pl.DataFrame, Bad]]:
     """Yield frames of text columns with a column ``line``, and beside each the malformed lines of its chunk."""
     number = 1
-    while chunk := file.readlines(CHUNK_BYTES):
-        if number == 1:
-            chunk[0] = chunk[0].removeprefix(b"\xef\xbb\xbf")
+    for chunk in _array(table, encoding) or _chunks(table, encoding):
         lines = [(number + i, line) for i, line in enumerate(chunk) if line.strip()]
         number += len(chunk)
         if lines:
-            yield _fast(lines, fields) or _slow(lines, fields)
+            yield _fast(lines, fields, log) or _slow(lines, fields, log)
 
 
-def _fast(lines: Numbered, fields: Sequence[Field]) -> tuple[pl.DataFrame, Bad] | None:
-    """The chunk in one go; None where a line is malformed or a value is not certainly of its kind."""
-    if any(field.kind in ("prose", "list") for field in fields):
-        return None
-    schema = {key: pl.String for field in fields for key in field.keys}
+def _chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
+    """The lines in UTF-8, some at a time; a line that cannot be decoded stays as it is."""
+    with table.open() as file:
+        if encoding.is_wide:
+            lines = (line.encode() for line in encoding.lines(file))
+            while chunk := list(islice(lines, CHUNK_BYTES // 1000 + 1)):
+                yield chunk
+            return
+        first = True
+        while chunk := file.readlines(CHUNK_BYTES):
+            if first:
+                chunk[0] = chunk[0].removeprefix(_BOM)
+            first = False
+            yield chunk if encoding.name == "utf-8" and _is_utf8(chunk) else [_in_utf8(one, encoding) for one in chunk]
+
+
+def _is_utf8(chunk: Sequence[bytes]) -> bool:
     try:
-        frame = pl.read_ndjson(b"".join(line for _, line in lines), schema=schema)
+        b"".join(chunk).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _in_utf8(line: bytes, encoding: Encoding) -> bytes:
+    try:
+        return encoding.decoded(line).encode()
+    except UnicodeDecodeError:
+        return line
+
+
+def _array(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]] | None:
+    """The elements of a JSON array as lines; None where the file is none. An array is read at once."""
+    head = table.head().decode(encoding.name, errors="replace")
+    if not head.lstrip("\ufeff \t\r\n").startswith("["):
+        return None
+    text = "".join(chunk.decode(errors="replace") for lines in _chunks(table, encoding) for chunk in lines)
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return iter([[json.dumps(row).encode() + b"\n" for row in rows]])
+
+
+def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, Bad] | None:
+    """The chunk in one go; None where a line is malformed or a value is not certainly of its kind."""
+    keys = [key for field in fields for key in field.keys]
+    if any(field.kind in ("prose", "list") for field in fields) or any("." in key for key in keys):
+        return None
+    joined = b"".join(line for _, line in lines)
+    if any(_is_repeated(key, joined, len(lines)) for key in keys):
+        return None
+    try:
+        frame = pl.read_ndjson(joined, schema=dict.fromkeys(keys, pl.String))
     except pl.exceptions.ComputeError:
         return None
     if frame.height != len(lines):
         return None
     frame = frame.select(
-        *(pl.coalesce(field.keys).alias(field.name) for field in fields),
+        *(pl.coalesce(pl.col(field.keys).replace("", None)).alias(field.name) for field in fields),
         line=pl.Series([number for number, _ in lines], dtype=pl.UInt32),
     )
-    return _without_nested(frame, lines, fields)
+    return _suspects_read_again(frame, lines, fields, log)
 
 
-def _without_nested(frame: pl.DataFrame, lines: Numbered, fields: Sequence[Field]) -> tuple[pl.DataFrame, Bad]:
-    """Take out lines where a list or an object stands for a text: polars hands those over as their JSON."""
-    nested = pl.any_horizontal(pl.col(field.name).str.contains(r"^[\[{]") for field in fields)
-    suspects = frame.with_row_index().filter(nested)["index"].to_list()
-    bad = [(lines[i][0], str(row)) for i in suspects if isinstance(row := _row(lines[i][1], fields), ValueError)]
-    return (frame.filter(~pl.col("line").is_in([number for number, _ in bad])) if bad else frame), bad
+def _is_repeated(key: str, joined: bytes, n_lines: int) -> bool:
+    """Whether a key may stand in one line twice."""
+    quoted = json.dumps(key).encode()
+    return joined.count(quoted) > n_lines and len(re.findall(re.escape(quoted) + rb"\s*:", joined)) > n_lines
 
 
-def _slow(lines: Numbered, fields: Sequence[Field]) -> tuple[pl.DataFrame, Bad]:
-    rows = [(number, _row(line, fields)) for number, line in lines]
+def _suspects_read_again(
+    frame: pl.DataFrame, lines: Numbered, fields: Sequence[Field], log: ReadLog
+) -> tuple[pl.DataFrame, Bad]:
+    """Read the lines again where a list or an object stands for a text, which polars yields as JSON, or half a pair."""
+    suspect = pl.any_horizontal(
+        pl.col(field.name).str.starts_with("[")
+        | pl.col(field.name).str.starts_with("{")
+        | pl.col(field.name).str.contains("\0", literal=True)
+        for field in fields
+    ).fill_null(False)
+    places = frame.select(suspect.arg_true()).to_series()
+    if places.is_empty():
+        return frame, []
+    again, bad = _slow([lines[place] for place in places], fields, log)
+    return pl.concat([frame.filter(~suspect), again.select(frame.columns)]).sort("line"), bad
+
+
+def _slow(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, Bad]:
+    rows = [(number, _row(line, fields, log)) for number, line in lines]
     bad = [(number, str(row)) for number, row in rows if isinstance(row, ValueError)]
     good = [(*row, number) for number, row in rows if not isinstance(row, ValueError)]
     schema = {field.name: pl.String for field in fields} | {"line": pl.UInt32}
     return pl.DataFrame(good, schema=schema, orient="row"), bad
 
 
-def _row(line: bytes, fields: Sequence[Field]) -> list[str | None] | ValueError:
+def _row(line: bytes, fields: Sequence[Field], log: ReadLog) -> list[str | None] | ValueError:
     """The line's values as texts, or what is wrong with it."""
     try:
-        row: Any = json.loads(line)
+        row = _decoded(line)
         if not isinstance(row, dict):
             return ValueError("not a JSON object")
-        values = [_value(row, field) for field in fields]
-        "".join(value for value in values if value).encode()
+        return [_value(row, field, log) for field in fields]
     except UnicodeError:
         return ValueError("not UTF-8")
     except json.JSONDecodeError as error:
@@ -77,12 +148,50 @@ def _row(line: bytes, fields: Sequence[Field]) -> list[str | None] | ValueError:
         return ValueError("not JSON: nested too deeply")
     except ValueError as error:
         return error
-    return values
 
 
-def _value(row: dict[str, Any], field: Field) -> str | None:
-    key = next((key for key in field.keys if row.get(key) is not None), field.keys[0])
+def _decoded(line: bytes) -> Any:  # noqa: ANN401
+    """JSON, or the Python of Amazon's data of 2014."""
+    text = line.decode()
     try:
-        return as_text(row.get(key), field.kind)
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError:
+        if not text.lstrip().startswith(("{'", "{u'")):
+            raise
+        try:
+            return ast.literal_eval(text.strip())
+        except (SyntaxError, ValueError, MemoryError):
+            pass
+        raise
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        made[""] = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+    return made
+
+
+def _value(row: dict[str, Any], field: Field, log: ReadLog) -> str | None:
+    values = {key: _at(row, key) for key in field.keys}
+    key = next((key for key, value in values.items() if value not in (None, "")), field.keys[0])
+    if row.get("") == key:
+        raise ValueError(f"{key} stands there twice")
+    try:
+        text = as_text(values[key], field.kind)
     except ValueError as error:
-        raise ValueError(f"{key} is {error}") from None
+        if field.required:
+            raise ValueError(f"{key} is {error}") from None
+        log.unread(field.name, 1, str(error).partition(",")[0])
+        return None
+    return _NOT_IN_TEXTS.sub("\ufffd", text) if text else None
+
+
+def _at(row: dict[str, Any], key: str) -> Any:  # noqa: ANN401
+    """The value of a key; of "item.title" also that of the key title in the object item."""
+    outer, dot, inner = key.partition(".")
+    value = row.get(key)
+    if value is None and dot:
+        nested = row.get(outer)
+        return nested.get(inner) if isinstance(nested, dict) else None
+    return value

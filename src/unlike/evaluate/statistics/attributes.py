@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from unlike.data.tables.read import files_of, format_of, reading
+from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError
 from unlike.evaluate.statistics.findings import GroupGain, UserGain
 from unlike.evaluate.statistics.significance import Values, bootstrap_interval, holm
@@ -104,12 +104,12 @@ def welch(a: Values, b: Values) -> float | None:
     return float(result.pvalue)
 
 
-def _table(file: Path) -> pl.DataFrame:
+def _table(file: TableFile) -> pl.DataFrame:
     """A file with all its columns as text, without empty lines."""
-    form = format_of(file)
+    form = file.format
     try:
-        with reading(file):
-            source = io.BytesIO(file.read_bytes().removeprefix(_BOM))
+        with reading(file.name), file.open() as opened:
+            source = io.BytesIO(opened.read().removeprefix(_BOM))
         if form == "parquet":
             table = pl.read_parquet(source)
         elif form == "jsonl":

@@ -1,0 +1,133 @@
+"""Text columns to ids, numbers and times: the only place where a value gets its meaning, whatever the format.
+
+An id is stripped of white space around it, and an integral number is its integer: 7, 7.0 and 7e+0 are "7". An optional
+value that cannot be read is null and counted; only a missing required value makes a line malformed.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from unlike.data.tables.fields import Field, Reading, number_as_text
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.markup import cleaned, without_markup
+from unlike.data.tables.times import dates
+
+_INTEGRAL = r"^([+-]?[0-9]+)\.0*$"
+_EXPONENT = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]{1,3}$"
+"""As pandas and JSON write large numbers; "12e5" without the sign may be a name."""
+_NUMBER = r"[+-]?\d+(?:[.,]\d+)?"
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[,\u00a0\u202f ']\d{3})+(?:\.\d+)?")
+_OUT_OF = re.compile(rf"({_NUMBER})(?:\s*(?:/|out of|of|stars?\b)\s*(?:{_NUMBER})?\s*(?:stars?)?)?", re.IGNORECASE)
+_STARS = re.compile(r"[★⭐☆½\ufe0f\s]+")
+
+
+def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: ReadLog) -> pl.DataFrame:
+    """Cast text columns to their kinds.
+
+    Args:
+        raw: A text column per field, by the field's name, and whatever else came along.
+        fields: What the columns must hold.
+        reading: Format of times, and whether markup stays.
+        log: Is told which values could not be read.
+
+    Returns:
+        The frame with its columns cast, ``<name>_as_number`` beside each time, and a column ``reason``: null where the
+        line is usable.
+    """
+    reasons = [pl.lit(None, dtype=pl.String)]
+    columns: list[pl.Series] = []
+    for field in fields:
+        made = _cast(raw[field.name], field, reading, log)
+        columns += made
+        if field.required:
+            absent = made[0].is_null() | (made[0].str.strip_chars() == "")
+            reasons.append(pl.when(pl.lit(absent)).then(pl.lit(reason_of_absence(field))))
+    return raw.with_columns(*columns, reason=pl.coalesce(reasons))
+
+
+def reason_of_absence(field: Field) -> str:
+    """Why a line without a required field is malformed."""
+    return f"no {' or '.join(field.keys)}"
+
+
+def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list[pl.Series]:
+    if field.kind == "id":
+        return [ids(text)]
+    if field.kind in ("text", "prose", "list"):
+        return [text if reading.keep_markup else _clean(text, field, log)]
+    text = text.str.strip_chars().replace("", None)
+    number = numbers(text) if field.kind == "number" else plain_numbers(text)
+    if field.kind == "number":
+        _count_unread(text, number, field.name, log)
+        return [number]
+    if reading.time_format:
+        number = number.clear(len(number))
+    words = text.set(number.is_not_null(), None)
+    moment = dates(words, reading.time_format)
+    _count_unread(words, moment, field.name, log)
+    return [moment, number.alias(f"{field.name}_as_number")]
+
+
+def _count_unread(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:
+    wrong = text.filter(value.is_null() & text.is_not_null())
+    if len(wrong):
+        log.unread(name, len(wrong), repr(wrong[0][:40]))
+
+
+def _clean(text: pl.Series, field: Field, log: ReadLog) -> pl.Series:
+    if field.kind == "list":
+        return _clean_list(text)
+    clean, n = cleaned(text)
+    log.n_cleaned += n
+    return clean
+
+
+def _clean_list(text: pl.Series) -> pl.Series:
+    """JSON lists whose texts are cleaned one by one."""
+    suspect = text.str.contains("[<&]").fill_null(False)
+    if not suspect.any():
+        return text
+    lists = [[without_markup(one) for one in json.loads(texts)] for texts in text.filter(suspect)]
+    new = pl.Series([json.dumps(texts, ensure_ascii=False) for texts in lists], dtype=pl.String)
+    return text.scatter(suspect.arg_true(), new)
+
+
+def ids(text: pl.Series) -> pl.Series:
+    """Ids without white space around them; an integral number is its integer."""
+    plain = text.str.strip_chars().str.replace(_INTEGRAL, "$1")
+    if not plain.str.contains(r"^[+-]").any() and not plain.str.contains("+", literal=True).any():
+        return plain
+    plain = plain.str.replace(r"^-0$", "0")
+    large = plain.str.contains(_EXPONENT).fill_null(False)
+    found = [number_as_text(float(number)) for number in plain.filter(large)]
+    return plain.scatter(large.arg_true(), pl.Series(found, dtype=pl.String)) if found else plain
+
+
+def plain_numbers(text: pl.Series) -> pl.Series:
+    """Texts as finite numbers, null where they are none."""
+    value = text.cast(pl.Float64, strict=False)
+    return value.set(~value.is_finite(), None)
+
+
+def numbers(text: pl.Series) -> pl.Series:
+    """Texts as finite numbers, also those in the forms of ``number_in``; null where they are none."""
+    value = plain_numbers(text)
+    left = text.filter(value.is_null()).drop_nulls().unique()
+    if left.is_empty():
+        return value
+    read = pl.Series([number_in(one) for one in left], dtype=pl.Float64)
+    return pl.select(pl.coalesce(value, text.replace_strict(left, read, default=None))).to_series()
+
+
+def number_in(text: str) -> float | None:
+    """The number of "1,234", "4,5", "4/5", "4.0 out of 5 stars" or "★★★★☆"; None where there is none."""
+    text = text.strip()
+    if _THOUSANDS.fullmatch(text):
+        return float(re.sub(r"[^\d.+-]", "", text))
+    if text and _STARS.fullmatch(text):
+        return text.count("★") + text.count("⭐") + 0.5 * text.count("½")
+    found = _OUT_OF.fullmatch(text)
+    return float(found[1].replace(",", ".")) if found else None

@@ -1,0 +1,135 @@
+"""Which encoding the bytes of a text file have: UTF-8 unless something else is given, marked or found."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from unlike.data.tables.fields import Reading
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.opening import TableFile
+from unlike.errors import InputError
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+CANDIDATES = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+    "koi8_r", "mac_roman",
+]  # fmt: skip
+_RUNS = re.compile(rb"[\x80-\xff]+")
+_SAMPLE_BYTES = 200_000
+_WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŠšŽž€£§°¡¿«»“”‘’„‚–—…•©®™´½¼² \u00a0")
+
+
+class Encoding:
+    """The encoding of one file.
+
+    A file that is neither marked nor UTF-8 is looked at as a whole, once a line is found that is not UTF-8: where most
+    lines beyond ASCII are UTF-8 the line is malformed, and else all lines have the encoding that fits best.
+    """
+
+    def __init__(self, file: TableFile, reading: Reading, log: ReadLog) -> None:
+        """Look at the first bytes.
+
+        Raises:
+            InputError: An encoding is given that there is not.
+        """
+        self._file, self._log = file, log
+        self._looked = bool(reading.encoding)
+        try:
+            self.name = codecs.lookup(reading.encoding).name if reading.encoding else _marked(file.head())
+        except LookupError as error:
+            raise InputError(f"no encoding {reading.encoding!r}; give such as utf-8, cp1252 or utf-16") from error
+        if self.name != "utf-8":
+            log.assume(file.name, f"encoded in {self.name}")
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether line ends cannot be found in the bytes."""
+        return self.name.startswith(("utf-16", "utf-32"))
+
+    def decoded(self, line: bytes) -> str:
+        """A line as text.
+
+        Raises:
+            UnicodeDecodeError: It is malformed.
+        """
+        try:
+            return line.decode(self.name)
+        except UnicodeDecodeError:
+            if self._looked:
+                raise
+        self._look()
+        return line.decode(self.name)
+
+    def lines(self, file: io.BufferedReader) -> Iterator[str]:
+        """The lines with their ends; bytes that are not of the encoding become lone surrogates, or U+FFFD."""
+        if not self._looked and not self.is_wide:
+            self._look_unless_utf8()
+        errors = "replace" if self.is_wide else "surrogateescape"
+        encoding = "utf-8-sig" if self.name == "utf-8" else self.name
+        return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+
+    def _look_unless_utf8(self) -> None:
+        with self._file.open() as file:
+            for line in file:
+                if not line.isascii():
+                    try:
+                        line.decode()
+                    except UnicodeDecodeError:
+                        return self._look()
+        return None
+
+    def _look(self) -> None:
+        """Find the encoding of the whole file."""
+        self._looked = True
+        with self._file.open() as file:
+            n_utf8, n_other, sample = _sampled(file)
+        if n_other > n_utf8 and (found := best_encoding(sample)):
+            self.name = found
+            self._log.assume(self._file.name, f"encoded in {found}, as it is not UTF-8")
+
+
+def _marked(head: bytes) -> str:
+    """By byte order mark, or by the zero bytes of UTF-16 between ASCII letters."""
+    for mark, name in MARKS.items():
+        if head.startswith(mark):
+            return name
+    zeros = [head[start::2].count(0) for start in (0, 1)]
+    if min(zeros) * 10 < max(zeros) > len(head) / 20:
+        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    return "utf-8"
+
+
+def _sampled(lines: Iterable[bytes]) -> tuple[int, int, bytes]:
+    """How many lines beyond ASCII are UTF-8, how many are not, and some of these."""
+    n_utf8, n_other, sample = 0, 0, bytearray()
+    for line in lines:
+        if line.isascii():
+            continue
+        try:
+            line.decode()
+            n_utf8 += 1
+        except UnicodeDecodeError:
+            n_other += 1
+            if len(sample) < _SAMPLE_BYTES:
+                sample += line
+    return n_utf8, n_other, bytes(sample)
+
+
+def best_encoding(sample: bytes) -> str | None:
+    """The encoding in which bytes look most like a language; Western Europe's where all its characters are usual there."""
+    from charset_normalizer import from_bytes
+
+    try:
+        beyond = [one for one in sample.decode("cp1252") if not one.isascii()]
+    except UnicodeDecodeError:
+        beyond = list[str]()
+    # Western letters stand between ASCII ones; those of other scripts follow each other.
+    n_runs = len(_RUNS.findall(sample))
+    if beyond and len(beyond) <= 1.5 * n_runs and sum(one in _WESTERN for one in beyond) >= 0.95 * len(beyond):
+        return "cp1252"
+    found = from_bytes(sample, cp_isolation=CANDIDATES).best()
+    return found.encoding if found else None

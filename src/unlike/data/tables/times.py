@@ -1,0 +1,158 @@
+"""Times of a column as Unix milliseconds.
+
+Dates are read value by value. What a number means depends on the unit, which is recognised once for the whole column by
+the range in which its values lie: 1973 to 2099. A column in which two units are plausible is refused.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import polars as pl
+
+from unlike.data.tables.log import ReadLog
+from unlike.errors import InputError
+
+UNITS_PER_MS: dict[str, float] = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
+FORMS = (*UNITS_PER_MS, "date", "year")
+"""What a number may be: a Unix time in a unit, a date such as 20200913, a year."""
+FIRST_S, LAST_S = 1e8, 4.1e9
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+_FORMATS = (
+    "%Y/%m/%d", "%m %d, %Y", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d %B %Y", "%B %d, %Y",
+)  # fmt: skip
+"""Formats of large data sets, read in columns; the other ones are read one by one."""
+_ZONES = {name: hours * 3600 for name, hours in {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
+          "PST": -8, "PDT": -7}.items()}  # fmt: skip
+"""The names of zones that RFC 822 defines."""
+_ISO = re.compile(r"\d{4}-\d{1,2}-\d")
+
+
+def dates(text: pl.Series, form: str = "") -> pl.Series:
+    """Texts as Unix milliseconds, null where they are no dates. Dates without a zone count as UTC."""
+    if form:
+        return _parsed(text, form)
+    plain = text.str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
+    found = pl.select(
+        pl.coalesce(
+            _parsed(plain, "%Y-%m-%d %H:%M:%S%.f"),
+            _parsed(plain, "%Y-%m-%d %H:%M:%S%.f%z"),
+            _parsed(text, "%Y-%m-%d"),
+        )
+    ).to_series()
+    for known in _FORMATS:
+        if found.null_count() == text.null_count():
+            return found
+        found = pl.select(pl.coalesce(found, _parsed(text, known))).to_series()
+    left = text.filter(found.is_null()).drop_nulls().unique()
+    if left.is_empty():
+        return found
+    read = pl.Series([_date(value) for value in left], dtype=pl.Int64)
+    return pl.select(pl.coalesce(found, text.replace_strict(left, read, default=None))).to_series()
+
+
+def _parsed(text: pl.Series, form: str) -> pl.Series:
+    try:
+        return text.str.to_datetime(form, strict=False, time_unit="ms", time_zone="UTC").dt.epoch("ms")
+    except pl.exceptions.ComputeError:  # a format without a time of day
+        return text.str.to_date(form, strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
+
+
+@lru_cache(maxsize=100_000)
+def _date(text: str) -> int | None:
+    """A date in words; None where day, month or year are missing, or day and month could stand for each other."""
+    from dateutil import parser
+
+    if _ISO.match(text):  # read before, or no date: 2014-13-05 has no month
+        return None
+    try:
+        read = [
+            parser.parse(text, default=default, dayfirst=dayfirst, tzinfos=_ZONES)
+            for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))
+            for dayfirst in (False, True)
+        ]
+    except (ValueError, OverflowError, TypeError):
+        return None
+    moments = {moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in read}
+    return round(moments.pop().timestamp() * 1000) if len(moments) == 1 else None
+
+
+def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.LazyFrame:
+    """Make times of a column's numbers, which ``casts.typed`` left in ``<name>_as_number``.
+
+    Args:
+        rows: With the columns ``name`` (ms, from dates) and ``<name>_as_number``.
+        name: Of the column.
+        unit: A key of UNITS_PER_MS; empty to recognise it.
+        log: Is told the unit, and how many values are no times.
+
+    Raises:
+        InputError: No unit is plausible for the numbers, or more than one.
+    """
+    if unit and unit not in UNITS_PER_MS:
+        raise InputError(f"no time unit {unit!r}; allowed are {', '.join(UNITS_PER_MS)}")
+    number = pl.col(f"{name}_as_number")
+    counts = rows.select(
+        *(_is(form, number).sum().alias(form) for form in FORMS), n=number.count(), low=number.min(), high=number.max()
+    ).collect(engine="streaming")
+    row = counts.row(0, named=True)
+    if not row["n"]:
+        return rows.drop(f"{name}_as_number")
+    form = unit or _only_form(row, name)
+    plausible = number.is_between(0, LAST_MS * UNITS_PER_MS[unit]) if unit else _is(form, number)
+    n_wrong = rows.select((number.is_not_null() & ~plausible).sum()).collect(engine="streaming").item()
+    if n_wrong:
+        log.unread(name, int(n_wrong), f"between {row['low']:.0f} and {row['high']:.0f}, not {_named(form)}")
+    log.assume(name, f"numbers are {_named(form)}")
+    read = pl.when(plausible).then(_ms(form, number))
+    return rows.with_columns(pl.coalesce(name, read).alias(name)).drop(f"{name}_as_number")
+
+
+def _only_form(counts: dict[str, float], name: str) -> str:
+    present = [form for form in FORMS if counts[form]]
+    seen = f"{name} has numbers from {counts['low']:.0f} to {counts['high']:.0f}"
+    how = f"name the unit: --time-unit {', '.join(UNITS_PER_MS)}"
+    if not present:
+        raise InputError(f"{seen}, which are Unix times in no unit (1973 to 2099 are plausible); {how}")
+    if len(present) > 1:
+        mixed = " and ".join(f"{counts[form]:,} look like {_named(form)}" for form in present)
+        raise InputError(f"{seen}: {mixed}; one column has one unit; make them alike, or {how}")
+    return present[0]
+
+
+def _is(form: str, number: pl.Expr) -> pl.Expr:
+    """Whether a number is plausible in a form; no number is in two."""
+    if form in UNITS_PER_MS:
+        factor = UNITS_PER_MS[form] * 1000
+        return number.is_between(FIRST_S * factor, LAST_S * factor).fill_null(False)
+    low, high = (1900, 2099) if form == "year" else (19_000_101, 20_991_231)
+    whole = number.is_between(low, high) & (number == number.floor())
+    return (whole & _ms(form, number).is_not_null()).fill_null(False)
+
+
+def _ms(form: str, number: pl.Expr) -> pl.Expr:
+    if form in UNITS_PER_MS:
+        return (number / UNITS_PER_MS[form]).round().cast(pl.Int64, strict=False)
+    day = number * 10_000 + 101 if form == "year" else number
+    text = day.cast(pl.Int64, strict=False).cast(pl.String)
+    return text.str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
+
+
+def _named(form: str) -> str:
+    return {"date": "dates such as 20200913", "year": "years"}.get(form, f"Unix times in {form}")
+
+
+def check_format(form: str) -> None:
+    """Refuse a format that no date has.
+
+    Raises:
+        InputError: It does not name day, month and year.
+    """
+    parts: Sequence[tuple[str, ...]] = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d", "%e"))
+    if form and not any(whole in form for whole in ("%F", "%D", "%s")):
+        lacking = [names[0] for names in parts if not any(name in form for name in names)]
+        if lacking:
+            raise InputError(f"--time-format {form!r} has no {', '.join(lacking)}; give such as %d/%m/%Y %H:%M")
