@@ -3,6 +3,7 @@
     UnlikeError
     ├── InputError         a file, column, option or setting is not usable: mend the input (exit 2)
     ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
+    ├── NotMeasurable      a metric means nothing on texts of this language; its cell says so
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
 
@@ -20,6 +21,10 @@ class InputError(UnlikeError):
 
 class MissingPart(UnlikeError):
     """An optional part is not installed."""
+
+
+class NotMeasurable(UnlikeError):
+    """A metric means nothing on these texts."""
 
 
 class EngineError(UnlikeError):

@@ -210,14 +210,19 @@ def table(file: Table, map: Map = [], items: Items = None, item_map: ItemMap = [
     """Any table with a user, an item and a text in every row."""
     from unlike.data import sources
 
-    return sources.table(file, _pairs(map, "--map"), items, _pairs(item_map, "--item-map"))
+    return sources.table(file, pairs(map, "--map"), items, pairs(item_map, "--item-map"))
 
 
-def _pairs(given: list[str], option: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in given]
-    if wrong := [pair for pair, (ours, _, theirs) in zip(given, pairs, strict=True) if not (ours and theirs)]:
+def pairs(given: list[str], option: str) -> dict[str, str]:
+    """The names in options OURS=THEIRS.
+
+    Raises:
+        InputError: One has another form.
+    """
+    split = [pair.partition("=") for pair in given]
+    if wrong := [pair for pair, (ours, _, theirs) in zip(given, split, strict=True) if not (ours and theirs)]:
         raise InputError(f"{option} is {wrong[0]!r}; give OURS=THEIRS, such as user_id=author")
-    return {ours: theirs for ours, _, theirs in pairs}
+    return {ours: theirs for ours, _, theirs in split}
 
 
 @curate.command("dpl-hub")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 import typer
 
@@ -20,23 +20,37 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from unlike.evaluate.metrics.score import Row, Scores
+    from unlike.language import Language
 
 
 def evaluate(
-    paths: list[Path] = typer.Argument(..., help="Run folders, or JSONL files with text and reference."),
+    paths: list[Path] = typer.Argument(..., help="Run folders, or tables in any format with text and reference."),
     out: Path | None = typer.Option(None, help="Write the rows to this JSON file, results.json say."),
     metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Names with commas, from those of the README."),
+    map_: list[str] = typer.Option(
+        [], "--map", help="OURS=THEIRS, repeatable. Ours: text, reference, case_id, method, split, status."
+    ),
+    references: Path | None = typer.Option(None, help="A table with the real texts, by case_id (or id)."),
+    language: str = typer.Option("", help="english, spaced, chinese or unspaced; recognised where it is not given."),
     as_json: bool = typer.Option(False, "--json", help="Print the rows as JSON and nothing else."),
 ) -> None:
     """Score generated texts against the real ones: a row a method, a column a metric.
 
-    Failed cases are counted, never scored.
+    Failed cases, and texts without a real one, are counted, never scored. Texts in other languages than English are
+    split otherwise than the papers do; the results say how.
     """
     from rich.console import Console
 
+    from unlike.cli.curate import pairs
     from unlike.evaluate.metrics.score import score
+    from unlike.evaluate.metrics.texts import mapped, read_references
 
-    scores = score(paths, [name.strip() for name in metrics.split(",") if name.strip()])
+    columns = pairs(map_, "--map")
+    form = mapped(columns)
+    if references:
+        form = replace(form, references=read_references(references, columns))
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    scores = score(paths, names, form=form, language=_language(language))
     results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)
     if out:
         write_results(out, results + "\n")
@@ -46,6 +60,14 @@ def evaluate(
         show_scores(Console(), scores)
         if out:
             typer.echo(f"rows: {out}")
+
+
+def _language(given: str) -> Language | None:
+    from unlike.language import Language
+
+    if given and given not in get_args(Language):
+        raise InputError(f"--language is {given!r}; allowed are {', '.join(get_args(Language))}")
+    return cast("Language", given) if given else None
 
 
 def write_results(out: Path, results: str) -> None:
@@ -68,6 +90,8 @@ def write_results(out: Path, results: str) -> None:
 def show_scores(console: Console, scores: Scores) -> None:
     """Print the table and, below it, why a value is missing."""
     console.print(table(scores.rows))
+    split = dict.fromkeys(f"{row.metric}: {row.tokens} tokens" for row in scores.rows if row.tokens and not row.note)
+    console.print(", ".join(split), markup=False, highlight=False)
     for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in scores.rows if row.note):
         console.print(note, style="yellow", markup=False, highlight=False)
 

@@ -24,7 +24,7 @@ MOST_SOURCES = 3
 NEAR = 0.05
 """A source counts when it is at most this much less like the statement than the most alike one (cosine)."""
 
-_SENTENCE = re.compile(r".+?(?:[.!?…][\"'”’)\]]*(?=\s)|$)")
+_SENTENCE = re.compile(r".+?(?:[.!?…؟۔।][\"'”’)\]]*(?=\s)|[。！？｡]+[\"”’」』）)\]]*|$)")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|approx|incl|esp|Mr|Mrs|Ms|Dr|St|No)|\b[A-Z])\.$")
 _MARK = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*•·–]\s+|\(?\d{1,2}[.)]\s+)+")
 _EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
@@ -83,7 +83,7 @@ def _whole(summary: Reply) -> list[str]:
     """The sentences of a summary; one that was cut off at the end of the tokens is none."""
     found = sentences(summary.text)
     cut_off = summary.call.get("finish_reason") == "length" and not summary.text.rstrip(" \"'”’)*").endswith(
-        (".", "!", "?")
+        (".", "!", "?", "。", "！", "？", "؟", "۔", "।")
     )
     return found[:-1] if cut_off and len(found) > 1 else found
 

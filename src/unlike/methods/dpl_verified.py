@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
+from unlike.language import SENTENCE_END
 from unlike.methods.habits import favourite_words, habits_of, said
 from unlike.methods.kit import Kit, Outcome
 from unlike.methods.steps import (
@@ -22,7 +23,6 @@ from unlike.methods.steps import (
     retrieve,
     select,
 )
-from unlike.methods.style_facts import SENTENCE_END
 from unlike.methods.trace import outcome
 from unlike.records import Case, Record
 

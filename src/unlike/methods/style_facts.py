@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
+from unlike.language import SENTENCE_END
 from unlike.records import Record
 
 VARIETY_WORDS = 50
 """Variety is taken over so many words, for in a longer text words come back more often."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 _CLOSING = " \"'”’)]"
 _VOWELS = re.compile(r"[aeiouy]+")
 _I = frozenset(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"))

@@ -4,21 +4,11 @@ The texts of peers are in a prompt to be compared with, not to be said again. A 
 peer's text too is a copy more likely than a coincidence; what happens then (block, retry, mark) is the caller's.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-import regex
-
 from unlike.errors import InputError
-
-# Scripts without spaces between words count each character as a word.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_LETTERS = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
-_WORD = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|[{_UNSPACED}]\p{{M}}*", flags=regex.V1)
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
-"""The same of lower-case ASCII, in a third of the time."""
+from unlike.language import ASCII_WORD, WORD, compared
 
 Span = tuple[int, int]
 
@@ -91,19 +81,15 @@ def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
 def _words(text: str) -> tuple[list[str], list[Span]]:
     """The words as they are compared, and where each stands."""
     if text.isascii():
-        plain = list(_ASCII_WORD.finditer(text.lower()))
+        plain = list(ASCII_WORD.finditer(text.lower()))
         return [match.group() for match in plain], [match.span() for match in plain]
-    found = list(_WORD.finditer(text))
-    return [_compared(match.group()) for match in found], [match.span() for match in found]
+    found = list(WORD.finditer(text))
+    return [compared(match.group()) for match in found], [match.span() for match in found]
 
 
 def _may_go_on(text: str, span: Span) -> bool:
     """Whether more text could make the word longer: it ends the text, or only an apostrophe comes after it."""
     return text[span[1] :] in ("", "'", "’")
-
-
-def _compared(word: str) -> str:
-    return unicodedata.normalize("NFKC", word.replace("’", "'").casefold())
 
 
 def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:

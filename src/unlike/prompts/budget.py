@@ -5,11 +5,11 @@ Instructions, the request and the item never go; the longest descriptions of ite
 is said in the trace.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import InputError
+from unlike.language import SENTENCE_END
 from unlike.prompts.prompt import Ask, Passage, messages_of
 from unlike.prompts.task import Task
 
@@ -17,8 +17,6 @@ SHORTEST_CHARS = 120
 """No text is cut below this."""
 COMPARABLE_CHARS = 480
 """In a comparison texts are cut down to this before one of them is left out."""
-
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def shortened(text: str, max_chars: int) -> str:
     if len(text) <= max_chars:
         return text
     head = text[:max_chars]
-    ends = [found.end() for found in _SENTENCE_END.finditer(head)]
+    ends = [found.end() for found in SENTENCE_END.finditer(head)]
     if ends and ends[-1] >= max_chars // 3:
         return head[: ends[-1]].rstrip()
     return (head.rsplit(" ", 1)[0] or head).rstrip()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain
 
+from unlike.language import NO_SPACES, words
 from unlike.records import Record
 from unlike.retrieve.query import Document
 
@@ -20,11 +21,14 @@ EPSILON = 0.25
 
 
 class BM25Retriever:
-    """Okapi BM25 over white-space tokens, case kept, as the released code does."""
+    """Okapi BM25 over white-space tokens, case kept, as the released code does.
+
+    In scripts without spaces the tokens are ``unlike.language.words``, or no document would have a word of the query.
+    """
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
         """The n best records, best first."""
-        scores = bm25_scores(query.split(), [_counted(document.text) for document in documents])
+        scores = bm25_scores(_split(query), [_counted(document.text) for document in documents])
         order = sorted(range(len(documents)), key=lambda i: (-scores[i], -i))
         return [documents[i].record for i in order[:n]]
 
@@ -62,7 +66,11 @@ def bm25_scores(query: Sequence[str], corpus: Sequence[Counter[str]]) -> list[fl
 @lru_cache(maxsize=20_000)
 def _counted(text: str) -> Counter[str]:
     """How often each word stands in a document; the same documents are searched for request after request."""
-    return Counter(text.split())
+    return Counter(_split(text))
+
+
+def _split(text: str) -> list[str]:
+    return words(text) if not text.isascii() and NO_SPACES.search(text) else text.split()
 
 
 def _idf(corpus: Sequence[Counter[str]], terms: Iterable[str]) -> dict[str, float]:

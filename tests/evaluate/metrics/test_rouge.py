@@ -16,7 +16,9 @@ def assert_same(pairs):
     generated, real = zip(*pairs, strict=True)
     expected = [SCORER.score(reference, text) for text, reference in pairs]
     for name, metric in METRICS.items():
-        assert metric(generated, real) == pytest.approx([scores[name].fmeasure for scores in expected], abs=1e-9)
+        assert metric(generated, real, "english") == pytest.approx(
+            [scores[name].fmeasure for scores in expected], abs=1e-9
+        )
 
 
 @pytest.mark.real_data
@@ -36,7 +38,7 @@ def test_bounds(text, reference):
         assert 0.0 <= metric([text], [reference])[0] <= 1.0
 
 
-@pytest.mark.parametrize(("text", "reference"), [("", "a cat"), ("a cat", ""), ("", ""), ("猫", "猫")])
+@pytest.mark.parametrize(("text", "reference"), [("", "a cat"), ("a cat", ""), ("", ""), ("!", "!")])
 def test_a_text_without_tokens_scores_zero(text, reference):
     assert [metric([text], [reference]) for metric in METRICS.values()] == [[0.0]] * 3
 

@@ -1,13 +1,22 @@
+import gzip
 import json
 from dataclasses import asdict
 
+import datasets
 import nltk
+import polars as pl
 import pytest
+import sacrebleu
+from rouge_score.rouge_scorer import RougeScorer
 from typer.testing import CliRunner
 
 from unlike.errors import InputError
 from unlike.evaluate.metrics import nltk_data, treebank, wordnet
+from unlike.evaluate.metrics.length import cut, length_ratio
+from unlike.evaluate.metrics.rouge import rouge1
 from unlike.evaluate.metrics.score import score
+from unlike.evaluate.metrics.texts import mapped
+from unlike.language import language_of
 from unlike.records import Generation
 
 WITHOUT_METEOR = ("rouge1", "rougeL", "bleu")
@@ -114,12 +123,13 @@ def test_unusable_files_name_the_line(tmp_path, content, message):
 
 
 def test_files_that_cannot_be_read(tmp_path, run):
-    with pytest.raises(InputError, match="does not exist; name a run folder or a JSONL file"):
+    with pytest.raises(InputError, match="does not exist; name a run folder or a table"):
         score([tmp_path / "none.jsonl"], ["rouge1"])
-    with pytest.raises(InputError, match=r"generations.jsonl does not exist"):
-        score([tmp_path], ["rouge1"])
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="a UTF-8 text file with JSON lines is needed"):
+    with pytest.raises(InputError, match=r"empty holds no table"):
+        (tmp_path / "empty").mkdir()
+        score([tmp_path / "empty"], ["rouge1"])
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="binary, line 1: no key 'text'|holds no generation"):
         score([tmp_path / "binary"], ["rouge1"])
     (run / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run.json cannot be read"):
@@ -142,7 +152,7 @@ def test_command_prints_a_table_and_writes_the_rows(run, tmp_path, no_nltk_data,
         assert shown in result.output
     rows = json.loads(out.read_text())["rows"]
     assert rows == [asdict(row) for row in score([run]).rows]
-    assert list(rows[0]) == ["run", "method", "split", "metric", "mean", "n", "n_failed", "note"]
+    assert list(rows[0]) == ["run", "method", "split", "metric", "mean", "n", "n_failed", "note", "tokens"]
     assert [path.name for path in out.parent.iterdir()] == ["results.json"]
 
 
@@ -168,3 +178,137 @@ def command(monkeypatch):
     app = typer.Typer()
     app.command()(evaluate)
     return lambda arguments: CliRunner().invoke(app, arguments)
+
+
+# Tables of other people ----------------------------------------------------------------------------------------------
+
+PAIRS = [("a small lamp", "a small lamp"), ("no word", "shared here"), (None, "x")]
+
+
+def table_of(folder, form):
+    rows = [{"prediction": text, "label": real, "id": str(n)} for n, (text, real) in enumerate(PAIRS)]
+    path = folder / f"t.{form}"
+    if form == "csv":
+        lines = ["prediction,label,id", *(f'"{row["prediction"] or ""}",{row["label"]},{row["id"]}' for row in rows)]
+        path.write_text("\n".join(lines))
+    elif form == "semicolons.csv":
+        path.write_text("\n".join(["prediction;label", *(f"{text or ''};{real}" for text, real in PAIRS)]))
+    elif form == "parquet":
+        pl.DataFrame(rows).write_parquet(path)
+    elif form == "json":
+        path.write_text(json.dumps(rows))
+    elif form == "jsonl.gz":
+        path.write_bytes(gzip.compress(write(folder / "x.jsonl", rows).read_bytes()))
+    else:
+        datasets.Dataset.from_list(rows).save_to_disk(str(path))
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "semicolons.csv", "parquet", "json", "jsonl.gz", "saved"])
+def test_tables_in_any_form_by_mapping(tmp_path, form):
+    columns = {"text": "prediction", "reference": "label"}
+    (row,) = score([table_of(tmp_path, form)], ["rouge1"], form=mapped(columns)).rows
+    assert (row.mean, row.n, row.n_failed) == (0.5, 2, 1)
+
+
+def test_an_unknown_name_to_map():
+    with pytest.raises(InputError, match="unknown column to map: prediction; allowed are text, reference, case_id"):
+        mapped({"prediction": "text"})
+
+
+def test_lamp_predictions_and_references(tmp_path, command):
+    gold = {"task": "LaMP_5", "golds": [{"id": "500", "output": "a small lamp"}, {"id": "501", "output": "x y"}]}
+    made = {"task": "LaMP_5", "golds": [{"id": "501", "output": "z"}, {"id": "500", "output": "a small lamp"},
+                                        {"id": "502", "output": "nobody knows"}]}  # fmt: skip
+    (tmp_path / "gold.json").write_text(json.dumps(gold))
+    (tmp_path / "made.json").write_text(json.dumps(made))
+    found = command([str(tmp_path / "made.json"), "--references", str(tmp_path / "gold.json"), "--json"])
+    row = json.loads(found.output)["rows"][0]
+    assert (row["metric"], row["mean"], row["n"], row["n_failed"]) == ("rouge1", 0.5, 2, 1)
+
+
+def test_of_several_real_texts_the_best_counts(tmp_path):
+    rows = [{"text": "a b", "reference": ["x y", "a b"]}, {"text": "a b", "reference": ["a b", "c"]},
+            {"text": "a b", "reference": "a c"}]  # fmt: skip
+    scores = score([write(tmp_path / "f.jsonl", rows)], ["rouge1", "bleu"])
+    assert list(scores.per_case["f", "f", "rouge1"].values()) == [1.0, 1.0, 0.5]
+    expected = sacrebleu.corpus_bleu(["a b"] * 3, [["x y", "a b", "a c"], ["a b", "c", None]], force=True).score
+    assert scores.rows[1].mean == pytest.approx(expected)
+
+
+def test_one_missing_real_text_is_one_failed_row(tmp_path):
+    rows = [{"text": "a b", "reference": "a b"}, {"text": "a", "reference": None}, {"text": "a", "reference": []}]
+    (row,) = score([write(tmp_path / "f.jsonl", rows)], ["rouge1"]).rows
+    assert (row.mean, row.n, row.n_failed) == (1.0, 1, 2)
+
+
+def test_runs_of_the_same_name_are_told_apart(tmp_path, run, command):
+    for parent, text in (("A", "a small bright lamp"), ("B", "x")):
+        (tmp_path / parent / "dpl").mkdir(parents=True)
+        write(tmp_path / parent / "dpl" / "generations.jsonl", [asdict(generation("c1", text))])
+    paths = [tmp_path / "A" / "dpl", tmp_path / "B" / "dpl", run]
+    scores = score(paths, ["rouge1"])
+    assert [(row.run, row.mean) for row in scores.rows] == [("A/dpl", 1.0), ("B/dpl", 0.0), ("run-1", 0.5)]
+    assert scores.per_case["A/dpl", "dpl", "rouge1"] == {"c1": 1.0}
+    shown = command([str(path) for path in paths]).output
+    assert "A/dpl" in shown
+    assert "B/dpl" in shown
+    with pytest.raises(InputError, match="is given twice"):
+        score([run, run], ["rouge1"])
+
+
+# Languages -----------------------------------------------------------------------------------------------------------
+
+SAID = {
+    "Chinese": ("这个手机很好用，我很喜欢", "chinese", "sacreBLEU's zh"),
+    "Japanese": ("とても良い商品です。また買いたいと思います。", "unspaced", "sacreBLEU's char"),
+    "Thai": ("สินค้าดีมาก ส่งเร็ว ประทับใจ", "unspaced", "sacreBLEU's char"),
+    "Arabic": ("منتج رائع جدا أنصح به الجميع", "spaced", "sacreBLEU's intl"),
+    "Spanish": ("También llegó rápido y está muy bien", "spaced", "sacreBLEU's intl"),
+    "Russian": ("Отличная книга, всем советую прочитать", "spaced", "sacreBLEU's intl"),
+    "English": ("This lamp is small, but it lights the table", "english", "sacreBLEU's 13a"),
+}
+
+
+@pytest.mark.parametrize("language", SAID)
+def test_the_same_text_is_the_same_in_every_language(tmp_path, language):
+    text, kind, tokens = SAID[language]
+    assert language_of([text]) == kind
+    rows = [{"text": text, "reference": text}, {"text": "", "reference": text}]
+    scores = score(
+        [write(tmp_path / "f.jsonl", rows)], ["rouge1", "rougeL", "bleu_sentence", "length_ratio", "rouge1_cut"]
+    )
+    assert [list(values.values())[0] for values in scores.per_case.values()] == pytest.approx([1, 1, 100, 1, 1])
+    assert scores.rows[2].tokens == tokens
+
+
+def test_meteor_is_english_and_says_so(tmp_path, tiny_wordnet):
+    dutch = " ".join(["de lamp is erg mooi maar het licht is een beetje te fel voor op mijn bureau"] * 20)
+    for text in (SAID["Chinese"][0], SAID["Spanish"][0], dutch):
+        (row,) = score([write(tmp_path / "f.jsonl", [{"text": text, "reference": text}])], ["meteor"]).rows
+        assert row.mean is None
+        assert "these texts are not English" in row.note
+    (row,) = score(
+        [write(tmp_path / "f.jsonl", [{"text": dutch, "reference": dutch}])], ["meteor"], language="english"
+    ).rows
+    assert row.mean == pytest.approx(1.0, abs=1e-3)
+
+
+def test_one_other_character_counts():
+    text, real = "iPhone很好用", "iPhone不好用"
+    assert rouge1([text], [real]) == [0.75]
+    assert rouge1(["El café está frío"], ["El cafe esta frio"], "spaced") == [0.25]
+    assert rouge1([text], [real], "english") == [1.0]
+
+
+def test_a_few_accents_keep_the_settings_of_the_papers():
+    english = "The café was what I had hoped for, and it had all of the things that you could want with them. "
+    english += "It lights the table, and the old one did not, so this is the lamp that they have in the hall. " * 5
+    assert language_of([english]) == "english"
+    assert rouge1(["café"], [english])[0] == RougeScorer(["rouge1"]).score(english, "café")["rouge1"].fmeasure
+
+
+def test_texts_without_spaces_are_cut_by_character(tmp_path):
+    assert cut("这个手机很好用", 3) == "这个手"
+    assert cut("iPhone很好 用x y", 4) == "iPhone很好 用"
+    assert length_ratio(["很好用"], ["这个手机很好"]) == [0.5]

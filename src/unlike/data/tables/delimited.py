@@ -40,7 +40,7 @@ def batches(
         delimiter = reading.delimiter.replace("\\t", "\t") or _delimiter(first, fields, usual)
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
-        rows = _rows(Lines(lines, first), delimiter)
+        rows = rows_in(Lines(lines, first), delimiter)
         _, header = next(rows, (0, list[str]()))
         if isinstance(header, str):
             raise InputError(f"{table.name} has a header that is {header}; save it as UTF-8, or give --encoding")
@@ -126,7 +126,7 @@ class Lines:
         self.number -= len(again)
 
 
-def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+def rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """(line number, cells, or what is wrong with the row); the first row, the header, sets the width."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0

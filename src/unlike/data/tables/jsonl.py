@@ -22,6 +22,8 @@ CHUNK_BYTES = 32_000_000
 Numbered = Sequence[tuple[int, bytes]]
 Bad = list[tuple[int, str]]
 _BOM = b"\xef\xbb\xbf"
+_OPENS_LIST = re.compile(r'\{\s*(?:"\w+"\s*:\s*"[^"]*"\s*,\s*)*"\w+"\s*:\s*\[\s*\{')
+"""An object whose first value that is no text is a list of objects."""
 _NOT_IN_TEXTS = re.compile("[\0\ud800-\udfff]")
 
 
@@ -30,14 +32,16 @@ def batches(
 ) -> Iterator[tuple[pl.DataFrame, Bad]]:
     """Yield frames of text columns with a column ``line``, and beside each the malformed lines of its chunk."""
     number = 1
-    for chunk in _array(table, encoding) or _chunks(table, encoding):
+    whole = elements(table, encoding)
+    lines_of = chunks(table, encoding) if whole is None else [[json.dumps(row).encode() + b"\n" for row in whole]]
+    for chunk in lines_of:
         lines = [(number + i, line) for i, line in enumerate(chunk) if line.strip()]
         number += len(chunk)
         if lines:
             yield _fast(lines, fields, log) or _slow(lines, fields, log)
 
 
-def _chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
+def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
     """The lines in UTF-8, some at a time; a line that cannot be decoded stays as it is."""
     with table.open() as file:
         if encoding.is_wide:
@@ -68,17 +72,22 @@ def _in_utf8(line: bytes, encoding: Encoding) -> bytes:
         return line
 
 
-def _array(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]] | None:
-    """The elements of a JSON array as lines; None where the file is none. An array is read at once."""
-    head = table.head().decode(encoding.name, errors="replace")
-    if not head.lstrip("\ufeff \t\r\n").startswith("["):
+def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
+    """The elements of a JSON array, or of the only array in an object; None where the file is neither.
+
+    Such a file is read at once.
+    """
+    head = table.head().decode(encoding.name, errors="replace").lstrip("\ufeff \t\r\n")
+    if not head.startswith("[") and not _OPENS_LIST.match(head):
         return None
-    text = "".join(chunk.decode(errors="replace") for lines in _chunks(table, encoding) for chunk in lines)
+    text = "".join(line.decode(errors="replace") for lines in chunks(table, encoding) for line in lines)
     try:
-        rows = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return iter([[json.dumps(row).encode() + b"\n" for row in rows]])
+    if isinstance(found, dict):
+        found = next((value for value in found.values() if isinstance(value, list)), None)
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
 def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, Bad] | None:

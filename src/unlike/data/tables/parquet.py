@@ -52,8 +52,8 @@ def _text(column: pl.Series, field: Field, file: str) -> pl.Series:
     if kind == "list" or (kind == "prose" and kept.is_nested()):
         values = column.to_list()
         return pl.Series([as_text(value, kind) for value in values], dtype=pl.String)
-    if kept.is_temporal() and kind == "time" and kept in (pl.Date, pl.Datetime):
-        if isinstance(kept, pl.Datetime) and kept.time_zone:
+    if kind == "time" and (kept.is_(pl.Date) or isinstance(kept, pl.Datetime)):
+        if getattr(kept, "time_zone", None):
             column = column.dt.convert_time_zone("UTC")
         return column.dt.strftime("%Y-%m-%d" if kept == pl.Date else "%Y-%m-%d %H:%M:%S%.3f")
     if kept.is_nested() or kept.is_(pl.Boolean) or kept.is_temporal():

@@ -1,28 +1,44 @@
-"""BLEU by sacreBLEU with its own defaults (tokenizer 13a, 0..100), as HF ``evaluate`` gave it to both papers.
+"""BLEU by sacreBLEU, 0..100: in English with its own defaults (tokenizer 13a), as HF ``evaluate`` gave it to both papers.
 
-BLEU is a value of a corpus: the mean of sentence values is another number. Paired tests over users need a value a
-case, so the sentence value (with effective order) stands beside it under a name of its own.
+In other languages it is sacreBLEU's tokenizer for them. BLEU is a value of a corpus: the mean of sentence values is
+another number. Paired tests over users need a value a case, so the sentence value (with effective order) stands beside
+it under a name of its own.
 """
 
 from collections.abc import Sequence
+from typing import Any
+
+from unlike.language import Language, language_of
+
+TOKENIZERS: dict[Language, str] = {"english": "13a", "spaced": "intl", "chinese": "zh", "unspaced": "char"}
+"""sacreBLEU's names."""
+
+References = Sequence[str] | Sequence[Sequence[str]]
 
 
-def bleu(texts: Sequence[str], references: Sequence[str]) -> float:
+def bleu(texts: Sequence[str], references: References, language: Language | None = None) -> float:
     """Corpus BLEU of all pairs, 0..100.
 
     Args:
         texts: At least one generated text.
-        references: The real text of each.
+        references: The real text of each, or several of each.
+        language: Of the references where none is given.
     """
     from sacrebleu.metrics.bleu import BLEU
 
+    several = [[real] if isinstance(real, str) else list(real) for real in references]
+    # sacreBLEU takes None where a text has fewer real ones, unlike what its types say.
+    streams: list[list[Any]] = [
+        [one[n] if n < len(one) else None for one in several] for n in range(max(map(len, several)))
+    ]
+    split = language or language_of([real for one in several for real in one])
     # force: spaced punctuation in a text is no reason for a warning on the console; the value stays the same.
-    return BLEU(force=True).corpus_score(texts, [references]).score
+    return BLEU(force=True, tokenize=TOKENIZERS[split]).corpus_score(texts, streams).score
 
 
-def bleu_sentence(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+def bleu_sentence(texts: Sequence[str], references: Sequence[str], language: Language | None = None) -> list[float]:
     """Sentence BLEU of each pair, 0..100, with the effective order that sacreBLEU advises for single texts."""
     from sacrebleu.metrics.bleu import BLEU
 
-    scorer = BLEU(effective_order=True)
+    scorer = BLEU(effective_order=True, tokenize=TOKENIZERS[language or language_of(references)])
     return [scorer.sentence_score(text, [real]).score for text, real in zip(texts, references, strict=True)]

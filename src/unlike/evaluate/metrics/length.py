@@ -1,13 +1,12 @@
 """How long texts are, and texts of equal length: recall-heavy metrics reward whoever writes more.
 
-A word here is what stands between white space.
+A word here is what stands between white space, or a character in scripts that have none.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import islice
 
-_WORD = re.compile(r"\S+")
+from unlike.language import PIECE, pieces
 
 
 def length_ratio(texts: Sequence[str], references: Sequence[str]) -> list[float]:
@@ -31,9 +30,9 @@ def cut_to_equal(texts: Sequence[str], reference: str) -> list[str]:
 
 def cut(text: str, n_words: int) -> str:
     """The first words of a text with the space between them as it was."""
-    last = next(islice(_WORD.finditer(text), max(n_words - 1, 0), None), None)
+    last = next(islice(PIECE.finditer(text), max(n_words - 1, 0), None), None)
     return text if last is None else text[: last.end()]
 
 
 def _n_words(text: str) -> int:
-    return len(text.split())
+    return len(pieces(text))

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from unlike.errors import NotMeasurable
 from unlike.evaluate.metrics.treebank import open_tokenizer, word_tokenize
 from unlike.evaluate.metrics.wordnet import open_wordnet
+from unlike.language import Language, language_of
 
 ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
 
@@ -23,12 +25,15 @@ Matches = list[tuple[int, int]]
 """(position in the generated text, position in the real text)."""
 
 
-def meteor(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+def meteor(texts: Sequence[str], references: Sequence[str], language: Language | None = None) -> list[float]:
     """METEOR of each pair, 0..1; without a match 0.
 
     Raises:
+        NotMeasurable: The real texts are not English.
         MissingPart: WordNet or the sentence model is not there and could not be downloaded.
     """
+    if (language or language_of(references)) != "english":
+        raise NotMeasurable("METEOR matches by English stems and synonyms, and these texts are not English")
     generated, real = [word_tokenize(text) for text in texts], [word_tokenize(text) for text in references]
     return [meteor_of_words(*pair) for pair in zip(generated, real, strict=True)]
 

@@ -3,20 +3,21 @@
 Two kinds of names are made on demand: any metric of texts with "_cut" behind it, and BERTScore with another model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from unlike.errors import InputError
 from unlike.evaluate.metrics.bertscore import bertscore
-from unlike.evaluate.metrics.bleu import bleu, bleu_sentence
+from unlike.evaluate.metrics.bleu import TOKENIZERS, bleu, bleu_sentence
 from unlike.evaluate.metrics.diversity import distinct_1, distinct_2
 from unlike.evaluate.metrics.leakage import leakage
 from unlike.evaluate.metrics.length import cut_to_equal, length_ratio
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
+from unlike.language import Language
 
 T = TypeVar("T")
 
@@ -36,24 +37,37 @@ class Metric:
         corpus: (texts, what each is held against) to one float for all of them.
         needs: What the second argument holds: a real text each, a list of peers' texts each, or anything at all.
         has_cut: Whether it says anything about texts cut to equal length.
+        tokens: By language, how it splits texts; None where the language does not matter to it. Such a metric takes
+            the language as a third argument.
     """
 
     name: str
     label: str
     scale: float | str = 1.0
-    per_case: Callable[[Sequence[str], Sequence[Any]], list[float]] | None = None
-    corpus: Callable[[Sequence[str], Sequence[Any]], float] | None = None
+    per_case: Callable[..., list[float]] | None = None
+    corpus: Callable[..., float] | None = None
     needs: Needs = "reference"
     has_cut: bool = True
+    tokens: Mapping[Language, str] | None = None
 
+
+_WORDS = "words of any script"
+_ROUGE: dict[Language, str] = {
+    "english": "rouge-score's",
+    "spaced": _WORDS,
+    "chinese": "characters",
+    "unspaced": "characters",
+}
+_BLEU: dict[Language, str] = {language: f"sacreBLEU's {name}" for language, name in TOKENIZERS.items()}
+_METEOR: dict[Language, str] = {"english": "nltk's"}
 
 METRICS: dict[str, Metric] = {
-    "rouge1": Metric("rouge1", "ROUGE-1", per_case=rouge1),
-    "rouge2": Metric("rouge2", "ROUGE-2", per_case=rouge2),
-    "rougeL": Metric("rougeL", "ROUGE-L", per_case=rouge_l),
-    "bleu": Metric("bleu", "BLEU", 100.0, corpus=bleu),
-    "bleu_sentence": Metric("bleu_sentence", "BLEU (sentence)", 100.0, per_case=bleu_sentence),
-    "meteor": Metric("meteor", "METEOR", per_case=meteor),
+    "rouge1": Metric("rouge1", "ROUGE-1", per_case=rouge1, tokens=_ROUGE),
+    "rouge2": Metric("rouge2", "ROUGE-2", per_case=rouge2, tokens=_ROUGE),
+    "rougeL": Metric("rougeL", "ROUGE-L", per_case=rouge_l, tokens=_ROUGE),
+    "bleu": Metric("bleu", "BLEU", 100.0, corpus=bleu, tokens=_BLEU),
+    "bleu_sentence": Metric("bleu_sentence", "BLEU (sentence)", 100.0, per_case=bleu_sentence, tokens=_BLEU),
+    "meteor": Metric("meteor", "METEOR", per_case=meteor, tokens=_METEOR),
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
     "distinct2": Metric("distinct2", "Distinct-2", per_case=distinct_2, needs="nothing"),
     "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore),
@@ -109,9 +123,9 @@ def _on_cut_texts(metric: Metric) -> Metric:
     )
 
 
-def _after_cutting(measure: Callable[[Sequence[str], Sequence[Any]], T]) -> Callable[[Sequence[str], Sequence[str]], T]:
-    def on_cut(texts: Sequence[str], references: Sequence[str]) -> T:
+def _after_cutting(measure: Callable[..., T]) -> Callable[..., T]:
+    def on_cut(texts: Sequence[str], references: Sequence[str], *language: Language) -> T:
         pairs = [cut_to_equal([text, real], real) for text, real in zip(texts, references, strict=True)]
-        return measure([text for text, _ in pairs], [real for _, real in pairs])
+        return measure([text for text, _ in pairs], [real for _, real in pairs], *language)
 
     return on_cut

@@ -1,19 +1,25 @@
 """ROUGE-1, ROUGE-2 and ROUGE-L as F1, equal to the ``rouge-score`` package without stemmer.
 
 Both papers used it through HF ``evaluate``. ROUGE-L's longest common subsequence is computed bit-parallel by
-rapidfuzz, where rouge-score fills a table in Python. Tokens are ASCII letters and digits only, so a text in another
-script has none; a text without tokens scores 0.
+rapidfuzz, where rouge-score fills a table in Python. Its tokens are ASCII letters and digits only, which is right for
+English alone: other texts are split into ``unlike.language.words``. A text without tokens scores 0.
 
 Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004; rouge-score 0.1.2.
 """
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import LCSseq
 
+from unlike.language import Language, language_of, words
+
 _TOKEN = re.compile("[a-z0-9]+")
+
+
+def _tokens(texts: Sequence[str], language: Language) -> Iterator[list[str]]:
+    return map(tokenize if language == "english" else words, texts)
 
 
 def tokenize(text: str) -> list[str]:
@@ -21,28 +27,34 @@ def tokenize(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
-def rouge1(texts: Sequence[str], references: Sequence[str]) -> list[float]:
-    """ROUGE-1 F1 of each pair, 0..1."""
-    return [_rouge_n(text, reference, 1) for text, reference in zip(texts, references, strict=True)]
+def rouge1(texts: Sequence[str], references: Sequence[str], language: Language | None = None) -> list[float]:
+    """ROUGE-1 F1 of each pair, 0..1; the language is that of the references where none is given."""
+    return [_rouge_n(*pair, 1) for pair in _pairs(texts, references, language)]
 
 
-def rouge2(texts: Sequence[str], references: Sequence[str]) -> list[float]:
-    """ROUGE-2 F1 of each pair, 0..1."""
-    return [_rouge_n(text, reference, 2) for text, reference in zip(texts, references, strict=True)]
+def rouge2(texts: Sequence[str], references: Sequence[str], language: Language | None = None) -> list[float]:
+    """ROUGE-2 F1 of each pair, 0..1; the language is that of the references where none is given."""
+    return [_rouge_n(*pair, 2) for pair in _pairs(texts, references, language)]
 
 
-def rouge_l(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+def rouge_l(texts: Sequence[str], references: Sequence[str], language: Language | None = None) -> list[float]:
     """ROUGE-L F1 of each pair, 0..1: the whole text is one sentence, as in rouge-score's ``rougeL``."""
-    return [_rouge_l(text, reference) for text, reference in zip(texts, references, strict=True)]
+    return [_rouge_l(*pair) for pair in _pairs(texts, references, language)]
 
 
-def _rouge_n(text: str, reference: str, n: int) -> float:
-    generated, real = _ngrams(tokenize(text), n), _ngrams(tokenize(reference), n)
+def _pairs(
+    texts: Sequence[str], references: Sequence[str], language: Language | None
+) -> Iterator[tuple[list[str], list[str]]]:
+    split = language or language_of(references)
+    return zip(_tokens(texts, split), _tokens(references, split), strict=True)
+
+
+def _rouge_n(text: list[str], reference: list[str], n: int) -> float:
+    generated, real = _ngrams(text, n), _ngrams(reference, n)
     return _f1((generated & real).total(), generated.total(), real.total())
 
 
-def _rouge_l(text: str, reference: str) -> float:
-    generated, real = tokenize(text), tokenize(reference)
+def _rouge_l(generated: list[str], real: list[str]) -> float:
     return _f1(LCSseq.similarity(generated, real), len(generated), len(real))
 
 

@@ -1,17 +1,18 @@
 """Generations to numbers: a row a metric, and a value a case for statistics.
 
-A run folder and any JSONL with ``text`` and ``reference`` are scored alike, so texts made elsewhere can be compared
+A run folder and any table with ``text`` and ``reference`` are scored alike, so texts made elsewhere can be compared
 too. A failed case is counted and never scored; a metric that cannot run here leaves a row that says why.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from unlike.errors import MissingPart
+from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.peers import Peers
-from unlike.evaluate.metrics.texts import ScoredText, TextsOfMethod, read_texts
+from unlike.evaluate.metrics.texts import Form, ScoredText, TextsOfMethod, read_texts
+from unlike.language import Language, language_of
 
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
 
@@ -29,6 +30,7 @@ class Row:
         n: Cases scored.
         n_failed: Cases without a text.
         note: Why there is no value, where there is none.
+        tokens: How the metric split the texts, where that depends on their language.
     """
 
     run: str
@@ -39,6 +41,7 @@ class Row:
     n: int
     n_failed: int
     note: str = ""
+    tokens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,49 +59,99 @@ class Scores:
     )
 
 
-def score(paths: Sequence[Path], metrics: Sequence[str] = DEFAULT_METRICS, peers: Peers | None = None) -> Scores:
-    """Score run folders and JSONL files.
+def score(
+    paths: Sequence[Path],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    peers: Peers | None = None,
+    form: Form = Form(),  # noqa: B008 - frozen
+    language: Language | None = None,
+) -> Scores:
+    """Score run folders and tables of texts.
 
     Args:
-        paths: Run folders, or files with a JSON object a line.
+        paths: Run folders, or tables in any format with a row for each text.
         metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
         peers: Texts of others, for metrics that compare with them; ``peers_of`` finds those of a run folder.
+        form: What the tables call their columns.
+        language: Of all texts; recognised where none is given.
 
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.
     """
     chosen = [open_metric(name) for name in metrics]
-    with_reference = any(metric.needs == "reference" for metric in chosen)
+    needed = replace(form, with_reference=any(metric.needs == "reference" for metric in chosen))
     scores = Scores()
-    for path in paths:
-        for texts in read_texts(path, with_reference):
+    for path, run in zip(paths, run_names(paths), strict=True):
+        for texts in read_texts(path, needed, run):
+            real = [one for text in texts.done for one in text.references] or [text.text for text in texts.done]
+            split = language or language_of(real)
             for metric in chosen:
-                _score_metric(scores, texts, metric, peers)
+                _score_metric(scores, texts, metric, peers, split)
     return scores
 
 
-def _score_metric(scores: Scores, texts: TextsOfMethod, metric: Metric, peers: Peers | None) -> None:
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each path, no two alike: its last part, with as many of those before it as tell them apart.
+
+    Raises:
+        InputError: A path is given twice.
+    """
+    parts = [(path.resolve() if path.is_dir() else path.resolve().with_suffix("")).parts for path in paths]
+    if twice := [path for path, own in zip(paths, parts, strict=True) if parts.count(own) > 1]:
+        raise InputError(f"{twice[0]} is given twice, or is the name of two files; give each once")
+
+    def name(own: tuple[str, ...]) -> str:
+        n = next(n for n in range(1, len(own) + 1) if sum(other[-n:] == own[-n:] for other in parts) == 1)
+        return "/".join(own[-n:])
+
+    return [name(own) for own in parts]
+
+
+def _score_metric(
+    scores: Scores, texts: TextsOfMethod, metric: Metric, peers: Peers | None, language: Language
+) -> None:
     """Add the row of a metric, and its values by case where it has such."""
     try:
-        mean, values = _measure(metric, texts.done, peers)
+        mean, values = _measure(metric, texts.done, peers, language)
         n, note = (0, "no case has a text") if mean is None else (len(texts.done), "")
-    except MissingPart as missing:
+    except (MissingPart, NotMeasurable) as missing:
         mean, values, n, note = None, {}, 0, str(missing)
-    scores.rows.append(Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note))
+    tokens = (metric.tokens or {}).get(language, "")
+    row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens)
+    scores.rows.append(row)
     if metric.per_case:
         scores.per_case[texts.run, texts.method, metric.name] = values
 
 
-def _measure(metric: Metric, texts: Sequence[ScoredText], peers: Peers | None) -> tuple[float | None, dict[str, float]]:
+def _measure(
+    metric: Metric, texts: Sequence[ScoredText], peers: Peers | None, language: Language
+) -> tuple[float | None, dict[str, float]]:
     """The value over all texts (None for no text) and the value of each."""
     if not texts:
         return None, {}
-    generated, against = [text.text for text in texts], _against(metric, texts, peers)
+    generated = [text.text for text in texts]
+    options = () if metric.tokens is None else (language,)
     if metric.corpus:
-        return metric.corpus(generated, against), {}
+        several = [text.references for text in texts] if metric.name == "bleu" else _against(metric, texts, peers)
+        return metric.corpus(generated, several, *options), {}
     assert metric.per_case, f"metric {metric.name} has neither per_case nor corpus"
-    values = metric.per_case(generated, against)
+    values = metric.per_case(generated, _against(metric, texts, peers), *options)
+    if metric.needs == "reference" and isinstance(metric.scale, float):
+        values = _best(metric.per_case, texts, values, options)
     return sum(values) / len(values), {text.case_id: value for text, value in zip(texts, values, strict=True)}
+
+
+def _best(
+    measure: Callable[..., list[float]], texts: Sequence[ScoredText], first: list[float], options: tuple[Language, ...]
+) -> list[float]:
+    """The value against the best of several real texts, as rouge-score and nltk take it."""
+    best = list(first)
+    for n in range(1, max(len(text.references) for text in texts)):
+        places = [place for place, text in enumerate(texts) if len(text.references) > n]
+        values = measure([texts[i].text for i in places], [texts[i].references[n] for i in places], *options)
+        for place, value in zip(places, values, strict=True):
+            best[place] = max(best[place], value)
+    return best
 
 
 def _against(metric: Metric, texts: Sequence[ScoredText], peers: Peers | None) -> Sequence[object]:

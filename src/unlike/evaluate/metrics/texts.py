@@ -1,23 +1,29 @@
-"""Texts to score, out of a run folder or a JSONL file: which have a text, which failed, whose they are."""
+"""Texts to score, out of a run folder or any table: which have a text, which failed, whose they are."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from unlike.data.tables.rows import Row, read_rows, shown
 from unlike.errors import InputError
 
-_SHOWN_CHARS = 60
+NAMES = ("text", "reference", "case_id", "method", "split", "status")
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredText:
-    """A generated text and the real one beside it ("" where no metric asks for it)."""
+    """A generated text and the real ones beside it (none where no metric asks for them)."""
 
     case_id: str
     text: str
-    reference: str
+    references: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The first real text."""
+        return self.references[0] if self.references else ""
 
 
 @dataclass(slots=True)
@@ -32,77 +38,138 @@ class TextsOfMethod:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    path: Path
-    line: int
+class Form:
+    """What a table of texts looks like.
 
-    def wrong(self, what: str) -> InputError:
-        return InputError(f"{self.path}, line {self.line}: {what}")
+    Attributes:
+        columns: Its column for each of NAMES that it calls otherwise.
+        references: Real texts by case id, from another table.
+        with_reference: Whether every text must have a real text beside it.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    references: Mapping[str, tuple[str, ...]] | None = None
+    with_reference: bool = True
+
+    def of(self, row: Row, name: str) -> Any:  # noqa: ANN401
+        """A row's value under one of our names."""
+        return row.values.get(self.columns.get(name, name))
 
 
-def read_texts(path: Path, with_reference: bool = True) -> list[TextsOfMethod]:
-    """The texts of a run folder or a JSONL file, by method in order of appearance.
+def mapped(columns: Mapping[str, str]) -> Form:
+    """A form with these columns.
+
+    Raises:
+        InputError: A name is not one of ours.
+    """
+    if unknown := [name for name in columns if name not in NAMES]:
+        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(NAMES)}")
+    return Form(columns)
+
+
+def read_references(path: Path, columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Real texts by case id: columns case_id (or id) and reference (or output).
+
+    Raises:
+        InputError: A row has neither.
+    """
+    form = Form({"case_id": "id", "reference": "output"} | dict(columns))
+    found: dict[str, tuple[str, ...]] = {}
+    for row in read_rows(path):
+        case_id = form.of(row, "case_id") if form.of(row, "case_id") is not None else row.values.get("case_id")
+        real = _references(form.of(row, "reference") or row.values.get("reference"))
+        if case_id is None:
+            raise row.wrong(f"no case id: there are {', '.join(row.values)}; name it: --map case_id=NAME")
+        found[str(case_id)] = real or ()
+    return found
+
+
+def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
+    """The texts of a run folder or a table, by method in order of appearance.
+
+    A text whose real text is missing is counted as failed.
 
     Args:
-        path: A folder with generations.jsonl (and run.json), or a file with a JSON object a line: ``text`` (null
-            where it failed), ``reference``, and where there are any ``case_id``, ``method``, ``split``, ``status``.
-        with_reference: Whether every text must have a real text beside it.
+        path: A folder with generations.jsonl (and run.json), or any table: ``text`` (null where it failed),
+            ``reference`` (one or a list of them), and where there are any ``case_id``, ``method``, ``split``, ``status``.
+        form: The table's names for these.
+        run: Name of the run; that of the folder or file where it is empty.
 
     Raises:
         InputError: It is missing, empty, broken, or lacks what is needed; the message names the line.
     """
-    file, facts = (path / "generations.jsonl", _facts(path)) if path.is_dir() else (path, {})
-    run = path.resolve().name if path.is_dir() else path.stem
+    file, facts = _file_of(path)
+    run = run or (path.resolve().name if path.is_dir() else path.stem)
     methods: dict[str, TextsOfMethod] = {}
     seen: set[tuple[str, str]] = set()
-    for place, row in _rows(file):
-        method = str(row.get("method") or facts.get("method") or run)
-        case_id = str(row.get("case_id") or place.line)
+    first_without: Row | None = None
+    for row in _rows(file, form):
+        method = str(form.of(row, "method") or facts.get("method") or run)
+        case_id = str(row.line if form.of(row, "case_id") is None else form.of(row, "case_id"))
         if (method, case_id) in seen:
-            raise place.wrong(f"case_id {case_id!r} is there twice; a method has one row a case; remove one")
+            raise row.wrong(f"case_id {case_id!r} is there twice; a method has one row a case; remove one")
         seen.add((method, case_id))
-        split = str(row.get("split") or facts.get("split") or "")
+        split = str(form.of(row, "split") or facts.get("split") or "")
         texts = methods.setdefault(method, TextsOfMethod(run, method, split))
-        _add(texts, place, case_id, row, with_reference)
+        if not _add(texts, row, case_id, form):
+            first_without = first_without or row
     if not methods:
-        raise InputError(f"{file} holds no generation; a JSON object a line is needed; was the run ended?")
+        raise InputError(f"{file} holds no generation; a row for each is needed; was the run ended?")
+    if first_without and not any(texts.done for texts in methods.values()):
+        name = form.columns.get("reference", "reference")
+        seen_value = shown(form.of(first_without, "reference"))
+        raise first_without.wrong(f"{name!r} is {seen_value}; a string is needed, the real text; --map reference=NAME")
     return list(methods.values())
 
 
-def _add(texts: TextsOfMethod, place: _Place, case_id: str, row: Mapping[str, Any], with_reference: bool) -> None:
-    if "text" not in row:
-        raise place.wrong(f"no key 'text': there are {', '.join(map(str, row)) or 'none'}; null means failed")
-    if row["text"] is None or row.get("status") == "failed":
+def _file_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The table, and what is known of a run."""
+    if not path.is_dir() or not (path / "generations.jsonl").is_file():
+        if not path.exists():
+            raise InputError(f"no generations: {path} does not exist; name a run folder or a table")
+        return path, {}
+    return path / "generations.jsonl", _facts(path)
+
+
+def _rows(file: Path, form: Form) -> Iterator[Row]:
+    """The rows; where case ids are asked for, LaMP's "id" and "output" count too."""
+    for row in read_rows(file):
+        if "text" not in form.columns and {"id", "output"} <= set(row.values) and "text" not in row.values:
+            yield replace(row, values={"case_id": row.values["id"], "text": row.values["output"], **row.values})
+        else:
+            yield row
+
+
+def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
+    """Add a row; False where it has no real text, and failed for that."""
+    text_name = form.columns.get("text", "text")
+    if text_name not in row.values:
+        names = ", ".join(map(str, row.values)) or "none"
+        raise row.wrong(f"no key {text_name!r}: there are {names}; null means failed; --map text=NAME")
+    text = row.values[text_name]
+    if text is None or form.of(row, "status") == "failed":
         texts.n_failed += 1
-        return
-    text, reference = row["text"], row.get("reference")
+        return True
     if not isinstance(text, str):
-        raise place.wrong(f"'text' is {_shown(text)}; allowed are a string, and null where it failed")
-    if with_reference and not isinstance(reference, str):
-        raise place.wrong(f"'reference' is {_shown(reference)}; a string is needed, the real text to compare with")
-    texts.done.append(ScoredText(case_id, text, reference if isinstance(reference, str) else ""))
+        raise row.wrong(f"{text_name!r} is {shown(text)}; allowed are a string, and null where it failed")
+    own = form.of(row, "reference")
+    real = form.references.get(case_id, ()) if form.references is not None else _references(own)
+    if real is None:
+        raise row.wrong(f"'reference' is {shown(own)}; a string or a list of them is needed, the real text")
+    if form.with_reference and not real:
+        texts.n_failed += 1
+        return False
+    texts.done.append(ScoredText(case_id, text, real))
+    return True
 
 
-def _rows(file: Path) -> Iterator[tuple[_Place, Mapping[str, Any]]]:
-    try:
-        with file.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _Place(file, number), _row(_Place(file, number), line)
-    except FileNotFoundError as error:
-        raise InputError(f"no generations: {file} does not exist; name a run folder or a JSONL file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}; a UTF-8 text file with JSON lines is needed") from error
-
-
-def _row(place: _Place, line: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise place.wrong(f"not JSON ({error}): {_shown(line)}; mend or remove the line") from error
-    if not isinstance(row, dict):
-        raise place.wrong(f"not a JSON object: {_shown(row)}; 'text' and 'reference' are needed")
-    return cast("dict[str, Any]", row)
+def _references(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+    """The real texts in a value; None where they are no texts."""
+    if value is None or isinstance(value, str):
+        return () if value is None else (value,)
+    if not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
+        return None
+    return tuple(cast("Sequence[str]", value))
 
 
 def _facts(folder: Path) -> Mapping[str, Any]:
@@ -114,8 +181,3 @@ def _facts(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / 'run.json'} cannot be read: {error}; start the run again") from error
     return cast("dict[str, Any]", facts) if isinstance(facts, dict) else {}
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN_CHARS else shown[: _SHOWN_CHARS - 1] + "…"

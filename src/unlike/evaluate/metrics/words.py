@@ -1,15 +1,10 @@
-"""Words for the checks that compare wording in any script; case and punctuation do not count."""
+"""Runs of words, for the checks that compare wording in any script; case and punctuation do not count."""
 
-import re
+from unlike.language import words
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+__all__ = ["Ngram", "ngrams", "words"]
 
 Ngram = tuple[str, ...]
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, lower-cased; "don't" is one word."""
-    return _WORD.findall(text.lower())
 
 
 def ngrams(tokens: list[str], n: int) -> set[Ngram]:

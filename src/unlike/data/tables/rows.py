@@ -1,0 +1,112 @@
+"""Rows of any table as they stand in it, for tables whose columns are not known beforehand."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from unlike.data.tables import delimited, jsonl
+from unlike.data.tables.encoding import Encoding
+from unlike.data.tables.fields import Reading
+from unlike.data.tables.log import ReadLog
+from unlike.data.tables.opening import TableFile, files_of, reading
+from unlike.errors import InputError, MissingPart
+
+_SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row and where it stands."""
+
+    file: str
+    line: int
+    values: Mapping[str, Any]
+
+    def wrong(self, what: str) -> InputError:
+        """The error that says what is wrong with it."""
+        return InputError(f"{self.file}, line {self.line}: {what}")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a table in any format, or of a folder that ``datasets`` saved.
+
+    An object with one list of objects in it, such as {"golds": [...]}, is that list.
+
+    Raises:
+        InputError: There is no such table, or a line of it cannot be read.
+    """
+    if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
+        yield from _saved(path)
+        return
+    log = ReadLog()
+    for file in files_of(path):
+        with reading(file.name):
+            encoding = Encoding(file, Reading(), log)
+            if file.path.stat().st_size == 0:
+                continue
+            if file.format == "parquet":
+                rows = enumerate(pl.read_parquet(file.path).iter_rows(named=True), 1)
+                yield from (Row(file.name, number, row) for number, row in rows)
+            else:
+                yield from _from_json(file, encoding) if file.format == "jsonl" else _from_csv(file, encoding)
+
+
+def _from_json(file: TableFile, encoding: Encoding) -> Iterator[Row]:
+    whole = jsonl.elements(file, encoding)
+    if whole is not None:
+        for number, element in enumerate(whole, 1):
+            yield _object(file, number, element)
+        return
+    lines = chain.from_iterable(jsonl.chunks(file, encoding))
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _object(file, number, _decoded(file, number, line))
+
+
+def _decoded(file: TableFile, number: int, line: bytes) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{file.name}, line {number}: not JSON ({error}); correct or remove the line") from error
+
+
+def _object(file: TableFile, number: int, element: Any) -> Row:  # noqa: ANN401
+    if not isinstance(element, dict):
+        raise InputError(f"{file.name}, line {number}: not a JSON object: {shown(element)}")
+    return Row(file.name, number, cast("dict[str, Any]", element))
+
+
+def _from_csv(file: TableFile, encoding: Encoding) -> Iterator[Row]:
+    with file.open() as opened:
+        lines = encoding.lines(opened)
+        first = next((line for line in lines if line.strip()), "")
+        separators = ("\t" if file.format == "tsv" else ",", *delimited.DELIMITERS)
+        rows = delimited.rows_in(delimited.Lines(lines, first), max(separators, key=first.count))
+        names = next(rows, (0, list[str]()))[1]
+        for number, row in rows:
+            if isinstance(row, str):
+                raise InputError(f"{file.name}, line {number}: {row}; correct or remove the line")
+            yield Row(file.name, number, {name: cell or None for name, cell in zip(names, row, strict=True)})
+
+
+def _saved(folder: Path) -> Iterator[Row]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingPart("the datasets library is not installed; pip install 'unlike[hub]'") from error
+    loaded: Any = datasets.load_from_disk(str(folder))
+    parts = loaded.items() if isinstance(loaded, dict) else [("", loaded)]
+    for name, rows in parts:
+        for number, row in enumerate(rows, 1):
+            yield Row(f"{folder.name}{name and f', split {name}'}", number, row)
+
+
+def shown(value: object) -> str:
+    """A value, shortened, for a message."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
