@@ -43,7 +43,7 @@ _SOME_WORDS, _FEW_FUNCTION_WORDS = 200, 0.05
 def language_of(texts: Sequence[str]) -> Language:
     """How texts are to be split, decided once for all of them, so that their values can be compared."""
     text = " ".join(texts)[:_ENOUGH_CHARS]
-    n = max(1, len(_LETTER.findall(text)))
+    n = len(_LETTER.findall(text))
     n_unspaced = len(NO_SPACES.findall(text))
     if n_unspaced > _MANY * n:
         return "chinese" if len(_IDEOGRAM.findall(text)) == n_unspaced else "unspaced"

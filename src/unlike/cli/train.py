@@ -108,14 +108,17 @@ def _choose(lesson: "Lesson", model: "LocalModel", recipe: "Recipe") -> "Callabl
     if recipe.train.choose_by == "nll":
         return None
     from unlike.evaluate.metrics.meteor import meteor
+    from unlike.evaluate.metrics.rouge import rouge_l
+    from unlike.language import language_of
     from unlike.latent.generate import write_texts
     from unlike.llm.backend import Sampling
 
     sampling = Sampling(max_tokens=recipe.train.max_target_tokens, seed=recipe.train.seed)
     real = [example.case.reference or "" for example in lesson.validation]
+    measure = meteor if language_of(real) == "english" else rouge_l
 
     def choose(module: "Module") -> float:
-        values = meteor(write_texts(model, module, lesson.validation, sampling, recipe.train.batch), real)
+        values = measure(write_texts(model, module, lesson.validation, sampling, recipe.train.batch), real)
         return -sum(values) / len(values)
 
     return choose
