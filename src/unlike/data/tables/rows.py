@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -44,7 +44,8 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield from _saved(path)
         return
     log = ReadLog()
-    for file in files_of(path):
+    for found in files_of(path):
+        file = replace(found, name=str(path) if path.is_file() else f"{path}/{found.name}")
         with reading(file.name):
             encoding = Encoding(file, Reading(), log)
             if file.path.stat().st_size == 0:
