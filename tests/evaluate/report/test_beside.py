@@ -10,12 +10,10 @@ import pytest
 from tests.evaluate.report.conftest import HOSTILE, METRICS, VARIANTS
 
 from unlike.errors import InputError
-from unlike.evaluate.report import write_report
-from unlike.evaluate.report.as_csv import COLUMNS, render_csv
-from unlike.evaluate.report.as_latex import escaped as tex
-from unlike.evaluate.report.as_latex import render_latex
-from unlike.evaluate.report.as_markdown import escaped as markdown
-from unlike.evaluate.report.as_markdown import render_markdown
+from unlike.evaluate.report.page import render_latex, render_markdown, write_report
+from unlike.evaluate.report.table import latex as tex
+from unlike.evaluate.report.table import markdown, to_csv
+from unlike.evaluate.report.tables import FIGURE_COLUMNS, figures_table
 
 
 def test_markdown_tables_are_rectangular_even_with_hostile_cells(findings):
@@ -25,7 +23,7 @@ def test_markdown_tables_are_rectangular_even_with_hostile_cells(findings):
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
     assert "<script" not in source and "\x00" not in source
-    assert "**0.1938 ± 0.0039**<sup>\\*\\*</sup>" in source and "<ins>0.1796" in source
+    assert "**0.1938 ± 0.0039**<sup>\\*\\*</sup><br><sub>0.1667 to 0.2229</sub>" in source and "<ins>0.1796" in source
 
 
 def test_markdown_takes_nothing_for_its_own():
@@ -34,8 +32,8 @@ def test_markdown_takes_nothing_for_its_own():
 
 
 def test_csv_has_a_row_a_variant_and_metric_with_its_tests(findings):
-    rows = list(csv.DictReader(io.StringIO(render_csv(findings))))
-    assert len(rows) == len(VARIANTS) * len(METRICS) and tuple(rows[0]) == COLUMNS
+    rows = list(csv.DictReader(io.StringIO(to_csv(figures_table(findings)))))
+    assert len(rows) == len(VARIANTS) * len(METRICS) and tuple(rows[0]) == FIGURE_COLUMNS
     by_place = {(row["variant"], row["metric"]): row for row in rows}
     row, cell = by_place["dpl", "rouge1"], findings.variants[5].cells["rouge1"]
     assert float(row["mean"]) == cell.mean and float(row["high"]) == cell.high and row["rank"] == "2"
@@ -49,7 +47,7 @@ def test_csv_has_a_row_a_variant_and_metric_with_its_tests(findings):
 def test_latex_escapes_and_marks(findings):
     source = render_latex(findings)
     assert r"\textbf{0.1938 $\pm$ 0.0039}$^{{*}{*}}$" in source
-    assert r"\underline{0.1796 $\pm$ 0.0036}$^{{*}{*}\dagger }$" in source
+    assert r"\underline{0.1796 $\pm$ 0.0036}$^{{*}{*}}$" in source
     assert source.count(r"\midrule") == 2 and r"non\_perso" in source
     assert tex("a_b & 5% #1 $x ~^ {y} \\") == (
         r"a\_b \& 5\% \#1 \$x \textasciitilde{}\textasciicircum{} \{y\} \textbackslash{}"
@@ -67,8 +65,8 @@ def test_latex_is_balanced_and_plain_whatever_the_names(findings):
 
 
 def test_empty_findings_have_empty_files(empty, all_failed):
-    assert render_markdown(empty) == "# Empty\n\n## Failures\n\nNo case failed.\n"
-    assert render_csv(empty) == ",".join(COLUMNS) + "\n"
+    assert render_markdown(empty) == "# Empty\n\nNo variant has a result.\n\n## Failures\n\nNo case failed.\n"
+    assert to_csv(figures_table(empty)) == ",".join(FIGURE_COLUMNS) + "\n"
     assert render_latex(empty).startswith("%")
     assert render_latex(all_failed).count("not available") == 4
 

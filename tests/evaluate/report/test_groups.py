@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from tests.evaluate.report.page import Page
 
-from unlike.evaluate.report.as_html import render_html
-from unlike.evaluate.report.as_markdown import render_markdown
-from unlike.evaluate.report.group_table import MOST_GROUPS, group_table
+from unlike.evaluate.report.gain_tables import MOST_GROUPS, group_table
+from unlike.evaluate.report.page import render_html, render_markdown
 from unlike.evaluate.statistics.findings import GroupGain
 
 

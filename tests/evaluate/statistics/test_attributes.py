@@ -1,13 +1,13 @@
 """Gains by attributes of the users: the table they come from, the groups, and values worked out by hand."""
 
 import gzip
-import math
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from tests.evaluate.statistics.test_conclusions import corpus, run_of
 
 from unlike.embed.hashing import HashingEncoder
@@ -98,29 +98,30 @@ def test_a_missing_file_is_named():
 
 
 def test_gains_of_groups_against_all_others_by_hand():
-    """a: 1, 3 and b: 5, 5, 5, so t = (2 - 5) / sqrt(2/2 + 0) = -3 with 1 degree of freedom: Cauchy's distribution."""
-    gains = {"u1": 1.0, "u2": 3.0, "u3": 5.0, "u4": 5.0, "u5": 5.0}
-    a, b = found(gains, {"x": {"u1": "a", "u2": "a", "u3": "b", "u4": "b", "u5": "b"}}, "x")
-    assert (a.group, a.gain, a.n_users, a.difference, a.is_worst) == ("a", 2.0, 2, -3.0, True)
-    assert (b.group, b.gain, b.n_users, b.difference, b.is_worst) == ("b", 5.0, 3, 3.0, False)
-    assert a.p_welch == pytest.approx(1 - 2 / math.pi * math.atan(3))
+    """a: ten of 1, 3 in turn (variance 10/9); b: eleven of 5, so t = (2 - 5) / sqrt(1/9) = -9 with 9 degrees of freedom."""
+    a_users, b_users = [f"a{n}" for n in range(10)], [f"b{n}" for n in range(11)]
+    gains = {user: float(1 + 2 * (n % 2)) for n, user in enumerate(a_users)} | dict.fromkeys(b_users, 5.0)
+    a, b = found(gains, {"x": dict.fromkeys(a_users, "a") | dict.fromkeys(b_users, "b")}, "x")
+    assert (a.group, a.gain, a.n_users, a.difference, a.is_worst) == ("a", 2.0, 10, -3.0, True)
+    assert (b.group, b.gain, b.n_users, b.difference, b.is_worst) == ("b", 5.0, 11, 3.0, False)
+    assert a.p_welch == pytest.approx(2 * stats.t.cdf(-9, 9))
     assert a.p_holm == b.p_holm == b.p_welch == a.p_welch  # of two groups the test is one question
-    assert (a.low, a.high) == (1.0, 3.0) and (b.low, b.high) == (5.0, 5.0)
+    assert 1.0 < a.low < 2.0 < a.high < 3.0 and (b.low, b.high) == (5.0, 5.0)
     assert (a.variant, a.metric, a.attribute) == ("dpl", "rouge1", "x")
 
 
 def test_holm_is_over_the_groups_and_users_without_a_value_are_one():
     gains = {
         f"u{n}": float(n % 2) + shift
-        for shift, users in ((0, range(4)), (5, range(4, 8)), (9, range(8, 12)))
+        for shift, users in ((0, range(10)), (5, range(10, 20)), (9, range(20, 30)))
         for n in users
     }
-    known = {f"u{n}": "a" for n in range(4)} | {f"u{n}": "b" for n in range(4, 8)}
+    known = {f"u{n}": "a" for n in range(10)} | {f"u{n}": "b" for n in range(10, 20)}
     groups = {one.group: one for one in found(gains, {"x": known}, "x")}
     assert [(name, one.gain, one.n_users) for name, one in groups.items()] == [
-        ("a", 0.5, 4),
-        ("b", 5.5, 4),
-        (NOT_KNOWN, 9.5, 4),
+        ("a", 0.5, 10),
+        ("b", 5.5, 10),
+        (NOT_KNOWN, 9.5, 10),
     ]
     assert groups["a"].difference == pytest.approx(0.5 - 7.5) and groups["b"].difference == pytest.approx(0.5)
     lowest, middle, highest = sorted(groups.values(), key=lambda one: one.p_welch)
@@ -143,12 +144,11 @@ def test_a_single_user_is_a_mean_and_never_the_worst():
     assert groups[0].difference == pytest.approx(-1.35)
 
 
-def test_groups_without_spread_differ_for_certain_or_not_at_all():
-    same, other = [pl.Series(values).to_numpy() for values in ([0.1, 0.1], [0.2, 0.2])]
-    assert welch(same, same) == 1.0 and welch(same, other) == 0.0 and welch(same, other[:1]) is None
-    alike = found(
-        {f"u{n}": 0.1 for n in range(4)}, {"x": dict(zip(["u0", "u1", "u2", "u3"], "aabb", strict=True))}, "x"
-    )
+def test_groups_without_spread_differ_for_certain_or_not_at_all_and_nine_users_bear_no_test():
+    same, other = [pl.Series([value] * 10).to_numpy() for value in (0.1, 0.2)]
+    assert welch(same, same) == 1.0 and welch(same, other) == 0.0 and welch(same, other[:9]) is None
+    users = {f"u{n}": "a" if n < 10 else "b" for n in range(20)}
+    alike = found(dict.fromkeys(users, 0.1), {"x": users}, "x")
     assert [(one.p_holm, one.is_worst) for one in alike] == [(1.0, False), (1.0, False)]
 
 

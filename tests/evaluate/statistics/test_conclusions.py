@@ -7,16 +7,33 @@ from tests.worlds import DAY_MS
 
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.statistics.curves import curves
-from unlike.evaluate.statistics.gains import case_studies, gains_by_half, user_gains
-from unlike.evaluate.statistics.measured import MeasuredRun, by_variant, unmatched, values_by_user
-from unlike.evaluate.statistics.paired_tests import best_baseline, paired_tests
+from unlike.evaluate.statistics.comparisons import (
+    best_baseline,
+    case_studies,
+    control_tests,
+    gains_by_half,
+    halves,
+    paired_tests,
+    uniqueness,
+    user_gains,
+)
+from unlike.evaluate.statistics.measured import (
+    MeasuredRun,
+    by_variant,
+    calls_in,
+    cell,
+    cost,
+    curves,
+    failures,
+    ranks,
+    unmatched,
+    values_by_user,
+    variants,
+)
 from unlike.evaluate.statistics.paper import published
-from unlike.evaluate.statistics.uniqueness import halves, uniqueness
-from unlike.evaluate.statistics.variants import calls_in, cell, cost, failures, ranks, variants
 from unlike.records import Case, Generation, Item, Record
 
-USERS = [f"u{n}" for n in range(8)]
+USERS = [f"u{n}" for n in range(12)]
 CALL = {"prompt_tokens": 100, "completion_tokens": 20, "wall_s": 0.5}
 
 
@@ -49,7 +66,7 @@ def run_of(variant, values, temperature=0.8, method=None, apart=None, failed=())
             "",
             {"a": [{"call": CALL}], "generate": CALL},
         )
-        for user in USERS
+        for user in USERS[: len(values)]
     ]
     facts = {
         "method": method or variant,
@@ -58,12 +75,12 @@ def run_of(variant, values, temperature=0.8, method=None, apart=None, failed=())
         "settings": {"temperature": temperature, "seed": 0, "n_peers": (apart or {}).get("n_peers", 4), "n_records": 8},
     }
     run = MeasuredRun(Path(variant), rows, facts)
-    run.add("rouge1", {f"{user}-2": value for user, value in zip(USERS, values, strict=True) if user not in failed})
+    run.add("rouge1", {f"{user}-2": value for user, value in zip(USERS, values, strict=False) if user not in failed})
     return run
 
 
 def groups():
-    base = [0.2, 0.3, 0.25, 0.22, 0.28, 0.31, 0.27, 0.21]
+    base = [0.2, 0.3, 0.25, 0.22, 0.28, 0.31, 0.27, 0.21, 0.24, 0.26, 0.29, 0.23]
     return by_variant(
         [
             run_of("non_perso", [v - 0.1 for v in base]),
@@ -81,7 +98,7 @@ def test_cells_hold_mean_over_runs_and_interval_over_users():
     assert measured.mean == pytest.approx(0.265)
     assert measured.std == pytest.approx(0.02 / 2**0.5)
     assert measured.low < 0.265 < measured.high
-    assert measured.n == 16
+    assert measured.n == 24
     assert cell(groups()["rag"], "nothing").mean is None
 
 
@@ -93,11 +110,40 @@ def test_difference_aware_methods_are_tested_against_the_best_baseline_over_user
     found = {(test.variant, test.unit): test for test in paired_tests(groups(), ["rouge1"])}
     assert best_baseline(groups(), "rouge1") == "rag"
     over_users, over_runs = found["dpl", "users"], found["dpl", "runs"]
-    assert over_users.difference == pytest.approx(0.05175)
-    assert (over_users.n, over_users.n_left_out) == (8, 0)
+    assert over_users.difference == pytest.approx(0.05275)
+    assert (over_users.n, over_users.n_left_out) == (12, 0)
     assert over_users.p_t <= over_users.p_holm < 0.001
     assert found["dpl K=1", "users"].p_holm >= found["dpl K=1", "users"].p_t
-    assert over_runs.n == 2
+    assert over_runs.n == 2 and over_runs.p_permutation_holm == 0.5
+    assert over_users.p_permutation_holm == pytest.approx(2 * 2**-11)
+
+
+def test_three_users_bear_no_test_however_alike_their_gains():
+    few = by_variant([run_of("rag", [0.2, 0.3, 0.25]), run_of("dpl", [0.26, 0.36, 0.311])])
+    for test in paired_tests(few, ["rouge1"]):
+        assert test.difference == pytest.approx(0.0603, abs=1e-3) and test.n == 3 and test.unit == "users"
+        assert {test.p_t, test.p_wilcoxon, test.p_permutation, test.p_holm, test.p_permutation_holm} == {None}
+
+
+def test_each_tested_variant_has_its_control():
+    made = [("non_perso", 0.1), ("rag", 0.2), ("dpl", 0.3), ("dep", 0.4), ("dep_shuffled", 0.35), ("drp", 0.3)]
+    found = control_tests(by_variant([run_of(name, [value] * 12) for name, value in made]), "rouge1")
+    assert {test.variant: test.baseline for test in found} == {
+        "dpl": "non_perso",
+        "dep": "dep_shuffled",
+        "drp": "non_perso",
+    }
+    assert control_tests(by_variant([run_of("dpl", [0.3] * 12)]), "rouge1") == []
+
+
+def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_folders():
+    one, other, again = (run_of("dpl", [0.2] * 3, temperature) for temperature in (0.8, 0.8, 0.2))
+    one.facts["llm"] = again.facts["llm"] = "small"
+    other.facts["llm"] = "large"
+    assert list(by_variant([one, again])) == ["dpl"]
+    for run, name in ((one, "a"), (other, "b"), (again, "c")):
+        object.__setattr__(run, "folder", Path(name))
+    assert list(by_variant([one, other, again])) == ["dpl (a)", "dpl (b)", "dpl (c)"]
 
 
 def test_a_case_that_failed_for_one_is_left_out_for_both():
@@ -107,7 +153,7 @@ def test_a_case_that_failed_for_one_is_left_out_for_both():
     assert (
         set(values_by_user(a, "rouge1", left_out))
         == set(values_by_user(b, "rouge1", left_out))
-        == set(USERS) - {"u1", "u2"}
+        == set(USERS[:8]) - {"u1", "u2"}
     )
     assert [failure.case_id for failure in failures(by_variant([*a, *b]))] == ["u1-2", "u2-2"]
     assert cell(a, "rouge1").n_failed == 1
@@ -142,7 +188,7 @@ def test_gains_are_over_non_perso_and_split_by_uniqueness():
     assert all(gain.history_records == 2 for gain in gains)
     split = gains_by_half(gains, distances)
     assert {half.half for half in split} == {"unique", "not unique"}
-    assert all(half.n_users == 4 for half in split)
+    assert all(half.n_users == 6 for half in split)
     assert [half.gain for half in split if half.variant == "rag"] == pytest.approx([0.1, 0.1])
 
 
@@ -155,7 +201,7 @@ def test_the_odd_ones_out_are_unique():
 
 def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
     studies = case_studies(groups(), "rouge1", corpus())
-    assert [study.user_id for study in studies][0] == "u7"
+    assert [study.user_id for study in studies][0] == "u11"
     assert len(studies) == 3
     assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
     assert case_studies({}, "rouge1", corpus()) == []

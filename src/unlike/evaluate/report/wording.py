@@ -5,6 +5,14 @@ import re
 
 NOT_AVAILABLE = "not available"
 _MINUS = "−"
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_STOP_TEXT = (
+    "a about after all also am an and any are as at be been but by can could did do does for from get got had has have "
+    "he her him his i i'm i've if in into is it it's its just me more most my no not of on one or our out she so some "
+    "than that the their them then there these they this those to too up us very was we were what when which who will "
+    "with would you your"
+)
+_STOP_WORDS = frozenset(_STOP_TEXT.split())
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -71,3 +79,24 @@ def p_value(p: float | None) -> str:
 def amount(number: float, decimals: int = 0) -> str:
     """A count or a quantity, with separators between thousands."""
     return f"{number:,.{decimals}f}".replace("-", _MINUS)
+
+
+def shared_words(text: str, reference: str) -> list[tuple[str, bool]]:
+    """The text in pieces for the reader's eye, each with whether it is a word that the reference has too.
+
+    Case does not count, and words that every text has (stop words) are not marked. The pieces joined are the text.
+    """
+    known = {_folded(word) for word in _WORD.findall(reference)} - _STOP_WORDS
+    pieces: list[tuple[str, bool]] = []
+    end = 0
+    for word in _WORD.finditer(text):
+        if _folded(word.group()) in known:
+            if word.start() > end:
+                pieces.append((text[end : word.start()], False))
+            pieces.append((word.group(), True))
+            end = word.end()
+    return [*pieces, (text[end:], False)] if end < len(text) else pieces
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("’", "'")

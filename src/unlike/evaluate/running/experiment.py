@@ -23,14 +23,25 @@ from unlike.evaluate.running.likelihood import LOGLIK, likelihood, without_text,
 from unlike.evaluate.running.plan import Plan, PlannedRun, planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, Progress, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
-from unlike.evaluate.statistics.curves import curves
+from unlike.evaluate.statistics.comparisons import (
+    case_studies,
+    control_tests,
+    gains_by_half,
+    paired_tests,
+    uniqueness,
+    user_gains,
+)
 from unlike.evaluate.statistics.findings import Findings
-from unlike.evaluate.statistics.gains import case_studies, gains_by_half, user_gains
-from unlike.evaluate.statistics.measured import MeasuredRun, by_variant, measure
-from unlike.evaluate.statistics.paired_tests import paired_tests
+from unlike.evaluate.statistics.measured import (
+    MeasuredRun,
+    by_variant,
+    curves,
+    failures,
+    is_baseline,
+    measure,
+    variants,
+)
 from unlike.evaluate.statistics.paper import published
-from unlike.evaluate.statistics.uniqueness import uniqueness
-from unlike.evaluate.statistics.variants import failures, is_baseline, variants
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.metered import Metered
@@ -164,6 +175,7 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
             for variant in variants(groups, main, sanity, (plan.llm.price_in, plan.llm.price_out))
         ],
         tests=paired_tests(groups, main),
+        controls=control_tests(groups, first),
         curves=curves(groups, main),
         halves=gains_by_half(gains, distances),
         gains=gains,

@@ -20,7 +20,7 @@ from scipy import stats
 from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError
 from unlike.evaluate.statistics.findings import GroupGain, UserGain
-from unlike.evaluate.statistics.significance import Values, bootstrap_interval, holm
+from unlike.evaluate.statistics.significance import MIN_USERS, Values, bootstrap_interval, holm
 
 Attributes = Mapping[str, Mapping[str, str]]
 """By name of the attribute, by user id: the value as the table has it. Users without one are absent."""
@@ -91,16 +91,16 @@ def groups_of(attribute: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def welch(a: Values, b: Values) -> float | None:
-    """Two-sided p of the t-test for two groups of unequal variance (Welch, 1947); None for fewer than two values a group.
+    """Two-sided p of the t-test for two groups of unequal variance (Welch, 1947); None for fewer than 10 users in one.
 
     Groups without any spread differ for certain or not at all, as in the paired t-test.
     """
-    if min(len(a), len(b)) < 2:
+    if min(len(a), len(b)) < MIN_USERS:
         return None
     if max(np.ptp(a), np.ptp(b)) <= _ROUNDING:
         return 1.0 if abs(a.mean() - b.mean()) <= _ROUNDING else 0.0
-    told = [(float(x.mean()), float(x.std(ddof=1)), len(x)) for x in (a, b)]
-    result: Any = stats.ttest_ind_from_stats(*told[0], *told[1], equal_var=False)
+    means = [(float(x.mean()), float(x.std(ddof=1)), len(x)) for x in (a, b)]
+    result: Any = stats.ttest_ind_from_stats(*means[0], *means[1], equal_var=False)
     return float(result.pvalue)
 
 

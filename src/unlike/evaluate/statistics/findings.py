@@ -33,23 +33,24 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class PairedTest:
     """A paired test of a variant against the best baseline of that metric.
 
     Attributes:
         variant: The tested one.
         baseline: The best baseline by mean.
         metric: Name of the metric.
-        unit: "users" (ours: one value a user) or "runs" (DPL's: one value a run).
+        unit: "users" (ours: one value per user) or "runs" (DPL's: one value per run).
         difference: Mean of variant minus baseline.
         low: 95 % bootstrap interval of the difference, over units.
         high: Upper end.
         n: Pairs.
         n_left_out: Cases that failed for one of the two, left out for both.
-        p_t: Paired t-test.
+        p_t: Paired t-test; like all others None where fewer than 10 users stand behind it.
         p_wilcoxon: Wilcoxon signed rank.
         p_permutation: Paired permutation.
         p_holm: p_t after Holm's correction over all tests of that metric and unit.
+        p_permutation_holm: p_permutation after the same correction.
         effect: Cohen's d_z.
     """
 
@@ -66,6 +67,7 @@ class Test:
     p_wilcoxon: float | None
     p_permutation: float | None
     p_holm: float | None
+    p_permutation_holm: float | None
     effect: float | None
 
 
@@ -74,10 +76,10 @@ class Cost:
     """What a variant took, summed over its runs and divided by its cases. Journalled calls are counted as if paid.
 
     Attributes:
-        calls: LLM calls a case.
-        prompt_tokens: Prompt tokens a case.
-        completion_tokens: Completion tokens a case.
-        llm_s: Seconds of LLM time a case, summed over its calls.
+        calls: LLM calls per case.
+        prompt_tokens: Prompt tokens per case.
+        completion_tokens: Completion tokens per case.
+        llm_s: Seconds of LLM time per case, summed over its calls.
         money: In the currency of the prices; None without prices.
     """
 
@@ -113,7 +115,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A sweep of one setting: a line a method.
+    """A sweep of one setting: one line per method.
 
     Attributes:
         setting: "n_peers" (K) or "n_records" (N), or any other numeric setting.
@@ -166,7 +168,7 @@ class GroupGain:
         high: Upper end.
         n_users: In the group.
         difference: gain minus the mean gain of all other users; None where there are none.
-        p_welch: Welch's t-test of the difference; None where one side has fewer than two users.
+        p_welch: Welch's t-test of the difference; None where one side has fewer than 10 users.
         p_holm: p_welch after Holm's correction over the groups of the attribute.
         is_worst: Whether no group of at least two users gains less; never where all gain the same.
     """
@@ -222,13 +224,14 @@ class Findings:
         facts: What is needed to repeat it: corpus, split, number of cases and users, LLM, embedder, time rule,
             settings, versions, commit, hashes; label to value.
         notes: Sentences that must stand beside the results (tiny model, missing metric, few users).
+        controls: Each tested variant against its control: the same method without the user, or no personalisation.
     """
 
     title: str
     metrics: list[tuple[str, str, float | str]]
     main: list[str]
     variants: list[Variant]
-    tests: list[Test]
+    tests: list[PairedTest]
     curves: list[Curve]
     halves: list[Half]
     gains: list[UserGain]
@@ -237,3 +240,4 @@ class Findings:
     failures: list[Failure]
     facts: dict[str, str]
     notes: list[str]
+    controls: list[PairedTest] = field(default_factory=list[PairedTest])

@@ -10,8 +10,8 @@ from typing import Any
 from unlike.data.corpus import Corpus
 from unlike.errors import InputError
 from unlike.evaluate.metrics.peers import peers_of
-from unlike.evaluate.report.shared_words import shared_words
-from unlike.evaluate.statistics.variants import calls_in
+from unlike.evaluate.report.wording import shared_words
+from unlike.evaluate.statistics.measured import calls_in
 from unlike.methods.aspects import by_dimension
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record

@@ -14,7 +14,7 @@ from unlike.door import wait_for
 from unlike.errors import InputError, UnlikeError
 from unlike.evaluate.running.progress import journal_of, open_to_read
 from unlike.evaluate.running.replay import Replayed, Unasked, prompts_of
-from unlike.evaluate.statistics.variants import calls_in
+from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Inspected
 from unlike.inspector.routes.parameters import CaseId, Here, RunName, sent

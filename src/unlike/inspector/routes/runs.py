@@ -18,8 +18,8 @@ from unlike.evaluate.running.likelihood import LOGLIK
 from unlike.evaluate.running.progress import FILE as PROGRESS
 from unlike.evaluate.running.progress import calls_in_journal, journal_of, read_progress
 from unlike.evaluate.running.run import GENERATIONS, JOURNAL, RUN
-from unlike.evaluate.statistics.distribution import distribution, thinned
 from unlike.inspector.readers.case_details import told
+from unlike.inspector.readers.distribution import distribution, thinned
 from unlike.inspector.readers.run_folders import FINDINGS, Head, RunFolder
 from unlike.inspector.readers.workspace import Inspected, metrics_of, of_cases, values_of_case
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, MetricName, Offset, RunName, Search, page, sent

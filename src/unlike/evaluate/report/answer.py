@@ -1,0 +1,77 @@
+"""The sentence that a report begins with: which method, by how much, how sure, and against which control."""
+
+from unlike.evaluate.report.tables import LEVEL, is_below, labels, scales
+from unlike.evaluate.report.wording import finite, interval, p_value, signed, value
+from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
+from unlike.evaluate.statistics.significance import MIN_USERS
+
+
+def answer(findings: Findings) -> str:
+    """What was found on the first metric that has values; no conclusion where the data cannot bear one."""
+    metric = next((name for name in findings.main if any(_mean(v, name) is not None for v in findings.variants)), None)
+    if metric is None:
+        return "No variant has a result."
+    label = labels(findings).get(metric, metric)
+    tested = [test for test in findings.tests if test.metric == metric and test.unit == "users"]
+    if not tested:
+        return _untested(findings, metric, label)
+    best = max(tested, key=lambda test: test.difference)
+    if best.p_t is None:
+        return (
+            f"{best.n} users are too few to say which method is better in {label}: at least {MIN_USERS} are needed. "
+            "The figures below show what was measured and bear no conclusion."
+        )
+    sentence = f"{_verdict(best, label)}: {_figures(findings, best)}."
+    control = next((test for test in findings.controls if test.variant == best.variant), None)
+    if control is None or control.baseline == best.baseline:
+        return sentence
+    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, with_means=False)}."
+
+
+def _untested(findings: Findings, metric: str, label: str) -> str:
+    variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
+    best = max(variants, key=lambda variant: _mean(variant, metric) or 0.0)
+    cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
+    between = (
+        "" if finite(cell.low) is None else f" (95 % interval {value(cell.low, scale)} to {value(cell.high, scale)})"
+    )
+    found = f"{best.name} has the highest {label}, {value(cell.mean, scale)}{between}"
+    if len(variants) == 1:
+        return (
+            f"Only {best.name} has a result: {label} {value(cell.mean, scale)}{between}. Nothing is compared with it."
+        )
+    missing = "only baselines" if all(variant.is_baseline for variant in variants) else "no baseline"
+    return f"No test was made, since there are {missing} to compare: {found}, which may be chance."
+
+
+def _verdict(test: PairedTest, label: str) -> str:
+    if not is_below(test, LEVEL):
+        return f"No method is shown to differ from the best baseline, {test.baseline}, in {label}; {test.variant} is closest"
+    word = "better" if test.difference > 0 else "worse"
+    return f"{test.variant} is {word} than the best baseline, {test.baseline}, in {label}"
+
+
+def _figures(findings: Findings, test: PairedTest, with_means: bool = True) -> str:
+    scale = scales(findings).get(test.metric, 1.0)
+    means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
+    both = (
+        f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
+        if with_means
+        else ""
+    )
+    adjusted = test.p_holm if test.p_holm is not None else test.p_t
+    permuted = test.p_permutation_holm if test.p_permutation_holm is not None else test.p_permutation
+    return (
+        f"{both}a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
+        f"{test.n} users; {_p(adjusted)} by the t-test, {_p(permuted)} by permutation)"
+    )
+
+
+def _p(p: float | None) -> str:
+    shown = p_value(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
+def _mean(variant: Variant, metric: str) -> float | None:
+    cell = variant.cells.get(metric)
+    return finite(cell.mean) if cell else None

@@ -1,0 +1,168 @@
+"""A report on disk: one HTML page that needs no network, and Markdown, CSV and LaTeX beside it.
+
+Texts of users and models are hostile until shown otherwise: the template escapes whatever it is given, and the page
+forbids itself scripts and connections. The same findings give the same bytes.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from unlike.errors import InputError
+from unlike.evaluate.report.answer import answer
+from unlike.evaluate.report.gain_tables import gain_table, group_table, halves_table
+from unlike.evaluate.report.pictures import plot_sections
+from unlike.evaluate.report.table import Table, markdown, to_csv, to_html, to_latex, to_markdown
+from unlike.evaluate.report.tables import (
+    cost_table,
+    curves_table,
+    facts_table,
+    failures_table,
+    figures_table,
+    main_table,
+    sanity_table,
+    tests_table,
+)
+from unlike.evaluate.report.wording import printable, shared_words
+from unlike.evaluate.statistics.findings import CaseStudy, Findings
+
+_HTML = (".html", ".htm")
+_MOST_FACTS, _SHORT_CHARS = 6, 60
+_BEHIND_PLOTS = {"curves", "halves", "gains"}
+"""Tables that stand with the pictures of the same figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseText:
+    """What one variant wrote in a case study.
+
+    Attributes:
+        variant: Name of the variant.
+        pieces: The text as (piece, whether the real text has this word); None where the case failed.
+        reason: Why it failed.
+        profile: The profile it was written from; "" where the variant makes none.
+    """
+
+    variant: str
+    pieces: list[tuple[str, bool]] | None
+    reason: str
+    profile: str
+
+
+def write_report(findings: Findings, out: Path) -> list[Path]:
+    """Write the HTML page, and Markdown, CSV and LaTeX beside it under the same name; each whole or not at all.
+
+    Args:
+        findings: What the experiment found.
+        out: The HTML file, such as report.html; its folders are made.
+
+    Returns:
+        The files: HTML, Markdown, CSV, LaTeX.
+
+    Raises:
+        InputError: The name does not end in .html, or a file cannot be written.
+    """
+    if out.suffix.lower() not in _HTML:
+        raise InputError(f"report cannot be written: {out} is no HTML file; name one that ends in .html")
+    texts = {
+        out: render_html(findings),
+        out.with_suffix(".md"): render_markdown(findings),
+        out.with_suffix(".csv"): printable(to_csv(figures_table(findings))),
+        out.with_suffix(".tex"): render_latex(findings),
+    }
+    parts = {path: path.with_name(f"{path.name}.{os.getpid()}.part") for path in texts}
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            parts[path].write_text(text, encoding="utf-8", newline="\n")
+        for path, part in parts.items():
+            os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"report {out} cannot be written: {error.strerror}; name another file with --out") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+    return list(texts)
+
+
+def all_tables(findings: Findings) -> list[tuple[str, Table]]:
+    """Every table that has rows, under its heading."""
+    found = [
+        ("Results", main_table(findings)),
+        ("Paired tests", tests_table(findings)),
+        ("Sanity checks", sanity_table(findings)),
+        ("Sweeps", curves_table(findings)),
+        ("Unique users and the others", halves_table(findings)),
+        ("Who gains, who loses", gain_table(findings)),
+        ("Whom it serves worse", group_table(findings)),
+        ("Cost", cost_table(findings)),
+        ("Failures", failures_table(findings)),
+        ("To repeat it", facts_table(findings)),
+    ]
+    return [(heading, table) for heading, table in found if table]
+
+
+def render_html(findings: Findings) -> str:
+    """The whole page."""
+    tables = {table.name: (heading, to_html(table)) for heading, table in all_tables(findings)}
+    short = [(label, fact) for label, fact in findings.facts.items() if len(fact) <= _SHORT_CHARS]
+    page = _template().render(
+        findings=findings,
+        answer=answer(findings),
+        facts_line=short[:_MOST_FACTS],
+        tables=tables,
+        behind_plots={name: found for name, found in tables.items() if name in _BEHIND_PLOTS},
+        plots=plot_sections(findings),
+        cases=[(case, case_texts(findings, case)) for case in findings.cases],
+    )
+    return printable(page)
+
+
+def render_markdown(findings: Findings) -> str:
+    """The answer and every table; pictures and case studies are in the HTML page alone."""
+    notes = (
+        "\n".join(["> [!IMPORTANT]", *(f"> - {markdown(note)}" for note in findings.notes)]) if findings.notes else ""
+    )
+    parts = [f"# {markdown(findings.title)}", markdown(answer(findings)), notes]
+    for heading, table in all_tables(findings):
+        parts += [f"## {heading}", to_markdown(table)]
+    if not findings.failures:
+        parts += ["## Failures", "No case failed."]
+    return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def render_latex(findings: Findings) -> str:
+    """The main table for a paper; a comment where there is none."""
+    table = main_table(findings)
+    return to_latex(table, findings.title) if table else "% There is no result to show.\n"
+
+
+def case_texts(findings: Findings, case: CaseStudy) -> list[CaseText]:
+    """The texts of a case with the words marked that the real text has too; a profile without a text comes last."""
+    reasons = {failure.variant: failure.reason for failure in findings.failures if failure.case_id == case.case_id}
+    return [
+        CaseText(
+            variant,
+            None if (text := case.texts.get(variant)) is None else shared_words(text, case.reference),
+            reasons.get(variant, ""),
+            case.profiles.get(variant, ""),
+        )
+        for variant in dict.fromkeys([*case.texts, *case.profiles])
+    ]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja")

@@ -1,0 +1,222 @@
+"""Variants against each other: paired tests, gains of users over Non-Perso, and cases to read.
+
+DPL, sections 4.4.2 and 4.5. A user's embedding is the mean over the texts before the request; the centre is the mean over
+users; uniqueness is the Euclidean distance to it. The upper half of the users by that distance is unique.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.evaluate.statistics.findings import CaseStudy, Half, PairedTest, UserGain
+from unlike.evaluate.statistics.measured import (
+    Groups,
+    MeasuredRun,
+    cell_mean,
+    is_baseline,
+    run_key,
+    unmatched,
+    values_by_user,
+)
+from unlike.evaluate.statistics.significance import MIN_USERS, bootstrap_interval, compare, holm, paired
+from unlike.records import Case, Records
+
+PLAIN = "non_perso"
+"""What a gain is measured against."""
+CONTROLS = {"dep": ("dep_shuffled", "prompt_tuning", PLAIN), "pplug": ("prompt_tuning", PLAIN)}
+"""By method: what differs from it in nothing but the user, the closest first; of all others it is ``PLAIN``."""
+Pair = tuple[dict[str, float], dict[str, float]]
+"""Values of two variants by unit."""
+
+
+def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
+    """Each difference-aware variant against the best baseline of a metric, over users and over runs."""
+    found: list[PairedTest] = []
+    for metric in metrics:
+        baseline = best_baseline(groups, metric)
+        if baseline is None:
+            continue
+        others = [name for name, runs in groups.items() if not is_baseline(str(runs[0].facts["method"]))]
+        for unit, values in (("users", over_users), ("runs", _over_runs)):
+            made = [_test(groups, name, baseline, metric, unit, values) for name in others]
+            found += _corrected([test for test in made if test])
+    return found
+
+
+def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
+    """Each difference-aware variant against its control, over users: the first of ``CONTROLS`` that was run."""
+    found: list[PairedTest | None] = []
+    for name, runs in groups.items():
+        method = str(runs[0].facts["method"])
+        if not is_baseline(method):
+            control = next((one for one in CONTROLS.get(method, (PLAIN,)) if one in groups), None)
+            found.append(_test(groups, name, control, metric, "users", over_users) if control else None)
+    return _corrected([test for test in found if test])
+
+
+def best_baseline(groups: Groups, metric: str) -> str | None:
+    """The baseline with the highest mean."""
+    means = {
+        name: mean
+        for name, runs in groups.items()
+        if is_baseline(str(runs[0].facts["method"])) and (mean := cell_mean(runs, metric)) is not None
+    }
+    return max(means, key=lambda name: means[name], default=None)
+
+
+def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
+    """One value per user; cases that failed for one of the two are left out for both."""
+    but = unmatched(a, b, metric)
+    return values_by_user(a, metric, but), values_by_user(b, metric, but)
+
+
+def _over_runs(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
+    """One value per run, as DPL tests over its five temperatures."""
+    return tuple(  # type: ignore[return-value]
+        {run_key(run): mean for run in runs if (mean := run.means.get(metric)) is not None} for runs in (a, b)
+    )
+
+
+def _test(
+    groups: Groups, name: str, baseline: str, metric: str, unit: str, values: Callable[..., Pair]
+) -> PairedTest | None:
+    found = compare(*values(groups[name], groups[baseline], metric))
+    if found is None:
+        return None
+    enough = len(paired(*over_users(groups[name], groups[baseline], metric)).ids) >= MIN_USERS
+    return PairedTest(
+        variant=name,
+        baseline=baseline,
+        metric=metric,
+        unit=unit,
+        difference=found.difference,
+        low=found.interval.low,
+        high=found.interval.high,
+        n=found.n,
+        n_left_out=len(unmatched(groups[name], groups[baseline], metric)) if unit == "users" else found.n_left_out,
+        p_t=found.p_t if enough else None,
+        p_wilcoxon=found.p_wilcoxon if enough else None,
+        p_permutation=found.p_permutation if enough else None,
+        p_holm=None,
+        p_permutation_holm=None,
+        effect=found.effect_size if enough else None,
+    )
+
+
+def _corrected(made: Sequence[PairedTest]) -> list[PairedTest]:
+    """The tests of one metric and unit with Holm's correction."""
+    by_t = holm({test.variant: test.p_t for test in made if test.p_t is not None})
+    by_permutation = holm({test.variant: test.p_permutation for test in made if test.p_permutation is not None})
+    return [
+        replace(test, p_holm=by_t.get(test.variant), p_permutation_holm=by_permutation.get(test.variant))
+        for test in made
+    ]
+
+
+# Uniqueness -----------------------------------------------------------------------------------------------------------
+
+
+def uniqueness(cases: Sequence[Case], records: Records, encoder: Encoder) -> dict[str, float]:
+    """Distance of each user's mean vector to the mean over users.
+
+    Args:
+        cases: Test cases; of a user's cases the latest one counts.
+        records: Where the histories are.
+        encoder: Turns texts into vectors.
+
+    Returns:
+        By user id; users without a text before their case are left out.
+    """
+    latest = {case.user_id: case for case in sorted(cases, key=lambda case: case.moment)}
+    histories = {user: records.history(user, case.moment) for user, case in latest.items()}
+    histories = {user: history for user, history in histories.items() if history}
+    if not histories:
+        return {}
+    vectors = encoder.encode([record.text for history in histories.values() for record in history])
+    ends = np.cumsum([len(history) for history in histories.values()])
+    means = np.stack([block.mean(axis=0) for block in np.split(vectors, ends[:-1])])  # (n_users, dim)
+    distances = np.linalg.norm(means - means.mean(axis=0), axis=1)
+    return dict(zip(histories, map(float, distances), strict=True))
+
+
+def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
+    """Users by half: "unique" is the upper one; of an odd number it has one more."""
+    ordered = sorted(distances, key=lambda user: (distances[user], user))
+    middle = len(ordered) // 2
+    return {"not unique": ordered[:middle], "unique": ordered[middle:]}
+
+
+# Gains over Non-Perso -------------------------------------------------------------------------------------------------
+
+
+def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corpus: Corpus) -> list[UserGain]:
+    """What each user gains over Non-Perso with each other variant of the main table."""
+    if PLAIN not in groups:
+        return []
+    found: list[UserGain] = []
+    latest = {row.user_id: corpus.case(row.case_id) for run in groups[PLAIN] for row in run.rows}
+    for name, runs in groups.items():
+        if name == PLAIN or runs[0].facts.get("apart"):
+            continue
+        ours, plain = over_users(runs, groups[PLAIN], metric)
+        found += [
+            UserGain(
+                name,
+                metric,
+                user,
+                ours[user] - plain[user],
+                len(corpus.history(user, latest[user].moment)),
+                distances[user],
+            )
+            for user in sorted(ours.keys() & plain.keys() & distances.keys())
+        ]
+    return found
+
+
+def gains_by_half(gains: Sequence[UserGain], distances: Mapping[str, float]) -> list[Half]:
+    """Mean gain of unique and of not unique users (DPL, figure 3)."""
+    found: list[Half] = []
+    for variant, metric in dict.fromkeys((gain.variant, gain.metric) for gain in gains):
+        of_user = {gain.user_id: gain.gain for gain in gains if (gain.variant, gain.metric) == (variant, metric)}
+        for half, users in halves({user: distances[user] for user in of_user}).items():
+            values = np.asarray([of_user[user] for user in users])
+            if len(values):
+                interval = bootstrap_interval(values) if len(values) > 1 else None
+                low, high = (interval.low, interval.high) if interval else (None, None)
+                found.append(Half(variant, metric, half, float(values.mean()), low, high, len(values)))
+    return found
+
+
+def case_studies(groups: Groups, metric: str, corpus: Corpus, about: str = "dpl") -> list[CaseStudy]:
+    """Three cases to read: the largest, the middle and the smallest gain of a variant over Non-Perso."""
+    if about not in groups or PLAIN not in groups:
+        return []
+    ours, plain = (groups[name][0].per_case.get(metric, {}) for name in (about, PLAIN))
+    ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (plain[case] - ours[case], case))
+    picked = dict.fromkeys(ordered[place] for place in (0, len(ordered) // 2, -1)) if ordered else ()
+    return [_case_study(case, groups, corpus) for case in picked]
+
+
+def _case_study(case_id: str, groups: Groups, corpus: Corpus) -> CaseStudy:
+    case = corpus.case(case_id)
+    rows = {
+        name: row
+        for name, runs in groups.items()
+        if not runs[0].facts.get("apart")
+        for row in runs[0].rows
+        if row.case_id == case_id
+    }
+    profiles = {name: row.trace["profile"]["text"] for name, row in rows.items() if row.trace.get("profile")}
+    return CaseStudy(
+        case_id=case_id,
+        user_id=case.user_id,
+        item_title=corpus.item(case.item_id).title,
+        request_title=case.title,
+        rating=case.rating,
+        reference=case.reference or "",
+        texts={name: row.text for name, row in rows.items()},
+        profiles=profiles,
+    )

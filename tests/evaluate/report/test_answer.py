@@ -1,0 +1,64 @@
+"""The sentence that a report begins with."""
+
+from dataclasses import replace
+
+import pytest
+
+from unlike.evaluate.report.answer import answer
+from unlike.evaluate.report.page import render_html, render_markdown
+from unlike.evaluate.report.tables import by_place, main_table, marks
+from unlike.evaluate.statistics.findings import PairedTest
+
+
+def over_users(**changed):
+    test = PairedTest("dpl", "cicl", "rouge1", "users", 0.03, 0.02, 0.04, 12, 0, 0.001, 0.002, 0.001, 0.002, 0.003, 0.7)
+    return replace(test, **changed)
+
+
+def test_it_names_method_baseline_difference_interval_tests_and_control(findings):
+    found = replace(findings, tests=[over_users()], controls=[over_users(baseline="non_perso", difference=0.07)])
+    assert answer(found) == (
+        "dpl is better than the best baseline, cicl, in ROUGE-1: 0.1796 against 0.1684, a difference of +0.0300 (95 % "
+        "interval [+0.0200, +0.0400], 12 users; p = 0.002 by the t-test, p = 0.003 by permutation). Against its control "
+        "non_perso: a difference of +0.0700 (95 % interval [+0.0200, +0.0400], 12 users; p = 0.002 by the t-test, p = 0.003 "
+        "by permutation)."
+    )
+    assert answer(found) in render_html(found)
+    assert "dpl is better than the best baseline, cicl" in render_markdown(found).splitlines()[2]
+
+
+def test_a_difference_that_only_the_t_test_sees_is_no_finding(findings):
+    found = replace(findings, tests=[over_users(p_permutation_holm=0.25)])
+    assert answer(found).startswith(
+        "No method is shown to differ from the best baseline, cicl, in ROUGE-1; dpl is closest"
+    )
+    assert marks(by_place(found.tests), "dpl", "rouge1") == ""
+    assert marks(by_place([over_users()]), "dpl", "rouge1") == "**"
+    assert answer(replace(findings, tests=[over_users(difference=-0.03)])).startswith("dpl is worse than")
+
+
+def test_few_users_bear_no_conclusion_and_the_cell_says_so(findings):
+    none = dict.fromkeys(("p_t", "p_wilcoxon", "p_permutation", "p_holm", "p_permutation_holm", "effect"))
+    found = replace(findings, tests=[over_users(n=3, **none)])
+    assert answer(found).startswith(
+        "3 users are too few to say which method is better in ROUGE-1: at least 10 are needed."
+    )
+    cells = {row[0].text: row[1] for group in main_table(found).groups for row in group.rows}
+    assert cells["dpl"].small.endswith("not tested: 3 of at least 10 users; paper: 0.3107") and cells["dpl"].marks == ""
+    assert "All paired tests" not in render_html(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["rag", "cicl"], "No test was made, since there are only baselines to compare: cicl has the highest ROUGE-1"),
+        (
+            ["dpl"],
+            "Only dpl has a result: ROUGE-1 0.1796 (95 % interval 0.1545 to 0.2066). Nothing is compared with it.",
+        ),
+        ([], "No variant has a result."),
+    ],
+)
+def test_without_tests_it_says_why(findings, names, said):
+    variants = [variant for variant in findings.variants if variant.name in names]
+    assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
