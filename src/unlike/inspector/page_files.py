@@ -14,10 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from unlike import __version__
+from unlike.evaluate import report
 from unlike.serve.answers import said
 from unlike.serve.gate import PAGES
 
 FILES = Path(__file__).parent / "pages"
+REPORT_CSS = "report.css"
+"""The style sheet of reports, which the page of an experiment shows."""
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -75,7 +78,7 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
     """
     router = APIRouter(prefix=PAGES, include_in_schema=False)
     config = PageConfig(tuple(views), needs_key, reads_only)
-    files = StaticFiles(directory=FILES)
+    files, of_reports = StaticFiles(directory=FILES), StaticFiles(directory=Path(report.__file__).parent)
 
     @router.get("")
     async def to_the_page() -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -90,7 +93,7 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
     @router.get("/")
     @router.get("/pages/{file:path}")
     async def page(request: Request, file: str = "index.html") -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await _file(files, file, request)
+        return await _file(of_reports if file == REPORT_CSS else files, file, request)
 
     return router
 

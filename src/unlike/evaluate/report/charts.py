@@ -90,28 +90,29 @@ def draw(
 
 
 def _inline(source: str, name: str, title: str, description: str, height: float) -> Markup:
-    """What stands between the tags of the file, in an element of ours; ids of groups would be twice on a page."""
+    """What stands between the tags of the file, in an element of ours.
+
+    Styles become attributes, which the strictest security policy of a page allows; ids of groups would be twice on a page.
+    """
     inside = source[source.index(">", source.index("<svg")) + 1 : source.rindex("</svg>")]
     inside = re.sub(r"<metadata>.*?</metadata>|<style .*?</style>", "", inside, flags=re.DOTALL)
     inside = re.sub(r'<g id="[^"]*"', "<g", inside)
-    inside = re.sub(r'style="[^"]*"', lambda style: _themed(style[0]), inside)
-    named = f'aria-labelledby="{name}-title {name}-desc"'
+    inside = re.sub(r'style="([^"]*)"', lambda found: _attributes(found[1]), inside)
     return Markup(
-        f'<svg class="plot" role="img" {named} viewBox="0 0 {WIDTH} {height:g}" '
+        f'<svg class="plot" role="img" aria-labelledby="{name}-title {name}-desc" viewBox="0 0 {WIDTH} {height:g}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>{inside}</svg>'
     )
 
 
-def _themed(style: str) -> str:
-    style = re.sub(r"font-family: [^;\"]*|(?<=font: )([\d.]+px) [^;\"]*", lambda found: _font(found), style)
-    return re.sub(
-        r"#[0-9a-f]{6}", lambda found: f"var(--{_NAMES[found[0]]})" if found[0] in _NAMES else found[0], style
-    )
-
-
-def _font(found: re.Match[str]) -> str:
-    return f"{found[1]} sans-serif" if found[1] else "font-family: sans-serif"
+def _attributes(style: str) -> str:
+    """Properties of a style as attributes, colours as the page's variables, the font as the page's."""
+    found = dict(part.split(": ", 1) for part in style.split("; ") if ": " in part)
+    if font := found.pop("font", ""):
+        found["font-size"] = font.split(" ", 1)[0]
+    found.pop("font-family", None)
+    named = {key: f"var(--{_NAMES[value]})" if value in _NAMES else value for key, value in found.items()}
+    return " ".join(f'{key}="{value.rstrip(";")}"' for key, value in named.items())
 
 
 def stand_alone(picture: Markup) -> str:
@@ -119,11 +120,12 @@ def stand_alone(picture: Markup) -> str:
     colours = {name: colour for colour, name in _NAMES.items()}
     literal = re.sub(r"var\(--(\w+)\)", lambda found: colours[found[1]], picture)
     dark = "".join(
-        f'[style*="{what}: {light}"] {{ {what}: {other} !important; }}'
-        for light, other in _DARK.items()
-        for what in ("fill", "stroke")
+        f'[{what}="{light}"] {{ {what}: {other}; }}' for light, other in _DARK.items() for what in ("fill", "stroke")
     )
-    style = f"<style>@media (prefers-color-scheme: dark) {{ svg {{ background: {_DARK[PAGE]}; }} {dark} }}</style>"
+    style = (
+        "<style>text { font-family: system-ui, sans-serif; }"
+        f"@media (prefers-color-scheme: dark) {{ svg {{ background: {_DARK[PAGE]}; }} {dark} }}</style>"
+    )
     before, after = literal.split("</desc>", 1)
     return f"{before}</desc>{style}{after}\n"
 

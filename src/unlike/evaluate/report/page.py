@@ -109,16 +109,29 @@ def all_tables(findings: Findings) -> list[tuple[str, Table]]:
 
 def render_html(findings: Findings) -> str:
     """The whole page."""
+    return _rendered("report.html.jinja", findings)
+
+
+def render_body(findings: Findings) -> str:
+    """What stands below the heading of the page, for another page to hold: no word in it is markup."""
+    return _rendered("report_body.html.jinja", findings)
+
+
+def _rendered(template: str, findings: Findings) -> str:
     tables = {table.name: (heading, to_html(table)) for heading, table in all_tables(findings)}
     short = [(label, fact) for label, fact in findings.facts.items() if len(fact) <= _SHORT_CHARS]
-    page = _template().render(
-        findings=findings,
-        answer=answer(findings),
-        facts_line=short[:_MOST_FACTS],
-        tables=tables,
-        behind_plots={name: found for name, found in tables.items() if name in _BEHIND_PLOTS},
-        plots=plot_sections(findings),
-        cases=[(case, case_texts(findings, case)) for case in findings.cases],
+    page = (
+        _templates()
+        .get_template(template)
+        .render(
+            findings=findings,
+            answer=answer(findings),
+            facts_line=short[:_MOST_FACTS],
+            tables=tables,
+            behind_plots={name: found for name, found in tables.items() if name in _BEHIND_PLOTS},
+            plots=plot_sections(findings),
+            cases=[(case, case_texts(findings, case)) for case in findings.cases],
+        )
     )
     return printable(page)
 
@@ -157,12 +170,11 @@ def case_texts(findings: Findings, case: CaseStudy) -> list[CaseText]:
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja")

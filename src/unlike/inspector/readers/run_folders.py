@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from unlike.errors import InputError
 from unlike.evaluate.running.run import GENERATIONS, RUN
+from unlike.evaluate.statistics.findings import Findings
 from unlike.records import Generation
 
 FINDINGS = "report.json"
+_FINDINGS = TypeAdapter(Findings)
 _ERROR_CHARS = 300
 _STATES = ("done", "failed")
 
@@ -89,7 +93,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def read_findings(where: Path) -> dict[str, Any] | None:
+def read_findings(where: Path) -> Findings | None:
     """The findings that an experiment or a report left; None where there are none yet.
 
     Raises:
@@ -97,10 +101,12 @@ def read_findings(where: Path) -> dict[str, Any] | None:
     """
     if not (where / FINDINGS).is_file():
         return None
-    findings = _json_file(where / FINDINGS)
-    if not all(isinstance(findings.get(name), list) for name in ("variants", "metrics", "main", "failures")):
-        raise InputError(f"{FINDINGS} of {where} holds no findings; make them again with: unlike report {where}")
-    return findings
+    try:
+        return _FINDINGS.validate_python(_json_file(where / FINDINGS))
+    except ValidationError as error:
+        raise InputError(
+            f"{FINDINGS} of {where} holds no findings; make them again with: unlike report {where}"
+        ) from error
 
 
 def _json_file(path: Path) -> dict[str, Any]:

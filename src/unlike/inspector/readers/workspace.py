@@ -10,9 +10,12 @@ from unlike.data.corpus import Corpus
 from unlike.errors import InputError, MissingPart, UnlikeError
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.score import score
+from unlike.evaluate.report.answer import answer
+from unlike.evaluate.report.page import render_body
 from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
 from unlike.evaluate.running.run import GENERATIONS, read_run
+from unlike.evaluate.statistics.findings import Findings
 from unlike.inspector.readers.case_details import others_read
 from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings
 from unlike.prompts.task import open_task
@@ -104,7 +107,7 @@ class Inspected:
         path = run.folder / LIKELIHOOD
         return self.once((LOGLIK, path, _changed(path)), lambda: _likelihood(run.folder))
 
-    def findings(self) -> dict[str, Any] | None:
+    def findings(self) -> Findings | None:
         """What an experiment or a report found; None where there is none yet.
 
         Raises:
@@ -112,6 +115,14 @@ class Inspected:
         """
         path = self.where / FINDINGS
         return self.once(("findings", path, _changed(path)), lambda: read_findings(self.where))
+
+    def report(self) -> dict[str, Any] | None:
+        """The same as its report shows it: title, answer, and the rest as HTML."""
+        found = self.findings()
+        if found is None:
+            return None
+        html = self.once(("report", _changed(self.where / FINDINGS)), lambda: render_body(found))
+        return {"title": found.title, "answer": answer(found), "html": html, "has_gains": bool(found.gains)}
 
     def llm_of(self, run: RunFolder) -> str:
         """URI of the LLM that a run was made with; an experiment names it with a digest behind, which is no part of it."""

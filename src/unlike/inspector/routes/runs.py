@@ -70,10 +70,10 @@ def list_runs(here: Here, seen: str = "") -> Response:
     )
 
 
-@router.get("/findings")
-def findings(here: Here) -> Response:
+@router.get("/report")
+def report(here: Here) -> Response:
     """What the experiment found, as its report shows it; null where there is no report yet."""
-    return sent(here.findings())
+    return sent(here.report())
 
 
 @router.get("/run")
