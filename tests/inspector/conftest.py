@@ -11,7 +11,7 @@ import uvicorn
 
 from tests.inspector.lab import make_experiment, make_hostile_run, make_soft_experiment
 from unlike.inspector.app import inspect_folder, views_of
-from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.readers.workspace import Workspace
 from unlike.serve.server import config
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -65,7 +65,7 @@ def open_inspector():
     with contextlib.ExitStack() as stack:
 
         def serve(where, key=None, **parts):
-            inspected = Inspected(Path(where), **parts)
+            inspected = Workspace(Path(where), **parts)
             return stack.enter_context(served(inspect_folder(inspected, views_of(inspected), key)))
 
         yield serve

@@ -16,7 +16,7 @@ from unlike.evaluate.running.run import JOURNAL, Progress, read_run
 from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
-from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.readers.workspace import Workspace
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.scripted import ScriptedBackend
 from unlike.methods.steps import sampling_of
@@ -46,7 +46,7 @@ class Asking:
     """Asks an inspector of a folder."""
 
     def __init__(self, where, key=None, **headers):
-        inspected = Inspected(where)
+        inspected = Workspace(where)
         app = inspect_folder(inspected, views_of(inspected), key)
         self.client = TestClient(app, base_url="http://127.0.0.1:8001", headers=headers, raise_server_exceptions=False)
 
@@ -72,7 +72,10 @@ def test_the_list_holds_every_run_and_says_when_nothing_is_new(ask):
 
 
 def test_findings_are_those_of_the_report(ask, experiment):
-    assert ask("findings") == json.loads((experiment / "report.json").read_text())
+    found = ask("report")
+    assert found["title"] == "Methods on the sample" and found["has_gains"]
+    assert found["answer"].startswith("6 users are too few to say which method is better in ROUGE-1")
+    assert "<svg" in found["html"] and "<html" not in found["html"]
 
 
 def test_users_come_by_what_they_gain(ask, experiment):

@@ -10,7 +10,7 @@ from tests.inspector.conftest import served
 from tests.inspector.house import EVIL, HOSTILE, TEXT, copied, make_store
 from unlike.privacy.receipt import verify
 
-ITEM = "salt-almanac"
+ITEM, TITLE = "salt-almanac", "The Salt Almanac"
 
 
 def at(*parts, **query):
@@ -89,13 +89,13 @@ def test_a_user_is_seen_against_the_population_with_evidence(service):
     page = walked.go(at("users", "ada"), "ada")
     page.get_by_role("img", name="Histogram of").wait_for()
     page.get_by_role("img", name="Length of each record over time").wait_for()
-    assert "farther out than" in walked.seen()
+    assert "Uniqueness" in walked.seen() and "higher than that of" in walked.seen()
     page.get_by_text("of the user's records").first.click()
     profile = page.locator("section", has=page.get_by_role("heading", name="Profile"))
     expect(profile).to_contain_text("compared with")
     expect(profile.get_by_role("link", name="map of").first).to_be_visible()
     page.get_by_text("As a table").first.click()
-    page.get_by_role("region", name="Users by distance from the centre").wait_for()
+    page.get_by_role("region", name="Users by uniqueness").wait_for()
     walked.check()
 
 
@@ -124,17 +124,17 @@ def test_a_profile_is_edited_pinned_compared_and_gone_back_from(house, service):
 
 def test_consent_is_withdrawn_and_others_see_no_text_of_it(service):
     walked = service()
-    page = walked.go(at("map", "ada", ITEM), f"Map of {ITEM}")
+    page = walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     page.get_by_text("18 others wrote on it").wait_for()
     walked.go(at("users", "esme"), "esme")
     page.get_by_role("switch", name="To be compared with others").uncheck()
     page.get_by_text("what was made against it is gone").wait_for()
-    walked.go(at("map", "ada", ITEM), f"Map of {ITEM}")
+    walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     page.get_by_text("17 others wrote on it").wait_for()
     walked.go(at("users", "ada"), "ada")
     page.get_by_role("switch", name="Own records for own texts").uncheck()
     page.get_by_text("There is no profile yet").wait_for()
-    walked.go(at("map", "ada", ITEM), f"Map of {ITEM}")
+    walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     page.get_by_text("this user does not let own records be used").wait_for()
     walked.check(expected="404")  # there is no profile any more
 
@@ -161,7 +161,7 @@ def test_an_erasure_wants_the_id_and_gives_the_receipt(house, service, tmp_path)
 
 def test_a_map_follows_k_and_the_choice_without_any_llm(service):
     walked = service()
-    page = walked.go(at("map", "ada", ITEM), f"Map of {ITEM}")
+    page = walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     numbers = page.locator("svg.map [data-mark=text] text")
     expect(numbers).to_have_count(4)
     before = page.request.get(f"{service.address}/metrics").text()
@@ -187,7 +187,7 @@ def tokens(metrics):
 
 def test_a_point_of_a_map_is_read_with_mouse_and_with_keys(service):
     walked = service()
-    page = walked.go(at("map", "ada", ITEM), f"Map of {ITEM}")
+    page = walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     reading = page.get_by_label("The text that is read")
     assert "312 pages. 365 entries." in reading.inner_text()
     box = page.locator("svg.map [data-mark=text] text").first.bounding_box()
@@ -205,11 +205,13 @@ def test_a_point_of_a_map_is_read_with_mouse_and_with_keys(service):
 
 def test_a_map_is_found_from_the_user_and_shows_where_one_usually_is(service):
     walked = service()
-    page = walked.go(at("map"), "Difference map")
-    page.get_by_label("Whose map?").fill("ada")
-    page.get_by_role("button", name="Next").click()
-    page.get_by_label("Or any other item's id").fill("plain")
+    page = walked.go(at("map"), "Map of")  # an example
+    page.get_by_role("link", name="All users").wait_for()
+    page.get_by_label("User's id").fill("ada")
+    page.get_by_label("Item", exact=True).select_option("")
+    page.get_by_label("Item's id").fill("plain")
     page.get_by_role("button", name="Show").click()
+    walked.there("Map of Plain")
     page.get_by_text("stands at the mean of all own texts").wait_for()
     walked.check()
 

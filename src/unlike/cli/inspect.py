@@ -17,7 +17,7 @@ from unlike.errors import InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from unlike.inspector.readers.workspace import Inspected
+    from unlike.inspector.readers.workspace import Workspace
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 """Addresses that only this machine reaches."""
@@ -54,7 +54,7 @@ def inspect(
     import asyncio
     import secrets
 
-    from unlike.inspector.readers.workspace import Inspected
+    from unlike.inspector.readers.workspace import Workspace
     from unlike.serve.server import address_of, listening, serve
 
     key = None if host in LOCAL else secrets.token_urlsafe(24)
@@ -62,7 +62,7 @@ def inspect(
     opened = (
         _of_store(Place(where, tenant, master), settings, embedder, key)
         if kind == "store"
-        else _of_folder(Inspected(Path(where), corpus, llm, embedder), key)
+        else _of_folder(Workspace(Path(where), corpus, llm, embedder), key)
     )
     with opened as app, listening(host, port) as door:
         _tell(kind, where, f"{address_of(door)}/inspect/", key, browser)
@@ -95,7 +95,7 @@ def kind_of(where: str) -> str:
 
 
 @contextmanager
-def _of_folder(inspected: "Inspected", key: str | None) -> "Generator[FastAPI]":
+def _of_folder(inspected: "Workspace", key: str | None) -> "Generator[FastAPI]":
     from unlike.inspector.app import inspect_folder, views_of
 
     yield inspect_folder(inspected, views_of(inspected), key)

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unlike import __version__
 from unlike.errors import InputError, UnlikeError
 from unlike.inspector.page_files import pages_router
-from unlike.inspector.readers.workspace import Inspected
-from unlike.inspector.routes import corpus, corpus_map, gains, latent, maps, playground, prompts, runs
+from unlike.inspector.readers.workspace import Workspace
+from unlike.inspector.routes import corpus, gains, latent, maps, playground, prompts, runs
 from unlike.serve.auth import Caller
 from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
 from unlike.serve.gate import PAGES
@@ -38,7 +38,7 @@ READS = frozenset({"GET", "HEAD"})
 HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
-def views_of(inspected: Inspected) -> tuple[str, ...]:
+def views_of(inspected: Workspace) -> tuple[str, ...]:
     """The places that make sense for what is looked at."""
     if (inspected.where / "manifest.json").is_file():
         return ("corpus", "map")
@@ -51,7 +51,7 @@ def store_routers() -> list[APIRouter]:
     return [maps.router, playground.router, pages_router(SERVICE_VIEWS, needs_key=True)]
 
 
-def inspect_folder(inspected: Inspected, views: Sequence[str], key: str | None = None) -> FastAPI:
+def inspect_folder(inspected: Workspace, views: Sequence[str], key: str | None = None) -> FastAPI:
     """The inspector of runs, an experiment or a corpus.
 
     Args:
@@ -59,7 +59,7 @@ def inspect_folder(inspected: Inspected, views: Sequence[str], key: str | None =
         views: Places that make sense there, as ``views_of`` says.
         key: Asked of everybody; None where only this machine can reach it.
     """
-    app = _app([module.router for module in (runs, gains, prompts, latent, corpus, corpus_map)], views, key)
+    app = _app([*(module.router for module in (runs, gains, prompts, latent, corpus)), corpus.map_router], views, key)
     app.state.inspected = inspected
     return app
 
@@ -86,7 +86,7 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
         openapi_url=None,
         redirect_slashes=False,
         telemetry=SILENT,
-        middleware=[Middleware(Door, key=key, caller=caller)],
+        middleware=[Middleware(ReadOnlyAccessMiddleware, key=key, caller=caller)],
         exception_handlers={
             UnlikeError: _failed,
             RequestValidationError: answer_invalid,
@@ -99,8 +99,8 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
     return app
 
 
-class Door:
-    """Lets in who may read, and nobody who wants to change anything.
+class ReadOnlyAccessMiddleware:
+    """Lets readers in and refuses every request that would change something.
 
     Args:
         app: What is inside.

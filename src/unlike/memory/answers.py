@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from unlike.errors import UnlikeError
 from unlike.privacy.repeats import Others
-from unlike.records import Item
+from unlike.records import Item, Record
 from unlike.store.profiles import Origin
 
 T = TypeVar("T")
@@ -46,6 +46,13 @@ class Added:
     n_users: int
     n_items: int
     redacted: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow(Record):
+    """A record of a user with the title of its item."""
+
+    item_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Messages
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory import ingest, pages, personal, profile_pages
-from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, Request, Written
+from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, RecordRow, Request, Written
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
@@ -107,7 +107,7 @@ class Memory:
         record = Record(record_id, user_id, item_id, text, title, rating)
         return await self.add([NewRecord(record, Item(item_id))])
 
-    async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[Record]:
+    async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:
         """A user's records, the latest first.
 
         Raises:

@@ -1,13 +1,14 @@
 """What a person may read of a memory, besides profiles: records, jobs, consent, and all that is held about a user."""
 
+from dataclasses import asdict
 from typing import Any
 
 from unlike.errors import InputError
-from unlike.memory.answers import JobRow, Page
+from unlike.memory.answers import JobRow, Page, RecordRow
 from unlike.memory.profile_pages import known_user
-from unlike.records import Record
 from unlike.store import export, jobs, records, users
 from unlike.store.database import Tenant
+from unlike.store.items import items_with_ids
 from unlike.store.tables import RECORDS
 from unlike.store.users import Consent
 
@@ -16,7 +17,7 @@ MOST_ROWS = 10_000
 """Of a page."""
 
 
-def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Record]:
+def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[RecordRow]:
     """A user's records, the latest first.
 
     Raises:
@@ -26,7 +27,10 @@ def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Re
     check(offset, limit)
     with tenant.read() as tx:
         own = records.read(tx, RECORDS.c.user == known_user(tx, user_id))[::-1]
-    return Page(tuple(stored.record for stored in own[offset : offset + limit]), len(own), offset)
+        shown = [stored.record for stored in own[offset : offset + limit]]
+        items = items_with_ids(tx, list({record.item_id for record in shown}))
+    titled = (RecordRow(**asdict(record), item_title=items[record.item_id].title) for record in shown)
+    return Page(tuple(titled), len(own), offset)
 
 
 def jobs_in(tenant: Tenant, state: str, offset: int, limit: int) -> Page[JobRow]:

@@ -134,8 +134,8 @@ def list_users(
     known = population.known()
     with tenant.read() as tx:
         if sort == UNIQUENESS:
-            everybody = sorted(users.numbers_of(tx, search), key=lambda number: -known.get(number, -1.0))
-            numbers = everybody[offset : offset + limit]  # who has no vector comes last
+            everybody = sorted(users.numbers_of(tx, search, "records"), key=lambda number: -known.get(number, -1.0))
+            numbers = everybody[offset : offset + limit]  # without a vector: last, most records first
         else:
             numbers = users.numbers_of(tx, search, sort, offset, limit)
         rows, total = users.with_numbers(tx, numbers), users.count(tx, search)

@@ -13,8 +13,8 @@ from unlike.errors import InputError
 from unlike.evaluate.identity import scores as identity_scores
 from unlike.evaluate.identity.controls import Representatives, without_rating_length_and_date
 from unlike.evaluate.identity.measure import identity, identity_of_vectors
-from unlike.evaluate.identity.plan import Plan, complete
-from unlike.evaluate.identity.scores import Space, compared, scores, wins
+from unlike.evaluate.identity.plan import IdentityPlan, complete
+from unlike.evaluate.identity.scores import VectorSpace, compared, scores, wins
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials, repeated
 from unlike.latent.difference import difference
 from unlike.records import Item, Record
@@ -128,7 +128,7 @@ def test_no_text_of_either_author_or_from_later_is_in_a_mean(rule):
     corpus = invented(n_users=40)
     settings = replace(SETTINGS, time_rule=rule)
     texts = Texts(corpus.records(), settings)
-    rows = Plan(texts, settings).rows
+    rows = IdentityPlan(texts, settings).rows
     record = corpus.records()
     for trial in (trial for row in rows for trials in row.repeats for trial in trials):
         own, foil = record[trial.own], record[trial.foil]
@@ -148,7 +148,7 @@ def test_no_text_of_either_author_or_from_later_is_in_a_mean(rule):
 def test_only_the_control_of_another_item_has_peers_from_elsewhere():
     corpus = invented(n_users=40)
     texts = Texts(corpus.records(), SETTINGS)
-    for row in Plan(texts, SETTINGS).rows:
+    for row in IdentityPlan(texts, SETTINGS).rows:
         same = [
             texts.records[peer].item_id == texts.records[one.record].item_id
             for trials in row.repeats
@@ -163,7 +163,7 @@ def test_scores_are_those_of_equation_4():
     corpus = invented(n_users=40)
     vectors, texts = vectors_of(corpus, of_user=0.5), Texts(corpus.records(), SETTINGS)
     trials = choose_trials(texts, SETTINGS)[0][0]
-    found = scores(Space(vectors, vectors.mean(axis=0)), [trials])
+    found = scores(VectorSpace(vectors, vectors.mean(axis=0)), [trials])
     for place, trial in enumerate(trials[:5]):
         past = [difference(vectors[one.record], vectors[list(one.peers)]) for one in trial.history]
         for side, number in enumerate((trial.own, trial.foil)):

@@ -10,10 +10,10 @@ from pathlib import Path
 import nltk
 import pytest
 
-from unlike.evaluate.metrics import meteor, nltk_data, treebank, wordnet
+from unlike.evaluate.metrics import meteor, treebank
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-OURS = (wordnet.open_wordnet, treebank.open_tokenizer, treebank.word_tokenize, meteor.open_stems, nltk_data.downloaded)
+OURS = (meteor.open_wordnet, treebank.open_tokenizer, treebank.word_tokenize, meteor.open_stems, treebank.downloaded)
 FRESH = (*OURS, nltk.tokenize._get_punkt_tokenizer)
 
 

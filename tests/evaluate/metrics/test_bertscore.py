@@ -16,7 +16,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import bertscore as ours
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.bertscore import bertscore
-from unlike.evaluate.metrics.length import cut
+from unlike.evaluate.metrics.sanity import cut
 from unlike.evaluate.metrics.score import score
 
 LAYER = 5

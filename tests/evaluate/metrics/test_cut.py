@@ -8,8 +8,8 @@ from tests.worlds import kit_for, world
 from unlike.door import wait_for
 from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
-from unlike.evaluate.metrics.length import cut
 from unlike.evaluate.metrics.peers import peers_of
+from unlike.evaluate.metrics.sanity import cut
 from unlike.evaluate.running.run import generation
 from unlike.methods.table import ADAPTED, METHODS
 

@@ -8,10 +8,10 @@ from nltk.corpus.reader.wordnet import WordNetCorpusReader
 from nltk.translate.meteor_score import single_meteor_score
 
 from unlike.errors import MissingPart
-from unlike.evaluate.metrics import nltk_data, wordnet
-from unlike.evaluate.metrics.meteor import align, find_data, meteor, meteor_of_words
+from unlike.evaluate.metrics import meteor as wordnet
+from unlike.evaluate.metrics import treebank as nltk_data
+from unlike.evaluate.metrics.meteor import align, find_data, meteor, meteor_of_words, open_wordnet
 from unlike.evaluate.metrics.treebank import CONTRACTIONS, NEEDS, open_tokenizer
-from unlike.evaluate.metrics.wordnet import open_wordnet
 
 # The fixtures only point at data, which no example changes.
 any_example = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

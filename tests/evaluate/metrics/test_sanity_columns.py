@@ -4,10 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.evaluate.metrics.diversity import distinct_1, distinct_2
-from unlike.evaluate.metrics.leakage import leakage
-from unlike.evaluate.metrics.length import cut, cut_to_equal, length_ratio
-from unlike.evaluate.metrics.words import words
+from unlike.evaluate.metrics.sanity import cut, cut_to_equal, distinct_1, distinct_2, leakage, length_ratio
+from unlike.language import words
 
 texts = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(["a", "b", "B!", "don't"]), max_size=20).map(" ".join))
 

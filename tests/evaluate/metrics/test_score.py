@@ -11,9 +11,9 @@ from rouge_score.rouge_scorer import RougeScorer
 from typer.testing import CliRunner
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics import nltk_data, treebank, wordnet
-from unlike.evaluate.metrics.length import cut, length_ratio
+from unlike.evaluate.metrics import meteor, treebank
 from unlike.evaluate.metrics.rouge import rouge1
+from unlike.evaluate.metrics.sanity import cut, length_ratio
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.metrics.texts import mapped
 from unlike.language import language_of
@@ -46,7 +46,7 @@ def run(tmp_path):
 def no_nltk_data(tmp_path, monkeypatch):
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     monkeypatch.setattr(nltk, "download", lambda package, **options: False)
-    caches = (wordnet.open_wordnet, treebank.open_tokenizer, treebank.word_tokenize, nltk_data.downloaded)
+    caches = (meteor.open_wordnet, treebank.open_tokenizer, treebank.word_tokenize, treebank.downloaded)
     for function in caches:
         function.cache_clear()
     yield

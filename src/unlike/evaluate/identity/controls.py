@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from unlike.embed.encoder import Vectors
 from unlike.evaluate.identity.scores import Floats
-from unlike.evaluate.identity.trials import Accepts, Compared, Texts, Trial, without
-from unlike.evaluate.metrics.words import ngrams, words
+from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
+from unlike.evaluate.metrics.sanity import ngrams
+from unlike.language import words
 from unlike.peers.kmeans import KMeansSelector, cluster
 
 LENGTH_RATIO = 1.5
@@ -83,7 +84,7 @@ def _stranger(texts: Texts, trial: Trial, pool: Sequence[str], number: int) -> T
     authors = {trial.user_id, texts.author(trial.foil)}
     for place in map(int, random.permutation(len(pool))):
         stranger = pool[place]
-        peers = without(Compared(trial.own, trial.peers), {stranger}, texts).peers
+        peers = without(ComparedText(trial.own, trial.peers), {stranger}, texts).peers
         history = texts.history(stranger, trial.own, authors)[: len(trial.history)]
         if stranger not in authors and peers and len(history) == len(trial.history):
             return replace(trial, peers=peers, history=history)
@@ -104,7 +105,7 @@ def _elsewhere(texts: Texts, trial: Trial, pool: Sequence[int]) -> Trial | None:
     random = np.random.default_rng(texts.order("elsewhere", trial.user_id))
     authors = {trial.user_id, texts.author(trial.foil)}
 
-    def moved(one: Compared, before: int) -> Compared:
+    def moved(one: ComparedText, before: int) -> ComparedText:
         """The record with peers of the item of a random record from before."""
         now = texts.records[one.record]
         n_seen = bisect_left(pool, texts.n_seen(before))
@@ -115,7 +116,7 @@ def _elsewhere(texts: Texts, trial: Trial, pool: Sequence[int]) -> Trial | None:
         return replace(one, peers=())
 
     before = min(texts.records[number].timestamp for number in (trial.own, trial.foil))
-    here = moved(Compared(trial.own, trial.peers), before).peers
+    here = moved(ComparedText(trial.own, trial.peers), before).peers
     history = tuple(moved(one, texts.records[one.record].timestamp) for one in trial.history)
     whole = here and all(one.peers for one in history)
     return replace(trial, peers=here, history=history) if whole else None
@@ -173,7 +174,7 @@ class Representatives:
         """The trial with representatives."""
         return replace(trial, peers=self._central(trial.peers), history=tuple(map(self._chosen, trial.history)))
 
-    def _chosen(self, one: Compared) -> Compared:
+    def _chosen(self, one: ComparedText) -> ComparedText:
         """The most central peer of each of K + 1 groups but the one of the record."""
         peers = {self._texts.records[number].id: number for number in one.peers}
         records = [self._texts.records[number] for number in one.peers]

@@ -14,8 +14,8 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
-from unlike.evaluate.identity.plan import FEWEST_USERS, K, Plan, Planned, Section
-from unlike.evaluate.identity.scores import Contrast, Floats, Space, against_strangers, contrast
+from unlike.evaluate.identity.plan import FEWEST_USERS, IdentityPlan, K, Planned, Section
+from unlike.evaluate.identity.scores import Contrast, Floats, VectorSpace, against_strangers, contrast
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
 
 TEXTS_AT_ONCE = 512
@@ -133,7 +133,7 @@ class _Study:
         self._settings = settings
         self._on_progress = on_progress
         self._texts = Texts(corpus.records(), settings)
-        self._plan = Plan(self._texts, settings)
+        self._plan = IdentityPlan(self._texts, settings)
         self._needed = self._plan.needed()
 
     def encoded(self, encoder: Encoder) -> Floats:
@@ -150,7 +150,7 @@ class _Study:
     def report(self, vectors: Floats, embedder: str) -> IdentityReport:
         """All figures."""
         texts, plan = self._texts, self._plan
-        space = Space(vectors, vectors[self._needed].mean(axis=0))
+        space = VectorSpace(vectors, vectors[self._needed].mean(axis=0))
         rows: dict[Section, list[Measured]] = {}
         for n_done, planned in enumerate(plan.rows):
             rows.setdefault(planned.section, []).append(self._measured(planned, space))
@@ -175,7 +175,7 @@ class _Study:
             representatives=rows["representatives"],
         )
 
-    def _measured(self, row: Planned, space: Space) -> Measured:
+    def _measured(self, row: Planned, space: VectorSpace) -> Measured:
         space, repeats = self._changed(row, space)
         n_users = len(repeats[0])
         history = [one for trials in repeats for trial in trials for one in trial.history]
@@ -188,11 +188,11 @@ class _Study:
             found=measure(space, repeats, self._settings.seed) if n_users >= FEWEST_USERS else None,
         )
 
-    def _changed(self, row: Planned, space: Space) -> tuple[Space, Sequence[Sequence[Trial]]]:
+    def _changed(self, row: Planned, space: VectorSpace) -> tuple[VectorSpace, Sequence[Sequence[Trial]]]:
         """Vectors and trials as a row wants them."""
         if row.how == "regressed":
             changed = controls.without_rating_length_and_date(space.vectors, self._needed, self._texts)
-            return Space(changed, space.centre), row.repeats
+            return VectorSpace(changed, space.centre), row.repeats
         if row.how == "representatives":
             chosen = controls.Representatives(self._texts, space.vectors, self._needed, K, self._settings.seed)
             return space, [list(map(chosen.of, trials)) for trials in row.repeats]

@@ -42,7 +42,7 @@ class Planned:
     how: How = "plain"
 
 
-class Plan:
+class IdentityPlan:
     """The rows of the report.
 
     Args:

@@ -30,7 +30,7 @@ DRAWS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class VectorSpace:
     """Vectors of texts.
 
     Attributes:
@@ -90,7 +90,7 @@ class Contrast:
     over_centred: Gain
 
 
-def contrast(space: Space, repeats: Sequence[Sequence[Trial]], seed: int) -> Contrast:
+def contrast(space: VectorSpace, repeats: Sequence[Sequence[Trial]], seed: int) -> Contrast:
     """All measures on some trials.
 
     Args:
@@ -101,7 +101,7 @@ def contrast(space: Space, repeats: Sequence[Sequence[Trial]], seed: int) -> Con
     return compared(scores(space, repeats), seed)
 
 
-def against_strangers(space: Space, repeats: Sequence[Sequence[Trial]], seed: int) -> Contrast:
+def against_strangers(space: VectorSpace, repeats: Sequence[Sequence[Trial]], seed: int) -> Contrast:
     """Does the user's own history favour the own text more than a stranger's history does?
 
     What makes one of the two texts nearer to everybody's history is on both sides, so this is 0.5 for whoever is no nearer
@@ -116,12 +116,12 @@ def against_strangers(space: Space, repeats: Sequence[Sequence[Trial]], seed: in
     return compared(np.stack(np.split(favour, 2, axis=2), axis=3), seed)
 
 
-def scores(space: Space, repeats: Sequence[Sequence[Trial]]) -> Scores:
+def scores(space: VectorSpace, repeats: Sequence[Sequence[Trial]]) -> Scores:
     """Scores of own texts and foils by each measure."""
     return np.stack([_scores(space, trials) for trials in repeats], axis=2)
 
 
-def _scores(space: Space, trials: Sequence[Trial]) -> Scores:
+def _scores(space: VectorSpace, trials: Sequence[Trial]) -> Scores:
     """The same of one trial per user, (n_measures, n_users, 2).
 
     The mean over j of (e - e_j) is e less the mean of the e_j, so each set of peers is averaged once.

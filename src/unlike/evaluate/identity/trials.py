@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics.words import words
+from unlike.language import words
 from unlike.records import Record, TimeRule
 
 RUN_WORDS = 8
@@ -63,7 +63,7 @@ REASONS = (TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedText:
     """A record and its peers, all as numbers of records; the peers in random order."""
 
     record: int
@@ -86,7 +86,7 @@ class Trial:
     own: int
     foil: int
     peers: tuple[int, ...]
-    history: tuple[Compared, ...]
+    history: tuple[ComparedText, ...]
 
     def numbers(self) -> Iterator[int]:
         """Of all records in it."""
@@ -96,7 +96,7 @@ class Trial:
 
     def cut(self, n_records: int | None, n_peers: int | None) -> "Trial":
         """The same with at most so many earlier records, and so many peers of each; None for all."""
-        history = tuple(Compared(one.record, one.peers[:n_peers]) for one in self.history[:n_records])
+        history = tuple(ComparedText(one.record, one.peers[:n_peers]) for one in self.history[:n_records])
         return replace(self, history=history, peers=self.peers[:n_peers])
 
 
@@ -154,17 +154,17 @@ class Texts:
         """How many of the records, from the oldest, may be seen."""
         return len(self.records) if self._time_rule == "paper" else bisect_left(self._times, before)
 
-    def _compared(self, number: int) -> Compared:
+    def _compared(self, number: int) -> ComparedText:
         """A record with all its peers."""
         record = self.records[number]
         found = self.peers(record.item_id, record.timestamp, {record.user_id})
-        return Compared(number, self.shuffled(found, record.id))
+        return ComparedText(number, self.shuffled(found, record.id))
 
     def shuffled(self, numbers: Sequence[int], name: str) -> tuple[int, ...]:
         """Records in the random order of that name."""
         return tuple(sorted(numbers, key=lambda number: self.order(name, self.records[number].id)))
 
-    def history(self, user_id: str, before: int, authors: Collection[str]) -> tuple[Compared, ...]:
+    def history(self, user_id: str, before: int, authors: Collection[str]) -> tuple[ComparedText, ...]:
         """A user's records before a record and on other items, most recent first, compared with others than these authors.
 
         Records on which nobody else is seen are not among them.
@@ -176,9 +176,9 @@ class Texts:
         return tuple(one for one in found if one.peers)
 
 
-def without(one: Compared, authors: Collection[str], texts: Texts) -> Compared:
+def without(one: ComparedText, authors: Collection[str], texts: Texts) -> ComparedText:
     """The same without the texts of some authors."""
-    return Compared(one.record, tuple(peer for peer in one.peers if texts.author(peer) not in authors))
+    return ComparedText(one.record, tuple(peer for peer in one.peers if texts.author(peer) not in authors))
 
 
 def choose_trials(
@@ -223,7 +223,7 @@ def _trials_of(texts: Texts, user_id: str, settings: IdentitySettings, accepts: 
     return obstacle
 
 
-def _with_each_foil(texts: Texts, own: int, history: Sequence[Compared]) -> Iterator[Trial]:
+def _with_each_foil(texts: Texts, own: int, history: Sequence[ComparedText]) -> Iterator[Trial]:
     """A trial of a text for each foil there is, in random order, both authors out of all means."""
     record = texts.records[own]
     foils = [number for number in texts.by_item[record.item_id] if texts.author(number) != record.user_id]

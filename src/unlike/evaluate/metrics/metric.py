@@ -12,11 +12,9 @@ from typing import Literal, TypeVar
 from unlike.errors import InputError
 from unlike.evaluate.metrics.bertscore import bertscore
 from unlike.evaluate.metrics.bleu import TOKENIZERS, bleu, bleu_sentence
-from unlike.evaluate.metrics.diversity import distinct_1, distinct_2
-from unlike.evaluate.metrics.leakage import leakage
-from unlike.evaluate.metrics.length import cut_to_equal, length_ratio
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
+from unlike.evaluate.metrics.sanity import cut_to_equal, distinct_1, distinct_2, leakage, length_ratio
 from unlike.language import Language
 
 T = TypeVar("T")

@@ -3,17 +3,23 @@
 METEOR's input in HF ``evaluate`` is ``word_tokenize``'s output. NLTK runs some thirty substitutions over every
 sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order; one that is only asked when its text
 can be there gives the same result. A pattern this module does not know is always asked.
+
+NLTK keeps its data outside its package, in the folders of ``NLTK_DATA`` and a few others; it is found or fetched once. A
+machine without network must not wait long for a download that cannot come, and must be told what to do.
 """
 
+import io
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Any, ClassVar
+from threading import Thread
+from typing import IO, Any, ClassVar, Protocol
 
 import regex
 
-from unlike.evaluate.metrics.nltk_data import find
+from unlike.errors import MissingPart
 
+DOWNLOAD_WAIT_S = 30.0
 NEEDS: dict[str, tuple[str, ...]] = {
     "([«“‘„]|[`]+)": ("«", "“", "‘", "„", "`"),
     r"^\"": ('"',),
@@ -160,3 +166,64 @@ def _substitute(substitutions: Sequence[Substitution], text: str) -> str:
                 text = pattern.sub(new, text)
                 break
     return text
+
+
+# NLTK's data ----------------------------------------------------------------------------------------------------------
+
+
+class NltkFolder(Protocol):
+    """NLTK's pointer to a file or folder, on disk or inside a zip."""
+
+    def join(self, fileid: str) -> "NltkFolder":
+        """The pointer to a file below."""
+        ...
+
+    def open(self) -> IO[bytes]:
+        """The file's bytes."""
+        ...
+
+
+def find(package: str, *places: str) -> NltkFolder:
+    """The first of the places of a package that exists, downloading the package where none does.
+
+    Args:
+        package: NLTK's name for the data.
+        places: Where it lies below an ``NLTK_DATA`` folder: unpacked, or inside its zip.
+
+    Raises:
+        MissingPart: It is not there and could not be downloaded.
+    """
+    found = _look(places)
+    if found is None and downloaded(package):
+        found = _look(places)
+    if found is None:
+        raise MissingPart(
+            f"METEOR's data is missing: no {package} in any NLTK data folder and the download failed; run "
+            f"`python -m nltk.downloader wordnet punkt_tab`, or set NLTK_DATA to a folder that has both"
+        )
+    return found
+
+
+def _look(places: tuple[str, ...]) -> NltkFolder | None:
+    import nltk
+
+    for place in places:
+        try:
+            return nltk.data.find(place)
+        except LookupError:
+            continue
+    return None
+
+
+@cache
+def downloaded(package: str) -> bool:
+    """Whether a download, tried once a process, ended in time. NLTK's own time limit is minutes."""
+    import nltk
+
+    done: list[object] = []
+    thread = Thread(
+        target=lambda: done.append(nltk.download(package, quiet=True, print_error_to=io.StringIO())), daemon=True
+    )
+    thread.start()
+    thread.join(DOWNLOAD_WAIT_S)
+    return any(done)

@@ -24,7 +24,7 @@ _DARK = {
     **dict(zip(COLOURS, ("#56b4e9", "#ff8a3d", "#2fcb9b", "#e59cc8", "#f0c93a", "#9aa1ad"), strict=True)),
 }
 _NAMES = {INK: "text", EDGE: "edge", PAGE: "page"} | {colour: f"c{n}" for n, colour in enumerate(COLOURS)}
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
@@ -72,7 +72,8 @@ def draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    settings: Any = {**_SETTINGS, "svg.hashsalt": name}
+    with mpl.rc_context(settings):
         figure: Any = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, layout="constrained")
         FigureCanvasSVG(figure)
         every = [figure.add_subplot(*panels, place + 1) for place in range(panels[0] * panels[1])]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from unlike.evaluate.report.table import Entry, Group, Row, Table, entries
+from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries
 from unlike.evaluate.report.tables import LEVEL, metric_of, table_of
 from unlike.evaluate.report.wording import amount, interval, p_value, shorten, signed
 from unlike.evaluate.statistics.findings import Findings, GroupGain, UserGain
@@ -71,8 +71,8 @@ def thirds(values: Mapping[str, float]) -> list[Range]:
     return ranges
 
 
-def _mean(gains: list[float], scale: float | str) -> Entry:
-    return Entry(signed(sum(gains) / len(gains), scale), small=f"n = {len(gains)}") if gains else Entry("–")
+def _mean(gains: list[float], scale: float | str) -> TableCell:
+    return TableCell(signed(sum(gains) / len(gains), scale), small=f"n = {len(gains)}") if gains else TableCell("–")
 
 
 def _range(third: Range) -> str:
@@ -117,7 +117,7 @@ def _group(findings: Findings, one: GroupGain) -> Row:
     difference = "–" if one.difference is None else signed(one.difference, scale)
     return (
         *entries(one.variant, metric),
-        Entry(shorten(one.group, _LONGEST_NAME), small=verdict),
+        TableCell(shorten(one.group, _LONGEST_NAME), small=verdict),
         *entries(signed(one.gain, scale), interval(one.low, one.high, scale), amount(one.n_users)),
         *entries(difference, p_value(one.p_welch), p_value(one.p_holm)),
     )

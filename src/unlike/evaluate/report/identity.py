@@ -7,7 +7,7 @@ from typing import Any, Literal
 from unlike.evaluate.identity.measure import IdentityReport, Measured
 from unlike.evaluate.identity.scores import Contrast, Estimate, Gain, Told
 from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_rows, stand_alone, value_axis
-from unlike.evaluate.report.table import Entry, Group, Row, Table, entries, markdown, to_markdown
+from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable, two_lines
 
 Kind = Literal["share", "auc"]
@@ -87,8 +87,8 @@ def _main_table(main: Measured) -> Table:
 def _measure_row(found: Contrast, words: str, field: str) -> Row:
     told: Told = getattr(found, field)
     gain: Gain | None = getattr(found, f"over_{field}", None)
-    gains = (_gain(gain.share), Entry(p_value(gain.p)), _gain(gain.auc)) if gain else entries("", "", "")
-    return (Entry(words), _estimated(told.share), _estimated(told.auc), *gains)
+    gains = (_gain(gain.share), TableCell(p_value(gain.p)), _gain(gain.auc)) if gain else entries("", "", "")
+    return (TableCell(words), _estimated(told.share), _estimated(told.auc), *gains)
 
 
 def _table(name: str, caption: str, rows: Sequence[Measured], kind: Kind) -> Table:
@@ -111,13 +111,13 @@ def _left_out(report: IdentityReport) -> Table:
     return Table("left-out", "Users who do not count, by the first obstacle.", ("reason", "users"), (Group(rows),))
 
 
-def _estimated(found: Estimate) -> Entry:
-    return Entry(f"{found.value:.3f}", small=f"{found.low:.3f} to {found.high:.3f}")
+def _estimated(found: Estimate) -> TableCell:
+    return TableCell(f"{found.value:.3f}", small=f"{found.low:.3f} to {found.high:.3f}")
 
 
-def _gain(found: Estimate) -> Entry:
+def _gain(found: Estimate) -> TableCell:
     value, low, high = (f"{figure:+.3f}".replace("-", "−") for figure in (found.value, found.low, found.high))
-    return Entry(value, small=f"{low} to {high}")
+    return TableCell(value, small=f"{low} to {high}")
 
 
 # Pictures -------------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def curves_picture(report: IdentityReport, title: str) -> str:
     """
     sweeps = (("N, earlier records", report.over_records), ("K, peers of each", report.over_peers))
     kinds: tuple[tuple[Kind, str], ...] = (("share", "share of pairs"), ("auc", "area under the curve"))
-    panels = [
+    panels: list[tuple[Kind, str, str, list[Measured]]] = [
         (kind, label, setting, [row for row in swept if row.found])
         for kind, label in kinds
         for setting, swept in sweeps

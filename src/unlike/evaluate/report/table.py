@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TableCell:
     """One cell of a table.
 
     Attributes:
@@ -33,7 +33,7 @@ class Entry:
     footnote: str = ""
 
 
-Row = tuple[Entry, ...]
+Row = tuple[TableCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Table:
 
 def entries(*texts: str) -> Row:
     """A row of plain entries."""
-    return tuple(Entry(text) for text in texts)
+    return tuple(TableCell(text) for text in texts)
 
 
 def letter(position: int) -> str:
@@ -114,7 +114,7 @@ def _html_group(table: Table, group: Group, kinds: Sequence[str]) -> Markup:
     return element("tbody", Markup("\n").join(rows))
 
 
-def _html_entry(entry: Entry) -> Markup:
+def _html_entry(entry: TableCell) -> Markup:
     text = element({1: "strong", 2: "u"}.get(entry.rank, "bdi"), entry.text)
     raised = [element("sup", mark) for mark in (entry.marks, entry.footnote) if mark]
     small = [element("small", entry.small)] if entry.small else []
@@ -146,7 +146,7 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
-def _markdown_entry(entry: Entry) -> str:
+def _markdown_entry(entry: TableCell) -> str:
     text = _MARKDOWN_RANKS.get(entry.rank, "{}").format(markdown(entry.text))
     raised = markdown(entry.marks) + entry.footnote
     small = f"<br><sub>{markdown(entry.small)}</sub>" if entry.small else ""
@@ -200,7 +200,7 @@ def _latex_line(cells: "map[str] | list[str]") -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _latex_entry(entry: Entry) -> str:
+def _latex_entry(entry: TableCell) -> str:
     marks = entry.marks.replace("*", "{*}").replace("†", r"\dagger ").replace("↓", r"\downarrow ")
     raised = marks + (rf"\mathrm{{{entry.footnote}}}" if entry.footnote else "")
     small = f" {{\\footnotesize ({latex(entry.small)})}}" if entry.small else ""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
-from unlike.evaluate.report.table import Entry, Group, Row, Table, entries, letter
+from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, letter
 from unlike.evaluate.report.wording import NOT_AVAILABLE, amount, finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Cell, Curve, Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
@@ -128,14 +128,14 @@ def _metric_row(findings: Findings, variant: Variant, metrics: Sequence[str], le
     cells = [variant.cells[metric] for metric in metrics if metric in variant.cells]
     settings = ", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())
     return (
-        Entry(variant.name, small=settings),
+        TableCell(variant.name, small=settings),
         *(_cell(findings, variant, metric, letters) for metric in metrics),
-        Entry(str(max((cell.n for cell in cells), default=0))),
-        Entry(str(max((cell.n_failed for cell in cells), default=0))),
+        TableCell(str(max((cell.n for cell in cells), default=0))),
+        TableCell(str(max((cell.n_failed for cell in cells), default=0))),
     )
 
 
-def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, str]) -> Entry:
+def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, str]) -> TableCell:
     cell, scale = variant.cells.get(metric, Cell(None)), scales(findings).get(metric, 1.0)
     tests, footnote = by_place(findings.tests), letters.get(cell.note, "")
     published = {name: variant.paper[label] for name, label, _ in findings.metrics if label in variant.paper}.get(
@@ -148,10 +148,10 @@ def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, 
     if published is not None:
         below.append(f"paper: {value(published, scale)}")
     if finite(cell.mean) is None:
-        return Entry(NOT_AVAILABLE, small="; ".join(below), footnote=footnote)
+        return TableCell(NOT_AVAILABLE, small="; ".join(below), footnote=footnote)
     spread = "" if finite(cell.std) is None else f" ± {value(cell.std, scale)}"
     text = value(cell.mean, scale) + spread
-    return Entry(text, cell.rank, marks(tests, variant.name, metric), "; ".join(below), footnote)
+    return TableCell(text, cell.rank, marks(tests, variant.name, metric), "; ".join(below), footnote)
 
 
 def _about_papers(findings: Findings) -> tuple[str, ...]:

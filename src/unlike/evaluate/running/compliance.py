@@ -13,9 +13,9 @@ from typing import Any
 
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
-from unlike.evaluate.metrics.leakage import leakage
-from unlike.evaluate.metrics.words import ngrams, words
+from unlike.evaluate.metrics.sanity import leakage, ngrams
 from unlike.evaluate.running.run import read_run
+from unlike.language import words
 from unlike.llm.journal import Journal
 from unlike.methods.aspects import by_dimension
 from unlike.prompts.task import Task

@@ -56,7 +56,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """One method against another; every difference is first minus second."""
 
     n: int
@@ -80,13 +80,13 @@ def paired(a: Mapping[str, float], b: Mapping[str, float]) -> Paired:
     )
 
 
-def compare(a: Mapping[str, float], b: Mapping[str, float], seed: int = 0) -> Comparison | None:
+def compare(a: Mapping[str, float], b: Mapping[str, float], seed: int = 0) -> PairedComparison | None:
     """All tests of one method against another; None for fewer than two common cases."""
     pairs = paired(a, b)
     if len(pairs.ids) < 2:
         return None
     differences = pairs.differences
-    return Comparison(
+    return PairedComparison(
         n=len(pairs.ids),
         n_left_out=pairs.n_left_out,
         difference=float(differences.mean()),

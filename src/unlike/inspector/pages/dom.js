@@ -40,6 +40,12 @@ export function fill(element, ...children) {
   return element;
 }
 
+// Give the view that is shown a title that is only known now.
+export function entitle(text) {
+  document.querySelector("main h1").textContent = text;
+  document.title = `${text} · unlike`;
+}
+
 // Say something to who cannot see that it changed.
 export function announce(text) {
   document.getElementById("told").textContent = text;
@@ -106,7 +112,7 @@ export function table({ caption, columns, rows, empty = "Nothing to show.", onSo
   );
   const body = rows.map((row) =>
     h("tr", rowAttributes(row), columns.map((one, i) =>
-      h(i ? "td" : "th", { scope: i ? undefined : "row", class: one.figure && "figure" }, one.cell(row)))),
+      h(i ? "td" : "th", { scope: i ? undefined : "row", class: one.figure && "figure", data: i ? { label: one.name } : {} }, one.cell(row)))),
   );
   return h("div", { class: "box", tabindex: 0, role: "region", "aria-label": caption },
     h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)),

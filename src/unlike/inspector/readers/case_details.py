@@ -40,7 +40,7 @@ def told(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ())
         "error": row.error,
         "text": marked(row.text, row.reference),
         "reference": row.reference,
-        "records": {record["id"]: record | {"item_title": _title(record["item_id"], corpus)} for record in texts},
+        "records": {record["id"]: record | {"item_title": title_of(record["item_id"], corpus)} for record in texts},
         "history_records": trace.get("history_records"),
         "past": _ids(trace.get("past")),
         "differences": list(_differences(trace, corpus, dimensions)),
@@ -79,7 +79,7 @@ def _differences(trace: Mapping[str, Any], corpus: Corpus | None, names: Sequenc
         own = [each.name for each in dimensions_in(found[number])] if number < len(found) else names
         yield {
             "record": difference.get("record"),
-            "item_title": _title(str(difference.get("item", "")), corpus),
+            "item_title": title_of(str(difference.get("item", "")), corpus),
             "representatives": _ids(difference.get("representatives")),
             "n_peers": difference.get("n_peers"),
             "parts": by_dimension(str(difference.get("text", "")), own),
@@ -103,9 +103,10 @@ def _item(item_id: str, corpus: Corpus | None) -> dict[str, Any] | None:
         return None
 
 
-def _title(item_id: str, corpus: Corpus | None) -> str:
+def title_of(item_id: str, corpus: Corpus | None) -> str:
+    """The title of an item; its id where the corpus does not know one."""
     item = _item(item_id, corpus)
-    return str(item["title"]) if item else item_id
+    return str(item["title"] or item_id) if item else item_id
 
 
 def _records(ids: Iterable[str], corpus: Corpus | None) -> Iterator[Record]:

@@ -28,7 +28,7 @@ _MOST_KEPT = 64
 T = TypeVar("T")
 
 
-class Inspected:
+class Workspace:
     """What an inspector looks at.
 
     Args:

@@ -23,7 +23,7 @@ from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart
 from unlike.evaluate.running.likelihood import ScoringEngine, scorer_of
 from unlike.inspector.readers.run_folders import RunFolder
-from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, page, sent
 from unlike.llm.open import open_llm
 from unlike.prompts.task import open_task
@@ -107,7 +107,7 @@ def case(here: Here, run: RunName, case: CaseId, real: bool = False) -> Response
     return sent({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
 
 
-def _checked(here: Inspected, name: str) -> RunFolder:
+def _checked(here: Workspace, name: str) -> RunFolder:
     found = here.run(name)
     why = why_not(found)
     if why == TORCH:
@@ -124,7 +124,7 @@ def _encoder(run: RunFolder) -> Encoder:
     return open_encoder(embedder, vector_file())
 
 
-def _units(here: Inspected, run: RunFolder, corpus: Corpus) -> "list[Unit]":
+def _units(here: Workspace, run: RunFolder, corpus: Corpus) -> "list[Unit]":
     from unlike.latent.adapter import load_adapter
     from unlike.latent.units import top_records
 

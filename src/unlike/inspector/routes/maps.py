@@ -22,7 +22,7 @@ Choice = Annotated[Selector, Query(description="How they are chosen")]
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class KeptDifferences:
     """What is kept of how a user differs on an item."""
 
     rows: tuple[FoundDifference, ...]
@@ -37,10 +37,10 @@ async def get_map(user_id: Whose, item_id: On, here: Here, k: K = 4, selector: C
     return said(await Inspection(here.memory).map(user_id, item_id, k, selector))
 
 
-@router.get("/v1/map/differences", response_model=Differences, responses=documented(404, 422))
+@router.get("/v1/map/differences", response_model=KeptDifferences, responses=documented(404, 422))
 async def list_differences(user_id: Whose, item_id: On, here: Here) -> Response:
     """What was found of how a user differs on an item, by dimension."""
-    return said(Differences(await Inspection(here.memory).differences(user_id, item_id)))
+    return said(KeptDifferences(await Inspection(here.memory).differences(user_id, item_id)))
 
 
 @router.post("/v1/map/differences", response_model=FoundDifference, responses=documented(403, 404, 413, 422, 502))

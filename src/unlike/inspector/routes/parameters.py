@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
-from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.readers.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -22,11 +22,11 @@ Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows to give at most")]
 
 
-def _inspected(request: Request) -> Inspected:
+def _inspected(request: Request) -> Workspace:
     return request.app.state.inspected
 
 
-Here = Annotated[Inspected, Depends(_inspected)]
+Here = Annotated[Workspace, Depends(_inspected)]
 
 
 def sent(value: object) -> Response:

@@ -16,7 +16,7 @@ from unlike.evaluate.running.progress import journal_of, open_to_read
 from unlike.evaluate.running.replay import Replayed, Unasked, prompts_of
 from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.readers.run_folders import RunFolder
-from unlike.inspector.readers.workspace import Inspected
+from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, RunName, sent
 from unlike.llm.backend import Backend
 from unlike.llm.open import open_llm
@@ -45,7 +45,7 @@ def prompts(here: Here, run: RunName, case: CaseId) -> Response:
     return sent({"calls": [asdict(call) for call in replayed.sent], "note": note})
 
 
-def _walked(here: Inspected, run: RunFolder, corpus: Corpus, row: Generation, db: sqlite3.Connection) -> Replayed:
+def _walked(here: Workspace, run: RunFolder, corpus: Corpus, row: Generation, db: sqlite3.Connection) -> Replayed:
     """The case walked again: with estimated token counts where nothing had to be left out, else with the model's own."""
     case, method = _case(corpus, row), str(run.facts["method"])
     model = _model(row, db)

@@ -18,10 +18,10 @@ from unlike.evaluate.running.likelihood import LOGLIK
 from unlike.evaluate.running.progress import FILE as PROGRESS
 from unlike.evaluate.running.progress import calls_in_journal, journal_of, read_progress
 from unlike.evaluate.running.run import GENERATIONS, JOURNAL, RUN
-from unlike.inspector.readers.case_details import told
+from unlike.inspector.readers.case_details import title_of, told
 from unlike.inspector.readers.distribution import distribution, thinned
 from unlike.inspector.readers.run_folders import FINDINGS, Head, RunFolder
-from unlike.inspector.readers.workspace import Inspected, metrics_of, of_cases, values_of_case
+from unlike.inspector.readers.workspace import Workspace, metrics_of, of_cases, values_of_case
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, MetricName, Offset, RunName, Search, page, sent
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
@@ -125,7 +125,10 @@ def cases(
     by_metric = here.values(run, sort) if sort and sort not in _COLUMNS else None
     rows, about = page(_sorted(heads, sort, order, by_metric), offset, limit)
     shown = here.values(run, metric) if metric else by_metric or {}
-    listed = [_plain(head) | {"value": shown.get(head.case_id)} for head in rows]
+    corpus, _ = _corpus(here, here.run(run))
+    listed = [
+        _plain(head) | {"value": shown.get(head.case_id), "item_title": title_of(head.item_id, corpus)} for head in rows
+    ]
     return sent({**about, "rows": listed})
 
 
@@ -239,7 +242,7 @@ def _stats(where: Path, pattern: str) -> list[tuple[Path, Any]]:
     return found
 
 
-def _corpus(here: Inspected, run: RunFolder) -> tuple[Any, str]:
+def _corpus(here: Workspace, run: RunFolder) -> tuple[Any, str]:
     """The corpus of a run, or why there is none."""
     try:
         return here.corpus_of(run), ""

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from unlike.memory.answers import Page
+from unlike.memory.answers import Page, RecordRow
 from unlike.memory.population import Uniqueness
-from unlike.records import Record
 from unlike.serve.answers import said
 from unlike.serve.bodies import ConsentChange
 from unlike.serve.errors import documented
@@ -27,7 +26,7 @@ async def list_users(
     return said(await here.memory.users(search, sort, offset, limit))
 
 
-@router.get("/v1/users/{user_id:path}/records", response_model=Page[Record], responses=documented(404, 422))
+@router.get("/v1/users/{user_id:path}/records", response_model=Page[RecordRow], responses=documented(404, 422))
 async def list_records(user_id: UserId, here: Here, offset: Offset = 0, limit: Limit = 50) -> Response:
     """A page of a user's records, as they are kept."""
     return said(await here.memory.records(user_id, offset, limit))

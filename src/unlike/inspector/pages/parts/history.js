@@ -57,11 +57,12 @@ export async function recordList(user, api) {
 
 // One record, with the way to the map of its item.
 export function recordView(record, user) {
+  const about = h("bdi", {}, brief(record.item_title || record.item_id, 60));
   return [
     h("div", { class: "row middle tight" },
       h("strong", { dir: "auto" }, brief(record.title, 120) || "without a title"),
       h("span", { class: "quiet" }, `${day(record.timestamp)}${record.rating === null ? "" : ` · rated ${record.rating}`}`),
-      offers("map") ? h("a", { href: hashOf("map", user, record.item_id) }, "map of ", h("bdi", {}, brief(record.item_id, 40))) : h("bdi", { class: "quiet" }, brief(record.item_id, 40)),
+      offers("map") ? h("a", { href: hashOf("map", user, record.item_id) }, "map of ", about) : h("span", { class: "quiet" }, about),
     ),
     prose(record.text, { label: "record" }),
   ];

@@ -2,6 +2,9 @@
 
 import { count, decimal, figure, h, loadPlot, short, table, time } from "../dom.js";
 
+export const ABOUT_UNIQUENESS =
+  "Uniqueness is how far a user's texts are, on average, from those of everybody: the distance of the mean text vector from the mean over all users. Users without a text that may be used have none.";
+
 export async function uniquenessCard(found) {
   const { Plot } = await loadPlot();
   if (!found.counts.length) return h("p", { class: "quiet" }, "Nobody here agrees to be compared yet, so there is no population to measure against.");
@@ -12,7 +15,7 @@ export async function uniquenessCard(found) {
       height: 210,
       marginLeft: 44,
       marginBottom: 40,
-      x: { label: "Distance from the centre of the population →", nice: true },
+      x: { label: "Uniqueness: distance from the mean of all users →", nice: true },
       y: { label: "↑ Users", grid: true, ticks: 4, tickFormat: (n) => (Number.isInteger(n) ? short(n) : "") },
       marks: [
         Plot.rectY(bins, { x1: "from", x2: "to", y: "n", fill: "var(--c5)", fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5 }),
@@ -29,12 +32,12 @@ function sentence(found) {
   if (found.distance === null) return "This user has no vector yet, or lets no record be used, and so no place in the population.";
   const share = Math.round(100 * found.share_below);
   const words = share >= 90 ? "among the most unlike" : share >= 60 ? "more unlike than most" : share >= 40 ? "in the middle" : "close to how most people write";
-  return `${decimal(found.distance)} from the centre: farther out than ${share} % of ${count(found.n_compared)} users, ${words}. Measured ${time(found.measured_ms)}.`;
+  return `Uniqueness ${decimal(found.distance)}: higher than that of ${share} % of ${count(found.n_compared)} users, ${words}. Measured ${time(found.measured_ms)}.`;
 }
 
 function rows(bins, found) {
   return table({
-    caption: "Users by distance from the centre",
+    caption: "Users by uniqueness",
     rows: bins.filter((bin) => bin.n),
     columns: [
       { name: "Distance", cell: (bin) => `${decimal(bin.from)} to ${decimal(bin.to)}` },

@@ -1,11 +1,13 @@
 // A corpus: how much is in it, its users and items page by page, and what one user wrote or was written on one item.
 
 import { brief, choice, count, day, field, fill, fold, h, hashOf, pager, prose, table } from "../dom.js";
+import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";
 import { months } from "./charts.js";
 import { nOf, recordCard } from "./record.js";
 
-const LIMIT = 50;
-const RECORDS = 20;
+const LIMIT = 25;
+const RECORDS = 10;
+const DEFAULTS = { list: "users", search: "", sort: "records", order: "down", offset: 0 };
 
 export function title({ query }) {
   if (query.get("user")) return `User ${brief(query.get("user"), 80)}`;
@@ -22,26 +24,18 @@ export async function render(root, { query }, api) {
 // All users or items -------------------------------------------------------------------------------------------------
 
 async function all(root, query, api) {
-  const asked = {
-    list: query.get("list") === "items" ? "items" : "users",
-    search: query.get("search") ?? "",
-    sort: query.get("sort") ?? "",
-    order: query.get("order") ?? "",
-    offset: Number(query.get("offset") ?? 0) || 0,
-  };
-  const change = (changes) => (location.hash = hashOf("corpus", { ...asked, ...changes }));
-  const sort = asked.sort || (asked.list === "items" ? "title" : "id");
-  const order = asked.order || "up";
+  const asked = askedFor(query, DEFAULTS);
+  const change = (changes) => (location.hash = addressOf(["corpus"], { ...asked, ...changes }, DEFAULTS));
   const [about, page] = await Promise.all([
     api.get("/inspect/api/corpus"),
-    api.get(`/inspect/api/corpus/${asked.list}`, { search: asked.search, sort, order, offset: asked.offset, limit: LIMIT }),
+    api.get(`/inspect/api/corpus/${asked.list}`, { ...asked, list: undefined, limit: LIMIT }),
   ]);
   fill(root,
     await overview(about),
     h("section", { class: "card", "aria-labelledby": "list" },
       h("h2", { id: "list" }, asked.list === "items" ? "Items" : "Users"),
       controls(asked, change),
-      asked.list === "items" ? itemTable(page, sort, order, change) : userTable(page, sort, order, change),
+      asked.list === "items" ? itemTable(page, sorting(asked, change)) : userTable(page, sorting(asked, change)),
       pager({ ...page, limit: LIMIT, onPage: (offset) => change({ offset }) })));
 }
 
@@ -58,46 +52,32 @@ async function overview(about) {
 }
 
 function controls(asked, change) {
-  const list = choice([["users", "users"], ["items", "items"]], asked.list, (chosen) => change({ list: chosen, sort: "", order: "", search: "", offset: 0 }));
-  const search = h("input", { type: "search", value: asked.search, maxlength: 200 });
-  const find = (event) => {
-    event.preventDefault();
-    change({ search: search.value, offset: 0 });
-  };
-  return h("form", { class: "row", role: "search", onsubmit: find }, field("Show", list), field("Part of an id or title", search), h("button", { type: "submit" }, "Search"));
+  const list = choice([["users", "users"], ["items", "items"]], asked.list, (chosen) => change({ ...DEFAULTS, list: chosen }));
+  return searchForm("Part of an id or title", asked.search, (search) => change({ search, offset: 0 }), field("Show", list));
 }
 
-function sorting(sort, order, change) {
-  return {
-    sorted: (name) => (sort === name ? order : undefined),
-    onSort: (name) => change({ sort: name, order: sort === name && order === "down" ? "up" : "down", offset: 0 }),
-  };
-}
-
-function userTable(page, sort, order, change) {
-  const { sorted, onSort } = sorting(sort, order, change);
+function userTable(page, { column, onSort }) {
   return table({
     caption: "Everybody who wrote something", rows: page.rows, onSort, empty: "Nobody fits.",
     columns: [
-      { name: "User", sort: "id", sorted: sorted("id"), cell: (row) => h("a", { href: hashOf("corpus", { user: row.id }) }, brief(row.id, 80)) },
-      { name: "Records", sort: "records", sorted: sorted("records"), figure: true, cell: (row) => count(row.records) },
+      column("User", "id", (row) => h("a", { href: hashOf("corpus", { user: row.id }) }, brief(row.id, 80))),
+      column("Records", "records", (row) => count(row.records), { figure: true }),
       { name: "Items", figure: true, cell: (row) => count(row.items) },
       { name: "First", cell: (row) => day(row.first) },
-      { name: "Last", sort: "last", sorted: sorted("last"), cell: (row) => day(row.last) },
+      column("Last", "last", (row) => day(row.last)),
     ],
   });
 }
 
-function itemTable(page, sort, order, change) {
-  const { sorted, onSort } = sorting(sort, order, change);
+function itemTable(page, { column, onSort }) {
   return table({
     caption: "Everything that was written about", rows: page.rows, onSort, empty: "Nothing fits.",
     columns: [
-      { name: "Item", sort: "title", sorted: sorted("title"), cell: (row) => h("a", { href: hashOf("corpus", { item: row.id }) }, h("bdi", {}, brief(row.title || row.id, 90))) },
-      { name: "Id", sort: "id", sorted: sorted("id"), cell: (row) => brief(row.id, 40) },
-      { name: "Records", sort: "records", sorted: sorted("records"), figure: true, cell: (row) => count(row.records) },
+      column("Item", "title", (row) => h("a", { href: hashOf("corpus", { item: row.id }) }, h("bdi", {}, brief(row.title || row.id, 90)))),
+      column("Id", "id", (row) => brief(row.id, 40)),
+      column("Records", "records", (row) => count(row.records), { figure: true }),
       { name: "Users", figure: true, cell: (row) => count(row.users) },
-      { name: "Last", sort: "last", sorted: sorted("last"), cell: (row) => day(row.last) },
+      column("Last", "last", (row) => day(row.last)),
     ],
   });
 }

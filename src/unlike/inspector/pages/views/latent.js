@@ -1,10 +1,11 @@
 // What a trained adapter makes of users: its units with their top records, and what carried the text of a case.
 
-import { brief, choice, count, decimal, doing, field, fill, h, hashOf, notice, pager, prose, table } from "../dom.js";
+import { brief, choice, count, decimal, doing, field, fill, fold, h, hashOf, notice, pager, prose, table } from "../dom.js";
 import { nOf, recordCard } from "./record.js";
 
-const LIMIT = 12;
-const SORTS = [["contrast", "peak less what is usual"], ["peak", "peak"], ["usual", "what is usual"], ["unit", "number"]];
+const LIMIT = 6;
+const TEXT_CHARS = 140;
+const SORTS = [["contrast", "peak minus mean"], ["peak", "peak"], ["usual", "mean"], ["unit", "number"]];
 const SIGNALS = { his: "its vector", diff: "its difference" };
 
 export function title({ rest }) {
@@ -74,9 +75,12 @@ async function showUnits(place, run, asked, change, api) {
 function unitCard(unit, records) {
   return h("section", { class: "card" },
     h("h2", {}, `Unit ${count(unit.unit)}`),
-    h("p", { class: "quiet" }, `at most ${decimal(unit.peak, 2)}, usually ${decimal(unit.usual, 2)}`),
-    unit.top.map((top) => h("div", { class: "top" }, meter(top.activation, unit.peak), recordCard(top.record_id, records))));
+    h("p", { class: "quiet" }, `peak ${decimal(unit.peak, 2)}, mean ${decimal(unit.usual, 2)}`),
+    h("ol", { class: "plain" }, unit.top.map((top) => h("li", { class: "row middle tight" }, meter(top.activation, unit.peak), h("bdi", {}, line(records[top.record_id]))))),
+    fold("The whole records", () => unit.top.map((top) => recordCard(top.record_id, records))));
 }
+
+const line = (record) => (record ? brief([record.item_title, record.title, record.text].filter(Boolean).join(" · "), TEXT_CHARS) : "the text is not at hand");
 
 function meter(value, most) {
   const bar = h("meter", { min: 0, max: Math.max(most, 1e-9), value: Math.max(0, value), "aria-label": "activation" });
@@ -91,7 +95,7 @@ async function explained(root, run, id, query, api) {
   const ask = doing("Work it out", () => showExplained(place, { run, case: id, real }, api), { where: place, kind: "main" });
   fill(root,
     h("p", {}, h("a", { href: hashOf("runs", run, "cases", id) }, "The case"), " · ", h("a", { href: hashOf("latent", run) }, "All units")),
-    h("p", { class: "quiet" }, "Each vector in turn is made an ordinary one, each unit set to 0, and the text scored again. The change is what a token of the text gains by it, in log-probability: above 0 it carried the text, below 0 it stood in its way. The frozen LLM is loaded for it."),
+    h("p", { class: "quiet" }, "Each vector in turn is replaced by the mean of the others, each unit is set to 0, and the text is scored again. The change is the loss of log-probability per token: above 0 the part made the text more likely, below 0 less likely. This loads the frozen LLM."),
     h("div", { class: "row" },
       field("Text", choice([["", "generated"], ["real", "really written"]], real ? "real" : "", (text) => (location.hash = hashOf("latent", run, id, { text })))), ask),
     place);
@@ -114,7 +118,7 @@ async function showExplained(place, ids, api) {
       columns: [
         { name: "Record", cell: name },
         { name: "Part", cell: (share) => SIGNALS[share.signal] ?? share.signal },
-        { name: "Change a token", figure: true, cell: (share) => change(share.change, largest) },
+        { name: "Change per token", figure: true, cell: (share) => change(share.change, largest) },
       ],
     })),
     found.units.length > 0 && h("section", { class: "card", "aria-labelledby": "units" }, h("h2", { id: "units" }, "Units"), table({
@@ -122,7 +126,7 @@ async function showExplained(place, ids, api) {
       columns: [
         { name: "Unit", cell: (share) => count(share.unit) },
         { name: "Activation", figure: true, cell: (share) => decimal(share.activation, 2) },
-        { name: "Change a token", figure: true, cell: (share) => change(share.change, largestUnit) },
+        { name: "Change per token", figure: true, cell: (share) => change(share.change, largestUnit) },
       ],
     })));
 }

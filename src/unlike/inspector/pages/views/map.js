@@ -1,8 +1,9 @@
 // The difference map: a user among those who wrote on an item. Clusters and choices are made anew as the controls are
 // moved; the LLM is asked only where somebody presses for it.
 
-import { announce, brief, choice, count, day, doing, field, fill, h, hashOf, notice, pager, prose } from "../dom.js";
-import { offers, path, readsOnly } from "../api.js";
+import { announce, brief, choice, count, day, doing, entitle, field, fill, h, hashOf, notice, pager, prose } from "../dom.js";
+import { readsOnly } from "../api.js";
+import { chooser, nothing, start } from "../parts/choose.js";
 import { mapPlot } from "../parts/mapplot.js";
 
 const SELECTORS = [
@@ -13,11 +14,15 @@ const SELECTORS = [
 const MOST_K = 12;
 const LIMIT = 12;
 
-export const title = ({ user, item }) => (item ? `Map of ${brief(item, 60)}` : user ? `Difference map of ${brief(user, 60)}` : "Difference map");
+export const title = () => "Difference map";
 
 export async function render(root, { user, item, query }, api) {
-  if (!user) return fill(root, whose());
-  if (!item) return fill(root, await whichItem(user, api));
+  if (!user || !item) {
+    const first = await start(user, api);
+    if (!first) return nothing(root);
+    history.replaceState(null, "", hashOf("map", first.user, first.item));
+    return render(root, { ...first, query }, api);
+  }
   const asked = { k: Math.min(Number(query.get("k")) || 4, MOST_K), selector: query.get("by") ?? "kmeans" };
   const state = { points: [], chosen: 0, offset: 0, usual: false };
   const about = h("p", { "aria-live": "polite" });
@@ -42,6 +47,7 @@ export async function render(root, { user, item, query }, api) {
   };
   fill(
     root,
+    await chooser({ user, item }, (...chosen) => (location.hash = hashOf("map", ...chosen)), api),
     controls(asked, move),
     about,
     told,
@@ -64,13 +70,14 @@ export async function render(root, { user, item, query }, api) {
     const seen = JSON.stringify(asked);
     const map = await answer;
     if (seen !== JSON.stringify(asked)) return;
-    let number = 0;
-    state.points = map.points.map((point, n) => ({ ...point, n, number: point.chosen ? (number += 1) : 0 }));
+    entitle(`Map of ${brief(map.item_title || item, 60)}`);
+    state.points = numbered(map.points);
+    const number = Math.max(0, ...state.points.map((point) => point.number));
     state.usual = map.place === "usual";
     state.offset = 0;
     if (!state.points[state.chosen]) state.chosen = 0;
     const said = sentences(map, number);
-    fill(about, h("strong", {}, h("bdi", {}, brief(map.item_title || item, 120))), ". ", said);
+    fill(about, said);
     fill(told, map.why && notice("note", `${map.why}.`), map.n_left_out > 0 && notice("note", `${count(map.n_left_out)} others are not on the map: their texts wait to be placed, or it is full.`));
     if (state.points.length) read(state.points[state.chosen], true);
     else fill(reading, h("h2", {}, "Nothing to read"), h("p", { class: "quiet" }, "There is no text on this item that may be shown."));
@@ -94,24 +101,15 @@ export async function render(root, { user, item, query }, api) {
   }
 }
 
-// Choosing -----------------------------------------------------------------------------------------------------------
-
-function whose() {
-  const user = h("input", { required: true, autocomplete: "off", spellcheck: false });
-  return h("form", { class: "keys", onsubmit: (event) => { event.preventDefault(); location.hash = hashOf("map", user.value); } },
-    h("p", {}, "A map shows a user among all who wrote on the same item."),
-    field("Whose map? The user's id", user), h("button", { type: "submit", class: "main" }, "Next"),
-    offers("users") && h("p", {}, "Or choose one from the ", h("a", { href: hashOf("users") }, "list of users"), "."));
-}
-
-async function whichItem(user, api) {
-  const page = await api.get(path`/v1/users/${user}/records`, { limit: 100 });
-  const other = h("input", { required: true, autocomplete: "off", spellcheck: false });
-  return [
-    h("p", {}, "On which item? These are what ", h("a", { href: hashOf("users", user) }, h("bdi", {}, brief(user))), " wrote on, the latest first."),
-    h("ul", { class: "plain" }, page.rows.map((one) => h("li", {}, h("a", { class: "button wide", href: hashOf("map", user, one.item_id) }, h("strong", {}, h("bdi", {}, brief(one.item_id, 60))), h("span", { class: "quiet" }, brief(one.title || one.text, 60)), h("span", { class: "quiet" }, day(one.timestamp)))))),
-    h("form", { class: "keys", onsubmit: (event) => { event.preventDefault(); location.hash = hashOf("map", user, other.value); } }, field("Or any other item's id", other, "The user stands then where his or her texts usually are."), h("button", { type: "submit" }, "Show")),
-  ];
+// One numbering: representatives 1 to K, and a cluster is called after the first representative in it.
+function numbered(points) {
+  let last = 0;
+  const named = points.map((point, n) => ({ ...point, n, number: point.chosen ? (last += 1) : 0 }));
+  const clusters = new Map();
+  for (const one of [...named].sort((a, b) => (b.number > 0) - (a.number > 0) || a.number - b.number)) {
+    if (!clusters.has(one.group)) clusters.set(one.group, one.number || (last += 1));
+  }
+  return named.map((point) => ({ ...point, group: clusters.get(point.group) - 1 }));
 }
 
 function controls(asked, move) {
@@ -131,7 +129,7 @@ function controls(asked, move) {
 
 function legend() {
   const one = (sign, words) => h("li", {}, h("span", { class: "sign", "aria-hidden": "true" }, sign), words);
-  return h("ul", { class: "legend" }, one("★", "this user"), one("①", "a representative"), one("●", "another person's text; a colour is a cluster"));
+  return h("ul", { class: "legend" }, one("★", "this user"), one("①", "a representative, numbered like its cluster"), one("●", "another person's text; a colour is a cluster"));
 }
 
 function sentences(map, n_chosen) {

@@ -1,7 +1,7 @@
 // The playground: one request by several methods side by side, as it is written, beside what the user really wrote.
 
 import { announce, brief, count, decimal, field, fill, fold, h, hashOf, notice, prose } from "../dom.js";
-import { path } from "../api.js";
+import { chooser, nothing, start } from "../parts/choose.js";
 import { legend, marker } from "../parts/marks.js";
 
 const METHODS = {
@@ -17,36 +17,19 @@ const METHODS = {
 export const title = () => "Playground";
 
 export async function render(root, { query }, api) {
-  const user = h("input", { value: query.get("user") ?? "", required: true, autocomplete: "off", spellcheck: false });
-  const item = h("input", { value: query.get("item") ?? "", required: true, autocomplete: "off", spellcheck: false, list: "items" });
-  const items = h("datalist", { id: "items" });
-  const table = h("div");
-  const form = h("form", { onsubmit: (event) => { event.preventDefault(); lay(); } },
-    h("div", { class: "row" }, field("User's id", user), field("Item's id", item), items, h("button", { type: "submit" }, "Lay out")));
-  fill(root, h("p", {}, "Write about an item as several methods would, for one user. About an item the user wrote on, nothing from that moment on is shown to the LLM."), form, table);
-  user.addEventListener("change", suggest);
+  const asked = { user: query.get("user") ?? "", item: query.get("item") ?? "" };
+  const first = asked.user && asked.item ? asked : await start(asked.user, api);
+  if (!first) return nothing(root);
+  history.replaceState(null, "", hashOf("playground", first));
   let going = null;
-  if (user.value) await suggest();
-  if (user.value && item.value) await lay();
+  const table = h("div");
+  fill(root,
+    h("p", {}, "Write about an item as several methods would, for one user. About an item the user wrote on, nothing from that moment on is shown to the LLM."),
+    await chooser(first, (user, item) => (location.hash = hashOf("playground", { user, item })), api),
+    table);
+  const laid = await api.get("/v1/playground", { user_id: first.user, item_id: first.item });
+  fill(table, laidOut(laid, api, (controller) => { going?.abort(); going = controller; }));
   return () => going?.abort();
-
-  async function suggest() {
-    const page = await api.get(path`/v1/users/${user.value}/records`, { limit: 100 }).catch(() => ({ rows: [] }));
-    fill(items, page.rows.map((one) => h("option", { value: one.item_id }, brief(one.title, 40))));
-    if (!item.value && page.rows.length) item.value = page.rows[0].item_id;
-  }
-
-  async function lay() {
-    going?.abort();
-    history.replaceState(null, "", hashOf("playground", { user: user.value, item: item.value }));
-    try {
-      const laid = await api.get("/v1/playground", { user_id: user.value, item_id: item.value });
-      fill(table, laidOut(laid, api, (controller) => { going?.abort(); going = controller; }));
-      announce("The request is laid out.");
-    } catch (error) {
-      if (error.name !== "AbortError") fill(table, notice("problem", error.message));
-    }
-  }
 }
 
 function laidOut(laid, api, onStart) {

@@ -1,24 +1,20 @@
 // One run: how each metric lies over its cases, and all cases, page by page.
 
 import { brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, pager, table } from "../dom.js";
+import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";
 import { dots, valued } from "./charts.js";
 
 const LIMIT = 25;
+const DEFAULTS = { metric: "", sort: "", order: "down", search: "", status: "", offset: 0 };
 
 export const title = ({ run }) => `Run ${brief(run, 80)}`;
 
 export async function render(root, { run, query }, api) {
   const about = await api.get("/inspect/api/run", { run });
   const names = about.metrics.map((metric) => metric.name);
-  const asked = {
-    metric: names.includes(query.get("metric")) ? query.get("metric") : names[0],
-    sort: query.get("sort") ?? "",
-    order: query.get("order") ?? "down",
-    search: query.get("search") ?? "",
-    status: query.get("status") ?? "",
-    offset: Number(query.get("offset") ?? 0) || 0,
-  };
-  const change = (changes) => (location.hash = hashOf("runs", run, tidy({ ...asked, ...changes })));
+  const asked = askedFor(query, DEFAULTS);
+  if (!names.includes(asked.metric)) asked.metric = names[0];
+  const change = (changes) => (location.hash = addressOf(["runs", run], { ...asked, ...changes }, DEFAULTS));
   const plot = h("div", {}, h("p", { class: "quiet" }, "Measuring …"));
   const list = h("div", {}, h("p", { class: "quiet" }, "Reading …"));
   fill(root,
@@ -29,11 +25,6 @@ export async function render(root, { run, query }, api) {
       plot),
     h("section", { class: "card", "aria-labelledby": "cases" }, h("h2", { id: "cases" }, "Cases"), controls(asked, change), list));
   await Promise.all([showPlot(plot, run, asked, api), showCases(list, run, about, asked, change, api)]);
-}
-
-// Without what is as it is anyway, so that addresses stay short.
-function tidy(asked) {
-  return { ...asked, order: asked.order === "down" ? "" : asked.order, offset: asked.offset || "" };
 }
 
 function factsOf({ name, facts, others, has_adapter: adapted }) {
@@ -95,16 +86,14 @@ function tell(place, error) {
 }
 
 function caseTable(page, run, metric, asked, change) {
-  const sorted = (name) => (asked.sort === name ? asked.order : undefined);
-  const onSort = (sort) => change({ sort, order: sorted(sort) === "down" ? "up" : "down", offset: 0 });
-  const column = (name, sort, cell, more) => ({ name, sort, sorted: sorted(sort), cell, ...more });
+  const { column, onSort } = sorting(asked, change);
   return table({
     caption: "A case is a request: what would this user write about this item?", rows: page.rows, onSort, empty: "No case fits.",
     columns: [
       column("Case", "case_id", (row) => h("a", { href: hashOf("runs", run, "cases", row.case_id) }, brief(row.case_id, 60))),
       metric && column(metric.label, metric.name, (row) => valued(row.value, metric.scale), { figure: true }),
       column("User", "user_id", (row) => brief(row.user_id, 40)),
-      { name: "Item", cell: (row) => brief(row.item_id, 40) },
+      { name: "Item", cell: (row) => h("bdi", {}, brief(row.item_title || row.item_id, 60)) },
       column("State", "status", (row) => (row.status === "failed" ? h("span", { class: "bad" }, "failed: ", brief(row.error, 90)) : "done")),
       column("Words", "n_words", (row) => (row.n_words === null ? "–" : count(row.n_words)), { figure: true }),
     ].filter(Boolean),
@@ -112,11 +101,6 @@ function caseTable(page, run, metric, asked, change) {
 }
 
 function controls(asked, change) {
-  const search = h("input", { type: "search", value: asked.search, maxlength: 200 });
-  const find = (event) => {
-    event.preventDefault();
-    change({ search: search.value, offset: 0 });
-  };
   const states = choice([["", "all"], ["done", "done"], ["failed", "failed"]], asked.status, (status) => change({ status, offset: 0 }));
-  return h("form", { class: "row", role: "search", onsubmit: find }, field("Case, user or item", search), field("State", states), h("button", { type: "submit" }, "Search"));
+  return searchForm("Case, user or item", asked.search, (search) => change({ search, offset: 0 }), field("State", states));
 }

@@ -1,8 +1,9 @@
 // Users: a list that the server searches, orders and gives in pages.
 
+import { ABOUT_UNIQUENESS } from "../parts/uniqueness.js";
 import { announce, brief, choice, count, day, decimal, field, fill, h, hashOf, notice, pager, table } from "../dom.js";
 
-const LIMIT = 50;
+const LIMIT = 25;
 const SORTS = [
   ["uniqueness", "Most unlike first"],
   ["records", "Longest history first"],
@@ -22,7 +23,7 @@ export async function render(root, { query }, api) {
     clearTimeout(waiting);
     waiting = setTimeout(() => change({ search: search.value, offset: 0 }), 250);
   });
-  fill(root, h("search", { class: "row" }, field("Part of the id", search), field("Order", sort)), list);
+  fill(root, h("p", { class: "quiet" }, ABOUT_UNIQUENESS), h("search", { class: "row" }, field("Part of the id", search), field("Order", sort)), list);
   await show();
   return () => clearTimeout(waiting);
 

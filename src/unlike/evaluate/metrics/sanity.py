@@ -1,0 +1,83 @@
+"""Sanity columns beside the metrics that compare with the real text: diversity, copying, length.
+
+Distinct-n (Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016) is taken there over
+all texts together; here over each text, so that it has a value per case. Longer texts repeat more: compare it on texts of
+equal length. Recall-heavy metrics reward whoever writes more, so texts can be cut to equal length. Leakage is the length
+of the longest run of words that a text shares with a text of others that the method read. A word is what stands between
+white space, or a character in scripts that have none.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from unlike.language import PIECE, pieces, words
+
+Ngram = tuple[str, ...]
+
+
+def ngrams(tokens: list[str], n: int) -> set[Ngram]:
+    """The different runs of n words."""
+    return {tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)}
+
+
+def distinct_1(texts: Sequence[str], references: Sequence[object] = ()) -> list[float]:
+    """Different words over words, of each text, 0..1; a text without words gives 0."""
+    return [_distinct(text, 1) for text in texts]
+
+
+def distinct_2(texts: Sequence[str], references: Sequence[object] = ()) -> list[float]:
+    """Different pairs of neighbouring words over pairs, of each text, 0..1; a text without pairs gives 0."""
+    return [_distinct(text, 2) for text in texts]
+
+
+def _distinct(text: str, n: int) -> float:
+    tokens = words(text)
+    return len(ngrams(tokens, n)) / max(len(tokens) - n + 1, 1)
+
+
+def leakage(texts: Sequence[str], peers: Sequence[Sequence[str]]) -> list[float]:
+    """Words of the longest run that each text shares with one of its peers' texts; 0 where it has no peers."""
+    return [float(_longest_shared(text, others)) for text, others in zip(texts, peers, strict=True)]
+
+
+def _longest_shared(text: str, others: Sequence[str]) -> int:
+    """Bisection: a shared run of n words holds shared runs of every smaller length."""
+    own, theirs = words(text), [words(other) for other in others]
+    low, high = 0, min(len(own), max(map(len, theirs), default=0))
+    while low < high:
+        middle = (low + high + 1) // 2
+        runs = ngrams(own, middle)
+        if any(not runs.isdisjoint(ngrams(tokens, middle)) for tokens in theirs):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def length_ratio(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Words generated for each word of the real text; a real text without words counts as one word."""
+    return [_n_words(text) / max(_n_words(real), 1) for text, real in zip(texts, references, strict=True)]
+
+
+def cut_to_equal(texts: Sequence[str], reference: str) -> list[str]:
+    """The texts that several methods wrote for one case, cut to the length of the shortest of them.
+
+    None stays longer than the real text either. A text without words is left as it is and does not decide the
+    length, or one failure to write would empty all.
+
+    Args:
+        texts: One text per method.
+        reference: The real text; it is never cut itself.
+    """
+    lengths = [n for n in map(_n_words, [*texts, reference]) if n]
+    return [cut(text, min(lengths)) if lengths else text for text in texts]
+
+
+def cut(text: str, n_words: int) -> str:
+    """The first words of a text with the space between them as it was."""
+    last = next(islice(PIECE.finditer(text), max(n_words - 1, 0), None), None)
+    return text if last is None else text[: last.end()]
+
+
+def _n_words(text: str) -> int:
+    return len(pieces(text))
