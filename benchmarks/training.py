@@ -13,11 +13,12 @@ from benchmarks.own_process import alone, peak_mb
 from benchmarks.row import Row
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from unlike.latent.batch import Batch
-    from unlike.latent.plan import Lesson
+    from unlike.latent.loss import LossTerms
     from unlike.latent.settings import Recipe
+    from unlike.latent.training_data import TrainingData
 
 BATCH = 1
 N_EXAMPLES = 3
@@ -63,21 +64,20 @@ def _measured(side: str, n: int) -> dict[str, Any]:
     import torch
 
     from unlike.latent.settings import recipe
-    from unlike.latent.untrained import seeded_module
 
     chosen = recipe("paper", "dep", {"precision": "float32", "max_prompt_tokens": PROMPT_TOKENS})
-    lesson = _lesson(chosen, n)
-    module = seeded_module(lesson, 0)
-    groups, loss_of = SIDES[side](lesson, chosen)
-    lesson.llm(input_ids=torch.ones(1, 8, dtype=torch.int64))  # what is made at first use is made
+    data = _data(chosen, n)
+    module, llm = data.untrained_module(0), data.llm.model
+    groups, terms_of = SIDES[side](data, chosen)
+    llm(input_ids=torch.ones(1, 8, dtype=torch.int64))  # what is made at first use is made
     before = peak_mb()
     started = time.perf_counter()
     terms: dict[str, float] = {}
     for batch in groups:
-        found = loss_of(lesson.llm, module, batch)
+        found = terms_of(llm, module, batch)
         share = len(batch.token_ids) / n
-        (found["loss"] * share).backward()
-        for name, value in found.items():
+        (found.loss * share).backward()
+        for name, value in found._asdict().items():
             terms[name] = terms.get(name, 0.0) + value.item() * share
     seconds = time.perf_counter() - started
     terms["gradient"] = float(sum(weight.grad.norm() ** 2 for weight in module.parameters() if weight.grad is not None))
@@ -91,31 +91,31 @@ def _measured(side: str, n: int) -> dict[str, Any]:
     }
 
 
-Objective = Callable[["nn.Module", "nn.Module", "Batch"], "dict[str, Tensor]"]
+Objective = Callable[["nn.Module", "nn.Module", "Batch"], "LossTerms"]
 Side = tuple["Sequence[Batch]", Objective]
 
 
-def _ours(lesson: "Lesson", chosen: "Recipe") -> Side:
+def _ours(data: "TrainingData", chosen: "Recipe") -> Side:
     """As ``unlike.latent.train`` does it: examples of like length together, no more padding than that takes."""
     from unlike.latent.batch import batches, collate
-    from unlike.latent.objective import objective
+    from unlike.latent.loss import objective, step_size
 
-    examples = lesson.examples
+    examples = data.examples
     lengths = [len(example.token_ids) + len(example.target_ids) for example in examples]
     order = batches(lengths, BATCH, seed=0, epoch=0)
     groups = [collate([examples[place] for place in places], chosen.adapter.n_records) for places in order]
-    return groups, lambda llm, module, batch: objective(llm, module, batch, chosen.train.weights)
+    return groups, lambda llm, module, batch: objective(llm, module, batch, chosen.train.weights, step_size([batch]))
 
 
-def _theirs(lesson: "Lesson", chosen: "Recipe") -> Side:
+def _theirs(data: "TrainingData", chosen: "Recipe") -> Side:
     """As DEP's released code does it."""
     from unlike.latent.batch import collate
 
-    groups = [_padded(collate([example], chosen.adapter.n_records)) for example in lesson.examples]
+    groups = [_padded(collate([example], chosen.adapter.n_records)) for example in data.examples]
     return groups, lambda llm, module, batch: _with_all_logits(llm, module, batch, chosen)
 
 
-SIDES: dict[str, Callable[["Lesson", "Recipe"], Side]] = {"ours": _ours, "theirs": _theirs}
+SIDES: dict[str, Callable[["TrainingData", "Recipe"], Side]] = {"ours": _ours, "theirs": _theirs}
 
 
 def _padded(batch: "Batch") -> "Batch":
@@ -136,14 +136,12 @@ def _padded(batch: "Batch") -> "Batch":
     )
 
 
-def _with_all_logits(llm: Any, module: "nn.Module", batch: "Batch", chosen: "Recipe") -> "dict[str, Tensor]":  # noqa: ANN401
+def _with_all_logits(llm: Any, module: "nn.Module", batch: "Batch", chosen: "Recipe") -> "LossTerms":  # noqa: ANN401
     """Equation 11 with the LLM's own loss: logits of all tokens, the label -100 where nothing is to be learned."""
     import torch
     from torch.nn import functional
 
-    from unlike.latent import loss
-    from unlike.latent.objective import autoencoder_terms
-    from unlike.latent.splice import splice
+    from unlike.latent.loss import LossTerms, reconstruction, sparsity, splice
 
     weights = chosen.train.weights
     soft = module(batch.inputs)
@@ -158,17 +156,19 @@ def _with_all_logits(llm: Any, module: "nn.Module", batch: "Batch", chosen: "Rec
     labels = torch.full_like(batch.token_ids, -100)
     labels[:, -batch.targets.shape[1] :] = torch.where(batch.learned, batch.targets, -100)
     gen = functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
-    terms = {"gen": gen, **autoencoder_terms(soft, weights.rho)}
-    return {"loss": loss.total(terms, weights.recon, weights.sparse), **terms}
+    recon = torch.stack([reconstruction(each) for each in soft.coded]).sum()
+    sparse = torch.stack([sparsity(each, weights.rho) for each in soft.coded]).sum()
+    loss = gen + weights.recon * (recon + weights.sparse * sparse)
+    return LossTerms(loss, gen, recon, sparse, torch.zeros(()))
 
 
-def _lesson(chosen: "Recipe", n: int) -> "Lesson":
+def _data(chosen: "Recipe", n: int) -> "TrainingData":
     """The first n training examples, on the packaged LLM."""
     from dataclasses import replace
 
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.latent.lesson import lesson_of, training_cases
+    from unlike.latent.training_data import training_cases, training_data
     from unlike.llm.local_model import open_local_model
     from unlike.prompts.task import open_task
 
@@ -176,4 +176,4 @@ def _lesson(chosen: "Recipe", n: int) -> "Lesson":
     cases = training_cases(corpus, chosen.train)[:n]
     few = Corpus(corpus.records(), corpus.items(), cases)
     recipe = replace(chosen, train=replace(chosen.train, validation=0))
-    return lesson_of(few, open_local_model("smollm2"), open_encoder("hashing:384"), open_task(), recipe, salt="s")
+    return training_data(few, open_local_model("smollm2"), open_encoder("hashing:384"), open_task(), recipe, salt="s")

@@ -34,6 +34,7 @@ PUBLIC = [
     "run",
     "sample_corpus",
     "score",
+    "train",
 ]
 
 

@@ -2,7 +2,7 @@
 
     python results/digital_music/unseen.py words corpus
 
-Gains are differences of the mean log-probability a token of the real texts.
+Gains are differences of the mean log-probability per token of the real texts.
 """
 
 import json
@@ -14,7 +14,7 @@ from statistics import fmean
 from scipy import stats
 
 from unlike.data.corpus import Corpus
-from unlike.latent.lesson import is_left_out
+from unlike.latent.training_data import is_left_out
 
 LEFT_OUT = 0.5
 """As in words.toml."""

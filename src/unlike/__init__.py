@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unlike.api import agenerate, generate, open_kit, run, sample_corpus
+    from unlike.api import agenerate, generate, open_kit, run, sample_corpus, train
     from unlike.config import CurateSettings, MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
@@ -55,10 +55,11 @@ __all__ = [
     "run",
     "sample_corpus",
     "score",
+    "train",
 ]
 
 _HOME = {
-    "unlike.api": ("agenerate", "generate", "open_kit", "run", "sample_corpus"),
+    "unlike.api": ("agenerate", "generate", "open_kit", "run", "sample_corpus", "train"),
     "unlike.config": ("CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),

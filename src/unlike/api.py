@@ -4,13 +4,13 @@ This is where names become concrete parts, for scripts and for the command alike
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlike import sample
-from unlike.config import MethodSettings
+from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
@@ -33,7 +33,8 @@ from unlike.retrieve.query import Retriever
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.latent.prompter import Prompter
+    from unlike.latent.adapter import Adapter, Prompter
+    from unlike.latent.train import OnStep
 
 
 def open_kit(
@@ -117,7 +118,13 @@ def kits(
 
 
 def open_prompter(
-    records: Records, backend: Backend, encoder: Encoder, task: Task, adapter: Path, users: Sequence[str] = ()
+    records: Records,
+    backend: Backend,
+    encoder: Encoder,
+    task: Task,
+    adapter: Path,
+    users: Sequence[str] = (),
+    min_peers: int = 1,
 ) -> "Prompter":
     """A trained adapter, ready to make soft prompts for an LLM.
 
@@ -128,6 +135,7 @@ def open_prompter(
         task: Words and templates.
         adapter: Its folder.
         users: Of the records, for the control with shuffled users.
+        min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
 
     Raises:
         InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
@@ -136,13 +144,12 @@ def open_prompter(
         raise InputError(
             f"{backend.model} takes no soft prompts, which --adapter needs; use transformers:MODEL or vllm:MODEL"
         )
-    from unlike.latent.adapter import load_adapter
+    from unlike.latent.adapter import Prompter, load_adapter
     from unlike.latent.examples import Examples
-    from unlike.latent.prompter import Prompter
 
     loaded = load_adapter(adapter)
     loaded.check(backend.llm_hash, backend.model, encoder.name)
-    examples = Examples(records, encoder, backend.tokens, task, loaded.settings)
+    examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers)
     return Prompter(loaded, examples, records, users)
 
 
@@ -180,6 +187,74 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     kit = open_kit(corpus, llm, embedder, settings, journal=out / JOURNAL)
     return wait_for(arun(corpus, method, kit, out, split=split, limit=limit))
+
+
+def train(
+    corpus: "Corpus",
+    kind: str,
+    llm: str,
+    out: Path,
+    *,
+    embedder: str | Encoder = "minilm",
+    preset: str = "small",
+    settings: Mapping[str, Any] | None = None,
+    task: str | Task = "review",
+    salt: str = "",
+    resume: bool = True,
+    track: str = "",
+    on_step: "OnStep | None" = None,
+) -> "Adapter":
+    """Train an adapter for a frozen LLM into a folder, with a picture of its losses; or resume the training there.
+
+    Args:
+        corpus: With cases in the splits train and validation.
+        kind: "dep", "pplug" or "prompt_tuning".
+        llm: "transformers:MODEL|FOLDER|smollm2".
+        out: The adapter's folder.
+        embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
+        preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
+        settings: What differs from the preset, by name of a setting of adapter, training or loss; ``choose_by`` says
+            whether METEOR of generated texts (ROUGE-L where they are not English) or the likelihood of real ones
+            chooses the checkpoint.
+        task: A built-in task by name, or one from open_task.
+        salt: For the hashes of the training users' ids; random if empty.
+        resume: Whether to go on with an unfinished training in ``out``, and to keep a finished one; else start again.
+        track: "tensorboard" or "wandb" to log losses there too.
+        on_step: Called with a StepRow after every step.
+
+    Returns:
+        The adapter; its ``metadata.training`` has plan, losses, validations and what chose the checkpoint.
+
+    Raises:
+        InputError: A name or setting is invalid, there is nothing to learn, or ``out`` holds another training.
+        EngineError: The loss is NaN or infinite, or memory does not suffice.
+        MissingPart: Something that a name needs is not installed.
+    """
+    from unlike.evaluate.metrics.meteor import meteor
+    from unlike.evaluate.metrics.rouge import rouge_l
+    from unlike.language import language_of
+    from unlike.latent import checkpoints
+    from unlike.latent.settings import recipe
+    from unlike.latent.train import discard, train
+    from unlike.latent.training_data import training_data
+    from unlike.llm.local_model import open_local_model
+
+    scheme, _, name = llm.partition(":")
+    if scheme != "transformers" or not name:
+        raise InputError(f"llm {llm!r}: training needs the model itself; give transformers:MODEL, FOLDER or smollm2")
+    chosen = recipe(preset, kind, settings)
+    if not resume:
+        discard(out)
+    encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
+    opened = open_task(task) if isinstance(task, str) else task
+    model = open_local_model(name, chosen.train.precision)
+    data = training_data(corpus, model, encoder, opened, chosen, salt)
+    is_english = language_of([example.case.reference or "" for example in data.validation]) == "english"
+    metric = checkpoints.TextMetric("meteor", meteor) if is_english else checkpoints.TextMetric("rougeL", rouge_l)
+    choice = checkpoints.choice_of(data, chosen.train, metric)
+    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
+    checkpoints.draw_losses(adapter.metadata.training or {}, out / "losses.png")
+    return adapter
 
 
 def sample_corpus(folder: Path | None = None) -> "Corpus":

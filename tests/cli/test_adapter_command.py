@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save_file
 from tests.latent.released_checkpoint import N_BASE, released_weights, write_checkpoint
 
-from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
+from unlike.latent.released import SINGLE
 from unlike.latent.settings import AdapterSettings
-from unlike.latent.shards import SINGLE
 
 
 @pytest.fixture
@@ -55,15 +55,18 @@ def test_the_llm_may_be_named_as_other_commands_name_it(unlike, checkpoint, tmp_
 
 def test_show_knows_users_and_last_losses_of_a_training(unlike, tmp_path):
     losses = [{"step": 1, "loss": 3.0, "gen": 3.0}, {"step": 2, "loss": 1234.5, "gen": 2.0}]
-    training = {"losses": losses, "validations": [{"step": 2, "value": 1.5}]}
-    about = About(AdapterSettings(), "tiny", "hash", "hashing:16", 16, 8, users=("a", "b"), training=training)
-    save_adapter(tmp_path / "adapter", new_module(about), about)
+    training = {"losses": losses, "validations": [{"step": 2, "value": 1.5}], "chosen_by": "nll"}
+    metadata = AdapterMetadata(
+        AdapterSettings(), "tiny", "hash", "hashing:16", 16, 8, users=("a", "b"), training=training
+    )
+    save_adapter(tmp_path / "adapter", new_module(metadata), metadata)
     status, out, _ = unlike("adapter", "show", tmp_path / "adapter", "--json")
     assert status == 0
     facts = json.loads(out)
     assert facts["training users"] == 2
     assert facts["last losses"] == losses[-1]
     assert facts["last validation"] == {"step": 2, "value": 1.5}
+    assert facts["checkpoint chosen by"] == "nll"
     assert facts["source"] == "trained here"
     assert facts["megabytes"] > 0
     _, out, _ = unlike("adapter", "show", tmp_path / "adapter")

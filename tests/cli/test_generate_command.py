@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.llm.tiny_llm import tiny_llm
 
-from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.local_model import open_local_model
 
@@ -95,8 +95,10 @@ def test_what_cannot_be_written_is_one_line_and_exit_2(how, unlike, shop, lines,
 def test_an_adapter_in_the_settings_writes_from_vectors(unlike, shop, tmp_path):
     llm = tiny_llm(tmp_path / "llm", seed=3)
     model = open_local_model(str(llm))
-    about = About(AdapterSettings(n_records=2), model.name, model.llm_hash, "hashing:64", 64, model.embeddings.shape[1])
-    save_adapter(tmp_path / "dep", new_module(about), about)
+    metadata = AdapterMetadata(
+        AdapterSettings(n_records=2), model.name, model.llm_hash, "hashing:64", 64, model.embeddings.shape[1]
+    )
+    save_adapter(tmp_path / "dep", new_module(metadata), metadata)
     (tmp_path / "s.toml").write_text('adapter = "dep"\n')
     words = (
         "generate",

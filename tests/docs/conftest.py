@@ -14,6 +14,7 @@ from unlike.api import sample_corpus
 from unlike.cli.main import main
 
 OURS = "unlike"
+TRAINED_ON = "transformers:smollm2"
 ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -107,6 +108,11 @@ class Reader:
         file.write_text(file_without_model(block.text) if block.language == "toml" else block.text)
 
     def _run(self, code, page):
+        """Python, with a tiny LLM instead of the one to train on."""
+        if TRAINED_ON in code:
+            from tests.llm.tiny_llm import tiny_llm
+
+            code = code.replace(TRAINED_ON, f"transformers:{tiny_llm(self.folder / 'tiny-llm', seed=3)}")
         exec(compile(code, f"docs/{page}", "exec"), self._names)
         self.said.append(self._capsys.readouterr().out)
 

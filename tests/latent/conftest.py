@@ -1,4 +1,4 @@
-"""A tiny LLM, a small world, and the lesson made of both."""
+"""A tiny LLM, a small world, and the training data made of both."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ import torch
 from tests.llm.tiny_llm import tiny_llm
 from tests.worlds import world
 from unlike.embed.hashing import HashingEncoder
-from unlike.latent.adapter import About
+from unlike.latent.adapter import AdapterMetadata
 from unlike.latent.examples import Examples
-from unlike.latent.plan import Lesson
 from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
+from unlike.latent.training_data import TrainingData
 from unlike.llm.local_model import open_local_model
 from unlike.prompts.task import open_task
 
@@ -52,12 +52,12 @@ def examples_of(crowd, llm):
 
 
 @pytest.fixture
-def lesson_of(crowd, llm, examples_of):
+def data_of(crowd, llm, examples_of):
     def make(kind="dep", **changes):
         examples = examples_of(kind=kind, **changes)
         made = [examples.of(case, 40) for case in crowd.cases("test")]
         hidden = llm.embeddings.shape[1]
-        about = About(examples.settings, llm.name, llm.llm_hash, "hashing:16", DIM, hidden, 1.5)
-        return Lesson(llm.model, made, made[:2], about, torch.ones(4, hidden))
+        metadata = AdapterMetadata(examples.settings, llm.name, llm.llm_hash, "hashing:16", DIM, hidden, 1.5)
+        return TrainingData(llm, made, made[:2], metadata, torch.ones(4, hidden))
 
     return make

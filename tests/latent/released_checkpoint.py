@@ -8,8 +8,7 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from unlike.latent.released import MARKERS, TOKENS
-from unlike.latent.shards import INDEX
+from unlike.latent.released import INDEX, MARKERS, TOKENS
 
 DIM, WIDTH, HIDDEN, N_BASE = 16, 8, 32, 250
 ABSENT = "model-00003-of-00003.safetensors"

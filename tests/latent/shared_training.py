@@ -9,10 +9,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.latent.conftest import TRAINING
-from tests.latent.small_lesson import lesson_with
-from unlike.latent import checkpoint
+from tests.latent.small_training import data_with
+from unlike.latent import checkpoints
 from unlike.latent import train as room
-from unlike.latent.validation import mean_nll
+from unlike.latent.checkpoints import Choice, mean_nll
 
 # Three batches in steps of two: the second step of an epoch has a batch for one process and none for the other.
 SHARED = replace(TRAINING, batch=1, accumulate=2, epochs=2, clip=1.0)
@@ -21,16 +21,17 @@ N_EXAMPLES = 3
 
 def run(folder, rank):
     """Train on the LLM in a folder and say what was seen there."""
-    lesson, seen = lesson_with(folder / "llm"), {"steps": [], "chosen": 0}
-    lesson = replace(lesson, examples=lesson.examples[:N_EXAMPLES])
+    data, seen = data_with(folder / "llm"), {"steps": [], "chosen": 0}
+    data = replace(data, examples=data.examples[:N_EXAMPLES])
 
-    def choose(module):
+    def value(module):
         seen["chosen"] += 1
-        return mean_nll(lesson.llm, module, lesson.validation, SHARED.batch)
+        return mean_nll(data.llm, module, data.validation, SHARED.batch)
 
     # The clocks of processes differ: where one has a checkpoint to write another may not.
     settings = replace(SHARED, checkpoint_min=10.0 if rank else 0.0)
-    adapter = room.train(lesson, settings, folder / "out", choose, lambda row: seen["steps"].append(row["step"]))
+    choice = Choice("nll", value)
+    adapter = room.train(data, settings, folder / "out", choice, lambda row: seen["steps"].append(row.step))
     (folder / f"{rank}.json").write_text(json.dumps(seen | {"digest": adapter.digest}))
 
 
@@ -42,5 +43,5 @@ def refuse(*_):
 if __name__ == "__main__":
     rank = int(os.environ["RANK"])
     if rank:
-        room.save_adapter = checkpoint.save = refuse
+        room.save_adapter = checkpoints.save = refuse
     run(Path(sys.argv[1]), rank)

@@ -10,8 +10,17 @@ from tests.latent.conftest import TRAINING
 from unlike.embed.open import open_encoder
 from unlike.embed.sentence_transformer import SentenceTransformerEncoder
 from unlike.errors import InputError
-from unlike.latent.adapter import ABOUT, WEIGHTS, About, digest_of, load_adapter, new_module, save_adapter, user_hashes
-from unlike.latent.loss_curves import draw_losses
+from unlike.latent.adapter import (
+    METADATA,
+    WEIGHTS,
+    AdapterMetadata,
+    digest_of,
+    load_adapter,
+    new_module,
+    save_adapter,
+    user_hashes,
+)
+from unlike.latent.checkpoints import draw_losses
 from unlike.latent.settings import RECIPES, AdapterSettings
 from unlike.latent.train import train
 
@@ -21,14 +30,14 @@ def size_mb(folder):
 
 
 def built(folder, settings, dim, hidden, dtype=torch.float32):
-    about = About(settings, "llm", "hash", "embedder", dim, hidden)
-    return save_adapter(folder, new_module(about), about, dtype)
+    metadata = AdapterMetadata(settings, "llm", "hash", "embedder", dim, hidden)
+    return save_adapter(folder, new_module(metadata), metadata, dtype)
 
 
 def test_what_was_written_is_read(tmp_path):
     adapter = built(tmp_path, AdapterSettings(), 16, 8)
     again = load_adapter(tmp_path)
-    assert again.about == adapter.about
+    assert again.metadata == adapter.metadata
     assert again.digest == adapter.digest == digest_of(again.module)
     assert not any(weight.requires_grad for weight in again.module.parameters())
 
@@ -55,30 +64,32 @@ def test_another_llm_or_embedder_is_refused(tmp_path):
 def test_the_embedder_that_is_advised_opens_the_one_it_was_trained_with(tmp_path, monkeypatch, name):
     monkeypatch.setattr(SentenceTransformerEncoder, "_load", lambda self: None)  # a name needs no weights
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1")
-    about = About(AdapterSettings(), "llm", "hash", open_encoder(name).name, 16, 8)
-    adapter = save_adapter(tmp_path, new_module(about), about)
+    metadata = AdapterMetadata(AdapterSettings(), "llm", "hash", open_encoder(name).name, 16, 8)
+    adapter = save_adapter(tmp_path, new_module(metadata), metadata)
     with pytest.raises(InputError) as refused:
         adapter.check("hash", "llm", "another")
     advised = str(refused.value).partition("give --embedder ")[2]
-    assert open_encoder(advised).name == about.embedder
+    assert open_encoder(advised).name == metadata.embedder
 
 
 def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):
-    about = About(AdapterSettings(), "llm", "h", "e", 16, 8, salt="s", users=user_hashes("s", ["anna", "bert"]))
-    adapter = save_adapter(tmp_path, new_module(about), about)
+    metadata = AdapterMetadata(
+        AdapterSettings(), "llm", "h", "e", 16, 8, salt="s", users=user_hashes("s", ["anna", "bert"])
+    )
+    adapter = save_adapter(tmp_path, new_module(metadata), metadata)
     assert adapter.trained_on("anna")
     assert not adapter.trained_on("carl")
-    assert "anna" not in (tmp_path / ABOUT).read_text()
+    assert "anna" not in (tmp_path / METADATA).read_text()
 
 
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
-        (ABOUT, None, "adapter.json is missing"),
+        (METADATA, None, "adapter.json is missing"),
         (WEIGHTS, None, "adapter.safetensors is missing"),
-        (ABOUT, b"{", "cannot be read"),
+        (METADATA, b"{", "cannot be read"),
         (WEIGHTS, b"torn", "cannot be read"),
-        (ABOUT, b'{"format": 99}', "its format is not 1"),
+        (METADATA, b'{"format": 99}', "its format is not 1"),
     ],
 )
 def test_a_broken_folder_is_one_clear_error(tmp_path, file, content, says):
@@ -90,14 +101,14 @@ def test_a_broken_folder_is_one_clear_error(tmp_path, file, content, says):
 
 def test_weights_of_other_settings_are_refused(tmp_path):
     built(tmp_path, AdapterSettings(), 16, 8)
-    described = json.loads((tmp_path / ABOUT).read_text())
+    described = json.loads((tmp_path / METADATA).read_text())
     described["settings"]["latent_share"] = 0.25
-    (tmp_path / ABOUT).write_text(json.dumps(described))
+    (tmp_path / METADATA).write_text(json.dumps(described))
     with pytest.raises(InputError, match="do not fit"):
         load_adapter(tmp_path)
 
 
-def test_the_losses_are_drawn(lesson_of, tmp_path):
-    adapter = train(lesson_of(), replace(TRAINING, epochs=1), tmp_path)
-    draw_losses(adapter.about.training, tmp_path / "losses.png")
+def test_the_losses_are_drawn(data_of, tmp_path):
+    adapter = train(data_of(), replace(TRAINING, epochs=1), tmp_path)
+    draw_losses(adapter.metadata.training, tmp_path / "losses.png")
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")

@@ -9,12 +9,10 @@ import torch
 from tests.latent.conftest import DIM, SETTINGS
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
-from unlike.latent.bank import row
-from unlike.latent.batch import batches, collate, with_vectors_of_the_next
+from unlike.latent.batch import batches, collate, with_in_batch_negatives
 from unlike.latent.examples import Examples
-from unlike.latent.objective import objective, text_nll
-from unlike.latent.settings import LossWeights
-from unlike.latent.untrained import seeded_module
+from unlike.latent.loss import text_nll
+from unlike.latent.modules import row
 from unlike.prompts.task import open_task
 
 
@@ -138,35 +136,25 @@ def test_only_pplug_embeds_what_is_asked_for(crowd, llm, kind, asks):
     assert any("Item 7" in text for text in encoder.asked) == asks
 
 
-def nll(lesson, examples, module):
+def nll(data, examples, module):
     batch = collate(examples, 3)
     with torch.no_grad():
-        return text_nll(lesson.llm, module(batch.inputs).bank, batch)
+        return text_nll(data.llm.model, module(batch.inputs).bank, batch)
 
 
-def test_padding_and_company_change_no_loss(lesson_of):
-    lesson = lesson_of()
-    module = seeded_module(lesson, 0)
-    examples = [lesson.examples[0], replace(lesson.examples[1], target_ids=lesson.examples[1].target_ids[:7])]
-    together = nll(lesson, examples, module)
-    alone = torch.cat([nll(lesson, [example], module) for example in examples])
+def test_padding_and_company_change_no_loss(data_of):
+    data = data_of()
+    module = data.untrained_module(0)
+    examples = [data.examples[0], replace(data.examples[1], target_ids=data.examples[1].target_ids[:7])]
+    together = nll(data, examples, module)
+    alone = torch.cat([nll(data, [example], module) for example in examples])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(nll(lesson, examples[::-1], module).flip(0), together, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(nll(data, examples[::-1], module).flip(0), together, atol=1e-4, rtol=1e-4)
 
 
-def test_gradients_reach_the_adapter_and_nothing_else(lesson_of):
-    lesson = lesson_of()
-    module = seeded_module(lesson, 0)
-    terms = objective(lesson.llm, module, collate(lesson.examples, 3), LossWeights(contrast=1.0))
-    terms["loss"].backward()
-    assert set(terms) == {"loss", "gen", "recon", "sparse", "contrast"}
-    assert all(weight.grad is None and not weight.requires_grad for weight in lesson.llm.parameters())
-    assert {name for name, weight in module.named_parameters() if weight.grad is None or not weight.grad.any()} == set()
-
-
-def test_the_contrast_s_vectors_are_those_of_the_next_example(lesson_of):
-    batch = collate(lesson_of().examples[:3], 3)
-    rolled = with_vectors_of_the_next(batch)
+def test_negatives_are_the_vectors_of_the_next_example(data_of):
+    batch = collate(data_of().examples[:3], 3)
+    rolled = with_in_batch_negatives(batch)
     torch.testing.assert_close(rolled.inputs.his[1], batch.inputs.his[0])
     assert torch.equal(rolled.token_ids, batch.token_ids)
 

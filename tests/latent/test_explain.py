@@ -11,21 +11,21 @@ import torch
 from tests.latent.conftest import DIM
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
-from unlike.latent.adapter import save_adapter
-from unlike.latent.bank import row
+from unlike.latent.adapter import Prompter, save_adapter
 from unlike.latent.explain import (
     ALL,
+    activations,
+    dep_module,
     explain,
     logliks,
+    mean_ablated,
     most_active,
-    ordinary,
     placed,
+    top_records,
     without_unit,
     without_vectors,
 )
-from unlike.latent.prompter import Prompter
-from unlike.latent.units import activations, dep_module, top_records
-from unlike.latent.untrained import seeded_module
+from unlike.latent.modules import row
 from unlike.llm.transformers_local import TransformersBackend
 
 BOTH = [True, False]
@@ -40,12 +40,12 @@ def scorer(llm):
 
 
 @pytest.fixture
-def prompter_of(crowd, lesson_of, examples_of, tmp_path):
-    """A prompter with an untrained adapter, its statistics those of the lesson's examples."""
+def prompter_of(crowd, data_of, examples_of, tmp_path):
+    """A prompter with an untrained adapter, its statistics those of the training examples."""
 
     def make(**changes):
-        lesson = lesson_of(**changes)
-        adapter = save_adapter(tmp_path / "adapter", seeded_module(lesson, 0), lesson.about)
+        data = data_of(**changes)
+        adapter = save_adapter(tmp_path / "adapter", data.untrained_module(0), data.metadata)
         return Prompter(adapter, examples_of(**changes), crowd, crowd.users())
 
     return make
@@ -176,10 +176,10 @@ def test_a_record_without_peers_has_no_difference_to_take_away(crowd, llm, score
     np.testing.assert_array_equal(off[9:], prompter.bank(nobody)[9:])
 
 
-def test_an_ordinary_vector_of_a_standardised_adapter_is_the_same_in_every_case(crowd, prompter_of):
+def test_the_mean_vector_of_a_standardised_adapter_is_the_same_in_every_case(crowd, prompter_of):
     prompter = prompter_of()
     module, cases = dep_module(prompter.adapter), crowd.cases("test")
-    found = [ordinary(module, prompter.example(case), "his") for case in cases[:2]]
+    found = [mean_ablated(module, prompter.example(case), "his") for case in cases[:2]]
     np.testing.assert_array_equal(found[0], found[1])
 
 

@@ -6,13 +6,10 @@ import pytest
 import torch
 
 from tests.latent.conftest import DIM, SETTINGS
-from unlike.latent.bank import row
-from unlike.latent.objective import autoencoder_terms
-from unlike.latent.projector import Projector
-from unlike.latent.sae import SparseAutoencoder, open_reducer
-from unlike.latent.soft_prompts import KINDS, Inputs, LearnedPrompts, PlugPrompts, SoftPrompts, Space
-from unlike.latent.splice import splice
-from unlike.latent.standard import Standard
+from unlike.latent.autoencoder import Projector, SparseAutoencoder, Standardizer
+from unlike.latent.loss import reconstruction, sparsity, splice
+from unlike.latent.modules import KINDS, DepModule, Inputs, PPlugModule, PromptTuningModule, Space, row
+from unlike.latent.settings import AdapterSettings
 
 HIDDEN = 8
 SPACE = Space(DIM, HIDDEN, 1.5, torch.arange(4.0).unsqueeze(1).expand(4, HIDDEN))
@@ -34,11 +31,11 @@ def module(kind="dep", **changes):
 
 
 def terms(soft):
-    return autoencoder_terms(soft, 0.05)
+    return [term for each in soft.coded for term in (reconstruction(each), sparsity(each, 0.05))]
 
 
 def test_equation_5_in_plain_words():
-    sae = SparseAutoencoder(4, 2)
+    sae = SparseAutoencoder(4, AdapterSettings())
     e = torch.randn(3, 4)
     z = 1 / (1 + torch.exp(-(e @ sae.encoder.weight.T + sae.encoder.bias)))
     torch.testing.assert_close(sae.encode(e), z)
@@ -47,20 +44,23 @@ def test_equation_5_in_plain_words():
 
 
 def test_the_released_decoder_cannot_give_back_values_under_its_floor():
-    sae = SparseAutoencoder(4, 2, "gelu")
-    assert float(sae.decode(torch.randn(100, 2)).detach().min()) > -0.171
-    assert float(SparseAutoencoder(4, 2, "gelu", linear_decoder=True).decode(torch.randn(100, 2)).detach().min()) < -0.2
+    released = AdapterSettings(activation="gelu", standardise=False)
+    lowest = [
+        float(SparseAutoencoder(4, settings).decode(torch.randn(100, 2)).detach().min())
+        for settings in (released, replace(released, standardise=True))
+    ]
+    assert lowest[1] < -0.2 < -0.171 < lowest[0]
 
 
 def test_the_latent_size_is_a_share_of_the_embedding_s():
-    assert open_reducer("sae", 1024, 0.5, "sigmoid", False).width == 512
-    raw = open_reducer("raw", 384, 0.5, "sigmoid", False)
+    assert SparseAutoencoder(1024, AdapterSettings()).width == 512
+    raw = SparseAutoencoder(384, AdapterSettings(reduction="raw"))
     assert raw.width == 384
     assert torch.equal(raw.decode(raw.encode(torch.eye(3))), torch.eye(3))
 
 
 def test_equation_6_in_plain_words():
-    projector = Projector(3, HIDDEN, n_tokens=2)
+    projector = Projector(3, HIDDEN, AdapterSettings(tokens_per_vector=2), None, None)
     z = torch.randn(5, 3)
     inner = torch.nn.functional.gelu(z @ projector.first.weight.T + projector.first.bias)
     p = inner @ projector.second.weight.T + projector.second.bias
@@ -71,7 +71,7 @@ def test_equation_6_in_plain_words():
 def test_places_of_a_bank(kind):
     made = module(kind, tokens_per_vector=2)
     bank = made(inputs()).bank
-    assert bank.shape == (2, made.n_soft, HIDDEN) == (2, 2 * 3 * 4, HIDDEN)
+    assert bank.shape == (2, 2 * 3 * 4, HIDDEN)
     for signal, before in (("his", 0.0), ("diff", 2.0)):
         first = row(made.settings, signal, 1)
         assert torch.equal(bank[0, first], torch.full((HIDDEN,), before))
@@ -121,8 +121,7 @@ def test_batch_and_padding_change_no_vector(kind):
     )
     shown = torch.tensor([row(made.settings, "his", 0) + 1]) if kind != "pplug" else torch.tensor([1])
     torch.testing.assert_close(made(noisy).bank[:, shown], made(both).bank[:, shown])
-    for name, term in terms(made(both)).items():
-        torch.testing.assert_close(terms(made(noisy))[name], term)
+    torch.testing.assert_close(terms(made(noisy)), terms(made(both)))
 
 
 def test_the_order_of_records_only_moves_vectors():
@@ -133,40 +132,41 @@ def test_the_order_of_records_only_moves_vectors():
         places = [row(made.settings, signal, record) + 1 for record in range(3)]
         moved = [row(made.settings, signal, int((order == record).nonzero())) + 1 for record in range(3)]
         torch.testing.assert_close(made(mixed).bank[:, moved], made(both).bank[:, places])
-    for name, term in terms(made(both)).items():
-        torch.testing.assert_close(terms(made(mixed))[name], term)
+    torch.testing.assert_close(terms(made(mixed)), terms(made(both)))
 
 
-def test_pplug_attends_by_the_request_and_by_hand():
+def test_pplug_attends_by_the_request_over_projected_records_by_hand():
     plug = module("pplug")
-    assert isinstance(plug, PlugPrompts)
+    assert isinstance(plug, PPlugModule)
     given = inputs()
-    weight = torch.softmax((given.his[0] @ (plug.query.weight @ given.request[0])) / DIM**0.5, dim=0)
-    user = plug.projector((weight.unsqueeze(1) * given.his[0]).sum(dim=0))
-    torch.testing.assert_close(plug(given).bank[0, 1:], user, atol=1e-5, rtol=1e-5)
+    weight = torch.softmax(given.his[0] @ given.request[0], dim=0)  # as in the original: no learned map, no sqrt(d)
+    user = (weight[:, None, None] * plug.projector(given.his[0])).sum(dim=0)
+    bank = plug(given).bank
+    torch.testing.assert_close(bank[0, 1:], user, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(bank[1, :1], plug.instruct(plug.instruction))
     nobody = replace(given, shown=torch.zeros_like(given.shown))
     assert torch.equal(plug(nobody).bank[0, 1:], plug.null)
 
 
 def test_prompt_tuning_knows_no_user():
     made = module("prompt_tuning")
-    assert isinstance(made, LearnedPrompts)
+    assert isinstance(made, PromptTuningModule)
     bank = made(inputs()).bank
     assert torch.equal(bank[0], bank[1])
-    assert bank.shape[1] == module().n_soft
+    assert bank.shape == module()(inputs()).bank.shape
 
 
 def test_the_plain_autoencoder_pays_nothing_for_activity():
-    assert float(terms(module(reduction="ae")(inputs()))["sparse"]) == 0
-    assert float(terms(module()(inputs()))["sparse"]) > 0
-    assert float(terms(module(reduction="raw")(inputs()))["recon"]) == 0
+    assert [module(reduction=name)(inputs()).is_sparse for name in ("ae", "raw", "sae")] == [False, False, True]
+    assert all(float(reconstruction(each)) == 0 for each in module(reduction="raw")(inputs()).coded)
 
 
 def test_standardised_rows_have_mean_0_and_spread_1():
-    standard, rows = Standard(3), torch.randn(50, 3) * 4 + 2
+    standard, rows = Standardizer(3), torch.randn(50, 3) * 4 + 2
     standard.fit(rows)
     torch.testing.assert_close(standard(rows).mean(dim=0), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(standard(rows).std(dim=0, unbiased=False), torch.ones(3))
+    torch.testing.assert_close(standard.inverse(standard(rows)), rows)
 
 
 def test_vectors_stand_in_their_places_and_nowhere_else():
@@ -176,5 +176,5 @@ def test_vectors_stand_in_their_places_and_nowhere_else():
 
 
 def test_one_module_of_each_kind():
-    assert isinstance(module(), SoftPrompts)
+    assert isinstance(module(), DepModule)
     assert set(KINDS) == {"dep", "pplug", "prompt_tuning"}

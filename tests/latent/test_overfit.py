@@ -6,9 +6,9 @@ import pytest
 
 from unlike.api import sample_corpus
 from unlike.embed.open import open_encoder
-from unlike.latent.lesson import lesson_of
 from unlike.latent.settings import recipe
 from unlike.latent.train import train
+from unlike.latent.training_data import training_data
 from unlike.llm.local_model import open_local_model
 from unlike.prompts.task import open_task
 
@@ -35,13 +35,13 @@ class Reached(Exception):
 @pytest.mark.embedded
 def test_eight_examples_are_learned_to_half_their_loss(tmp_path):
     chosen = recipe("small", "dep", CHANGES)
-    lesson = lesson_of(sample_corpus(), open_local_model("smollm2"), open_encoder("minilm"), open_task(), chosen)
+    data = training_data(sample_corpus(), open_local_model("smollm2"), open_encoder("minilm"), open_task(), chosen)
     losses = []
 
     def on_step(row):
-        losses.append(row["gen"])
+        losses.append(row.gen)
         if losses[-1] < 0.5 * losses[0]:
             raise Reached
 
     with pytest.raises(Reached):
-        train(replace(lesson, examples=lesson.examples[:N_EXAMPLES]), chosen.train, tmp_path, on_step=on_step)
+        train(replace(data, examples=data.examples[:N_EXAMPLES]), chosen.train, tmp_path, on_step=on_step)

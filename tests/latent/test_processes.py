@@ -35,15 +35,15 @@ def run_on_two(folder, timeout_s=120):
     assert process.returncode == 0, said
 
 
-def test_two_processes_come_to_what_one_comes_to(lesson_of, tmp_path):
-    lesson = lesson_of()
-    alone = train(replace(lesson, examples=lesson.examples[:N_EXAMPLES]), SHARED, tmp_path / "alone")
+def test_two_processes_come_to_what_one_comes_to(data_of, tmp_path):
+    data = data_of()
+    alone = train(replace(data, examples=data.examples[:N_EXAMPLES]), SHARED, tmp_path / "alone")
     tiny_llm(tmp_path / "llm", seed=3)
     run_on_two(tmp_path)
     shared = load_adapter(tmp_path / "out")
-    for found, expected in zip(shared.about.training["losses"], alone.about.training["losses"], strict=True):
+    for found, expected in zip(shared.metadata.training["losses"], alone.metadata.training["losses"], strict=True):
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
-    assert shared.about.training["best"] == pytest.approx(alone.about.training["best"], abs=1e-5)
+    assert shared.metadata.training["best"] == pytest.approx(alone.metadata.training["best"], abs=1e-5)
     torch.testing.assert_close(shared.module.state_dict(), alone.module.state_dict(), atol=1e-5, rtol=1e-5)
     main, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert main == {"steps": [1, 2, 3, 4], "chosen": 2, "digest": shared.digest}

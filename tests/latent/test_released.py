@@ -22,10 +22,8 @@ from tests.llm.tiny_llm import tiny_llm
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.adapter import WEIGHTS, load_adapter
-from unlike.latent.bank import row
-from unlike.latent.released import MARKERS, TOKENS, import_released
-from unlike.latent.shards import INDEX, SINGLE, Shards
-from unlike.latent.soft_prompts import Inputs
+from unlike.latent.modules import Inputs, row
+from unlike.latent.released import INDEX, MARKERS, SINGLE, TOKENS, Shards, import_released
 from unlike.llm.local_model import embeddings_hash, open_local_model
 
 ENCODER = HashingEncoder(DIM)
@@ -95,9 +93,9 @@ def test_its_settings_are_the_released_code_s(imported):
     assert (settings.activation, settings.weighting, settings.max_prompt_tokens) == ("gelu", "profile_weighted", 3072)
     assert (settings.scaled, settings.standardise, settings.tokens_per_vector) == (False, False, 1)
     assert settings.latent_share == WIDTH / DIM
-    assert (imported.about.dim, imported.about.hidden, imported.about.embedder) == (DIM, HIDDEN, "hashing:16")
-    assert imported.about.source == "released DEP checkpoint DEP"
-    assert imported.about.users == ()
+    assert (imported.metadata.dim, imported.metadata.hidden, imported.metadata.embedder) == (DIM, HIDDEN, "hashing:16")
+    assert imported.metadata.source == "released DEP checkpoint DEP"
+    assert imported.metadata.users == ()
 
 
 def test_the_folder_keeps_their_precision_and_reads_back(imported, tmp_path):
@@ -121,19 +119,21 @@ def test_one_file_and_the_older_list_of_tokens_give_the_same(weights, imported, 
 def test_the_layers_of_the_llm_are_never_read(imported, tmp_path):
     assert imported.digest
     with pytest.raises(InputError, match=f"{ABSENT} is missing"):
-        Shards(tmp_path / "DEP").tensor(LAYER)
+        Shards(tmp_path / "DEP").rows(LAYER)
 
 
 def test_token_embeddings_are_read_a_few_rows_at_a_time(weights, imported, tmp_path, monkeypatch):
     asked = []
     rows = Shards.rows
-    monkeypatch.setattr("unlike.latent.shards.CHUNK_ROWS", 100)
-    monkeypatch.setattr(Shards, "rows", lambda own, name, *ends: asked.append(ends) or rows(own, name, *ends))
+    monkeypatch.setattr("unlike.latent.released.CHUNK_ROWS", 100)
+    monkeypatch.setattr(
+        Shards, "rows", lambda own, name, *ends: (asked.append(ends) if ends else None) or rows(own, name, *ends)
+    )
     again = import_released(tmp_path / "DEP", tmp_path / "again", ENCODER)
-    assert (again.about.llm_hash, again.digest) == (imported.about.llm_hash, imported.digest)
+    assert (again.metadata.llm_hash, again.digest) == (imported.metadata.llm_hash, imported.digest)
     assert asked[:3] == [(0, 100), (100, 200), (200, N_BASE)]
     assert {behind - first for first, behind in asked[3:]} == {1}
-    assert imported.about.llm_hash == embeddings_hash(weights["model.embed_tokens.weight"][:N_BASE])
+    assert imported.metadata.llm_hash == embeddings_hash(weights["model.embed_tokens.weight"][:N_BASE])
 
 
 def test_with_the_llm_at_hand_the_adapter_knows_it_again(tmp_path):
@@ -143,8 +143,8 @@ def test_with_the_llm_at_hand_the_adapter_knows_it_again(tmp_path):
     folder = write_checkpoint(tmp_path / "DEP", released_weights(llm.embeddings[:N_BASE]))
     adapter = import_released(folder, tmp_path / "adapter", ENCODER, tmp_path / "tiny")
     adapter.check(llm.llm_hash, llm.name, ENCODER.name)
-    assert adapter.about.llm == llm.name
-    assert adapter.about.length == pytest.approx(float(llm.embeddings.norm(dim=1).mean()))
+    assert adapter.metadata.llm == llm.name
+    assert adapter.metadata.length == pytest.approx(float(llm.embeddings.norm(dim=1).mean()))
     alone = import_released(folder, tmp_path / "alone", ENCODER)
     with pytest.raises(InputError, match="trained for LLM base of DEP"):
         alone.check(llm.llm_hash, llm.name, ENCODER.name)

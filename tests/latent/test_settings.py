@@ -29,5 +29,5 @@ def test_the_paper_s_recipe_is_the_settings_as_they_are():
 def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(InputError, match=r"kind=lora: .*unknown setting 'speed'.*batch=many"):
         recipe("paper", "lora", {"speed": 3, "batch": "many"})
-    with pytest.raises(InputError, match="unknown training preset: 'large'; allowed are paper, small"):
+    with pytest.raises(InputError, match="unknown training preset: 'large'; allowed are paper, released, small"):
         recipe("large")

@@ -12,7 +12,7 @@ from tests.store.rows import BOTH
 from unlike.api import open_prompter
 from unlike.embed.hashing import HashingEncoder
 from unlike.inspector.store.inspection import Inspection
-from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.local_model import open_local_model
 from unlike.llm.transformers_local import TransformersBackend
@@ -66,9 +66,9 @@ def memory(in_sqlite, model, tmp_path):
     """Records, vectors and an adapter; profiles are never asked for (each takes more records than there are)."""
     backend, encoder, tenant = Noting(model), Counting(), in_sqlite.tenant("acme")
     settings = AdapterSettings(n_records=2, max_prompt_tokens=1900)
-    about = About(settings, backend.model, backend.llm_hash, encoder.name, DIM, backend.hidden, 1.0)
+    metadata = AdapterMetadata(settings, backend.model, backend.llm_hash, encoder.name, DIM, backend.hidden, 1.0)
     torch.manual_seed(0)
-    save_adapter(tmp_path / "dep", new_module(about, torch.randn(4, backend.hidden)), about)
+    save_adapter(tmp_path / "dep", new_module(metadata, torch.randn(4, backend.hidden)), metadata)
     vectors = StoredVectors(tenant, encoder)
     latent = open_prompter(StoredRecords(tenant, vectors.seen), backend, vectors, TASK, tmp_path / "dep")
     few = MemorySettings(fewest_records=1_000, refresh=Refresh(debounce_s=0.0))

@@ -15,7 +15,7 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.likelihood import likelihood, read_likelihood, write_likelihood
 from unlike.evaluate.running.run import Job, arun
-from unlike.latent.adapter import About, new_module, save_adapter
+from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Call, Journal
@@ -48,9 +48,9 @@ def backend(tmp_path_factory):
 def adapters(backend, tmp_path):
     for kind in ("dep", "pplug", "prompt_tuning"):
         settings = AdapterSettings(kind=kind, n_records=2, max_prompt_tokens=1900)
-        about = About(settings, backend.model, backend.llm_hash, "hashing:16", DIM, backend.hidden, 1.0)
+        metadata = AdapterMetadata(settings, backend.model, backend.llm_hash, "hashing:16", DIM, backend.hidden, 1.0)
         torch.manual_seed(0)
-        save_adapter(tmp_path / kind, new_module(about, torch.randn(4, backend.hidden)), about)
+        save_adapter(tmp_path / kind, new_module(metadata, torch.randn(4, backend.hidden)), metadata)
     return tmp_path
 
 

@@ -37,9 +37,9 @@ class WantedAdapter:
     @property
     def is_there(self) -> bool:
         """Whether it is trained, to the end."""
-        from unlike.latent.adapter import ABOUT
+        from unlike.latent.adapter import METADATA
 
-        return (self.folder / ABOUT).is_file()
+        return (self.folder / METADATA).is_file()
 
 
 def train_adapters(console: "Console", setup: "Setup") -> None:
@@ -49,19 +49,21 @@ def train_adapters(console: "Console", setup: "Setup") -> None:
         InputError: See ``untrained_adapters``; or there is nothing to learn.
         EngineError: A training failed; the message says what to lower.
     """
+    from unlike import api
+    from unlike.cli.train import print_trained, step_printer
     from unlike.prompts.task import open_task
 
+    plan, corpus = setup.plan, setup.corpus
+    entries = {entry.name: entry for entry in plan.adapters}
     for adapter in untrained_adapters(setup):
-        from unlike.cli.train import train_live
-        from unlike.latent.lesson import lesson_of
-        from unlike.llm.local_model import open_local_model
-
-        plan, corpus = setup.plan, setup.corpus
-        model = open_local_model(plan.llm.uri.partition(":")[2], adapter.recipe.train.precision)
-        task = open_task(plan.task, plan.prompts)
-        lesson = lesson_of(corpus, model, setup.encoder, task, adapter.recipe, salt=corpus.hash[:16])
+        entry = entries[adapter.name]
         console.print(f"adapter {adapter.name}, seed {adapter.seed}", highlight=False)
-        train_live(console, lesson, model, adapter.recipe, adapter.folder, "")
+        trained = api.train(
+            corpus, entry.kind, plan.llm.uri, adapter.folder, embedder=setup.encoder, preset=entry.preset,
+            settings={**entry.set, "seed": adapter.seed}, task=open_task(plan.task, plan.prompts),
+            salt=corpus.hash[:16], on_step=step_printer(console),
+        )  # fmt: skip
+        print_trained(trained, adapter.folder, console)
 
 
 def untrained_adapters(setup: "Setup") -> list[WantedAdapter]:
@@ -101,7 +103,7 @@ def _check_as_asked(adapter: WantedAdapter, setup: "Setup") -> None:
     from unlike.latent.adapter import load_adapter
     from unlike.latent.settings import Recipe
 
-    plan = (load_adapter(adapter.folder).about.training or {}).get("plan")
+    plan = (load_adapter(adapter.folder).metadata.training or {}).get("plan")
     if plan is None:
         raise InputError(
             f"the adapter in {adapter.folder} was not trained by an experiment; name another in [[adapters]]"

@@ -38,8 +38,8 @@ def show_forecast(console: "Console", setup: "Setup") -> None:
 
 def _print_adapters(console: "Console", setup: "Setup", untrained: "Sequence[WantedAdapter]") -> None:
     for adapter in untrained:
-        from unlike.latent.lesson import training_cases
-        from unlike.latent.plan import n_steps_of
+        from unlike.latent.train import n_steps_of
+        from unlike.latent.training_data import training_cases
 
         settings = adapter.recipe.train
         n_steps = n_steps_of(settings, len(training_cases(setup.corpus, settings)))

@@ -1,6 +1,6 @@
-"""Personalisation in embedding space: what a user's texts and differences become in front of a frozen LLM.
+"""Personalisation in embedding space: soft prompts of a user's texts and differences for a frozen LLM (DEP).
 
-Here are the vectors of records and differences (DEP, equations 2 to 4), the modules that turn them into soft prompts
-(5 to 7), the loss (8 to 11), training, and the adapter that comes of it. How an LLM takes soft prompts is in ``llm``;
-what a method does with them is in ``methods``.
+A training step is in two files: ``loss`` has equations 7 to 11 and ``train`` the optimiser and the loop. What they use is
+in ``difference`` (equations 2 to 4), ``autoencoder`` and ``modules`` (5 and 6), ``examples`` and ``batch``. How an LLM
+takes soft prompts is in ``llm``, what a method does with them in ``methods``.
 """

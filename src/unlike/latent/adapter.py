@@ -1,30 +1,36 @@
-"""The adapter: the trained weights, a few MB in one folder, and all one must know to use them rightly.
+"""The adapter: trained weights of a few MB in one folder, what they belong to, and the soft prompts made with them.
 
 ``adapter.safetensors`` holds the weights, ``adapter.json`` the settings, the LLM and the embedder they belong to, and
-hashes of the users they were trained on, so that an erasure can name the adapters somebody's words went into.
+hashes of the training users, so that an erasure can name the adapters that somebody's texts were used for.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from unlike.errors import InputError
+from unlike.latent.batch import inputs_of
+from unlike.latent.difference import Floats
+from unlike.latent.examples import Example, Examples
+from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
-from unlike.latent.soft_prompts import KINDS, Module, Space
+from unlike.llm.soft import SoftAsk, SoftPrompt
+from unlike.records import Case, Records
 
 WEIGHTS = "adapter.safetensors"
-ABOUT = "adapter.json"
+METADATA = "adapter.json"
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class AdapterMetadata:
     """What an adapter belongs to and comes from.
 
     Attributes:
@@ -35,11 +41,11 @@ class About:
         dim: d, the width of its vectors.
         hidden: Width of the LLM's token embeddings.
         length: Mean length of those.
-        corpus_hash: Of the training corpus; "" where it is not known.
-        salt: Stands before a user id when it is hashed.
+        corpus_hash: Of the training corpus; "" if unknown.
+        salt: Precedes a user id when it is hashed.
         users: Hashes of the training users.
-        training: Settings and losses of the training.
-        source: Where it comes from, when it was not trained here.
+        training: Plan, losses, validations, what chose the checkpoint (``chosen_by``), best value.
+        source: Where it comes from, if it was not trained here.
     """
 
     settings: AdapterSettings
@@ -62,74 +68,74 @@ class Adapter:
 
     Attributes:
         module: In evaluation mode; float32.
-        about: What it belongs to.
+        metadata: What it belongs to.
         digest: SHA-256 of the weights.
     """
 
     module: Module
-    about: About
+    metadata: AdapterMetadata
     digest: str
 
     @property
     def settings(self) -> AdapterSettings:
         """Of the adapter."""
-        return self.about.settings
+        return self.metadata.settings
 
     def check(self, llm_hash: str, llm: str, embedder: str) -> None:
-        """Whether it may be used with an LLM and an embedder.
+        """Check that it may be used with an LLM and an embedder.
 
         Raises:
             InputError: It was trained for another LLM or embedder.
         """
-        if llm_hash != self.about.llm_hash:
+        trained_for = self.metadata
+        if llm_hash != trained_for.llm_hash:
             raise InputError(
-                f"adapter was trained for LLM {self.about.llm}, not for {llm}: its soft vectors mean nothing there; "
-                f"use {self.about.llm}, or train one for {llm} with: unlike train"
+                f"adapter was trained for LLM {trained_for.llm}, not for {llm}: its soft vectors mean nothing there; "
+                f"use {trained_for.llm}, or train one for {llm} with: unlike train"
             )
-        if embedder != self.about.embedder:
+        if embedder != trained_for.embedder:
+            # A model of sentence-transformers is opened by its own name.
             raise InputError(
-                f"adapter was trained with embedder {self.about.embedder!r}, not {embedder!r}; "
-                f"give --embedder {_as_given(self.about.embedder)}"
+                f"adapter was trained with embedder {trained_for.embedder!r}, not {embedder!r}; "
+                f"give --embedder {trained_for.embedder.removeprefix('sentence-transformers:')}"
             )
 
     def trained_on(self, user_id: str) -> bool:
         """Whether a user's texts were among those it was trained on."""
-        return user_hash(self.about.salt, user_id) in self.about.users
-
-
-def _as_given(embedder: str) -> str:
-    """The name by which an encoder is opened: a model of sentence-transformers goes by its own."""
-    return embedder.removeprefix("sentence-transformers:")
+        return user_hash(self.metadata.salt, user_id) in self.metadata.users
 
 
 def user_hash(salt: str, user_id: str) -> str:
-    """A user id as it stands in an adapter: sixteen hexadecimal digits."""
+    """A user id as an adapter keeps it: sixteen hexadecimal digits."""
     return hashlib.sha256(f"{salt} {user_id}".encode()).hexdigest()[:16]
 
 
 def user_hashes(salt: str, user_ids: Iterable[str]) -> tuple[str, ...]:
-    """The hashes of users, sorted, so that they tell nothing of an order."""
+    """The hashes of users, sorted so that their order reveals nothing."""
     return tuple(sorted({user_hash(salt, user_id) for user_id in user_ids}))
 
 
-def new_module(about: About, markers: Tensor | None = None) -> Module:
-    """An untrained module for what ``about`` describes."""
-    empty = torch.zeros(4, about.hidden) if markers is None else markers
-    space = Space(about.dim, about.hidden, about.length, empty)
-    return KINDS[about.settings.kind](about.settings, space)
+def new_module(metadata: AdapterMetadata, markers: Tensor | None = None) -> Module:
+    """An untrained module; ``markers`` (4, hidden) are zeros if not given."""
+    space = Space(
+        metadata.dim, metadata.hidden, metadata.length, torch.zeros(4, metadata.hidden) if markers is None else markers
+    )
+    return KINDS[metadata.settings.kind](metadata.settings, space)
 
 
 def digest_of(module: Module) -> str:
     """SHA-256 over all weights and buffers, by name."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        found.update(name.encode())
-        found.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
-def save_adapter(folder: Path, module: Module, about: About, dtype: torch.dtype = torch.float32) -> Adapter:
-    """Write an adapter and read it back, so that what is used is what was written.
+def save_adapter(
+    folder: Path, module: Module, metadata: AdapterMetadata, dtype: torch.dtype = torch.float32
+) -> Adapter:
+    """Write an adapter with weights of a dtype, and read it back, so that what is used is what was written.
 
     Raises:
         InputError: The folder cannot be written.
@@ -137,11 +143,11 @@ def save_adapter(folder: Path, module: Module, about: About, dtype: torch.dtype 
     from safetensors.torch import save_file
 
     weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in module.state_dict().items()}
+    text = json.dumps({"format": FORMAT, **asdict(metadata)}, indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(weights, folder / WEIGHTS)
-        described = {"format": FORMAT, **asdict(about)}
-        (folder / ABOUT).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        (folder / METADATA).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"adapter folder {folder} cannot be written: {error.strerror}") from error
     return load_adapter(folder)
@@ -151,38 +157,91 @@ def load_adapter(folder: Path) -> Adapter:
     """The adapter of a folder.
 
     Raises:
-        InputError: There is none, or its files do not fit each other.
+        InputError: There is none, or weights and settings do not fit each other.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        about = about_of(json.loads((folder / ABOUT).read_text(encoding="utf-8")))
+        metadata = _metadata_of(json.loads((folder / METADATA).read_text(encoding="utf-8")))
         weights = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
         missing = Path(str(error.filename or WEIGHTS)).name
         raise InputError(f"no adapter in {folder}: {missing} is missing; train one with: unlike train") from error
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise InputError(f"adapter {folder} cannot be read: {error}") from error
-    module = new_module(about)
+    module = new_module(metadata)
     try:
         module.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     except RuntimeError as error:
-        raise InputError(
-            f"adapter {folder}: weights and settings do not fit: {' '.join(str(error).split())}"
-        ) from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"adapter {folder}: weights and settings do not fit: {reason}") from error
     module.eval().requires_grad_(False)
-    return Adapter(module, about, digest_of(module))
+    return Adapter(module, metadata, digest_of(module))
 
 
-def about_of(read: dict[str, Any]) -> About:
-    """``adapter.json`` as an About; unknown keys and other formats fail."""
-    if read.pop("format", None) != FORMAT:
+def _metadata_of(read: Mapping[str, Any]) -> AdapterMetadata:
+    """The metadata that ``adapter.json`` holds; unknown keys and other formats fail."""
+    values = dict(read)
+    if values.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}; use the version of unlike that wrote it")
-    settings = cast(dict[str, Any], read.pop("settings"))
-    about = About(settings=AdapterSettings(**settings), **read)
-    return replace(about, settings=_tuples(about.settings), users=tuple(about.users))
+    settings = AdapterSettings(**values.pop("settings"))
+    metadata = AdapterMetadata(replace(settings, signals=tuple(settings.signals)), **values)
+    return replace(metadata, users=tuple(metadata.users))
 
 
-def _tuples(settings: AdapterSettings) -> AdapterSettings:
-    return replace(settings, signals=tuple(settings.signals))
+class Prompter:
+    """An adapter at work: from a case to the soft prompt that the frozen LLM reads (DEP, equations 2 to 7).
+
+    Args:
+        adapter: The trained weights.
+        examples: Made with the adapter's settings, its embedder, and the LLM's tokenizer.
+        records: Histories of other users.
+        users: Ids of all users, for the control with another user's vectors.
+    """
+
+    def __init__(self, adapter: Adapter, examples: Examples, records: Records, users: Sequence[str] = ()) -> None:
+        self.kind, self.adapter = adapter.settings.kind, adapter
+        self._examples, self._records, self._users = examples, records, users
+
+    def prompt(self, case: Case, vectors_of: Case | None = None) -> SoftAsk:
+        """The soft prompt of a case, with its own vectors or with those of another user's case.
+
+        Raises:
+            InputError: It exceeds the length limit.
+        """
+        example = self.example(case, vectors_of)
+        return SoftAsk(
+            prompt=self.soft_prompt(example, self.bank(example)),
+            messages=example.messages,
+            record_ids=example.record_ids,
+            past=tuple(np.asarray(example.past.record_ids)[example.shown].tolist()),
+            n_compared=int((example.past.n_peers[example.shown] > 0).sum()),
+            left_out=example.left_out,
+        )
+
+    def example(self, case: Case, vectors_of: Case | None = None) -> Example:
+        """A case as numbers; see ``prompt``."""
+        return self._examples.of(case, vectors_of=vectors_of)
+
+    @torch.no_grad()
+    def bank(self, example: Example) -> Floats:
+        """(n_soft, hidden) float32, all soft vectors of an example."""
+        return self.adapter.module(inputs_of([example], self.adapter.settings.n_records)).bank[0].numpy()
+
+    def soft_prompt(self, example: Example, bank: Floats) -> SoftPrompt:
+        """An example's prompt with the vectors of a bank (n_soft, hidden), its own or a changed one."""
+        places = np.flatnonzero(example.slots >= 0)
+        return SoftPrompt(example.token_ids, places, bank[example.slots[places]], self.adapter.digest)
+
+    def stranger(self, case: Case) -> Case:
+        """The same moment for another user with records by then; the same user every time for a case.
+
+        Raises:
+            InputError: No other user has any.
+        """
+        others = sorted(self._users, key=lambda user: hashlib.sha256(f"{case.id} {user}".encode()).digest())
+        for user in others:
+            if user != case.user_id and self._records.history(user, case.moment):
+                return replace(case, user_id=user)
+        raise InputError(f"case {case.id!r}: no other user has records before it, so no vectors can be shuffled")

@@ -1,12 +1,12 @@
 """Examples as the tensors of one forward pass.
 
-What all prompts begin with stands apart: no soft vector comes before it, so the LLM reads it once and without gradient.
-The rest is padded on the left, so all texts to learn end at the same column and the LLM computes logits only there.
-Neither changes a vector or a loss.
+The tokens that all prompts begin with are kept apart: no soft vector precedes them, so the LLM reads them once and
+without gradient. The rest is padded on the left, so that all texts to learn end at the same column and the LLM computes
+logits only there. Neither changes a vector or a loss.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from random import Random
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unlike.latent.examples import Example
-from unlike.latent.soft_prompts import Inputs
+from unlike.latent.modules import Inputs
 
 BUCKET_BATCHES = 16
 """Batches that are sorted by length together: little padding, and still a random order."""
@@ -26,12 +26,12 @@ class Batch:
     """A batch of examples.
 
     Attributes:
-        beginning: (p,) int64 the tokens that all prompts begin with, before any soft vector.
+        beginning: (p,) int64 tokens that all prompts begin with, before any soft vector.
         token_ids: (batch, n) int64 the rest of prompt and target, left-padded with 0.
-        slots: (batch, n) int64; -1 where a token stands.
+        slots: (batch, n) int64 rows of the bank; -1 for a token.
         attend: (batch, n) int64; 0 for padding.
         targets: (batch, t) int64, left-padded with 0.
-        learned: (batch, t) bool; which targets are real.
+        learned: (batch, t) bool, targets that are not padding.
         inputs: The vectors.
     """
 
@@ -50,10 +50,9 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same on another device."""
-        own = ("beginning", "token_ids", "slots", "attend", "targets", "learned")
-        moved = {name: getattr(self, name).to(device) for name in own}
-        inputs = {name: getattr(self.inputs, name).to(device) for name in Inputs.__slots__}
-        return Batch(inputs=Inputs(**inputs), **moved)
+        inputs = Inputs(*(getattr(self.inputs, field.name).to(device) for field in fields(Inputs)))
+        own = {field.name: getattr(self, field.name) for field in fields(Batch) if field.name != "inputs"}
+        return Batch(inputs=inputs, **{name: tensor.to(device) for name, tensor in own.items()})
 
 
 def collate(examples: Sequence[Example], n_records: int) -> Batch:
@@ -74,7 +73,7 @@ def collate(examples: Sequence[Example], n_records: int) -> Batch:
 
 
 def len_of_beginning(examples: Sequence[Example]) -> int:
-    """How many tokens all prompts begin with, before any soft vector; something is left of every prompt."""
+    """Number of tokens that all prompts begin with, before any soft vector; at least one token of each is left."""
     most = min(len(example.token_ids) for example in examples) - 1
     tokens = np.stack([example.token_ids[:most] for example in examples])
     soft = np.stack([example.slots[:most] for example in examples]) >= 0
@@ -88,7 +87,7 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
     diff, shown, compared = np.zeros_like(his), np.zeros(his.shape[:2], bool), np.zeros(his.shape[:2], bool)
     for place, example in enumerate(examples):
         rows = len(example.shown)
-        if not rows:  # an encoder that was asked for nothing may not know its width
+        if not rows:  # an encoder that encoded nothing may not know its width
             continue
         his[place, :rows], diff[place, :rows] = example.past.his, example.past.diff
         shown[place, :rows] = example.shown
@@ -97,10 +96,10 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
     return Inputs(*tensors, request=torch.from_numpy(np.stack([example.request for example in examples])))
 
 
-def with_vectors_of_the_next(batch: Batch) -> Batch:
-    """The same texts behind the vectors of the next example of the batch: what the contrast compares with.
+def with_in_batch_negatives(batch: Batch) -> Batch:
+    """The same texts, each behind the vectors of the next example of the batch.
 
-    Where the other user has fewer records, theirs come round again.
+    Where the other user has fewer records, they are repeated.
     """
     inputs = batch.inputs
     n_rows = inputs.his.shape[1]
@@ -115,7 +114,7 @@ def with_vectors_of_the_next(batch: Batch) -> Batch:
 
 
 def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> Iterator[list[int]]:
-    """Places of examples, batch by batch, of about the same length each; the order depends on seed and epoch alone."""
+    """Places of examples of similar length, batch by batch; the order depends on seed and epoch alone."""
     draw = Random(f"{seed} {epoch}")
     order = list(range(len(lengths)))
     draw.shuffle(order)
@@ -128,9 +127,8 @@ def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> Iterato
 
 
 def _left(rows: Sequence[NDArray[np.int64]], filler: int) -> Tensor:
-    width = max(len(row) for row in rows)
-    padded = np.full((len(rows), width), filler, np.int64)
+    """Rows padded on the left: (rows, longest)."""
+    padded = np.full((len(rows), max(map(len, rows))), filler, np.int64)
     for place, row in enumerate(rows):
-        if len(row):
-            padded[place, width - len(row) :] = row
+        padded[place, padded.shape[1] - len(row) :] = row
     return torch.from_numpy(padded)

@@ -1,9 +1,9 @@
-"""The vectors of a user's records and of how they differ from others' (DEP, section 3.1; equations 2 to 4).
+"""The vectors of a user's records and of how they differ from others' (DEP, section 3.2.1, equations 2 to 4).
 
-Everything is joined by record id: the text, the vector and the difference of a record can never be those of another.
+Everything is joined by record id: text, vector and difference always belong to the same record.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.latent.settings import Weighting
-from unlike.records import Case, Record, Records, TimeRule
+from unlike.records import Case, Moment, Record, Records, TimeRule
 
 Floats = NDArray[np.float32]
+_ALL_TIME: Moment = (2**62, "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PastVectors:
-    """The vectors of some records of one user.
+    """The vectors of n records of one user.
 
     Attributes:
         record_ids: The records, in the order of the rows.
-        his: (n, d) e_his of equation 2.
-        diff: (n, d) e_diff of equation 4; zeros where ``n_peers`` is 0, which never stand for a difference.
-        n_peers: (n,) others who wrote about the record's item.
-        peer_ids: Records of those others, for each record: whose words a difference holds.
+        his: (n, d) float32 e_his of equation 2.
+        diff: (n, d) float32 e_diff of equation 4; zeros where ``n_peers`` is 0.
+        n_peers: (n,) int64, peers that the difference is made from; 0 where there is no difference.
+        peer_ids: Their records, for each record.
     """
 
     record_ids: tuple[str, ...]
@@ -41,10 +42,15 @@ def difference(own: Floats, others: Floats) -> Floats:
 
 
 def profile_weighted(own: Floats, others: Floats, own_mean: Floats, other_means: Floats) -> Floats:
-    """e_diff as the released code has it: sum_j w_j * (e_his - e_uj).
+    """e_diff of DEP's released code: sum_j w_j * (e_his - e_uj), (d,).
 
-    w is the softmax over the distances of the users' mean vectors, these divided by their sum: own_mean (d,),
-    other_means (m, d). The weights come out nearly equal.
+    w is the softmax over ||own_mean - other_mean_j||, these divided by their sum, so that it is nearly uniform.
+
+    Args:
+        own: (d,) e_his.
+        others: (m, d) e_uj, m > 0.
+        own_mean: (d,) mean vector of the user's texts.
+        other_means: (m, d) mean vectors of the peers' texts.
     """
     distance = np.linalg.norm(own_mean - other_means, axis=1)
     share = distance / max(float(distance.sum()), 1e-12)
@@ -57,28 +63,30 @@ class Differences:
 
     Args:
         records: Histories and peers.
-        encoder: f_emb; behind a cache, since every text is asked for again and again.
-        weighting: How peers count.
-        time_rule: Which texts of others are seen.
+        encoder: f_emb; behind a cache, since the same texts are encoded repeatedly.
+        weighting: Of peers.
+        time_rule: Which texts of others are used.
+        min_peers: Minimum number of peers for a difference.
     """
 
     def __init__(
-        self, records: Records, encoder: Encoder, weighting: Weighting = "mean", time_rule: TimeRule = "as_of"
+        self,
+        records: Records,
+        encoder: Encoder,
+        weighting: Weighting = "mean",
+        time_rule: TimeRule = "as_of",
+        min_peers: int = 1,
     ) -> None:
-        self._records = records
-        self._encoder = encoder
+        self._records, self._encoder = records, encoder
         self._time_rule: TimeRule = time_rule
-        self._compare: Callable[[Case, Floats, Sequence[Record]], Floats] = {
-            "mean": self._mean,
-            "profile_weighted": self._profile_weighted,
-        }[weighting]
+        self._weighting, self._min_peers = weighting, max(1, min_peers)
 
     def of(self, case: Case, past: Sequence[Record]) -> PastVectors:
         """The vectors of records of the case's user, in their order."""
         own = self._encode(past)
         peers = [self._peers(case, record) for record in past]
         rows = [
-            self._compare(case, vector, others) if others else np.zeros_like(vector)
+            self._difference(case, vector, others) if others else np.zeros_like(vector)
             for vector, others in zip(own, peers, strict=True)
         ]
         return PastVectors(
@@ -90,22 +98,31 @@ class Differences:
         )
 
     def _peers(self, case: Case, record: Record) -> list[Record]:
-        """One record of each other user on the item, the latest that may be seen; u' is left out."""
+        """The latest visible record of each other user on the item; none where there are fewer than ``min_peers``."""
         visible = self._records.peers(record.item_id, case.peers_before(self._time_rule))
         latest = {other.user_id: other for other in visible if other.user_id != case.user_id}
-        return list(latest.values())
+        return list(latest.values()) if len(latest) >= self._min_peers else []
 
     def _encode(self, records: Sequence[Record]) -> Floats:
         return np.asarray(self._encoder.encode([record.text for record in records]), np.float32)
 
-    def _mean(self, case: Case, own: Floats, others: Sequence[Record]) -> Floats:
-        return difference(own, self._encode(others))
+    def _difference(self, case: Case, own: Floats, others: Sequence[Record]) -> Floats:
+        if self._weighting == "mean":
+            return difference(own, self._encode(others))
+        own_until, others_until = self._means_until(case)
+        means = np.stack([self._user_mean(other.user_id, others_until) for other in others])
+        return profile_weighted(own, self._encode(others), self._user_mean(case.user_id, own_until), means)
 
-    def _profile_weighted(self, case: Case, own: Floats, others: Sequence[Record]) -> Floats:
-        means = [self._user_mean(case, user_id) for user_id in (case.user_id, *(other.user_id for other in others))]
-        return profile_weighted(own, self._encode(others), means[0], np.stack(means[1:]))
+    def _means_until(self, case: Case) -> tuple[Moment, Moment]:
+        """Before which moments the texts of the user, and of the peers, count for their means.
 
-    def _user_mean(self, case: Case, user_id: str) -> Floats:
-        """Mean vector of what a user wrote before the request; of a peer there is at least the text compared."""
-        history = self._records.history(user_id, case.moment)
-        return self._encode(history).mean(axis=0)
+        With ``paper`` all texts of peers count, as they do for differences, and of the user also the text that is
+        trained on, as in the released code; a text that is tested never counts.
+        """
+        if self._time_rule == "as_of":
+            return case.moment, case.moment
+        timestamp, record_id = case.moment
+        return ((timestamp, f"{record_id}\0") if case.split == "train" else case.moment), _ALL_TIME
+
+    def _user_mean(self, user_id: str, until: Moment) -> Floats:
+        return self._encode(self._records.history(user_id, until)).mean(axis=0)

@@ -1,7 +1,7 @@
-"""A case as a soft prompt: which records it shows, where their vectors stand, and the text to learn from.
+"""A case as a soft prompt: the records it shows, the places of their vectors, and the text to learn.
 
-The prompt is the ``soft`` template, equation 7 and figure 6 of DEP in our words. At the length limit the oldest
-records go first, with their vectors, so text and vectors always belong to the same records.
+The prompt is the ``soft`` template, equation 7 and figure 6 of DEP in our words. At the length limit the oldest records
+are dropped with their vectors, so text and vectors always belong to the same records.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.latent.bank import row
 from unlike.latent.difference import Differences, PastVectors
+from unlike.latent.modules import row
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft import ChatTokens
 from unlike.prompts.budget import fit, shortened
@@ -36,7 +36,7 @@ NOTES: dict[tuple[str, ...], str] = {
 USER_NOTE = "They hold what the person's {texts} are like."
 
 Pick = Callable[[Case, Sequence[Record], int], Sequence[Record]]
-"""Picks at most so many records of a history for a case."""
+"""Picks at most n records of a history for a case."""
 
 
 def most_recent(case: Case, history: Sequence[Record], n: int) -> Sequence[Record]:
@@ -52,11 +52,11 @@ class Example:
     Attributes:
         case: The case.
         token_ids: (n,) int64 of the prompt; 0 at soft places.
-        slots: (n,) int64: which row of the bank stands there, -1 for a token.
-        target_ids: (t,) int64 of the real text, with the token that ends it; empty where none is to be learned.
+        slots: (n,) int64 rows of the bank; -1 for a token.
+        target_ids: (t,) int64 of the real text and the token that ends it; empty if there is none to learn.
         past: Vectors of the records, shown or not.
-        shown: (records,) bool; which of them the prompt shows.
-        request: (d,) embedding of what is asked for; zeros for kinds that do not ask by it.
+        shown: (records,) bool, those that the prompt shows.
+        request: (d,) float32 embedding of what is asked for; zeros for kinds that do not use it.
         messages: The prompt as text, with characters for the slots.
         left_out: What did not fit.
     """
@@ -90,6 +90,7 @@ class Examples:
         task: Words and templates.
         settings: The adapter's.
         pick: Which records; None for the most recent.
+        min_peers: Minimum number of peers for a difference, where the settings' is lower.
     """
 
     def __init__(
@@ -100,14 +101,13 @@ class Examples:
         task: Task,
         settings: AdapterSettings,
         pick: Pick | None = None,
+        min_peers: int = 1,
     ) -> None:
         self.settings = settings
-        self._records = records
-        self._encoder = encoder
-        self._tokens = tokens
-        self._task = task
+        self._records, self._encoder, self._tokens, self._task = records, encoder, tokens, task
         self._pick = pick or most_recent
-        self._differences = Differences(records, encoder, settings.weighting, settings.time_rule)
+        floor = max(min_peers, settings.min_peers)
+        self._differences = Differences(records, encoder, settings.weighting, settings.time_rule, floor)
 
     def of(self, case: Case, max_target_tokens: int = 0, vectors_of: Case | None = None) -> Example:
         """The example of a case.
@@ -115,10 +115,10 @@ class Examples:
         Args:
             case: The case.
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
-            vectors_of: A case of another user whose vectors stand in the places of the own ones (a control).
+            vectors_of: A case of another user whose vectors replace the case's own (a control).
 
         Raises:
-            InputError: The prompt does not fit, or the case has no real text to learn.
+            InputError: The prompt exceeds the length limit, or the case has no real text to learn.
         """
         past = self._past(case)
         vectors = self._differences.of(case, past)
@@ -142,7 +142,7 @@ class Examples:
 
     @property
     def _in_slots(self) -> bool:
-        """Whether each record has slots of its own in the prompt, so that one left out loses its vectors too."""
+        """Whether each record has slots of its own, so that a dropped record loses its vectors too."""
         return self.settings.kind != "pplug"
 
     def _past(self, case: Case) -> Sequence[Record]:
@@ -150,7 +150,7 @@ class Examples:
         return self._pick(case, history, self.settings.n_records)
 
     def _stranger(self, own: PastVectors, case: Case) -> PastVectors:
-        """The vectors of another user's records, as many as the own ones, under the own ids."""
+        """The vectors of another user's records, as many as the own ones and under their ids."""
         other = self._differences.of(case, self._past(case))
         if not len(other.his):
             raise InputError(f"shuffled vectors: user {case.user_id!r} has no records; choose a user who has")
@@ -163,13 +163,8 @@ class Examples:
         if self.settings.kind == "pplug":
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()
-            return Ask(
-                STEP,
-                passages,
-                self._item(case.item_id),
-                case,
-                slots={"user": user, "note": self._note(USER_NOTE)},
-            )
+            words = {"user": user, "note": self._note(USER_NOTE)}
+            return Ask(STEP, passages, self._item(case.item_id), case, slots=words)
         note = self._note(NOTES.get(self.settings.signals, "")) if past else ""
         return Ask(STEP, passages, self._item(case.item_id), case, slots={"user": "", "note": note})
 
@@ -211,7 +206,7 @@ class Examples:
         return np.asarray(ids[:limit], np.int64)
 
     def _request(self, case: Case) -> NDArray[np.float32]:
-        """Only PPlug asks by it; to the others it is worth no embedding."""
+        """What is asked for; only PPlug uses it, so other kinds do not encode it."""
         if self.settings.kind != "pplug":
             return np.zeros(self._dim, np.float32)
         item = self._records.item(case.item_id)
@@ -220,5 +215,5 @@ class Examples:
 
     @cached_property
     def _dim(self) -> int:
-        """d, the width of vectors, which an encoder that is asked for nothing may not know."""
+        """d, which an encoder that encoded nothing may not know."""
         return self._encoder.encode(["a text"]).shape[1]

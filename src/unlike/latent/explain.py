@@ -1,8 +1,8 @@
-"""Which records, differences and latent units carried a text.
+"""Which records, differences and latent units carried a text, and what a unit stands for.
 
-A text is scored behind its soft prompt, and again with one part of the prompt's vectors made ordinary; what the text
-loses by that is what the part carried. The records' words stay in the prompt, so this is what the vectors say beyond
-them. Parts overlap: what one record says may be said by another too, so shares do not add up to the whole.
+A text is scored behind its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
+what the text loses is what the part carried. The records' words stay in the prompt, so this measures what the vectors
+add to them. Parts overlap, since several may carry the same, so shares do not add up to the whole.
 """
 
 import asyncio
@@ -14,20 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.latent.bank import row
+from unlike.latent.adapter import Adapter, Prompter
+from unlike.latent.autoencoder import Standardizer
 from unlike.latent.difference import Floats
 from unlike.latent.examples import Example
-from unlike.latent.prompter import Prompter
+from unlike.latent.modules import DepModule, row
 from unlike.latent.settings import AdapterSettings, Signal
-from unlike.latent.soft_prompts import SoftPrompts
-from unlike.latent.standard import Standard
-from unlike.latent.units import activations, dep_module
 from unlike.llm.soft import Scorer
-from unlike.records import Generation
+from unlike.records import Generation, Record
 
 ALL = ""
-"""Stands for all records at once where a record id is asked for."""
+"""The record id of a share of all records together."""
 
 Ints = NDArray[np.int64]
 
@@ -39,7 +38,7 @@ class VectorShare:
     Attributes:
         record_id: Of the record; ALL for the vectors of all records together.
         signal: "his" or "diff".
-        change: Mean log-probability a token of the text with the vector, less that without; above 0 it carried the text.
+        change: Mean log-probability per token with the vector, minus that without; above 0 it carried the text.
     """
 
     record_id: str
@@ -67,7 +66,7 @@ class Explanation:
     """What carried a text.
 
     Attributes:
-        loglik: Mean log-probability a token behind the whole prompt.
+        loglik: Mean log-probability per token behind the whole prompt.
         n_tokens: Tokens of the text.
         vectors: Of each record and difference, and of all together; a record without peers has no difference.
         units: The most active first.
@@ -77,6 +76,27 @@ class Explanation:
     n_tokens: int
     vectors: tuple[VectorShare, ...]
     units: tuple[UnitShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopRecord:
+    """A record and how active a unit is for it."""
+
+    record_id: str
+    activation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A latent unit over a corpus.
+
+    Attributes:
+        usual: Its mean activation; a unit that is equally active everywhere distinguishes nobody.
+        top: The records it is most active for, the most active first.
+    """
+
+    usual: float
+    top: tuple[TopRecord, ...]
 
 
 async def explain(
@@ -102,23 +122,21 @@ async def explain(
     vectors, units = without_vectors(module, example, bank), most_active(module, example, n_units)
     banks = [bank, *vectors.values(), *(without_unit(module, example, bank, unit) for unit, _ in units)]
     whole, *left = await logliks(prompter, example, text, scorer, banks)
-    changes = [whole - value for value in left]
+    changes = iter(whole - value for value in left)
     return Explanation(
         loglik=whole,
         n_tokens=len(text),
-        vectors=tuple(
-            VectorShare(*part, change) for part, change in zip(vectors, changes[: len(vectors)], strict=True)
-        ),
-        units=tuple(UnitShare(*unit, change) for unit, change in zip(units, changes[len(vectors) :], strict=True)),
+        vectors=tuple(VectorShare(*part, next(changes)) for part in vectors),
+        units=tuple(UnitShare(*unit, next(changes)) for unit in units),
     )
 
 
 async def logliks(
     prompter: Prompter, example: Example, text: Sequence[int], scorer: Scorer, banks: Sequence[Floats]
 ) -> list[float]:
-    """Mean log-probability a token of a text behind an example's prompt, with each bank's vectors: (n_soft, hidden).
+    """Mean log-probability per token of a text behind an example's prompt, with each bank's vectors: (n_soft, hidden).
 
-    Banks that differ only where the prompt shows nothing make one prompt, so what cannot be seen changes exactly 0.
+    Banks that differ only where the prompt shows nothing make one prompt, so what the LLM cannot see changes exactly 0.
     """
     prompts = [prompter.soft_prompt(example, bank) for bank in banks]
     distinct = {prompt.digest: prompt for prompt in prompts}
@@ -128,11 +146,11 @@ async def logliks(
     return [means[prompt.digest] for prompt in prompts]
 
 
-def without_vectors(module: SoftPrompts, example: Example, bank: Floats) -> dict[tuple[str, Signal], Floats]:
-    """The bank with one vector made ordinary, for every vector; and with all of a signal, under the id ALL."""
+def without_vectors(module: DepModule, example: Example, bank: Floats) -> dict[tuple[str, Signal], Floats]:
+    """The bank with one vector mean-ablated, for every vector; and with all of a signal, under the id ALL."""
     found: dict[tuple[str, Signal], Floats] = {}
     for signal in module.settings.signals:
-        soft, places = ordinary(module, example, signal), _existing(example, signal)
+        soft, places = mean_ablated(module, example, signal), _existing(example, signal)
         for place in places:
             part = example.past.record_ids[place], signal
             found[part] = placed(module.settings, bank, signal, soft, places[places == place])
@@ -141,19 +159,18 @@ def without_vectors(module: SoftPrompts, example: Example, bank: Floats) -> dict
     return found
 
 
-def without_unit(module: SoftPrompts, example: Example, bank: Floats, unit: int) -> Floats:
+@torch.no_grad()
+def without_unit(module: DepModule, example: Example, bank: Floats, unit: int) -> Floats:
     """The bank with a unit at 0 in every vector that the prompt shows (p = M(z), DEP, equation 6)."""
     for signal in module.settings.signals:
         places = _shown(example, signal)
         latent = activations(module, signal, _vectors(example, signal)[places])
         latent[:, unit] = 0
-        with torch.no_grad():
-            soft = module.projectors[signal](latent).numpy()
-        bank = placed(module.settings, bank, signal, soft, places)
+        bank = placed(module.settings, bank, signal, module.projectors[signal](latent).numpy(), places)
     return bank
 
 
-def most_active(module: SoftPrompts, example: Example, n: int) -> list[tuple[int, float]]:
+def most_active(module: DepModule, example: Example, n: int) -> list[tuple[int, float]]:
     """The n units with the highest mean activation over the vectors that the prompt shows, and that activation."""
     latent = torch.cat(
         [
@@ -168,14 +185,14 @@ def most_active(module: SoftPrompts, example: Example, n: int) -> list[tuple[int
 
 
 @torch.no_grad()
-def ordinary(module: SoftPrompts, example: Example, signal: Signal) -> Floats:
-    """The soft tokens of a vector that tells nothing of its record: (tokens, hidden).
+def mean_ablated(module: DepModule, example: Example, signal: Signal) -> Floats:
+    """The soft tokens of a signal's mean vector, which says nothing of a single record: (tokens, hidden).
 
-    It is the mean vector of the training where the adapter standardises (standardised, it is 0), else the mean of the
-    vectors that the example's prompt shows; a single vector is then its own mean and carries nothing.
+    It is the mean of the training vectors where the adapter standardises, else of the vectors that the example's prompt
+    shows; a single vector is then its own mean and carries nothing.
     """
     if module.settings.standardise:
-        mean = cast(Standard, module.standards[signal]).mean.numpy()
+        mean = cast(Standardizer, module.standards[signal]).mean.numpy()
     else:
         own = _vectors(example, signal)[_shown(example, signal)]
         mean = own.sum(axis=0) / max(1, len(own))
@@ -183,19 +200,89 @@ def ordinary(module: SoftPrompts, example: Example, signal: Signal) -> Floats:
 
 
 def placed(settings: AdapterSettings, bank: Floats, signal: Signal, soft: Floats, places: Ints) -> Floats:
-    """A bank with other soft tokens for the vectors of some records; markers stay.
+    """A copy of a bank with other soft tokens for some records; markers stay.
 
     Args:
         settings: Of the adapter.
-        bank: (n_soft, hidden), left as it is.
+        bank: (n_soft, hidden).
         signal: Whose vectors.
         soft: (tokens, hidden) for all of the records, or (records, tokens, hidden).
-        places: (records,) of the records among the example's.
+        places: (records,) places of the records among the example's.
     """
     starts = np.asarray([row(settings, signal, int(place)) for place in places], np.int64)
-    swapped = bank.copy()
-    swapped[starts[:, None] + 1 + np.arange(settings.tokens_per_vector)] = soft
-    return swapped
+    changed = bank.copy()
+    changed[starts[:, None] + 1 + np.arange(settings.tokens_per_vector)] = soft
+    return changed
+
+
+def dep_module(adapter: Adapter) -> DepModule:
+    """The module of an adapter whose vectors each belong to a record.
+
+    Raises:
+        InputError: The adapter is of another kind.
+    """
+    if not isinstance(adapter.module, DepModule):
+        raise InputError(
+            f"adapter of kind {adapter.settings.kind!r}: its vectors belong to no single record; only kind 'dep' has "
+            "vectors of records and differences"
+        )
+    return adapter.module
+
+
+@torch.no_grad()
+def activations(module: DepModule, signal: Signal, vectors: Floats) -> torch.Tensor:
+    """How active each unit is, z = enc(e) (DEP, equation 5): (n, d) embeddings of a signal -> (n, d')."""
+    return module.latent(signal, torch.tensor(vectors))
+
+
+def top_records(adapter: Adapter, encoder: Encoder, records: Sequence[Record], k: int, batch: int = 256) -> list[Unit]:
+    """For every unit the k records whose own vectors (e_his) make it most active; of equal ones the first.
+
+    Args:
+        adapter: Of kind "dep", with the signal "his".
+        encoder: The adapter's, behind a cache.
+        records: The corpus.
+        k: Maximum number of records per unit.
+        batch: Records encoded at once; memory depends on it and on k, not on the corpus.
+
+    Raises:
+        InputError: The adapter has no vectors of records.
+    """
+    module = dep_module(adapter)
+    if "his" not in module.settings.signals:
+        raise InputError("top records of units: the adapter was trained on differences alone; use one with signal his")
+    width = module.reducer.width
+    values, places, total = torch.zeros(0, width), torch.zeros(0, width, dtype=torch.int64), torch.zeros(width)
+    for first in range(0, len(records), batch):
+        found = activations(module, "his", encoder.encode([record.text for record in records[first : first + batch]]))
+        here = torch.arange(first, first + len(found)).unsqueeze(1).expand_as(found)
+        values, order = torch.cat([values, found]).sort(dim=0, descending=True, stable=True)
+        values, places = values[:k], torch.cat([places, here]).gather(0, order)[:k]
+        total += found.sum(dim=0)
+    usual = (total / max(1, len(records))).tolist()
+    columns = zip(usual, values.T.tolist(), places.T.tolist(), strict=True)
+    return [
+        Unit(mean, tuple(TopRecord(records[place].id, value) for place, value in zip(at, top, strict=True)))
+        for mean, top, at in columns
+    ]
+
+
+def check_same(made: Generation, example: Example, prompter: Prompter) -> None:
+    """Check that the prompt made now is that of the run, as far as the trace shows.
+
+    Raises:
+        InputError: It is not.
+    """
+    soft, call = made.trace.get("soft"), made.trace.get("generate", {})
+    if soft is None and made.status == "done":
+        raise InputError(f"case {made.case_id!r}: the user had no records, so the prompt had no vectors")
+    if soft and soft["adapter"] != prompter.adapter.digest:
+        raise InputError(f"case {made.case_id!r}: the run had another adapter; give the run's own --adapter")
+    if soft and call["prompt_tokens"] != len(example.token_ids):
+        raise InputError(
+            f"case {made.case_id!r}: the prompt has {len(example.token_ids)} tokens now, {call['prompt_tokens']} in the "
+            "run; give the run's own --corpus and --prompts"
+        )
 
 
 def _vectors(example: Example, signal: Signal) -> Floats:
@@ -211,21 +298,3 @@ def _shown(example: Example, signal: Signal) -> Ints:
     """Places of the records whose vector of a signal the prompt shows."""
     places = _existing(example, signal)
     return places[example.shown[places]]
-
-
-def check_same(made: Generation, example: Example, prompter: Prompter) -> None:
-    """See that the prompt made now is that of the run, as far as the trace tells.
-
-    Raises:
-        InputError: It is not.
-    """
-    soft, call = made.trace.get("soft"), made.trace.get("generate", {})
-    if soft is None and made.status == "done":
-        raise InputError(f"case {made.case_id!r}: the user had no records, so no vector was in the prompt")
-    if soft and soft["adapter"] != prompter.adapter.digest:
-        raise InputError(f"case {made.case_id!r}: the run had another adapter; give the run's own --adapter")
-    if soft and call["prompt_tokens"] != len(example.token_ids):
-        raise InputError(
-            f"case {made.case_id!r}: the prompt has {len(example.token_ids)} tokens now, {call['prompt_tokens']} in the "
-            "run; give the run's own --corpus and --prompts"
-        )

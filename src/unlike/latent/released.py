@@ -1,33 +1,34 @@
 """The checkpoint that DEP's authors released, as an adapter.
 
 It is a whole LLM with the trained modules beside it. Only these, some 30 million weights of 7 billion, and the token
-embeddings are read; the LLM stays where it is. The modules compute what they compute in the released code (GELU after
-encoder and decoder, no scaling, one soft token a vector, differences weighted by profile), but not all around them is
-as it was in training:
+embeddings are read, tensor by tensor. The modules compute what they compute in the released code; around them differ:
 
 - the prompt is our ``soft`` template: other words, and the oldest record first, where theirs had the newest first;
-- text and vector always belong to the same record, where theirs could be those of different ones;
+- text and vector always belong to the same record, where theirs could belong to different ones;
 - a record without peers has the null vector, here zeros, where theirs gave such records no vectors of their own;
 - vectors are computed in float32, where theirs were in bfloat16.
 
-The markers are rows of the token embeddings, which training left alone. The released code resized these to the size of
-its tokenizer. Of an LLM with more rows than tokens (Qwen2.5-7B has 152,064 rows for 151,665 tokens) that cut rows off,
-so the LLM the checkpoint was made from can only be recognised with that LLM at hand.
+The markers are rows of the token embeddings, which were not trained. The released code resized these to the size of its
+tokenizer. Of an LLM with more rows than tokens (Qwen2.5-7B has 152,064 rows for 151,665 tokens) that cut rows off, so the
+LLM of the checkpoint can only be recognised with that LLM at hand.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.latent.adapter import ABOUT, About, Adapter, new_module, save_adapter
-from unlike.latent.base_llm import EMBEDDINGS, BaseLLM, base_in_checkpoint, base_in_folder
-from unlike.latent.settings import AdapterSettings
-from unlike.latent.shards import Shards
+from unlike.latent.adapter import METADATA, Adapter, AdapterMetadata, new_module, save_adapter
+from unlike.latent.settings import RECIPES
 from unlike.records import TimeRule
 
 LAYERS = {
@@ -40,11 +41,14 @@ LAYERS = {
 }
 """Their linear layers by name, and ours."""
 NAMES = {f"{theirs}.{part}": f"{ours}.{part}" for theirs, ours in LAYERS.items() for part in ("weight", "bias")}
+EMBEDDINGS = "model.embed_tokens.weight"
 N_RECORDS = 8
 MARKERS = ("<his_token_start>", "<his_token_end>", "<diff_token_start>", "<diff_token_end>")
 """In the order of ``Space.markers``."""
 TOKENS = (*(f"[{signal}_TOKEN_{place}]" for signal in ("HIS", "DIFF") for place in range(N_RECORDS)), *MARKERS)
 """All tokens that the released code adds to the LLM's own."""
+INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+CHUNK_ROWS = 4096
 
 
 def import_released(
@@ -56,29 +60,36 @@ def import_released(
         folder: Of the checkpoint: safetensors files and the tokenizer.
         out: Of the adapter.
         encoder: f_emb; bge-m3 for the authors' own.
-        llm: Folder of the LLM it was trained on. Without it the adapter knows its LLM by the checkpoint's own rows
-            before the added tokens, and so fits only an LLM without rows beyond its tokens.
-        time_rule: Which texts of others a difference may see; the authors' saw later ones too ("paper").
+        llm: Folder of the LLM it was trained on. Without it the adapter knows its LLM by the checkpoint's own rows before
+            the added tokens, and so fits only an LLM without rows beyond its tokens.
+        time_rule: Which texts of others a difference may use; the authors' used later ones too ("paper").
 
     Raises:
         InputError: No such folder; weights or tokens are missing, or do not fit each other, the encoder or the LLM;
             ``out`` holds an adapter.
     """
-    if (out / ABOUT).exists():
+    if (out / METADATA).exists():
         raise InputError(f"{out} holds an adapter already; name another --out")
     shards = Shards(folder)
     shards.require([*NAMES, EMBEDDINGS])
     ids = token_ids(folder)
-    _check_shapes(shards, ids, folder)
-    _check_encoder(encoder, shards.shape("sae.encoder.0.weight")[1])
+    _check_shapes(shards, ids)
+    width, dim = shards.shape("sae.encoder.0.weight")
+    _check_encoder(encoder, dim)
+    settings = replace(RECIPES["released"].adapter, n_records=N_RECORDS, latent_share=width / dim, time_rule=time_rule)
     name, n_base = folder.resolve().name, min(ids.values())
-    base = base_in_folder(shards, n_base, llm) if llm else base_in_checkpoint(shards, n_base, name)
-    about = _about(shards, base, encoder.name, time_rule, f"released DEP checkpoint {name}")
-    weights = {ours: shards.tensor(theirs) for theirs, ours in NAMES.items()}
+    base = _base_in_folder(shards, n_base, llm) if llm else _base_in_checkpoint(shards, n_base, name)
+    metadata = AdapterMetadata(
+        settings, base.name, base.digest, encoder.name, dim, shards.shape(EMBEDDINGS)[1], base.length,
+        source=f"released DEP checkpoint {name}",
+    )  # fmt: skip
+    weights = {ours: shards.rows(theirs) for theirs, ours in NAMES.items()}
     weights["markers"] = torch.cat([shards.rows(EMBEDDINGS, ids[token], ids[token] + 1) for token in MARKERS])
-    module = new_module(about)
+    module = new_module(metadata)
     module.load_state_dict(module.state_dict() | weights)
-    return save_adapter(out, module, about, _dtype(weights))
+    # The smallest precision that loses nothing.
+    is_half = all(weight.dtype == torch.bfloat16 for weight in weights.values())
+    return save_adapter(out, module, metadata, torch.bfloat16 if is_half else torch.float32)
 
 
 def token_ids(folder: Path) -> dict[str, int]:
@@ -91,8 +102,8 @@ def token_ids(folder: Path) -> dict[str, int]:
         ids = _added_tokens(folder)
     except FileNotFoundError as error:
         raise InputError(
-            f"checkpoint {folder}: neither tokenizer.json nor added_tokens.json is there, so nobody knows which rows "
-            "the markers are; put the checkpoint's own tokenizer beside it"
+            f"checkpoint {folder}: neither tokenizer.json nor added_tokens.json is there, so the rows of the markers are "
+            "unknown; put the checkpoint's own tokenizer beside it"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"checkpoint {folder}: its tokenizer cannot be read: {error!r}; fetch it again") from error
@@ -104,6 +115,119 @@ def token_ids(folder: Path) -> dict[str, int]:
     return {token: ids[token] for token in TOKENS}
 
 
+class Shards:
+    """Weights of a model folder by name, in their own precision, read tensor by tensor.
+
+    Only files that hold a wanted tensor are opened, so a model of many GB costs what is read of it.
+
+    Args:
+        folder: As the transformers library writes it: ``model.safetensors``, or several files and an index.
+
+    Raises:
+        InputError: A file is missing or cannot be read; all methods may raise it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with self._readable():
+            self._file_of = self._files()
+
+    def require(self, names: Iterable[str]) -> None:
+        """Fail if weights are missing; the error names all of them."""
+        missing = [name for name in names if name not in self._file_of]
+        if missing:
+            raise InputError(f"model folder {self.folder}: no weights {', '.join(missing)}; give a model that has them")
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape, from the file's header."""
+        with self._opened(name) as weight:
+            return tuple(weight.get_shape())
+
+    def rows(self, name: str, first: int = 0, end: int | None = None) -> Tensor:
+        """The rows ``first`` to, without, ``end``; all by default."""
+        with self._opened(name) as weight:
+            return weight[first:end]
+
+    def chunks(self, name: str, n_rows: int) -> Iterator[Tensor]:
+        """The first ``n_rows`` rows, some thousand at once."""
+        for first in range(0, n_rows, CHUNK_ROWS):
+            yield self.rows(name, first, min(first + CHUNK_ROWS, n_rows))
+
+    @contextmanager
+    def _opened(self, name: str) -> Generator[Any]:
+        file = self.folder / self._file_of[name]
+        if not file.is_file():
+            raise self._without(file.name)
+        with self._readable(), safe_open(file, framework="pt") as weights:
+            yield weights.get_slice(name)
+
+    def _files(self) -> dict[str, str]:
+        """The file of each tensor."""
+        if (self.folder / INDEX).is_file():
+            return dict(json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"])
+        if not (self.folder / SINGLE).is_file():
+            raise self._without(f"{INDEX} or {SINGLE}")
+        with safe_open(self.folder / SINGLE, framework="pt") as weights:
+            return dict.fromkeys(weights.keys(), SINGLE)
+
+    def _without(self, file: str) -> InputError:
+        return InputError(
+            f"model folder {self.folder}: {file} is missing; give a folder with a model's safetensors files"
+        )
+
+    @contextmanager
+    def _readable(self) -> Generator[None]:
+        try:
+            yield
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise InputError(f"model folder {self.folder} cannot be read: {error}; fetch its files again") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _BaseLLM:
+    """The LLM of a checkpoint: its name for ``LocalModel``, SHA-256 and mean length of its token embeddings."""
+
+    name: str
+    digest: str
+    length: float
+
+
+def _base_in_checkpoint(own: Shards, n_rows: int, name: str) -> _BaseLLM:
+    """The LLM as the first rows of the checkpoint itself."""
+    return _BaseLLM(f"base of {name}", *_hash_of_rows(own.chunks(EMBEDDINGS, n_rows)))
+
+
+def _base_in_folder(own: Shards, n_rows: int, folder: Path) -> _BaseLLM:
+    """The LLM of a folder, whose first rows must be the checkpoint's."""
+    base = Shards(folder)
+    base.require([EMBEDDINGS])
+    shape, wanted = base.shape(EMBEDDINGS), own.shape(EMBEDDINGS)
+    if shape[0] < n_rows or shape[1:] != wanted[1:]:
+        raise InputError(
+            f"LLM {folder}: its token embeddings are {shape}, those of the checkpoint ({n_rows}, {wanted[-1]}) "
+            "without the added tokens; give the LLM the checkpoint was trained on"
+        )
+    pairs = zip(own.chunks(EMBEDDINGS, n_rows), base.chunks(EMBEDDINGS, n_rows), strict=True)
+    for number, (mine, theirs) in enumerate(pairs):
+        if not torch.equal(mine, theirs.to(mine.dtype)):
+            raise InputError(
+                f"LLM {folder}: its token embeddings are not the checkpoint's, in rows from {number * CHUNK_ROWS} on; "
+                "give the LLM the checkpoint was trained on"
+            )
+    digest, length = _hash_of_rows(base.chunks(EMBEDDINGS, shape[0]))
+    return _BaseLLM(f"{folder.resolve().name}#{digest[:12]}", digest, length)
+
+
+def _hash_of_rows(chunks: Iterable[Tensor]) -> tuple[str, float]:
+    """What ``embeddings_hash`` gives for all rows at once, and the mean length of the rows."""
+    digest, total, n_rows = hashlib.sha256(), 0.0, 0
+    for chunk in chunks:
+        rows = chunk.float()
+        digest.update(rows.numpy().astype("<f4").tobytes())
+        total, n_rows = total + float(rows.norm(dim=1).sum()), n_rows + len(rows)
+    return digest.hexdigest(), total / max(1, n_rows)
+
+
 def _added_tokens(folder: Path) -> dict[str, int]:
     if (folder / "tokenizer.json").is_file():
         read = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
@@ -112,23 +236,24 @@ def _added_tokens(folder: Path) -> dict[str, int]:
     return {str(token): int(number) for token, number in read.items()}
 
 
-def _check_shapes(shards: Shards, ids: Mapping[str, int], folder: Path) -> None:
-    """Fail where the weights do not fit each other or the tokens."""
+def _check_shapes(shards: Shards, ids: Mapping[str, int]) -> None:
+    """Fail if the weights do not fit each other or the tokens."""
     found = {name: shards.shape(name) for name in (*NAMES, EMBEDDINGS)}
-    flat = [
-        f"{name} is {found[name]}, no matrix" for name in ("sae.encoder.0.weight", EMBEDDINGS) if len(found[name]) != 2
-    ]
-    wrong = flat or [
-        f"{name} is {found[name]}, not {shape}" for name, shape in _wanted(found).items() if found[name] != shape
-    ]
+    matrices = ("sae.encoder.0.weight", EMBEDDINGS)
+    wrong = [f"{name} is {found[name]}, no matrix" for name in matrices if len(found[name]) != 2]
+    if not wrong:
+        wanted = _wanted(found).items()
+        wrong = [f"{name} is {found[name]}, not {shape}" for name, shape in wanted if found[name] != shape]
     if max(ids.values()) >= found[EMBEDDINGS][0]:
         wrong.append(f"{EMBEDDINGS} has {found[EMBEDDINGS][0]} rows, none for token {max(ids.values())}")
     if wrong:
-        raise InputError(f"checkpoint {folder}: its weights do not fit each other: {'; '.join(wrong)}; fetch it again")
+        raise InputError(
+            f"checkpoint {shards.folder}: its weights do not fit each other: {'; '.join(wrong)}; fetch it again"
+        )
 
 
 def _wanted(found: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """The shapes of all layers, as the encoder's and the token embeddings' demand them."""
+    """The shapes of all layers that fit the encoder's and the token embeddings'."""
     (width, dim), (_, hidden) = found["sae.encoder.0.weight"], found[EMBEDDINGS]
     layers = {"sae.encoder.0": (width, dim), "sae.decoder.0": (dim, width)}
     for projector in ("align_mlp_his", "align_mlp_diff"):
@@ -145,22 +270,3 @@ def _check_encoder(encoder: Encoder, dim: int) -> None:
             f"embedder {encoder.name} has {given} dimensions, the checkpoint wants {dim}; "
             "give the one it was trained with (bge-m3 for the authors' own)"
         )
-
-
-def _about(shards: Shards, base: BaseLLM, embedder: str, time_rule: TimeRule, source: str) -> About:
-    width, dim = shards.shape("sae.encoder.0.weight")
-    settings = AdapterSettings(
-        n_records=N_RECORDS,
-        activation="gelu",
-        latent_share=width / dim,
-        weighting="profile_weighted",
-        time_rule=time_rule,
-        max_prompt_tokens=3072,
-    )
-    hidden = shards.shape(EMBEDDINGS)[1]
-    return About(settings, base.name, base.digest, embedder, dim, hidden, base.length, source=source)
-
-
-def _dtype(weights: Mapping[str, Tensor]) -> torch.dtype:
-    """The smallest precision that loses nothing."""
-    return torch.bfloat16 if all(weight.dtype == torch.bfloat16 for weight in weights.values()) else torch.float32

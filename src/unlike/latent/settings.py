@@ -1,7 +1,7 @@
-"""Settings of adapters and of their training, with their source.
+"""Settings of adapters and of their training, with their sources, and the presets made of them.
 
-``paper`` is what DEP's paper names (SPEC: section DEP). Everything that differs from it has a name of its own, so that
-a result always says which variant it is.
+``paper`` holds what DEP's paper says (Qiu et al., EMNLP 2025), ``released`` what its authors' code does where that
+differs, ``small`` what fits a small corpus. Every variant has a name, so that a result says which one it follows.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,11 @@ Kind = Literal["dep", "pplug", "prompt_tuning"]
 Signal = Literal["his", "diff"]
 Reduction = Literal["sae", "ae", "raw"]
 Activation = Literal["sigmoid", "gelu"]
+Initialisation = Literal["xavier", "normal"]
 Weighting = Literal["mean", "profile_weighted"]
+Objective = Literal["paper", "released"]
 Precision = Literal["float32", "bfloat16"]
+ChooseBy = Literal["meteor", "nll"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,28 @@ class AdapterSettings:
     """What an adapter is.
 
     Attributes:
-        kind: "dep"; "pplug" (one attended user vector); "prompt_tuning" (DEP's places, learned vectors, no user).
-        n_records: N, the most recent records: shown, or attended over (pplug); text over the length limit drops the
-            oldest whole.
-        signals: Which vectors of a record enter: "his" (its own, eq. 2), "diff" (its difference, eq. 4).
+        kind: "dep"; "pplug" (one attended user vector); "prompt_tuning" (DEP's places with learned vectors, no user).
+        n_records: N, the most recent records: shown, or attended over (pplug). At the length limit the oldest records
+            are dropped whole.
+        signals: Vectors of a record that are used: "his" (its own, eq. 2), "diff" (its difference, eq. 4).
         with_text: Whether the records' words stand beside their vectors (ablation of DEP's table 2).
-        with_note: Whether the system prompt says what the vectors are (DEP's table 9).
-        reduction: "sae" (eq. 5); "ae" (no sparsity); "raw" (no reduction at all).
-        activation: Of the encoder; "sigmoid" lies in (0, 1) as the KL needs, "gelu" is the released code's.
-        latent_share: d' as a share of d (512 of 1,024 in the paper).
-        weighting: "mean" (eq. 4); "profile_weighted" is the released code's.
-        time_rule: Which texts of others a difference may see.
-        tokens_per_vector: Soft tokens that one vector becomes; the paper's is 1.
-        standardise: Whether vectors are shifted and scaled, each coordinate by its mean and spread in training.
-        scaled: Whether soft vectors start at the length of the LLM's token embeddings.
-        neutral: Whether soft vectors start as what their markers say, the same for everybody, so that training adds the
-            user to a prompt that the LLM can read already.
-        placed: Whether each place in the prompt has a learned vector too, added to the one of the record that stands
-            there: what prompt tuning learns, so that the projectors need only say what is the user's (dep).
-        text_chars: Length at which texts and descriptions are cut, at a sentence's end; None leaves them whole.
+        with_note: Whether the system prompt explains the vectors (DEP's table 9).
+        reduction: "sae" (eq. 5); "ae" (without the sparsity loss); "raw" (no reduction).
+        activation: After the encoder. "sigmoid" lies in (0, 1), which the KL of eq. 10 needs; "gelu" is the released
+            code's, there also after the decoder.
+        standardise: Whether the autoencoder sees each coordinate shifted and scaled by its mean and spread over the
+            training vectors. Without it a sigmoid hardly tells texts apart; see docs/deviations.md.
+        latent_share: d' / d (512 / 1,024 in the paper).
+        initialisation: Of linear layers: "xavier" (uniform, the paper's) or "normal" (N(0, 0.02), the released code's).
+        weighting: Of peers: "mean" (eq. 4) or "profile_weighted" (the released code's).
+        time_rule: Which texts of others a difference may use.
+        min_peers: Minimum number of peers for a difference. With one peer, e_his - e_diff is that peer's embedding.
+        tokens_per_vector: Soft tokens per vector (1 in the paper).
+        scaled: Whether soft vectors start at the mean length of the LLM's token embeddings.
+        neutral: Whether soft vectors start as the mean of their markers, the same for every user, so that training
+            starts from a prompt that the LLM can read.
+        placed: Whether each place of the prompt has a learned vector too, added to the record's (dep only).
+        text_chars: Length at which texts and descriptions are cut, at the end of a sentence; None for no limit.
         max_prompt_tokens: Length limit of the prompt (2,048 in the paper).
     """
 
@@ -53,11 +59,13 @@ class AdapterSettings:
     with_note: bool = True
     reduction: Reduction = "sae"
     activation: Activation = "sigmoid"
+    standardise: bool = True
     latent_share: float = 0.5
+    initialisation: Initialisation = "xavier"
     weighting: Weighting = "mean"
     time_rule: TimeRule = "as_of"
+    min_peers: int = 1
     tokens_per_vector: int = 1
-    standardise: bool = False
     scaled: bool = False
     neutral: bool = False
     placed: bool = False
@@ -67,15 +75,18 @@ class AdapterSettings:
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights of equation 11 and of what goes beyond it.
+    """The training loss.
 
     Attributes:
-        recon: lambda.
-        sparse: gamma; inside lambda's bracket.
+        objective: "paper" (eq. 8 to 11, all terms averaged over a step) or "released" (reconstruction and one KL over
+            the vectors of both signals together, summed over the accumulated batches; L_gen per token of the step).
+        recon: lambda of eq. 11.
+        sparse: gamma of eq. 11.
         rho: Target of the mean activations, eq. 10.
-        contrast: Weight of the term that asks the own vectors to explain a text better than another user's do.
+        contrast: Weight of a term of ours: a user's own vectors must explain a text better than another user's do.
     """
 
+    objective: Objective = "paper"
     recon: float = 100.0
     sparse: float = 1e-3
     rho: float = 0.05
@@ -84,25 +95,28 @@ class LossWeights:
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How an adapter is trained (DEP, appendix; SPEC: section DEP).
+    """How an adapter is trained (DEP, appendix C.2).
 
     Attributes:
         learning_rate: Of AdamW, after the warm-up.
-        place_rate: Learning rate of what places learn (``placed``), likewise; None for that of the rest. Prompt tuning
-            wants a higher rate than projectors do.
-        warmup: Share of the steps; then the rate falls linearly to nothing.
-        batch: Examples of one forward pass.
-        accumulate: Batches of one step.
-        epochs: Passes over the examples, where ``max_steps`` does not end it before.
-        left_out: Share of the users, by hash, whose texts are not trained on (for "users never seen").
-        max_targets: Training cases a user gives at most, the most recent first (1 in the paper).
-        max_target_tokens: Length limit of the text to learn (2,048 in the paper).
-        clip: Largest norm of the gradient; None for none (1.0 in the released code).
+        place_rate: Learning rate of the vectors of ``placed``; None for ``learning_rate``.
+        weight_decay: Of all weights except biases.
+        warmup: Share of the steps with a rising rate; the rate then falls linearly to 0.
+        batch: Examples per forward pass.
+        accumulate: Batches per step.
+        epochs: Passes over the examples.
+        max_steps: Stop after this many steps; None for no limit.
+        left_out: Share of the users, chosen by hash, whose texts are not trained on.
+        max_targets: Maximum number of training cases per user, the most recent first (1 in the paper).
+        max_target_tokens: Length limit of the texts to learn (2,048 in the paper).
+        clip: Maximum norm of the gradient; None for no limit (1.0 in the released code).
         precision: Of the LLM. The trained weights are always float32.
-        recompute: Whether activations are computed again in the backward pass: less memory, more time.
+        recompute: Whether activations are recomputed in the backward pass: less memory, more time.
         validation: Validation cases that choose the checkpoint.
-        choose_by: "meteor" of generated texts (paper) or "nll" of the real ones.
-        checkpoint_min: Minutes between checkpoints inside an epoch.
+        choose_by: "meteor" of generated texts (paper; ROUGE-L where texts are not English) or "nll" of the real ones.
+        checkpoint_min: Minutes between checkpoints within an epoch.
+        seed: Of initial weights, order of examples, choice of validation cases, and validation sampling.
+        weights: The loss.
     """
 
     learning_rate: float = 1e-5
@@ -120,7 +134,7 @@ class TrainSettings:
     precision: Precision = "bfloat16"
     recompute: bool = False
     validation: int = 512
-    choose_by: Literal["meteor", "nll"] = "meteor"
+    choose_by: ChooseBy = "meteor"
     checkpoint_min: float = 10.0
     seed: int = 0
     weights: LossWeights = LossWeights()
@@ -134,16 +148,19 @@ class Recipe:
     train: TrainSettings = TrainSettings()
 
 
-_SMALL = Recipe(
+_RELEASED = Recipe(
     AdapterSettings(
-        n_records=3,
         activation="gelu",
-        standardise=True,
-        scaled=True,
-        neutral=True,
-        text_chars=300,
-        max_prompt_tokens=1024,
+        standardise=False,
+        initialisation="normal",
+        weighting="profile_weighted",
+        time_rule="paper",
+        max_prompt_tokens=3072,
     ),
+    TrainSettings(clip=1.0, weights=LossWeights(objective="released")),
+)
+_SMALL = Recipe(
+    AdapterSettings(n_records=3, activation="gelu", scaled=True, neutral=True, text_chars=300, max_prompt_tokens=1024),
     TrainSettings(
         learning_rate=3e-3,
         batch=4,
@@ -155,16 +172,14 @@ _SMALL = Recipe(
         precision="float32",
         validation=32,
         choose_by="nll",
-        weights=LossWeights(recon=0.1),
     ),
 )
-
-RECIPES: dict[str, Recipe] = {"paper": Recipe(), "small": _SMALL}
-"""``small`` is for a corpus of some hundred users and an LLM of some hundred million parameters, without a GPU."""
+RECIPES: dict[str, Recipe] = {"paper": Recipe(), "released": _RELEASED, "small": _SMALL}
+"""``small`` is for some hundred users and an LLM of some hundred million parameters, without a GPU."""
 
 OF_KIND: dict[str, dict[str, Any]] = {"pplug": {"n_records": 64, "with_text": False}}
-"""What a kind sets apart in every preset: PPlug's one vector stands for the whole history, of which 64 records are the
-bound here, and no words of it stand beside (Liu et al., arXiv 2409.11901; as a baseline of DEP)."""
+"""Settings of a kind in every preset: PPlug's one vector stands for the whole history, limited to 64 records here, and
+no words of it are shown (Liu et al., arXiv 2409.11901; as a baseline of DEP)."""
 
 
 def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = None) -> Recipe:
@@ -172,11 +187,11 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
 
     Args:
         preset: A key of RECIPES.
-        kind: Of adapter; what OF_KIND says of it holds where nothing else is given.
-        changes: New values by the name of a setting of adapter, training or loss; text is read as the setting's type.
+        kind: Of adapter; the settings of OF_KIND hold unless ``changes`` has others.
+        changes: New values by name of a setting of adapter, training or loss; text is converted to the setting's type.
 
     Raises:
-        InputError: Unknown names and impossible values, all in one message.
+        InputError: Unknown names and invalid values, all in one message.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -192,7 +207,7 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
             continue
         owner, hint = places[name]
         try:
-            new[owner][name] = TypeAdapter(hint).validate_python(_given(name, value))
+            new[owner][name] = TypeAdapter(hint).validate_python(_parsed(name, value))
         except ValidationError as error:
             problems.append(f"{name}={value}: {error.errors()[0]['msg']}")
     if problems:
@@ -204,13 +219,13 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
 
 
 def settings_by_name() -> dict[str, tuple[type, Any]]:
-    """Which dataclass each setting belongs to, and its type."""
+    """The dataclass and the type of each setting."""
     owners = (AdapterSettings, TrainSettings, LossWeights)
     return {field.name: (owner, field.type) for owner in owners for field in fields(owner) if field.name != "weights"}
 
 
-def _given(name: str, value: object) -> object:
-    """A value as it is meant: "none" is None, signals may be given with commas."""
+def _parsed(name: str, value: object) -> object:
+    """A value from the command line: "none" is None, signals are separated by commas."""
     if value == "none":
         return None
     return tuple(value.split(",")) if name == "signals" and isinstance(value, str) else value

@@ -1,101 +1,152 @@
-"""Training an adapter: the LLM stays frozen, a killed training goes on where it was and loses the same losses.
+"""Training an adapter: the LLM stays frozen; a killed training resumes to the same losses.
 
-Order of the examples, initial weights and schedule depend on the settings alone, so two trainings with the same plan
-are the same training. Several processes (accelerate, torchrun) share the batches of each step; they see one folder,
-and the main process alone validates and writes.
+Order of examples, initial weights and schedule depend on the settings alone, so two trainings with the same plan are the
+same. Several processes (torchrun, accelerate) share the batches of each step: each adds up the gradients of its own
+batches, all exchange them and take the same step; the main process alone validates and writes.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
+from torch import Tensor, nn
 
-from unlike.errors import InputError
-from unlike.latent import checkpoint
-from unlike.latent.adapter import ABOUT, Adapter, load_adapter, save_adapter
+from unlike.errors import EngineError, InputError
+from unlike.latent import checkpoints
+from unlike.latent.adapter import METADATA, WEIGHTS, Adapter, load_adapter, save_adapter
 from unlike.latent.batch import Batch, batches, collate
-from unlike.latent.checkpoint import Progress
-from unlike.latent.plan import Lesson, n_steps_of, plan_of
-from unlike.latent.processes import open_processes, told_by_main
+from unlike.latent.checkpoints import Choice, Progress, choice_of
+from unlike.latent.loss import LossTerms, objective, step_size
 from unlike.latent.settings import TrainSettings
-from unlike.latent.soft_prompts import Module
-from unlike.latent.steps import Steps
-from unlike.latent.untrained import seeded_module
-from unlike.latent.validation import Choose, mean_nll
+from unlike.latent.training_data import TrainingData
 
-OnStep = Callable[[dict[str, float]], None]
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+VALIDATION_TIMEOUT = timedelta(hours=12)
+"""How long other processes wait while the main process validates: writing hundreds of texts takes hours."""
+
+
+class StepRow(NamedTuple):
+    """What is reported of a step; ``loss`` to ``contrast`` as in LossTerms.
+
+    Attributes:
+        step: Number of the step, from 1.
+        n_steps: Of the whole training.
+        norm: Of the gradient, before clipping.
+        rate: Learning rate of the next step.
+        tokens_s: Tokens per second; 0 for a step that was read from a checkpoint.
+        memory_gb: Peak memory of the GPU, or of the process without one; likewise.
+    """
+
+    step: int
+    n_steps: int
+    loss: float
+    gen: float
+    recon: float
+    sparse: float
+    contrast: float
+    norm: float
+    rate: float
+    tokens_s: float = 0.0
+    memory_gb: float = 0.0
+
+
+OnStep = Callable[[StepRow], None]
+_NOT_KEPT = ("n_steps", "tokens_s", "memory_gb")
 
 
 def train(
-    lesson: Lesson,
+    data: TrainingData,
     settings: TrainSettings,
     out: Path,
-    choose: Choose | None = None,
+    choice: Choice | None = None,
     on_step: OnStep = lambda row: None,
     track: str = "",
 ) -> Adapter:
-    """Train an adapter into a folder, or go on with the training that is there.
+    """Train an adapter into a folder, or resume the training that is there.
 
     Args:
-        lesson: What there is to learn.
+        data: What it is trained on.
         settings: How.
-        out: The adapter's folder; the checkpoint lies in it until the end.
-        choose: What chooses the checkpoint; None for the mean NLL of the validation texts.
-        on_step: Called with a row of losses after every step, in the main process.
-        track: "tensorboard" or "wandb", where the losses are logged too.
+        out: The adapter's folder; the checkpoint is there until the end.
+        choice: What chooses the checkpoint; None for ``settings.choose_by`` (without METEOR).
+        on_step: Called after every step, in the main process.
+        track: "tensorboard" or "wandb" to log losses there too.
 
     Raises:
-        InputError: There is nothing to learn, or the folder holds another training.
-        EngineError: The loss is no number any more, or memory does not suffice; the message says what to lower.
+        InputError: There is nothing to learn, the folder holds another training, or METEOR is asked for and not given.
+        EngineError: The loss is NaN or infinite, or memory does not suffice; the message says what to lower.
     """
-    if not lesson.examples:
+    if not data.examples:
         raise InputError("training: no examples; the corpus has no cases in split 'train', see: unlike corpus DIR")
-    if (out / ABOUT).is_file():
-        return _finished(lesson, settings, out)
-    return _Training(lesson, settings, out, choose, track).run(on_step)
-
-
-def _finished(lesson: Lesson, settings: TrainSettings, out: Path) -> Adapter:
-    """The adapter that is there, when it is the one asked for."""
+    if not (out / METADATA).is_file():
+        return _Training(data, settings, out, choice or choice_of(data, settings, None), track).run(on_step)
     adapter = load_adapter(out)
-    if (adapter.about.training or {}).get("plan") != plan_of(lesson, settings):
-        raise InputError(f"{out} holds an adapter of another training; name another --out")
+    if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
+        raise InputError(f"{out} holds an adapter of another training; give another --out")
     return adapter
 
 
-class _Training:
-    """One training under way, as one of its processes sees it."""
+def discard(out: Path) -> None:
+    """Remove the adapter and the checkpoint of a folder."""
+    for name in (METADATA, WEIGHTS, checkpoints.FILE):
+        (out / name).unlink(missing_ok=True)
 
-    def __init__(self, lesson: Lesson, settings: TrainSettings, out: Path, choose: Choose | None, track: str) -> None:
-        self._lesson, self._settings, self._out = lesson, settings, out
-        self._accelerator = open_processes(out, track)
-        self._llm = lesson.llm.to(self._accelerator.device).requires_grad_(False)
+
+def n_steps_of(settings: TrainSettings, n_examples: int) -> int:
+    """Optimiser steps of a training on this many examples."""
+    per_epoch = math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
+    whole = per_epoch * settings.epochs
+    return whole if settings.max_steps is None else min(settings.max_steps, whole)
+
+
+def rate_at(step: int, settings: TrainSettings, n_steps: int) -> float:
+    """The learning rate as a share of the highest: linear warm-up, then linear decay to 0."""
+    warm = math.ceil(settings.warmup * n_steps)
+    return (step + 1) / warm if step < warm else max(0.0, (n_steps - step) / max(1, n_steps - warm))
+
+
+class _Training:
+    """A training, as one of its processes sees it."""
+
+    def __init__(self, data: TrainingData, settings: TrainSettings, out: Path, choice: Choice, track: str) -> None:
+        self._data, self._settings, self._out, self._choice = data, settings, out, choice
+        self._accelerator = _accelerator(out, track)
+        self._llm: nn.Module = data.llm.model.to(self._accelerator.device).requires_grad_(False)
         if settings.recompute:
             self._llm.train()
             self._llm.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-        self._module = seeded_module(lesson, settings.seed).to(self._accelerator.device)
-        self._choose = choose or self._validation_nll
-        self._steps = Steps(self._llm, self._module, settings, self.n_steps, self._accelerator)
-        self._progress = Progress(plan=plan_of(lesson, settings))
-        self._best = self._weights()
+        self._module = data.untrained_module(settings.seed).to(self._accelerator.device)
+        self._trained = list(self._module.parameters())
+        for weight in self._trained:
+            weight.grad = torch.zeros_like(weight)
+        self._n_steps = n_steps_of(settings, len(data.examples))
+        self._optimiser = torch.optim.AdamW(_parameter_groups(self._module, settings), lr=settings.learning_rate)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser, lambda step: rate_at(step, settings, self._n_steps)
+        )
+        self._progress, self._best = Progress(plan=data.plan(settings)), self._weights()
         self._resume()
 
     def run(self, on_step: OnStep) -> Adapter:
         """All steps that are left, then the adapter."""
-        tell: OnStep = on_step if self._accelerator.is_main_process else lambda row: None
-        for row in self._progress.losses:
-            tell(row)
+        report: OnStep = on_step if self._accelerator.is_main_process else lambda row: None
+        for kept in self._progress.losses:
+            report(StepRow(n_steps=self._n_steps, **cast(Any, kept)))
         saved_at = time.monotonic()
-        while self._progress.step < self.n_steps:
+        while self._progress.step < self._n_steps:
             for group in self._groups():
-                tell(self._step(group))
+                report(self._step(group))
                 if time.monotonic() - saved_at > self._settings.checkpoint_min * 60:
                     self._save()
                     saved_at = time.monotonic()
-                if self._progress.step >= self.n_steps:
+                if self._progress.step >= self._n_steps:
                     break
             else:
                 self._progress.epoch, self._progress.batch = self._progress.epoch + 1, 0
@@ -103,95 +154,141 @@ class _Training:
             self._save()
         return self._finish()
 
-    @cached_property
-    def n_steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        return n_steps_of(self._settings, len(self._lesson.examples))
-
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each step that is left of this epoch."""
-        settings, examples, progress = self._settings, self._lesson.examples, self._progress
+        settings, examples, progress = self._settings, self._data.examples, self._progress
         lengths = [len(example.token_ids) + len(example.target_ids) for example in examples]
         places = list(batches(lengths, settings.batch, settings.seed, progress.epoch))
-        n_records = self._lesson.about.settings.n_records
+        n_records = self._data.metadata.settings.n_records
         for first in range(progress.batch, len(places), settings.accumulate):
             group = places[first : first + settings.accumulate]
             progress.batch = first + len(group)
             yield [collate([examples[place] for place in batch], n_records) for batch in group]
 
-    def _step(self, group: Sequence[Batch]) -> dict[str, float]:
-        """One step; gives its row, with the speed that no checkpoint keeps."""
+    def _step(self, group: Sequence[Batch]) -> StepRow:
+        """One optimiser step over the batches of all processes."""
         started, number = time.monotonic(), self._progress.step + 1
-        row = {"step": number, **self._steps.take(group, number)}
-        took = time.monotonic() - started
+        terms = LossTerms(*self._backward(group, number).tolist())
+        if not math.isfinite(terms.loss):
+            shown = ", ".join(f"{name} {value:.3g}" for name, value in terms._asdict().items())
+            raise EngineError(
+                f"training: the loss is NaN or infinite at step {number} ({shown}); --set a lower learning_rate, "
+                "clip=1, or precision=float32"
+            )
+        limit = math.inf if self._settings.clip is None else self._settings.clip
+        norm = float(torch.nn.utils.clip_grad_norm_(self._trained, limit))
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=False)
+        self._schedule.step()
+        rate = float(self._schedule.get_last_lr()[0])
+        row = StepRow(number, self._n_steps, norm=norm, rate=rate, **cast(Any, terms._asdict()))
+        kept = {name: value for name, value in row._asdict().items() if name not in _NOT_KEPT}
         self._progress.step = number
-        self._progress.losses.append(row)
-        self._accelerator.log(row, step=number)
-        return row | {"tokens_s": sum(batch.n_tokens for batch in group) / took, "memory_gb": _memory_gb()}
+        self._progress.losses.append(kept)
+        self._accelerator.log(kept, step=number)
+        speed = sum(batch.n_tokens for batch in group) / (time.monotonic() - started)
+        return row._replace(tokens_s=speed, memory_gb=_memory_gb())
+
+    def _backward(self, group: Sequence[Batch], number: int) -> Tensor:
+        """Add the gradients of a step; returns its terms, (terms,) float64, summed over batches and processes."""
+        processes, step = self._accelerator, step_size(group)
+        sums = torch.zeros(len(LossTerms._fields), dtype=torch.float64, device=processes.device)
+        try:
+            for batch in group[processes.process_index :: processes.num_processes]:
+                terms = objective(self._llm, self._module, batch.to(processes.device), self._settings.weights, step)
+                terms.loss.backward()
+                sums += torch.stack(terms).detach().double()
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"training ran out of memory at step {number}: --set a lower batch, --set recompute=true, "
+                "or a lower max_prompt_tokens; the last checkpoint is kept"
+            ) from error
+        if processes.num_processes > 1:
+            for part in (sums, *(weight.grad for weight in self._trained)):
+                part.copy_(processes.reduce(part, "sum"))  # type: ignore[union-attr]
+        return sums
 
     def _validate(self) -> None:
-        """Keep the weights when they are the best so far."""
-        value = told_by_main(self._accelerator, self._value)
+        """Keep the weights if they are the best so far; the main process decides for all."""
+        from accelerate.utils import broadcast
+
+        found = 0.0
+        if self._accelerator.is_main_process:
+            self._module.eval()
+            found = self._choice.value(self._module)
+            self._module.train()
+        shared = broadcast(torch.tensor(found, dtype=torch.float64, device=self._accelerator.device))
+        value = float(cast(Tensor, shared))
         self._progress.validations.append({"step": self._progress.step, "value": value})
-        if value <= self._progress.best:
+        if self._choice.prefers(value, self._progress.best):
             self._progress.best, self._best = value, self._weights()
 
-    def _value(self) -> float:
-        """What chooses the checkpoint; without validation texts each is better than the one before."""
-        if not self._lesson.validation:
-            return float("-inf")
-        self._module.eval()
-        value = self._choose(self._module)
-        self._module.train()
-        return value
-
-    def _validation_nll(self, module: Module) -> float:
-        return mean_nll(self._llm, module, self._lesson.validation, self._settings.batch)
-
-    def _weights(self) -> dict[str, torch.Tensor]:
+    def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.detach().cpu().clone() for name, tensor in self._module.state_dict().items()}
 
     def _save(self) -> None:
-        """Write a checkpoint; nobody waits for it, since all processes are in the same state."""
+        """Write a checkpoint; all processes are in the same state, so none waits for it."""
         if self._accelerator.is_main_process:
             self._out.mkdir(parents=True, exist_ok=True)
-            parts = {"module": self._weights(), "best": self._best, **self._steps.state()}
-            checkpoint.save(self._out, self._progress, parts)
+            state = {"optimiser": self._optimiser.state_dict(), "schedule": self._schedule.state_dict()}
+            checkpoints.save(self._out, self._progress, {"module": self._weights(), "best": self._best, **state})
 
     def _resume(self) -> None:
-        found = checkpoint.load(self._out, self._progress.plan)
+        found = checkpoints.load(self._out, self._progress.plan)
         if found is None:
             return
         self._progress, parts = found
-        self._module.load_state_dict(parts["module"])
-        self._steps.restore(parts)
         self._best = parts["best"]
+        self._module.load_state_dict(parts["module"])
+        self._optimiser.load_state_dict(parts["optimiser"])
+        self._schedule.load_state_dict(parts["schedule"])
 
     def _finish(self) -> Adapter:
-        """The best weights as the adapter; the checkpoint has served."""
-        self._accelerator.wait_for_everyone()  # somebody may still have the checkpoint to read
+        """The best weights as the adapter; the checkpoint is removed."""
+        self._accelerator.wait_for_everyone()  # another process may still read the checkpoint
         if self._accelerator.is_main_process:
-            self._write()
+            self._module.load_state_dict(self._best)
+            kept = self._progress
+            training = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations, "best": kept.best}
+            training["chosen_by"] = self._choice.name
+            dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
+            save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training), dtype)
+            (self._out / checkpoints.FILE).unlink(missing_ok=True)
         self._accelerator.wait_for_everyone()
         return load_adapter(self._out)
 
-    def _write(self) -> None:
-        self._module.load_state_dict(self._best)
-        progress = self._progress
-        training = {
-            "plan": progress.plan,
-            "losses": progress.losses,
-            "validations": progress.validations,
-            "best": progress.best,
+
+def _accelerator(out: Path, track: str) -> "Accelerator":
+    """This process among those that share the training."""
+    from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
+
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(),
+        log_with=track or None,
+        project_dir=out if track else None,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=VALIDATION_TIMEOUT)],
+    )
+    if track:
+        accelerator.init_trackers("unlike")
+    return accelerator
+
+
+def _parameter_groups(module: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """The weights by learning rate and weight decay; biases do not decay, as in the Trainer that DEP's authors used."""
+    place_rate = settings.learning_rate if settings.place_rate is None else settings.place_rate
+    return [
+        {
+            "params": [weight],
+            "lr": place_rate if name.startswith("places.") else settings.learning_rate,
+            "weight_decay": 0.0 if name.endswith("bias") else settings.weight_decay,
         }
-        about = replace(self._lesson.about, training=training)
-        dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
-        save_adapter(self._out, self._module.cpu(), about, dtype)
-        (self._out / checkpoint.FILE).unlink(missing_ok=True)
+        for name, weight in module.named_parameters()
+    ]
 
 
 def _memory_gb() -> float:
-    """Most memory used so far: of the GPU where there is one, else of the process."""
+    """Peak memory so far: of the GPU where there is one, else of the process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
     import resource

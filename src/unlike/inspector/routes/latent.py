@@ -30,10 +30,9 @@ from unlike.prompts.task import open_task
 from unlike.records import Generation
 
 if TYPE_CHECKING:
+    from unlike.latent.adapter import Prompter
     from unlike.latent.examples import Example
-    from unlike.latent.explain import Explanation
-    from unlike.latent.prompter import Prompter
-    from unlike.latent.units import Unit
+    from unlike.latent.explain import Explanation, Unit
 
 router = APIRouter(prefix="/inspect/api/latent", tags=["latent"])
 TOP_RECORDS = 5
@@ -126,7 +125,7 @@ def _encoder(run: RunFolder) -> Encoder:
 
 def _units(here: Workspace, run: RunFolder, corpus: Corpus) -> "list[Unit]":
     from unlike.latent.adapter import load_adapter
-    from unlike.latent.units import top_records
+    from unlike.latent.explain import top_records
 
     def make() -> "list[Unit]":
         with _one_at_a_time:

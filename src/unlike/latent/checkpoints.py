@@ -1,0 +1,195 @@
+"""Checkpoints of a training: kept so that it can be resumed, chosen by validation cases; and its losses as a picture.
+
+A checkpoint is one file that is replaced atomically, so a kill leaves the old one or the new one.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+
+from unlike.errors import InputError
+from unlike.latent.batch import collate
+from unlike.latent.examples import Example
+from unlike.latent.loss import splice, text_nll
+from unlike.latent.modules import Module
+from unlike.latent.settings import TrainSettings
+from unlike.latent.training_data import TrainingData
+from unlike.llm.backend import Sampling
+from unlike.llm.decode import Row, write
+from unlike.llm.local_model import LocalModel
+
+FILE = "checkpoint.pt"
+
+
+class TextMetric(NamedTuple):
+    """A metric of texts, which this layer does not have itself.
+
+    Attributes:
+        name: Of the metric; the adapter's metadata keeps it.
+        score: Scores generated texts against real ones, pair by pair; higher is better.
+    """
+
+    name: str
+    score: Callable[[Sequence[str], Sequence[str]], Sequence[float]]
+
+
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        plan: What was asked for; see TrainingData.plan.
+        step: Optimiser steps done.
+        epoch: The current pass over the examples.
+        batch: Batches done in it.
+        losses: A row per step.
+        validations: A row per validation: step and value.
+        best: The best value so far; None before the first validation.
+    """
+
+    plan: dict[str, Any]
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    losses: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    validations: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    best: float | None = None
+
+
+def save(folder: Path, progress: Progress, parts: dict[str, Any]) -> None:
+    """Write a checkpoint; ``parts`` are state dicts by name."""
+    part = folder / f"{FILE}.part"
+    torch.save({"progress": progress.__dict__, "random": torch.get_rng_state(), **parts}, part)
+    os.replace(part, folder / FILE)
+
+
+def load(folder: Path, plan: dict[str, Any]) -> tuple[Progress, dict[str, Any]] | None:
+    """The checkpoint of a folder, None where there is none; the random state is restored.
+
+    Raises:
+        InputError: It cannot be read, or belongs to another training.
+    """
+    if not (folder / FILE).is_file():
+        return None
+    try:
+        parts = torch.load(folder / FILE, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, UnpicklingError) as error:
+        raise InputError(f"checkpoint {folder / FILE} cannot be read: {error}; remove it to start again") from error
+    progress = Progress(**parts.pop("progress"))
+    changed = sorted(name for name in plan if progress.plan.get(name) != plan[name])
+    if changed:
+        raise InputError(
+            f"the checkpoint in {folder} belongs to another training: {', '.join(changed)} differ; "
+            "give the same settings, or another --out"
+        )
+    torch.set_rng_state(parts.pop("random"))
+    return progress, parts
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What chooses the checkpoint.
+
+    Attributes:
+        name: Name of a text metric, "nll", or "last" without validation cases; the adapter's metadata keeps it.
+        value: Of a module in evaluation mode.
+        higher_is_better: Whether the highest value is chosen, or the lowest; of equal ones the later.
+    """
+
+    name: str
+    value: Callable[[Module], float]
+    higher_is_better: bool = False
+
+    def prefers(self, value: float, best: float | None) -> bool:
+        """Whether a value is at least as good as the best so far."""
+        return best is None or (value >= best if self.higher_is_better else value <= best)
+
+
+def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | None) -> Choice:
+    """The choice that the settings ask for.
+
+    Args:
+        data: With validation examples.
+        settings: ``choose_by``, and how validation texts are written.
+        metric: Of the written texts, for ``choose_by="meteor"``: METEOR, or another where the texts are not English.
+
+    Raises:
+        InputError: The settings ask for a metric of texts and there is none.
+    """
+    if not data.validation:
+        return Choice("last", lambda module: 0.0)
+    if settings.choose_by == "nll":
+        return Choice("nll", lambda module: mean_nll(data.llm, module, data.validation, settings.batch))
+    if metric is None:
+        raise InputError("choose_by='meteor': no metric was given; train with unlike.train, or set choose_by='nll'")
+    sampling = Sampling(max_tokens=settings.max_target_tokens, seed=settings.seed)
+    real = [example.case.reference or "" for example in data.validation]
+
+    def mean_score(module: Module) -> float:
+        values = metric.score(write_texts(data.llm, module, data.validation, sampling, settings.batch), real)
+        return sum(values) / len(values)
+
+    return Choice(metric.name, mean_score, higher_is_better=True)
+
+
+@torch.no_grad()
+def mean_nll(llm: LocalModel, module: Module, examples: Sequence[Example], batch: int) -> float:
+    """Mean over examples of the negative log-likelihood per token of their texts, ``batch`` at once."""
+    found, device = list[float](), next(module.parameters()).device
+    ordered = sorted(examples, key=lambda example: len(example.token_ids))
+    for first in range(0, len(ordered), batch):
+        part = collate(ordered[first : first + batch], module.settings.n_records).to(device)
+        found += text_nll(llm.model, module(part.inputs).bank, part).tolist()
+    return sum(found) / len(found)
+
+
+@torch.no_grad()
+def write_texts(
+    llm: LocalModel, module: Module, examples: Sequence[Example], sampling: Sampling, batch: int
+) -> list[str]:
+    """The texts that the LLM writes for examples, ``batch`` at once, in their order; "" where it wrote nothing."""
+    texts = [""] * len(examples)
+    for first in range(0, len(examples), batch):
+        rows = [Row(_embedded(llm, module, example), sampling) for example in examples[first : first + batch]]
+        for place, written in write(llm.model, rows, llm.ends):
+            texts[first + place] = llm.tokens.decode(written.token_ids).strip()
+    return texts
+
+
+def _embedded(llm: LocalModel, module: Module, example: Example) -> torch.Tensor:
+    """(tokens, hidden) a prompt with its soft vectors."""
+    device = llm.embeddings.device
+    inputs = collate([example], module.settings.n_records).to(device).inputs
+    tokens = llm.embeddings[torch.from_numpy(example.token_ids).to(device)]
+    slots = torch.from_numpy(example.slots).to(device)
+    return splice(tokens.unsqueeze(0), module(inputs).bank, slots.unsqueeze(0))[0]
+
+
+def draw_losses(training: Mapping[str, Any], file: Path) -> None:
+    """Draw the losses of an adapter's metadata as a PNG: a panel per term, since their sizes differ by magnitudes.
+
+    Where the NLL of validation texts chose the checkpoint, its values are dots in the first panel.
+    """
+    from matplotlib.figure import Figure
+
+    titles = {"gen": "generation", "recon": "reconstruction", "sparse": "sparsity", "contrast": "contrast"}
+    rows: list[dict[str, float]] = training.get("losses", [])
+    terms = [term for term in titles if any(row.get(term) for row in rows)]
+    if not terms:
+        return
+    dots = [(row["step"], row["value"]) for row in training["validations"] if training["chosen_by"] == "nll"]
+    figure = Figure(figsize=(4 * len(terms), 3), layout="constrained")
+    for place, term in enumerate(terms):
+        axes: Any = figure.add_subplot(1, len(terms), place + 1)
+        axes.plot([row["step"] for row in rows], [row[term] for row in rows], linewidth=1, color="#2a6f97")
+        if term == "gen" and dots:
+            axes.plot(*zip(*dots, strict=True), "o", color="#b5542b", label="validation")
+            axes.legend(frameon=False)
+        axes.set(title=titles[term], xlabel="step")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=120)

@@ -1,0 +1,142 @@
+"""What a training starts from: the examples of a corpus, the adapter's description, and the untrained module."""
+
+import hashlib
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.latent.adapter import AdapterMetadata, new_module, user_hashes
+from unlike.latent.batch import inputs_of
+from unlike.latent.examples import Example, Examples
+from unlike.latent.modules import Module, PromptTuningModule
+from unlike.latent.settings import Recipe, TrainSettings
+from unlike.llm.local_model import LocalModel
+from unlike.prompts.task import Task
+from unlike.records import Case
+
+MARKERS = ("start of {text}", "end of {text}", "start of difference", "end of difference")
+"""Each marker vector is the mean of the token embeddings of these words; it is not trained."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an adapter is trained on.
+
+    Attributes:
+        llm: The frozen LLM.
+        examples: With texts to learn.
+        validation: With texts; they choose the checkpoint.
+        metadata: Of the adapter to be.
+        markers: (4, hidden) as in Space.
+    """
+
+    llm: LocalModel
+    examples: Sequence[Example]
+    validation: Sequence[Example]
+    metadata: AdapterMetadata
+    markers: Tensor
+
+    def plan(self, settings: TrainSettings) -> dict[str, Any]:
+        """What must be the same for a training to be resumed, as JSON holds it."""
+        metadata = self.metadata
+        return {
+            "adapter": asdict(metadata.settings) | {"signals": list(metadata.settings.signals)},
+            "train": {name: value for name, value in asdict(settings).items() if name != "checkpoint_min"},
+            "llm_hash": metadata.llm_hash,
+            "embedder": metadata.embedder,
+            "corpus_hash": metadata.corpus_hash,
+            "n_examples": len(self.examples),
+        }
+
+    def untrained_module(self, seed: int) -> Module:
+        """The module before the first step, the same for the same seed: initial weights, standardisation."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = new_module(self.metadata, self.markers)
+        if self.metadata.settings.standardise and not isinstance(module, PromptTuningModule):
+            inputs = inputs_of(self.examples, self.metadata.settings.n_records)
+            for signal in self.metadata.settings.signals:
+                vectors, mask = inputs.of(signal)
+                if signal in module.standards and mask.any():
+                    module.standards[signal].fit(vectors[mask])  # type: ignore[operator]
+        return module.train()
+
+
+def training_data(
+    corpus: Corpus, llm: LocalModel, encoder: Encoder, task: Task, recipe: Recipe, salt: str = ""
+) -> TrainingData:
+    """The training and validation examples of a corpus (DEP, section 4.1).
+
+    Args:
+        corpus: With cases in the splits train and validation.
+        llm: The frozen LLM.
+        encoder: f_emb, behind a cache.
+        task: Words and templates.
+        recipe: Adapter and training.
+        salt: For the hashes of user ids; random if empty.
+
+    Raises:
+        InputError: There are no training cases, or a prompt exceeds the length limit.
+    """
+    examples = Examples(corpus, encoder, llm.tokens, task, recipe.adapter)
+    cases, limit = training_cases(corpus, recipe.train), recipe.train.max_target_tokens
+    learned = [examples.of(case, limit) for case in cases]
+    salt = salt or secrets.token_hex(8)
+    metadata = AdapterMetadata(
+        settings=recipe.adapter,
+        llm=llm.name,
+        llm_hash=llm.llm_hash,
+        embedder=encoder.name,
+        dim=len(learned[0].request),
+        hidden=int(llm.embeddings.shape[1]),
+        length=float(llm.embeddings.float().norm(dim=1).mean()),
+        corpus_hash=corpus.hash,
+        salt=salt,
+        users=user_hashes(salt, (case.user_id for case in cases)),
+    )
+    validation = [examples.of(case, limit) for case in validation_cases(corpus, recipe.train)]
+    return TrainingData(llm, learned, validation, metadata, _markers(llm, task))
+
+
+def training_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
+    """The last ``max_targets`` training cases of each user who is not left out.
+
+    Raises:
+        InputError: There are none.
+    """
+    of_user: dict[str, list[Case]] = defaultdict(list)
+    for case in corpus.cases("train"):
+        if not is_left_out(case.user_id, settings.left_out):
+            of_user[case.user_id].append(case)
+    latest = (sorted(own, key=lambda case: case.moment)[-settings.max_targets :] for own in of_user.values())
+    cases = [case for own in latest for case in own]
+    if not cases:
+        raise InputError("training: the corpus has no cases in split 'train'; curate with training targets")
+    return cases
+
+
+def is_left_out(user_id: str, share: float) -> bool:
+    """Whether a user is among the share that training leaves out; it depends on the id alone."""
+    return int(hashlib.sha256(f"left out {user_id}".encode()).hexdigest()[:8], 16) < share * 16**8
+
+
+def validation_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
+    """A seeded sample of ``validation`` validation cases (512 in DEP)."""
+    cases = list(corpus.cases("validation"))
+    n = min(settings.validation, len(cases))
+    return [cases[place] for place in sorted(Random(settings.seed).sample(range(len(cases)), n))]
+
+
+def _markers(llm: LocalModel, task: Task) -> Tensor:
+    """(4, hidden) the marker vectors."""
+    rows = [llm.tokens.encode(words.format(**task.words)) for words in MARKERS]
+    return torch.stack([llm.embeddings[torch.tensor(row)].float().mean(dim=0) for row in rows]).cpu()
