@@ -62,6 +62,16 @@ def test_the_library_chooses_by_meteor_and_the_metadata_says_so(scored, tmp_path
     assert len(scored) == 3  # a finished training is not done again
 
 
+def test_texts_that_are_not_english_are_chosen_by_rouge_l(monkeypatch, tmp_path):
+    monkeypatch.setattr("unlike.language.language_of", lambda texts: "spaced")
+    llm = f"transformers:{tiny_llm(tmp_path / 'llm', seed=3)}"
+    settings = {**FEW, "max_steps": 1}
+    adapter = unlike.train(
+        unlike.sample_corpus(), "dep", llm, tmp_path / "dep", embedder="hashing:16", settings=settings
+    )
+    assert adapter.metadata.training["chosen_by"] == "rougeL"
+
+
 @pytest.mark.parametrize(
     ("kind", "llm", "says"),
     [("lora", "transformers:x", "kind=lora"), ("dep", "scripted:echo", "give transformers:MODEL")],
