@@ -218,6 +218,12 @@ def test_well_formed_lines_take_the_fast_way():
     assert jsonl._fast([*lines, (10, b"{")], FIELDS, ReadLog()) is None
 
 
+def test_of_a_key_that_is_there_twice_the_first_value_counts():
+    line = b'{"who": "a", "who": "b", "text": "x", "text": "y", "score": 1, "score": 2}\n'
+    for rows, _ in (jsonl._fast([(1, line)], FIELDS, ReadLog()), jsonl._slow([(1, line)], FIELDS, ReadLog())):
+        assert rows.select("who", "text", "score").rows() == [("a", "x", "1")]
+
+
 @pytest.mark.parametrize("language", TEXTS)
 def test_encodings(language):
     text, encoding = TEXTS[language]

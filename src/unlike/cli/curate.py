@@ -54,13 +54,19 @@ OPTIONS: dict[str, Any] = {
     "min_profile_reviewers": Annotated[int | None, typer.Option(help="Reviewers that make an item shared.")],
 }
 """The thresholds; each overrides the preset."""
+Encoding = Annotated[str, typer.Option(help="Of text files, such as cp1252; recognised where it is not given.")]
+Delimiter = Annotated[str, typer.Option(help="Between the cells of CSV; recognised where it is not given.")]
+TimeUnit = Annotated[str, typer.Option(help="Of numeric times: s, ms, us or ns; recognised by their range.")]
+TimeFormat = Annotated[str, typer.Option(help="Of times in words, such as %d/%m/%Y; usual ones are recognised.")]
+KeepMarkup = Annotated[bool, typer.Option("--keep-markup", help="Leave HTML tags and entities in the texts.")]
+MaxMalformed = Annotated[float, typer.Option(help="Share of lines that may be malformed.")]
 READING: dict[str, Any] = {
-    "encoding": Annotated[str, typer.Option(help="Of text files, such as cp1252; recognised where it is not given.")],
-    "delimiter": Annotated[str, typer.Option(help="Between the cells of CSV; recognised where it is not given.")],
-    "time_unit": Annotated[str, typer.Option(help="Of numeric times: s, ms, us or ns; recognised by their range.")],
-    "time_format": Annotated[str, typer.Option(help="Of times in words, such as %d/%m/%Y; usual ones are recognised.")],
-    "keep_markup": Annotated[bool, typer.Option("--keep-markup", help="Leave HTML tags and entities in the texts.")],
-    "max_malformed": Annotated[float, typer.Option(help="Share of lines that may be malformed.")],
+    "encoding": Encoding,
+    "delimiter": Delimiter,
+    "time_unit": TimeUnit,
+    "time_format": TimeFormat,
+    "keep_markup": KeepMarkup,
+    "max_malformed": MaxMalformed,
 }
 """How files are read: the fields of ``tables.fields.Reading``."""
 

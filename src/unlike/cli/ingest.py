@@ -1,18 +1,32 @@
-"""``unlike ingest``: records into a store, from a file of JSON lines."""
+"""``unlike ingest``: records into a store, from a table in any format."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.curate import (
+    FORMS,
+    Delimiter,
+    Encoding,
+    KeepMarkup,
+    Map,
+    MaxMalformed,
+    TimeFormat,
+    TimeUnit,
+    pairs,
+)
 from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
 from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant, say
 from unlike.cli.wording import n_of
+from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
+    from unlike.cli.ingest_lines import Rows
     from unlike.memory.answers import Added
     from unlike.memory.memory import Memory
     from unlike.store.users import Consent
@@ -20,6 +34,21 @@ if TYPE_CHECKING:
 TOLD = 5
 """Wrong lines and conflicts that are told one by one."""
 CONSENTS = {"own,peer": (True, True), "own": (True, False), "none": (False, False)}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file with records, and how to read it."""
+
+    file: Path
+    columns: Mapping[str, str]
+    reading: Reading
+
+    def rows(self) -> "Iterator[Rows]":
+        """Its records, some at a time."""
+        from unlike.cli.ingest_lines import read_records
+
+        return read_records(self.file, self.columns, self.reading)
 
 
 @dataclass(slots=True)
@@ -55,13 +84,20 @@ class Total:
 def ingest(
     file: Annotated[
         Path,
-        typer.Argument(help="JSON lines (or .gz): record_id, user_id, item_id, text [title, rating, timestamp, item]."),
+        typer.Argument(help=f"{FORMS}: user_id, item_id, text [record_id, title, rating, timestamp, item_title, ...]."),
     ],
     store: StoreAt,
     tenant: TenantName = "default",
     consent: Annotated[
         str, typer.Option(help="What new users agree to: own,peer (to be compared with others, too), own, or none.")
     ] = "own",
+    map: Map = [],  # noqa: B006
+    encoding: Encoding = "",
+    delimiter: Delimiter = "",
+    time_unit: TimeUnit = "",
+    time_format: TimeFormat = "",
+    keep_markup: KeepMarkup = False,
+    max_malformed: MaxMalformed = 0.1,
     strict: Annotated[bool, typer.Option("--strict", help="Keep nothing where any line is wrong.")] = False,
     build: Annotated[bool, typer.Option("--build", help="Then build profiles, as unlike profile build does.")] = False,
     llm: LLMUri = "",
@@ -78,11 +114,13 @@ def ingest(
     agreed = _consent(consent)
     if build and not llm:
         raise InputError("--build needs an LLM; give --llm")
+    reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
+    table = Table(file, pairs(map, "--map"), reading)
     if strict:
-        _refuse_wrong(file)
+        _refuse_wrong(table)
     parts = open_parts(settings, llm if build else "", embedder if build else "")
     with open_tenant(Place(store, tenant, master), new=True) as opened:
-        total = _add_all(parts.memory(opened), file, agreed, quiet=as_json)
+        total = _add_all(parts.memory(opened), table, agreed, quiet=as_json)
         if not as_json:
             _tell(total, agreed, None if build else f"unlike profile build --store {named(store)} --llm URI")
         elif not build:
@@ -104,19 +142,16 @@ def _consent(given: str) -> "Consent":
     return Consent(*CONSENTS[name])
 
 
-def _refuse_wrong(file: Path) -> None:
-    from unlike.cli.ingest_lines import read_lines
-
-    wrong = [one for lines in read_lines(file) for one in lines.wrong]
+def _refuse_wrong(table: Table) -> None:
+    wrong = [one for rows in table.rows() for one in rows.wrong]
     if wrong:
-        told = "; ".join(f"line {number}: {why}" for number, why in wrong[:TOLD])
+        told = "; ".join(wrong[:TOLD])
         more = f"; and {len(wrong) - TOLD:,} more" if len(wrong) > TOLD else ""
-        raise InputError(f"{file} has {n_of(len(wrong), 'wrong line')}, so nothing was kept: {told}{more}")
+        raise InputError(f"{table.file} has {n_of(len(wrong), 'wrong line')}, so nothing was kept: {told}{more}")
 
 
-def _add_all(memory: "Memory", file: Path, consent: "Consent", quiet: bool) -> Total:
-    """Add a file to a memory, some lines at a time, showing how far it is."""
-    from unlike.cli.ingest_lines import read_lines
+def _add_all(memory: "Memory", table: Table, consent: "Consent", quiet: bool) -> Total:
+    """Add a table to a memory, some rows at a time, showing how far it is."""
     from unlike.cli.live import live_bar
     from unlike.cli.store_facts import facts_of
     from unlike.door import wait_for
@@ -124,13 +159,15 @@ def _add_all(memory: "Memory", file: Path, consent: "Consent", quiet: bool) -> T
     with memory.tenant.read() as tx:
         before = facts_of(tx)
     total = Total()
-    with live_bar(f"reading {file.name}", quiet) as report:
-        for lines in read_lines(file):
-            for number, why in lines.wrong[: max(0, TOLD - total.n_wrong)]:
-                say(f"line {number}: {why}")
-            total.n_wrong += len(lines.wrong)
-            total.plus(wait_for(memory.add(lines.rows, consent)))
-            report(lines.n_bytes, file.stat().st_size, f"{total.n_new:,} new records")
+    with live_bar(f"reading {table.file.name}", quiet) as report:
+        for rows in table.rows():
+            for warning in rows.warnings:
+                say(f"warning: {warning}")
+            for why in rows.wrong[: max(0, TOLD - total.n_wrong)]:
+                say(why)
+            total.n_wrong += len(rows.wrong)
+            total.plus(wait_for(memory.add(rows.rows, consent)))
+            report(rows.n_done, rows.n, f"{total.n_new:,} new records")
     with memory.tenant.read() as tx:
         after = facts_of(tx)
     total.n_new_users, total.n_compared = after.n_users - before.n_users, after.n_compared - before.n_compared
@@ -149,7 +186,7 @@ def _tell(total: Total, consent: "Consent", next_command: str | None) -> None:
         )
     if total.n_wrong:
         more = f" (the first {TOLD} are above)" if total.n_wrong > TOLD else ""
-        say(f"{n_of(total.n_wrong, 'wrong line')} left out{more}; mend them and give the file again")
+        say(f"{n_of(total.n_wrong, 'wrong line')} left out{more}; correct them and give the file again")
     if total.conflicts:
         ids = ", ".join(total.conflicts[:TOLD]) + (", …" if len(total.conflicts) > TOLD else "")
         say(

@@ -1,125 +1,143 @@
-"""Records from a JSON-lines file, some at a time; a line that is none of them is told apart with the reason.
+"""Records from a table in any format, some at a time; a row that is none of them is set apart with the reason.
 
-The form of a line is that of ``POST /v1/records``.
+Files are read as ``unlike curate`` reads them, so an id or a time means the same in a corpus and in a store.
 """
 
-import gzip
-import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
-from io import BufferedReader
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
-
+from unlike.data.sources import KINDS, Source
+from unlike.data.tables.fields import Field, Reading
 from unlike.errors import InputError
+from unlike.records import Item, Record
 
 if TYPE_CHECKING:
-    from unlike.serve.bodies import RecordBody
+    import polars as pl
+
     from unlike.store.records import NewRecord
 
-LINES_AT_ONCE = 2_000
-NEEDED = ("record_id", "user_id", "item_id", "text")
+ROWS_AT_ONCE = 2_000
+NEEDED = ("user_id", "item_id", "text")
+KEYS = {"item_title": ("item_title", "item.title"), "item_description": ("item_description", "item.description")}
+"""What a column may be called besides its name: JSON lines have an object for the item."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Some lines of a file.
+class Rows:
+    """Some rows of a table.
 
     Attributes:
         rows: The usable ones.
-        wrong: (number, what is wrong) of the others.
-        n_bytes: Of the file read so far.
+        wrong: What is wrong with each of the others.
+        n_done: Rows read so far.
+        n: Rows of the table that can be read.
+        warnings: What a person should look at; with the first rows.
     """
 
     rows: "tuple[NewRecord, ...]"
-    wrong: tuple[tuple[int, str], ...]
-    n_bytes: int
+    wrong: tuple[str, ...]
+    n_done: int
+    n: int
+    warnings: tuple[str, ...] = ()
 
 
-def read_lines(file: Path) -> Iterator[Lines]:
-    """All lines of a file that are not blank, from the first on.
+def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> Iterator[Rows]:
+    """All records of a table.
 
     Args:
-        file: JSON lines; gzipped where its name ends with .gz.
+        file: A table in any format, a folder of them, or "-" for standard input.
+        columns: The table's column for each of ``sources.KINDS`` that it calls otherwise.
+        reading: Encoding, units and the like, where the user says them.
 
     Raises:
-        InputError: It cannot be read, or none of its first lines is usable.
+        InputError: It cannot be read, or has no usable row.
     """
-    usable = False
-    with _reading(file) as (lines, raw):
-        for batch in _batches(lines):
-            checked = [(number, _checked(line)) for number, line in batch]
-            rows = tuple(row for _, row in checked if not isinstance(row, str))
-            wrong = tuple((number, row) for number, row in checked if isinstance(row, str))
-            if wrong and not (rows or usable):
-                raise InputError(
-                    f"{file} has no usable line: line {wrong[0][0]}: {wrong[0][1]}; each line is a JSON object with "
-                    f"{', '.join(NEEDED)} and, where known, title, rating, timestamp (ms), item"
-                )
-            usable = True
-            yield Lines(rows, wrong, raw.tell())
-    if not usable:
-        raise InputError(f"{file} is empty; each line is a JSON object with {', '.join(NEEDED)}")
+    from unlike.data.staging import stage_records
+    from unlike.data.tables.log import ReadLog
+
+    source = Source("records", file, _fields(columns), reading=reading)
+    with tempfile.TemporaryDirectory(prefix="unlike-ingest-") as folder:
+        quarantine = Path(folder) / "malformed.jsonl"
+        with closing(ReadLog(quarantine)) as log:
+            records = stage_records(source, Path(folder) / "rows", log)
+        ids = _ids(records)
+        malformed = tuple(_malformed(quarantine))
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            batch = records.slice(start, ROWS_AT_ONCE).collect().with_columns(id=ids[start : start + ROWS_AT_ONCE])
+            checked = [_checked(row) for row in batch.iter_rows(named=True)]
+            rows = tuple(one for one in checked if not isinstance(one, str))
+            wrong = (*malformed, *(one for one in checked if isinstance(one, str)))
+            warnings = () if start else (*log.warnings(), *_unread_columns(file, source))
+            yield Rows(rows, wrong, start + batch.height, len(ids), warnings)
+            malformed = ()
 
 
-@contextmanager
-def _reading(file: Path) -> Generator[tuple[BufferedReader, BufferedReader]]:
-    """The lines, and the file as it lies on the disk, whose place tells how far they are read."""
-    try:
-        with file.open("rb") as raw:
-            if file.suffix.lower() == ".gz":
-                yield cast(BufferedReader, gzip.GzipFile(fileobj=raw)), raw
-            else:
-                yield raw, raw
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{file} is a broken gzip file: {error}; compress it again") from error
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}; give a file of JSON lines") from error
+def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:
+    if unknown := [name for name in columns if name not in KINDS]:
+        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(KINDS)}")
+    return tuple(
+        Field(
+            name,
+            (columns[name],) if name in columns else KEYS.get(name, (name,)),
+            kind,
+            required=name in NEEDED,
+            expected=name in columns,
+        )
+        for name, kind in KINDS.items()
+    )
 
 
-def _batches(lines: BufferedReader) -> Iterator[list[tuple[int, bytes]]]:
-    batch = list[tuple[int, bytes]]()
-    for number, line in enumerate(lines, 1):
-        line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-        if line.strip():
-            batch.append((number, line))
-        if len(batch) == LINES_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _ids(records: "pl.LazyFrame") -> "pl.Series":
+    """The id of each record; where there is none it is made of user and item, as in a corpus."""
+    import polars as pl
+
+    made = pl.format("{}:{}", "user_id", "item_id")
+    again = pl.int_range(pl.len()).over("made")
+    numbered = pl.when(again > 0).then(pl.format("{}~{}", "made", again)).otherwise("made")
+    keys = records.select("row", "record_id", made=made).collect()
+    lacking = keys.filter(pl.col("record_id").fill_null("") == "").select("row", made=numbered)
+    return keys.join(lacking, on="row", how="left", maintain_order="left").select(
+        id=pl.when(pl.col("made_right").is_not_null()).then("made_right").otherwise("record_id")
+    )["id"]
 
 
-def _checked(line: bytes) -> "NewRecord | str":
-    """A line's record, or what is wrong with it."""
+def _malformed(quarantine: Path) -> Iterator[str]:
+    if quarantine.exists():
+        with quarantine.open(encoding="utf-8") as lines:
+            for line in lines:
+                told = json.loads(line)
+                yield f"line {told['line']}: {told['reason']}"
+
+
+def _checked(row: Mapping[str, Any]) -> "NewRecord | str":
+    """A row's record, or what is wrong with it."""
     from unlike.memory.ingest import mistakes
+    from unlike.store.records import NewRecord
 
+    item = Item(row["item_id"], row["item_title"] or "", row["item_description"] or "")
+    own = (row["id"], row["user_id"], row["item_id"], row["text"], row["title"] or "", row["rating"])
+    made = NewRecord(Record(*own, timestamp=row["timestamp"] or 0), item)
+    if wrong := "; ".join(mistakes(made)):
+        return f"record {row['id'][:80]}: {wrong}"
+    return made
+
+
+def _unread_columns(file: Path, source: Source) -> Sequence[str]:
+    """Names that a file has and that are none of ours, from its first rows."""
+    from unlike.data.tables.opening import STDIN
+    from unlike.data.tables.rows import read_rows
+
+    if file == STDIN:
+        return ()
+    known = {key.partition(".")[0] for field in source.record_fields for key in field.keys}
     try:
-        row = _form().validate_json(line).row()
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
-        return "; ".join(map(_problem, problems))
-    record = row.record
-    values = dict(zip(NEEDED, (record.id, record.user_id, record.item_id, record.text), strict=True))
-    if blank := [name for name, value in values.items() if not value.strip()]:
-        return f"{', '.join(blank)}: blank"
-    return "; ".join(mistakes(row)) or row
-
-
-def _problem(one: ErrorDetails) -> str:
-    place = ".".join(map(str, one["loc"]))
-    if one["type"] == "extra_forbidden":
-        return f"{place} is no field of a record"
-    return f"{place}: {one['msg']}".removeprefix(": ")
-
-
-@cache
-def _form() -> "TypeAdapter[RecordBody]":
-    from unlike.serve.bodies import RecordBody
-
-    return TypeAdapter(RecordBody)
+        names = dict.fromkeys(name for row in islice(read_rows(file), 100) for name in row.values if name not in known)
+    except InputError:
+        return ()
+    return [f"not read: {', '.join(names)}; --map OURS=THEIRS names what is to be read"] if names else ()

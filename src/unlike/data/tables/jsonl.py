@@ -1,6 +1,6 @@
 """JSON lines and arrays: whole chunks through polars, and line by line only where a line needs it.
 
-A key that stands in an object twice makes the line malformed, since JSON does not say which of the values counts.
+Of a key that stands in an object twice the first value counts, on either way.
 """
 
 import ast
@@ -37,12 +37,17 @@ def batches(
     for chunk in lines_of:
         lines = [(number + i, line) for i, line in enumerate(chunk) if line.strip()]
         number += len(chunk)
-        if lines:
-            yield _fast(lines, fields, log) or _slow(lines, fields, log)
+        if not lines:
+            continue
+        if encoding.name == "utf-8" and (read := _fast(lines, fields, log)):
+            yield read
+        else:
+            in_order = [(number, in_utf8(line, encoding)) for number, line in lines]
+            yield _fast(in_order, fields, log) or _slow(in_order, fields, log)
 
 
 def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
-    """The lines in UTF-8, some at a time; a line that cannot be decoded stays as it is."""
+    """The lines as they are, some at a time; those of wide encodings in UTF-8."""
     with table.open() as file:
         if encoding.is_wide:
             lines = (line.encode() for line in encoding.lines(file))
@@ -54,18 +59,13 @@ def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
             if first:
                 chunk[0] = chunk[0].removeprefix(_BOM)
             first = False
-            yield chunk if encoding.name == "utf-8" and _is_utf8(chunk) else [_in_utf8(one, encoding) for one in chunk]
+            yield chunk
 
 
-def _is_utf8(chunk: Sequence[bytes]) -> bool:
-    try:
-        b"".join(chunk).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _in_utf8(line: bytes, encoding: Encoding) -> bytes:
+def in_utf8(line: bytes, encoding: Encoding) -> bytes:
+    """A line of ``chunks`` in UTF-8; one that cannot be decoded as it is."""
+    if encoding.is_wide:
+        return line
     try:
         return encoding.decoded(line).encode()
     except UnicodeDecodeError:
@@ -80,7 +80,9 @@ def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
     head = table.head().decode(encoding.name, errors="replace").lstrip("\ufeff \t\r\n")
     if not head.startswith("[") and not _OPENS_LIST.match(head):
         return None
-    text = "".join(line.decode(errors="replace") for lines in chunks(table, encoding) for line in lines)
+    text = "".join(
+        in_utf8(one, encoding).decode(errors="replace") for lines in chunks(table, encoding) for one in lines
+    )
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -95,11 +97,8 @@ def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.Da
     keys = [key for field in fields for key in field.keys]
     if any(field.kind in ("prose", "list") for field in fields) or any("." in key for key in keys):
         return None
-    joined = b"".join(line for _, line in lines)
-    if any(_is_repeated(key, joined, len(lines)) for key in keys):
-        return None
     try:
-        frame = pl.read_ndjson(joined, schema=dict.fromkeys(keys, pl.String))
+        frame = pl.read_ndjson(b"".join(line for _, line in lines), schema=dict.fromkeys(keys, pl.String))
     except pl.exceptions.ComputeError:
         return None
     if frame.height != len(lines):
@@ -109,12 +108,6 @@ def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.Da
         line=pl.Series([number for number, _ in lines], dtype=pl.UInt32),
     )
     return _suspects_read_again(frame, lines, fields, log)
-
-
-def _is_repeated(key: str, joined: bytes, n_lines: int) -> bool:
-    """Whether a key may stand in one line twice."""
-    quoted = json.dumps(key).encode()
-    return joined.count(quoted) > n_lines and len(re.findall(re.escape(quoted) + rb"\s*:", joined)) > n_lines
 
 
 def _suspects_read_again(
@@ -163,7 +156,7 @@ def _decoded(line: bytes) -> Any:  # noqa: ANN401
     """JSON, or the Python of Amazon's data of 2014."""
     text = line.decode()
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return json.loads(text, object_pairs_hook=_first_wins)
     except json.JSONDecodeError:
         if not text.lstrip().startswith(("{'", "{u'")):
             raise
@@ -174,18 +167,13 @@ def _decoded(line: bytes) -> Any:  # noqa: ANN401
         raise
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        made[""] = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-    return made
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(pairs) if len({key for key, _ in pairs}) == len(pairs) else dict(reversed(pairs))
 
 
 def _value(row: dict[str, Any], field: Field, log: ReadLog) -> str | None:
     values = {key: _at(row, key) for key in field.keys}
     key = next((key for key, value in values.items() if value not in (None, "")), field.keys[0])
-    if row.get("") == key:
-        raise ValueError(f"{key} stands there twice")
     try:
         text = as_text(values[key], field.kind)
     except ValueError as error:

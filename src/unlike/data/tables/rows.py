@@ -66,7 +66,7 @@ def _from_json(file: TableFile, encoding: Encoding) -> Iterator[Row]:
     lines = chain.from_iterable(jsonl.chunks(file, encoding))
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _object(file, number, _decoded(file, number, line))
+            yield _object(file, number, _decoded(file, number, jsonl.in_utf8(line, encoding)))
 
 
 def _decoded(file: TableFile, number: int, line: bytes) -> Any:  # noqa: ANN401
