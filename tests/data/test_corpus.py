@@ -112,3 +112,13 @@ def test_a_hundred_thousand_records_are_no_burden():
         corpus.history("u1", (n, ""))
         corpus.peers("i1", n)
     assert time.process_time() - start < 5
+
+
+def test_whether_others_wrote_before():
+    records = [Record("1", "a", "x", "t", timestamp=1), Record("2", "b", "x", "t", timestamp=5),
+               Record("3", "a", "y", "t", timestamp=4), Record("4", "a", "z", "t", timestamp=9)]  # fmt: skip
+    early, late = Case("3", "a", "y", 4), Case("4", "a", "z", 9)
+    corpus = Corpus(records, [], [early, late])
+    assert [corpus.has_peers(case, "as_of") for case in (early, late)] == [False, True]
+    assert corpus.has_peers(early, "paper")
+    assert not corpus.has_peers(Case("5", "nobody", "x", 9), "paper")

@@ -55,6 +55,20 @@ def test_the_folder_of_one_category_will_do(main, meta):
     assert len(dpl_hub(main, meta).cases()) == 4
 
 
+def test_yelp_has_no_titles_and_names_for_titles_of_items(tmp_path):
+    def text(n):
+        return {"business_id": f"b{n}", "stars": 3, "date": f"2020-01-0{n} 10:00:00", "text": f"text {n}"}
+
+    rows = [{"user_id": "u", "profile": [text(1), text(2)], "data": text(3)}]
+    main = saved(tmp_path / "main", {"test": rows})
+    meta = saved(tmp_path / "meta", {"full": [{"business_id": f"b{n}", "name": f"Place {n}"} for n in (1, 3)]})
+    corpus = dpl_hub(main, meta)
+    (case,) = corpus.cases()
+    assert (case.id, case.title, case.rating, case.timestamp) == ("u:b3", "", 3.0, 1_578_045_600_000)
+    assert [record.id for record in corpus.history("u", case.moment)] == ["u:b1", "u:b2"]
+    assert [corpus.item(f"b{n}").title for n in (1, 2, 3)] == ["Place 1", "", "Place 3"]
+
+
 def test_rows_of_another_form_are_an_error(meta, tmp_path):
     wrong = saved(tmp_path / "wrong", {"test": [{"user_id": "u", "profile": [], "text": "t"}]})
     with pytest.raises(InputError, match="not of DPL-main's form"):

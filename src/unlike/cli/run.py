@@ -54,6 +54,7 @@ def run(
     Exit status: 0 all cases done, 3 some failed (run it again to retry them), 2 nothing could be done.
     """
     from unlike.api import open_kit
+    from unlike.cli.curate import warn
     from unlike.cli.run_live import forecast_live, run_live
     from unlike.data.corpus import Corpus
     from unlike.evaluate.running.run import JOURNAL
@@ -87,6 +88,8 @@ def run(
         task=open_task(task, prompts),
         concurrency=concurrency,
     )
+    if kit.settings.time_rule == "as_of":
+        warn(opened.manifest)
     if dry_run:
         forecast_live(opened, method, kit, split, limit, (price_in, price_out), as_json)
         return

@@ -16,7 +16,7 @@ from typing import Any
 
 from unlike.data.folder import FILES, SPLITS, building, read_manifest, write_manifest
 from unlike.errors import InputError
-from unlike.records import Case, Item, Moment, Record
+from unlike.records import Case, Item, Moment, Record, TimeRule
 
 
 class Corpus:
@@ -110,6 +110,11 @@ class Corpus:
         """All records on an item strictly before a timestamp (ms; None for all), by (timestamp, id)."""
         there = self._by_item.get(item_id, [])
         return there[: None if before is None else bisect_left(there, before, key=lambda record: record.timestamp)]
+
+    def has_peers(self, case: Case, rule: TimeRule) -> bool:
+        """Whether others wrote, before the request, about something that the user has written about."""
+        before, own = case.peers_before(rule), self.history(case.user_id, case.moment)
+        return any(peer.user_id != case.user_id for record in own for peer in self.peers(record.item_id, before))
 
     def cases(self, split: str | None = None, limit: int | None = None) -> list[Case]:
         """The cases of a split (None for all), in the order of the corpus, at most ``limit``.

@@ -1,25 +1,32 @@
-"""The processed form that DPL's authors published (DPL-main and DPL-meta), from the hub or a saved folder.
+"""The processed form that DPL's authors published (DPL-main, DPL-Yelp and DPL-meta), from the hub or a saved folder.
 
 It comes curated and split, so cases are taken as they are; the records are the union of all profiles and targets.
 A history is then everything the user has before the case, which is what those profiles hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from unlike.data.corpus import Corpus
 from unlike.data.folder import SPLITS
+from unlike.data.tables.fields import prose
+from unlike.data.tables.times import dates
 from unlike.errors import InputError, MissingPart
 from unlike.records import Case, Item, Record
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+ITEM_IDS = ("asin", "business_id", "item_id", "parent_asin")
+"""What the sets call an item's id."""
 
 Row = Mapping[str, Any]
 
 
 def dpl_hub(main: str, meta: str, category: str | None = None) -> Corpus:
-    """Load a category of DPL-main and DPL-meta.
+    """Load a category of DPL-main and DPL-meta, or DPL-Yelp, whose texts have neither titles nor categories.
 
     Args:
         main: A hub id such as SnowCharmQ/DPL-main, or a folder that ``datasets`` saved.
@@ -39,11 +46,13 @@ def dpl_hub(main: str, meta: str, category: str | None = None) -> Corpus:
             own, target = _records(row, f"{main}, split {name}")
             records |= {record.id: record for record in (*own, target) if record.id not in records}
             cases.append(_case(target, SPLIT_NAMES[name]))
-    items = [_item(row, meta) for rows in _load(meta, category).values() for row in rows]
-    written = {record.item_id for record in records.values()}
+    described = {
+        item.id: item for rows in _load(meta, category).values() for item in (_item(row, meta) for row in rows)
+    }
+    items = [described.get(id_) or Item(id_) for id_ in dict.fromkeys(record.item_id for record in records.values())]
     cases.sort(key=lambda case: (SPLITS.index(case.split), case.user_id, case.moment))
     source = {"name": "dpl-hub", "main": Path(main).name, "meta": Path(meta).name, "category": category}
-    corpus = Corpus(records.values(), [item for item in items if item.id in written], cases)
+    corpus = Corpus(records.values(), items, cases)
     return Corpus(corpus.records(), corpus.items(), cases, manifest={**corpus.manifest, "source": source})
 
 
@@ -75,20 +84,43 @@ def _records(row: Row, where: str) -> tuple[list[Record], Record]:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"a row of {where} is not of DPL-main's form ({error}); it needs user_id, profile and data, each text with "
-            "asin, rating, timestamp, title, text"
+            f"{' or '.join(ITEM_IDS)}, text, and where there are any rating, timestamp, title"
         ) from error
 
 
 def _record(user_id: str, entry: Row) -> Record:
+    item_id, rating = str(_first(entry, ITEM_IDS)), _first(entry, ("rating", "stars"), None)
     return Record(
-        id=f"{user_id}:{entry['asin']}",
+        id=f"{user_id}:{item_id}",
         user_id=user_id,
-        item_id=str(entry["asin"]),
+        item_id=item_id,
         text=entry["text"],
-        title=entry["title"] or "",
-        rating=float(entry["rating"]),
-        timestamp=int(entry["timestamp"]),
+        title=entry.get("title") or "",
+        rating=None if rating is None else float(rating),
+        timestamp=_ms(_first(entry, ("timestamp", "date"), 0)),
     )
+
+
+def _first(entry: Row, names: Sequence[str], default: Any = ...) -> Any:  # noqa: ANN401
+    """The first value that is there.
+
+    Raises:
+        KeyError: There is none, and no default.
+    """
+    found = next((entry[name] for name in names if entry.get(name) is not None), default)
+    if found is ...:
+        raise KeyError(names[0])
+    return found
+
+
+def _ms(value: Any) -> int:  # noqa: ANN401
+    """Unix milliseconds, or a date in words."""
+    if isinstance(value, int | float):
+        return int(value)
+    found = dates(pl.Series([value.isoformat() if isinstance(value, datetime) else str(value)]))[0]
+    if found is None:
+        raise ValueError(f"{value!r} is no time")
+    return int(found)
 
 
 def _case(target: Record, split: str) -> Case:
@@ -106,6 +138,9 @@ def _case(target: Record, split: str) -> Case:
 
 def _item(row: Row, where: str) -> Item:
     try:
-        return Item(str(row["asin"]), row["title"] or "", row["description"] or "")
+        title, description = _first(row, ("title", "name"), ""), _first(row, ("description",), "")
+        return Item(
+            str(_first(row, ITEM_IDS)), title, description if isinstance(description, str) else prose(description)
+        )
     except KeyError as error:
         raise InputError(f"a row of {where} has no {error}; DPL-meta has asin, title, description") from error

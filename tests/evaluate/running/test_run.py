@@ -32,6 +32,8 @@ def test_rows_come_in_the_order_of_the_cases_and_hold_everything(crowd, tmp_path
     assert again == rows
     assert facts["n_calls"] == facts["n_done"] == 5
     assert facts["prompt_tokens"] == 50
+    without = [case for case in crowd.cases("test") if not crowd.has_peers(case, "as_of")]
+    assert (facts["n_cases"], facts["n_without_peers"]) == (5, len(without))
     assert facts["corpus_hash"] == crowd.hash
 
 

@@ -178,6 +178,7 @@ def run_facts(
         "n_cases": len(rows),
         "n_done": done,
         "n_failed": len(rows) - done,
+        "n_without_peers": sum(not corpus.has_peers(case, kit.settings.time_rule) for case in job.cases),
         **asdict(usage),
         "wall_s": round(wall_s, 3),
     }
