@@ -138,6 +138,8 @@ def _case(target: Record, split: str) -> Case:
 
 def _item(row: Row, where: str) -> Item:
     try:
+        if row.keys().isdisjoint(("title", "name")):
+            raise KeyError("title")
         title, description = _first(row, ("title", "name"), ""), _first(row, ("description",), "")
         return Item(
             str(_first(row, ITEM_IDS)), title, description if isinstance(description, str) else prose(description)
