@@ -67,8 +67,9 @@ def test_parquet_with_numbers_flags_and_nan(tmp_path):
 
 
 def test_ids_that_are_numbers_are_the_ids_of_the_corpus(tmp_path):
-    path = written(tmp_path, "users.jsonl", '{"user_id": 7, "age": 34}\n')
-    assert read_attributes(path) == {"age": {"7": "34"}}
+    for user in ("7", "7.0", '" 7 "'):
+        path = written(tmp_path, "users.jsonl", f'{{"user_id": {user}, "age": 34}}\n')
+        assert read_attributes(path) == {"age": {"7": "34"}}
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,10 @@ def test_ids_that_are_numbers_are_the_ids_of_the_corpus(tmp_path):
         ("users.csv", "user_id,age\nu1,3\nu2,3\nu1,4\n", "users.csv has user 'u1' more than once"),
         ("users.csv", "user_id,age\n,3\n", "users.csv has a line without user_id"),
         ("users.csv", "user_id,history length\nu1,3\n", "'history length', which is counted from the corpus"),
-        ("users.csv", "", "users.csv cannot be read: empty CSV"),
-        ("users.csv", "user_id,age\nu1,3,4\n", "users.csv cannot be read: found more fields"),
-        ("users.jsonl", '{"user_id": "u1", "tags": ["a"]}\n', "column tags of users.jsonl is List"),
-        ("users.jsonl", "{", "users.jsonl cannot be read"),
+        ("users.csv", "", "users.csv has no column user_id; it has none"),
+        ("users.csv", "user_id,age\nu1,3,4\n", "users.csv, line 2: 3 cells, the header has 2"),
+        ("users.jsonl", '{"user_id": "u1", "tags": ["a"]}\n', "column tags of users.jsonl holds a list"),
+        ("users.jsonl", "{", "users.jsonl, line 1: not JSON"),
         ("users.parquet", "no", "users.parquet cannot be read"),
         ("users.xlsx", "no", "no table by its name"),
     ],

@@ -5,7 +5,6 @@ from a table of the experimenter's; the length of their history is always known.
 those without a value are a group of their own.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from unlike.data.tables.opening import TableFile, files_of, reading
+from unlike.data.tables.casts import ids
+from unlike.data.tables.fields import as_text
+from unlike.data.tables.rows import read_rows
 from unlike.errors import InputError
 from unlike.evaluate.statistics.findings import GroupGain, UserGain
 from unlike.evaluate.statistics.significance import MIN_USERS, Values, bootstrap_interval, holm
@@ -31,19 +32,18 @@ NOT_KNOWN = "not known"
 MOST_NUMBERS = 5
 """A numeric attribute with more distinct values than this is cut in two; others are groups as they are."""
 _ROUNDING = 1e-12
-_BOM = b"\xef\xbb\xbf"
 
 
 def read_attributes(path: Path) -> Attributes:
     """Read what is known of the users: a line a user, a column an attribute; empty places are not known.
 
     Args:
-        path: CSV, TSV or JSONL (each plain or .gz) or Parquet with a column user_id, or a folder of them.
+        path: A table in any format with a column user_id, or a folder of them.
 
     Raises:
         InputError: It is missing or no such table, has no user_id, or has a user twice.
     """
-    table = pl.concat([_table(file) for file in files_of(path)], how="diagonal")
+    table = _table(path)
     twice = table.filter(table[USER].is_duplicated())[USER]
     if len(twice):
         raise InputError(f"{path.name} has user {twice[0]!r} more than once; one line a user is allowed; merge them")
@@ -104,36 +104,31 @@ def welch(a: Values, b: Values) -> float | None:
     return float(result.pvalue)
 
 
-def _table(file: TableFile) -> pl.DataFrame:
-    """A file with all its columns as text, without empty lines."""
-    form = file.format
-    try:
-        with reading(file.name), file.open() as opened:
-            source = io.BytesIO(opened.read().removeprefix(_BOM))
-        if form == "parquet":
-            table = pl.read_parquet(source)
-        elif form == "jsonl":
-            table = pl.read_ndjson(source, infer_schema_length=None)
-        else:
-            table = pl.read_csv(source, infer_schema=False, separator="\t" if form == "tsv" else ",")
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{file.name} cannot be read: {str(error).splitlines()[0]}; check its format") from error
-    _check_columns(table, file.name)
-    numbers = table.with_columns(pl.selectors.float().fill_nan(None))
-    texts = numbers.cast(pl.String).filter(~pl.all_horizontal(pl.all().is_null()))
+def _table(path: Path) -> pl.DataFrame:
+    """A table with all its columns as text, without empty lines; ids are those of a corpus."""
+    rows = [row.values for row in read_rows(path)]
+    names = dict.fromkeys(name for row in rows for name in row)
+    if USER not in names:
+        raise InputError(
+            f"{path.name} has no column {USER}; it has {', '.join(names) or 'none'}; name that of the users so"
+        )
+    if HISTORY in names:
+        raise InputError(
+            f"{path.name} has a column {HISTORY!r}, which is counted from the corpus; give it another name"
+        )
+    columns = {name: [_text(row.get(name), name, path.name) for row in rows] for name in names}
+    texts = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+    texts = texts.with_columns(ids(texts[USER])).filter(~pl.all_horizontal(pl.all().is_null()))
     if (texts[USER].fill_null("") == "").any():
-        raise InputError(f"{file.name} has a line without {USER}; every line needs one; fill it in or take it out")
+        raise InputError(f"{path.name} has a line without {USER}; every line needs one; fill it in or take it out")
     return texts
 
 
-def _check_columns(table: pl.DataFrame, name: str) -> None:
-    if USER not in table.columns:
-        raise InputError(f"{name} has no column {USER}; it has {', '.join(table.columns)}; name that of the users so")
-    if HISTORY in table.columns:
-        raise InputError(f"{name} has a column {HISTORY!r}, which is counted from the corpus; give it another name")
-    nested = [column for column, kind in table.schema.items() if kind.is_nested() or kind == pl.Binary]
-    if nested:
-        raise InputError(f"column {nested[0]} of {name} is {table.schema[nested[0]]}; texts and numbers are allowed")
+def _text(value: Any, name: str, file: str) -> str | None:  # noqa: ANN401
+    try:
+        return as_text(value, "text")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"column {name} of {file} holds {error}; texts and numbers are allowed") from error
 
 
 def _known(values: Mapping[str, str | None]) -> dict[str, str]:
