@@ -193,3 +193,27 @@ def test_every_category_is_told_apart_from_the_others(category):
 def test_case_quotes_and_place_do_not_hide_a_statement(statement):
     for said in (statement.replace("'", "’"), f"Writes in short sentences. {statement}; and likes bass."):
         assert held_back(said) is not None
+
+
+OTHERS = {
+    "health": ["Leidet seit Jahren an Depressionen und sagt es offen", "Está embarazada y lo cuenta a menudo",
+               "她患有抑郁症，常写到住院的日子", "糖尿病と診断されたと書いている", "У неё диабет, и она часто об этом пишет"],
+    "belief": ["Er ist gläubig und geht jeden Sonntag in die Kirche", "Est musulmane et prie cinq fois par jour",
+               "他是虔诚的佛教徒", "هو مسلم متدين يكتب عن رمضان"],
+    "politics": ["Wählt grün und erwähnt es gern", "Milite à gauche, adhérente d’un syndicat", "他是共产党员"],
+    "origin": ["Ihre Familie ist aus Syrien eingewandert, als sie vier war: Flüchtlinge", "Sus padres son inmigrantes de Perú",
+               "她是移民的女儿"],
+    "sexuality": ["Er schreibt offen, dass er schwul ist", "Es lesbiana y lo dice con orgullo", "他公开说自己是同性恋"],
+}  # fmt: skip
+HARMLESS = ["Lobt größere Tassen und kürzere Wege", "Escribe frases muy breves", "她喜欢短句，常用感叹号",
+            "Préfère les phrases brèves et l’été", "とても短い文を書く", "Пишет коротко и по делу", "Finds Hey Jude therapeutic", "Votes for the loudest track",
+            "Depressing songs, syndicated reruns and conservatory pianos"]  # fmt: skip
+
+
+@pytest.mark.parametrize("category", OTHERS)
+def test_other_languages(category):
+    assert [held_back(statement) for statement in OTHERS[category]] == [category] * len(OTHERS[category])
+
+
+def test_harmless_statements_of_other_languages_stay():
+    assert [held_back(statement) for statement in HARMLESS] == [None] * len(HARMLESS)

@@ -90,8 +90,8 @@ def write_results(out: Path, results: str) -> None:
 def show_scores(console: Console, scores: Scores) -> None:
     """Print the table and, below it, why a value is missing."""
     console.print(table(scores.rows))
-    split = dict.fromkeys(f"{row.metric}: {row.tokens} tokens" for row in scores.rows if row.tokens and not row.note)
-    console.print(", ".join(split), markup=False, highlight=False)
+    tokens = dict.fromkeys(f"{row.metric}: {row.tokens}" for row in scores.rows if row.tokens and not row.note)
+    console.print(f"tokens: {', '.join(tokens)}" if tokens else "", markup=False, highlight=False)
     for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in scores.rows if row.note):
         console.print(note, style="yellow", markup=False, highlight=False)
 

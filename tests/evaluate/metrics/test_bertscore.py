@@ -180,3 +180,12 @@ def test_opening_the_metric_loads_neither_library_nor_model():
     code = "import sys; from unlike.evaluate.metrics import open_metric; open_metric('bertscore_cut')"
     loaded = f"{code}; print(*{{'torch', 'bert_score', 'transformers', 'huggingface_hub'}} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"\n"
+
+
+@pytest.mark.embedded
+def test_texts_that_the_model_does_not_read_whole_are_counted(tmp_path):
+    rows = [{"text": "a lamp", "reference": "a lamp"}, {"text": "lamp " * 600, "reference": "a lamp"}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}"]).rows
+    assert row.tokens == "1 of 2 texts cut at 512 tokens"
+    assert ours.cut_texts(["a lamp"], ["a lamp"], "minilm", LAYER) == ""

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -51,15 +52,35 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
     values = [0.0] * len(pairs)
     for start in range(0, len(places), BATCH):
         batch = places[start : start + BATCH]
-        scores = _open(model, layer)([pairs[place][0] for place in batch], [pairs[place][1] for place in batch])
+        scores = _open(model, layer).f1([pairs[place][0] for place in batch], [pairs[place][1] for place in batch])
         for place, value in zip(batch, scores, strict=True):
             values[place] = value
     return values
 
 
-@lru_cache(maxsize=1)
-def _open(model: str, layer: int) -> F1:
+def cut_texts(texts: Sequence[str], references: Sequence[str], model: str = MODEL, layer: int = LAYER) -> str:
+    """How many of the texts are longer than the model reads; empty where none is.
+
+    Raises:
+        MissingPart: The library is not installed, or the model is not to be had.
+    """
+    tokenizer = _open(model, layer).tokenizer
+    limit = int(tokenizer.model_max_length)
+    whole = list(dict.fromkeys([*texts, *references]))
+    n = sum(len(ids) > limit for ids in tokenizer(whole, truncation=False, verbose=False)["input_ids"]) if whole else 0
+    return f"{n:,} of {len(whole):,} texts cut at {limit:,} tokens" if n else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
     """The library with a loaded model."""
+
+    f1: F1
+    tokenizer: Any
+
+
+@lru_cache(maxsize=1)
+def _open(model: str, layer: int) -> _Opened:
     library = _import_library()
     import torch
 
@@ -75,7 +96,7 @@ def _open(model: str, layer: int) -> F1:
         )
         return scored[:, 2].tolist()
 
-    return f1
+    return _Opened(f1, tokenizer)
 
 
 def _import_library() -> ModuleType:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics.bertscore import bertscore
+from unlike.evaluate.metrics.bertscore import bertscore, cut_texts
 from unlike.evaluate.metrics.bleu import TOKENIZERS, bleu, bleu_sentence
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
@@ -37,6 +37,7 @@ class Metric:
         has_cut: Whether it says anything about texts cut to equal length.
         tokens: By language, how it splits texts; None where the language does not matter to it. Such a metric takes
             the language as a third argument.
+        cut: Says of (texts, real texts) how many are longer than the metric reads.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Metric:
     needs: Needs = "reference"
     has_cut: bool = True
     tokens: Mapping[Language, str] | None = None
+    cut: Callable[[Sequence[str], Sequence[str]], str] | None = None
 
 
 _WORDS = "words of any script"
@@ -68,7 +70,7 @@ METRICS: dict[str, Metric] = {
     "meteor": Metric("meteor", "METEOR", per_case=meteor, tokens=_METEOR),
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
     "distinct2": Metric("distinct2", "Distinct-2", per_case=distinct_2, needs="nothing"),
-    "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore),
+    "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore, cut=cut_texts),
     "length_ratio": Metric("length_ratio", "Length ratio", "generated / real", per_case=length_ratio, has_cut=False),
     "leakage": Metric("leakage", "Leakage", "words", per_case=leakage, needs="peers", has_cut=False),
 }
@@ -106,7 +108,8 @@ def _bertscore_with(name: str) -> Metric:
     if not model or not layer.isdecimal():
         raise InputError(f"metric {name!r} names no model and layer; write bertscore:MODEL@LAYER, the layer a number")
     measure = partial(bertscore, model=model, layer=int(layer))
-    return Metric(name, f"BERTScore ({Path(model).name}, layer {layer})", per_case=measure)
+    cut = partial(cut_texts, model=model, layer=int(layer))
+    return Metric(name, f"BERTScore ({Path(model).name}, layer {layer})", per_case=measure, cut=cut)
 
 
 def _on_cut_texts(metric: Metric) -> Metric:

@@ -30,7 +30,7 @@ class Row:
         n: Cases scored.
         n_failed: Cases without a text.
         note: Why there is no value, where there is none.
-        tokens: How the metric split the texts, where that depends on their language.
+        tokens: How the metric split the texts, where that depends on their language; how many it cut.
     """
 
     run: str
@@ -117,6 +117,8 @@ def _score_metric(
     except (MissingPart, NotMeasurable) as missing:
         mean, values, n, note = None, {}, 0, str(missing)
     tokens = (metric.tokens or {}).get(language, "")
+    if metric.cut and n:
+        tokens = metric.cut([text.text for text in texts.done], [text.reference for text in texts.done])
     row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens)
     scores.rows.append(row)
     if metric.per_case:
