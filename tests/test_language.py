@@ -19,7 +19,8 @@ ENGLISH = "It is the lamp that they have in the hall, and you can see it. "
         ([], "english"), ([""], "english"), (["!?"], "english"), (["lamp"], "english"), ([ENGLISH * 50], "english"),
         (["de lamp is mooi maar het licht is fel op mijn bureau " * 30], "spaced"), (["Größe fällt klein aus"], "spaced"),
         (["Отличная книга"], "spaced"), (["منتج رائع"], "spaced"), (["아주 좋은 제품"], "spaced"),
-        (["这个手机很好用"], "chinese"), (["iPhone很好用"], "chinese"), (["とても良い商品"], "unspaced"), (["สินค้าดีมาก"], "unspaced"),
+        (["这个手机很好用"], "chinese"), (["iPhone很好用"], "chinese"), (["とても良い商品"], "unspaced"),
+        (["สินค้าดีมาก"], "unspaced"),
         ([ENGLISH * 20, "一"], "english"), ([ENGLISH, "这个手机很好用，我很喜欢"], "chinese"),
     ],
 )  # fmt: skip

@@ -205,9 +205,11 @@ OTHERS = {
                "她是移民的女儿"],
     "sexuality": ["Er schreibt offen, dass er schwul ist", "Es lesbiana y lo dice con orgullo", "他公开说自己是同性恋"],
 }  # fmt: skip
-HARMLESS = ["Lobt größere Tassen und kürzere Wege", "Escribe frases muy breves", "她喜欢短句，常用感叹号",
-            "Préfère les phrases brèves et l’été", "とても短い文を書く", "Пишет коротко и по делу", "Finds Hey Jude therapeutic", "Votes for the loudest track",
-            "Depressing songs, syndicated reruns and conservatory pianos"]  # fmt: skip
+HARMLESS = [
+    "Lobt größere Tassen und kürzere Wege", "Escribe frases muy breves", "她喜欢短句，常用感叹号",
+    "Préfère les phrases brèves et l’été", "とても短い文を書く", "Пишет коротко и по делу", "Finds Hey Jude therapeutic",
+    "Votes for the loudest track", "Depressing songs, syndicated reruns and conservatory pianos",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("category", OTHERS)
