@@ -31,7 +31,7 @@ def held_back(statement: str) -> Sensitive | None:
     """Which sensitive thing a statement seems to say, the first of SENSITIVE; None where it says none."""
     patterns, plain = _patterns(), statement.replace("’", "'")
     said = patterns["innocent"].sub("-", plain)
-    found = next((category for category in SENSITIVE if patterns[category].search(said)), None)
+    found: Sensitive | None = next((name for name in SENSITIVE if patterns[name].search(said)), None)
     return found or next((name for name, pattern in _other_languages().items() if pattern.search(plain)), None)
 
 
@@ -39,9 +39,12 @@ def held_back(statement: str) -> Sensitive | None:
 def _other_languages() -> dict[Sensitive, re.Pattern[str]]:
     """One pattern a category, over all languages: of words by their beginnings, of characters anywhere."""
     text = files("unlike.privacy").joinpath("other_languages.toml").read_text(encoding="utf-8")
-    lexicon: dict[str, dict[Sensitive, list[str]]] = tomllib.loads(text)
-    of_all = {name: [stem for language in lexicon.values() for stem in language[name]] for name in SENSITIVE}
-    return {name: re.compile(_any_of([_stem(stem) for stem in stems]), re.IGNORECASE) for name, stems in of_all.items()}
+    lexicon: dict[str, dict[str, list[str]]] = tomllib.loads(text)
+    found = dict[Sensitive, re.Pattern[str]]()
+    for name in SENSITIVE:
+        stems = [_stem(stem) for language in lexicon.values() for stem in language[name]]
+        found[name] = re.compile(_any_of(stems), re.IGNORECASE)
+    return found
 
 
 def _stem(stem: str) -> str:
