@@ -6,6 +6,7 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.errors import CallFailed, InputError
+from unlike.methods import steps, trace
 from unlike.methods.cicl import negative_of
 from unlike.methods.drp import dimensions_in
 from unlike.methods.llm_trsr import blocks_of
@@ -204,3 +205,16 @@ def test_unknown_method_lists_what_there_is():
 
 def _calls(trace):
     return [*(d["call"] for d in trace["differences"]), trace["profile"]["call"], trace["generate"]]
+
+
+def test_of_a_popular_item_a_sample_is_chosen_from_and_the_trace_says_its_size(crowd, monkeypatch):
+    for module in (steps, trace):
+        monkeypatch.setattr(module, "MOST_PEERS", 3)
+    peers = [record for record in crowd.records() if record.item_id == crowd.records()[0].item_id]
+    assert len(peers) == 6
+    assert steps.sampled(peers, 0) == steps.sampled(peers, 0)
+    assert [one.id for one in peers if one in steps.sampled(peers, 0)] == [one.id for one in steps.sampled(peers, 0)]
+    assert steps.sampled(peers[:3], 0) == peers[:3]
+    assert len({tuple(one.id for one in steps.sampled(peers, seed)) for seed in range(9)}) > 1
+    differences = run("dpl", crowd, Listening(), n_records=2, n_peers=2).trace["differences"]
+    assert [(one["n_peers"], one["n_sampled"], len(one["representatives"])) for one in differences] == [(5, 3, 2)] * 2

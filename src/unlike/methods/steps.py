@@ -7,6 +7,7 @@ calls of one step run side by side.
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from unlike.config import MethodSettings
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 WRITING_STEPS = {"single": "generate", "turns": "generate_turns"}
 """The template of the last step, by layout."""
+MOST_PEERS = 2_000
+"""Of an item with more peers so many are drawn to choose the representatives from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
         Comparison(
             record=record,
             item=kit.records.item(record.item_id),
-            representatives=tuple(kit.selector.select(record, peers[record.id], settings.n_peers)),
+            representatives=tuple(
+                kit.selector.select(record, sampled(peers[record.id], settings.seed), settings.n_peers)
+            ),
             n_peers=len(peers[record.id]),
         )
         for record in chosen
@@ -120,6 +125,15 @@ def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
     visible = kit.records.peers(item_id, case.peers_before(kit.settings.time_rule))
     latest = {record.user_id: record for record in visible if record.user_id != case.user_id}
     return list(latest.values())
+
+
+def sampled(peers: Sequence[Record], seed: int) -> Sequence[Record]:
+    """At most MOST_PEERS of an item's peers, in their order; the same ones whoever asks, so their vectors are known."""
+    if len(peers) <= MOST_PEERS:
+        return peers
+    drawn = sorted(peers, key=lambda one: blake2b(f"{seed}:{one.id}".encode(), digest_size=8).digest())[:MOST_PEERS]
+    kept = {record.id for record in drawn}
+    return [record for record in peers if record.id in kept]
 
 
 # 3 -- extract -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 from unlike.config import MethodSettings
 from unlike.methods.kit import Outcome
-from unlike.methods.steps import Difference, Reply
+from unlike.methods.steps import MOST_PEERS, Difference, Reply
 from unlike.records import Record
 
 
@@ -42,6 +42,7 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "record": compared.record.id,
         "item": compared.item.id,
         "n_peers": compared.n_peers,
+        **({"n_sampled": MOST_PEERS} if compared.n_peers > MOST_PEERS else {}),
         "representatives": [record.id for record in compared.representatives],
         **reply_trace(difference.reply),
     }
