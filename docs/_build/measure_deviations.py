@@ -34,6 +34,7 @@ def measured(corpus: Corpus, encoder: Encoder) -> list[tuple[str, str]]:
         *_short(corpus, cases),
         *_clusterings(corpus, cases),
         *_representatives(corpus, encoder, cases),
+        *_attention(corpus, encoder, cases),
     ]
 
 
@@ -123,6 +124,21 @@ def _representatives(corpus: Corpus, encoder: Encoder, cases: Sequence[Case]) ->
             asked += 1
             changed += seen != all_of_them
     yield "records with other representatives where later texts are seen", f"{changed / asked:.1%}"
+
+
+def _attention(corpus: Corpus, encoder: Encoder, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """How far PPlug's weights are from uniform: softmax over x . h_i, and over x . h_i / sqrt(d)."""
+    ratios = list[tuple[float, float]]()
+    for case in cases:
+        history, item = corpus.history(case.user_id, case.moment)[-64:], corpus.item(case.item_id)
+        vectors = encoder.encode([record.text for record in history])
+        asked = encoder.encode([" ".join(part for part in (case.title, item.title, item.description) if part)])[0]
+        scores = vectors @ asked
+        widest = float(scores.max() - scores.min()) if len(scores) > 1 else 0.0
+        ratios.append((np.exp(widest), np.exp(widest / len(asked) ** 0.5)))
+    ours, divided = np.mean(ratios, axis=0)
+    yield "largest over smallest weight of PPlug: mean", f"{ours:.3f}"
+    yield "the same, with the scores divided by sqrt(d)", f"{divided:.3f}"
 
 
 def _recent(corpus: Corpus, case: Case) -> list[Record]:

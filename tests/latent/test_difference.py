@@ -1,5 +1,7 @@
 """Equations 2 to 4: whose vectors, and how a record differs from others'."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,6 +63,39 @@ def test_only_texts_from_before_the_request_count_unless_the_paper_s_rule_is_ask
     past = late.history("u0", case.moment)
     assert Differences(late, ENCODER).of(case, past).peer_ids == (("r001",),)
     assert Differences(late, ENCODER, time_rule="paper").of(case, past).peer_ids == (("r001", "r002"),)
+
+
+def test_below_the_minimum_of_peers_there_is_no_difference(crowd):
+    case = crowd.cases("test")[0]
+    past = crowd.history(case.user_id, case.moment)
+    few, enough = (Differences(crowd, ENCODER, min_peers=n).of(case, past) for n in (4, 3))
+    assert few.n_peers.tolist() == [0, 0, 0, 0]
+    assert not few.diff.any() and few.peer_ids == ((), (), (), ())
+    np.testing.assert_array_equal(enough.diff, Differences(crowd, ENCODER).of(case, past).diff)
+
+
+@pytest.mark.parametrize("time_rule", ["as_of", "paper"])
+def test_a_peer_who_wrote_nothing_before_the_request_has_a_mean_in_both_time_rules(time_rule):
+    late = world([(0, 0, 1), (1, 0, 9), (2, 0, 2), (0, 1, 5)], targets=[3])
+    case = late.cases("test")[0]
+    past = late.history("u0", case.moment)
+    found = Differences(late, ENCODER, "profile_weighted", time_rule).of(case, past)
+    assert found.n_peers.tolist() == [{"as_of": 1, "paper": 2}[time_rule]]
+    assert np.isfinite(found.diff).all() and found.diff.any()
+
+
+@pytest.mark.parametrize(("split", "included"), [("train", True), ("test", False)])
+def test_the_own_mean_includes_the_text_that_is_trained_on_as_released_and_never_a_tested_one(split, included):
+    there = world([(0, 0, 1), (1, 0, 2), (1, 1, 3), (2, 0, 2), (0, 1, 5), (0, 2, 6)], targets=[4])
+    case = replace(there.cases("test")[0], split=split)
+    past = there.history("u0", case.moment)
+    found = Differences(there, ENCODER, "profile_weighted", "paper").of(case, past)
+    texts = {user: [record.text for record in there.records() if record.user_id == user] for user in ("u0", "u1", "u2")}
+    means = {user: ENCODER.encode(texts[user]).mean(axis=0) for user in ("u1", "u2")}
+    own = ENCODER.encode(texts["u0"][: 1 + included]).mean(axis=0)
+    others = ENCODER.encode([there.record(id_).text for id_ in found.peer_ids[0]])
+    expected = profile_weighted(found.his[0], others, own, np.stack([means["u1"], means["u2"]]))
+    np.testing.assert_allclose(found.diff[0], expected, atol=1e-6)
 
 
 def test_both_weightings_by_name_are_near_each_other(crowd):

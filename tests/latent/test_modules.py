@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from tests.latent.conftest import DIM, SETTINGS
 from unlike.latent.autoencoder import Projector, SparseAutoencoder, Standardizer
 from unlike.latent.loss import reconstruction, sparsity, splice
 from unlike.latent.modules import KINDS, DepModule, Inputs, PPlugModule, PromptTuningModule, Space, row
-from unlike.latent.settings import AdapterSettings
+from unlike.latent.settings import RECIPES, AdapterSettings
 
 HIDDEN = 8
 SPACE = Space(DIM, HIDDEN, 1.5, torch.arange(4.0).unsqueeze(1).expand(4, HIDDEN))
@@ -146,6 +147,52 @@ def test_pplug_attends_by_the_request_over_projected_records_by_hand():
     torch.testing.assert_close(bank[1, :1], plug.instruct(plug.instruction))
     nobody = replace(given, shown=torch.zeros_like(given.shown))
     assert torch.equal(plug(nobody).bank[0, 1:], plug.null)
+
+
+def unit_vectors(n, dim, cosine, seed=0):
+    """Unit vectors of a mean cosine, as encoders give them for texts of one kind."""
+    draw = torch.Generator().manual_seed(seed)
+    shared, own = (functional.normalize(torch.randn(rows, dim, generator=draw), dim=1) for rows in (1, n))
+    return functional.normalize(cosine**0.5 * shared + (1 - cosine) ** 0.5 * own, dim=1)
+
+
+def test_pplug_s_attention_tells_records_apart():
+    """Over unit vectors of realistic similarity; divided by sqrt(d) the largest weight was 1.005 times the smallest."""
+    dim = 384
+    plug = KINDS["pplug"](
+        AdapterSettings(kind="pplug", standardise=False), Space(dim, HIDDEN, 1.0, torch.zeros(4, HIDDEN))
+    )
+    assert isinstance(plug, PPlugModule)
+    texts = unit_vectors(33, dim, 0.3)
+    his, shown = texts[None, :32], torch.ones(1, 32, dtype=torch.bool)
+    request = functional.normalize(texts[5] + texts[32], dim=0)[None]  # it resembles one of the records
+    weight = plug.attention(Inputs(his, his, shown, shown, request))[0].detach()
+    assert int(weight.argmax()) == 5
+    assert float(weight.max() / weight.min()) > 1.3
+
+
+def spread_of(settings, hidden=3584):
+    """How much soft vectors of 64 texts vary, as a share of their length: at paper size, before training."""
+    vectors = unit_vectors(64, 1024, 0.55)
+    torch.manual_seed(0)
+    dep = KINDS["dep"](
+        replace(settings, n_records=1, signals=("his",)), Space(1024, hidden, 1.0, torch.zeros(4, hidden))
+    )
+    if settings.standardise:
+        dep.standards["his"].fit(vectors)
+    mask = torch.ones(64, 1, dtype=torch.bool)
+    with torch.no_grad():
+        soft = dep(Inputs(vectors[:, None], vectors[:, None], mask, mask, torch.zeros(64, 1024))).bank[:, 1]
+    return float((soft - soft.mean(dim=0)).norm(dim=1).mean() / soft.norm(dim=1).mean())
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_soft_vectors_of_different_texts_can_be_told_apart(preset):
+    assert spread_of(RECIPES[preset].adapter) > 0.3
+
+
+def test_a_sigmoid_over_vectors_as_they_are_nearly_erases_the_user():
+    assert spread_of(AdapterSettings(standardise=False)) < 0.02
 
 
 def test_prompt_tuning_knows_no_user():

@@ -20,7 +20,7 @@ from unlike.memory.answers import Request
 from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
 from unlike.memory.vectors import StoredVectors
-from unlike.records import Item
+from unlike.records import Case, Item
 from unlike.store.records import StoredRecords, Unknown
 
 DIM = 64
@@ -70,7 +70,8 @@ def memory(in_sqlite, model, tmp_path):
     torch.manual_seed(0)
     save_adapter(tmp_path / "dep", new_module(metadata, torch.randn(4, backend.hidden)), metadata)
     vectors = StoredVectors(tenant, encoder)
-    latent = open_prompter(StoredRecords(tenant, vectors.seen), backend, vectors, TASK, tmp_path / "dep")
+    records = StoredRecords(tenant, vectors.seen)
+    latent = open_prompter(records, backend, vectors, TASK, tmp_path / "dep", min_peers=2)
     few = MemorySettings(fewest_records=1_000, refresh=Refresh(debounce_s=0.0))
     opened = Memory(tenant, backend, encoder, REDACTOR, SIGNER, TASK, few, latent=latent)
     opened.encoder = encoder
@@ -114,6 +115,19 @@ def test_a_peer_who_withdraws_is_in_no_vector_any_more(memory):
         asyncio.run(memory.set_consent(peer, peer=False))
     assert ask(memory).why == "vectors of 2 records, 0 compared"
     assert memory.backend.soft[0][0].digest != memory.backend.soft[1][0].digest
+
+
+@pytest.mark.parametrize("leaving", [("bob",), ("bob", "cleo")])
+def test_below_the_floor_no_peer_is_in_a_vector(memory, leaving):
+    """With one peer, the own vector less the difference is that peer's vector."""
+    for peer in leaving:
+        asyncio.run(memory.set_consent(peer, peer=False))
+    latent, case = memory._latent, Case("", "ann", "tea", START_MS + 10**6)
+    past = latent.example(case).past
+    revealed = [own - diff for own, diff, n_peers in zip(past.his, past.diff, past.n_peers, strict=True) if n_peers]
+    others = HashingEncoder(DIM).encode([one.record.text for one in town() if one.record.user_id != "ann"])
+    assert all(np.abs(others - vector).max(axis=1).min() > 1e-3 for vector in revealed)
+    assert all(n_peers != 1 for n_peers in past.n_peers)
 
 
 def test_who_is_not_known_gets_words_alone(memory):

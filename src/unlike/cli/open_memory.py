@@ -55,13 +55,15 @@ class Parts:
         )
 
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":
-        """The adapter at work on a tenant's records."""
+        """The adapter at work on a tenant's records; a difference has as many peers as any comparison here, and never one."""
         from unlike.api import open_prompter
+        from unlike.memory.representatives import FEWEST_MEASURED
         from unlike.memory.vectors import StoredVectors
         from unlike.store.records import StoredRecords
 
         vectors = StoredVectors(tenant, self.encoder)
-        return open_prompter(StoredRecords(tenant, vectors.seen), self.backend, vectors, self.task, adapter)
+        records, floor = StoredRecords(tenant, vectors.seen), self.file.memory_settings().fewest_peers
+        return open_prompter(records, self.backend, vectors, self.task, adapter, min_peers=max(floor, FEWEST_MEASURED))
 
 
 def open_parts(
