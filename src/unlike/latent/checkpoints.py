@@ -40,7 +40,7 @@ class TextMetric(NamedTuple):
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """The state of a training.
 
     Attributes:
         plan: What was asked for; see TrainingData.plan.

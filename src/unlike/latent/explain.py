@@ -1,4 +1,4 @@
-"""Which records, differences and latent units carried a text, and what a unit stands for.
+"""Which records, differences and latent units carried a text, and what a unit means.
 
 A text is scored behind its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
 what the text loses is what the part carried. The records' words stay in the prompt, so this measures what the vectors

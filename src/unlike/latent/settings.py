@@ -31,7 +31,7 @@ class AdapterSettings:
         n_records: N, the most recent records: shown, or attended over (pplug). At the length limit the oldest records
             are dropped whole.
         signals: Vectors of a record that are used: "his" (its own, eq. 2), "diff" (its difference, eq. 4).
-        with_text: Whether the records' words stand beside their vectors (ablation of DEP's table 2).
+        with_text: Whether the records' words are shown beside their vectors (ablation of DEP's table 2).
         with_note: Whether the system prompt explains the vectors (DEP's table 9).
         reduction: "sae" (eq. 5); "ae" (without the sparsity loss); "raw" (no reduction).
         activation: After the encoder. "sigmoid" lies in (0, 1), which the KL of eq. 10 needs; "gelu" is the released
@@ -178,7 +178,7 @@ RECIPES: dict[str, Recipe] = {"paper": Recipe(), "released": _RELEASED, "small":
 """``small`` is for some hundred users and an LLM of some hundred million parameters, without a GPU."""
 
 OF_KIND: dict[str, dict[str, Any]] = {"pplug": {"n_records": 64, "with_text": False}}
-"""Settings of a kind in every preset: PPlug's one vector stands for the whole history, limited to 64 records here, and
+"""Settings of a kind in every preset: PPlug's one vector represents the whole history, limited to 64 records here, and
 no words of it are shown (Liu et al., arXiv 2409.11901; as a baseline of DEP)."""
 
 

@@ -1,4 +1,4 @@
-"""How likely a method makes the real text: its mean log-probability a token behind the method's last prompt.
+"""How likely a method makes the real text: its mean log-probability per token behind the method's last prompt.
 
 Far less noisy than any comparison of a sampled text, so small gains show. The method runs as it is, with every call but
 its last one answered from the journal or the engine; in place of the last answer the real text is scored. Scores are
@@ -43,7 +43,7 @@ class Likelihood:
 
     Attributes:
         case_id: The case.
-        loglik: Mean log-probability a token; None exactly where ``error`` says why there is none.
+        loglik: Mean log-probability per token; None exactly where ``error`` says why there is none.
         max_tokens: Tokens of the real text that count, from its beginning.
         error: Why there is none.
     """
@@ -57,7 +57,7 @@ class Likelihood:
 async def likelihood(
     jobs: Sequence[Job], max_tokens: int, journal: Journal, on_progress: Callable[[Progress], None]
 ) -> list[list[Likelihood]]:
-    """Mean log-probability a token of the real texts.
+    """Mean log-probability per token of the real texts.
 
     Args:
         jobs: Methods over cases with real texts; their LLM must score (transformers, vLLM in process).
@@ -163,7 +163,7 @@ class Scoring:
         max_tokens: Tokens of it that count.
 
     Attributes:
-        loglik: Mean log-probability a token, once the call was made.
+        loglik: Mean log-probability per token, once the call was made.
     """
 
     def __init__(self, engine: ScoringEngine, journal: Journal, case: Case, max_tokens: int) -> None:
