@@ -122,7 +122,7 @@ def test_below_the_floor_no_peer_is_in_a_vector(memory, leaving):
     """With one peer, the own vector less the difference is that peer's vector."""
     for peer in leaving:
         asyncio.run(memory.set_consent(peer, peer=False))
-    latent, case = memory._latent, Case("", "ann", "tea", START_MS + 10**6)
+    latent, case = memory.latent, Case("", "ann", "tea", START_MS + 10**6)
     past = latent.example(case).past
     revealed = [own - diff for own, diff, n_peers in zip(past.his, past.diff, past.n_peers, strict=True) if n_peers]
     others = HashingEncoder(DIM).encode([one.record.text for one in town() if one.record.user_id != "ann"])
