@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.data import forms
 from tests.data.rows import item, review
 from unlike.cli.corpus import corpus
 from unlike.cli.curate import curate, settings_from
@@ -69,6 +70,23 @@ def test_table_and_yelp_and_2023_are_commands_too(files, tmp_path, write_lines):
     yelp = ["--reviews", write_lines("y.json", rows), "--items", write_lines("b.json", names)]
     assert run("curate", "yelp", *yelp, "--out", tmp_path / "y", *EASY).exit_code == 0
     assert len(Corpus.open(tmp_path / "y").cases("test")) == 3
+
+
+def test_what_was_assumed_and_what_is_wrong_is_said(tmp_path):
+    rows = [row | {"text": f"<b>{row['text']}</b>"} for row in forms.records()]
+    (tmp_path / "r.csv").write_bytes(forms.as_csv(rows, "cp1252", ";"))
+    result = run("curate", "table", tmp_path / "r.csv", "--out", tmp_path / "c", *EASY)
+    for said in (
+        "r.csv: encoded in cp1252, as it is not UTF-8",
+        "r.csv, columns: separated by ';'",
+        "36 texts had HTML markup, which was taken out",
+        "warning: the records have no timestamp",
+        "run with --time paper",
+    ):
+        assert said in result.output
+    assert "warning: the records have no timestamp" in run("corpus", tmp_path / "c").output
+    result = run("curate", "table", tmp_path / "r.csv", "--out", tmp_path / "k", "--keep-markup", *EASY)
+    assert "HTML" not in result.output
 
 
 def test_corpus_shows_what_is_in_it(files, tmp_path):
