@@ -1,5 +1,7 @@
 """The sentence that a report begins with: which method, by how much, how sure, and against which control."""
 
+from collections.abc import Sequence
+
 from unlike.evaluate.report.tables import LEVEL, is_below, labels, scales
 from unlike.evaluate.report.wording import finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
@@ -40,8 +42,15 @@ def _untested(findings: Findings, metric: str, label: str) -> str:
         return (
             f"Only {best.name} has a result: {label} {value(cell.mean, scale)}{between}. Nothing is compared with it."
         )
-    missing = "only baselines" if all(variant.is_baseline for variant in variants) else "no baseline"
-    return f"No test was made, since there are {missing} to compare: {found}, which may be chance."
+    return f"{_why_untested(variants)}: {found}, which may be chance."
+
+
+def _why_untested(variants: Sequence[Variant]) -> str:
+    if all(variant.is_baseline for variant in variants):
+        return "No test was made, since all variants are baselines"
+    if not any(variant.is_baseline for variant in variants):
+        return "No test was made, since there is no baseline to compare with"
+    return "The users are too few to say which method is better"
 
 
 def _verdict(test: PairedTest, label: str) -> str:
