@@ -83,7 +83,7 @@ def _ours(pairs: Pairs, known: Known) -> tuple[float, float]:
     """Seconds, and the mean inertia."""
     import numpy as np
 
-    from unlike.peers.kmeans import KMeansSelector
+    from unlike.peers.selectors import KMeansSelector
 
     selector = KMeansSelector(known)
     started = time.perf_counter()

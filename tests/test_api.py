@@ -14,6 +14,7 @@ PUBLIC = [
     "Case",
     "Corpus",
     "CurateSettings",
+    "Draft",
     "EngineError",
     "Generation",
     "InputError",

@@ -15,13 +15,13 @@ from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.running.run import Job, run_jobs
+from unlike.evaluate.running.run import Job, generation, run_jobs
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.steps import others_on
 from unlike.methods.table import METHODS
-from unlike.peers.kmeans import KMeansSelector
 from unlike.peers.lloyd import kmeans
+from unlike.peers.selectors import KMeansSelector
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import documents_of, query_of
 
@@ -88,7 +88,7 @@ def test_nothing_from_at_or_after_a_request_is_read_over_the_whole_corpus(music,
     for case in music.cases():
         backend = Listening()
         asked = replace(kit, llm=RecordedLLM(backend, journal))
-        ((row,),) = asyncio.run(run_jobs([Job("dpl", METHODS["dpl"], [case], asked)]))
+        ((row,),) = asyncio.run(run_jobs([Job("dpl", METHODS["dpl"], [case], asked)], generation))
         ids = set(row.trace["past"])
         for difference in row.trace["differences"]:
             ids |= {difference["record"], *difference["representatives"]}

@@ -1,5 +1,7 @@
 """Small worlds for tests: corpora made from a few integers, and an LLM that remembers what it was asked."""
 
+import asyncio
+
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
@@ -8,10 +10,11 @@ from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.open import open_selector
+from unlike.peers.selectors import open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Case, Item, Record
 from unlike.retrieve.open import open_retriever
+from unlike.writing.write import write
 
 DAY_MS = 86_400_000
 WORDS = ["salt", "sea", "wool", "engine", "soup", "brass", "lamp", "tide", "pen", "rain"]
@@ -83,3 +86,13 @@ def kit_for(corpus, backend=None, encoder=None, **settings):
         task=open_task(),
         settings=chosen,
     )
+
+
+def outcome_of(method, case, kit):
+    """What a method comes to: its draft, written by the kit's LLM."""
+
+    async def work():
+        draft = await method(case, kit)
+        return draft.outcome(await write(draft, kit.llm))
+
+    return asyncio.run(work())

@@ -14,7 +14,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.latent.difference import Differences
-from unlike.peers.kmeans import KMeansSelector
+from unlike.peers.selectors import KMeansSelector
 from unlike.records import Case, Record
 
 N, K = 8, 4

@@ -21,14 +21,14 @@ from scipy import stats
 from unseen import loglik
 
 from unlike.api import open_kit
+from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.evaluate.running.likelihood import likelihood
 from unlike.evaluate.running.run import Job
 from unlike.llm.journal import Journal
 from unlike.llm.transformers_local import TransformersBackend
-from unlike.methods.kit import MethodSettings
-from unlike.methods.rag import rag
+from unlike.methods.baselines import rag
 from unlike.records import Case, Moment, Record
 
 N_USERS, N_RECORDS, N_TOKENS = 80, 3, 64

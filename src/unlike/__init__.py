@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.running.run import arun
     from unlike.llm.open import open_llm
-    from unlike.methods.kit import Kit, Outcome
+    from unlike.methods.kit import Kit
     from unlike.methods.table import METHODS
     from unlike.prompts.task import open_task
     from unlike.records import Case, Generation, Item, Record
+    from unlike.writing.draft import Draft, Outcome
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "Case",
     "Corpus",
     "CurateSettings",
+    "Draft",
     "EngineError",
     "Generation",
     "InputError",
@@ -67,10 +69,11 @@ _HOME = {
     "unlike.evaluate.running.run": ("arun",),
     "unlike.evaluate.metrics.score": ("score",),
     "unlike.llm.open": ("open_llm",),
-    "unlike.methods.kit": ("Kit", "Outcome"),
+    "unlike.methods.kit": ("Kit",),
     "unlike.methods.table": ("METHODS",),
     "unlike.prompts.task": ("open_task",),
     "unlike.records": ("Case", "Generation", "Item", "Record"),
+    "unlike.writing.draft": ("Draft", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -21,15 +21,16 @@ from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
 from unlike.llm.recorded import LLM, RecordedLLM
 from unlike.llm.soft import takes_soft_prompts
-from unlike.methods.kit import Kit, Latent, Outcome
+from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.open import open_selector
-from unlike.peers.selector import Selector
+from unlike.peers.selectors import Selector, open_selector
 from unlike.prompts.task import Task, open_task
 from unlike.records import Case, Generation, Records
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
+from unlike.writing.draft import Outcome
+from unlike.writing.write import write
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
@@ -47,6 +48,7 @@ def open_kit(
     vectors: Path | None = None,
     task: str | Task = "review",
     concurrency: int = 16,
+    keep_prompts: bool = True,
 ) -> Kit:
     """A kit for any method, from names.
 
@@ -59,6 +61,7 @@ def open_kit(
         vectors: File that keeps vectors; None keeps none.
         task: A built-in task by name, or one from open_task.
         concurrency: LLM calls under way at once.
+        keep_prompts: Whether the journal keeps prompts beside their answers.
 
     Raises:
         InputError: A name is unknown or a setting unusable.
@@ -67,7 +70,7 @@ def open_kit(
     encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
     backend = open_llm(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
-    recorded = RecordedLLM(backend, Journal.open(journal), concurrency)
+    recorded = RecordedLLM(backend, Journal.open(journal, keep_prompts), concurrency)
     return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())
 
 
@@ -161,7 +164,8 @@ async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
         EngineError: The engine cannot be used.
         InputError: There is no such method.
     """
-    return await open_method(method)(case, kit)
+    draft = await open_method(method)(case, kit)
+    return draft.outcome(await write(draft, kit.llm))
 
 
 def generate(case: Case, method: str, kit: Kit) -> Outcome:

@@ -57,7 +57,9 @@ CURATE_PRESETS: dict[str, CurateSettings] = {
 }
 
 RetrieverName = Literal["bm25", "recency", "random", "dense"]
-SelectorName = Literal["kmeans", "random", "farthest"]
+SelectorName = Literal["kmeans", "kmeans_assigned", "random", "farthest"]
+KeyRecords = Literal["recency", "compared"]
+"""Which records a profile is built from ahead of any request: the latest, or the latest whose item others wrote about."""
 Layout = Literal["single", "turns"]
 """How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
 
@@ -76,6 +78,10 @@ class MethodSettings:
         max_tokens: New tokens of every call.
         seed: Of sampling, of random retrieval and selection, and of K-means.
         layout: How the past texts are shown to the LLM that writes the text.
+        key_records: Of ``stored_profile``: which records the profile is built from.
+        min_records: Of ``stored_profile``: users with fewer records get no profile; their records are shown.
+        min_peers: Of ``stored_profile``: a record is compared where at least so many others wrote about its item.
+        shown_records: Of ``stored_profile``: latest own records shown beside the profile.
         adapter: Folder of the trained adapter, for the methods that need one.
     """
 
@@ -90,6 +96,10 @@ class MethodSettings:
     max_tokens: int = 2048
     seed: int = 0
     layout: Layout = "single"
+    key_records: KeyRecords = "recency"
+    min_records: int = 2
+    min_peers: int = 2
+    shown_records: int = 2
     adapter: str = ""
 
     def but(self, **changes: object) -> "MethodSettings":

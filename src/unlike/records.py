@@ -4,9 +4,11 @@ Everything is joined by id. Times are Unix milliseconds and may have the resolut
 user's own records is (timestamp, record id): a *moment*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
+
+RecordT = TypeVar("RecordT")
 
 Moment = tuple[int, str]
 """(timestamp in ms, record id): the place of a record in its user's own history."""
@@ -91,6 +93,22 @@ class Records(Protocol):
         The asking user's own records are among them: the caller leaves them out where it must.
         """
         ...
+
+
+def latest_per_user(records: Iterable[RecordT], user_of: Callable[[RecordT], Hashable]) -> list[RecordT]:
+    """The latest record of each user.
+
+    Args:
+        records: Oldest first.
+        user_of: The user of a record.
+    """
+    return list({user_of(record): record for record in records}.values())
+
+
+def others_on(records: Records, item_id: str, user_id: str, before: int | None) -> list[Record]:
+    """D_i without a user: one record of each other user on an item, the latest before a timestamp (ms; None for all)."""
+    visible = records.peers(item_id, before)
+    return latest_per_user((record for record in visible if record.user_id != user_id), lambda record: record.user_id)
 
 
 @dataclass(frozen=True, slots=True)

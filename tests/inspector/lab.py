@@ -147,10 +147,13 @@ def make_hostile_run(folder: Path, method: str = "dpl") -> Path:
     return make_run(folder / "corpus", folder / "run", method, ScriptedBackend(answer, name="hostile"))
 
 
-def make_run(corpus: Path, out: Path, method: str, backend, limit: int | None = None, **settings) -> Path:
+def make_run(
+    corpus: Path, out: Path, method: str, backend, limit: int | None = None, keep_prompts=True, **settings
+) -> Path:
     """A run folder as ``unlike run`` leaves it."""
     opened = Corpus.open(corpus)
-    kit = open_kit(opened, backend, EMBEDDER, MethodSettings().but(**settings), journal=out / JOURNAL)
+    chosen = MethodSettings().but(**settings)
+    kit = open_kit(opened, backend, EMBEDDER, chosen, journal=out / JOURNAL, keep_prompts=keep_prompts)
     facts = {"corpus": str(corpus), "embedder": EMBEDDER}
     wait_for(arun(opened, method, kit, out, limit=limit, facts=facts))
     return out

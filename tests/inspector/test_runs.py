@@ -165,19 +165,13 @@ def test_prompts_are_the_very_ones_that_were_sent(ask, experiment):
     assert shown["calls"][-1]["answer"] == row.text
 
 
-def test_prompts_that_cannot_be_made_again_are_not_shown(experiment, tmp_path):
-    """Another corpus gives other prompts, and it is said."""
+def test_prompts_are_those_of_the_journal_whatever_became_of_the_corpus(experiment, tmp_path):
     run = shutil.copytree(experiment / "runs" / DPL, tmp_path / "run")
     for part in experiment.glob(f"{JOURNAL}*"):  # with what is in its log still
         shutil.copy(part, run / part.name)
-    whole = Corpus.open(experiment.parent / "corpus")
-    items = [item.__class__(item.id, "Another title", item.description) for item in whole.items()]
-    Corpus(whole.records(), items, whole.cases()).write(tmp_path / "other")
-    facts = read_facts(run) | {"corpus": str(tmp_path / "other")}
-    (run / "run.json").write_text(json.dumps(facts))
+    (run / "run.json").write_text(json.dumps(read_facts(run) | {"corpus": str(tmp_path / "gone")}))
     shown = Asking(run).get("case/prompts", run="run", case="ada-12")
-    assert shown["calls"] == []
-    assert "could not be made again" in shown["note"]
+    assert [call["step"] for call in shown["calls"]][-2:] == ["summary", "generate"]
     for part in run.glob(f"{JOURNAL}*"):
         part.unlink()
     (run / JOURNAL).write_text("no journal")
@@ -189,17 +183,11 @@ def test_prompts_that_cannot_be_made_again_are_not_shown(experiment, tmp_path):
     assert "the journal is not beside this run" in refused["error"]["message"]
 
 
-def test_prompts_cut_to_fit_are_made_again_with_the_models_own_counts(experiment, tmp_path):
-    script = tmp_path / "narrow.toml"
-    script.write_text("default = 'a text'\ncontext_tokens = 1200\n".replace("'a text'", "['a text']"))
+def test_prompts_that_were_not_to_be_kept_are_said_to_be_lacking(experiment, tmp_path):
     corpus = experiment.parent / "corpus"
-    run = make_run(corpus, tmp_path / "run", "rag", ScriptedBackend.from_file(script), limit=1, max_tokens=64)
-    row = read_run(run)[0][0]
-    assert row.trace["generate"]["left_out"]
-    facts = read_facts(run) | {"llm": f"scripted:{script}"}
-    (run / "run.json").write_text(json.dumps(facts))
-    shown = Asking(run).get("case/prompts", run="run", case=row.case_id)
-    assert [call["step"] for call in shown["calls"]] == ["generate"]
+    run = make_run(corpus, tmp_path / "run", "rag", ScriptedBackend.echo(), limit=1, keep_prompts=False)
+    shown = Asking(run).get("case/prompts", run="run", case=read_run(run)[0][0].case_id)
+    assert shown == {"calls": [], "note": "prompts that are not shown: 1 made with --no-keep-prompts"}
 
 
 def test_a_failed_case_shows_its_reason_and_the_prompts_that_led_there(hostile):

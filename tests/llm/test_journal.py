@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from unlike.errors import InputError
 from unlike.llm.backend import Sampling
-from unlike.llm.journal import Call, Entry, Journal, key
+from unlike.llm.journal import Call, Entry, Journal, key, read_prompt
+from unlike.llm.journal_file import open_journal_file
 from unlike.llm.soft import SoftPrompt
 
 CALL = Call("extract", "template", ({"role": "user", "content": "Hi"},), Sampling(), ("r1", "r2"), "tenant")
@@ -257,4 +258,29 @@ def test_no_space_left_is_told_and_what_was_written_stays(tmp_path):
     journal = Journal(tmp_path / "j.sqlite")
     assert n_written > 0
     assert all(journal.get(f"k{n}") for n in range(n_written))
+    journal.close()
+
+
+def test_the_prompt_is_kept_beside_its_answer_unless_that_is_not_wanted(tmp_path):
+    messages = ({"role": "user", "content": "Was steht – 你好 – darin? \ud800"},)
+    for keep, kept in ((True, [{"role": "user", "content": "Was steht – 你好 – darin? ?"}]), (False, None)):
+        path = tmp_path / f"{keep}.sqlite"
+        journal = Journal(path, keep)
+        asyncio.run(journal.put("k", replace(CALL, messages=messages), "m", DONE))
+        journal.close()
+        with sqlite3.connect(path) as db:
+            ((packed,),) = db.execute("SELECT prompt FROM calls")
+        assert read_prompt(packed) == kept
+
+
+def test_a_file_of_the_first_schema_is_brought_to_the_newest(tmp_path):
+    path = tmp_path / "j.sqlite"
+    db = open_journal_file(path)
+    for column in ("prompt", "score"):
+        db.execute(f"ALTER TABLE calls DROP COLUMN {column}")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    journal = Journal(path)
+    asyncio.run(journal.put("k", CALL, "m", replace(DONE, score=-1.5)))
+    assert journal.get("k").score == -1.5
     journal.close()

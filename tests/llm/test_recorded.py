@@ -1,6 +1,7 @@
 """The LLM that remembers: what is asked, what is not, and what is counted."""
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Journal, key
-from unlike.llm.recorded import RecordedLLM, Usage
+from unlike.llm.recorded import Meter, RecordedLLM, Usage
 from unlike.llm.scripted import ScriptedBackend
 
 
@@ -163,3 +164,65 @@ def test_a_journal_that_cannot_be_written_is_no_failed_call(journal):
     journal._writes.execute("DROP TABLE call_records")
     with pytest.raises(InputError, match="journal"):
         asyncio.run(llm.call(call("other", record_ids=("r",))))
+
+
+def test_a_part_counts_for_itself_and_for_the_whole(journal):
+    llm = RecordedLLM(echoing(), journal)
+    seen = []
+    first, second = llm.part(seen.append), llm.part()
+    asyncio.run(first.call(call("a")))
+    asyncio.run(second.call(call("a")))
+    asyncio.run(second.call(call("b")))
+    assert [one.messages[0]["content"] for one in seen] == ["a"]
+    assert (first.usage.n_calls, first.usage.n_cached) == (1, 0)
+    assert (second.usage.n_calls, second.usage.n_cached) == (1, 1)
+    assert llm.usage == first.usage.plus(second.usage)
+
+
+def test_without_a_journal_every_call_is_made_and_counted_by_a_meter_of_all():
+    backend, meter = echoing(), Meter()
+    for _ in range(2):
+        asyncio.run(RecordedLLM(backend, meter=meter).call(call()))
+    assert backend.n_calls == meter.usage.n_calls == 2
+    with pytest.raises(CallFailed):
+        asyncio.run(RecordedLLM(ScriptedBackend(overload), meter=meter).call(call()))
+    with pytest.raises(EngineError):
+        asyncio.run(RecordedLLM(ScriptedBackend(outage), meter=meter).call(call()))
+    assert (meter.usage.n_calls, meter.usage.n_calls_failed) == (3, 1)
+    assert (meter.failed, str(meter.unusable)) == ("overloaded", "wrong key")
+
+
+def streamed(llm, n_pieces=None):
+    async def reading():
+        async with aclosing(llm.stream(call("one two three"))) as pieces:
+            read = list[object]()
+            async for piece in pieces:
+                read.append(piece)
+                if len(read) == n_pieces:
+                    break
+            return read
+
+    return asyncio.run(reading())
+
+
+def test_a_stream_is_counted_and_not_kept(journal):
+    llm = RecordedLLM(echoing(), journal)
+    *pieces, whole = streamed(llm)
+    assert "".join(pieces) == whole.text == "re: one two three"
+    assert llm.usage == Usage(1, 0, 0, whole.prompt_tokens, whole.completion_tokens)
+    assert journal.get(key(call("one two three"), llm.backend.model)) is None
+
+
+def test_a_stream_that_is_left_counts_as_far_as_it_was_written():
+    llm = RecordedLLM(echoing())
+    streamed(llm, n_pieces=2)
+    prompt = llm.backend.count_tokens(call("one two three").messages)
+    assert llm.usage == Usage(1, 0, 0, prompt, (len("re: one") + 2) // 3)
+
+
+def test_a_stream_that_never_began_costs_nothing():
+    for failing, n_failed in ((overload, 1), (outage, 0)):
+        llm = RecordedLLM(ScriptedBackend(failing))
+        with pytest.raises((CallFailed, EngineError)):
+            streamed(llm)
+        assert llm.usage == Usage(n_failed, 0, n_failed)

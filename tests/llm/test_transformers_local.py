@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from unlike.methods.rag import rag
 
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, byte_tokenizer, tiny_llm
 from tests.worlds import kit_for, world
@@ -19,7 +20,6 @@ from unlike.llm.open import open_llm
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.transformers_local import TransformersBackend
-from unlike.methods.rag import rag
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
 SAMPLED = Sampling(temperature=1.0, top_p=0.9, max_tokens=20, seed=5)

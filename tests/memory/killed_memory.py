@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-import unlike.peers.kmeans  # noqa: F401 - imported once, before processes are forked
+import unlike.peers.selectors  # noqa: F401 - imported once, before processes are forked
 from tests.memory.town import memory_of, row
 from tests.store.rows import BOTH, MASTER
 from unlike.llm.scripted import ScriptedBackend

@@ -21,6 +21,7 @@ from tests.memory.town import (
     town,
 )
 from tests.store.rows import BOTH
+from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, NoConsent, Request
 from unlike.memory.journal import StoredJournal
@@ -128,7 +129,9 @@ def test_without_own_there_is_no_profile(memory):
         assert not [1 for one in opened(memory)["pins"] if "Loves birds" in one]
         answer = run(memory.generate(REQUEST))
         assert (answer.rung, answer.why) == ("plain", "this user does not let own records be used")
-        assert run(memory.personalise([{"role": "user", "content": "Hello"}], BIRD)).rung == "plain"
+        assert (
+            run(memory.prepare_chat([{"role": "user", "content": "Hello"}], Sampling(), BIRD)).context.rung == "plain"
+        )
         settle(memory)
     assert len([1 for record in kept(memory).values() if record.user_id == BIRD]) == 2
     assert records_in(memory, PROFILE_READS, bird, role="peer"), "as a peer the user goes on"

@@ -13,9 +13,9 @@ from tests.store.rows import BOTH
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion
 from unlike.llm.scripted import ScriptedBackend
-from unlike.memory.answers import Repeated, Request, Written
-from unlike.memory.guard import guarded
+from unlike.memory.answers import Request, Written
 from unlike.privacy.repeats import Others, repeats
+from unlike.writing.guard import Repeated, guarded
 
 N = 4
 PEER = "My aunt’s tea-pot leaks; don't pour — it drips, drips and drips on 雨の中で歌 all day long."

@@ -26,6 +26,7 @@ from tests.memory.town import (
 )
 from tests.store.rows import BOTH, MASTER
 from unlike.errors import CallFailed, InputError
+from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
 from unlike.store import jobs, spend
@@ -34,6 +35,7 @@ from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
 
 TENANTS = ("acme", "other")
+HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def run(work):
@@ -58,7 +60,7 @@ def everything(memory):
     users = [user.user_id for user in run(memory.users()).rows]
     told = [run(memory.export(user)) for user in users]
     told += [run(memory.generate(Request(user, "tea"))).text for user in users]
-    told += [run(memory.personalise([{"role": "user", "content": "Hello"}], user)).messages for user in users]
+    told += [run(memory.prepare_chat(HELLO, Sampling(), user)).draft.call.messages for user in users]
     return json.dumps(told)
 
 
@@ -180,7 +182,12 @@ def test_a_budget_is_spent_and_renewed_the_next_day(store):
     set_budget(acme, 2 * (one.prompt_tokens + one.completion_tokens) - 20)
     for _ in range(2):
         run(acme.generate(request))
-    for refused in (acme.generate(request), pieces(acme, request), acme.personalise([], "ann"), acme.check_budget()):
+    for refused in (
+        acme.generate(request),
+        pieces(acme, request),
+        acme.prepare_chat([], Sampling(), "ann"),
+        acme.prepare_chat([], Sampling()),
+    ):
         with pytest.raises(BudgetSpent, match="renewed at midnight"):
             run(refused)
     run(other.generate(request))

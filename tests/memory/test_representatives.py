@@ -1,6 +1,5 @@
 """Whom a record is compared with, by one clustering for everybody."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +11,6 @@ from unlike.memory.representatives import (
     against,
     clustered_set,
     digest_of,
-    means_of,
-    nearest,
 )
 from unlike.memory.settings import MemorySettings
 from unlike.store.clusterings import StoredClustering
@@ -131,12 +128,3 @@ def test_a_clustering_is_made_again_for_another_set_number_seed_or_encoder():
     others = [(records[:1], 5, 0, "minilm"), (records, 4, 0, "minilm"), (records, 5, 1, "minilm"), (records, 5, 0, "x")]
     assert digest_of(records, 5, 0, "minilm") == same
     assert same not in {digest_of(*other) for other in others}
-
-
-def test_who_is_not_clustered_belongs_to_the_nearest_mean():
-    clustering = StoredClustering(1, "", ((1, 2), (3,)))
-    vectors = {1: np.array([1.0, 0.0]), 2: np.array([0.0, 1.0]), 3: np.array([-1.0, 0.0])}
-    means = means_of(clustering, {number: vector.astype(np.float32) for number, vector in vectors.items()})
-    assert np.allclose(means, [[0.5, 0.5], [-1.0, 0.0]])
-    assert nearest(means, np.array([0.3, 0.9], np.float32)) == 0
-    assert nearest(means, np.array([-0.9, 0.1], np.float32)) == 1

@@ -10,7 +10,7 @@ from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import messages_digest
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request, Written
-from unlike.memory.ladder import Known
+from unlike.memory.context import ProfileContext
 from unlike.memory.request import salt_of
 from unlike.records import Item
 from unlike.store.records import Unknown
@@ -154,5 +154,5 @@ def test_engines_share_no_cache_between_people_or_versions(in_sqlite, llm):
     asyncio.run(memory.edit("ann", []))
     asyncio.run(memory.go_back("ann", 1))
     assert salt("ann") == first
-    nobody = Known("plain", "")
+    nobody = ProfileContext("plain", "")
     assert salt_of(in_sqlite.tenant("other"), nobody) != salt_of(memory.tenant, nobody)

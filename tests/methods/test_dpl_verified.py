@@ -1,9 +1,7 @@
 """DPL with verified differences: what the texts bear out is kept, the rest never reaches the profile."""
 
-import asyncio
-
 import pytest
-from tests.worlds import Listening, kit_for, world
+from tests.worlds import Listening, kit_for, outcome_of, world
 
 import unlike
 from unlike.methods.dpl_verified import dpl_verified, is_borne_out, statements_in
@@ -72,7 +70,7 @@ def _written(reply, **settings):
     corpus = world(CROWD, [CROWD.index((0, 4, 4))])
     backend = Listening(reply)
     case = corpus.cases("test")[0]
-    return asyncio.run(dpl_verified(case, kit_for(corpus, backend, n_records=2, n_peers=3, **settings))), backend
+    return outcome_of(dpl_verified, case, kit_for(corpus, backend, n_records=2, n_peers=3, **settings)), backend
 
 
 def test_what_holds_reaches_the_last_prompt_and_the_trace_counts():
@@ -93,6 +91,6 @@ def test_what_holds_reaches_the_last_prompt_and_the_trace_counts():
 
 def test_a_user_without_records_gets_a_text_all_the_same():
     corpus = world([(0, 0, 0), (1, 0, 1)], [1])
-    outcome = asyncio.run(dpl_verified(corpus.cases("test")[0], kit_for(corpus, Listening())))
+    outcome = outcome_of(dpl_verified, corpus.cases("test")[0], kit_for(corpus, Listening()))
     assert outcome.text == "reply 1"
     assert outcome.trace["profile"] is None

@@ -1,15 +1,12 @@
 """Each method does what its paper says: which records it reads, whom it compares, how often it asks."""
 
-import asyncio
-
 import pytest
-from tests.worlds import Listening, kit_for, world
+from tests.worlds import Listening, kit_for, outcome_of, world
 
 from unlike.errors import CallFailed, InputError
-from unlike.methods import steps, trace
-from unlike.methods.cicl import negative_of
+from unlike.methods import steps
+from unlike.methods.baselines import blocks_of, negative_of
 from unlike.methods.drp import dimensions_in
-from unlike.methods.llm_trsr import blocks_of
 from unlike.methods.table import ADAPTED, METHODS, open_method
 from unlike.records import Case
 
@@ -20,7 +17,7 @@ TARGET = CROWD.index((0, 4, 4))
 
 def run(method, corpus, backend, case=None, **settings):
     kit = kit_for(corpus, backend, **settings)
-    return asyncio.run(METHODS[method](case or corpus.cases("test")[0], kit))
+    return outcome_of(METHODS[method], case or corpus.cases("test")[0], kit)
 
 
 @pytest.fixture
@@ -208,8 +205,7 @@ def _calls(trace):
 
 
 def test_of_a_popular_item_a_sample_is_chosen_from_and_the_trace_says_its_size(crowd, monkeypatch):
-    for module in (steps, trace):
-        monkeypatch.setattr(module, "MOST_PEERS", 3)
+    monkeypatch.setattr(steps, "MOST_PEERS", 3)
     peers = [record for record in crowd.records() if record.item_id == crowd.records()[0].item_id]
     assert len(peers) == 6
     assert steps.sampled(peers, 0) == steps.sampled(peers, 0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tests.llm.tiny_llm import tiny_llm
-from tests.worlds import kit_for, world
+from tests.worlds import kit_for, outcome_of, world
 
 from unlike.api import kits, open_prompter
 from unlike.config import MethodSettings
@@ -61,7 +61,7 @@ def kit_of(crowd, backend, adapter, **changes):
 
 
 def run(method, case, kit):
-    return asyncio.run(METHODS[method](case, kit))
+    return outcome_of(METHODS[method], case, kit)
 
 
 @pytest.mark.parametrize("method", SOFT)
@@ -126,7 +126,7 @@ def test_a_forecast_counts_the_soft_prompt_s_tokens(crowd, backend, adapters):
     kit = kit_of(crowd, backend, adapters / "dep")
     case = crowd.cases("test")[0]
     llm = ForecastLLM(backend)
-    asyncio.run(METHODS["dep"](case, replace(kit, llm=llm)))
+    run("dep", case, replace(kit, llm=llm))
     assert llm.usage.prompt_tokens == len(kit.latent.prompt(case).prompt.token_ids)
 
 

@@ -1,12 +1,11 @@
 """Nothing from after the request is read, whatever the method, days with several records included."""
 
-import asyncio
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.worlds import Listening, kit_for, world
+from tests.worlds import Listening, kit_for, outcome_of, world
 
 from unlike.methods.table import ADAPTED, METHODS
 
@@ -27,7 +26,7 @@ def test_every_text_in_every_prompt_may_be_there(method, rule, writings, data):
     corpus = world(writings, [target])
     case = corpus.cases("test")[0]
     backend = Listening()
-    asyncio.run(METHODS[method](case, kit_for(corpus, backend, time_rule=rule, n_peers=2)))
+    outcome_of(METHODS[method], case, kit_for(corpus, backend, time_rule=rule, n_peers=2))
     for record_id in set(re.findall(r"text-of-(r\d+)", str(backend.asked))):
         record = corpus.record(record_id)
         if record.user_id == case.user_id:

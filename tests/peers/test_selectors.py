@@ -8,9 +8,8 @@ from sklearn.cluster import KMeans
 
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
-from unlike.peers.kmeans import KMeansSelector
 from unlike.peers.lloyd import kmeans
-from unlike.peers.open import SELECTORS, open_selector
+from unlike.peers.selectors import SELECTORS, KMeansSelector, open_selector
 from unlike.records import Record
 
 
@@ -84,5 +83,5 @@ def test_nobody_to_compare_with(name):
 
 
 def test_unknown_name_lists_what_there_is():
-    with pytest.raises(InputError, match="kmeans, random, farthest"):
+    with pytest.raises(InputError, match="kmeans, kmeans_assigned, random, farthest"):
         open_selector("nearest", HashingEncoder(8))

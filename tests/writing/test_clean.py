@@ -14,10 +14,9 @@ from tests.writing.expected import ANSWER, MAIL, MATERIAL, TEXT, WORDS
 from tests.writing.replies import GOOD
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion
 from unlike.prompts.prompt import Ask, own_record
 from unlike.records import Case, Item, Record
-from unlike.writing.clean import SHORT_CHARS, clean_completion, clean_reply
+from unlike.writing.clean import SHORT_CHARS, clean_reply
 from unlike.writing.expected import Expected, expected_of
 
 TABLES = {
@@ -94,15 +93,6 @@ def test_a_thought_that_was_cut_names_the_setting():
 def test_a_long_text_that_begins_like_a_refusal_is_none():
     text = "I'm sorry, but I can't assist with that. " + "So said the shop. " * (SHORT_CHARS // 18 + 1)
     assert clean_reply(text, TEXT) == text.strip()
-
-
-def test_what_cannot_be_used_has_cost_what_it_cost():
-    with pytest.raises(CallFailed) as failure:
-        clean_completion(Completion("<think>Hm", 11, 7), TEXT)
-    assert (failure.value.tokens, failure.value.raw) == (18, "<think>Hm")
-    assert clean_completion(Completion("<think>Hm</think>Yes.", 11, 7, "length"), TEXT) == Completion(
-        "Yes.", 11, 7, "length"
-    )
 
 
 def test_labels_and_titles_are_those_of_the_task_and_the_request():

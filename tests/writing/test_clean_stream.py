@@ -57,7 +57,7 @@ def check(reply, expected, pieces):
         assert TAKEN_BACK in str(failure) and said
         return
     if reply.fails:
-        assert failure and re.search(reply.fails, str(failure)) and failure.raw == reply.sent and failure.tokens == 18
+        assert failure and re.search(reply.fails, str(failure)) and failure.raw == reply.sent
         assert not given_out or "cut" in reply.name, "what fails is known before anything is given out"
         return
     assert failure is None

@@ -15,7 +15,7 @@ from tests.worlds import kit_for
 from tests.writing.replies import ANSWERS, CUT, EMPTY, FINDING, GOOD, MATERIAL, REFUSED, REPLIES
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
-from unlike.evaluate.running.run import generation
+from unlike.evaluate.running.run import Job, generation
 from unlike.inspector.store.inspection import Inspection
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import RecordedLLM
@@ -85,7 +85,7 @@ def each(model, table, asked):
 
 
 def test_a_run(model):
-    came = each(model, REPLIES, lambda kit: generation("non_perso", METHODS["non_perso"], CASE, kit))
+    came = each(model, REPLIES, lambda kit: generation(Job("non_perso", METHODS["non_perso"], (), kit), CASE))
     assert {reply.name: row.text or reason(row.error) for reply, row in came.items()} == wanted(REPLIES)
     for reply, failed in came.items():
         if reply.fails:

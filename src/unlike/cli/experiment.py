@@ -102,7 +102,7 @@ def _spread(setup: "Setup", engine: str) -> "Spread | None":
     uri, concurrency, context_tokens = plan.llm.uri, plan.llm.concurrency, plan.llm.context_tokens
     templates = templates_of(plan.prompts)
     supplies = Supplies(setup.corpus, uri, plan.embedder, concurrency, context_tokens, plan.task, templates)
-    return spread_of(engine, setup.folder / JOURNAL, supplies)
+    return spread_of(engine, setup.folder / JOURNAL, supplies, setup.plan.keep_prompts)
 
 
 def _measure_likelihood(console: "Console", setup: "Setup", kit_of: "KitOf") -> None:

@@ -42,7 +42,9 @@ class Setup:
         from unlike.prompts.task import open_task
 
         given = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
-        llm = RecordedLLM(open_llm(engine.uri, **given), Journal.open(journal), engine.concurrency)
+        llm = RecordedLLM(
+            open_llm(engine.uri, **given), Journal.open(journal, self.plan.keep_prompts), engine.concurrency
+        )
         task = open_task(self.plan.task, self.plan.prompts)
         return kits(self.corpus, llm, self.encoder, task, self.adapter_folder)
 

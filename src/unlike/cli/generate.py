@@ -43,9 +43,10 @@ def generate(
     Exit status: 0; 3 where the call failed or the text repeated another person's words; 2 where nothing could be done.
     """
     need(PARTS)
-    from unlike.memory.answers import Repeated, Request
+    from unlike.memory.answers import Request
     from unlike.records import Item
     from unlike.store.records import Unknown
+    from unlike.writing.guard import Repeated
 
     about = Item(item, item_title, item_description) if item_title or item_description else None
     if not (item or about):

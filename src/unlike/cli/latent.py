@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.running.likelihood import ScoringEngine
     from unlike.latent.adapter import Prompter
     from unlike.latent.examples import Example
     from unlike.latent.explain import Explanation, Unit
     from unlike.records import Generation
+    from unlike.writing.score import ScoringEngine
 
 TOP_RECORDS = 3
 """Records shown for a unit."""
@@ -103,9 +103,9 @@ def _open(facts: Mapping[str, Any], prompts: Path | None) -> _Opened:
     from unlike.api import open_prompter
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.running.likelihood import scorer_of
     from unlike.llm.open import open_llm
     from unlike.prompts.task import open_task
+    from unlike.writing.score import scorer_of
 
     if missing := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not facts.get(name)]:
         raise InputError(f"the run does not name all it was made with; give {', '.join(missing)}")

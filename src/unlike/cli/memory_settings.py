@@ -12,6 +12,7 @@
 
     [method]                   # of building profiles
     n_records = 4
+    layout = "turns"           # of requests: each past text as a turn of the chat
 
     [refresh]
     debounce_s = 2.0
@@ -31,9 +32,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from unlike.config import KeyRecords, Layout
 from unlike.errors import InputError
-from unlike.memory.settings import KeyRecords, MemorySettings, OnRepeat
+from unlike.memory.settings import MemorySettings
 from unlike.privacy.sensitive import Sensitive
+from unlike.writing.guard import OnRepeat
 
 if TYPE_CHECKING:
     from unlike.serve.service import ServiceSettings
@@ -63,7 +66,7 @@ class MemorySection(Section):
 
 
 class MethodSection(Section):
-    """Those of ``MethodSettings`` that count for a profile built ahead of requests."""
+    """Those of ``MethodSettings`` that count for profiles built ahead of requests, and the layout of requests."""
 
     n_records: int | None = Field(default=None, ge=1)
     n_peers: int | None = Field(default=None, ge=1)
@@ -72,6 +75,7 @@ class MethodSection(Section):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
+    layout: Layout | None = None
 
 
 class RefreshSection(Section):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from unlike.cli.memory_settings import MemoryFile
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend, Messages, Sampling
+    from unlike.llm.recorded import Meter
     from unlike.memory.memory import Memory
     from unlike.methods.kit import Latent
     from unlike.privacy.receipt import Signer
@@ -37,6 +38,8 @@ class Parts:
     signer: "Signer"
     task: "Task"
     file: "MemoryFile"
+    meter: "Meter | None" = None
+    """Counts what all memories ask of the LLM."""
 
     def memory(self, tenant: "Tenant") -> "Memory":
         """The memory of a tenant."""
@@ -52,6 +55,7 @@ class Parts:
             self.file.memory_settings(),
             adapters=self.file.adapters,
             latent=self._latent(tenant, self.file.adapter) if self.file.adapter else None,
+            meter=self.meter,
         )
 
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":

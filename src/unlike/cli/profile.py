@@ -60,13 +60,13 @@ def show(
     """Show a profile: each statement with the records that bear it out and how many others were compared."""
     need(PARTS)
     from unlike.door import wait_for
-    from unlike.memory.ladder import known_of
+    from unlike.memory.context import read_context
     from unlike.store.records import Unknown
 
     with open_tenant(Place(store, tenant, master)) as opened:
         memory = open_parts(settings).memory(opened)
         with opened.read() as tx:
-            known = known_of(tx, user, memory.settings)
+            known = read_context(tx, user, memory.settings)
         try:
             found = wait_for(memory.profile(user, version))
         except Unknown:

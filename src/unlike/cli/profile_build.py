@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.counted import Counted
 from unlike.cli.live import Report, live_bar
 from unlike.cli.open_store import say
 from unlike.cli.store_facts import Facts, built_since, facts_of
 from unlike.cli.wording import n_of
+from unlike.llm.recorded import Meter, Usage
 from unlike.memory.answers import JobRow
-from unlike.memory.ladder import known_of
+from unlike.memory.context import read_context
 from unlike.memory.worker import MOST_WAIT_S, work_once
 from unlike.store import jobs
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from unlike.memory.memory import Memory
     from unlike.store.database import Store, Tenant
 
+MOST_CHARS = 300
+"""Of what the LLM said last."""
 SHOWN = 20
 """Users and failures that are shown one by one."""
 
@@ -76,18 +78,24 @@ def build_and_show(
         EngineError: The LLM cannot be used; what is left waits.
         typer.Exit: 3 where jobs failed, 130 where the user ended it.
     """
-    counted = Counted(parts.backend)
+    meter = Meter()
     with live_bar("building", quiet=as_json) as report:
-        built = asyncio.run(_built(tenant, replace(parts, backend=counted), counted, user_ids, report))
+        built = asyncio.run(_built(tenant, replace(parts, meter=meter), meter, user_ids, report))
     memory = parts.memory(tenant)
     with tenant.read() as tx:
         facts = facts_of(tx)
     if as_json:
         typer.echo(json.dumps({**(also or {}), **asdict(built), "now": asdict(facts)}, indent=2))
     else:
-        _show(memory, built, facts, list(dict.fromkeys([*(user_ids or ()), *built.users])), counted.failed)
-    if counted.unusable:
-        raise counted.unusable
+        _show(
+            memory,
+            built,
+            facts,
+            list(dict.fromkeys([*(user_ids or ()), *built.users])),
+            " ".join(meter.failed.split())[:MOST_CHARS],
+        )
+    if meter.unusable:
+        raise meter.unusable
     if built.stopped:
         raise KeyboardInterrupt
     if built.failed:
@@ -95,7 +103,7 @@ def build_and_show(
 
 
 async def _built(
-    tenant: "Tenant", parts: "Parts", counted: Counted, user_ids: Sequence[str] | None, report: Report
+    tenant: "Tenant", parts: "Parts", meter: Meter, user_ids: Sequence[str] | None, report: Report
 ) -> Built:
     memory, started = parts.memory(tenant), time.monotonic()
     before = {job.number for job in (await memory.jobs("failed", limit=1_000)).rows}
@@ -104,26 +112,28 @@ async def _built(
         if user_ids is None or user_ids:
             await memory.build(user_ids)
         since_ms = tenant.store.now_ms()
-        n_jobs = await _work_off(tenant.store, parts, counted, stop, report)
+        n_jobs = await _work_off(tenant.store, parts, meter, stop, report)
     finally:
-        await counted.aclose()
+        await parts.backend.aclose()
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
     put_off = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
     wall_s = time.monotonic() - started
-    return Built(n_jobs, users, counted.n_calls, counted.tokens, wall_s, stop.is_set(), failed, put_off)
+    used = meter.usage
+    n_calls, tokens = used.n_calls - used.n_calls_failed, used.prompt_tokens + used.completion_tokens
+    return Built(n_jobs, users, n_calls, tokens, wall_s, stop.is_set(), failed, put_off)
 
 
-async def _work_off(store: "Store", parts: "Parts", counted: Counted, stop: asyncio.Event, report: Report) -> int:
+async def _work_off(store: "Store", parts: "Parts", meter: Meter, stop: asyncio.Event, report: Report) -> int:
     """Work until nothing waits; gives how many jobs were taken up."""
     _stop_on_interrupt(stop)
     done = 0
-    while not (stop.is_set() or counted.unusable):
+    while not (stop.is_set() or meter.unusable):
         wait_s = await asyncio.to_thread(jobs.wait_s, store)
         if wait_s is None or wait_s > MOST_WAIT_S:  # what the refresh settings put off for longer is left for later
             break
-        report(done, done + await asyncio.to_thread(_n_left, store), _seen(counted, wait_s))
+        report(done, done + await asyncio.to_thread(_n_left, store), _seen(meter.usage, wait_s))
         if wait_s > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), min(wait_s, 1.0))
@@ -151,9 +161,9 @@ def _n_left(store: "Store") -> int:
     return left
 
 
-def _seen(counted: Counted, wait_s: float) -> str:
+def _seen(usage: Usage, wait_s: float) -> str:
     pause = f", the next job is due in {wait_s:.0f} s" if wait_s > 1 else ""
-    return f"{counted.n_calls:,} LLM calls, {counted.tokens:,} tokens{pause}"
+    return f"{usage.n_calls:,} LLM calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens{pause}"
 
 
 def _show(memory: "Memory", built: Built, facts: Facts, users: Sequence[str], llm_said: str) -> None:
@@ -186,7 +196,7 @@ def _table(memory: "Memory", users: Sequence[str]) -> None:
     table = Table("user", "version", "statements", "compared with", "texts are written from")
     with memory.tenant.read() as tx:
         for user_id in users:
-            known = known_of(tx, user_id, memory.settings)
+            known = read_context(tx, user_id, memory.settings)
             rung = known.rung.replace("_", " ")
             if known.profile is None:
                 table.add_row(Text(user_id), "none", "", "", f"{rung}: {known.why}")

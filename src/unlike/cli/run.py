@@ -28,7 +28,7 @@ def run(
     records: int = typer.Option(8, min=1, help="N, key records a request."),
     peers: int = typer.Option(4, min=1, help="K, representatives a key record is compared with."),
     retriever: str = typer.Option("bm25", help="bm25, recency, random or dense."),
-    selector: str = typer.Option("kmeans", help="kmeans, random or farthest."),
+    selector: str = typer.Option("kmeans", help="kmeans, kmeans_assigned, random or farthest."),
     dimensions: str = typer.Option("all", help="all, none, or names with commas: writing,emotional,semantic."),
     time: str = typer.Option("as_of", help="as_of: only texts before the request; paper: all texts of others."),
     temperature: float = typer.Option(0.8, min=0.0, help="Of every LLM call."),
@@ -44,6 +44,9 @@ def run(
     task: str = typer.Option("review", help="What the texts are."),
     prompts: Path | None = typer.Option(None, help="Folder whose templates replace the built-in ones."),
     journal: Path | None = typer.Option(None, help="File that keeps the calls; default OUT/journal.sqlite."),
+    keep_prompts: bool = typer.Option(
+        True, help="Keep each call's prompt in the journal, for unlike show and inspect."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost; ask no LLM."),
     price_in: float | None = typer.Option(None, help="Price of a million prompt tokens, for --dry-run."),
     price_out: float | None = typer.Option(None, help="Price of a million completion tokens, for --dry-run."),
@@ -77,7 +80,7 @@ def run(
     )
     opened, journal = Corpus.open(corpus), journal or out / JOURNAL
     supplies = Supplies(opened, llm, embedder, concurrency, None, task, templates_of(prompts))
-    spread = spread_of(engine, journal, supplies)
+    spread = spread_of(engine, journal, supplies, keep_prompts)
     kit = open_kit(
         opened,
         llm,
@@ -87,6 +90,7 @@ def run(
         vectors=vector_file(),
         task=open_task(task, prompts),
         concurrency=concurrency,
+        keep_prompts=keep_prompts,
     )
     if kit.settings.time_rule == "as_of":
         warn(opened.manifest)

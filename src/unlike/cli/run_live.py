@@ -64,13 +64,13 @@ def forecast_live(
     as_json: bool,
 ) -> None:
     """Walk the run without asking an LLM, and print what it would take."""
-    from unlike.evaluate.running.run import Job, pick_cases, run_jobs
+    from unlike.evaluate.running.run import Job, generation, pick_cases, run_jobs
     from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
     from unlike.methods.table import open_method
 
     llm = ForecastLLM(kit.llm.backend)
     cases = pick_cases(corpus, split, limit)
-    wait_for(run_jobs([Job(method, open_method(method), cases, replace(kit, llm=llm))]))
+    wait_for(run_jobs([Job(method, open_method(method), cases, replace(kit, llm=llm))], generation))
     usage = llm.usage
     cost = None
     if None not in prices:

@@ -20,6 +20,7 @@ def show(
     run: Path = typer.Argument(help="Run folder."),
     case: str = typer.Argument(help="Case id, or a number from 1 on."),
     corpus: Path | None = typer.Option(None, help="Corpus folder, where it has moved since the run."),
+    prompts: bool = typer.Option(False, "--prompts", help="Show the exact prompt and answer of every call instead."),
     as_json: bool = typer.Option(False, "--json", help="Print the row instead."),
 ) -> None:
     """Show what a method read, thought and wrote for one case."""
@@ -33,7 +34,31 @@ def show(
     if as_json:
         typer.echo(json.dumps(asdict(row), ensure_ascii=False))
         return
+    if prompts:
+        _show_prompts(Console(), row, run)
+        return
     show_case(Console(), row, Corpus.open(corpus or Path(facts["corpus"])))
+
+
+def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
+    from unlike.evaluate.running.progress import journal_of, sent_calls
+    from unlike.evaluate.statistics.measured import keys_in
+    from unlike.prompts.slots import show_slots
+
+    journal = journal_of(run)
+    if journal is None:
+        raise InputError(f"no journal beside {run}, so there are no prompts to show")
+    keys = keys_in(row.trace)
+    calls = sent_calls(journal, keys)
+    for call in calls:
+        console.rule(f"[bold]{call.step}[/] · {call.prompt_tokens:,} + {call.completion_tokens:,} tokens", align="left")
+        for message in call.messages or [{"role": "prompt", "content": "(not kept: the run had --no-keep-prompts)"}]:
+            console.print(f"[cyan]{message['role']}[/]")
+            _text(console, show_slots(message["content"]))
+        console.print("[bold]answer[/]" if not call.error else "[bold red]failed[/]")
+        _text(console, call.answer or call.error)
+    if len(calls) < len(keys):
+        console.print(f"[dim]{len(keys) - len(calls)} calls of this case are not in {journal}[/]")
 
 
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:

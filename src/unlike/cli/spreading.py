@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "local; ray: processors here, or RAY_ADDRESS; ray:WORKERS; ray://HOST:PORT of a cluster's head."
 
 
-def spread_of(engine: str, journal: Path, supplies: "Supplies") -> "Spread | None":
+def spread_of(engine: str, journal: Path, supplies: "Supplies", keep_prompts: bool = True) -> "Spread | None":
     """Where work goes by ``--engine``; None for this process. What a killed run left in parts joins the journal.
 
     Raises:
@@ -34,7 +34,7 @@ def spread_of(engine: str, journal: Path, supplies: "Supplies") -> "Spread | Non
     if chosen:
         import_ray()
     merge_parts(journal)
-    return Spread(supplies, chosen, journal) if chosen else None
+    return Spread(supplies, chosen, journal, keep_prompts=keep_prompts) if chosen else None
 
 
 @contextmanager

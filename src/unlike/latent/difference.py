@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.latent.settings import Weighting
-from unlike.records import Case, Moment, Record, Records, TimeRule
+from unlike.records import Case, Moment, Record, Records, TimeRule, others_on
 
 Floats = NDArray[np.float32]
 _ALL_TIME: Moment = (2**62, "")
@@ -99,9 +99,8 @@ class Differences:
 
     def _peers(self, case: Case, record: Record) -> list[Record]:
         """The latest visible record of each other user on the item; none where there are fewer than ``min_peers``."""
-        visible = self._records.peers(record.item_id, case.peers_before(self._time_rule))
-        latest = {other.user_id: other for other in visible if other.user_id != case.user_id}
-        return list(latest.values()) if len(latest) >= self._min_peers else []
+        found = others_on(self._records, record.item_id, case.user_id, case.peers_before(self._time_rule))
+        return found if len(found) >= self._min_peers else []
 
     def _encode(self, records: Sequence[Record]) -> Floats:
         return np.asarray(self._encoder.encode([record.text for record in records]), np.float32)

@@ -1,8 +1,10 @@
-"""What a run would ask and cost, found by walking the same code with an LLM that asks nobody and writes nothing."""
+"""What a run would ask and cost, found by running the same code with an LLM that asks no engine."""
+
+from collections.abc import Callable
 
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Call, Journal, key
-from unlike.llm.recorded import Answer, Usage
+from unlike.llm.recorded import CACHED, Answer, Usage, n_prompt_tokens
 
 ASSUMED_COMPLETION_TOKENS = 300
 """About 220 words: the length of a longer review. An assumption, not a measurement; state it beside every forecast."""
@@ -28,20 +30,21 @@ class ForecastLLM:
         self._completion_tokens = completion_tokens
         self._seen: set[str] = set()
 
+    def part(self, on_call: Callable[[Call], None] | None = None) -> "ForecastLLM":
+        """Itself: a forecast is of all runs together."""
+        return self
+
     async def call(self, call: Call) -> Answer:
         """Answer with what the journal holds, else with a placeholder that is counted as a call."""
         name = key(call, self.backend.model)
         entry = self._journal.get(name) if self._journal else None
-        known = entry is not None and entry.state == "done"
-        cached = known or name in self._seen
-        self._seen.add(name)
-        if entry is not None and known:
-            answer = Answer(
-                entry.text, name, True, entry.prompt_tokens, entry.completion_tokens, entry.finish_reason, entry.wall_s
-            )
+        if entry is not None and entry.state == "done":
+            answer = Answer.of(entry, name, cached=True)
         else:
-            answer = self._placeholder(name, call, cached)
-        self.usage = self.usage.plus(answer)
+            answer = self._placeholder(name, call, name in self._seen)
+        self._seen.add(name)
+        used = CACHED if answer.cached else Usage(1, 0, 0, answer.prompt_tokens, answer.completion_tokens)
+        self.usage = self.usage.plus(used)
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
@@ -49,8 +52,3 @@ class ForecastLLM:
         # One token each: by a tokenizer a short word, by the estimate three characters.
         text = ("the " if self.backend.counts_exactly else "of ") * n_tokens
         return Answer(text.strip(), name, cached, n_prompt_tokens(call, self.backend), n_tokens, "stop", 0.0)
-
-
-def n_prompt_tokens(call: Call, backend: Backend) -> int:
-    """Length of a call's prompt, soft vectors included."""
-    return backend.count_tokens(call.messages) if call.soft is None else len(call.soft.token_ids)

@@ -2,7 +2,8 @@
 
 Running again is resuming, because an answer that is here is never asked for again. So the one invariant: a call counts
 as answered only when its answer is committed. Several processes may share a file. Writes go through one thread, which
-puts all that wait into one transaction, so that neither the event loop nor the disk is held up by each call.
+puts all that wait into one transaction, so that neither the event loop nor the disk is held up by each call. Beside its
+answer a call's prompt is kept, so that whoever looks at a run sees what was sent.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import json
 import sqlite3
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -67,7 +69,12 @@ def key(call: Call, model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What came of a call. ``attempts`` counts how often it was asked, over all starts."""
+    """What came of a call.
+
+    Attributes:
+        attempts: How often it was asked, over all starts.
+        score: Where a text was scored and not written: its mean log-probability per token.
+    """
 
     state: Literal["done", "failed"]
     text: str = ""
@@ -78,20 +85,22 @@ class Entry:
     finish_reason: str = ""
     wall_s: float = 0.0
     attempts: int = 1
+    score: float | None = None
 
 
 Write = Callable[[sqlite3.Connection], Any]
-_COLUMNS = "state, text, error, raw, prompt_tokens, completion_tokens, finish_reason, wall_s, attempts"
+_COLUMNS = "state, text, error, raw, prompt_tokens, completion_tokens, finish_reason, wall_s, attempts, score"
 _READ = f"SELECT {_COLUMNS} FROM calls WHERE key = ?"
 # A done answer stays: whoever asked the same at the same time gets that one too.
-_INSERT = f"INSERT INTO calls (key, tenant, step, model, {_COLUMNS})"
+_INSERT = f"INSERT INTO calls (key, tenant, step, model, prompt, {_COLUMNS})"
 _UNLESS_DONE = """ON CONFLICT (key) DO UPDATE SET state = excluded.state, text = excluded.text, error = excluded.error,
         raw = excluded.raw, prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
-        finish_reason = excluded.finish_reason, wall_s = excluded.wall_s, attempts = attempts + excluded.attempts
+        finish_reason = excluded.finish_reason, wall_s = excluded.wall_s, attempts = attempts + excluded.attempts,
+        score = excluded.score, prompt = excluded.prompt
     WHERE state = 'failed'"""
-_WRITE = f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_UNLESS_DONE}"
+_WRITE = f"{_INSERT} VALUES ({', '.join('?' * 15)}) {_UNLESS_DONE}"
 # Without WHERE, SQLite would read ON as the beginning of a join.
-_MERGE = f"{_INSERT} SELECT key, tenant, step, model, {_COLUMNS} FROM other.calls WHERE true {_UNLESS_DONE}"
+_MERGE = f"{_INSERT} SELECT key, tenant, step, model, prompt, {_COLUMNS} FROM other.calls WHERE true {_UNLESS_DONE}"
 _MERGE_RECORDS = "INSERT OR IGNORE INTO call_records (record_id, key) SELECT record_id, key FROM other.call_records"
 
 
@@ -100,13 +109,15 @@ class Journal:
 
     Args:
         path: The file; made where there is none, its folder too.
+        keep_prompts: Whether prompts are kept beside their answers.
 
     Raises:
         InputError: The file cannot be used.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, keep_prompts: bool = True) -> None:
         self.path = Path(path)
+        self._keep_prompts = keep_prompts
         self._writes = open_journal_file(self.path)
         self._reads = open_journal_file(self.path)
         self._read_lock = threading.Lock()
@@ -116,10 +127,10 @@ class Journal:
         self._waiting_lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path | None) -> "Journal":
+    def open(cls, path: Path | None, keep_prompts: bool = True) -> "Journal":
         """The journal in a file; None for one that lasts as long as the object."""
         if path is not None:
-            return cls(path)
+            return cls(path, keep_prompts)
         folder = tempfile.TemporaryDirectory(prefix="unlike-", ignore_cleanup_errors=True)
         journal = cls(Path(folder.name) / "journal.sqlite")
         journal._folder = folder
@@ -139,9 +150,10 @@ class Journal:
         Raises:
             InputError: It cannot be written (disk full, no rights).
         """
+        prompt = packed_prompt(call.messages) if self._keep_prompts else None
 
         def write(db: sqlite3.Connection) -> Entry:
-            db.execute(_WRITE, (key, call.tenant, call.step, model, *astuple(entry)))
+            db.execute(_WRITE, (key, call.tenant, call.step, model, prompt, *astuple(entry)))
             _link(db, key, call.record_ids)
             return Entry(*db.execute(_READ, (key,)).fetchone())
 
@@ -212,6 +224,18 @@ class Journal:
         else:
             for (_, future), result in zip(batch, results, strict=True):
                 future.set_result(result)
+
+
+def packed_prompt(messages: Messages) -> bytes:
+    """A prompt as the journal keeps it."""
+    return zlib.compress(
+        json.dumps([dict(message) for message in messages], ensure_ascii=False).encode("utf-8", "replace")
+    )
+
+
+def read_prompt(packed: bytes | None) -> list[dict[str, str]] | None:
+    """The messages of a prompt that the journal kept; None where it was not to keep them."""
+    return None if packed is None else json.loads(zlib.decompress(packed))
 
 
 def _transaction(db: sqlite3.Connection, writes: list[Write]) -> list[Any]:

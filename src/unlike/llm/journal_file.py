@@ -38,6 +38,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX call_records_by_key ON call_records (key)",
     ),
+    (
+        "ALTER TABLE calls ADD COLUMN score REAL",
+        "ALTER TABLE calls ADD COLUMN prompt BLOB",  # JSON of the messages, compressed
+    ),
 )
 
 
@@ -63,7 +67,7 @@ def open_journal_file(path: Path) -> sqlite3.Connection:
 def unusable(path: Path, error: Exception) -> InputError:
     """What to tell the user about a journal that SQLite cannot read or write."""
     return InputError(
-        f"journal: cannot use {str(path)!r}: {error}; mend or free the place it lies in, or choose another folder"
+        f"journal: cannot use {str(path)!r}: {error}; free the place it lies in, or choose another folder"
     )
 
 

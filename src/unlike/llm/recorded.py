@@ -1,27 +1,30 @@
-"""An LLM that remembers: the journal first, the engine only for what is not there.
+"""An LLM behind a journal: a call is answered from the journal where it is known, and by the engine where it is not.
 
-Every method calls an LLM through this one door, so that resuming, counting and failing work the same everywhere. One
-object serves one run.
+All calls of methods, judges and requests go through this class, so that resuming, counting and failing work the same
+everywhere.
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, replace
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+from copy import copy
+from dataclasses import astuple, dataclass, field, replace
+from typing import Protocol
 
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.journal import Call, Entry, key
-from unlike.llm.soft import takes_soft_prompts
+from unlike.llm.soft import EmbedsBackend, takes_soft_prompts
+from unlike.llm.stream import Pieces, streamed
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to.
+    """The answer to a call.
 
     Attributes:
         key: Of the journal's entry.
-        cached: Whether nothing had to be asked for it: it was in the journal, or the same call was under way.
+        cached: Whether the engine was not asked for it: it was in the journal, or the same call was under way.
         wall_s: Seconds the engine took when it was asked.
     """
 
@@ -33,14 +36,20 @@ class Answer:
     finish_reason: str
     wall_s: float
 
+    @classmethod
+    def of(cls, entry: "Entry | Completion", key: str, cached: bool) -> "Answer":
+        """The answer that an entry of the journal, or an engine's completion, holds."""
+        counts = (entry.prompt_tokens, entry.completion_tokens, entry.finish_reason, entry.wall_s)
+        return cls(entry.text, key, cached, *counts)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run cost so far.
+    """What was asked so far.
 
     Attributes:
         n_calls: Calls really made, failed ones included.
-        n_cached: Calls answered without asking.
+        n_cached: Calls answered without asking the engine.
         n_calls_failed: Of the calls made, those that failed.
         prompt_tokens: Of the calls made.
         completion_tokens: Of the calls made.
@@ -56,16 +65,27 @@ class Usage:
         """What was added after an earlier reading."""
         return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
 
-    def plus(self, answer: Answer) -> "Usage":
-        """The same and one answer more."""
-        if answer.cached:
-            return replace(self, n_cached=self.n_cached + 1)
-        return replace(
-            self,
-            n_calls=self.n_calls + 1,
-            prompt_tokens=self.prompt_tokens + answer.prompt_tokens,
-            completion_tokens=self.completion_tokens + answer.completion_tokens,
-        )
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum of both."""
+        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+CACHED = Usage(n_cached=1)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What was asked of LLMs, and what went wrong.
+
+    Attributes:
+        usage: So far, as a snapshot that stays as it is.
+        failed: Why the last call that failed did.
+        unusable: Why no call could succeed, where that happened.
+    """
+
+    usage: Usage = Usage()
+    failed: str = ""
+    unusable: EngineError | None = None
 
 
 class LLM(Protocol):
@@ -90,16 +110,20 @@ class LLM(Protocol):
         """
         ...
 
+    def part(self, on_call: Callable[[Call], None] | None = None) -> "LLM":
+        """The same LLM with a usage of its own, for one of several runs that share it; see ``RecordedLLM.part``."""
+        ...
 
-class Remembers(Protocol):
-    """What keeps answers: the journal in a file, or a table beside the records they were made of."""
+
+class CallStore(Protocol):
+    """Keeps answers: the journal in a file, or a table beside the records they were made of."""
 
     def get(self, key: str) -> Entry | None:
         """What is known about a call."""
         ...
 
     async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
-        """Commit what came of a call; gives what is kept now."""
+        """Commit what came of a call; returns what is kept now."""
         ...
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
@@ -107,121 +131,207 @@ class Remembers(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What an LLM shares with its parts."""
+
+    free: asyncio.Semaphore
+    under_way: dict[str, asyncio.Task[Entry]] = field(default_factory=dict[str, asyncio.Task[Entry]])
+    failed: dict[str, CallFailed] = field(default_factory=dict[str, CallFailed])
+    broken: EngineError | None = None
+
+
 class RecordedLLM:
     """A backend behind a journal.
 
     Args:
         backend: Asked for what the journal does not hold; the caller closes it.
-        journal: Read and written; the caller closes it.
+        journal: Read and written; the caller closes it. None keeps nothing: every call is made.
         concurrency: Calls under way at the same time.
-
-    Attributes:
-        usage: What was used so far, as a snapshot that stays as it is.
+        meter: Counts what this and other LLMs are asked.
     """
 
-    def __init__(self, backend: Backend, journal: Remembers, concurrency: int = 16) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        journal: CallStore | None = None,
+        concurrency: int = 16,
+        meter: Meter | None = None,
+    ) -> None:
         self.backend = backend
         self.concurrency = concurrency
-        self.usage = Usage()
         self._journal = journal
-        self._free = asyncio.Semaphore(concurrency)
-        self._under_way: dict[str, asyncio.Task[Entry]] = {}
-        self._failed: dict[str, CallFailed] = {}
-        self._broken: EngineError | None = None
+        self._shared = _Shared(asyncio.Semaphore(concurrency))
+        self._meters = (Meter(), meter) if meter else (Meter(),)
+        self._on_call: Callable[[Call], None] | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What was used so far, as a snapshot that stays as it is."""
+        return self._meters[0].usage
+
+    def part(self, on_call: Callable[[Call], None] | None = None) -> "RecordedLLM":
+        """The same LLM with a usage of its own; what is used through a part counts for the whole too.
+
+        A call that another part had asked for already counts as cached.
+
+        Args:
+            on_call: Called with each call before it is answered.
+        """
+        part = copy(self)
+        part._meters, part._on_call = (Meter(), *self._meters), on_call
+        return part
 
     async def call(self, call: Call) -> Answer:
         """Answer one call, from the journal or from the engine.
 
         A call that failed in an earlier run is asked again; one that failed in this run fails again at once.
         ``repeat`` is added to the seed, for else a repetition would be the same text. Stopping to wait for an answer
-        does not stop the call: others may want it, and it is paid for.
+        does not stop the call where there is a journal: others may want it, and it is paid for.
 
         Raises:
             CallFailed: This call failed for good.
             EngineError: No call can succeed; every later one fails with the same words.
             InputError: The journal cannot be used.
         """
+        if self._on_call:
+            self._on_call(call)
         name = key(call, self.backend.model)
-        if name in self._failed:
-            raise CallFailed(str(self._failed[name]), self._failed[name].raw)
+        if self._journal is None:
+            return Answer.of(await self._ask(call), name, cached=False)
+        shared = self._shared
+        if name in shared.failed:
+            raise CallFailed(str(shared.failed[name]), shared.failed[name].raw)
         entry = self._journal.get(name)
-        under_way = self._under_way.get(name)
+        under_way = shared.under_way.get(name)
         cached = under_way is not None or (entry is not None and entry.state == "done")
         if entry is None or entry.state == "failed":
-            entry = await asyncio.shield(under_way or self._start(name, call))
+            entry = await asyncio.shield(under_way or self._start(name, call, self._journal))
         if cached:
             await self._journal.link(name, call.record_ids)
-            self.usage = replace(self.usage, n_cached=self.usage.n_cached + 1)
-        return _answer(name, entry, cached)
+            self._count(CACHED)
+        return Answer.of(entry, name, cached)
 
-    def _start(self, name: str, call: Call) -> asyncio.Task[Entry]:
-        task = asyncio.create_task(self._ask(name, call))
-        self._under_way[name] = task
+    async def stream(self, call: Call) -> Pieces:
+        """Answer one call piece by piece; neither read from the journal nor kept.
+
+        What was written counts also where it is broken off and the engine never says how much it was.
+
+        Raises:
+            CallFailed: This call failed.
+            EngineError: No call can succeed.
+        """
+        if self._on_call:
+            self._on_call(call)
+        n_chars, used = 0, None
+        try:
+            async with aclosing(self._pieces(call)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        n_chars += len(piece)
+                    else:
+                        used = _usage_of(piece)
+                    yield piece
+        except CallFailed as failure:
+            self._note(failure)
+            if failure.tokens or not n_chars:
+                used = _usage_of_failed(failure)
+            raise
+        except EngineError as error:
+            self._note(error)
+            used = None if n_chars else Usage()
+            raise
+        finally:
+            self._count(self._estimated(call, n_chars) if used is None else used)
+
+    def _start(self, name: str, call: Call, journal: CallStore) -> asyncio.Task[Entry]:
+        task = asyncio.create_task(self._ask_and_keep(name, call, journal))
+        self._shared.under_way[name] = task
         task.add_done_callback(lambda done: self._finished(name, done))
         return task
 
     def _finished(self, name: str, task: asyncio.Task[Entry]) -> None:
-        del self._under_way[name]
+        del self._shared.under_way[name]
         if not task.cancelled():
             task.exception()  # seen here, should nobody be waiting any more
 
-    async def _ask(self, name: str, call: Call) -> Entry:
-        async with self._free:
-            if self._broken is not None:
-                raise EngineError(str(self._broken)) from self._broken
-            sampling = replace(call.sampling, seed=call.sampling.seed + call.repeat)
+    async def _ask_and_keep(self, name: str, call: Call, journal: CallStore) -> Entry:
+        try:
+            completion = await self._ask(call)
+        except CallFailed as failure:
+            self._shared.failed[name] = failure
+            failed = Entry("failed", error=str(failure), raw=failure.raw)
+            await journal.put(name, call, self.backend.model, failed)
+            raise
+        counts = (completion.prompt_tokens, completion.completion_tokens, completion.finish_reason, completion.wall_s)
+        return await journal.put(name, call, self.backend.model, Entry("done", completion.text, "", "", *counts))
+
+    async def _ask(self, call: Call) -> Completion:
+        async with self._shared.free:
+            if self._shared.broken is not None:
+                raise EngineError(str(self._shared.broken)) from self._shared.broken
             try:
-                completion = await self._complete(call, sampling)
+                completion = await self._complete(call)
             except EngineError as error:
-                self._broken = error
+                self._shared.broken = error
+                self._note(error)
                 raise
             except CallFailed as failure:
-                self._count(1, Completion(""))
-                self._failed[name] = failure
-                await self._put(name, call, Entry("failed", error=str(failure), raw=failure.raw))
+                self._note(failure)
+                self._count(_usage_of_failed(failure))
                 raise
-            self._count(0, completion)
-            return await self._put(name, call, _done(completion))
+            self._count(_usage_of(completion))
+            return completion
 
-    async def _complete(self, call: Call, sampling: Sampling) -> Completion:
+    async def _complete(self, call: Call) -> Completion:
         if call.soft is None:
-            return await self.backend.complete(call.messages, sampling)
+            return await self.backend.complete(call.messages, _sampling_of(call))
+        return await self._soft_backend().complete_soft(call.soft, _sampling_of(call))
+
+    async def _pieces(self, call: Call) -> Pieces:
+        """The pieces as the engine sends them; behind soft vectors there is one."""
+        if call.soft is not None:
+            whole = await self._soft_backend().complete_soft(call.soft, _sampling_of(call))
+            yield whole.text
+            yield whole
+            return
+        async with aclosing(streamed(self.backend, call.messages, _sampling_of(call))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _soft_backend(self) -> EmbedsBackend:
         if not takes_soft_prompts(self.backend):
             raise EngineError(f"{self.backend.model} takes no soft prompts; use transformers:MODEL or vllm:MODEL")
-        return await self.backend.complete_soft(call.soft, sampling)
+        return self.backend
 
-    async def _put(self, name: str, call: Call, entry: Entry) -> Entry:
-        return await self._journal.put(name, call, self.backend.model, entry)
+    def _count(self, used: Usage) -> None:
+        for meter in self._meters:
+            meter.usage = meter.usage.plus(used)
 
-    def _count(self, n_failed: Literal[0, 1], completion: Completion) -> None:
-        so_far = self.usage
-        self.usage = Usage(
-            n_calls=so_far.n_calls + 1,
-            n_cached=so_far.n_cached,
-            n_calls_failed=so_far.n_calls_failed + n_failed,
-            prompt_tokens=so_far.prompt_tokens + completion.prompt_tokens,
-            completion_tokens=so_far.completion_tokens + completion.completion_tokens,
-        )
+    def _note(self, error: CallFailed | EngineError) -> None:
+        for meter in self._meters:
+            if isinstance(error, EngineError):
+                meter.unusable = error
+            else:
+                meter.failed = str(error)
 
-
-def _done(completion: Completion) -> Entry:
-    return Entry(
-        "done",
-        text=completion.text,
-        prompt_tokens=completion.prompt_tokens,
-        completion_tokens=completion.completion_tokens,
-        finish_reason=completion.finish_reason,
-        wall_s=completion.wall_s,
-    )
+    def _estimated(self, call: Call, n_chars: int) -> Usage:
+        """What an answer used that was broken off."""
+        return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), (n_chars + 2) // 3)
 
 
-def _answer(name: str, entry: Entry, cached: bool) -> Answer:
-    return Answer(
-        text=entry.text,
-        key=name,
-        cached=cached,
-        prompt_tokens=entry.prompt_tokens,
-        completion_tokens=entry.completion_tokens,
-        finish_reason=entry.finish_reason,
-        wall_s=entry.wall_s,
-    )
+def n_prompt_tokens(call: Call, backend: Backend) -> int:
+    """Length of a call's prompt, soft vectors included."""
+    return backend.count_tokens(call.messages) if call.soft is None else len(call.soft.token_ids)
+
+
+def _sampling_of(call: Call) -> Sampling:
+    return replace(call.sampling, seed=call.sampling.seed + call.repeat) if call.repeat else call.sampling
+
+
+def _usage_of_failed(failure: CallFailed) -> Usage:
+    return Usage(1, 0, 1, 0, failure.tokens)
+
+
+def _usage_of(completion: Completion) -> Usage:
+    return Usage(1, 0, 0, completion.prompt_tokens, completion.completion_tokens)

@@ -5,22 +5,17 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from unlike.errors import UnlikeError
-from unlike.privacy.repeats import Others
 from unlike.records import Item, Record
 from unlike.store.profiles import Origin
 
 T = TypeVar("T")
 
 Rung = Literal["plain", "own_records", "own_summary", "full"]
-"""How much of a user a text was written from; see ``memory.ladder``."""
+"""How much of a user a text was written from; see ``memory.context``."""
 
 
 class NoConsent(UnlikeError):
     """The user does not let records be used for this."""
-
-
-class Repeated(UnlikeError):
-    """A generated text repeats another person's words, and the settings say not to give it out."""
 
 
 class Changed(UnlikeError):
@@ -173,21 +168,3 @@ class Page(Generic[T]):
     rows: tuple[T, ...]
     total: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Personal:
-    """Chat messages with a user's part put in.
-
-    Attributes:
-        messages: As they came, with a system message before them where there is something to say of the user.
-        others: Texts of others that the profile goes back to, which the answer may not repeat.
-        cache_salt: Who may share the engine's cache of these messages.
-    """
-
-    messages: tuple[Mapping[str, str], ...]
-    rung: Rung
-    why: str
-    profile_version: int | None
-    others: Others
-    cache_salt: str

@@ -17,10 +17,11 @@ from unlike.memory.private import STEP, extract_in_private
 from unlike.memory.settings import MemorySettings
 from unlike.memory.statements import Source, statements_of
 from unlike.methods.kit import Kit
-from unlike.methods.steps import Difference, Reply, ask, difference_passage, extract, own_passages, standard
+from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
 from unlike.prompts.prompt import Ask
 from unlike.store import jobs
 from unlike.store.jobs import Job
+from unlike.writing.draft import Reply
 
 
 async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySettings) -> None:

@@ -17,11 +17,9 @@ from unlike.memory.representatives import (
     against,
     clustered_set,
     digest_of,
-    means_of,
-    nearest,
 )
 from unlike.memory.settings import MemorySettings
-from unlike.peers.kmeans import cluster
+from unlike.peers.representatives import cluster, nearest_group
 from unlike.store import clusterings, differences, embeddings, jobs, profiles, records, users
 from unlike.store.batches import batches
 from unlike.store.clusterings import StoredClustering
@@ -102,8 +100,7 @@ def _grouped(known: OnItem, n_groups: int, seed: int) -> list[list[int]]:
     rows = np.stack([known.vectors[stored.number] for stored in known.members])
     found = cluster([stored.record for stored in known.members], rows, n_groups, seed)
     numbers = {stored.record.id: stored.number for stored in known.members}
-    # Vectors that differ by a rounding error leave groups empty, which nobody stands for.
-    return [[numbers[id_] for id_ in ids] for ids in found.nearest if ids]
+    return [[numbers[id_] for id_ in ids] for ids in found.groups]
 
 
 def _note_changes(tx: Tx, known: OnItem, clustering: StoredClustering, settings: MemorySettings) -> None:
@@ -126,12 +123,13 @@ def _comparing(
     """Whom a record on the item is compared with."""
     group_of = clustering.group_of
     mine = {stored.user: stored.number for stored in known.members}
-    means = means_of(clustering, known.vectors) if clustering.groups else None
 
     def compared(own: Stored) -> Against | None:
-        if means is None:
+        if not clustering.groups:
             return None
-        home = group_of[own.number] if own.number in group_of else nearest(means, known.vectors[own.number])
+        home = group_of.get(own.number)
+        if home is None:
+            home = nearest_group(clustering.groups, known.vectors, known.vectors[own.number])
         return against(clustering, mine.get(own.user), home, settings)
 
     return compared

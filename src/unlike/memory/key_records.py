@@ -3,14 +3,16 @@
 Nothing is opened to find that out but the user's own records: a clustering is numbers.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
 from unlike.memory.changed import Changed
-from unlike.memory.representatives import Against, against, means_of, nearest
-from unlike.memory.settings import KeyRecords, MemorySettings
+from unlike.memory.representatives import Against, against
+from unlike.memory.settings import MemorySettings
+from unlike.peers.representatives import choose_key_records, nearest_group
 from unlike.store import clusterings, embeddings, jobs, records
 from unlike.store.clusterings import StoredClustering
 from unlike.store.database import Tx
@@ -20,45 +22,18 @@ from unlike.store.tables import RECORDS
 PAUSE_S = 0.2
 """How long a build waits for the clustering of its items."""
 
-Chosen = Sequence[tuple[Stored, Against | None]]
-"""Records, each with whom it is compared with."""
 
-
-def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Chosen:
+def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> list[tuple[Stored, Against | None]]:
     """The key records of a user, each with whom it is compared with.
 
     Raises:
         Changed: One of the items is being clustered.
     """
-    return CHOICES[settings.key_records](tx, user, encoder, settings)
-
-
-def _latest(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Chosen:
-    """The latest records."""
-    own = records.latest(tx, user, settings.method.n_records)
+    n, rule = settings.method.n_records, settings.key_records
+    own = records.latest(tx, user, n) if rule == "recency" else records.read(tx, RECORDS.c.user == user)
     _check_clustered(tx, own)
-    mine = _numbers_by_item(tx, user)
-    return [(stored, _against(tx, stored, mine[stored.item], encoder, settings)) for stored in own]
-
-
-def _latest_compared(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Chosen:
-    """The latest records that can be compared; where these are too few, the latest of the others too."""
-    own = records.read(tx, RECORDS.c.user == user)[::-1]
-    _check_clustered(tx, own)
-    mine = _numbers_by_item(tx, user)
-    n_records = settings.method.n_records
-    compared, others = list[tuple[Stored, Against | None]](), list[tuple[Stored, Against | None]]()
-    for stored in own:
-        whom = _against(tx, stored, mine[stored.item], encoder, settings)
-        (others if whom is None else compared).append((stored, whom))
-        if len(compared) == n_records:
-            break
-    return [*compared, *others][:n_records]
-
-
-Choice = Callable[[Tx, int, Encoder, MemorySettings], Chosen]
-CHOICES: dict[KeyRecords, Choice] = {"recency": _latest, "compared": _latest_compared}
-"""Ways to choose key records without a request, by name."""
+    compared = partial(_against, tx, _numbers_by_item(tx, user), encoder, settings)
+    return choose_key_records(reversed(own), compared, n, rule)
 
 
 def _check_clustered(tx: Tx, own: Sequence[Stored]) -> None:
@@ -76,7 +51,9 @@ def _numbers_by_item(tx: Tx, user: int) -> Mapping[int, set[int]]:
     return found
 
 
-def _against(tx: Tx, own: Stored, mine: Collection[int], encoder: Encoder, settings: MemorySettings) -> Against | None:
+def _against(
+    tx: Tx, by_item: Mapping[int, Collection[int]], encoder: Encoder, settings: MemorySettings, own: Stored
+) -> Against | None:
     clustering = clusterings.current(tx, own.item)
     if clustering is None:
         return None
@@ -84,12 +61,13 @@ def _against(tx: Tx, own: Stored, mine: Collection[int], encoder: Encoder, setti
     home = group_of[own.number] if own.number in group_of else _nearest(tx, clustering, own, encoder)
     if home is None:
         return None
-    return against(clustering, next((number for number in mine if number in group_of), None), home, settings)
+    mine = next((number for number in by_item[own.item] if number in group_of), None)
+    return against(clustering, mine, home, settings)
 
 
 def _nearest(tx: Tx, clustering: StoredClustering, own: Stored, encoder: Encoder) -> int | None:
-    """The group that a record belongs to which is not clustered; None where one cannot tell yet."""
+    """The group that a record counts to which is not clustered; None where one cannot tell yet."""
     vectors = embeddings.of_records(tx, encoder.name, [own.number, *clustering.group_of])
     if own.number not in vectors or len(vectors) <= len(clustering.group_of) or not clustering.groups:
         return None
-    return nearest(means_of(clustering, vectors), vectors[own.number])
+    return nearest_group(clustering.groups, vectors, vectors[own.number])

@@ -11,26 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from unlike.embed.encoder import Encoder
-from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import Backend, Messages
-from unlike.llm.recorded import RecordedLLM
-from unlike.memory import ingest, pages, personal, profile_pages
-from unlike.memory.answers import Added, Evidence, JobRow, Page, Personal, Profile, RecordRow, Request, Written
+from unlike.errors import InputError
+from unlike.llm.backend import Backend, Sampling
+from unlike.llm.recorded import Meter, RecordedLLM
+from unlike.memory import ingest, pages, profile_pages
+from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
+from unlike.memory.context import ProfileContextCache
 from unlike.memory.erase import erase
-from unlike.memory.guard import Refused
 from unlike.memory.journal import StoredJournal
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
-from unlike.memory.request import Desk, Prepared, prepare, prepare_soft
+from unlike.memory.request import Prepared, RequestParts, prepare, prepare_chat, prepare_soft
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
-from unlike.memory.standing import Standings
-from unlike.memory.writing import write, write_stream
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.random import RandomSelector
+from unlike.peers.selectors import RandomSelector
 from unlike.privacy.receipt import Signer
 from unlike.privacy.redact import Redactor
 from unlike.prompts.task import Task
@@ -40,6 +38,7 @@ from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
 from unlike.store.users import Consent, UserRow
+from unlike.writing.write import write, write_stream
 
 
 class Memory:
@@ -56,6 +55,7 @@ class Memory:
         adapters: Folders of trained adapters, which receipts name where they learned from the user.
         concurrency: LLM calls of builds under way at once.
         latent: A trained adapter at work, where texts are written from vectors; see ``vectors``.
+        meter: Counts what is asked of the LLM, also by other memories.
 
     Attributes:
         population: Distances of all users from the population's mean.
@@ -74,6 +74,7 @@ class Memory:
         adapters: Sequence[Path] = (),
         concurrency: int = 16,
         latent: Latent | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.tenant = tenant
         self.backend = backend
@@ -85,7 +86,9 @@ class Memory:
         self._adapters = adapters
         self._records = StoredRecords(tenant)
         self._concurrency = concurrency
-        self._desk = Desk(tenant, backend, task, self.settings, Standings(tenant, self.settings), self.spending)
+        self._meter = meter
+        contexts = ProfileContextCache(tenant, self.settings)
+        self._parts = RequestParts(tenant, backend, task, self.settings, contexts, self.spending)
 
     def close(self) -> None:
         """Write down what is only counted yet; tenant and backend are the caller's to close."""
@@ -126,62 +129,43 @@ class Memory:
         """The text that a user would write, by one LLM call; see ``writing.write`` for what can go wrong."""
         return await self.write(await self._prepared(request))
 
-    async def write(self, prepared: Prepared) -> Written:
-        """The text of a prepared request, paid for also where it is refused or no words are left of it."""
-        try:
-            answer = await write(prepared, self.backend, self.settings)
-        except (Refused, CallFailed) as failure:
-            if failure.tokens:
-                await self.spend(failure.tokens)
-            raise
-        await self.spend(answer.prompt_tokens + answer.completion_tokens)
-        return answer
-
     async def stream(self, request: Request) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
-        prepared = await self._prepared(request)
-        n_chars, paid = 0, False
+        async with aclosing(self.write_stream(await self._prepared(request))) as pieces:
+            async for piece in pieces:
+                yield piece
 
-        def hear(piece: str) -> None:
-            nonlocal n_chars
-            n_chars += len(piece)
+    async def prepare_chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        sampling: Sampling,
+        user_id: str | None = None,
+        item_id: str | None = None,
+    ) -> Prepared:
+        """A chat ready for the LLM; see ``request.prepare_chat``."""
+        return await asyncio.to_thread(prepare_chat, self._parts, messages, sampling, user_id, item_id)
 
+    async def write(self, prepared: Prepared) -> Written:
+        """The text of a prepared request, paid for also where it is refused or no words are left of it."""
+        llm = RecordedLLM(self.backend, meter=self._meter)
         try:
-            async with aclosing(write_stream(prepared, self.backend, self.settings, hear)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Written):
-                        paid = True
-                        await self.spend(piece.prompt_tokens + piece.completion_tokens)
-                    yield piece
-        except CallFailed as failure:
-            paid = not n_chars or failure.tokens > 0
-            if failure.tokens:
-                await self.spend(failure.tokens)
-            raise
-        except EngineError:
-            paid = not n_chars
-            raise
+            return prepared.written(await write(prepared.draft, llm, prepared.guard))
         finally:
-            if not paid:
-                await self.spend(await asyncio.to_thread(self._estimated, prepared.messages, n_chars))
+            await self.spending.spend_used(llm.usage)
 
-    async def personalise(
-        self, messages: Sequence[Mapping[str, str]], user_id: str, item_id: str | None = None
-    ) -> Personal:
-        """Chat messages with what is known of the user before them.
-
-        Raises:
-            BudgetSpent: The tenant's tokens of the day are used up.
-        """
-        return await asyncio.to_thread(personal.personalise, self._desk, messages, user_id, item_id)
+    async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
+        """The same in pieces, then the whole; see ``stream``."""
+        llm = RecordedLLM(self.backend, meter=self._meter)
+        try:
+            async with aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces:
+                async for piece in pieces:
+                    yield piece if isinstance(piece, str) else prepared.written(piece)
+        finally:
+            await self.spending.spend_used(llm.usage)
 
     async def check_budget(self) -> None:
         """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
         await asyncio.to_thread(self.spending.check)
-
-    async def spend(self, tokens: int) -> None:
-        """Count tokens against the tenant's budget."""
-        await self.spending.spend(tokens)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -252,7 +236,7 @@ class Memory:
     async def erase(self, user_id: str) -> dict[str, Any]:
         """Take a user out; gives the signed receipt."""
         receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters)
-        self._desk.standings.forget()
+        self._parts.contexts.clear()
         return self._signer.sign(receipt)
 
     # Work -------------------------------------------------------------------------------------------------------------
@@ -296,7 +280,7 @@ class Memory:
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self.encoder),
-            llm=RecordedLLM(self.backend, StoredJournal(self.tenant, subject), self._concurrency),
+            llm=RecordedLLM(self.backend, StoredJournal(self.tenant, subject), self._concurrency, self._meter),
             task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,
@@ -305,11 +289,7 @@ class Memory:
     async def _prepared(self, request: Request) -> Prepared:
         """A request's prompt; to read a profile from a file beside us takes less time than to hand it to a thread."""
         if self.latent is not None:
-            return await asyncio.to_thread(prepare_soft, self._desk, request, self.latent)
+            return await asyncio.to_thread(prepare_soft, self._parts, request, self.latent)
         if request.retrieved or not self.tenant.store.is_file:
-            return await asyncio.to_thread(prepare, self._desk, request)
-        return prepare(self._desk, request)
-
-    def _estimated(self, messages: Messages, n_chars: int) -> int:
-        """Tokens of an answer that was broken off, so that the engine never told."""
-        return self.backend.count_tokens(messages) + (n_chars + 2) // 3
+            return await asyncio.to_thread(prepare, self._parts, request)
+        return prepare(self._parts, request)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from unlike.memory.representatives import FEWEST_MEASURED
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
-from unlike.methods.steps import Comparison, Difference, Reply, ask, standard, together
+from unlike.methods.steps import Comparison, Difference, ask, standard, together
 from unlike.methods.style_facts import facts_of, means, told, vocabulary
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Item, Record
+from unlike.writing.draft import Reply
 
 STEP = "difference_facts"
 MOST_WORDS = 8

@@ -2,22 +2,19 @@
 
 All texts on an item whose users agree to be compared are clustered once into K + 1 groups. For a user's own record
 the most central text of every other group is taken; in the private way the whole group is, and only figures of it are
-used. A record that may not serve others is not clustered: it counts to the group whose mean it is nearest to, a variant
-of equation 4 that keeps it out of everybody's centroids.
+used. A record that may not serve others is not clustered: it counts to the nearest group.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
-from numpy.typing import NDArray
-
 from unlike.memory.settings import MemorySettings
+from unlike.peers.representatives import other_groups, representatives
+from unlike.records import latest_per_user
 from unlike.store.clusterings import StoredClustering
 from unlike.store.differences import StoredDifference
-from unlike.store.embeddings import Vector
 from unlike.store.records import Stored
 
 FEWEST_MEASURED = 2
@@ -58,8 +55,7 @@ def clustered_set(records: Sequence[Stored]) -> list[Stored]:
     Args:
         records: Oldest first.
     """
-    latest = {stored.user: stored for stored in records}
-    return sorted(latest.values(), key=lambda stored: stored.record.id)
+    return sorted(latest_per_user(records, lambda stored: stored.user), key=lambda stored: stored.record.id)
 
 
 def digest_of(records: Sequence[Stored], n_groups: int, seed: int, encoder: str) -> str:
@@ -79,25 +75,15 @@ def against(clustering: StoredClustering, mine: int | None, home: int, settings:
         home: Group that the record belongs to.
         settings: K, how few are too few, and whether in the private way.
     """
-    others = [_without(group, mine) for group in clustering.groups]
-    away = [group for place, group in enumerate(others) if place != home and group]
-    away.sort(key=lambda group: (-len(group), group[0]))
+    groups = clustering.groups
+    n_peers = sum(len(group) for group in groups) - (mine in clustering.group_of)
     if settings.private:
-        return _measured(clustering.number, away, others[home], settings.fewest_peers)
-    n_peers = sum(len(group) for group in others)
-    if not away or n_peers < settings.fewest_peers:
+        at_home = tuple(number for number in groups[home] if number != mine)
+        return _measured(clustering.number, other_groups(groups, home, mine), at_home, settings.fewest_peers)
+    peers = representatives(groups, home, settings.method.n_peers, mine)
+    if not peers or n_peers < settings.fewest_peers:
         return None
-    return Against(clustering.number, n_peers, peers=tuple(group[0] for group in away[: settings.method.n_peers]))
-
-
-def means_of(clustering: StoredClustering, vectors: Mapping[int, Vector]) -> NDArray[np.float32]:
-    """The mean of each group, (groups, dim)."""
-    return np.stack([np.mean([vectors[record] for record in group], axis=0) for group in clustering.groups])
-
-
-def nearest(means: NDArray[np.float32], vector: Vector) -> int:
-    """The group whose mean a vector (dim,) is nearest to."""
-    return int(np.argmin(np.linalg.norm(means - vector, axis=1)))
+    return Against(clustering.number, n_peers, peers=tuple(peers))
 
 
 def _measured(
@@ -110,7 +96,3 @@ def _measured(
     if len(everybody) < fewest:
         return None
     return Against(clustering, len(everybody), groups=tuple(group[:MOST_MEASURED] for group in groups))
-
-
-def _without(group: tuple[int, ...], number: int | None) -> tuple[int, ...]:
-    return tuple(record for record in group if record != number) if number in group else group

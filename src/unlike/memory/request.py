@@ -1,28 +1,28 @@
-"""A request as a prompt: everything that one LLM call needs, read in one transaction."""
+"""A request as a draft: everything that one LLM call needs, read in one transaction."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Messages, Sampling
-from unlike.llm.soft import SoftPrompt
-from unlike.memory.answers import Request
-from unlike.memory.ladder import Known
+from unlike.llm.journal import Call
+from unlike.memory.answers import Request, Written
+from unlike.memory.context import ProfileContext, ProfileContextCache
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
-from unlike.memory.standing import Standings
 from unlike.methods.kit import Latent
-from unlike.methods.steps import prompt_limit
-from unlike.privacy.repeats import Others
-from unlike.prompts.budget import fit
-from unlike.prompts.prompt import Ask, Passage, own_record
+from unlike.methods.steps import profile_passage
+from unlike.prompts.prompt import Ask, Passage, messages_of, own_record
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
 from unlike.store.database import Tenant
 from unlike.store.records import StoredRecords, Unknown
-from unlike.writing.expected import Expected, expected_of
+from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of, soft_draft
+from unlike.writing.expected import ANSWER
+from unlike.writing.write import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +30,39 @@ class Prepared:
     """A request ready for the LLM.
 
     Attributes:
-        messages: The prompt.
-        sampling: How to answer it.
-        known: What it was made from.
-        others: Texts of others that the profile goes back to, which the answer may not repeat.
-        expected: What the answer is expected to be, which says how it is cleaned.
-        soft: The prompt with an adapter's vectors, where one serves; ``messages`` is then what a person may read of it.
+        draft: The prompt.
+        context: What it was made from.
+        guard: What the text may not repeat.
     """
 
-    messages: Messages
-    sampling: Sampling
-    known: Known
-    others: Others
-    expected: Expected
-    soft: SoftPrompt | None = None
+    draft: Draft
+    context: ProfileContext
+    guard: Guard
+
+    def written(self, reply: Reply) -> Written:
+        """The reply with what it was written from."""
+        return Written(
+            text=reply.text,
+            rung=self.context.rung,
+            why=self.context.why,
+            profile_version=self.context.profile_version,
+            prompt_tokens=reply.call["prompt_tokens"],
+            completion_tokens=reply.call["completion_tokens"],
+            finish_reason=reply.call["finish_reason"],
+            repeats=reply.repeats,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What prompts of requests are made with.
+class RequestParts:
+    """What requests are prepared with.
 
     Attributes:
         tenant: Whose users they are for.
-        backend: The LLM that will read them.
+        backend: The LLM that will read the prompts.
         task: Words and templates.
         settings: Of the memory.
-        standings: What the users' requests are written from.
+        contexts: What the users' requests are written from.
         spending: What the tenant's calls cost.
     """
 
@@ -63,86 +70,116 @@ class Desk:
     backend: Backend
     task: Task
     settings: MemorySettings
-    standings: Standings
+    contexts: ProfileContextCache
     spending: Spending
 
 
-def prepare(desk: Desk, request: Request) -> Prepared:
-    """The prompt of a request.
+def prepare(parts: RequestParts, request: Request) -> Prepared:
+    """The draft of a request.
 
     Raises:
         Unknown: The item is neither known nor described.
         InputError: The prompt cannot be made to fit the model's context.
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    tenant = desk.tenant
-    desk.spending.check()
-    standing, there = desk.standings.of(request.user_id, request.item_id)
-    item = request.item or _known_item(there, request.item_id)
-    case = Case("", request.user_id, request.item_id, tenant.store.now_ms(), request.title, request.rating)
-    known, past = standing.known, standing.past
-    if request.retrieved and known.user is not None:
-        past = _retrieved(StoredRecords(tenant), case, item, request.retrieved)
-    ask = Ask("generate", (*past, *standing.profile), item, case)
-    limit = prompt_limit(desk.backend.context_tokens, desk.settings.method.but(max_tokens=request.max_tokens))
-    fitted = fit(ask, desk.task, limit, desk.backend.count_tokens)
-    expected = expected_of(ask, desk.task.words)
-    return Prepared(fitted.messages, sampling_of(request, tenant, known), known, standing.others, expected)
+    parts.spending.check()
+    context, known_item = parts.contexts.of(request.user_id, request.item_id)
+    item = request.item or _known(known_item, request.item_id)
+    case = _case(request, parts.tenant.store.now_ms())
+    past = context.past
+    if request.retrieved and context.user is not None:
+        past = _retrieved(StoredRecords(parts.tenant), case, item, request.retrieved)
+    passages = (*past, *([profile_passage(context.summary)] if context.summary else []))
+    ask = Ask(WRITING_STEPS[parts.settings.method.layout], passages, item, case)
+    sampling = _sampling(request, parts.tenant, context)
+    draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name)
+    return Prepared(draft, context, Guard(context.others, parts.settings.on_repeat))
 
 
-def prepare_soft(desk: Desk, request: Request, latent: Latent) -> Prepared:
-    """The prompt of a request with an adapter's vectors: of all records until now, without waiting for any profile.
+def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepared:
+    """The draft of a request with an adapter's vectors: of all records until now, without waiting for any profile.
 
-    Whoever stands on the lowest rung, and an item that is only described, get the prompt without vectors.
+    A user of whom nothing may be used, and an item that is only described, get the prompt without vectors.
 
     Raises:
         Unknown: The item is neither known nor described.
         InputError: The prompt cannot be made to fit.
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    tenant = desk.tenant
-    desk.spending.check()
-    standing, there = desk.standings.of(request.user_id, request.item_id)
-    known = standing.known
-    if known.rung == "plain" or request.item is not None:
-        return prepare(desk, request)
-    item = _known_item(there, request.item_id)
+    parts.spending.check()
+    context, known_item = parts.contexts.of(request.user_id, request.item_id)
+    if context.rung == "plain" or request.item is not None:
+        return prepare(parts, request)
+    item = _known(known_item, request.item_id)
     # A case's own moment is left out of its history; nothing has been written at a moment to come.
-    case = Case("", request.user_id, request.item_id, tenant.store.now_ms() + 1, request.title, request.rating)
-    ask = latent.prompt(case)
-    rung, why = (
-        "full" if ask.n_compared else "own_records",
-        f"vectors of {len(ask.past)} records, {ask.n_compared} compared",
-    )
-    by_vectors = Known(rung, why, known.user)
-    expected = expected_of(Ask("soft", item=item, request=case), desk.task.words)
-    sampling = sampling_of(request, tenant, by_vectors)
-    return Prepared(ask.messages, sampling, by_vectors, Others(()), expected, ask.prompt)
+    case = _case(request, parts.tenant.store.now_ms() + 1)
+    soft = latent.prompt(case)
+    why = f"vectors of {len(soft.past)} records, {soft.n_compared} compared"
+    by_vectors = ProfileContext("full" if soft.n_compared else "own_records", why, context.user)
+    sampling = _sampling(request, parts.tenant, by_vectors)
+    draft = soft_draft(soft, Ask("soft", item=item, request=case), parts.task, sampling, parts.tenant.name)
+    return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat))
 
 
-def salt_of(tenant: Tenant, known: Known) -> str:
-    """Who may share the engine's cache of this prompt: this user, with this version of the profile."""
-    version = known.profile.version if known.profile else 0
-    return hashlib.sha256(f"{tenant.name}\0{known.user}\0{version}".encode()).hexdigest()[:32]
+def prepare_chat(
+    parts: RequestParts,
+    messages: Sequence[Mapping[str, str]],
+    sampling: Sampling,
+    user_id: str | None = None,
+    item_id: str | None = None,
+) -> Prepared:
+    """A chat, with a system message about the user before it where one is named.
+
+    A caller's own system message stays, after ours. Where prompt and answer would not fit the model's context, the
+    shown records are left out, then the profile, never a message of the caller's. The answer is passed on as it is,
+    without thoughts and control tokens.
+
+    Raises:
+        BudgetSpent: The tenant's tokens of the day are used up.
+    """
+    parts.spending.check()
+    tenant, whole = parts.tenant, tuple(dict(message) for message in messages)
+    if user_id is None:
+        # Who names no user shares the engine's cache with the tenant's others who name none, and with nobody else.
+        context, salt = ProfileContext("plain", "no user is named"), f"tenant {tenant.id}"
+    else:
+        context, item = parts.contexts.of(user_id, item_id or "")  # an unknown item has nothing to say in a chat
+        salt, whole = salt_of(tenant, context), _personal(parts, whole, context, item)
+    call = Call("chat", "", whole, replace(sampling, cache_salt=salt), context.peer_ids, tenant.name)
+    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat))
 
 
-def sampling_of(request: Request, tenant: Tenant, known: Known) -> Sampling:
-    """How the engine is to write."""
-    return Sampling(
-        temperature=request.temperature,
-        top_p=request.top_p,
-        max_tokens=request.max_tokens,
-        seed=request.seed,
-        cache_salt=salt_of(tenant, known),
-    )
+def _personal(parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None) -> Messages:
+    """The messages with as much of the user before them as there is room for."""
+    profile = (profile_passage(context.summary),) if context.summary else ()
+    for passages in filter(None, ((*context.past, *profile), profile)):
+        whole = (*messages_of(Ask("chat", passages, item), parts.task), *messages)
+        if _leaves_room(whole, parts.backend):
+            return whole
+    return messages
 
 
-def _known_item(there: Item | None, item_id: str) -> Item:
+def salt_of(tenant: Tenant, context: ProfileContext) -> str:
+    """Who may share the engine's cache of a prompt: this user, with this version of the profile."""
+    version = context.profile_version or 0
+    return hashlib.sha256(f"{tenant.name}\0{context.user}\0{version}".encode()).hexdigest()[:32]
+
+
+def _sampling(request: Request, tenant: Tenant, context: ProfileContext) -> Sampling:
+    salt = salt_of(tenant, context)
+    return Sampling(request.temperature, request.top_p, request.max_tokens, request.seed, cache_salt=salt)
+
+
+def _case(request: Request, now_ms: int) -> Case:
+    return Case("", request.user_id, request.item_id, now_ms, request.title, request.rating)
+
+
+def _known(item: Item | None, item_id: str) -> Item:
     if not item_id:
         raise InputError("a request needs item_id, or item with what is known of it")
-    if there is None:
+    if item is None:
         raise Unknown(f"no item {item_id!r}; send what is known of it as item: title, description")
-    return there
+    return item
 
 
 def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> tuple[Passage, ...]:
@@ -152,3 +189,9 @@ def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> tuple[P
     return tuple(
         own_record(record, stored.item(record.item_id)) for record in sorted(found, key=lambda record: record.moment)
     )
+
+
+def _leaves_room(messages: Messages, backend: Backend) -> bool:
+    """Whether at least a quarter of the context is left for the answer."""
+    limit = backend.context_tokens
+    return limit is None or backend.count_tokens(messages) <= limit * 3 // 4

@@ -1,14 +1,10 @@
 """How a user memory is built, kept fresh and answered from; pydantic checks it at the edges."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from unlike.config import MethodSettings
+from unlike.config import KeyRecords, MethodSettings
 from unlike.privacy.sensitive import Sensitive
-
-KeyRecords = Literal["recency", "compared"]
-"""Which records a profile is built from ahead of any request: the latest, or the latest whose item others wrote about."""
-OnRepeat = Literal["block", "retry", "mark"]
+from unlike.writing.guard import OnRepeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,17 @@ A user without records gets Non-Perso's prompt; one whose items nobody else wrot
 records alone. The trace shows which.
 """
 
-from unlike.methods.kit import Kit, Outcome
-from unlike.methods.steps import extract, generate, read_history, retrieve, select, summarise
-from unlike.methods.trace import outcome
+from unlike.methods.kit import Kit
+from unlike.methods.steps import draft, extract, read_history, retrieve, select, summarise
 from unlike.records import Case
+from unlike.writing.draft import Draft
 
 
-async def dpl(case: Case, kit: Kit) -> Outcome:
-    """Retrieve, select, extract, summarise, generate."""
+async def dpl(case: Case, kit: Kit) -> Draft:
+    """Retrieve, select, extract, summarise, draft."""
     history = await read_history(case, kit)
     past = await retrieve(case, history, kit)
     comparisons = await select(case, history, kit)
     differences = await extract(comparisons, kit)
     profile = await summarise(past, differences, kit)
-    draft = await generate(case, kit, past, profile)
-    return outcome(draft, kit.settings, history, past, differences, profile)
+    return await draft(case, kit, past, profile, history=history, differences=differences)

@@ -11,20 +11,10 @@ from collections.abc import Sequence
 
 from unlike.language import SENTENCE_END
 from unlike.methods.habits import favourite_words, habits_of, said
-from unlike.methods.kit import Kit, Outcome
-from unlike.methods.steps import (
-    Comparison,
-    Difference,
-    Reply,
-    extract,
-    generate,
-    others_on,
-    read_history,
-    retrieve,
-    select,
-)
-from unlike.methods.trace import outcome
+from unlike.methods.kit import Kit
+from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, retrieve, select
 from unlike.records import Case, Record
+from unlike.writing.draft import Draft, Reply
 
 STEP = "verify"
 MAX_STATEMENTS = 6
@@ -37,15 +27,14 @@ _PERSON_A = re.compile(r"\b(?:person A|A(?=['’]s\b))", re.IGNORECASE)
 _MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
 
 
-async def dpl_verified(case: Case, kit: Kit) -> Outcome:
-    """DPL's retrieve, select and extract; then verify instead of summarise; then generate."""
+async def dpl_verified(case: Case, kit: Kit) -> Draft:
+    """DPL's retrieve, select and extract; then verify instead of summarise; then draft."""
     history = await read_history(case, kit)
     past = await retrieve(case, history, kit)
     comparisons = await select(case, history, kit)
     differences = await extract(comparisons, kit)
     profile, counts = await asyncio.to_thread(verified_profile, case, history, differences, kit)
-    draft = await generate(case, kit, past, profile)
-    return outcome(draft, kit.settings, history, past, differences, profile, verified=counts)
+    return await draft(case, kit, past, profile, history=history, differences=differences, verified=counts)
 
 
 def verified_profile(

@@ -6,39 +6,38 @@ then reasons over the differences along them. Retrieval, selection, summary and 
 
 import re
 
-from unlike.methods.kit import Kit, Outcome
+from unlike.methods.kit import Kit
 from unlike.methods.steps import (
     Comparison,
     Difference,
-    Reply,
     ask,
     compared_passages,
-    generate,
+    draft,
     read_history,
+    reply_trace,
     retrieve,
     select,
     summarise,
     together,
 )
-from unlike.methods.trace import outcome, reply_trace
 from unlike.prompts.prompt import Ask
 from unlike.prompts.task import Dimension
 from unlike.records import Case
+from unlike.writing.draft import Draft, Reply
 
 _LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s*\**([^:\n]{1,60}?)\**\s*:\s*(\S.*)$", re.MULTILINE)
 
 
-async def drp(case: Case, kit: Kit) -> Outcome:
-    """Retrieve, select, find dimensions, reason along them, summarise, generate."""
+async def drp(case: Case, kit: Kit) -> Draft:
+    """Retrieve, select, find dimensions, reason along them, summarise, draft."""
     history = await read_history(case, kit)
     past = await retrieve(case, history, kit)
     comparisons = await select(case, history, kit)
     found = await together([_find_dimensions(comparison, kit) for comparison in comparisons])
     differences = await together([_reason(*pair, kit) for pair in zip(comparisons, found, strict=True)])
     profile = await summarise(past, differences, kit)
-    draft = await generate(case, kit, past, profile)
     dimensions = [reply_trace(reply) for reply in found]
-    return outcome(draft, kit.settings, history, past, differences, profile, dimensions=dimensions)
+    return await draft(case, kit, past, profile, history=history, differences=differences, dimensions=dimensions)
 
 
 def dimensions_in(text: str) -> tuple[Dimension, ...]:

@@ -1,17 +1,18 @@
-"""What is handed to a method, and what it hands back."""
+"""What is handed to a method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from unlike.config import MethodSettings
 from unlike.llm.recorded import LLM
 from unlike.llm.soft import SoftAsk
 from unlike.peers.neighbours import Neighbours
-from unlike.peers.selector import Selector
+from unlike.peers.selectors import Selector
 from unlike.prompts.task import Task
 from unlike.records import Case, Records
 from unlike.retrieve.query import Retriever
+from unlike.writing.draft import Reply
 
 
 class Latent(Protocol):
@@ -48,16 +49,5 @@ class Kit:
     settings: MethodSettings = field(default_factory=MethodSettings)
     tenant: str = ""
     latent: Latent | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A text and how it came about.
-
-    Attributes:
-        text: What the user would write, according to the method.
-        trace: Ids of all records used, differences, profile, calls and what was left out of prompts; JSON-able.
-    """
-
-    text: str
-    trace: Mapping[str, Any]
+    profile_of: Callable[[str], Reply | None] | None = None
+    """Profiles that are stored, by user; None where there is no store, so that a method builds them itself."""

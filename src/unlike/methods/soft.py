@@ -1,44 +1,70 @@
-"""What the methods with a trained adapter share: the soft prompt goes to the frozen LLM, and the trace says what is in it."""
+"""The methods with a trained adapter: a frozen LLM reads soft vectors of the user among the words of its prompt.
+
+    e_his^i  = f_emb(y_u'i)                              DEP, equation 2 (Qiu et al., EMNLP 2025, arXiv 2507.20849)
+    e_diff^i = (1/m) * sum_j (e_his^i - e_uj)            equation 4
+    p_his, p_diff = M_his(enc(e_his)), M_diff(enc(e_diff))      equations 5 and 6
+    y^ = LLM(template(i', {p_his^i, p_diff^i}, past))    equation 7
+
+The first three are the adapter's (``latent``); this is the fourth. PPlug (Liu et al., arXiv 2409.11901) has one vector of
+the user instead, and prompt tuning learned vectors without a user.
+"""
 
 import asyncio
+from dataclasses import replace
 
 from unlike.errors import CallFailed, InputError
-from unlike.llm.journal import Call
-from unlike.llm.soft import SoftAsk
-from unlike.methods.kit import Kit, Latent, Outcome
-from unlike.methods.steps import Reply, generate, read_history, reply_of, sampling_of
-from unlike.methods.trace import outcome
+from unlike.methods.kit import Kit, Latent
+from unlike.methods.steps import draft, read_history, sampling_of, trace_of
 from unlike.prompts.prompt import Ask
 from unlike.records import Case
-from unlike.writing.expected import expected_of
+from unlike.writing.draft import Draft, soft_draft
 
 STEP = "soft"
 
 
-async def write_soft(case: Case, kit: Kit, kind: str, shuffled: bool = False) -> Outcome:
-    """The text that the LLM writes behind the soft prompt of a case.
+async def dep(case: Case, kit: Kit) -> Draft:
+    """The most recent records with the soft vectors of each and of how it differs."""
+    return await _soft_draft(case, kit, "dep")
 
-    A user without records gets Non-Perso's prompt, and the trace says so.
+
+async def dep_shuffled(case: Case, kit: Kit) -> Draft:
+    """The same adapter and the same words, with another user's vectors: what DEP's vectors of the user are worth."""
+    return await _soft_draft(case, kit, "dep", shuffled=True)
+
+
+async def pplug(case: Case, kit: Kit) -> Draft:
+    """An instruction vector and one vector of the user, attended over the history by the request."""
+    return await _soft_draft(case, kit, "pplug")
+
+
+async def prompt_tuning(case: Case, kit: Kit) -> Draft:
+    """DEP's prompt with learned vectors in the places of the user's: what training alone teaches (a control, ours)."""
+    return await _soft_draft(case, kit, "prompt_tuning")
+
+
+async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False) -> Draft:
+    """The soft prompt of a case; a user without records gets Non-Perso's prompt, and the trace says so.
 
     Raises:
         InputError: The kit has no adapter, or one of another kind.
-        CallFailed: The call failed, or its prompt does not fit.
+        CallFailed: The prompt does not fit.
     """
     latent = adapter_of(kit, kind)
     history = await read_history(case, kit)
     if not history and kind != "prompt_tuning":
-        return outcome(await generate(case, kit), kit.settings, soft=None, cold_start="no records: not personalised")
+        return await draft(case, kit, soft=None, cold_start="no records: not personalised")
     stranger = await asyncio.to_thread(latent.stranger, case) if shuffled else None
     try:
         soft = await asyncio.to_thread(latent.prompt, case, stranger)
     except InputError as error:
         raise CallFailed(str(error)) from error
-    draft = await _ask(soft, case, kit)
     shown = [record for record in history if record.id in soft.past]
-    told = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
+    facts = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
-        told["vectors_of"] = stranger.user_id
-    return outcome(draft, kit.settings, history, shown, soft=told)
+        facts["vectors_of"] = stranger.user_id
+    ask = Ask(STEP, item=kit.records.item(case.item_id), request=case)
+    fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
+    return replace(fitted, trace=trace_of(kit.settings, history, shown) | {"soft": facts})
 
 
 def adapter_of(kit: Kit, kind: str) -> Latent:
@@ -56,19 +82,3 @@ def adapter_of(kit: Kit, kind: str) -> Latent:
             f"method {kind!r} got an adapter of kind {kit.latent.kind!r}; give --adapter one of kind {kind!r}"
         )
     return kit.latent
-
-
-async def _ask(soft: SoftAsk, case: Case, kit: Kit) -> Reply:
-    answer = await kit.llm.call(
-        Call(
-            step=STEP,
-            template=kit.task.sources[STEP],
-            messages=soft.messages,
-            sampling=sampling_of(kit.settings),
-            record_ids=soft.record_ids,
-            tenant=kit.tenant,
-            soft=soft.prompt,
-        )
-    )
-    asked = Ask(STEP, item=kit.records.item(case.item_id), request=case)
-    return reply_of(STEP, answer, soft.left_out, soft.record_ids, expected_of(asked, kit.task.words))

@@ -1,4 +1,4 @@
-"""The five steps of DPL (section 3): retrieve, select, extract, summarise, generate.
+"""The five steps of DPL (section 3): retrieve, select, extract, summarise, and the draft of the text.
 
 A baseline is the same with a step less or another step. Reading records and clustering run in worker threads; LLM
 calls of one step run side by side.
@@ -6,27 +6,23 @@ calls of one step run side by side.
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
+from unlike import records
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
-from unlike.llm.journal import Call
-from unlike.llm.recorded import Answer
 from unlike.methods.kit import Kit
-from unlike.prompts.budget import fit
-from unlike.prompts.prompt import Ask, Passage, own_record, record_ids_of
+from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Case, Item, Record
 from unlike.retrieve.query import documents_of, query_of
-from unlike.writing.clean import clean_reply
-from unlike.writing.expected import Expected, expected_of
+from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of
+from unlike.writing.write import write
 
 T = TypeVar("T")
 
-WRITING_STEPS = {"single": "generate", "turns": "generate_turns"}
-"""The template of the last step, by layout."""
 MOST_PEERS = 2_000
 """Of an item with more peers so many are drawn to choose the representatives from."""
 
@@ -46,21 +42,6 @@ class Comparison:
     item: Item
     representatives: tuple[Record, ...]
     n_peers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What an LLM wrote for one step, and how.
-
-    Attributes:
-        text: Its words, cleaned; see ``generate.clean``.
-        call: Step, journal key, tokens, and what was left out of the prompt.
-        read: Ids of all records whose words were in the prompt, directly or through another reply.
-    """
-
-    text: str
-    call: dict[str, Any]
-    read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +102,8 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
 
 
 def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
-    """D_i without the asking user: one record of each other user on the item, the latest the time rule lets one see."""
-    visible = kit.records.peers(item_id, case.peers_before(kit.settings.time_rule))
-    latest = {record.user_id: record for record in visible if record.user_id != case.user_id}
-    return list(latest.values())
+    """One record of each other user on an item, the latest that the time rule lets a case see."""
+    return records.others_on(kit.records, item_id, case.user_id, case.peers_before(kit.settings.time_rule))
 
 
 def sampled(peers: Sequence[Record], seed: int) -> Sequence[Record]:
@@ -180,17 +159,21 @@ def difference_passage(difference: Difference) -> Passage:
     )
 
 
-# 5 -- generate ------------------------------------------------------------------------------------------------------
+# 5 -- draft ---------------------------------------------------------------------------------------------------------
 
 
-async def generate(
+async def draft(
     case: Case,
     kit: Kit,
     past: Sequence[Record] = (),
     profile: Reply | None = None,
+    *,
     neighbours: Sequence[Record] = (),
-) -> Reply:
-    """y^ = LLM_gen(i', D*_u', p) (equation 2).
+    history: Sequence[Record] = (),
+    differences: Sequence[Difference] = (),
+    **more: Any,  # noqa: ANN401 - what only one method has, JSON-able
+) -> Draft:
+    """The prompt (i', D*_u', p) behind which the text is written (equation 2), with the trace of the steps before.
 
     Args:
         case: The request.
@@ -198,13 +181,20 @@ async def generate(
         past: Own records to show.
         profile: The user's profile.
         neighbours: Records of a similar user to show (Persona-DB).
+        history: All own records, for the trace.
+        differences: All that were found, for the trace.
+        more: What else the trace should say.
+
+    Raises:
+        CallFailed: The prompt cannot be made to fit.
     """
     passages = own_passages(past, kit)
     passages += [own_record(record, kit.records.item(record.item_id), "neighbours") for record in neighbours]
     if profile:
         passages.append(profile_passage(profile))
     step = WRITING_STEPS[kit.settings.layout]
-    return await ask(Ask(step, tuple(passages), kit.records.item(case.item_id), case), kit)
+    fitted = await _fitted(Ask(step, tuple(passages), kit.records.item(case.item_id), case), kit)
+    return replace(fitted, trace=trace_of(kit.settings, history, past, differences, profile) | more)
 
 
 def profile_passage(profile: Reply) -> Passage:
@@ -212,57 +202,61 @@ def profile_passage(profile: Reply) -> Passage:
     return Passage("profile", profile.text, record_ids=profile.read)
 
 
+# The trace ----------------------------------------------------------------------------------------------------------
+
+
+def trace_of(
+    settings: MethodSettings,
+    history: Sequence[Record],
+    past: Sequence[Record],
+    differences: Sequence[Difference] = (),
+    profile: Reply | None = None,
+) -> dict[str, Any]:
+    """The steps before a text: ids and calls, enough to show and to repeat each step; it holds no record's text."""
+    return {
+        "time_rule": settings.time_rule,
+        "history_records": len(history),
+        "past": [record.id for record in past],
+        "differences": [_difference_trace(difference) for difference in differences],
+        "profile": reply_trace(profile) if profile else None,
+    }
+
+
+def reply_trace(reply: Reply) -> dict[str, Any]:
+    """A reply in a trace."""
+    return {"text": reply.text, "call": dict(reply.call)}
+
+
+def _difference_trace(difference: Difference) -> dict[str, Any]:
+    compared = difference.comparison
+    return {
+        "record": compared.record.id,
+        "item": compared.item.id,
+        "n_peers": compared.n_peers,
+        **({"n_sampled": MOST_PEERS} if compared.n_peers > MOST_PEERS else {}),
+        "representatives": [record.id for record in compared.representatives],
+        **reply_trace(difference.reply),
+    }
+
+
 # What the steps share -----------------------------------------------------------------------------------------------
 
 
 async def ask(question: Ask, kit: Kit) -> Reply:
-    """Put a question to the LLM: fitted into its context, answered once, remembered.
+    """The LLM's reply to a question: fitted into its context, answered once, journalled.
 
     Raises:
         CallFailed: The call failed, its prompt cannot be made to fit, or its answer holds no words.
     """
-    backend, settings = kit.llm.backend, kit.settings
+    return await write(await _fitted(question, kit), kit.llm)
+
+
+async def _fitted(question: Ask, kit: Kit) -> Draft:
+    sampling = sampling_of(kit.settings)
     try:
-        fitted = await asyncio.to_thread(
-            fit, question, kit.task, prompt_limit(backend.context_tokens, settings), backend.count_tokens
-        )
+        return await asyncio.to_thread(draft_of, question, kit.task, kit.llm.backend, sampling, kit.tenant)
     except InputError as error:
         raise CallFailed(str(error)) from error
-    read = record_ids_of(fitted.ask.passages)
-    answer = await kit.llm.call(
-        Call(
-            step=question.step,
-            template=kit.task.sources[question.step],
-            messages=fitted.messages,
-            sampling=sampling_of(settings),
-            record_ids=read,
-            tenant=kit.tenant,
-        )
-    )
-    return reply_of(question.step, answer, fitted.left_out, read, expected_of(question, kit.task.words))
-
-
-def reply_of(step: str, answer: Answer, left_out: Sequence[str], read: tuple[str, ...], expected: Expected) -> Reply:
-    """An answer as the reply of a step.
-
-    Raises:
-        CallFailed: No words are left of it, see ``clean_reply``; the journal keeps it as it came.
-    """
-    call = {
-        "step": step,
-        "key": answer.key,
-        "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "finish_reason": answer.finish_reason,
-        "wall_s": round(answer.wall_s, 3),
-        "left_out": list(left_out),
-    }
-    return Reply(clean_reply(answer.text, expected), call, read)
-
-
-def prompt_limit(context_tokens: int | None, settings: MethodSettings) -> int | None:
-    """Tokens left for a prompt beside the answer; None where the context is not known."""
-    return None if context_tokens is None else max(context_tokens - settings.max_tokens, 0)
 
 
 def sampling_of(settings: MethodSettings) -> Sampling:

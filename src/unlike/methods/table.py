@@ -3,22 +3,17 @@
 from collections.abc import Awaitable, Callable
 
 from unlike.errors import InputError
-from unlike.methods.cicl import cicl
-from unlike.methods.dep import dep, dep_shuffled
+from unlike.methods.baselines import cicl, int_sum, llm_trsr, llm_trsr_hierarchical, non_perso, persona_db, rag
 from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
 from unlike.methods.drp import drp
-from unlike.methods.int_sum import int_sum
-from unlike.methods.kit import Kit, Outcome
-from unlike.methods.llm_trsr import llm_trsr, llm_trsr_hierarchical
-from unlike.methods.non_perso import non_perso
-from unlike.methods.persona_db import persona_db
-from unlike.methods.pplug import pplug
-from unlike.methods.prompt_tuning import prompt_tuning
-from unlike.methods.rag import rag
+from unlike.methods.kit import Kit
+from unlike.methods.soft import dep, dep_shuffled, pplug, prompt_tuning
+from unlike.methods.stored_profile import stored_profile
 from unlike.records import Case
+from unlike.writing.draft import Draft
 
-Method = Callable[[Case, Kit], Awaitable[Outcome]]
+Method = Callable[[Case, Kit], Awaitable[Draft]]
 
 METHODS: dict[str, Method] = {
     "non_perso": non_perso,
@@ -31,6 +26,7 @@ METHODS: dict[str, Method] = {
     "dpl": dpl,
     "dpl_verified": dpl_verified,
     "drp": drp,
+    "stored_profile": stored_profile,
     "dep": dep,
     "dep_shuffled": dep_shuffled,
     "pplug": pplug,

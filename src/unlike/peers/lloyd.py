@@ -1,7 +1,8 @@
 """K-means as Lloyd's iterations after greedy k-means++ (Arthur and Vassilvitskii, 2007), in a few matrix products.
 
 scikit-learn's K-means finds the same groups, but its set-up costs milliseconds, and here one clusters thousands of sets
-of some ten texts. Several starts are made, as DPL's released code does, and all of them move at once.
+of some ten texts. Ten starts are made, and all of them move at once. DPL's released code leaves their number to
+scikit-learn, which makes ten up to version 1.3 and one since 1.4 (``n_init="auto"``).
 """
 
 import numpy as np

@@ -8,6 +8,7 @@ import re
 
 FIRST, LAST = 0xE000, 0xF8FF
 _SLOT = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]")
+_STRETCH = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]+")
 _PIECES = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]|[^{chr(FIRST)}-{chr(LAST)}]+")
 
 
@@ -25,3 +26,8 @@ def without_slots(text: str) -> str:
 def pieces(text: str) -> list[str | int]:
     """The text as stretches of words and numbers of vectors, in order."""
     return [ord(piece) - FIRST if _SLOT.fullmatch(piece) else piece for piece in _PIECES.findall(text)]
+
+
+def show_slots(text: str) -> str:
+    """A prompt as a person may read it: every stretch of vectors in words."""
+    return text if text.isascii() else _STRETCH.sub(lambda found: f"[{len(found.group())} vectors]", text)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from unlike.config import SelectorName
 from unlike.memory.answers import Evidence, Request
 from unlike.records import Item, Record
 from unlike.store.records import NewRecord
@@ -207,7 +208,7 @@ class GenerateBody(TextBody):
         return replace(super().request(), item=item, retrieved=self.retrieved)
 
 
-Selector = Literal["kmeans", "random", "farthest"]
+Selector = SelectorName
 K = Annotated[int, Field(ge=1, le=20)]
 
 

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
-from unlike.memory.answers import Changed, NoConsent, Repeated
+from unlike.memory.answers import Changed, NoConsent
 from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
+from unlike.writing.guard import Repeated
 
 TRY_AGAIN_S = 5
 UNREADABLE = 400

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from unlike.errors import EngineError, UnlikeError
 from unlike.memory.memory import Memory
@@ -63,7 +63,6 @@ class Service:
         self.metrics = Metrics()
         self._open_memory = open_memory
         self._memories: dict[int, Memory] = {}
-        self._left_over: set[asyncio.Task[Any]] = set()
 
     def memory(self, tenant: Tenant) -> Memory:
         """The memory of a tenant."""
@@ -83,15 +82,8 @@ class Service:
             self.llm = "down"
         return problem_of(error)
 
-    def later(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do something that nobody waits for, such as counting what an abandoned answer cost."""
-        task = asyncio.create_task(work)
-        self._left_over.add(task)
-        task.add_done_callback(self._left_over.discard)
-
     async def settle(self) -> None:
-        """Wait for what was left for later, and write down what is only counted yet."""
-        await asyncio.gather(*self._left_over, return_exceptions=True)
+        """Write down what is only counted yet."""
         for memory in self._memories.values():
             await asyncio.to_thread(memory.close)
 

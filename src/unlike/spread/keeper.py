@@ -47,11 +47,12 @@ class Keeper:
     Args:
         journal: The run's journal; what it held before is answered from it.
         part: Number of the part.
+        keep_prompts: As of the run's journal.
     """
 
-    def __init__(self, journal: str, part: int) -> None:
+    def __init__(self, journal: str, part: int, keep_prompts: bool = True) -> None:
         self._earlier = Journal(journal)
-        self._part = Journal(part_path(Path(journal), part))
+        self._part = Journal(part_path(Path(journal), part), keep_prompts)
 
     async def get(self, key: str) -> Entry | None:
         """What is known about a call."""
@@ -91,7 +92,7 @@ class KeptJournal:
 
     async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
         """Commit what came of a call; gives what is kept now."""
-        kept = replace(call, template="", messages=(), soft=None)  # only what the journal writes travels
+        kept = replace(call, template="", soft=None)  # only what the journal writes travels
         return await self._keeper(key).put.remote(key, kept, model, entry)
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
@@ -103,7 +104,7 @@ class KeptJournal:
 
 
 @contextmanager
-def keeping(journal: Path, n_parts: int) -> Generator[list[Any]]:
+def keeping(journal: Path, n_parts: int, keep_prompts: bool = True) -> Generator[list[Any]]:
     """Keepers of a journal, on this machine; at the end their parts are merged into it.
 
     Raises:
@@ -116,7 +117,7 @@ def keeping(journal: Path, n_parts: int) -> Generator[list[Any]]:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(Keeper)
     lasting = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
-    keepers: list[Any] = [lasting.remote(str(journal), part) for part in range(n_parts)]
+    keepers: list[Any] = [lasting.remote(str(journal), part, keep_prompts) for part in range(n_parts)]
     try:
         yield keepers
     finally:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
-from unlike.evaluate.running.run import Job, run_jobs
-from unlike.llm.metered import Metered
-from unlike.llm.recorded import LLM, Usage
+from unlike.evaluate.running.run import Job, generation, run_jobs
+from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case, Generation
 from unlike.spread.keeper import KeptJournal
@@ -30,14 +29,14 @@ class SpreadJob:
         settings: Of the method.
         cases: The cases.
         adapter: Folder of the settings' adapter, on every machine; empty where there is none.
-        without_text: Whether the text itself is left out (``Plan.likelihood_alone``).
+        writes: Whether texts are written; see ``Job.writes``.
     """
 
     name: str
     settings: MethodSettings
     cases: Sequence[Case]
     adapter: str = ""
-    without_text: bool = False
+    writes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +106,22 @@ class MethodWork:
         places: dict[int, list[int]] = {}
         for number, place in unit:
             places.setdefault(number, []).append(place)
-        meters = {number: Metered(self._kits[number].llm) for number in places}
-        jobs = [self._job(number, own, meters[number]) for number, own in places.items()]
+        jobs = [self._job(number, own) for number, own in places.items()]
         n_cases = len({case.id for job in jobs for case in job.cases})
-        rows_of = await run_jobs(jobs, window=n_cases)
+        rows_of = await run_jobs(jobs, generation, window=n_cases)
         rows = {
             (number, place): row
             for (number, own), rows in zip(places.items(), rows_of, strict=True)
             for place, row in zip(own, rows, strict=True)
         }
-        return UnitDone(rows, {number: meter.usage for number, meter in meters.items()})
+        return UnitDone(rows, {number: job.kit.llm.usage for number, job in zip(places, jobs, strict=True)})
 
-    def _job(self, number: int, places: Sequence[int], meter: Metered) -> Job:
-        from unlike.evaluate.running.likelihood import without_text
+    def _job(self, number: int, places: Sequence[int]) -> Job:
         from unlike.methods.table import open_method
 
-        job = self._jobs[number]
-        llm: LLM = without_text(meter) if job.without_text else meter
+        job, kit = self._jobs[number], self._kits[number]
         cases = [job.cases[place] for place in places]
-        return Job(job.name, open_method(job.name), cases, replace(self._kits[number], llm=llm))
+        return Job(job.name, open_method(job.name), cases, replace(kit, llm=kit.llm.part()), job.writes)
 
 
 async def _open_kits(supplies: Supplies, jobs: Sequence[SpreadJob], journal: KeptJournal) -> list[Kit]:

@@ -7,7 +7,9 @@ answered.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import reduce
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,7 @@ class Spread:
         journal: The run's journal.
         on_progress: Called after every unit of work.
         tally: Counts what was asked.
+        keep_prompts: Whether the journal keeps prompts beside their answers.
     """
 
     supplies: Supplies
@@ -56,6 +59,7 @@ class Spread:
     journal: Path
     on_progress: Callable[[Progress], None] = lambda progress: None
     tally: Tally = field(default_factory=Tally)
+    keep_prompts: bool = True
 
 
 def run_spread(
@@ -110,7 +114,7 @@ def plan_spread(
             run.settings,
             cases_of(plan, corpus, run.sample),
             str(adapter_folder(run.settings)) if run.settings.adapter else "",
-            plan.likelihood_alone,
+            writes=not plan.likelihood_alone,
         )
         for run in runs
     ]
@@ -133,7 +137,7 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
     found: dict[tuple[int, int], Generation] = {}
     usage = [Usage() for _ in jobs]
     n_rows, n_failed = sum(len(job.cases) for job in jobs), 0
-    with cluster(spread.engine) as workers, keeping(spread.journal, min(workers, MOST_PARTS)) as keepers:
+    with cluster(spread.engine) as workers, _keepers(spread, workers) as keepers:
         units = units_of([job.cases for job in jobs], workers)
         at_once = _units_at_once(n_rows, workers, spread.supplies.concurrency)
         done: UnitDone
@@ -149,10 +153,14 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
     ]
 
 
+def _keepers(spread: Spread, workers: int) -> AbstractContextManager[list[Any]]:
+    return keeping(spread.journal, min(workers, MOST_PARTS), spread.keep_prompts)
+
+
 def _units_at_once(n_rows: int, workers: int, concurrency: int) -> int:
     """Units that a worker does at a time: twice the rows that its LLM calls ask for, as one process has them."""
     return 1 + ceil(2 * concurrency / rows_a_unit(n_rows, workers))
 
 
 def _sum(*usages: Usage) -> Usage:
-    return Usage(*map(sum, zip(*map(astuple, usages), strict=True)))
+    return reduce(Usage.plus, usages, Usage())

@@ -4,10 +4,7 @@ The journal keeps replies as they came, so a better cleaning needs no new call. 
 were never ended, and a refusal are failed calls with the reply in them, never a text. Cleaning twice changes nothing.
 """
 
-from dataclasses import replace
-
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion
 from unlike.writing.around import beginning_of, remarks_from, unwrapped
 from unlike.writing.expected import ANSWER, Expected
 from unlike.writing.framing import REFUSAL
@@ -35,18 +32,6 @@ def clean_reply(reply: str, expected: Expected = ANSWER) -> str:
     if is_refusal(words, expected):
         raise CallFailed("the model refused to write; its reply is a refusal, not a text", reply)
     return words
-
-
-def clean_completion(answer: Completion, expected: Expected) -> Completion:
-    """An answer with its words cleaned.
-
-    Raises:
-        CallFailed: As ``clean_reply``, with what the answer cost.
-    """
-    try:
-        return replace(answer, text=clean_reply(answer.text, expected))
-    except CallFailed as failure:
-        raise CallFailed(str(failure), failure.raw, answer.prompt_tokens + answer.completion_tokens) from failure
 
 
 def is_refusal(words: str, expected: Expected) -> bool:

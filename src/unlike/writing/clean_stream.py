@@ -6,12 +6,12 @@ of thoughts that nothing had opened), the stream fails instead of ending with an
 """
 
 from contextlib import aclosing
+from dataclasses import replace
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion
 from unlike.llm.stream import Pieces
 from unlike.writing.around import beginning_of, may_be_wrapped, settled_to
-from unlike.writing.clean import SHORT_CHARS, clean_completion, trimmed
+from unlike.writing.clean import SHORT_CHARS, clean_reply, trimmed
 from unlike.writing.expected import Expected
 from unlike.writing.framing import REFUSAL, THINKS_ALOUD
 from unlike.writing.speech import Speech
@@ -34,10 +34,10 @@ async def cleaned(pieces: Pieces, expected: Expected) -> Pieces:
                 if words := growing.add(piece):
                     yield words
             else:
-                answer = clean_completion(piece, expected)
-                if rest := growing.rest_of(answer, piece.text):
+                text = clean_reply(piece.text, expected)
+                if rest := growing.rest_of(text, piece.text):
                     yield rest
-                yield answer
+                yield replace(piece, text=text)
 
 
 class GrowingReply:
@@ -66,20 +66,19 @@ class GrowingReply:
         self.given += words
         return words
 
-    def rest_of(self, answer: Completion, reply: str) -> str:
-        """The words of the cleaned answer that were not given out yet.
+    def rest_of(self, text: str, reply: str) -> str:
+        """The words of the cleaned reply that were not given out yet.
 
         Raises:
             CallFailed: Others were.
         """
-        if not answer.text.startswith(self.given):
+        if not text.startswith(self.given):
             raise CallFailed(
                 "what was streamed turned out to be no part of the text: the model's thoughts came without an opening "
                 "tag; start the engine with its reasoning parser, or ask without streaming",
                 reply,
-                answer.prompt_tokens + answer.completion_tokens,
             )
-        return answer.text[len(self.given) :]
+        return text[len(self.given) :]
 
     def _text(self) -> str:
         """What was said from the beginning of the text on; "" while that is not known."""

@@ -10,7 +10,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.metrics.sanity import cut
-from unlike.evaluate.running.run import generation
+from unlike.evaluate.running.run import Job, generation
 from unlike.methods.table import ADAPTED, METHODS
 
 REAL = "The lamp, I admit, is small; yet it lights the whole table as well as the old one did."
@@ -74,7 +74,9 @@ CORPUS = world([(u, i, 1 + u) for u in range(4) for i in range(3)] + [(0, 3, 9)]
 
 
 def row(method):
-    return wait_for(generation(method, METHODS[method], CORPUS.cases()[0], kit_for(CORPUS, n_records=2, n_peers=2)))
+    return wait_for(
+        generation(Job(method, METHODS[method], (), kit_for(CORPUS, n_records=2, n_peers=2)), CORPUS.cases()[0])
+    )
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in ADAPTED])
@@ -82,7 +84,7 @@ def test_peers_are_others_whose_texts_a_method_read(method):
     generated = row(method)
     assert generated.status == "done"
     texts = peers_of([generated], CORPUS)["r012"]
-    assert bool(texts) == (method in {"dpl", "dpl_verified", "drp", "cicl", "persona_db"})
+    assert bool(texts) == (method in {"dpl", "dpl_verified", "drp", "cicl", "persona_db", "stored_profile"})
     assert all(" by u0 on " not in text for text in texts)
     assert len(set(texts)) == len(texts)
 

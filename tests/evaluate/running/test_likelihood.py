@@ -19,7 +19,6 @@ from unlike.llm.journal import Journal
 from unlike.llm.local_model import open_local_model
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
-from unlike.methods.kit import Outcome
 from unlike.methods.table import METHODS
 
 WRITINGS = [(user, item, item * 4 + user) for item in range(2) for user in range(4)]
@@ -124,14 +123,15 @@ def test_a_case_without_a_likelihood_says_why(crowd, engine, journal):
     assert all(row.loglik is not None for row in rest)
 
 
-def test_a_method_without_a_last_call_is_told(crowd, engine, journal):
-    async def silent(case, kit):
-        return Outcome("", {})
+def test_a_method_of_ones_own_with_a_step_of_its_own_is_scored_like_the_others(crowd, engine, journal):
+    async def own(case, kit):
+        draft = await METHODS["rag"](case, kit)
+        return replace(draft, call=replace(draft.call, step="my_last_step"))
 
     kit = replace(kit_for(crowd), llm=RecordedLLM(engine, Journal.open(None)))
-    job = Job("silent", silent, crowd.cases("test")[:1], kit)
+    job = Job("own", own, crowd.cases("test")[:1], kit)
     ((row,),) = asyncio.run(likelihood([job], 30, journal, lambda progress: None))
-    assert "'silent' made no call of step generate or generate_turns or soft" in row.error
+    assert row == measured(crowd, engine, journal, cases=crowd.cases("test")[:1])[0]
 
 
 def test_a_score_is_found_by_the_records_whose_words_are_in_it(crowd, engine, journal):

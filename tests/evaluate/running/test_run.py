@@ -9,7 +9,7 @@ from tests.worlds import Listening, kit_for, world
 from unlike.api import open_kit, run
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.evaluate.running.run import Job, arun, pick_cases, read_run, run_jobs, write_run
+from unlike.evaluate.running.run import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
 from unlike.methods.table import METHODS
 
 CROWD = [(user, item, item) for user in range(5) for item in range(4)]
@@ -82,7 +82,7 @@ def test_at_most_window_cases_are_under_way(crowd):
         under_way -= 1
         return await METHODS["non_perso"](case, kit)
 
-    asyncio.run(run_jobs([Job("m", method, crowd.cases("test"), kit_for(crowd))], window=2))
+    asyncio.run(run_jobs([Job("m", method, crowd.cases("test"), kit_for(crowd))], generation, window=2))
     assert most == 2
 
 

@@ -17,7 +17,8 @@ from unlike.evaluate.identity.scores import Floats
 from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
 from unlike.evaluate.metrics.sanity import ngrams
 from unlike.language import words
-from unlike.peers.kmeans import KMeansSelector, cluster
+from unlike.peers.representatives import cluster
+from unlike.peers.selectors import KMeansSelector
 
 LENGTH_RATIO = 1.5
 """A longer text has at most so many times the characters of a text of like length."""
@@ -186,7 +187,7 @@ class Representatives:
         ordered = sorted(numbers, key=lambda number: self._texts.records[number].id)
         by_id = {self._texts.records[number].id: number for number in ordered}
         records = [self._texts.records[number] for number in ordered]
-        groups = cluster(records, self._vectors[ordered], self._k, self._seed).nearest
+        groups = cluster(records, self._vectors[ordered], self._k, self._seed).groups
         return tuple(by_id[ids[0]] for ids in groups if ids)
 
 

@@ -41,7 +41,7 @@ def peers_of(rows: Sequence[Generation], records: RecordsById) -> Peers:
 
 
 def _others_in(trace: Mapping[str, Any]) -> Iterator[str]:
-    """Ids of all records of others in a trace; see ``unlike.methods.trace``."""
+    """Ids of all records of others in a trace; see ``unlike.methods.steps.trace_of``."""
     for difference in trace.get("differences", ()):
         yield from difference["representatives"]
     yield from trace.get("counterexamples", {}).values()

@@ -19,9 +19,9 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.running.judge import judge
-from unlike.evaluate.running.likelihood import LOGLIK, likelihood, without_text, write_likelihood
+from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan, PlannedRun, planned_runs
-from unlike.evaluate.running.run import JOURNAL, Job, Progress, pick_cases, run_facts, run_jobs, write_run
+from unlike.evaluate.running.run import JOURNAL, Job, Progress, generation, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
 from unlike.evaluate.statistics.comparisons import (
     case_studies,
@@ -44,7 +44,6 @@ from unlike.evaluate.statistics.measured import (
 from unlike.evaluate.statistics.paper import published
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
-from unlike.llm.metered import Metered
 from unlike.llm.recorded import LLM, Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
@@ -74,14 +73,12 @@ async def run_plan(
         InputError: The corpus has no such split, or a folder cannot be written.
     """
     runs, start = planned_runs(plan), time.monotonic()
-    meters = [Metered(kit_of(planned.settings).llm) for planned in runs]
-    asked = [without_text(meter) if plan.likelihood_alone else meter for meter in meters]
-    jobs = [_job(plan, corpus, planned, kit_of, llm) for planned, llm in zip(runs, asked, strict=True)]
-    rows_of = await run_jobs(jobs, window=2 * plan.llm.concurrency, on_progress=on_progress)
+    jobs = [_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm.part()) for planned in runs]
+    rows_of = await run_jobs(jobs, generation, window=2 * plan.llm.concurrency, on_progress=on_progress)
     folders = run_folders(plan, out)
     wall_s = time.monotonic() - start
-    for planned, job, rows, meter, folder in zip(runs, jobs, rows_of, meters, folders, strict=True):
-        facts = run_facts(job, rows, meter.usage, wall_s, corpus, plan.split)
+    for planned, job, rows, folder in zip(runs, jobs, rows_of, folders, strict=True):
+        facts = run_facts(job, rows, job.kit.llm.usage, wall_s, corpus, plan.split)
         write_run(folder, rows, facts | planned_facts(plan, planned))
     return folders
 
@@ -93,7 +90,8 @@ def run_folders(plan: Plan, out: Path) -> list[Path]:
 
 def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LLM) -> Job:
     kit = replace(kit_of(planned.settings), llm=llm)
-    return Job(planned.method, open_method(planned.method), cases_of(plan, corpus, planned.sample), kit)
+    cases = cases_of(plan, corpus, planned.sample)
+    return Job(planned.method, open_method(planned.method), cases, kit, writes=not plan.likelihood_alone)
 
 
 async def likelihood_of_plan(
@@ -127,8 +125,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
     """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
     llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
-    asked = without_text(llm) if plan.likelihood_alone else llm
-    await run_jobs([_job(plan, corpus, planned, kit_of, asked) for planned in runs])
+    await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs], generation)
     return llm.usage
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
-from unlike.llm.journal import Call
 from unlike.llm.recorded import LLM
 from unlike.methods.steps import together
-from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, Passage
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Records
-from unlike.writing.clean import clean_reply
+from unlike.writing.draft import Draft, draft_of
+from unlike.writing.expected import ANSWER
+from unlike.writing.write import write
 
 STEP = "judge"
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)
@@ -150,31 +150,29 @@ def _ask(case: Case, text: str, item: Item) -> Ask:
 async def _grade(ask: Ask, llm: LLM, task: Task, repeats: int, sampling: Sampling) -> _Graded:
     """All repeats of one case."""
     assert ask.request
-    case_id, context = ask.request.id, llm.backend.context_tokens
-    limit = None if context is None else max(context - sampling.max_tokens, 0)
+    case_id = ask.request.id
     try:
-        fitted = await asyncio.to_thread(fit, ask, task, limit, llm.backend.count_tokens)
+        draft = await asyncio.to_thread(draft_of, ask, task, llm.backend, sampling)
     except InputError as error:
         return _Graded(case_id, failures=tuple(NoScore(case_id, n, str(error), "") for n in range(repeats)))
-    call = Call(STEP, task.sources[STEP], fitted.messages, sampling, record_ids=(case_id,))
-    grades = await together([_score(case_id, replace(call, repeat=repeat), llm) for repeat in range(repeats)])
+    grades = await together([_score(case_id, replace(draft, expected=ANSWER), n, llm) for n in range(repeats)])
     return _Graded(
         case_id,
         scores=tuple(grade for grade in grades if isinstance(grade, float)),
         failures=tuple(grade for grade in grades if isinstance(grade, NoScore)),
-        left_out=fitted.left_out,
+        left_out=draft.left_out,
     )
 
 
-async def _score(case_id: str, call: Call, llm: LLM) -> float | NoScore:
+async def _score(case_id: str, draft: Draft, repeat: int, llm: LLM) -> float | NoScore:
     """One grade, 0..10, or why there is none."""
     try:
-        answer = await llm.call(call)
-        score = read_score(clean_reply(answer.text))
+        reply = await write(replace(draft, call=replace(draft.call, repeat=repeat)), llm)
     except CallFailed as failure:
-        return NoScore(case_id, call.repeat, str(failure), failure.raw)
+        return NoScore(case_id, repeat, str(failure), failure.raw)
+    score = read_score(reply.text)
     if score is None:
-        return NoScore(case_id, call.repeat, "no clear number from 0 to 10 in the judge's reply", answer.text)
+        return NoScore(case_id, repeat, "no clear number from 0 to 10 in the judge's reply", reply.text)
     return score
 
 

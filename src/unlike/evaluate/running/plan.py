@@ -90,6 +90,8 @@ class Plan(Section):
 
     Where ``metrics`` is empty no texts are written at all.
     """
+    keep_prompts: bool = True
+    """Whether the journal keeps prompts beside their answers, so that they can be shown."""
     adapters: tuple[AdapterEntry, ...] = ()
     paper: Literal["", "Movies & TV", "CDs & Vinyl", "Books"] = ""
     """Data set of DPL's table 8 whose figures stand beside ours."""

@@ -4,6 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from unlike.config import KeyRecords, Layout, RetrieverName, SelectorName
+from unlike.records import TimeRule
+
 
 class Section(BaseModel):
     """A table of the file; unknown keys fail."""
@@ -16,15 +19,19 @@ class Settings(Section):
 
     n_records: int | None = Field(default=None, ge=1)
     n_peers: int | None = Field(default=None, ge=1)
-    retriever: Literal["bm25", "recency", "random", "dense"] | None = None
-    selector: Literal["kmeans", "random", "farthest"] | None = None
-    time_rule: Literal["as_of", "paper"] | None = None
+    retriever: RetrieverName | None = None
+    selector: SelectorName | None = None
+    time_rule: TimeRule | None = None
     dimensions: tuple[str, ...] | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
-    layout: Literal["single", "turns"] | None = None
+    layout: Layout | None = None
+    key_records: KeyRecords | None = None
+    min_records: int | None = Field(default=None, ge=1)
+    min_peers: int | None = Field(default=None, ge=1)
+    shown_records: int | None = Field(default=None, ge=0)
     adapter: str | None = None
 
     def given(self) -> dict[str, Any]:

@@ -6,13 +6,15 @@ The journal alone keeps progress. The file only tells it on: without it a run go
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unlike.errors import InputError
 from unlike.evaluate.running.run import JOURNAL, Progress, write_whole
+from unlike.llm.journal import read_prompt
 
 FILE = "progress.json"
 EACH_S = 1.0
@@ -93,3 +95,40 @@ def calls_in_journal(journal: Path) -> list[Calls]:
         FROM calls GROUP BY step ORDER BY min(rowid)"""
     with closing(open_to_read(journal)) as db:
         return [Calls(*row) for row in db.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SentCall:
+    """A call that a journal holds, with its prompt.
+
+    Attributes:
+        step: The method's name for it.
+        messages: The prompt; None where the journal was not to keep prompts.
+        answer: What came back, thoughts included; "" where the call failed.
+        error: Why it failed.
+    """
+
+    step: str
+    messages: list[dict[str, str]] | None
+    answer: str
+    error: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+    wall_s: float
+
+
+def sent_calls(journal: Path, keys: Sequence[str]) -> list[SentCall]:
+    """The calls of these keys that a journal holds, in the order in which they were answered.
+
+    Raises:
+        InputError: It is no journal, or one of a version that kept no prompts.
+    """
+    marks = ",".join("?" * len(keys))
+    query = f"""SELECT step, prompt, text, error, prompt_tokens, completion_tokens, finish_reason, wall_s
+        FROM calls WHERE key IN ({marks}) ORDER BY rowid"""
+    try:
+        with closing(open_to_read(journal)) as db:
+            return [SentCall(step, read_prompt(prompt), *rest) for step, prompt, *rest in db.execute(query, list(keys))]
+    except (sqlite3.Error, zlib.error) as error:
+        raise InputError(f"journal {journal} cannot be read: {error}") from error

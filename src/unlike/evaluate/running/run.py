@@ -9,20 +9,22 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed, InputError
-from unlike.llm.metered import Metered
+from unlike.llm.journal import Call, key
 from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import Method, open_method
 from unlike.records import Case, Generation
+from unlike.writing.write import not_written, write
 
 GENERATIONS = "generations.jsonl"
 RUN = "run.json"
@@ -49,19 +51,38 @@ class Job:
         method: The method.
         cases: The cases; the rows come in their order.
         kit: The method's collaborators.
+        writes: Whether texts are written; otherwise their prompts are only counted.
     """
 
     name: str
     method: Method
     cases: Sequence[Case]
     kit: Kit
+    writes: bool = True
+
+
+class Row(Protocol):
+    """What was made of a case.
+
+    Attributes:
+        error: Why nothing was; empty where something was.
+    """
+
+    @property
+    def error(self) -> str:
+        """Why nothing was made of it."""
+        ...
+
+
+RowT = TypeVar("RowT", bound=Row)
 
 
 async def run_jobs(
     jobs: Sequence[Job],
+    row_of: Callable[[Job, Case], Awaitable[RowT]],
     window: int = 128,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> list[list[Generation]]:
+) -> list[list[RowT]]:
     """Run jobs side by side, case by case, and the methods of one case after each other where there are enough cases.
 
     Prompts about one case begin alike. Asked at the same moment, each would be read from its beginning; asked one after
@@ -69,6 +90,7 @@ async def run_jobs(
 
     Args:
         jobs: Methods over cases.
+        row_of: Makes the row of a case: ``generation``, or the likelihood of its real text.
         window: Rows under way at once; four times the calls that the engine takes at once keep its slots busy to the end.
         on_progress: Called after every case, with the counts of all jobs together.
 
@@ -82,13 +104,13 @@ async def run_jobs(
     n_rows = sum(len(job.cases) for job in jobs)
     case_ids = {case.id for job in jobs for case in job.cases}
     of_case = {case_id: asyncio.Semaphore(math.ceil(window / len(case_ids))) for case_id in case_ids}
-    counts = {"done": 0, "failed": 0}
+    counts = Counter[bool]()
 
-    async def one(job: Job, case: Case) -> Generation:
+    async def one(job: Job, case: Case) -> RowT:
         async with of_case[case.id], places:
-            row = await generation(job.name, job.method, case, job.kit)
-        counts[row.status] += 1
-        on_progress(Progress(n_rows, counts["done"], counts["failed"]))
+            row = await row_of(job, case)
+        counts[not row.error] += 1
+        on_progress(Progress(n_rows, counts[True], counts[False]))
         return row
 
     in_turn = sorted((place, number) for number, job in enumerate(jobs) for place in range(len(job.cases)))
@@ -103,25 +125,23 @@ async def run_jobs(
     return [[tasks[number, place].result() for place in range(len(job.cases))] for number, job in enumerate(jobs)]
 
 
-async def generation(name: str, method: Method, case: Case, kit: Kit) -> Generation:
-    """The row of one case; a failed call makes a failed row, never an empty text."""
-    text, status, error, trace = None, "failed", "", {}
+async def generation(job: Job, case: Case) -> Generation:
+    """The row of one case; a failed call makes a failed row, never an empty text.
+
+    The trace of a failed row names the calls that were made, so that their prompts can be looked at.
+    """
+    calls: list[Call] = []
+    kit = replace(job.kit, llm=job.kit.llm.part(calls.append))
+    row = Generation(case.id, case.user_id, case.item_id, job.name, None, case.reference, "failed")
     try:
-        outcome = await method(case, kit)
-        text, status, trace = outcome.text, "done", dict(outcome.trace)
+        draft = await job.method(case, kit)
+        reply = await write(draft, kit.llm) if job.writes else not_written(draft, kit.llm.backend)
     except CallFailed as failure:
         error = f"{failure} | engine sent: {failure.raw[:2000]}" if failure.raw else str(failure)
-    return Generation(
-        case_id=case.id,
-        user_id=case.user_id,
-        item_id=case.item_id,
-        method=name,
-        text=text,
-        reference=case.reference,
-        status=status,  # type: ignore[arg-type]
-        error=error,
-        trace=trace,
-    )
+        made = {key(call, kit.llm.backend.model): call.step for call in calls}  # side by side, so in any order
+        return replace(row, error=error, trace={"calls": [{"step": made[name], "key": name} for name in sorted(made)]})
+    outcome = draft.outcome(reply)
+    return replace(row, text=outcome.text, status="done", trace=dict(outcome.trace))
 
 
 async def arun(
@@ -144,7 +164,7 @@ async def arun(
         kit: Its collaborators.
         out: The run folder.
         split: Which cases.
-        limit: The first so many cases only.
+        limit: Run only the first N cases.
         cases: Which cases, where neither split nor limit says it.
         facts: What else run.json should say.
         on_progress: Called after every case.
@@ -155,9 +175,9 @@ async def arun(
     """
     chosen = open_method(method)
     cases = pick_cases(corpus, split, limit) if cases is None else cases
-    llm, start = Metered(kit.llm), time.monotonic()
+    llm, start = kit.llm.part(), time.monotonic()
     job = Job(method, chosen, cases, replace(kit, llm=llm))
-    (rows,) = await run_jobs([job], on_progress=on_progress)
+    (rows,) = await run_jobs([job], generation, on_progress=on_progress)
     write_run(out, rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
     return rows
 

@@ -227,6 +227,15 @@ def calls_in(trace: object) -> list[Mapping[str, Any]]:
     return []
 
 
+def keys_in(trace: object) -> list[str]:
+    """Journal keys of all calls of a trace, each once; of a failed case, of the calls that were made."""
+    calls = calls_in(trace)
+    if isinstance(trace, Mapping):
+        made: object = trace.get("calls")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        calls += [call for call in made if isinstance(call, Mapping)] if isinstance(made, list) else []
+    return list(dict.fromkeys(str(call["key"]) for call in calls if call.get("key")))
+
+
 def failures(groups: Groups) -> list[Failure]:
     """Every case that failed, with its reason."""
     return [

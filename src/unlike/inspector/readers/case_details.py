@@ -18,7 +18,9 @@ from unlike.records import Generation, Record
 
 MOST_MARKED_CHARS = 50_000
 """In longer texts no words are marked: a page of a hundred thousand marks is of no use to anybody."""
-_PARTS = frozenset({"time_rule", "history_records", "past", "differences", "profile", "generate", "earlier_profiles"})
+_PARTS = frozenset(
+    {"time_rule", "history_records", "past", "differences", "profile", "generate", "earlier_profiles", "calls"}
+)
 
 
 def told(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, page, sent
 from unlike.inspector.store.maps import MOST_TEXTS, USUAL, OnMap, drawn
 from unlike.memory.settings import MemorySettings
-from unlike.records import Item, Record
+from unlike.records import Item, Record, others_on
 from unlike.serve.answers import said
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
@@ -190,9 +190,9 @@ def on_map(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> OnMap:
         item: What is written about.
         encoder: Of texts.
     """
-    latest = {record.user_id: record for record in corpus.peers(item.id, None)}
-    mine, own = latest.pop(user_id, None), corpus.history(user_id, LAST)
-    others = sorted(latest.values(), key=lambda record: record.moment, reverse=True)
+    own = corpus.history(user_id, LAST)
+    mine = next((record for record in reversed(own) if record.item_id == item.id), None)
+    others = sorted(others_on(corpus, item.id, user_id, None), key=lambda record: record.moment, reverse=True)
     shown = [*([mine] if mine else []), *others[:MOST_TEXTS]]
     vectors = dict(zip([record.id for record in shown], encoder.encode([record.text for record in shown]), strict=True))
     if mine is None and own:

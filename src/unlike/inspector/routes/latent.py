@@ -21,13 +21,13 @@ from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart
-from unlike.evaluate.running.likelihood import ScoringEngine, scorer_of
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, page, sent
 from unlike.llm.open import open_llm
 from unlike.prompts.task import open_task
 from unlike.records import Generation
+from unlike.writing.score import ScoringEngine, scorer_of
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Prompter

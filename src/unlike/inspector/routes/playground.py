@@ -10,8 +10,7 @@ from starlette.responses import Response
 from unlike.errors import UnlikeError
 from unlike.inspector.routes.maps import On, Whose
 from unlike.inspector.store.inspection import Inspection
-from unlike.inspector.store.playground import Table
-from unlike.inspector.store.playing import Played, Prompt
+from unlike.inspector.store.playground import Played, Prompt, Table
 from unlike.memory.answers import Request
 from unlike.serve.answers import Events, event, said
 from unlike.serve.bodies import PlayBody

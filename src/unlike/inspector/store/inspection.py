@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from unlike.config import MethodSettings, SelectorName
 from unlike.inspector.store import map_differences, maps, playground
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.inspector.store.playground import FewShow, Table
-from unlike.inspector.store.playing import Event, Watched, play
+from unlike.inspector.store.playground import Event, FewShow, Table, guard_of, play
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.journal import StoredJournal
@@ -18,10 +18,8 @@ from unlike.memory.memory import Memory
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.open import open_selector
-from unlike.prompts.prompt import Ask
+from unlike.peers.selectors import open_selector
 from unlike.retrieve.open import open_retriever
-from unlike.writing.expected import expected_of
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Inspection:
         await asyncio.to_thread(self.memory.spending.check)
         args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
-        kit = self._kit(user_id, user, self.memory.settings.method)
+        kit, llm = self._kit(user_id, user, self.memory.settings.method)
         try:
             return await map_differences.ask_for(kit, own, chosen, n_peers)
         finally:
-            await self.memory.spending.spend_used(kit.llm.usage)
+            await self.memory.spending.spend_used(llm.usage)
 
     async def table(self, request: Request) -> Table:
         """What may be tried for a request; Unknown where there is no such item."""
@@ -59,27 +57,30 @@ class Inspection:
         ).table
 
     async def play(self, request: Request, name: str) -> AsyncGenerator[Event]:
-        """A method at work; see ``playground.method_of`` and ``playing.play`` for what can go wrong."""
+        """A method at work; see ``playground.method_of`` and ``playground.play`` for what can go wrong."""
         laid = await asyncio.to_thread(
             playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
         )
-        method = playground.method_of(name, laid, self.memory.settings)
-        sampling = self.memory.settings.method.but(
-            temperature=request.temperature, top_p=request.top_p, max_tokens=request.max_tokens, seed=request.seed
+        settings = self.memory.settings.method.but(
+            temperature=request.temperature,
+            top_p=request.top_p,
+            max_tokens=request.max_tokens,
+            seed=request.seed,
+            shown_records=self.memory.settings.shown_records,
         )
-        kit = self._kit(request.user_id, -1 if laid.user is None else laid.user, sampling)
-        item = await asyncio.to_thread(kit.records.item, laid.case.item_id)
-        expected = expected_of(Ask("", item=item, request=laid.case), self.memory.task.words)
-        watched = Watched(kit.llm, self.memory.tenant, request.user_id, self.memory.settings, expected)
+        kit, llm = self._kit(request.user_id, -1 if laid.context.user is None else laid.context.user, settings)
+        stored = {request.user_id: laid.context.summary}
+        kit = replace(kit, profile_of=stored.get)
+        guard = partial(guard_of, self.memory.tenant, request.user_id, settings=self.memory.settings)
         try:
-            async with aclosing(play(name, method, laid.case, replace(kit, llm=watched), laid.peers)) as events:
+            async with aclosing(play(name, laid, kit, llm, guard)) as events:
                 async for event in events:
                     yield event
         finally:
-            await self.memory.spending.spend_used(watched.usage)
+            await self.memory.spending.spend_used(llm.usage)
 
-    def _kit(self, user_id: str, subject: int, method: MethodSettings) -> Kit:
-        """The collaborators of a method over the store.
+    def _kit(self, user_id: str, subject: int, method: MethodSettings) -> tuple[Kit, RecordedLLM]:
+        """The collaborators of a method over the store, and its LLM.
 
         Args:
             user_id: For whom.
@@ -88,17 +89,19 @@ class Inspection:
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
         stored = FewShow(self.memory.tenant, user_id, self.memory.settings.fewest_peers, vectors)
-        return Kit(
+        llm = RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject))
+        kit = Kit(
             records=stored,
             retriever=open_retriever(method.retriever, vectors, method.seed),
             selector=open_selector(method.selector, vectors, method.seed),
             neighbours=MeanNeighbours(stored, (), vectors),
-            llm=RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject)),
+            llm=llm,
             task=self.memory.task,
             settings=method,
             tenant=self.memory.tenant.name,
             latent=self.memory.latent,
         )
+        return kit, llm
 
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
         there = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)

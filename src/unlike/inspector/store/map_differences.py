@@ -12,7 +12,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.methods.aspects import by_dimension
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, extract, standard
-from unlike.peers.open import open_selector
+from unlike.peers.selectors import open_selector
 from unlike.records import Record
 from unlike.store import differences, records
 from unlike.store.database import Tenant

@@ -16,9 +16,7 @@ from unlike.embed.encoder import Encoder, Vectors
 from unlike.memory.profile_pages import known_user
 from unlike.memory.representatives import clustered_set
 from unlike.memory.settings import MemorySettings
-from unlike.peers.kmeans import KMeansSelector
-from unlike.peers.open import open_selector
-from unlike.peers.selector import Selector
+from unlike.peers.selectors import KMeansSelector, Selector, open_selector
 from unlike.records import Item, Record
 from unlike.store import embeddings, records, users
 from unlike.store.database import Tenant, Tx

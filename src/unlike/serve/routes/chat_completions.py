@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from unlike.serve.answers import Events, said
-from unlike.serve.chat import answer, chunks, prepare_chat
+from unlike.serve.chat import answer, chunks, prepared_chat
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here
@@ -99,9 +99,9 @@ class Models:
 )
 async def chat_completions(body: ChatBody, here: Here) -> Response:
     """Go on with a chat, as OpenAI's API does."""
-    chat = await prepare_chat(body, here.memory)
+    chat = await prepared_chat(body, here.memory)
     if body.stream:
-        return Events(chunks(chat, here.service, here.memory))
+        return Events(chunks(chat, body.tells_usage, here.service, here.memory))
     said_so = await answer(chat, here.memory)
     here.service.answered(said_so["usage"]["prompt_tokens"], said_so["usage"]["completion_tokens"])
     return said(said_so)

@@ -126,7 +126,7 @@ function callTable(made) {
 
 // Made when the fold is opened: the server walks the case again and checks each prompt against the journal.
 function prompts(ids, api) {
-  const place = h("div", { "aria-live": "polite" }, h("p", { class: "quiet" }, "Making the prompts again …"));
+  const place = h("div", { "aria-live": "polite" }, h("p", { class: "quiet" }, "Reading the prompts …"));
   api.get("/inspect/api/case/prompts", ids).then(
     (found) => fill(place,
       found.note && notice("warning", found.note),

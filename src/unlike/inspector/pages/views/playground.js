@@ -8,7 +8,7 @@ const METHODS = {
   non_perso: ["Not personalised", "The item alone, nothing of the user."],
   rag: ["Own records (RAG)", "The user's records that fit the request best, as they are."],
   dpl: ["DPL, now", "Compares with others, sums up, writes: several calls."],
-  profile: ["From the profile", "What the service does: the profile built ahead, one call."],
+  stored_profile: ["From the profile", "What the service does: the profile built ahead, one call."],
   dep: ["DEP", "Soft vectors of the user's records and of how they differ."],
   pplug: ["PPlug", "One soft vector of the user."],
   prompt_tuning: ["Prompt tuning", "Learned vectors, the same for everybody."],

@@ -10,7 +10,7 @@ from tests.memory.town import lived_in, memory_of, row, settle
 from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence
-from unlike.memory.standing import MOST_KEPT, Standings
+from unlike.memory.context import MOST_KEPT, ProfileContextCache
 from unlike.store.database import Store
 from unlike.store.users import Consent
 
@@ -26,12 +26,12 @@ def memory(store):
 
 
 @pytest.fixture
-def standings(memory):
-    return Standings(memory.tenant, memory.settings)
+def contexts(memory):
+    return ProfileContextCache(memory.tenant, memory.settings)
 
 
-def standing(standings, user_id="ann"):
-    return standings.of(user_id, "tea")[0]
+def context(contexts, user_id="ann"):
+    return contexts.of(user_id, "tea")[0]
 
 
 def statements_during(store: Store, work):
@@ -41,21 +41,21 @@ def statements_during(store: Store, work):
     return [statement for statement in seen if statement.startswith("SELECT")]
 
 
-def test_a_second_request_asks_one_statement(memory, standings):
-    first = standing(standings)
-    assert first.known.rung == "full" and first.past and first.profile and first.others.texts
-    asked = statements_during(memory.tenant.store, lambda: standing(standings))
+def test_a_second_request_asks_one_statement(memory, contexts):
+    first = context(contexts)
+    assert first.rung == "full" and first.past and first.profile and first.others.texts
+    asked = statements_during(memory.tenant.store, lambda: context(contexts))
     assert len(asked) == 1
-    assert standing(standings) is first
+    assert context(contexts) is first
 
 
-def test_who_has_no_profile_is_read_again_after_some_seconds(memory, standings, monkeypatch):
-    first = standing(standings, "nobody")
-    assert first.known.rung == "plain"
-    assert standing(standings, "nobody") is first
+def test_who_has_no_profile_is_read_again_after_some_seconds(memory, contexts, monkeypatch):
+    first = context(contexts, "nobody")
+    assert first.rung == "plain"
+    assert context(contexts, "nobody") is first
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 60)
-    assert standing(standings, "nobody") is not first
+    assert context(contexts, "nobody") is not first
 
 
 CHANGES = {
@@ -69,42 +69,42 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_changes_is_seen_at_once_also_where_another_process_changes_it(memory, standings, what):
-    before = standing(standings)
+def test_what_changes_is_seen_at_once_also_where_another_process_changes_it(memory, contexts, what):
+    before = context(contexts)
     run(CHANGES[what](memory_of(memory.tenant.store, llm=ScriptedBackend.echo())))
-    after = standing(standings)
-    fresh = standing(Standings(memory.tenant, memory.settings))
+    after = context(contexts)
+    fresh = context(ProfileContextCache(memory.tenant, memory.settings))
     assert after is not before
-    assert (after.known, after.past, after.profile) == (fresh.known, fresh.past, fresh.profile)
+    assert (after.rung, after.why, after.past, after.profile) == (fresh.rung, fresh.why, fresh.past, fresh.profile)
     assert after.others.texts == fresh.others.texts
     assert (after.past, after.profile, after.others.texts) != (before.past, before.profile, before.others.texts)
 
 
-def test_a_profile_built_anew_is_used(memory, standings):
-    before = standing(standings)
+def test_a_profile_built_anew_is_used(memory, contexts):
+    before = context(contexts)
     run(memory.add([row("ann", "salt", "Coarse, and I like it so.")], Consent(peer=True)))
     settle(memory)
-    assert standing(standings).known.profile.version > before.known.profile.version
+    assert context(contexts).profile.version > before.profile.version
 
 
-def test_an_item_is_what_is_known_of_it_now(memory, standings):
-    standings.of("ann", "salt")
+def test_an_item_is_what_is_known_of_it_now(memory, contexts):
+    contexts.of("ann", "salt")
     run(memory.add([row("zoe", "salt", "Fine.")], Consent()))
-    assert standings.of("ann", "salt")[1].title == "Title of salt"
+    assert contexts.of("ann", "salt")[1].title == "Title of salt"
 
 
-def test_nothing_stays_open_for_ever(memory, standings, monkeypatch):
-    monkeypatch.setattr("unlike.memory.standing.MOST_KEPT", 2)
+def test_nothing_stays_open_for_ever(memory, contexts, monkeypatch):
+    monkeypatch.setattr("unlike.memory.context.MOST_KEPT", 2)
     assert MOST_KEPT > 2
-    first = standing(standings, "ann")
+    first = context(contexts, "ann")
     for user in ("bob", "cleo"):
-        standing(standings, user)
-    assert standing(standings, "ann") is not first
-    kept = standing(standings, "ann")
-    standings.forget()
-    assert standing(standings, "ann") is not kept
+        context(contexts, user)
+    assert context(contexts, "ann") is not first
+    kept = context(contexts, "ann")
+    contexts.clear()
+    assert context(contexts, "ann") is not kept
 
 
-def test_half_a_character_is_an_error_that_says_so(memory, standings):
+def test_half_a_character_is_an_error_that_says_so(memory, contexts):
     with pytest.raises(InputError, match="half a character"):
-        standings.of("\ud800", "tea")
+        contexts.of("\ud800", "tea")

@@ -1,37 +1,35 @@
-"""No text that is given out repeats another person's words.
+"""No text is returned that repeats another person's words.
 
 In a stream the last words are held back until the next ones show that no run of another's words is being completed, so
-nothing of such a run is given out, not even its beginning.
+nothing of such a run is sent, not even its beginning.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Literal
 
+from unlike.errors import UnlikeError
 from unlike.llm.backend import Completion
-from unlike.memory.answers import Repeated
 from unlike.privacy.repeats import Others
 
+OnRepeat = Literal["block", "retry", "mark"]
 
-class Refused(Repeated):
-    """A text that is not given out; the words themselves are not told.
 
-    Attributes:
-        tokens: What it cost; 0 where the engine had not told yet.
-    """
+class Repeated(UnlikeError):
+    """A text that is not returned, since it repeats another person's words; the words are not in the message."""
 
-    def __init__(self, n_words: int, tokens: int = 0) -> None:
+    def __init__(self, n_words: int) -> None:
         super().__init__(
             f"the text repeats {n_words} or more words of another person, so it is not given out; ask again, perhaps "
             "with another seed or temperature"
         )
-        self.tokens = tokens
 
 
 async def guarded(pieces: AsyncGenerator[str | Completion], theirs: Others) -> AsyncGenerator[str | Completion]:
     """The pieces of a stream, up to n words later than they came.
 
     Raises:
-        Refused: The text was about to repeat n words of others; what was given out holds none of the run.
+        Repeated: The text was about to repeat n words of others; what was sent holds none of the run.
     """
     held = ""
     async with aclosing(pieces):
@@ -42,7 +40,7 @@ async def guarded(pieces: AsyncGenerator[str | Completion], theirs: Others) -> A
             else:
                 first = whole = len(held)
             if theirs.runs_in(held[:whole]):
-                raise Refused(theirs.n_words)
+                raise Repeated(theirs.n_words)
             if first:
                 yield held[:first]
                 held = held[first:]

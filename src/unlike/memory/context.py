@@ -1,0 +1,184 @@
+"""What a user's requests are written from, and why no more: the cold-start levels, read once and cached.
+
+    plain         nobody, nothing, or not wanted         the request alone
+    own_records   few records, or no profile yet         the latest own records
+    own_summary   a profile, but nobody to compare with  the profile and the latest own records
+    full          a profile with differences             the same
+
+Reading and unsealing a profile, the records shown with it and the texts of others behind it costs many times what it costs
+to ask whether any of them has changed, so most requests ask only that. Of users without a profile more may change than is
+asked for (whether one is being built, say), so these are read again after some seconds. What becomes known of the items of
+records shown before is shown with the next change.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, select
+
+from unlike.memory.answers import Rung
+from unlike.memory.settings import MemorySettings
+from unlike.privacy.repeats import Others
+from unlike.prompts.prompt import Passage, own_record
+from unlike.records import Item
+from unlike.store import profiles, records
+from unlike.store.database import Tenant, Tx
+from unlike.store.glance import Stamp, glance
+from unlike.store.items import items_with_ids
+from unlike.store.profiles import StoredProfile
+from unlike.store.records import Stored
+from unlike.store.tables import JOBS, USERS
+from unlike.writing.draft import Reply
+
+MOST_KEPT = 500
+"""Users whose words are cached; the texts of others behind a profile take some 200 kB."""
+WITHOUT_PROFILE_S = 10.0
+"""For so long what is known of a user without a profile is cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileContext:
+    """What a text for a user may be written from.
+
+    Attributes:
+        rung: How much it is.
+        why: In words.
+        user: Number of the user; None for an unknown one.
+        past: The latest own records, as passages, oldest first.
+        profile: The profile in force.
+        peer_ids: Ids of the records of others that the profile goes back to.
+        others: Their texts, which may not be repeated.
+    """
+
+    rung: Rung
+    why: str
+    user: int | None = None
+    past: tuple[Passage, ...] = ()
+    profile: StoredProfile | None = None
+    peer_ids: tuple[str, ...] = ()
+    others: Others = field(default_factory=lambda: Others(()))
+
+    @property
+    def profile_version(self) -> int | None:
+        """Version of the profile in force."""
+        return self.profile.version if self.profile else None
+
+    @property
+    def summary(self) -> Reply | None:
+        """The profile as a step of a method would have given it."""
+        return Reply(self.profile.profile.text, {}, self.peer_ids) if self.profile else None
+
+
+class ProfileContextCache:
+    """Reads contexts, and keeps those read last.
+
+    Args:
+        tenant: Whose users.
+        settings: Of the memory.
+    """
+
+    def __init__(self, tenant: Tenant, settings: MemorySettings) -> None:
+        self._tenant = tenant
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[Stamp, float, ProfileContext]] = OrderedDict()
+
+    def of(self, user_id: str, item_id: str) -> tuple[ProfileContext, Item | None]:
+        """The context of a user, and the item that is asked about where it is known."""
+        stamp, item = glance(self._tenant, user_id, item_id)
+        with self._lock:
+            found = self._kept.get(user_id)
+        if found and found[0] == stamp and time.monotonic() < found[1]:
+            return found[2], item
+        with self._tenant.read() as tx:
+            context = read_context(tx, user_id, self._settings)
+        self._keep(user_id, stamp, context)
+        return context, item
+
+    def clear(self) -> None:
+        """Forget everything, as after an erasure."""
+        with self._lock:
+            self._kept.clear()
+
+    def _keep(self, user_id: str, stamp: Stamp, context: ProfileContext) -> None:
+        """A context newer than its stamp is read once more than necessary."""
+        profile = context.profile
+        until_s = math.inf if profile else time.monotonic() + WITHOUT_PROFILE_S
+        with self._lock:
+            self._kept.pop(user_id, None)
+            if profile is None or profile.number == stamp.profile:
+                self._kept[user_id] = (stamp, until_s, context)
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+
+
+def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileContext:
+    """What a user's texts may be written from, read from the store."""
+    row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": user_id}).first()
+    if row is None:
+        return ProfileContext("plain", "nothing is known of this user")
+    if not row.own:
+        return ProfileContext("plain", "this user does not let own records be used", row.id)
+    profile = _profile(tx, row.id)
+    without = max(settings.method.n_records, settings.fewest_records)
+    shown = records.latest(tx, row.id, settings.shown_records if profile else without)
+    if profile:
+        return _with_profile(tx, row.id, profile, shown, settings)
+    if not shown:
+        return ProfileContext("plain", "this user has no records", row.id)
+    why = _why_no_profile(tx, row.id, len(shown), settings)
+    return ProfileContext("own_records", why, row.id, _passages(tx, shown[-settings.method.n_records :]))
+
+
+def _with_profile(
+    tx: Tx, user: int, profile: StoredProfile, shown: Sequence[Stored], settings: MemorySettings
+) -> ProfileContext:
+    past = _passages(tx, shown)
+    numbers = profiles.peers_read(tx, profile.number)
+    if numbers or any(statement.n_peers for statement in profile.profile.statements):
+        peers = [peer.record for peer in records.with_numbers(tx, numbers).values()]
+        others = Others([peer.text for peer in peers], settings.repeat_words)
+        why = f"version {profile.version}, compared with others on the same items"
+        return ProfileContext("full", why, user, past, profile, tuple(peer.id for peer in peers), others)
+    edited = profile.profile.origin == "edited"
+    alone = "it was written by hand" if edited else "too few others wrote about the items of its records"
+    return ProfileContext("own_summary", f"version {profile.version}; {alone}", user, past, profile)
+
+
+def _passages(tx: Tx, shown: Sequence[Stored]) -> tuple[Passage, ...]:
+    items = items_with_ids(tx, [one.record.item_id for one in shown]) if shown else {}
+    return tuple(own_record(one.record, items[one.record.item_id]) for one in shown)
+
+
+def _profile(tx: Tx, user: int) -> StoredProfile | None:
+    """The profile in force, if it says anything: all of its statements may have been held back."""
+    profile = profiles.current(tx, user)
+    return profile if profile and profile.profile.statements else None
+
+
+def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -> str:
+    if n_shown < settings.fewest_records:
+        return f"records: {n_shown}; a profile takes {settings.fewest_records}"
+    if profiles.current(tx, user):
+        return "the profile holds no statement"
+    under_way = tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})
+    return "the profile is still being built" if under_way else "the profile could not be built; see the jobs"
+
+
+_USER = select(USERS.c.id, USERS.c.own).where(
+    USERS.c.tenant == bindparam("tenant"), USERS.c.user_id == bindparam("user_id")
+)
+_UNDER_WAY = (
+    select(JOBS.c.id)
+    .where(
+        JOBS.c.tenant == bindparam("tenant"),
+        JOBS.c.kind == "build",
+        JOBS.c.subject == bindparam("user"),
+        JOBS.c.state != "failed",
+    )
+    .limit(1)
+)

@@ -1,0 +1,114 @@
+"""DPL as a service runs it: from a profile that was built ahead of the request.
+
+Without a request no record can be retrieved for it. So the profile is built from the latest records, each compared with
+the representatives on its item (equations 4 and 5), and summarised (equation 3); of the summary those statements are kept
+that say nothing sensitive. A request then sees the profile and the latest records: one LLM call.
+
+The memory of a service keeps such profiles in its store, where they outlive a request; a corpus has none, so they are
+built here, by the same functions and with each call journalled. What the memory can do beyond it (figures of groups in
+place of others' texts, profiles edited by hand) no corpus has.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from unlike.methods.kit import Kit
+from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, sampled, summarise
+from unlike.peers.representatives import choose_key_records
+from unlike.privacy.sensitive import Sensitive, held_back
+from unlike.records import Case, Record
+from unlike.writing.draft import Draft, Reply
+
+_SENTENCE = re.compile(r".+?(?:[.!?…؟۔।][\"'”’)\]]*(?=\s)|[。！？｡]+[\"”’」』）)\]]*|$)")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|approx|incl|esp|Mr|Mrs|Ms|Dr|St|No)|\b[A-Z])\.$")
+_MARK = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*•·–]\s+|\(?\d{1,2}[.)]\s+)+")
+_EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
+_PREAMBLE = re.compile(
+    r"^(?:(?:the\s+)?(?:writer(?:'s)?\s+)?profile|summary)(?:\s+of\s+[^:.]{1,60})?\s*:\s*", re.IGNORECASE
+)
+
+
+async def stored_profile(case: Case, kit: Kit) -> Draft:
+    """The profile that is stored, or that would be, and the latest records; without a profile, more of these."""
+    history, settings = await read_history(case, kit), kit.settings
+    if kit.profile_of:
+        profile, differences = await asyncio.to_thread(kit.profile_of, case.user_id), []
+    else:
+        profile, differences = await build_profile(case, history, kit)
+    n_shown = settings.shown_records if profile else settings.n_records
+    past = history[-n_shown:] if n_shown else ()
+    return await draft(case, kit, past, profile, history=history, differences=differences)
+
+
+async def build_profile(case: Case, history: Sequence[Record], kit: Kit) -> tuple[Reply | None, Sequence[Difference]]:
+    """A profile without any request, and the differences it was made from; None for a user with too few records."""
+    if len(history) < kit.settings.min_records:
+        return None, []
+    chosen = await asyncio.to_thread(_key_records, case, history, kit)
+    differences = await extract([comparison for _, comparison in chosen if comparison], kit)
+    summary = await summarise([record for record, _ in chosen], differences, kit)
+    assert summary is not None, "there are records"
+    kept = kept_statements(summary)
+    return (Reply("\n".join(kept), summary.call, summary.read) if kept else None), differences
+
+
+def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[Record, Comparison | None]]:
+    """Key records, each with whom it is compared with, oldest first."""
+    settings = kit.settings
+
+    def compared(record: Record) -> Comparison | None:
+        peers = others_on(record.item_id, case, kit)
+        if len(peers) < settings.min_peers:
+            return None
+        chosen = tuple(kit.selector.select(record, sampled(peers, settings.seed), settings.n_peers))
+        return Comparison(record, kit.records.item(record.item_id), chosen, len(peers)) if chosen else None
+
+    chosen = choose_key_records(reversed(history), compared, settings.n_records, settings.key_records)
+    return sorted(chosen, key=lambda one: one[0].moment)
+
+
+# Statements ---------------------------------------------------------------------------------------------------------
+
+
+def kept_statements(summary: Reply, allowed: Sequence[Sensitive] = ()) -> list[str]:
+    """The sentences of a summary that may stand in a profile; one that was cut off at the end of the tokens is none.
+
+    Args:
+        summary: What the LLM wrote.
+        allowed: Sensitive kinds that profiles may hold.
+    """
+    found = sentences(summary.text)
+    ended = summary.text.rstrip(" \"'”’)*").endswith((".", "!", "?", "。", "！", "？", "؟", "۔", "।"))
+    if summary.call.get("finish_reason") == "length" and not ended and len(found) > 1:
+        found = found[:-1]
+    return [one for one in found if (kind := held_back(one)) is None or kind in allowed]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and list points of a text, each once, without what only arranges them.
+
+    Bullets, numbers, emphasis, headings and lines that announce what follows are left out.
+    """
+    found = list[str]()
+    for line in text.splitlines():
+        plain = _PREAMBLE.sub("", _EMPHASIS.sub(r"\2\3", _MARK.sub("", line))).strip()
+        if not (line.lstrip().startswith("#") or plain.endswith(":") or _is_title(line, plain)):
+            found += _split(plain)
+    return [part for part in dict.fromkeys(found) if any(char.isalpha() for char in part)]
+
+
+def _is_title(line: str, plain: str) -> bool:
+    """Whether a line is nothing but emphasised words without an end, as a heading is."""
+    return bool(_EMPHASIS.fullmatch(line.strip())) and not plain.endswith((".", "!", "?"))
+
+
+def _split(line: str) -> list[str]:
+    """Sentences of a line; an abbreviation ends none."""
+    parts = list[str]()
+    for part in _SENTENCE.findall(line):
+        if parts and _ABBREVIATION.search(parts[-1]):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return [part.strip() for part in parts]

@@ -1,0 +1,115 @@
+"""Representatives by clustering (DPL, equation 4, section 3.2.1), and which records are compared without any request.
+
+The texts on item i are clustered into K + 1 groups; of every group but the target's own, the record nearest to the
+centroid is taken. The set of texts on an item is the same for all its reviewers, so one clustering serves them all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from unlike.config import KeyRecords
+from unlike.embed.encoder import Vectors
+from unlike.peers.lloyd import kmeans
+from unlike.records import Record
+
+MemberT = TypeVar("MemberT", str, int)
+RecordT = TypeVar("RecordT")
+ComparedT = TypeVar("ComparedT")
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Groups of records on one item.
+
+    Attributes:
+        groups: Record ids of each group, nearest to the centroid first; the largest group first, none of them empty.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+
+    @property
+    def group_of(self) -> dict[str, int]:
+        """Group of each record, by record id."""
+        return {record_id: group for group, ids in enumerate(self.groups) for record_id in ids}
+
+
+def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: int) -> Clustering:
+    """K-means over the vectors of a set of records.
+
+    Args:
+        records: The set, in a fixed order.
+        vectors: (len(records), dim) float32.
+        n_groups: Groups wanted; never more than there are distinct vectors.
+        seed: Of the initial centroids.
+    """
+    places: dict[bytes, int] = {}
+    labels = np.array([places.setdefault(row.tobytes(), len(places)) for row in vectors])
+    if len(places) > n_groups:
+        labels, centroids = kmeans(vectors, n_groups, seed)
+    else:  # each has a group of its own, or shares it with the very same words
+        centroids = vectors[np.unique(labels, return_index=True)[1]]
+    distances = np.linalg.norm(vectors - centroids[labels], axis=1)
+    order = sorted(range(len(records)), key=lambda i: (distances[i], records[i].id))
+    groups = [tuple(records[i].id for i in order if labels[i] == group) for group in range(len(centroids))]
+    return Clustering(tuple(sorted(filter(None, groups), key=lambda ids: (-len(ids), ids[0]))))
+
+
+def other_groups(
+    groups: Sequence[Sequence[MemberT]], home: int, own: MemberT | None = None
+) -> list[tuple[MemberT, ...]]:
+    """Every group but the target's, the largest first; of equal ones the first.
+
+    Args:
+        groups: Of a clustering.
+        home: The target's group.
+        own: Another record of the target's user that was clustered; it stands for nobody.
+    """
+    others = [tuple(one for one in group if one != own) for place, group in enumerate(groups) if place != home]
+    return sorted(filter(None, others), key=lambda group: -len(group))
+
+
+def representatives(
+    groups: Sequence[Sequence[MemberT]], home: int, k: int, own: MemberT | None = None
+) -> list[MemberT]:
+    """R_n (equation 4): the most central record of each other group, at most K of them; see ``other_groups``."""
+    return [group[0] for group in other_groups(groups, home, own)[:k]]
+
+
+def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT, Vectors], target: Vectors) -> int:
+    """The group that a record counts to which is not clustered: the one whose mean it is nearest to.
+
+    A variant of equation 4 for texts that may not serve others: so they are in nobody's centroids.
+
+    Args:
+        groups: Of a clustering.
+        vectors: (dim,) of each member.
+        target: (dim,) of the record.
+    """
+    means = np.stack([np.mean([vectors[member] for member in group], axis=0) for group in groups])
+    return int(np.argmin(np.linalg.norm(means - target, axis=1)))
+
+
+def choose_key_records(
+    records: Iterable[RecordT], compared: Callable[[RecordT], ComparedT | None], n: int, rule: KeyRecords
+) -> list[tuple[RecordT, ComparedT | None]]:
+    """The records that a profile is built from without any request, each with whom it is compared with.
+
+    Args:
+        records: Of the user, the latest first.
+        compared: Whom a record is compared with; None for nobody.
+        n: Records wanted.
+        rule: "recency" takes the latest; "compared" the latest that are compared, then the latest of the others.
+    """
+    found = ((record, compared(record)) for record in records)
+    if rule == "recency":
+        return list(islice(found, n))
+    with_others, alone = list[tuple[RecordT, ComparedT | None]](), list[tuple[RecordT, ComparedT | None]]()
+    for record, whom in found:
+        (alone if whom is None else with_others).append((record, whom))
+        if len(with_others) == n:
+            break
+    return [*with_others, *alone][:n]

@@ -1,0 +1,131 @@
+"""With whom a user is compared: the selection R_n of DPL's equation 4, its ablations and a variant, by name."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.peers.representatives import Clustering, cluster, nearest_group, representatives
+from unlike.records import Record
+
+
+class Selector(Protocol):
+    """Picks representatives among the texts of others on an item."""
+
+    def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
+        """At most k of the peers' records; what there is where there are fewer.
+
+        Args:
+            target: The user's own record on the item.
+            peers: One record of each other user on the same item, none by the target's user.
+            k: K of the paper.
+        """
+        ...
+
+
+class KMeansSelector:
+    """Equation 4: the most central record of every group that is not the target's.
+
+    Clusterings are kept under the digest of the set.
+
+    Args:
+        encoder: Turns texts into vectors.
+        seed: Of K-means.
+        with_target: Whether the target is clustered with the others; otherwise it counts to the nearest group.
+    """
+
+    def __init__(self, encoder: Encoder, seed: int = 0, with_target: bool = True) -> None:
+        self._encoder = encoder
+        self._seed = seed
+        self._with_target = with_target
+        self._kept: dict[bytes, Clustering] = {}
+        self._lock = threading.Lock()
+
+    def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
+        """At most k representatives, those of the largest groups first."""
+        if not peers or k < 1:
+            return []
+        by_id = {peer.id: peer for peer in peers}
+        if self._with_target:
+            clustering = self.clustering([target, *peers], k + 1)
+            home = clustering.group_of[target.id]
+        else:
+            clustering = self.clustering(peers, k + 1)
+            own, *vectors = self._encoder.encode([target.text, *(peer.text for peer in peers)])
+            home = nearest_group(clustering.groups, dict(zip(by_id, vectors, strict=True)), own)
+        return [by_id[record_id] for record_id in representatives(clustering.groups, home, k)]
+
+    def clustering(self, records: Sequence[Record], n_groups: int) -> Clustering:
+        """The clustering of a set of records, made once for all who ask.
+
+        Args:
+            records: Records on one item, in any order.
+            n_groups: K + 1; fewer where there are fewer distinct vectors.
+        """
+        ordered = sorted(records, key=lambda record: record.id)
+        digest = _digest(ordered, n_groups)
+        with self._lock:
+            kept = self._kept.get(digest)
+        if kept is None:
+            kept = cluster(ordered, self._encoder.encode([record.text for record in ordered]), n_groups, self._seed)
+            with self._lock:
+                self._kept[digest] = kept
+        return kept
+
+
+class RandomSelector:
+    """K records drawn at random (DPL, table 2, "Random"), by target and peers alone, not by what was asked before."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
+        """K of the peers' records."""
+        return sorted(peers, key=lambda peer: self._draw(target.id, peer.id))[:k]
+
+    def _draw(self, target_id: str, peer_id: str) -> bytes:
+        return hashlib.sha256(f"{self._seed}\0{target_id}\0{peer_id}".encode()).digest()
+
+
+class FarthestSelector:
+    """The least similar users (DPL, table 2, "SimRank"): the k smallest cosines with the target's vector."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
+        """At most k records, the least similar first."""
+        if not peers:
+            return []
+        vectors = self._encoder.encode([target.text, *(peer.text for peer in peers)])
+        similarity = vectors[1:] @ vectors[0]  # (n_peers,)
+        order = sorted(range(len(peers)), key=lambda i: (similarity[i], peers[i].id))
+        return [peers[i] for i in order[:k]]
+
+
+SELECTORS: dict[str, Callable[[Encoder, int], Selector]] = {
+    "kmeans": KMeansSelector,
+    "kmeans_assigned": lambda encoder, seed: KMeansSelector(encoder, seed, with_target=False),
+    "random": lambda encoder, seed: RandomSelector(seed),
+    "farthest": lambda encoder, seed: FarthestSelector(encoder),
+}
+
+
+def open_selector(name: str, encoder: Encoder, seed: int = 0) -> Selector:
+    """The selector of that name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in SELECTORS:
+        raise InputError(f"unknown selector: {name!r}; allowed are {', '.join(SELECTORS)}")
+    return SELECTORS[name](encoder, seed)
+
+
+def _digest(records: Sequence[Record], n_groups: int) -> bytes:
+    digest = hashlib.sha256(str(n_groups).encode())
+    for record in records:
+        digest.update(f"\0{record.id}\0{record.text}".encode())
+    return digest.digest()

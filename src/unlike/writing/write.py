@@ -1,0 +1,102 @@
+"""From a draft to its text: written whole or in pieces, cleaned, and guarded against repeats of others' words."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from unlike.llm.backend import Backend, Completion
+from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
+from unlike.privacy.repeats import Others
+from unlike.writing.clean import clean_reply
+from unlike.writing.clean_stream import cleaned
+from unlike.writing.draft import Draft, Reply
+from unlike.writing.guard import OnRepeat, Repeated, guarded
+
+NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a text may not repeat, and what happens if it does.
+
+    Attributes:
+        others: Texts of others whose words may not be repeated.
+        on_repeat: Refuse at once ("block"), write once more before that ("retry"), or mark and return ("mark").
+    """
+
+    others: Others
+    on_repeat: OnRepeat = "retry"
+
+
+NO_GUARD = Guard(Others(()))
+
+
+async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
+    """The reply to a draft.
+
+    Raises:
+        CallFailed: The call failed, or no words are left of its answer; the journal keeps that as it came.
+        EngineError: The LLM cannot be used.
+        Repeated: The text repeats another person's words.
+    """
+    reply = await _answered(draft, llm)
+    found = guard.others.runs_in(reply.text)
+    if found and guard.on_repeat == "retry":
+        again = replace(draft, call=replace(draft.call, repeat=draft.call.repeat + 1))
+        reply = _both(reply, await _answered(again, llm))
+        found = guard.others.runs_in(reply.text)
+    if found and guard.on_repeat != "mark":
+        raise Repeated(guard.others.n_words)
+    return replace(reply, repeats=tuple(found))
+
+
+async def write_stream(draft: Draft, llm: RecordedLLM, guard: Guard = NO_GUARD) -> AsyncGenerator[str | Reply]:
+    """The pieces of a text, then the whole reply; nothing of it is journalled.
+
+    Whoever leaves early closes it, which stops the engine's work. A stream cannot be taken back, so what ``write`` would
+    write again is refused here.
+
+    Raises:
+        CallFailed: As ``write``.
+        EngineError: As ``write``.
+        Repeated: The text was about to repeat another person's words.
+    """
+    marks = guard.on_repeat == "mark"
+    pieces = cleaned(llm.stream(draft.call), draft.expected)
+    async with aclosing(guarded(pieces, Others(()) if marks else guard.others)) as safe:
+        async for piece in safe:
+            if isinstance(piece, str):
+                yield piece
+            else:
+                found = guard.others.runs_in(piece.text) if marks else []
+                yield replace(_reply(draft, piece.text, Answer.of(piece, "", cached=False)), repeats=tuple(found))
+
+
+def not_written(draft: Draft, backend: Backend) -> Reply:
+    """The place of a reply that nobody needs: the tokens of the prompt, and no text."""
+    n_tokens = n_prompt_tokens(draft.call, backend)
+    return _reply(draft, NOT_WRITTEN, Completion("", n_tokens, 0, "left out"))
+
+
+async def _answered(draft: Draft, llm: LLM) -> Reply:
+    answer = await llm.call(draft.call)
+    return _reply(draft, clean_reply(answer.text, draft.expected), answer)
+
+
+def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
+    facts = {
+        "step": draft.call.step,
+        "key": answer.key if isinstance(answer, Answer) else "",
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "finish_reason": answer.finish_reason,
+        "wall_s": round(answer.wall_s, 3),
+        "left_out": list(draft.left_out),
+    }
+    return Reply(text, facts, draft.call.record_ids)
+
+
+def _both(first: Reply, second: Reply) -> Reply:
+    """The second reply, with the tokens of both."""
+    tokens = {name: first.call[name] + second.call[name] for name in ("prompt_tokens", "completion_tokens")}
+    return replace(second, call={**second.call, **tokens})
