@@ -76,7 +76,7 @@ def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):
 BAD = {
     "no corpus": (["--corpus", "nowhere"], "nowhere"),
     "unknown method": (["--method", "gpt"], "allowed are non_perso"),
-    "unknown LLM scheme": (["--llm", "gpt-4"], "openai, llama.cpp, transformers, vllm, scripted"),
+    "unknown LLM scheme": (["--llm", "gpt-4"], "openai, llama.cpp, openvino, transformers, vllm, scripted"),
     "missing key": (["--llm", "openai:gpt-4o-mini"], "OPENAI_API_KEY"),
     "unreachable endpoint": (["--llm", "openai:m@http://127.0.0.1:9/v1"], "127.0.0.1:9"),
     "no such GGUF": (["--llm", "llama.cpp:/nowhere.gguf"], "/nowhere.gguf"),

@@ -47,7 +47,7 @@ def test_who_does_not_agree_to_both_uses_is_not_in_it(unlike, shop, tmp_path):
 def test_columns_that_nobody_fills_are_none(unlike, tmp_path):
     rows = [record(user, item, title="", rating=None, item={}) for user in "uvw" for item in ("a", "b", "c")]
     file = write_lines(tmp_path / "r.jsonl", [row | {"timestamp": n} for n, row in enumerate(rows, 1)])
-    unlike("ingest", file, "--store", tmp_path / "memory", "--consent", "own,peer")
+    unlike("ingest", file, "--store", tmp_path / "memory", "--consent", "own,peer", "--time-unit", "ms")
     status, _, err = export(unlike, tmp_path / "memory", tmp_path / "corpus")
     assert status == 0, err
     corpus = Corpus.open(tmp_path / "corpus")
