@@ -97,7 +97,7 @@ def test_users_come_by_what_they_gain(ask, experiment):
 
 def test_gains_that_are_none_are_one_line(tmp_path):
     shown = Asking(tmp_path)
-    assert "takes a report" in shown.get("gains", 422)["error"]["message"]
+    assert "make a report" in shown.get("gains", 422)["error"]["message"]
     empty = {name: [] for name in ("variants", "metrics", "main", "failures")}
     whole = {"variant": "dpl", "metric": "rouge1", "user_id": "u", "history_records": 1, "uniqueness": 0.5}
     for damaged in ({"user_id": "u"}, {**whole, "gain": None}):

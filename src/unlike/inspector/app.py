@@ -127,15 +127,13 @@ class ReadOnlyAccessMiddleware:
         if self._digest is None and not _is_ours(headers.get(b"host", b"").decode("latin-1")):
             return _problem(421, "wrong_address", "this inspector is for this machine; open it at http://127.0.0.1")
         if scope["method"] not in READS:
-            return _problem(
-                405, "not_allowed", "this inspector only reads; what is to be changed, change with unlike serve"
-            )
+            return _problem(405, "not_allowed", "this inspector only reads; to change data, use unlike serve")
         if self._digest is None or _is_page(scope["path"]):
             return None
         sent = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ").strip()
         if secrets.compare_digest(_digest(sent), self._digest):
             return None
-        return _problem(401, "unauthorised", "this inspector asks for the key that was printed when it was started")
+        return _problem(401, "unauthorised", "a key is needed: the one that unlike inspect printed when it started")
 
 
 def _is_ours(host: str) -> bool:
@@ -169,7 +167,9 @@ def _problem(status: int, kind: str, message: str) -> Problem:
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, UnlikeError)
     if isinstance(error, InputError) and hasattr(request.app.state, "inspected"):
-        return _problem(422, "invalid", str(error)).response()  # files of one's own: their faults are told as they are
+        return _problem(
+            422, "invalid", str(error)
+        ).response()  # the reader owns these files and may see what is wrong with them
     return problem_of(error).response()
 
 

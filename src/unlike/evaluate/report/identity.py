@@ -85,10 +85,10 @@ def _main_table(main: Measured) -> Table:
 
 
 def _measure_row(found: Contrast, words: str, field: str) -> Row:
-    told: Told = getattr(found, field)
+    accuracy: Told = getattr(found, field)
     gain: Gain | None = getattr(found, f"over_{field}", None)
     gains = (_gain(gain.share), TableCell(p_value(gain.p)), _gain(gain.auc)) if gain else entries("", "", "")
-    return (TableCell(words), _estimated(told.share), _estimated(told.auc), *gains)
+    return (TableCell(words), _estimated(accuracy.share), _estimated(accuracy.auc), *gains)
 
 
 def _table(name: str, caption: str, rows: Sequence[Measured], kind: Kind) -> Table:
@@ -101,9 +101,9 @@ def _row(row: Measured, kind: Kind) -> Row:
     head = entries(row.name, amount(row.n_users), amount(row.n_records, 1), amount(row.n_peers, 1))
     if row.found is None:
         return (*head, *entries("too few users", "", "", "", ""))
-    told = (_estimated(_estimate(row, field, kind)) for field in MEASURES.values())
+    cells = (_estimated(_estimate(row, field, kind)) for field in MEASURES.values())
     gains = (_gain(getattr(gain, kind)) for gain in (row.found.over_own_vector, row.found.over_centred))
-    return (*head, *told, *gains)
+    return (*head, *cells, *gains)
 
 
 def _left_out(report: IdentityReport) -> Table:
@@ -149,7 +149,7 @@ def result_picture(report: IdentityReport, title: str, kind: Kind) -> str:
         axes.set_xlabel(f"{_LABELS[kind]}; 0.5 is chance")
         _titled(axes.figure, title)
 
-    return stand_alone(draw("result", title, _told(rows, kind), 130 + 42 * len(rows), paint))
+    return stand_alone(draw("result", title, _described(rows, kind), 130 + 42 * len(rows), paint))
 
 
 def curves_picture(report: IdentityReport, title: str) -> str:
@@ -179,8 +179,8 @@ def curves_picture(report: IdentityReport, title: str) -> str:
             line.set_label(words)
         _titled(every[0].figure, title)
 
-    told = ". ".join(f"{label} by {setting}: {_told(rows, kind)}" for kind, label, setting, rows in panels)
-    return stand_alone(draw("curves", title, told, 460, paint, (2, 2)))
+    description = ". ".join(f"{label} by {setting}: {_described(rows, kind)}" for kind, label, setting, rows in panels)
+    return stand_alone(draw("curves", title, description, 460, paint, (2, 2)))
 
 
 def _band(axes: Any, found: Sequence[Estimate], colour: str, marker: str) -> None:  # noqa: ANN401
@@ -198,7 +198,7 @@ def _estimate(row: Measured, field: str, kind: Kind) -> Estimate:
     return getattr(getattr(row.found, field), kind)
 
 
-def _told(rows: Sequence[Measured], kind: Kind) -> str:
+def _described(rows: Sequence[Measured], kind: Kind) -> str:
     return "; ".join(
         f"{row.name}: "
         + ", ".join(f"{name} {_estimate(row, field, kind).value:.2f}" for name, field in MEASURES.items())

@@ -84,8 +84,8 @@ def _bars(findings: Findings, number: int, metric: str, variants: Sequence[Varia
         named_rows(axes, [_name(variant.name) for variant, *_ in rows])
         value_axis(axes, zero=True)
 
-    told = "; ".join(f"{variant.name} {value(mean, scale)}" for variant, mean, *_ in rows)
-    svg = draw(f"bars-{number}", f"{label} of every variant", told, 50 + _ROW * len(rows), paint)
+    description = "; ".join(f"{variant.name} {value(mean, scale)}" for variant, mean, *_ in rows)
+    svg = draw(f"bars-{number}", f"{label} of every variant", description, 50 + _ROW * len(rows), paint)
     with_intervals = any(low is not None for _, _, low, _ in rows)
     return Picture(svg, f"{label}: mean" + (" with 95 % interval over users" if with_intervals else ", no intervals"))
 
@@ -120,11 +120,11 @@ def _curve(findings: Findings, number: int, curve: Curve) -> Picture | None:
         value_axis(axes, "y")
         axes.figure.legend(loc="outside upper left", ncols=1 if len(drawn) > 4 else 2)
 
-    told = "; ".join(
+    description = "; ".join(
         f"{method}: {', '.join(f'{value(mean, scale)} at {at:g}' for at, mean, *_ in points)}"
         for method, points in drawn.items()
     )
-    svg = draw(f"curve-{number}", f"{label} by {setting}", told, 240 + 16 * len(drawn), paint)
+    svg = draw(f"curve-{number}", f"{label} by {setting}", description, 240 + 16 * len(drawn), paint)
     return Picture(svg, f"{label} by {setting}, with 95 % intervals where there are any")
 
 
@@ -155,9 +155,9 @@ def _halves(findings: Findings, number: int, metric: str) -> Picture | None:
         value_axis(axes, zero=True)
         axes.figure.legend(loc="outside upper left", ncols=2)
 
-    told = "; ".join(f"{half.variant}, {_HALVES[half.half]} {signed(half.gain, scale)}" for half in shown)
+    description = "; ".join(f"{half.variant}, {_HALVES[half.half]} {signed(half.gain, scale)}" for half in shown)
     title = f"Gain in {label} of unique users and of the others"
-    svg = draw(f"halves-{number}", title, told, 70 + (_ROW + 8) * len(variants), paint)
+    svg = draw(f"halves-{number}", title, description, 70 + (_ROW + 8) * len(variants), paint)
     return Picture(svg, f"{label}: gain over Non-Perso with 95 % interval")
 
 
@@ -194,7 +194,7 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
         return None
     drawn = thinned(ordered)
     gain, lose = sum(g > 0 for g in ordered), sum(g < 0 for g in ordered)
-    told = f"{amount(gain)} of {amount(len(ordered))} users gain, {amount(lose)} lose"
+    description = f"{amount(gain)} of {amount(len(ordered))} users gain, {amount(lose)} lose"
     part = f"; {len(drawn)} of {amount(len(ordered))} drawn" if len(drawn) < len(ordered) else ""
 
     def paint(axes: Any) -> None:  # noqa: ANN401
@@ -206,7 +206,8 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
         value_axis(axes, "y", zero=True)
 
     return Picture(
-        draw(name, f"Gain in {label} of each user with {variant}", told, 160, paint), f"{variant}, {label}: {told}"
+        draw(name, f"Gain in {label} of each user with {variant}", description, 160, paint),
+        f"{variant}, {label}: {description}",
     )
 
 
@@ -258,9 +259,9 @@ def _tokens(findings: Findings, number: int, metric: str) -> Picture | None:
         axes.set_xlabel("tokens per case" + (" (logarithmic)" if is_log else ""))
         axes.figure.legend(loc="outside upper left", ncols=1 if _long(found) else 2)
 
-    told = "; ".join(f"{v.name}: {value(mean, scale)} for {amount(tokens)} tokens" for v, tokens, mean in found)
+    description = "; ".join(f"{v.name}: {value(mean, scale)} for {amount(tokens)} tokens" for v, tokens, mean in found)
     rows = len(found) if _long(found) else (len(found) + 1) // 2
-    svg = draw(f"tokens-{number}", f"{label} against tokens", told, 230 + 17 * rows, paint)
+    svg = draw(f"tokens-{number}", f"{label} against tokens", description, 230 + 17 * rows, paint)
     return Picture(svg, f"{label} against tokens; hollow marks are baselines")
 
 

@@ -210,7 +210,7 @@ def _curve(findings: Findings, curve: Curve) -> Iterable[Row]:
 
 
 def cost_table(findings: Findings) -> Table | None:
-    """What a case costs, next to how good its text is."""
+    """Mean cost per case, next to the quality of its text."""
     priced = any(variant.cost.money is not None for variant in findings.variants)
     quality, scale = findings.main[:1], scales(findings)
     rows: list[Row] = []

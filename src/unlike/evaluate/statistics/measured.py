@@ -207,7 +207,7 @@ def ranks(groups: Groups, metric: str) -> dict[str, int]:
 
 
 def cost(runs: Sequence[MeasuredRun], prices: tuple[float | None, float | None]) -> Cost:
-    """Calls, tokens, LLM seconds and money a case, from the traces: what a user without a journal would pay."""
+    """Calls, tokens, LLM seconds and money per case, from the traces: the cost without a journal."""
     calls = [call for run in runs for row in run.rows for call in calls_in(row.trace)]
     n = max(sum(row.status == "done" for run in runs for row in run.rows), 1)
     read, written = (sum(call[key] for call in calls) / n for key in ("prompt_tokens", "completion_tokens"))

@@ -1,6 +1,6 @@
-"""A case of a run as plain data: what its method read, thought and wrote, as ``unlike show`` tells it.
+"""One case of a run as plain data: what its method read, found and wrote; ``unlike show`` prints the same.
 
-The trace names records by id; their words come from the corpus. Where that is gone the ids alone are told.
+The trace names records by id; their words come from the corpus. Without a corpus only the ids are given.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _PARTS = frozenset(
 )
 
 
-def told(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:
+def case_details(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:
     """A case with everything that was made of it.
 
     Args:

@@ -1,4 +1,4 @@
-"""A place on disk that is looked at: its runs, their values, their corpora, each opened once and again when it changes."""
+"""A folder under inspection: its runs, their values and corpora, each opened once and reopened when it changes."""
 
 import math
 import threading
@@ -205,7 +205,7 @@ def metrics_of(run: RunFolder) -> list[dict[str, Any]]:
     names = [open_metric(name) for name in METRICS]
     found = [{"name": metric.name, "label": metric.label, "scale": metric.scale} for metric in names]
     if (run.folder / LIKELIHOOD).is_file():
-        found.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "a token"})
+        found.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "per token"})
     return found
 
 
@@ -233,7 +233,7 @@ def values_of_case(row: Generation, corpus: Corpus | None, loglik: float | None)
     found = [open_metric(name) for name in METRICS]
     values = [_of_case(metric, row, corpus) for metric in found] if row.text is not None else []
     if loglik is not None:
-        values.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "a token", "value": loglik, "note": ""})
+        values.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "per token", "value": loglik, "note": ""})
     return values
 
 

@@ -27,7 +27,7 @@ def gains(
     """A page of the users, by what they gain with a variant on a metric; the first of each where none is asked for."""
     found = here.findings()
     if found is None or not found.gains:
-        raise InputError("nobody's gain is known here: it takes a report of runs of which one is of non_perso")
+        raise InputError("there are no gains of users here: make a report of runs of which one is of non_perso")
     every = found.gains
     variants = list(dict.fromkeys(gain.variant for gain in every))
     metrics = list(dict.fromkeys(gain.metric for gain in every))

@@ -1,4 +1,4 @@
-"""Runs and experiments as they lie on disk: the list, a run's values and cases, a case, two runs compared.
+"""Runs and experiments on disk: the list, the values and cases of a run, one case, two runs compared.
 
 Functions are plain ``def``: FastAPI runs them in worker threads, since they read files and measure texts.
 """
@@ -18,7 +18,7 @@ from unlike.evaluate.running.likelihood import LOGLIK
 from unlike.evaluate.running.progress import FILE as PROGRESS
 from unlike.evaluate.running.progress import calls_in_journal, journal_of, read_progress
 from unlike.evaluate.running.run import GENERATIONS, JOURNAL, RUN
-from unlike.inspector.readers.case_details import title_of, told
+from unlike.inspector.readers.case_details import case_details, title_of
 from unlike.inspector.readers.distribution import distribution, thinned
 from unlike.inspector.readers.run_folders import FINDINGS, Head, RunFolder
 from unlike.inspector.readers.workspace import Workspace, metrics_of, of_cases, values_of_case
@@ -139,7 +139,7 @@ def case(here: Here, run: RunName, case: CaseId) -> Response:
     row = rows.row(case)
     corpus, missing = _corpus(here, found)
     before, after = rows.around(case)
-    about = told(row, corpus, here.dimensions_of(found))
+    about = case_details(row, corpus, here.dimensions_of(found))
     around = {"run": found.name, "before": before, "after": after, "corpus_missing": missing}
     beside = [other.name for other in here.runs() if other.name != found.name and not other.damage]
     return sent({**about, **around, "beside": beside})
@@ -201,7 +201,7 @@ def _fits(head: Head, search: str, status: str) -> bool:
 
 def _named(name: str) -> dict[str, Any]:
     if name == LOGLIK:
-        return {"metric": name, "label": "Log-likelihood", "scale": "a token"}
+        return {"metric": name, "label": "Log-likelihood", "scale": "per token"}
     metric = of_cases(name)
     return {"metric": name, "label": metric.label, "scale": metric.scale}
 

@@ -1,6 +1,6 @@
 // One case of a run: what was asked, what the method read, thought and wrote, beside what the user really wrote.
 
-import { brief, count, day, decimal, fill, fold, h, hashOf, notice, prose, table } from "../dom.js";
+import { brief, count, day, decimal, entitle, fill, fold, h, hashOf, notice, prose, table } from "../dom.js";
 import { valued } from "./charts.js";
 import { generated, nOf, recordCard, stars } from "./record.js";
 
@@ -10,6 +10,7 @@ export async function render(root, params, api) {
   const ids = { run: params.run, case: params.case };
   const told = await api.get("/inspect/api/case", ids);
   const values = h("div");
+  entitle(`Case ${brief(params.case, 40)}: ${brief(told.case.user_id, 40)} on ${brief(told.item?.title || told.case.item_id, 60)}`);
   fill(root,
     around(told, params),
     told.corpus_missing && notice("warning", told.corpus_missing),

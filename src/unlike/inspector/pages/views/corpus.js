@@ -1,6 +1,6 @@
 // A corpus: how much is in it, its users and items page by page, and what one user wrote or was written on one item.
 
-import { brief, choice, count, day, field, fill, fold, h, hashOf, pager, prose, table } from "../dom.js";
+import { brief, choice, count, day, entitle, field, fill, fold, h, hashOf, pager, prose, table } from "../dom.js";
 import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";
 import { months } from "./charts.js";
 import { nOf, recordCard } from "./record.js";
@@ -88,6 +88,7 @@ async function one(root, what, query, api) {
   const id = query.get(what);
   const offset = Number(query.get("offset") ?? 0) || 0;
   const found = await api.get(`/inspect/api/corpus/${what}`, { [what]: id, offset, limit: RECORDS });
+  if (what === "item") entitle(`Item: ${brief(found.item.title || id, 80)}`);
   const records = Object.fromEntries(found.records.map((record) => [record.id, record]));
   fill(root,
     h("p", {}, h("a", { href: hashOf("corpus", { list: `${what}s` }) }, `All ${what}s`)),
@@ -101,7 +102,7 @@ async function one(root, what, query, api) {
 
 function itemHead(item) {
   return h("section", { class: "card", "aria-labelledby": "about" },
-    h("h2", { id: "about" }, h("bdi", {}, brief(item.title || item.id, 200))),
+    h("h2", { id: "about" }, "Description"),
     item.description && prose(item.description, { label: "description" }),
     Object.keys(item.attributes).length > 0 && fold("Attributes", () => h("pre", { tabindex: 0 }, JSON.stringify(item.attributes, null, 1).slice(0, 50_000))));
 }

@@ -54,7 +54,7 @@ async function units(root, run, query, api) {
 
 async function showCases(place, run, api) {
   const page = await api.get("/inspect/api/run/cases", { run, status: "done", limit: 100 });
-  const pick = choice(page.rows.map((row) => [row.case_id, brief(row.case_id, 60)]), page.rows[0]?.case_id);
+  const pick = choice(page.rows.map((row) => [row.case_id, `${brief(row.user_id, 30)} on ${brief(row.item_title, 50)}`]), page.rows[0]?.case_id);
   const go = (event) => {
     event.preventDefault();
     location.hash = hashOf("latent", run, pick.value);
