@@ -102,7 +102,7 @@ def test_gains_that_are_none_are_one_line(tmp_path):
     whole = {"variant": "dpl", "metric": "rouge1", "user_id": "u", "history_records": 1, "uniqueness": 0.5}
     for damaged in ({"user_id": "u"}, {**whole, "gain": None}):
         (tmp_path / "report.json").write_text(json.dumps({**empty, "gains": [damaged]}))
-        assert "make it again" in shown.get("gains", 422)["error"]["message"]
+        assert "make them again" in shown.get("gains", 422)["error"]["message"]
 
 
 def test_values_are_those_that_score_gives(ask, experiment):
