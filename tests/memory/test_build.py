@@ -13,10 +13,10 @@ from unlike.config import MethodSettings
 from unlike.llm.scripted import ScriptedBackend, echo_words
 from unlike.memory import ingest
 from unlike.memory.answers import Evidence
-from unlike.memory.changed import Changed
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
+from unlike.memory.material import NotReady
 from unlike.prompts.task import open_task
 from unlike.store import jobs, profiles, records
 from unlike.store.database import Outrun
@@ -306,11 +306,11 @@ def test_a_build_waits_for_the_clustering_of_its_items(in_sqlite):
         jobs.enqueue(tx, "build", [known["ann"]], tx.now_ms - 1000)
         jobs.enqueue(tx, "cluster", [known["tea"], known["soup"]], tx.now_ms - 1000)
     build, taken = claimed(memory, "build", known["ann"])
-    with pytest.raises(Changed) as raised:
+    with pytest.raises(NotReady) as raised:
         asyncio.run(memory.do(build))
     assert raised.value.pause_s > 0
     asyncio.run(memory.do(taken["cluster", known["tea"]]))
-    with pytest.raises(Changed):
+    with pytest.raises(NotReady):
         asyncio.run(memory.do(build))
     assert memory.backend.n_calls == 0
     asyncio.run(memory.do(taken["cluster", known["soup"]]))

@@ -15,7 +15,7 @@ from unlike.api import sample_corpus
 from unlike.config import MethodSettings
 from unlike.memory.private import STEP, figures, shared_words
 from unlike.memory.settings import MemorySettings
-from unlike.methods.style_facts import StyleFacts, facts_of, means, told
+from unlike.methods.style_facts import StyleFacts, facts_of, figures_beside, means
 from unlike.prompts.prompt import Ask, messages_of, own_record
 from unlike.records import Item, Record
 from unlike.store import profiles, records
@@ -299,7 +299,7 @@ def test_means_and_how_they_are_told():
     mean = means(two, 2)
     assert (mean.length, mean.sentence, mean.ease, mean.rating) == (17.5, 6.5, 70, None)
     assert means(two, 1).rating == 4.0
-    lines = told(mean, two[0]).splitlines()
+    lines = figures_beside(mean, two[0]).splitlines()
     assert lines[:3] == [
         "length in words: 18; this person: 10",
         "words a sentence: 6.5; this person: 5.0",

@@ -5,8 +5,8 @@ from tests.worlds import Listening, kit_for, outcome_of, world
 
 import unlike
 from unlike.methods.dpl_verified import dpl_verified, is_borne_out, statements_in
-from unlike.methods.habits import favourite_words, habits_of, said
 from unlike.methods.steps import Comparison
+from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
 from unlike.records import Item, Record
 
 OWN = Record("o", "ada", "i", "It hums, softly; I timed it: nine minutes flat.")
@@ -52,7 +52,9 @@ def test_habits_of_invented_people_are_the_planted_ones(sample):
     assert {"uncapitalised", "exclaimed"} <= found["esme"]
     assert {"uncapitalised", "trailing"} <= found["quinn"]
     assert {"sentence", "brackets"} <= found["lucien"]
-    assert "Always begins sentences with a small letter" in " ".join(said(habits_of(*_sides(sample, "esme"))))
+    assert "Always begins sentences with a small letter" in " ".join(
+        habit_sentences(habits_of(*_sides(sample, "esme")))
+    )
     assert "friend" in favourite_words(*_sides(sample, "kavya"))
 
 

@@ -15,8 +15,7 @@ from unlike.api import sample_corpus
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion
 from unlike.writing.around import framing_of
-from unlike.writing.clean import clean_reply
-from unlike.writing.clean_stream import cleaned
+from unlike.writing.clean import clean_reply, cleaned
 from unlike.writing.framing import REFUSAL, THINKS_ALOUD
 
 

@@ -9,9 +9,11 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
+
+from sqlalchemy import update
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.keep import Found, covers, keep
 from unlike.memory.material import Compared, Material, read
 from unlike.memory.private import STEP, extract_in_private
 from unlike.memory.settings import MemorySettings
@@ -19,9 +21,17 @@ from unlike.memory.statements import Source, statements_of
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
 from unlike.prompts.prompt import Ask
-from unlike.store import jobs
+from unlike.store import clusterings, differences, jobs, profiles, users
+from unlike.store.database import Outrun, Tx
+from unlike.store.differences import NewDifference
 from unlike.store.jobs import Job
+from unlike.store.people import people_of
+from unlike.store.profiles import NewProfile, Statement
+from unlike.store.tables import PROFILES
 from unlike.writing.draft import Reply
+
+Found = tuple[Compared, Difference]
+"""A key record with the difference that was found, or that still holds."""
 
 
 async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySettings) -> None:
@@ -29,7 +39,7 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
 
     Raises:
         LeaseLost: Another worker has it by now.
-        Changed: Items of its records are still being clustered.
+        NotReady: Items of its records are still being clustered.
         Outrun: Someone whose words were read is gone, or does not agree any more; nothing was kept.
         CallFailed: An LLM call failed.
         EngineError: The LLM cannot be used.
@@ -100,3 +110,75 @@ def _made_with(kit: Kit, settings: MemorySettings) -> str:
     step = STEP if settings.private else "difference"
     parts = (kit.llm.backend.model, kit.task.sources[step], kit.task.words, standard(kit), settings.method)
     return hashlib.sha256(repr((*parts, settings.fewest_peers)).encode()).hexdigest()
+
+
+def covers(profile: NewProfile, material: Material) -> bool:
+    """Whether a profile was made from all key records."""
+    return {stored.number for stored in material.past} <= set(profile.records)
+
+
+def keep(job: Job, material: Material, found: Sequence[Found], statements: Sequence[Statement], made_with: str) -> None:
+    """Keep what was built and end the job.
+
+    A version that would say what the last one that was built says is not kept: so one that was edited or gone back to
+    stays in force until there is something new.
+
+    Raises:
+        LeaseLost: Another worker has the job by now.
+        Outrun: Someone whose words or figures were read is gone, or does not agree any more.
+    """
+    with job.tenant.write() as tx:
+        people_of(tx, (), compared=chain(*(group for one in material.compared for group in one.against.groups)))
+        numbers = [_number_of(tx, one, difference, made_with) for one, difference in found]
+        if _says_the_same(material, statements):
+            _freshen(tx, material.user)
+        else:
+            profiles.put(tx, _with_pins(tx, material, statements, numbers))
+        differences.sweep(tx, [stored.number for stored in material.past])
+        if material.user not in users.agreeing(tx, [material.user]):
+            raise Outrun("the user does not let own records be used any more")
+        if any(_clustered_since(tx, one) for one in material.compared):
+            jobs.enqueue(tx, "build", [material.user], tx.now_ms)
+        jobs.finish(tx, job)
+
+
+def _number_of(tx: Tx, one: Compared, difference: Difference, made_with: str) -> int:
+    if one.before is not None and one.still_holds(made_with):
+        return one.before.number
+    whom = one.against
+    new = NewDifference(one.own.number, whom.peers, whom.clustering, difference.reply.text, whom.n_peers, made_with)
+    return differences.put(tx, new)
+
+
+def _says_the_same(material: Material, statements: Sequence[Statement]) -> bool:
+    """Whether the last version that was built says so already."""
+    if material.built is None or material.current is None:
+        return False
+    then = [statement.text for statement in material.built.profile.statements if not statement.pinned]
+    pinned = {statement.text for statement in material.built.profile.statements if statement.pinned}
+    now = [statement.text for statement in statements if statement.text not in pinned]
+    return then == now and covers(material.built.profile, material)
+
+
+def _freshen(tx: Tx, user: int) -> None:
+    of_user = (PROFILES.c.tenant == tx.tenant) & (PROFILES.c.user == user)
+    tx.conn.execute(update(PROFILES).where(of_user, PROFILES.c.current).values(stale=False))
+
+
+def _with_pins(tx: Tx, material: Material, statements: Sequence[Statement], numbers: Sequence[int]) -> NewProfile:
+    """The profile, with what people pinned before the rest; it goes back to whatever the pinned statements go back to."""
+    pins = profiles.pinned(tx, material.user)
+    pinned = [statement for statement, _ in pins]
+    rest = [one for one in statements if one.text not in {statement.text for statement in pinned}]
+    sources = [profiles.lineage_of(tx, source) for source in {source for _, source in pins} if source is not None]
+    own = [stored.number for stored in material.past] + [number for records, _ in sources for number in records]
+    made_of = [*numbers, *(number for _, differences in sources for number in differences)]
+    return NewProfile(
+        material.user, "built", (*pinned, *rest), tuple(dict.fromkeys(own)), tuple(dict.fromkeys(made_of))
+    )
+
+
+def _clustered_since(tx: Tx, one: Compared) -> bool:
+    """Whether the item was clustered while the LLM was at work, so that others may stand for it now."""
+    current = clusterings.current(tx, one.own.item)
+    return current is None or current.number != one.against.clustering

@@ -1,27 +1,47 @@
 """What a profile is built from, read in one transaction: key records, and whom each of them is compared with.
 
-No more is opened than is shown: of an item with hundreds of texts only the representatives, or those that are measured.
+No more is opened than is shown: a clustering is numbers, and of an item with hundreds of texts only those of the
+representatives are read, or those that are measured.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.key_records import choose
 from unlike.memory.private import figures
-from unlike.memory.representatives import Against
+from unlike.memory.representatives import Against, against
 from unlike.memory.settings import MemorySettings
 from unlike.methods.steps import Comparison
+from unlike.peers.representatives import choose_key_records, nearest_group
 from unlike.prompts.prompt import Passage
 from unlike.records import Item
-from unlike.store import differences, profiles, records, users
+from unlike.store import clusterings, differences, embeddings, jobs, profiles, records, users
+from unlike.store.clusterings import StoredClustering
 from unlike.store.database import Tx
 from unlike.store.differences import StoredDifference
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import Stored
-from unlike.store.tables import ITEMS
+from unlike.store.tables import ITEMS, RECORDS
+
+
+class NotReady(Exception):  # noqa: N818 - a signal to the worker
+    """What a job relies on is changing; nothing was kept, and the job is to be done again.
+
+    Args:
+        reason: In words, none of a user's.
+        pause_s: How long to wait before it is done again.
+
+    Attributes:
+        pause_s: The same.
+    """
+
+    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.pause_s = pause_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,7 @@ def read(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Mater
     """What there is to build from; None for a user who is gone, does not want it, or has too few records.
 
     Raises:
-        Changed: One of the items is being clustered.
+        NotReady: One of the items is being clustered.
     """
     fewest = max(settings.fewest_records, 1)
     if user not in users.agreeing(tx, [user]) or len(records.latest(tx, user, fewest)) < fewest:
@@ -132,3 +152,57 @@ def _last_built(tx: Tx, user: int) -> StoredProfile | None:
     built = (version for version, origin, *_ in profiles.versions(tx, user) if origin == "built")
     last = next(built, None)
     return None if last is None else profiles.version(tx, user, last)
+
+
+PAUSE_S = 0.2
+"""How long a build waits for the clustering of its items."""
+
+
+def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> list[tuple[Stored, Against | None]]:
+    """The key records of a user, each with whom it is compared with.
+
+    Raises:
+        NotReady: One of the items is being clustered.
+    """
+    n, rule = settings.method.n_records, settings.key_records
+    own = records.latest(tx, user, n) if rule == "recency" else records.read(tx, RECORDS.c.user == user)
+    _check_clustered(tx, own)
+    compared = partial(_against, tx, _numbers_by_item(tx, user), encoder, settings)
+    return choose_key_records(reversed(own), compared, n, rule)
+
+
+def _check_clustered(tx: Tx, own: Sequence[Stored]) -> None:
+    """What is about to be clustered again is waited for, or the profile would be built twice."""
+    if jobs.unfinished(tx, "cluster", sorted({stored.item for stored in own})):
+        raise NotReady("the items of its records are being clustered", PAUSE_S)
+
+
+def _numbers_by_item(tx: Tx, user: int) -> Mapping[int, set[int]]:
+    """The user's records on each item."""
+    found: dict[int, set[int]] = {}
+    mine = select(RECORDS.c.id, RECORDS.c.item).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
+    for number, item in tx.conn.execute(mine):
+        found.setdefault(item, set()).add(number)
+    return found
+
+
+def _against(
+    tx: Tx, by_item: Mapping[int, Collection[int]], encoder: Encoder, settings: MemorySettings, own: Stored
+) -> Against | None:
+    clustering = clusterings.current(tx, own.item)
+    if clustering is None:
+        return None
+    group_of = clustering.group_of
+    home = group_of[own.number] if own.number in group_of else _nearest(tx, clustering, own, encoder)
+    if home is None:
+        return None
+    mine = next((number for number in by_item[own.item] if number in group_of), None)
+    return against(clustering, mine, home, settings)
+
+
+def _nearest(tx: Tx, clustering: StoredClustering, own: Stored, encoder: Encoder) -> int | None:
+    """The group that a record counts to which is not clustered; None where one cannot tell yet."""
+    vectors = embeddings.of_records(tx, encoder.name, [own.number, *clustering.group_of])
+    if own.number not in vectors or len(vectors) <= len(clustering.group_of) or not clustering.groups:
+        return None
+    return nearest_group(clustering.groups, vectors, vectors[own.number])

@@ -12,7 +12,7 @@ from unlike.memory.representatives import FEWEST_MEASURED
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, ask, standard, together
-from unlike.methods.style_facts import facts_of, means, told, vocabulary
+from unlike.methods.style_facts import facts_of, figures_beside, means, vocabulary
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Item, Record
 from unlike.writing.draft import Reply
@@ -37,7 +37,7 @@ def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySe
     fewest = max(settings.fewest_peers, FEWEST_MEASURED)
     known = "\n".join((own.text, own.title, item.title, item.description))
     words = shared_words([record.text for record in group], known, fewest, MOST_WORDS)
-    lines = [told(means([facts_of(record) for record in group], fewest), facts_of(own))]
+    lines = [figures_beside(means([facts_of(record) for record in group], fewest), facts_of(own))]
     if words:
         lines.append(f"words that several of them use and this person does not: {', '.join(words)}")
     ids = tuple(record.id for record in group)

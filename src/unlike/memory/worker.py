@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from unlike.errors import CallFailed, EngineError, InputError, UnlikeError
-from unlike.memory.changed import Changed
+from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
 from unlike.store import jobs
 from unlike.store.database import Outrun, Store, Tenant
@@ -88,8 +88,8 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         await open_memory(job.tenant).do(job)
     except LeaseLost:
         log.info("job %d was taken over", job.number)
-    except Changed as changed:
-        await asyncio.to_thread(_postpone, job, changed.pause_s, str(changed))
+    except NotReady as reason:
+        await asyncio.to_thread(_postpone, job, reason.pause_s, str(reason))
     except Outrun:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
     except BudgetSpent as spent:

@@ -2,7 +2,7 @@
 
 A small LLM ascribes to the user what others wrote, or praises everybody in the same words. So the profile is not its
 summary. It holds the statements of the differences (equation 5) whose quotation stands in the user's text and in no
-representative's, after the habits that were measured (``habits``): lengths, punctuation, capitals, person, favourite words.
+representative's, after the habits that were measured (``style_facts``): lengths, punctuation, capitals, person, favourite words.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 
 from unlike.language import SENTENCE_END
-from unlike.methods.habits import favourite_words, habits_of, said
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, retrieve, select
+from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
 
@@ -42,7 +42,7 @@ def verified_profile(
 ) -> tuple[Reply | None, dict[str, int]]:
     """The profile, and how many statements there were, how many were kept and how many habits were measured."""
     others = [other for d in differences for other in others_on(d.comparison.record.item_id, case, kit)]
-    habits = said(habits_of(history, others))
+    habits = habit_sentences(habits_of(history, others))
     words = favourite_words(history, others, _known(differences, kit))
     if words:
         habits.append("Favourite words: " + ", ".join(f'"{word}"' for word in words) + ".")

@@ -2,12 +2,20 @@
 
 The journal keeps replies as they came, so a better cleaning needs no new call. What is left without words, thoughts that
 were never ended, and a refusal are failed calls with the reply in them, never a text. Cleaning twice changes nothing.
+
+Of a reply that comes piece by piece, a piece is held back only while what follows can still make it a thought, framing or a
+refusal. The whole is cleaned once more at the end, so that there is one cleaning only; where it takes back what was sent (a
+closing tag of thoughts that nothing had opened), the stream fails instead of ending with another text.
 """
 
+from contextlib import aclosing
+from dataclasses import replace
+
 from unlike.errors import CallFailed
-from unlike.writing.around import beginning_of, remarks_from, unwrapped
+from unlike.llm.stream import Pieces
+from unlike.writing.around import beginning_of, may_be_wrapped, remarks_from, settled_to, unwrapped
 from unlike.writing.expected import ANSWER, Expected
-from unlike.writing.framing import REFUSAL
+from unlike.writing.framing import REFUSAL, THINKS_ALOUD
 from unlike.writing.speech import Speech
 
 SHORT_CHARS = 500
@@ -60,3 +68,93 @@ def _cleaned_once(words: str, reply: str, expected: Expected) -> str:
     text = speech.said[place:].strip()
     framed = bool(speech.said[:place].strip())
     return unwrapped(text[: remarks_from(text, expected, framed)].strip()).strip()
+
+
+async def cleaned(pieces: Pieces, expected: Expected) -> Pieces:
+    """The pieces of a cleaned reply, then the Completion with the whole of it.
+
+    Args:
+        pieces: As the engine sends them; closed in any case.
+        expected: What the reply is expected to be.
+
+    Raises:
+        CallFailed: As ``clean_reply``; or what was given out turned out to be no part of the text.
+    """
+    growing = GrowingReply(expected)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, str):
+                if words := growing.add(piece):
+                    yield words
+            else:
+                text = clean_reply(piece.text, expected)
+                if rest := growing.rest_of(text, piece.text):
+                    yield rest
+                yield replace(piece, text=text)
+
+
+class GrowingReply:
+    """A reply that is cleaned while it grows.
+
+    Args:
+        expected: What it is expected to be.
+
+    Attributes:
+        given: The words given out so far.
+    """
+
+    def __init__(self, expected: Expected) -> None:
+        self.given = ""
+        self._expected = expected
+        self._speech = Speech(expected)
+        self._place: int | None = None
+
+    def add(self, piece: str) -> str:
+        """The words that a piece of the reply lets out; "" for none."""
+        self._speech.add(piece)
+        if self._speech.n_taken_back and self.given:
+            return ""  # ``rest_of`` says what happened, once it is known what it cost
+        text = self._text()
+        words = text[len(self.given) : self._settled(text)]
+        self.given += words
+        return words
+
+    def rest_of(self, text: str, reply: str) -> str:
+        """The words of the cleaned reply that were not given out yet.
+
+        Raises:
+            CallFailed: Others were.
+        """
+        if not text.startswith(self.given):
+            raise CallFailed(
+                "what was streamed turned out to be no part of the text: the model's thoughts came without an opening "
+                "tag; start the engine with its reasoning parser, or ask without streaming",
+                reply,
+            )
+        return text[len(self.given) :]
+
+    def _text(self) -> str:
+        """What was said from the beginning of the text on; "" while that is not known."""
+        said = self._speech.said
+        if self._expected.kind == "answer":
+            return trimmed(said)
+        if not self.given:
+            self._place = beginning_of(said, self._expected, last=False)
+        return "" if self._place is None else said[self._place :]
+
+    def _settled(self, text: str) -> int:
+        """How much of the text nothing can change any more."""
+        if not self.given and (_may_be_thoughts(text) or self._may_be_none(text)):
+            return 0
+        return len(text) if self._expected.kind == "answer" else settled_to(text, len(self.given), self._expected)
+
+    def _may_be_none(self, text: str) -> bool:
+        """Whether a beginning may turn out to be a refusal, or to stand in quotation marks."""
+        if self._expected.kind == "answer":
+            return False
+        refusal = len(text) <= SHORT_CHARS and REFUSAL.match(text, partial=True)
+        return bool(refusal) or may_be_wrapped(text)
+
+
+def _may_be_thoughts(text: str) -> bool:
+    return THINKS_ALOUD.match(text, partial=True) is not None

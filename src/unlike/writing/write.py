@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from unlike.llm.backend import Backend, Completion
 from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
 from unlike.privacy.repeats import Others
-from unlike.writing.clean import clean_reply
-from unlike.writing.clean_stream import cleaned
+from unlike.writing.clean import clean_reply, cleaned
 from unlike.writing.draft import Draft, Reply
 from unlike.writing.guard import OnRepeat, Repeated, guarded
 
