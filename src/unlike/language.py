@@ -16,8 +16,15 @@ Language = Literal["english", "spaced", "chinese", "unspaced"]
 """How texts are split: as the papers do, in words between spaces, or in characters (of Chinese, of other scripts)."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_LETTERS = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
-WORD = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|[{_UNSPACED}]\p{{M}}*", flags=regex.V1)
+
+
+def word_of(letters: str) -> regex.Pattern[str]:
+    """A word of certain characters; in scripts without spaces each one, with its marks, is a word."""
+    some = rf"[[{letters}]--[{_UNSPACED}]]+"
+    return regex.compile(rf"{some}(?:['’]{some})*|[{_UNSPACED}]\p{{M}}*", flags=regex.V1)
+
+
+WORD = word_of(r"\p{L}\p{M}\p{N}")
 ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 """The same of lower-case ASCII, in a third of the time."""
 PIECE = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+", flags=regex.V1)

@@ -4,6 +4,7 @@ Everything is joined by id. Times are Unix milliseconds and may have the resolut
 user's own records is (timestamp, record id): a *moment*.
 """
 
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -15,6 +16,11 @@ Moment = tuple[int, str]
 
 TimeRule = Literal["as_of", "paper"]
 """Which texts of others a request may see: ``as_of`` only those strictly before it, ``paper`` all of them."""
+
+
+def canonical_id(given: str) -> str:
+    """An id as it is compared: the same characters, however they were composed (NFC)."""
+    return given if given.isascii() else unicodedata.normalize("NFC", given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,11 @@ def test_it_is_shown_and_changed(unlike, shop):
     assert status == 0
     assert "peer no (was yes): records may not be compared with those of others" in out
     assert f"jobs to do; a service that runs does them, or: unlike profile build --store {shop} --llm URI" in out
-    assert json.loads(unlike("consent", "ada", "--store", shop, "--json")[1]) == {"own": True, "peer": False}
+    assert json.loads(unlike("consent", "ada", "--store", shop, "--json")[1]) == {
+        "own": True,
+        "peer": False,
+        "wording": "",
+    }
     assert "to do" not in unlike("consent", "ada", "--peer", "no", "--store", shop)[1]
 
 

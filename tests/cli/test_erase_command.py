@@ -148,7 +148,7 @@ def test_adapters_that_learned_from_the_user_are_named(unlike, shop, tmp_path):
 
 
 def test_files_that_were_being_read_are_told(unlike, shop, tmp_path, monkeypatch):
-    monkeypatch.setattr("unlike.memory.erase._scrubbed", lambda store: False)
+    monkeypatch.setattr("unlike.memory.erase.scrub", lambda store: False)
     status, _, err = unlike("erase", "ada", "--store", shop, "--receipt", tmp_path / "r.json", "--yes")
     assert status == 0
     assert f"run: unlike doctor --store {shop} --scrub" in err

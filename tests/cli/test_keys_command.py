@@ -12,7 +12,7 @@ from unlike.store.database import open_store
 
 def tenant_of(store, key):
     opened = open_store(store, open_master(f"file:{store}/master.key"))
-    found = api_keys.tenant_of(opened, key)
+    found = api_keys.find(opened, key)
     opened.close()
     return found.name if found else None
 

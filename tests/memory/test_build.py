@@ -391,7 +391,9 @@ def test_nothing_is_kept_of_words_that_were_taken_back_meanwhile(in_sqlite, at, 
 
 def somebody_writes(memory):
     """One who will stand for the others, by name; the record is clustered at once."""
-    ingest.add(memory.tenant, [row("abe", "tea", f"{BREAD} tea", at=20)], BOTH, REDACTOR, memory.settings)
+    ingest.add(
+        memory.tenant, ingest.cleaned([row("abe", "tea", f"{BREAD} tea", at=20)], REDACTOR), BOTH, memory.settings
+    )
     (job,) = jobs.claim(memory.tenant.store, 1, 60.0)
     cluster_item(job, memory.encoder, memory.settings)
 

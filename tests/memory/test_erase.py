@@ -18,15 +18,20 @@ from tests.memory.town import (
     settle,
     town,
 )
-from tests.store.rows import BOTH
+from tests.store.rows import BOTH, MASTER
 from unlike.errors import InputError
 from unlike.latent.adapter import user_hash
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, Request
+from unlike.memory.erase import erase_tenant
+from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
 from unlike.privacy.receipt import verify
-from unlike.store import erasure
+from unlike.store import records, scrubs
+from unlike.store.backup import backup
+from unlike.store.database import open_store
 from unlike.store.records import Unknown
+from unlike.store.users import Consent
 
 CANARY = "Quokkas hum beneath turquoise umbrellas on every second Thursday."
 BIRD = "user-canary-7f3e"
@@ -157,7 +162,7 @@ def test_a_build_under_way_brings_nothing_back(store):
 
 
 def test_a_profile_sent_back_after_a_small_change_keeps_its_lineage(in_sqlite):
-    memory = lived_in(in_sqlite, with_canary(), ScriptedBackend(echoes))
+    memory = lived_in(in_sqlite, with_canary(), ScriptedBackend(echoes), on_repeat="mark")
     run(memory.edit("ann", [Evidence("Others say: quokkas hum beneath turquoise umbrellas!", pinned=True)]))
     (statement,) = run(memory.profile("ann")).statements
     assert statement.record_ids and statement.n_peers
@@ -181,11 +186,116 @@ def test_ones_own_words_outlive_others(in_sqlite):
     assert kept["Never uses commas."].pinned and kept["Never uses commas."].origin == "edited"
 
 
-def test_nobody_is_erased_twice_or_unknown(in_sqlite):
+def test_a_second_erasure_gives_the_first_one_s_receipt(store):
+    memory = lived_in(store)
+    first = run(memory.erase("ann"))
+    assert run(memory.erase("ann")) == run(memory.receipt("ann")) == first
+    assert first["files_scrubbed"] is True
+    for work in (memory.erase("nobody"), memory.receipt("bob")):
+        with pytest.raises(Unknown):
+            run(work)
+
+
+def test_a_receipt_says_later_that_the_files_are_clean(in_sqlite):
     memory = lived_in(in_sqlite)
+    with memory.tenant.read() as reader:  # whoever reads keeps the log from being emptied
+        records.count(reader)
+        assert run(memory.erase("ann"))["files_scrubbed"] is False
+        assert scrubs.n_owed(in_sqlite) == 1
+    assert scrubs.scrub_if_owed(in_sqlite) and scrubs.n_owed(in_sqlite) == 0
+    receipt = run(memory.receipt("ann"))
+    verify(receipt)
+    assert receipt["files_scrubbed"] is True
+
+
+def test_erased_people_do_not_come_back_by_a_record_sent_again(store):
+    memory = lived_in(store)
     run(memory.erase("ann"))
-    with pytest.raises(Unknown, match="nothing is held"):
-        run(memory.erase("ann"))
+    again = run(memory.add(town(), BOTH))
+    assert (again.n_refused, again.n_new) == (2, 0) and number_of(memory, "ann") is None
+    assert run(memory.feedback("ann", "tea", "Hello again.")).n_refused == 1
+    assert "ann" not in repr(_rows(memory, "erasures")), "nobody is named"
+    assert run(memory.refuse("ann", refused=False)) is False
+    assert run(memory.add(town(), Consent(peer=False))).n_new == 2
+    assert run(memory.consent("ann")) == Consent(True, False)
+
+
+def test_records_can_be_refused_in_advance(in_sqlite):
+    memory = memory_of(in_sqlite)
+    assert run(memory.refuse("ann"))
+    assert run(memory.add(town(), BOTH)).n_refused == 2 and number_of(memory, "ann") is None
+    with pytest.raises(InputError, match="erase the user"):
+        run(memory.refuse("bob"))
+    with pytest.raises(Unknown):
+        run(memory.receipt("ann"))
+
+
+def test_consent_is_not_raised_by_a_batch(store):
+    memory = lived_in(store)
+    run(memory.set_consent("ann", own=True, peer=False))
+    run(memory.add([row("ann", "soup")], BOTH))
+    assert run(memory.consent("ann")) == Consent(True, False)
+
+
+def test_after_a_restore_receipts_erase_again(in_sqlite, tmp_path):
+    memory = lived_in(in_sqlite)
+    backup(in_sqlite, tmp_path / "monday")
+    receipts = [run(memory.erase("ann"))]
+    restored = memory_of(open_store(tmp_path / "monday", MASTER))
+    assert number_of(restored, "ann") is not None
+    assert run(restored.erase_again(receipts)) == ["ann"]
+    assert number_of(restored, "ann") is None and not faults(restored)
+    assert run(restored.add(town(), BOTH)).n_refused == 2
+    assert run(restored.erase_again(receipts)) == []
+    restored.tenant.store.close()
+
+
+def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
+    memory = lived_in(
+        store, [*town(), row("ann", "soup", CANARY, rating=2.0)], ScriptedBackend(echoes), on_repeat="mark"
+    )
+    assert any("Quokkas" in text for texts in opened(memory).values() for text in texts)
+    run(memory.correct(row("ann", "soup", "Plain words.", rating=5.0)))
+    assert not any("Quokkas" in text for texts in opened(memory).values() for text in texts)
+    kept = {record.id: record for record in run(memory.records("ann")).rows}
+    assert (kept["ann-soup"].text, kept["ann-soup"].rating) == ("Plain words.", 5.0)
+    assert run(memory.delete_record("ann-soup")) == "ann"
+    assert run(memory.records("ann")).total == 2 and not faults(memory)
+    settle(memory)
+    assert run(memory.profile("ann")).statements and not faults(memory)
+    for work in (memory.delete_record("ann-soup"), memory.correct(row("ann", "soup"))):
+        with pytest.raises(Unknown):
+            run(work)
+    with pytest.raises(InputError, match="another user's"):
+        run(memory.correct(row("bob", "tea", id="ann-tea")))
+    assert run(memory.records("ann")).total == 2
+
+
+def test_what_was_kept_long_enough_goes(store):
+    memory = lived_in(store, retention=Retention(records=30, profile_versions=10, calls=10, audit=10))
+    run(memory.set_consent("bob", peer=False))
+    settle(memory)
+    assert not any(run(memory.expire()).values())
+    now = store.now_ms()
+    store.now_ms = lambda: now + 20 * 86_400_000
+    gone = run(memory.expire())
+    assert gone["calls"] and gone["audit"] and not gone["records"]
+    store.now_ms = lambda: now + 31 * 86_400_000
+    assert run(memory.expire())["records"] == 8
+    assert run(memory.records("ann")).total == 0 and not faults(memory)
+    assert scrubs.n_owed(store) == 0
+
+
+def test_a_tenant_goes_whole(store):
+    memory, other = lived_in(store), lived_in(store, tenant="other")
+    assert erase_tenant(memory.tenant)
+    assert [tenant.name for tenant in store.tenants()] == ["other"]
+    assert run(other.records("ann")).total == 2 and not faults(other)
+
+
+def _rows(memory, table):
+    with memory.tenant.read() as tx:
+        return tx.conn.exec_driver_sql(f"select * from {table}").all()
 
 
 def test_whoever_comes_back_is_somebody_else(store):
@@ -193,6 +303,7 @@ def test_whoever_comes_back_is_somebody_else(store):
     memory = lived_in(store, with_canary())
     before = number_of(memory, BIRD)
     run(memory.erase(BIRD))
+    run(memory.refuse(BIRD, refused=False))
     run(memory.add([row(BIRD, "tea", "Only this.")], BOTH))
     assert number_of(memory, BIRD) != before
     assert [record.text for record in run(memory.records(BIRD)).rows] == ["Only this."]
@@ -214,11 +325,11 @@ def test_an_adapter_that_does_not_say_whom_it_knows_is_told_before_anybody_goes(
 def test_there_is_a_receipt_even_where_files_cannot_be_scrubbed(in_sqlite, monkeypatch, caplog):
     memory = lived_in(in_sqlite)
 
-    def fails(_store):
-        raise InputError("somebody has been reading for a minute")
+    def fails(*_):
+        raise InputError("the disk is full")
 
-    monkeypatch.setattr(erasure, "scrub", fails)
+    monkeypatch.setattr(scrubs, "scrub", fails)
     receipt = run(memory.erase("ann"))
     verify(receipt)
-    assert receipt["files_scrubbed"] is False and "reading for a minute" in caplog.text
+    assert receipt["files_scrubbed"] is False and "the disk is full" in caplog.text
     assert number_of(memory, "ann") is None

@@ -28,6 +28,7 @@ from tests.store.rows import BOTH, MASTER
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
+from unlike.memory import spending
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
 from unlike.store import jobs, spend
 from unlike.store.database import open_store
@@ -212,15 +213,54 @@ def test_builds_are_paid_for_and_wait_until_there_is_a_budget_again(store):
         ("build", "waiting", 0, midnight)
     }
     assert all("renewed at midnight UTC" in job.error for job in put_off)
-    set_budget(memory, 1)  # a larger one is tried at once
+    set_budget(memory, 10**6)  # a larger one is tried at once
     once(memory)
     assert not job_rows(memory) and run(memory.profile("ann")).statements
+    set_budget(memory, 1)
     with pytest.raises(BudgetSpent, match="used up"):
         run(memory.generate(Request("ann", "tea")))
     run(memory.build(["ann"]))
     assert once(memory) == 1 and [job.run_at_ms for job in job_rows(memory)] == [midnight]
     clock.ms = midnight
     assert once(memory) == 1 and not job_rows(memory) and not faults(memory)
+
+
+def test_calls_made_at_once_do_not_share_what_is_left(store):
+    """Before, 32 at once spent 3,520 tokens of a budget of 200."""
+    memory = memory_of(store)
+    run(memory.add(town(), BOTH))
+    set_budget(memory, 200)
+
+    async def at_once():
+        asked = (memory.generate(Request("ann", "tea", seed=n)) for n in range(32))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = run(at_once())
+    refused = [answer for answer in answers if isinstance(answer, Exception)]
+    assert all(isinstance(answer, BudgetSpent) for answer in refused)
+    costs = [one.prompt_tokens + one.completion_tokens for one in answers if one not in refused]
+    assert sum(costs[:-1]) < 200, "no call starts when nothing is left, and of those under way there is one"
+    with memory.tenant.read() as tx:
+        kept = tx.conn.exec_driver_sql("select tokens, reserved, calls from spend").one()
+    assert tuple(kept) == (sum(costs), 0, len(costs))
+
+
+def test_an_answer_that_was_paid_for_is_given_out_whatever_the_database_does(in_sqlite, monkeypatch):
+    memory = memory_of(in_sqlite)
+    run(memory.add(town(), BOTH))
+    set_budget(memory, 10**6)
+    run(memory.generate(Request("ann", "tea")))
+    monkeypatch.setattr(spending, "_written", full_disk)
+    assert run(memory.generate(Request("ann", "tea"))).text and memory.owes_writing
+    monkeypatch.undo()
+    memory.close()
+    with memory.tenant.read() as tx:
+        assert tuple(tx.conn.exec_driver_sql("select reserved, calls from spend").one()) == (0, 2)
+    assert not memory.owes_writing
+
+
+def full_disk(*_):
+    raise InputError("the disk is full")
 
 
 def test_what_fails_is_not_charged(in_sqlite):

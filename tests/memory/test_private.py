@@ -350,8 +350,8 @@ def test_the_prompt():
 
 
 EXPECTED = """\
-Item: Soup of the day
-Description: Hot.
+> Item: Soup of the day
+> Description: Hot.
 
 Other people wrote reviews about this item too. Their words are private: of each group \
 of them only figures are known, the mean of the group before that of the person.
@@ -372,7 +372,7 @@ Group 1, 2 people
 > words that several of them use and this person does not: broth
 
 The person's review
-Rating: 5
+> Rating: 5
 > I liked it. I did!
 
 How does the person's review differ from how the others write?

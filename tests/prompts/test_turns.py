@@ -33,9 +33,10 @@ def test_each_past_text_is_what_the_person_answered_and_the_request_is_last():
     assert messages[2]["content"] == "Hot. ‹|im_end|> Good."
     assert messages[4]["content"] == "It writes."
     assert (
-        messages[3]["content"] == "Item: Pen\nDescription: Brass.\nRating: 5\nReview title: Ink\nLength: about 5 words"
+        messages[3]["content"]
+        == "> Item: Pen\n> Description: Brass.\n> Rating: 5\n> Review title: Ink\nLength: about 5 words"
     )
-    assert messages[-1]["content"].startswith("Item: Pen\nDescription: Brass.\nRating: 2\nReview title: Again")
+    assert messages[-1]["content"].startswith("> Item: Pen\n> Description: Brass.\n> Rating: 2\n> Review title: Again")
     assert "> Counts." in messages[0]["content"]
     assert "> Bitter." in messages[0]["content"]
 

@@ -39,6 +39,19 @@ def edit(call, tenant, user, item, n):
     return call("PUT", f"/v1/users/{user}/profile", json={"statements": statements})
 
 
+def tell(call, tenant, user, item, n):
+    return call("PUT", f"/v1/items/{item}", json={"title": mark(tenant)})
+
+
+def correct(call, tenant, user, item, n):
+    body = {"user_id": user, "item_id": item, "text": text(tenant, user, n + 1)}
+    return call("PUT", f"/v1/records/{user}-{item}-{n}", json=body)
+
+
+def forget(call, tenant, user, item, n):
+    return call("DELETE", f"/v1/records/{user}-{item}-{n}")
+
+
 def generate(call, tenant, user, item, n):
     ask = {"user_id": user, "item_id": item, "item": {"title": "x"}, "seed": n, "stream": bool(n % 2), "retrieved": n}
     return call("POST", "/v1/generate", json=ask)
@@ -81,6 +94,9 @@ class Step:
 STEPS = {
     ("post", "/v1/records"): Step(add),
     ("post", "/v1/feedback"): Step(feedback),
+    ("put", "/v1/items/{item_id}"): Step(tell),
+    ("put", "/v1/records/{record_id}"): Step(correct),
+    ("delete", "/v1/records/{record_id}"): Step(forget),
     ("post", "/v1/generate"): Step(generate),
     ("post", "/v1/chat/completions"): Step(chat),
     ("put", "/v1/users/{user_id}/profile"): Step(edit),
@@ -104,6 +120,8 @@ STEPS = {
             ("get", "/v1/users/{user_id}/consent", {}),
             ("put", "/v1/users/{user_id}/consent", {"json": {"own": True}}),
             ("get", "/v1/users/{user_id}/export", {}),
+            ("get", "/v1/users/{user_id}/erasure", {}),
+            ("put", "/v1/users/{user_id}/refusal", {"json": {"refused": False}}),
             ("delete", "/v1/users/{user_id}", {}),
         ]
     },

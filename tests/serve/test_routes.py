@@ -14,7 +14,15 @@ from unlike.serve.routes.users import Sort
 def test_records_are_kept_once(client):
     first = client.post("/v1/records", json={"records": [record(), record("bob")]})
     assert first.status_code == 200
-    assert first.json() == {"n_new": 2, "n_same": 0, "conflicts": [], "n_users": 2, "n_items": 1, "redacted": {}}
+    assert first.json() == {
+        "n_new": 2,
+        "n_same": 0,
+        "conflicts": [],
+        "n_users": 2,
+        "n_items": 1,
+        "redacted": {},
+        "n_refused": 0,
+    }
     again = client.post("/v1/records", json={"records": [record(), record("bob", text="Other words.")]}).json()
     assert (again["n_new"], again["n_same"], again["conflicts"]) == (0, 1, ["bob-album-7"])
 
@@ -23,7 +31,7 @@ def test_records_come_as_lines_too(client):
     lines = "\n".join(json.dumps(record(user)) for user in ("ada", "bob")) + "\n\n"
     sent = client.post("/v1/records", content=lines, headers={"content-type": "application/x-ndjson; charset=utf-8"})
     assert sent.json()["n_new"] == 2
-    assert client.get("/v1/users/ada/consent").json() == {"own": True, "peer": False}
+    assert client.get("/v1/users/ada/consent").json() == {"own": True, "peer": False, "wording": ""}
 
 
 def test_a_bad_line_is_named_and_nothing_is_kept(client):
@@ -64,7 +72,7 @@ def test_what_is_no_such_body_is_refused(client, body):
 
 def test_all_mistakes_are_told_at_once_but_not_a_thousand(client):
     sent = client.post("/v1/records", json={"records": [{}] * 100})
-    assert "and 390 more" in sent.json()["error"]["message"]
+    assert "; and more" in sent.json()["error"]["message"]
 
 
 def test_identifiers_are_taken_out(client):
@@ -131,8 +139,8 @@ def test_a_profile_is_built_anew_on_demand(full_house, full):
 
 
 def test_consent_is_changed_in_part(full):
-    assert full.put("/v1/users/ada/consent", json={"peer": False}).json() == {"own": True, "peer": False}
-    assert full.get("/v1/users/ada/consent").json() == {"own": True, "peer": False}
+    assert full.put("/v1/users/ada/consent", json={"peer": False}).json() == {"own": True, "peer": False, "wording": ""}
+    assert full.get("/v1/users/ada/consent").json() == {"own": True, "peer": False, "wording": ""}
 
 
 def test_an_export_holds_all_of_a_user_and_nobody_else(full):

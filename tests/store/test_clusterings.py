@@ -7,7 +7,7 @@ from unlike.records import Item
 from unlike.store import clusterings, differences, records
 from unlike.store.database import Outrun
 from unlike.store.differences import NewDifference
-from unlike.store.items import numbers_of_items
+from unlike.store.items import Told, numbers_of_items
 from unlike.store.users import Consent
 
 
@@ -53,7 +53,7 @@ def test_sweeping_leaves_the_current_one_and_those_that_differences_name(tenant,
     with tenant.write() as tx:
         named, _unnamed, last = (clusterings.put(tx, item, digest, [[a], [b]]) for digest in "abc")
         differences.put(tx, NewDifference(a, (b,), named.number, "text", 1, "m"))
-        bread = numbers_of_items(tx, {"bread": Item("bread")})["bread"]
+        bread = numbers_of_items(tx, {"bread": Told(Item("bread"))})["bread"]
         elsewhere = clusterings.put(tx, bread, "d", [])
         clusterings.sweep(tx, item)
         left = tx.conn.exec_driver_sql("select id from clusterings order by id").scalars().all()

@@ -280,3 +280,18 @@ def test_workers_in_threads_never_share_a_subject(store, tenant):
 def waiting(tenant):
     facts = {"kind": "build", "state": "waiting", "run_at_ms": 0, "lease_until_ms": 0, "lease": "", "attempts": 0}
     return facts | {"tenant": tenant.id, "error": "", "created_ms": 0}
+
+
+def test_one_tenant_s_thousand_jobs_do_not_delay_another_s(store):
+    """Before, 700 waiting builds of one tenant delayed another's by 8 s."""
+    many, few = store.tenant("many"), store.tenant("few")
+    put(many, *(row(f"u{n}") for n in range(200)))
+    put(few, row("ann"))
+    for tenant in (many, few):
+        with tenant.write() as tx:
+            jobs.enqueue(tx, "build", [*users(tenant).values()], 0)
+    assert [job.tenant.name for job in jobs.claim(store, 4, 60.0)].count("few") == 1
+    with few.write() as tx:
+        jobs.enqueue(tx, "cluster", [1], 0)
+    assert jobs.claim(store, 1, 60.0)[0].tenant == few, "who has least under way comes first"
+    assert len(jobs.claim(store, 8, 60.0)) == 8, "and nobody waits while there is work"

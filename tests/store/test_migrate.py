@@ -7,20 +7,10 @@ from sqlalchemy import inspect, text
 
 from tests.store.rows import ANSWER, MASTER, lived_in
 from unlike.errors import InputError
-from unlike.store import api_keys, check, journal, profiles, records, spend
-from unlike.store.database import Store, open_engine, open_store
-from unlike.store.migrate import migrated, upgrade, version_of
+from unlike.store import check, journal, profiles, records
+from unlike.store.database import open_store
+from unlike.store.migrate import migrated, version_of
 from unlike.store.tables import METADATA
-
-
-def at_version(address, number):
-    """A store that an earlier version made and never brought up to date."""
-    engine = open_engine(address)
-    with engine.connect().execution_options(unlike_writes=True) as conn, conn.begin():
-        if conn.dialect.name == "postgresql":
-            conn.execute(text("create extension vector"))
-        upgrade(conn, number)
-    return Store(engine, MASTER)
 
 
 def test_they_build_what_the_tables_say(store):
@@ -31,29 +21,18 @@ def test_they_build_what_the_tables_say(store):
         assert set(inspect(conn).get_table_names()) == {*METADATA.tables, "alembic_version"}
 
 
-def test_a_store_of_the_first_version_keeps_its_rows(address):
-    old = at_version(address, "0001")
-    world = lived_in(old.tenant())
-    with old.connection(writes=False) as conn:
-        assert version_of(conn) == "0001"
-        assert "api_keys" not in inspect(conn).get_table_names()
-    old.close()
-    new = open_store(address, MASTER)
-    with new.tenant().write() as tx:
-        assert version_of(tx.conn) == "0002"
+def test_a_store_keeps_its_rows(address):
+    made = open_store(address, MASTER)
+    world = lived_in(made.tenant())
+    made.close()
+    again = open_store(address, MASTER)
+    with again.tenant().write() as tx:
+        assert version_of(tx.conn) == "0001"
         assert [stored.record.text for stored in records.read(tx)][:2] == ["words of ann", "words of bob"]
         assert profiles.current(tx, world.users["ann"]) is not None
         assert journal.get(tx, world.calls["ann"]) == ANSWER | {"text": "words of ann answered"}
         assert check.faults(tx) == []
-        spend.add(tx, 1)
-        assert api_keys.new(tx, "web")
-    new.close()
-
-
-def test_an_old_store_that_is_to_be_left_alone(address):
-    at_version(address, "0001").close()
-    with pytest.raises(InputError, match="of version 0001, not 0002; migrate it with: unlike doctor"):
-        open_store(address, MASTER, migrate=False)
+    again.close()
 
 
 def test_nothing_is_made_where_nothing_may_be_migrated(address):
@@ -66,11 +45,11 @@ def test_a_store_of_a_newer_version(address):
     with made.connection(writes=True) as conn:
         conn.execute(text("update alembic_version set version_num = '9999'"))
     made.close()
-    with pytest.raises(InputError, match="of version 9999, made by a newer unlike; this one knows 0002: update it"):
+    with pytest.raises(InputError, match="of version 9999, made by a newer unlike; this one knows 0001: update it"):
         open_store(address, MASTER)
 
 
 def test_migrating_again_changes_nothing(store):
     migrated(store.engine)
     with store.connection(writes=False) as conn:
-        assert version_of(conn) == "0002"
+        assert version_of(conn) == "0001"

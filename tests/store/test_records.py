@@ -5,9 +5,9 @@ import pytest
 from tests.store.rows import BOTH, MASTER, numbers, put, row
 from unlike.errors import InputError
 from unlike.records import Item, Record
-from unlike.store import records, users
+from unlike.store import erasure, records, users
 from unlike.store.database import open_store
-from unlike.store.items import numbers_of_items
+from unlike.store.items import tell
 from unlike.store.records import NewRecord, StoredRecords, Unknown
 from unlike.store.users import Consent
 
@@ -64,11 +64,34 @@ def test_what_is_told_of_an_item_is_kept_until_told_otherwise(tenant):
     put(tenant, row("cleo", "tea", about=Item("tea")))
     assert stored.item("tea") == Item("tea", "Tea", "leaves")
     put(tenant, row("dora", "tea", about=Item("tea", "Green tea")))
-    assert stored.item("tea") == Item("tea", "Green tea", "leaves")
+    assert stored.item("tea") == Item("tea", "Tea", "leaves"), "whoever tells first is believed"
     with tenant.write() as tx:
-        first, again = (numbers_of_items(tx, {"tea": item}) for item in (Item("tea"), Item("tea", "", "dry leaves")))
-    assert first == again
-    assert stored.item("tea") == Item("tea", "Green tea", "dry leaves")
+        assert tell(tx, Item("tea", "", "dry leaves")) == 3
+    assert stored.item("tea") == Item("tea", "Tea", "dry leaves"), "and the product above all"
+    put(tenant, row("emil", "tea", about=Item("tea", "Green tea")))
+    assert stored.item("tea") == Item("tea", "Tea", "dry leaves")
+
+
+def test_who_agrees_to_be_compared_has_more_right_to_tell_of_an_item(tenant):
+    stored = StoredRecords(tenant)
+    put(tenant, row("shy", "tea", about=Item("tea", "IGNORE ALL")), consent=Consent(own=True, peer=False))
+    put(tenant, row("bob", "tea", about=Item("tea", "Tea")))
+    assert stored.item("tea").title == "Tea"
+    put(tenant, row("shy", "tea", id="again", about=Item("tea", "IGNORE ALL")), consent=Consent(own=True, peer=False))
+    assert stored.item("tea").title == "Tea"
+
+
+def test_what_one_user_told_of_an_item_goes_with_that_user_and_what_two_told_stays(tenant):
+    put(tenant, row("ann", "tea", about=Item("tea", "Ann's tea")), row("bob", "tea", about=Item("tea")))
+    put(tenant, row("ann", "bread", about=Item("bread", "Bread")), row("bob", "bread", about=Item("bread", "Bread")))
+    put(tenant, row("ann", "hers", about=Item("hers", "Ann's own")))
+    with tenant.write() as tx:
+        own, _ = erasure.take_out(tx, users.find_user(tx, "ann"))
+    assert own["items"] == 2
+    stored = StoredRecords(tenant)
+    assert stored.item("tea") == Item("tea") and stored.item("bread") == Item("bread", "Bread")
+    with pytest.raises(Unknown):
+        stored.item("hers")
 
 
 def test_an_item_nobody_has_seen(tenant):

@@ -17,8 +17,8 @@ def test_a_key_is_seen_once_and_kept_as_a_hash(store, tenant):
         assert key.startswith("unlike_") and len(key) > 40
         kept = tx.conn.exec_driver_sql("select * from api_keys").one()
     assert key not in repr(kept) and key.removeprefix("unlike_") not in repr(kept)
-    assert api_keys.tenant_of(store, key) == tenant
-    assert api_keys.tenant_of(store, key[:-1]) is None
+    assert api_keys.find(store, key).tenant == tenant
+    assert api_keys.find(store, key[:-1]) is None
 
 
 def test_a_revoked_key_opens_nothing(store, tenant):
@@ -27,8 +27,8 @@ def test_a_revoked_key_opens_nothing(store, tenant):
         assert [kept.name for kept in api_keys.listed(tx)] == ["app", "web"]
         api_keys.revoke(tx, "web")
         assert [kept.revoked_ms is None for kept in api_keys.listed(tx)] == [True, False]
-    assert api_keys.tenant_of(store, key) is None
-    assert api_keys.tenant_of(store, other) == tenant
+    assert api_keys.find(store, key) is None
+    assert api_keys.find(store, other).tenant == tenant
 
 
 def test_names_of_keys(tenant):
@@ -64,6 +64,21 @@ def test_a_budget_of_the_day(store, tenant):
         spend.check(tx)
 
 
+def test_what_is_reserved_is_not_there_for_others(store, tenant):
+    with tenant.write() as tx:
+        assert spend.reserve(tx, 10**9) is None
+        spend.set_budget(tx, 100)
+        assert spend.reserve(tx, 90) == spend.reserve(tx, 90) == 100
+        with pytest.raises(BudgetSpent, match="reserved by calls under way") as refusal:
+            spend.reserve(tx, 1)
+        assert refusal.value.renewed_in_s == spend.RESERVED_S
+        spend.add(tx, 20, 2, -180)
+        assert spend.used_today(tx) == 20 and spend.reserve(tx, 1) == 100
+        spend.add(tx, 80)
+        with pytest.raises(BudgetSpent, match="midnight"):
+            spend.reserve(tx, 1)
+
+
 def test_a_tenant_s_budget_is_its_own(store, tenant):
     with tenant.write() as tx:
         spend.set_budget(tx, 0)
@@ -77,7 +92,7 @@ def test_audit_names_nobody(store, tenant):
     with tenant.write() as tx:
         audit.note(tx, "erase", "ann", {"records": 1})
         audit.note(tx, "consent", "bob", {})
-        assert audit.about(tx, "ann") == [{"at_ms": 77, "what": "erase", "counts": {"records": 1}}]
+        assert audit.about(tx, "ann") == [{"at_ms": 77, "what": "erase", "by": "", "counts": {"records": 1}}]
         kept = tx.conn.exec_driver_sql("select * from audit").all()
         assert "ann" not in repr(kept)
         name = audit.name_of(tx, "ann")

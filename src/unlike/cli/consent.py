@@ -21,6 +21,7 @@ def consent(
     store: StoreAt,
     own: Annotated[YesNo | None, typer.Option(help="Records may be used for texts written for the user.")] = None,
     peer: Annotated[YesNo | None, typer.Option(help="Records may be compared with those of others.")] = None,
+    wording: Annotated[str, typer.Option(help="What the user was shown; it is kept with the answer.")] = "",
     tenant: TenantName = "default",
     master: MasterAt = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -31,7 +32,7 @@ def consent(
     with open_tenant(Place(store, tenant, master)) as opened:
         memory = open_parts().memory(opened)
         before = wait_for(memory.consent(user))
-        after = wait_for(memory.set_consent(user, _said(own), _said(peer))) if own or peer else before
+        after = wait_for(memory.set_consent(user, _said(own), _said(peer), wording)) if own or peer else before
         n_waiting = _n_waiting(memory)
     if as_json:
         typer.echo(json.dumps(asdict(after)))

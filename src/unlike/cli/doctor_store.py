@@ -7,7 +7,7 @@ from unlike.cli.finding import Finding
 from unlike.cli.open_store import MASTER, RECEIPTS, Place, open_store
 from unlike.cli.store_facts import facts_of
 from unlike.cli.wording import n_of
-from unlike.store import check, erasure, jobs
+from unlike.store import check, jobs, scrubs
 from unlike.store.database import FILE
 from unlike.store.migrate import version_of
 
@@ -27,7 +27,7 @@ def store_findings(place: Place, scrub: bool) -> list[Finding]:
     """
     with open_store(place, migrate=True) as store:
         if scrub:
-            erasure.scrub(store)
+            scrubs.scrub(store, rewrite=True)
         in_folder = store.engine.dialect.name == "sqlite"
         findings = [_tables(store)]
         if in_folder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from unlike.cli.erase_more import delete_record, erase_again, erase_tenant, files_in, refuse_user
 from unlike.cli.open_memory import SettingsAt, open_parts
 from unlike.cli.open_store import (
     PARTS,
@@ -38,6 +39,16 @@ def erase(
     public_key: Annotated[
         str, typer.Option(help="Who must have signed it: the service's public key in hex, or a file with it.")
     ] = "",
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Erase again whom receipts are of, after a backup was restored: a folder or file."),
+    ] = None,
+    record: Annotated[str, typer.Option(help="Delete only this record, by its id, with what was made of it.")] = "",
+    refuse: Annotated[
+        bool, typer.Option("--refuse", help="Refuse the records of a USER who is not there yet.")
+    ] = False,
+    readmit: Annotated[bool, typer.Option("--readmit", help="Take the records of an erased USER again.")] = False,
+    whole_tenant: Annotated[bool, typer.Option("--whole-tenant", help="Delete the tenant with all it has.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     tenant: TenantName = "default",
     settings: SettingsAt = None,
@@ -51,9 +62,22 @@ def erase(
     if verify is not None:
         _verify(verify, public_key)
         return
+    place = Place(store, tenant, master)
+    if store and (replay or record or whole_tenant or (user and (refuse or readmit))):
+        with open_tenant(place) as opened:
+            if whole_tenant:
+                erase_tenant(opened, yes)
+                return
+            memory = open_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+            if replay:
+                erase_again(memory, [_read(file) for file in files_in(replay)], public_key and _public_key(public_key))
+            elif record:
+                delete_record(memory, record)
+            else:
+                refuse_user(memory, user, refuse)
+        return
     if not (user and store and receipt):
         raise InputError("erase needs USER, --store and --receipt FILE; a receipt is checked by --verify FILE")
-    place = Place(store, tenant, master)
     with open_tenant(place) as opened:
         memory = open_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
         _ask(memory, user, yes)

@@ -58,6 +58,7 @@ class Total:
     Attributes:
         n_same: Records that were there already.
         conflicts: Ids that are there with other words.
+        n_refused: Records of users who were erased, or refused in advance.
         n_wrong: Lines that are no records.
         redacted: Identifiers taken out, by kind.
         n_new_users: Users not known before.
@@ -67,6 +68,7 @@ class Total:
     n_new: int = 0
     n_same: int = 0
     conflicts: list[str] = field(default_factory=list[str])
+    n_refused: int = 0
     n_wrong: int = 0
     redacted: dict[str, int] = field(default_factory=dict[str, int])
     n_new_users: int = 0
@@ -77,6 +79,7 @@ class Total:
         self.n_new += added.n_new
         self.n_same += added.n_same
         self.conflicts += added.conflicts
+        self.n_refused += added.n_refused
         for kind, n in added.redacted.items():
             self.redacted[kind] = self.redacted.get(kind, 0) + n
 
@@ -187,6 +190,8 @@ def _tell(total: Total, consent: "Consent", next_command: str | None) -> None:
     if total.n_wrong:
         more = f" (the first {TOLD} are above)" if total.n_wrong > TOLD else ""
         say(f"{n_of(total.n_wrong, 'wrong line')} left out{more}; correct them and give the file again")
+    if total.n_refused:
+        say(f"{n_of(total.n_refused, 'record')} of erased users refused; to take them: unlike erase USER --readmit")
     if total.conflicts:
         ids = ", ".join(total.conflicts[:TOLD]) + (", …" if len(total.conflicts) > TOLD else "")
         say(

@@ -28,16 +28,27 @@ keys = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="What the key is called; it stands in no request.")]
 UNLIMITED = "none"
+DAY_MS = 24 * 3600 * 1000
 
 
 @keys.command("new")
-def new(name: Name, store: StoreAt, tenant: TenantName = "default", master: MasterAt = "") -> None:
+def new(
+    name: Name,
+    store: StoreAt,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="What it may do: read, write, generate or administer; all for none given.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(help="After so many days it ends.", min=0)] = None,
+    tenant: TenantName = "default",
+    master: MasterAt = "",
+) -> None:
     """Make an API key for a tenant, who is made where there is none, and print it: it is shown this once only."""
     need(PARTS)
     from unlike.store import api_keys
 
     with open_tenant(Place(store, tenant, master), new=True) as opened:
-        key = opened.insist(lambda tx: api_keys.new(tx, name))
+        ends_ms = None if days is None else opened.store.now_ms() + int(days * DAY_MS)
+        key = opened.insist(lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, ends_ms))
     say(
         f"key {name!r} of tenant {tenant!r}; keep it now, it is not shown again. Requests send: Authorization: Bearer KEY"
     )
@@ -65,10 +76,11 @@ def show(
     if as_json:
         typer.echo(json.dumps({"keys": rows, "tokens_a_day": budget, "tokens_today": used}, indent=2))
         return
-    table = Table("key", "made (UTC)", "")
+    table = Table("key", "made (UTC)", "", "may")
     for row in rows:
-        revoked = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else "valid"
-        table.add_row(Text(row["name"]), day_and_time(row["created_ms"]), revoked)
+        until = f"valid until {day_and_time(row['expires_ms'])}" if row["expires_ms"] else "valid"
+        state = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else until
+        table.add_row(Text(row["name"]), day_and_time(row["created_ms"]), state, ", ".join(row["scopes"]))
     Console().print(table)
     typer.echo(f"budget: {_a_day(budget)}; {n_of(used, 'token')} used today (UTC)")
 

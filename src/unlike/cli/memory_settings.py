@@ -63,6 +63,7 @@ class MemorySection(Section):
     on_repeat: OnRepeat | None = None
     repeat_words: int | None = Field(default=None, ge=2)
     allowed: tuple[Sensitive, ...] | None = None
+    durable: bool | None = None
 
 
 class MethodSection(Section):
@@ -86,10 +87,21 @@ class RefreshSection(Section):
     age_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
+class RetentionSection(Section):
+    """After how many days something is deleted."""
+
+    records: float | None = Field(default=None, gt=0)
+    profile_versions: float | None = Field(default=None, gt=0)
+    calls: float | None = Field(default=None, gt=0)
+    audit: float | None = Field(default=None, gt=0)
+
+
 class ServiceSection(Section):
     """Limits and workers of ``unlike serve``."""
 
     requests_per_s: float | None = Field(default=None, gt=0)
+    tenant_requests_per_s: float | None = Field(default=None, gt=0)
+    address_requests_per_s: float | None = Field(default=None, gt=0)
     burst: int | None = Field(default=None, ge=1)
     most_bytes: int | None = Field(default=None, ge=1024)
     most_records: int | None = Field(default=None, ge=1)
@@ -109,15 +121,16 @@ class MemoryFile(Section):
     memory: MemorySection = MemorySection()
     method: MethodSection = MethodSection()
     refresh: RefreshSection = RefreshSection()
+    retention: RetentionSection = RetentionSection()
     service: ServiceSection = ServiceSection()
 
     def memory_settings(self) -> MemorySettings:
         """Settings of building and answering."""
         base = MemorySettings()
         method = base.method.but(**self.method.given())
-        return replace(
-            base, method=method, refresh=replace(base.refresh, **self.refresh.given()), **self.memory.given()
-        )
+        refresh = replace(base.refresh, **self.refresh.given())
+        retention = replace(base.retention, **self.retention.given())
+        return replace(base, method=method, refresh=refresh, retention=retention, **self.memory.given())
 
     def service_settings(self, n_workers: int | None = None) -> "ServiceSettings":
         """Limits of the service.
@@ -128,8 +141,7 @@ class MemoryFile(Section):
         from unlike.serve.service import ServiceSettings
 
         given = self.service.given()
-        if math.isinf(given.get("requests_per_s", 0)):
-            given["requests_per_s"] = None
+        given |= {name: None for name, value in given.items() if name.endswith("requests_per_s") and math.isinf(value)}
         if n_workers is not None:
             given["n_workers"] = n_workers
         return ServiceSettings(**given)

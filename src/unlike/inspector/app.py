@@ -72,7 +72,8 @@ def inspect_store(service: Service, tenant: Tenant, key: str | None = None) -> F
         tenant: Whose data is shown.
         key: Asked of everybody; None where only this machine can reach it.
     """
-    app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, Caller(tenant, b"inspect"))
+    caller = Caller(tenant, b"inspect", "inspect", frozenset({"read"}))
+    app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, caller)
     app.state.service = service
     return app
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+MOST_TOKENS = 10**8
+"""Of a call; an engine that says more does not know."""
 Messages = Sequence[Mapping[str, str]]
 """Chat messages, each {"role": "system" | "user" | "assistant", "content": text}."""
 
@@ -104,6 +106,12 @@ class Backend(Protocol):
 def estimate_tokens(messages: Messages) -> int:
     """A cautious token count where no tokenizer is at hand: one token for three characters, eight a message."""
     return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)
+
+
+def tokens_in(usage: Mapping[str, Any], name: str) -> int:
+    """A number of tokens as an engine says it; one that cannot be is none."""
+    n = int(usage.get(name) or 0)
+    return n if 0 <= n <= MOST_TOKENS else 0
 
 
 def no_words(finish_reason: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion, Sampling, no_words, response_format
+from unlike.llm.backend import Completion, Sampling, no_words, response_format, tokens_in
 from unlike.llm.retry import TryAgain
 from unlike.llm.roles import SYSTEM_ROLE, refuses_system
 
@@ -84,8 +84,8 @@ def read_completion(
         completion = Completion(
             # Half a surrogate pair is valid JSON and cannot be stored.
             text=text.encode("utf-8", "replace").decode(),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
+            prompt_tokens=tokens_in(usage, "prompt_tokens"),
+            completion_tokens=tokens_in(usage, "completion_tokens"),
             finish_reason=str(choice.get("finish_reason") or "stop"),
             wall_s=wall_s,
         )

@@ -5,6 +5,7 @@ everywhere.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from copy import copy
@@ -326,7 +327,9 @@ def n_prompt_tokens(call: Call, backend: Backend) -> int:
 
 
 def _sampling_of(call: Call) -> Sampling:
-    return replace(call.sampling, seed=call.sampling.seed + call.repeat) if call.repeat else call.sampling
+    """How a call is answered: with its repeat number in the seed, and sharing the engine's cache with its tenant at most."""
+    salt = call.sampling.cache_salt or (hashlib.sha256(call.tenant.encode()).hexdigest()[:32] if call.tenant else "")
+    return replace(call.sampling, seed=call.sampling.seed + call.repeat, cache_salt=salt)
 
 
 def _usage_of_failed(failure: CallFailed) -> Usage:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Protocol, TypeGuard
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Backend, Completion, Messages, Sampling, no_words
+from unlike.llm.backend import Backend, Completion, Messages, Sampling, no_words, tokens_in
 
 Pieces = AsyncGenerator[str | Completion, None]
 """Pieces of text as they are written, then exactly one Completion.
@@ -104,7 +104,7 @@ class GrowingAnswer:
         """
         reason = self.finish_reason or "stop"
         prompt_tokens, completion_tokens = (
-            int(self._usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")
+            tokens_in(self._usage, name) for name in ("prompt_tokens", "completion_tokens")
         )
         if not self.text:
             raise CallFailed(f"{self._model}: {no_words(reason)}", tokens=prompt_tokens + completion_tokens)

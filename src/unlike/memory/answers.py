@@ -29,7 +29,8 @@ class Added:
     Attributes:
         n_new: Accepted.
         n_same: There already, with the same words.
-        conflicts: Ids that are there with other words; those stay as they were.
+        conflicts: Ids that are there with other words or another rating; those stay as they were. See how to correct one.
+        n_refused: Of users who were erased, or refused in advance.
         n_users: Users with something new.
         n_items: Items with something new.
         redacted: Identifiers taken out, by kind.
@@ -41,6 +42,7 @@ class Added:
     n_users: int
     n_items: int
     redacted: Mapping[str, int]
+    n_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.memory.statements import Source, statements_of
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
+from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Ask
 from unlike.store import clusterings, differences, jobs, profiles, users
 from unlike.store.database import Outrun, Tx
@@ -52,7 +53,8 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     found = await _differences(material, made_with, kit, settings)
     summary = await _summarise(material, found, kit)
     sources = _sources(material, found)
-    statements = await asyncio.to_thread(statements_of, summary, sources, encoder, settings.allowed)
+    theirs = _others(material.compared, settings)
+    statements = await asyncio.to_thread(statements_of, summary, sources, encoder, settings.allowed, theirs)
     await asyncio.to_thread(keep, job, material, found, statements, made_with)
 
 
@@ -77,8 +79,26 @@ async def _differences(material: Material, made_with: str, kit: Kit, settings: M
         found = await extract_in_private([(one.comparison, one.groups) for one in missing], kit)
     else:
         found = await extract([one.comparison for one in missing], kit)
-    new = {difference.comparison.record.id: difference for difference in found}
+    theirs = _others(missing, settings)
+    new = {one.comparison.record.id: _in_own_words(one, theirs) for one in found}
     return [(one, new.get(one.own.record.id) or _again(one)) for one in material.compared]
+
+
+def _others(compared: Sequence[Compared], settings: MemorySettings) -> Others | None:
+    """The texts that others wrote, whose words may be neither in a difference nor in a statement."""
+    if settings.on_repeat == "mark":
+        return None
+    return Others([peer.record.text for one in compared for peer in one.peers], settings.repeat_words)
+
+
+def _in_own_words(difference: Difference, others: Others | None) -> Difference:
+    """A difference with dots for what it repeats of others' texts: users may read it, and profiles are made of it."""
+    text = difference.reply.text
+    for run in others.runs_in(text) if others else ():
+        text = text.replace(run, "[...]")
+    return (
+        difference if text == difference.reply.text else replace(difference, reply=replace(difference.reply, text=text))
+    )
 
 
 def _again(one: Compared) -> Difference:
@@ -101,7 +121,7 @@ def _sources(material: Material, found: Sequence[Found]) -> list[Source]:
 
 
 def _finish_only(job: Job) -> None:
-    with job.tenant.write() as tx:
+    with job.tenant.write(durable=False) as tx:
         jobs.finish(tx, job)
 
 
@@ -127,7 +147,7 @@ def keep(job: Job, material: Material, found: Sequence[Found], statements: Seque
         LeaseLost: Another worker has the job by now.
         Outrun: Someone whose words or figures were read is gone, or does not agree any more.
     """
-    with job.tenant.write() as tx:
+    with job.tenant.write(durable=False) as tx:
         people_of(tx, (), compared=chain(*(group for one in material.compared for group in one.against.groups)))
         numbers = [_number_of(tx, one, difference, made_with) for one, difference in found]
         if _says_the_same(material, statements):

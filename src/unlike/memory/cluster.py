@@ -26,6 +26,7 @@ from unlike.store.clusterings import StoredClustering
 from unlike.store.database import Tenant, Tx
 from unlike.store.differences import StoredDifference
 from unlike.store.embeddings import Vector
+from unlike.store.items import is_there
 from unlike.store.jobs import Job
 from unlike.store.records import Stored
 from unlike.store.tables import PROFILE_READS, PROFILES, RECORDS, USERS
@@ -64,9 +65,9 @@ def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
     digest = digest_of(known.members, n_groups, seed, encoder.name)
     is_new = known.before is None or known.before.digest != digest
     groups = _grouped(known, n_groups, seed) if is_new else []
-    with job.tenant.write() as tx:
+    with job.tenant.write(durable=False) as tx:
         embeddings.put(tx, encoder.name, new)
-        if is_new:
+        if is_new and is_there(tx, known.item):
             clustering = clusterings.put(tx, known.item, digest, groups)
             _note_changes(tx, known, clustering, settings)
             clusterings.sweep(tx, known.item)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Column, Select, Table, delete, select
 
-from unlike.store import audit, jobs, profiles, users
+from unlike.store import audit, jobs, profiles, scrubs, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.lineage import drop_from_others
 from unlike.store.people import hold
@@ -13,28 +13,40 @@ from unlike.store.tables import DIFFERENCES, EMBEDDINGS, JOURNAL, JOURNAL_READS,
 from unlike.store.users import Consent, find_user
 
 
-def change_consent(tenant: Tenant, user_id: str, own: bool | None, peer: bool | None) -> Consent:
+def change_consent(
+    tenant: Tenant, user_id: str, own: bool | None, peer: bool | None, wording: str = "", by: str = ""
+) -> Consent:
     """Note what a user agrees to; None leaves that part as it is.
 
     Without ``own`` the user's differences and profiles go; without ``peer`` all that others have of the user goes,
     and is built anew without.
 
+    Args:
+        tenant: Whose user.
+        user_id: Of the user.
+        own: See ``Consent``.
+        peer: See ``Consent``.
+        wording: What the user was shown.
+        by: Name of the API key.
+
     Raises:
         Unknown: There is no such user.
     """
-    return tenant.insist(lambda tx: _change(tx, user_id, own, peer))
+    return tenant.insist(lambda tx: _change(tx, user_id, own, peer, wording, by))
 
 
-def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None) -> Consent:
+def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: str, by: str) -> Consent:
     user = find_user(tx, user_id)
     if user is None:
         raise Unknown(f"no user {user_id!r}; consent can be given with the first record")
     hold(tx, user)
     before = users.consent_of(tx, user)
-    after = Consent(before.own if own is None else own, before.peer if peer is None else peer)
+    after = Consent(before.own if own is None else own, before.peer if peer is None else peer, wording)
+    if before == after and (own is None and peer is None or before.wording == wording):
+        return before
+    users.set_consent(tx, user, after)
     if before == after:
         return after
-    users.set_consent(tx, user, after)
     others = drop_from_others(tx, user).users if before.peer and not after.peer else ()
     if before.own and not after.own:
         _drop_own(tx, user)
@@ -44,7 +56,8 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None) -> Consen
     profiles.mark_stale(tx, [user])
     jobs.enqueue(tx, "cluster", items, tx.now_ms)
     jobs.enqueue(tx, "build", [user, *others], tx.now_ms + 1)
-    audit.note(tx, "consent", user_id, {"own": int(after.own), "peer": int(after.peer)})
+    audit.note(tx, "consent", user_id, {"own": int(after.own), "peer": int(after.peer)}, by)
+    scrubs.owe(tx)
     return after
 
 

@@ -24,7 +24,7 @@ from unlike.memory.answers import Rung
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Passage, own_record
-from unlike.records import Item
+from unlike.records import Item, canonical_id
 from unlike.store import profiles, records
 from unlike.store.database import Tenant, Tx
 from unlike.store.glance import Stamp, glance
@@ -118,7 +118,7 @@ class ProfileContextCache:
 
 def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileContext:
     """What a user's texts may be written from, read from the store."""
-    row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": user_id}).first()
+    row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": canonical_id(user_id)}).first()
     if row is None:
         return ProfileContext("plain", "nothing is known of this user")
     if not row.own:

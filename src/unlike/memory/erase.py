@@ -1,18 +1,19 @@
-"""Taking a user out of the memory, and the receipt for it (see ``store.erasure`` for what goes)."""
+"""Taking users and records out of the memory, and the receipts for it (see ``store.erasure`` for what goes)."""
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from unlike.errors import InputError, UnlikeError
-from unlike.store import audit, erasure, jobs
+from unlike.records import canonical_id
+from unlike.store import audit, erasure, erasures, jobs, records, scrubs
 from unlike.store.database import Store, Tenant, Tx
-from unlike.store.records import Unknown
-from unlike.store.tables import RECORDS
+from unlike.store.records import Stored, Unknown
+from unlike.store.tables import TENANTS, USERS
 from unlike.store.users import find_user
 
 ADAPTER = "adapter.json"
@@ -20,14 +21,17 @@ ADAPTER = "adapter.json"
 log = logging.getLogger(__name__)
 
 
-def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = ()) -> dict[str, Any]:
+def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str = "") -> dict[str, Any]:
     """Delete all of a user's, and all of others' that was made with it; what others lost is queued to be built anew.
+
+    The user's records are refused from then on. For a user erased before it gives the receipt of then.
 
     Args:
         tenant: Whose user.
         user_id: Of the user.
         adapters: Folders of trained adapters; those that learned from the user are named, since weights cannot be
             unlearned here.
+        by: Name of the API key.
 
     Returns:
         A receipt to be signed: counts and hashes, no text and no id.
@@ -37,42 +41,125 @@ def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = ()) -> dict[s
         InputError: An adapter cannot be asked; nothing was erased.
     """
     trained = _trained_with(user_id, adapters)  # first, for once the user is gone nothing may fail before the receipt
-    done = tenant.insist(lambda tx: _take_out(tx, user_id))
-    return {
-        "what": "erasure of a user from an unlike store",
-        "tenant": tenant.name,
-        **done,
-        "files_scrubbed": _scrubbed(tenant.store),
-        "adapters_trained_with_the_user": trained,
-    }
+    receipt = tenant.insist(lambda tx: _take_out(tx, user_id, trained, by))
+    scrub(tenant.store)
+    with tenant.read() as tx:
+        return erasures.receipt_of(tx, user_id) or receipt
 
 
-def _take_out(tx: Tx, user_id: str) -> dict[str, Any]:
+def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
+    """The receipt of a user's erasure, to be signed.
+
+    Raises:
+        Unknown: There was none.
+    """
+    with tenant.read() as tx:
+        receipt = erasures.receipt_of(tx, user_id)
+    if receipt is None:
+        raise Unknown(f"no user {user_id!r} was erased")
+    return receipt
+
+
+def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
+    """Refuse the records of somebody who is not there, or take them again; gives what holds now.
+
+    Raises:
+        InputError: The user is there: erase whoever is not to be kept.
+    """
+
+    def change(tx: Tx) -> bool:
+        if refused and find_user(tx, user_id) is not None:
+            raise InputError(f"user {user_id!r} has records here; to refuse further ones, erase the user")
+        if refused:
+            erasures.note(tx, user_id, None, None)
+        elif not erasures.readmit(tx, user_id):
+            return False
+        audit.note(tx, "refuse" if refused else "readmit", user_id, {})
+        return refused
+
+    return tenant.insist(change)
+
+
+def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
+    """Erase whoever these receipts are of and is there again, as after a backup was restored; gives the users' ids.
+
+    Args:
+        tenant: Whose users; receipts of others are left.
+        receipts: Checked ones.
+        adapters: See ``erase``.
+    """
+    named = {str(receipt.get("who_hmac_sha256")) for receipt in receipts if receipt.get("tenant") == tenant.name}
+    with tenant.read() as tx:
+        there = list(tx.conn.scalars(select(USERS.c.user_id).where(USERS.c.tenant == tx.tenant)))
+        back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
+    for user_id in back:
+        erase(tenant, user_id, adapters)
+    tenant.insist(lambda tx: erasures.refuse_names(tx, named))
+    return back
+
+
+def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
+    """Delete one record with all that was made of it; gives the id of its user.
+
+    Raises:
+        Unknown: There is no such record.
+    """
+    user_id = tenant.insist(lambda tx: take_out_record(tx, record_id, "delete record", by).record.user_id)
+    scrub(tenant.store)
+    return user_id
+
+
+def take_out_record(tx: Tx, record_id: str, why: str, by: str) -> Stored:
+    """Delete a record; what it touched is queued to be built anew."""
+    found = records.with_ids(tx, [canonical_id(record_id)])
+    if not found:
+        raise Unknown(f"no record {record_id!r}")
+    (stored,) = found
+    touched = erasure.take_out_records(tx, stored.user, [stored.number])
+    jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
+    jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
+    audit.note(tx, why, stored.record.user_id, {"records": 1}, by)
+    scrubs.owe(tx)
+    return stored
+
+
+def erase_tenant(tenant: Tenant) -> bool:
+    """Delete a tenant with all that it has; gives whether the database's files are clean of it."""
+    tenant.insist(lambda tx: (tx.conn.execute(delete(TENANTS).where(TENANTS.c.id == tx.tenant)), scrubs.owe(tx)))
+    return scrub(tenant.store)
+
+
+def _take_out(tx: Tx, user_id: str, trained: Sequence[str], by: str) -> dict[str, Any]:
     user = find_user(tx, user_id)
     if user is None:
+        if before := erasures.receipt_of(tx, user_id):
+            return before
         raise Unknown(f"no user {user_id!r}; nothing is held about that id")
-    items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.user == user).distinct()))
     own, touched = erasure.take_out(tx, user)
-    jobs.enqueue(tx, "cluster", sorted({*items, *touched.items}), tx.now_ms)
+    jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", touched.users, tx.now_ms + 1)
-    audit.note(tx, "erase", user_id, own)
-    return {
+    audit.note(tx, "erase", user_id, own, by)
+    receipt = {
+        "what": "erasure of a user from an unlike store",
+        "tenant": tx.conn.scalars(select(TENANTS.c.name).where(TENANTS.c.id == tx.tenant)).one(),
         "who_hmac_sha256": audit.name_of(tx, user_id),
         "at_ms": tx.now_ms,
         "deleted": own,
         "deleted_of_others": touched.counts,
         "others_built_anew": len(touched.users),
+        "adapters_trained_with_the_user": list(trained),
     }
+    erasures.note(tx, user_id, receipt, scrubs.owe(tx))
+    return receipt | {"files_scrubbed": False}
 
 
-def _scrubbed(store: Store) -> bool:
-    """Whether the database's files are clean; what stands in the way is logged, since the user is gone all the same."""
+def scrub(store: Store, patience_s: float = 1.0) -> bool:
+    """Clean the database's files; where something stands in the way it stays owed, since what was deleted is gone."""
     try:
-        erasure.scrub(store)
+        return scrubs.scrub_if_owed(store, patience_s)
     except UnlikeError as error:
-        log.warning("a user is erased, but the database's files were not scrubbed: %s", error)
+        log.warning("something was deleted, but the database's files were not scrubbed: %s", error)
         return False
-    return True
 
 
 def _trained_with(user_id: str, adapters: Sequence[Path]) -> list[str]:

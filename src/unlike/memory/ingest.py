@@ -9,16 +9,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
 from unlike.errors import InputError
 from unlike.memory.answers import Added
+from unlike.memory.erase import scrub, take_out_record
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
-from unlike.records import Item, Record
-from unlike.store import jobs, profiles, records
+from unlike.records import Item, Record, canonical_id
+from unlike.store import items, jobs, profiles, records
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
 from unlike.store.records import NewRecord, Put
@@ -37,6 +38,8 @@ MOST_CHARS = {
 """Of each part of a record."""
 MOST_ITEM_CHARS = {"title": 2_000, "description": 100_000}
 IDS = ("id", "user_id", "item_id")
+NO_IDS = (".", "..")
+"""What clients take out of the path of an address."""
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is later is no Unix time in milliseconds."""
 SECONDS = (631_152_000, 10_000_000_000)
@@ -46,35 +49,86 @@ _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_TEXTS = re.compile(r"[\x00\ud800-\udfff]")
 
 
-def add(
-    tenant: Tenant, rows: Sequence[NewRecord], consent: Consent, redactor: Redactor, settings: MemorySettings
-) -> Added:
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Records that may be kept.
+
+    Attributes:
+        rows: Without identifiers.
+        redacted: How many identifiers were taken out, by kind.
+    """
+
+    rows: Sequence[NewRecord]
+    redacted: Mapping[str, int]
+
+
+def cleaned(rows: Sequence[NewRecord], redactor: Redactor) -> Clean:
+    """Check records and take identifiers out of their texts and titles; no database is asked meanwhile.
+
+    Raises:
+        InputError: A row has no id, user, item or text, or one that cannot be kept.
+    """
+    redacted = Counter[str]()
+    return Clean([_clean(row, redactor, redacted) for row in rows], dict(redacted))
+
+
+def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings) -> Added:
     """Keep records; sending them again changes nothing.
 
     Args:
         tenant: Whose.
-        rows: In any order; a record without a time bears the present one.
+        clean: In any order; a record without a time bears the present one.
         consent: Of users not known yet.
-        redactor: Takes identifiers out of texts and titles.
         settings: When the work that follows is due.
-
-    Raises:
-        InputError: A row has no id, user, item or text, or one that cannot be kept; nothing is kept.
     """
-    redacted = Counter[str]()
-    clean = [_clean(row, redactor, redacted) for row in rows]
     puts = list[Put]()
-    for first in range(0, len(clean), ROWS_AT_ONCE):
-        batch = clean[first : first + ROWS_AT_ONCE]
-        puts.append(tenant.insist(lambda tx, batch=batch: _put(tx, batch, consent, settings)))
+    for first in range(0, len(clean.rows), ROWS_AT_ONCE):
+        batch = clean.rows[first : first + ROWS_AT_ONCE]
+        puts.append(tenant.insist(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable))
     return Added(
+        n_refused=sum(put.n_refused for put in puts),
         n_new=sum(put.n_new for put in puts),
         n_same=sum(put.n_same for put in puts),
         conflicts=tuple(id_ for put in puts for id_ in put.conflicts),
         n_users=len({user for put in puts for user in put.users}),
         n_items=len({item for put in puts for item in put.items}),
-        redacted=dict(redacted),
+        redacted=clean.redacted,
     )
+
+
+def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "") -> None:
+    """Put records in the place of those with their ids; what was made of the old words goes.
+
+    Raises:
+        Unknown: There is no such record.
+        InputError: It is another user's.
+    """
+
+    def change(tx: Tx) -> None:
+        for row in clean.rows:
+            before = take_out_record(tx, row.record.id, "correct record", by)
+            if before.record.user_id != row.record.user_id:
+                raise InputError(
+                    f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
+                )
+        _put(tx, clean.rows, Consent(), settings)
+
+    tenant.insist(change)
+    scrub(tenant.store)
+
+
+def tell_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
+    """Say what an item is, for the product itself; gives the version of its words.
+
+    Raises:
+        InputError: It has no id, or words that are too long.
+    """
+    wrong = [*_wrong_id("item_id", item.id), *_too_long(item, MOST_ITEM_CHARS, "item ")]
+    if wrong:
+        raise InputError(f"item {item.id[:256]!r} cannot be kept: {'; '.join(wrong)}")
+    words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MOST_ITEM_CHARS}
+    known = replace(item, id=canonical_id(item.id), **words)
+    return tenant.insist(lambda tx: items.tell(tx, known))
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:
@@ -126,13 +180,19 @@ def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord
     record, item = row.record, row.item
     if wrong := "; ".join(mistakes(row)):
         raise InputError(f"record {record.id[:256]!r} cannot be kept: {wrong}")
-    text, title = redactor.redact(readable(record.text)), redactor.redact(readable(record.title))
-    found.update(text.found)
-    found.update(title.found)
+    text, title = (_redacted(part, redactor, found) for part in (record.text, record.title))
+    item = replace(item, **{name: _redacted(getattr(item, name), redactor, found) for name in MOST_ITEM_CHARS})
     rating = None if record.rating is None else float(record.rating)  # a database knows no numbers of numpy's
     timestamp = int(record.timestamp)
-    record = replace(record, text=text.text, title=title.text, rating=rating, timestamp=timestamp)
-    return NewRecord(record, replace(item, title=readable(item.title), description=readable(item.description)))
+    ids = {name: canonical_id(getattr(record, name)) for name in IDS}
+    record = replace(record, **ids, text=text, title=title, rating=rating, timestamp=timestamp)
+    return NewRecord(record, replace(item, id=record.item_id))
+
+
+def _redacted(text: str, redactor: Redactor, found: Counter[str]) -> str:
+    redacted = redactor.redact(readable(text))
+    found.update(redacted.found)
+    return redacted.text
 
 
 def mistakes(row: NewRecord) -> Iterator[str]:
@@ -142,8 +202,7 @@ def mistakes(row: NewRecord) -> Iterator[str]:
         if not getattr(record, name).strip():
             yield f"it has no {name}; every record needs one"
     for name in IDS:
-        if _NOT_IN_IDS.search(getattr(record, name)):
-            yield f"{name} has a control character or half a surrogate pair in it; leave those out"
+        yield from _wrong_id(name, getattr(record, name))
     yield from _too_long(record, MOST_CHARS)
     yield from _too_long(row.item, MOST_ITEM_CHARS, "item ")
     if record.rating is not None and not math.isfinite(record.rating):
@@ -152,6 +211,13 @@ def mistakes(row: NewRecord) -> Iterator[str]:
         yield f"timestamp {record.timestamp} is in seconds; milliseconds are needed: {record.timestamp * 1000}"
     elif not 0 <= record.timestamp <= LAST_MS:
         yield f"timestamp {record.timestamp}; Unix milliseconds are needed, 0 for now"
+
+
+def _wrong_id(name: str, given: str) -> Iterator[str]:
+    if _NOT_IN_IDS.search(given):
+        yield f"{name} has a control character or half a surrogate pair in it; leave those out"
+    if given in NO_IDS:
+        yield f"{name} is {given!r}, which no address can hold; give another one"
 
 
 def _too_long(thing: Record | Item, most: Mapping[str, int], of: str = "") -> Iterator[str]:

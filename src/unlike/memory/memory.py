@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.llm.backend import Backend, Sampling
+from unlike.llm.backend import Backend, Sampling, estimate_tokens
 from unlike.llm.recorded import Meter, RecordedLLM
 from unlike.memory import ingest, pages, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
@@ -20,10 +20,12 @@ from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContextCache
-from unlike.memory.erase import erase
+from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
+from unlike.memory.heavy import Heavy
 from unlike.memory.journal import StoredJournal
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, prepare, prepare_chat, prepare_soft
+from unlike.memory.retention import expire
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
 from unlike.methods.kit import Kit, Latent
@@ -58,6 +60,7 @@ class Memory:
         meter: Counts what is asked of the LLM, also by other memories.
 
     Attributes:
+        heavy: Does what takes a processor for long.
         population: Distances of all users from the population's mean.
         spending: Counts tokens.
     """
@@ -77,6 +80,7 @@ class Memory:
         meter: Meter | None = None,
     ) -> None:
         self.tenant = tenant
+        self.heavy = Heavy()
         self.backend = backend
         self.settings = settings or MemorySettings()
         self.encoder, self.task, self.latent = encoder, task, latent
@@ -94,13 +98,17 @@ class Memory:
         """Write down what is only counted yet; tenant and backend are the caller's to close."""
         self.spending.write()
 
+    @property
+    def owes_writing(self) -> bool:
+        """Whether something that was used could not be written down yet."""
+        return self.spending.owes_writing
+
     # Records ----------------------------------------------------------------------------------------------------------
 
     async def add(self, rows: Sequence[NewRecord], consent: Consent | None = None) -> Added:
         """Keep records; see ``ingest.add``. Users not known yet agree to ``consent`` (by default not to be compared)."""
-        return await asyncio.to_thread(
-            ingest.add, self.tenant, rows, consent or Consent(), self._redactor, self.settings
-        )
+        clean = await self.heavy.run(ingest.cleaned, rows, self._redactor)
+        return await asyncio.to_thread(ingest.add, self.tenant, clean, consent or Consent(), self.settings)
 
     async def feedback(
         self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None
@@ -109,6 +117,26 @@ class Memory:
         record_id = ingest.id_of_feedback(user_id, item_id, title, text)
         record = Record(record_id, user_id, item_id, text, title, rating)
         return await self.add([NewRecord(record, Item(item_id))])
+
+    async def correct(self, row: NewRecord, by: str = "") -> None:
+        """Put a record in the place of the one with its id; see ``ingest.correct``."""
+        clean = await self.heavy.run(ingest.cleaned, [row], self._redactor)
+        await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by)
+        self._parts.contexts.clear()
+
+    async def delete_record(self, record_id: str, by: str = "") -> str:
+        """Delete a record with all that was made of it; gives the id of its user."""
+        user_id = await asyncio.to_thread(delete_record, self.tenant, record_id, by)
+        self._parts.contexts.clear()
+        return user_id
+
+    async def tell_item(self, item: Item) -> int:
+        """Say what an item is, whatever records told of it; gives the version of its words."""
+        return await asyncio.to_thread(ingest.tell_item, self.tenant, item, self._redactor)
+
+    async def expire(self) -> dict[str, int]:
+        """Delete what was kept as long as the settings allow; gives how many rows of each kind."""
+        return await asyncio.to_thread(expire, self.tenant, self.settings.retention)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:
         """A user's records, the latest first.
@@ -148,20 +176,18 @@ class Memory:
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, paid for also where it is refused or no words are left of it."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        try:
+        async with self.spending.hold(self._most_tokens(prepared), llm):
             return prepared.written(await write(prepared.draft, llm, prepared.guard))
-        finally:
-            await self.spending.spend_used(llm.usage)
 
     async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; see ``stream``."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        try:
-            async with aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces:
-                async for piece in pieces:
-                    yield piece if isinstance(piece, str) else prepared.written(piece)
-        finally:
-            await self.spending.spend_used(llm.usage)
+        async with (
+            self.spending.hold(self._most_tokens(prepared), llm),
+            aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece if isinstance(piece, str) else prepared.written(piece)
 
     async def check_budget(self) -> None:
         """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
@@ -207,7 +233,8 @@ class Memory:
 
         See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
         """
-        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, statements, self._redactor, read_ms)
+        said = await self.heavy.run(profile_pages.cleaned, statements, self._redactor)
+        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, said, read_ms)
 
     async def go_back(self, user_id: str, version: int) -> None:
         """Make an earlier version current again."""
@@ -225,19 +252,46 @@ class Memory:
         """
         return await asyncio.to_thread(pages.consent_of, self.tenant, user_id)
 
-    async def set_consent(self, user_id: str, own: bool | None = None, peer: bool | None = None) -> Consent:
+    async def set_consent(
+        self, user_id: str, own: bool | None = None, peer: bool | None = None, wording: str = "", by: str = ""
+    ) -> Consent:
         """Note what a user agrees to; what was made against it goes at once."""
-        return await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer)
+        consent = await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer, wording, by)
+        await asyncio.to_thread(scrub, self.tenant.store)
+        return consent
 
     async def export(self, user_id: str) -> dict[str, Any]:
         """All that is held about a user."""
         return await asyncio.to_thread(pages.everything_about, self.tenant, user_id)
 
-    async def erase(self, user_id: str) -> dict[str, Any]:
-        """Take a user out; gives the signed receipt."""
-        receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters)
+    async def erase(self, user_id: str, by: str = "") -> dict[str, Any]:
+        """Take a user out; gives the signed receipt, that of then for a user erased before."""
+        receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters, by)
         self._parts.contexts.clear()
         return self._signer.sign(receipt)
+
+    @property
+    def public_key(self) -> str:
+        """Of the key that signs receipts, in hex."""
+        return self._signer.public_key
+
+    async def receipt(self, user_id: str) -> dict[str, Any]:
+        """The signed receipt of a user's erasure, as things are now; Unknown where there was none."""
+        return self._signer.sign(await asyncio.to_thread(receipt_of, self.tenant, user_id))
+
+    async def erase_again(self, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Erase whoever these receipts are of and is there again; gives the users' ids."""
+        back = await asyncio.to_thread(erase_again, self.tenant, receipts, self._adapters)
+        self._parts.contexts.clear()
+        return back
+
+    async def refuse(self, user_id: str, refused: bool = True) -> bool:
+        """Refuse the records of somebody who is not there, or take them again; gives what holds now."""
+        return await asyncio.to_thread(refuse, self.tenant, user_id, refused)
+
+    async def note_read(self, what: Literal["read", "export"], user_id: str, by: str) -> None:
+        """Note in the audit that somebody read what is held about a user."""
+        await asyncio.to_thread(pages.note_read, self.tenant, what, user_id, by)
 
     # Work -------------------------------------------------------------------------------------------------------------
 
@@ -267,12 +321,10 @@ class Memory:
 
     async def _build(self, job: Job) -> None:
         """Build a profile; its calls are paid for like a request's, also where it fails."""
-        await self.check_budget()
         kit = self._kit(job.subject)
-        try:
+        method = self.settings.method
+        async with self.spending.hold((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
             await build_profile(job, kit, self.encoder, self.settings)
-        finally:
-            await self.spending.spend_used(kit.llm.usage)
 
     def _kit(self, subject: int) -> Kit:
         return Kit(
@@ -293,3 +345,8 @@ class Memory:
         if request.retrieved or not self.tenant.store.is_file:
             return await asyncio.to_thread(prepare, self._parts, request)
         return prepare(self._parts, request)
+
+    def _most_tokens(self, prepared: Prepared) -> int:
+        """Tokens that a request may use, which are reserved for it."""
+        again = 2 if prepared.guard.others.texts and prepared.guard.on_repeat == "retry" else 1
+        return again * (estimate_tokens(prepared.draft.call.messages) + prepared.draft.call.sampling.max_tokens)

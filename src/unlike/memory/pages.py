@@ -6,7 +6,7 @@ from typing import Any
 from unlike.errors import InputError
 from unlike.memory.answers import JobRow, Page, RecordRow
 from unlike.memory.profile_pages import known_user
-from unlike.store import export, jobs, records, users
+from unlike.store import audit, export, jobs, records, users
 from unlike.store.database import Tenant
 from unlike.store.items import items_with_ids
 from unlike.store.tables import RECORDS
@@ -60,6 +60,11 @@ def everything_about(tenant: Tenant, user_id: str) -> dict[str, Any]:
     """All that is held about a user; Unknown where there is no such user."""
     with tenant.read() as tx:
         return export.everything_about(tx, known_user(tx, user_id), user_id)
+
+
+def note_read(tenant: Tenant, what: str, user_id: str, by: str) -> None:
+    """Note in the audit that somebody read what is held about a user."""
+    tenant.insist(lambda tx: audit.note(tx, what, user_id, {}, by), durable=False)
 
 
 def check(offset: int, limit: int) -> None:

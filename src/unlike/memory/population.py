@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from unlike.memory.answers import Page
 from unlike.store import users
+from unlike.store.audit import READS
 from unlike.store.database import Tenant, Tx
 from unlike.store.tables import AUDIT, EMBEDDINGS, RECORDS, USERS
 from unlike.store.users import UserRow
@@ -145,7 +146,8 @@ def list_users(
 def _version(tx: Tx) -> tuple[int, int]:
     """What changes when texts came in, and what changes when somebody went or changed consent; both are looked up."""
     vectors = tx.conn.scalar(select(func.max(EMBEDDINGS.c.id)))
-    changes = tx.conn.scalar(select(func.max(AUDIT.c.id)).where(AUDIT.c.tenant == tx.tenant))
+    ours = (AUDIT.c.tenant == tx.tenant) & AUDIT.c.what.not_in(READS)
+    changes = tx.conn.scalar(select(func.max(AUDIT.c.id)).where(ours))
     return vectors or 0, changes or 0
 
 

@@ -9,7 +9,7 @@ from unlike.errors import InputError
 from unlike.memory.answers import Changed, Evidence, NoConsent, Profile, Version
 from unlike.memory.ingest import readable
 from unlike.privacy.redact import Redactor
-from unlike.privacy.repeats import repeats
+from unlike.privacy.repeats import ngrams
 from unlike.store import jobs, profiles, records, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.profiles import NewProfile, Statement, StoredProfile
@@ -49,9 +49,21 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
     )
 
 
-def edit(
-    tenant: Tenant, user_id: str, statements: Sequence[Evidence], redactor: Redactor, read_ms: int | None = None
-) -> int:
+def cleaned(statements: Sequence[Evidence], redactor: Redactor) -> list[Evidence]:
+    """Statements as they may be kept: identifiers are taken out; no database is asked meanwhile.
+
+    Raises:
+        InputError: A statement is empty or very long.
+    """
+    for statement in statements:
+        if not 0 < len(statement.text.strip()) <= MOST_CHARS:
+            raise InputError(
+                f"a statement has {len(statement.text.strip()):,} characters; 1 to {MOST_CHARS:,} are allowed; leave it out"
+            )
+    return [replace(one, text=redactor.redact(readable(one.text)).text) for one in statements]
+
+
+def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
     """Keep a profile as a person wants it; gives the new version.
 
     A statement that stands in a version, or repeats some words in a row of a built one, keeps that one's evidence, and
@@ -61,29 +73,22 @@ def edit(
     Args:
         tenant: Whose.
         user_id: Whose profile.
-        statements: In order.
-        redactor: Takes identifiers out.
+        statements: In order; see ``cleaned``.
         read_ms: ``created_ms`` of the profile that the person read before; None for whoever read none.
 
     Raises:
         Unknown: There is no such user.
         Changed: Another profile is in force than the one that was read.
         NoConsent: The user does not let own records be used.
-        InputError: A statement is empty or very long.
     """
-    for statement in statements:
-        if not 0 < len(statement.text.strip()) <= MOST_CHARS:
-            raise InputError(
-                f"a statement has {len(statement.text.strip()):,} characters; 1 to {MOST_CHARS:,} are allowed; leave it out"
-            )
-    return tenant.insist(lambda tx: _edit(tx, user_id, statements, redactor, read_ms))
+    return tenant.insist(lambda tx: _edit(tx, user_id, statements, read_ms))
 
 
-def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], redactor: Redactor, read_ms: int | None) -> int:
+def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], read_ms: int | None) -> int:
     user = _agreeing_user(tx, user_id)
     _check_unchanged(tx, user, read_ms)
-    before = profiles.every_version(tx, user)
-    found = [_edited(statement, before, redactor) for statement in statements]
+    origins = _Origins(profiles.every_version(tx, user))
+    found = [origins.of(statement) for statement in statements]
     lineages = [profiles.lineage_of(tx, number) for number in dict.fromkeys(source for _, source in found if source)]
     own = dict.fromkeys(number for records, _ in lineages for number in records)
     made_of = dict.fromkeys(number for _, differences in lineages for number in differences)
@@ -149,17 +154,33 @@ def _agreeing_user(tx: Tx, user_id: str) -> int:
     return user
 
 
-def _edited(statement: Evidence, before: Sequence[StoredProfile], redactor: Redactor) -> tuple[Statement, int | None]:
-    """A statement as it is kept, and the number of the version whose lineage it takes over."""
-    text = redactor.redact(readable(statement.text)).text
-    same = [(one, version.number) for version in before for one in version.profile.statements]
-    for one, number in same:
-        if one.text == text:
+class _Origins:
+    """Where the statements of a user's profiles come from: by their text, and by each run of some words of a built one.
+
+    Args:
+        versions: Of the profile, newest first.
+    """
+
+    def __init__(self, versions: Sequence[StoredProfile]) -> None:
+        self._by_text: dict[str, tuple[Statement, int]] = {}
+        self._by_words: dict[tuple[str, ...], tuple[Statement, int]] = {}
+        for version in versions:
+            for one in version.profile.statements:
+                if one.text not in self._by_text:
+                    self._by_text[one.text] = one, version.number
+                    for words in ngrams(one.text, SAME_WORDS) if one.origin == "built" else ():
+                        self._by_words.setdefault(words, (one, version.number))
+
+    def of(self, statement: Evidence) -> tuple[Statement, int | None]:
+        """A statement as it is kept, and the number of the version whose lineage it takes over."""
+        if statement.text in self._by_text:
+            one, number = self._by_text[statement.text]
             return replace(one, pinned=statement.pinned), number if one.origin == "built" else None
-    for one, number in same:
-        if one.origin == "built" and repeats(text, [one.text], SAME_WORDS):
-            return replace(one, text=text, pinned=statement.pinned), number
-    return Statement(text, (), 0, statement.pinned, "edited"), None
+        for words in ngrams(statement.text, SAME_WORDS):
+            if words in self._by_words:
+                one, number = self._by_words[words]
+                return replace(one, text=statement.text, pinned=statement.pinned), number
+        return Statement(statement.text, (), 0, statement.pinned, "edited"), None
 
 
 def _evidence(statement: Statement, ids: Mapping[int, str]) -> Evidence:

@@ -23,6 +23,23 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """After how many days something is deleted; None for never.
+
+    Attributes:
+        records: Since a record came in; what was made of it goes with it.
+        profile_versions: Versions of a profile that are no longer in force.
+        calls: Answers of the LLM from which profiles were built.
+        audit: Lines about who did what.
+    """
+
+    records: float | None = None
+    profile_versions: float | None = None
+    calls: float | None = None
+    audit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MemorySettings:
     """Settings of a user memory.
 
@@ -36,6 +53,9 @@ class MemorySettings:
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When things are built anew.
+        durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk a batch.
+            Consent and erasure always do.
+        retention: What is deleted after some time.
     """
 
     method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
@@ -48,3 +68,5 @@ class MemorySettings:
     repeat_words: int = 8
     allowed: tuple[Sensitive, ...] = ()
     refresh: Refresh = Refresh()
+    durable: bool = True
+    retention: Retention = Retention()

@@ -1,4 +1,4 @@
-"""The statements of a summary, each with what supports it; what is sensitive is held back.
+"""The statements of a summary, each with what supports it; what is sensitive, or another's words, is held back.
 
 An LLM's summary does not say where each sentence comes from, so evidence is found, not claimed: the differences and key
 records that have a sentence most like the statement, by the vectors of both.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.methods.stored_profile import kept_statements, sentences
+from unlike.privacy.repeats import Others
 from unlike.privacy.sensitive import Sensitive
 from unlike.store.profiles import Statement
 from unlike.writing.draft import Reply
@@ -41,7 +42,11 @@ class Source:
 
 
 def statements_of(
-    summary: Reply, sources: Sequence[Source], encoder: Encoder, allowed: Sequence[Sensitive] = ()
+    summary: Reply,
+    sources: Sequence[Source],
+    encoder: Encoder,
+    allowed: Sequence[Sensitive] = (),
+    others: Others | None = None,
 ) -> list[Statement]:
     """The statements of a summary that may stand in a profile.
 
@@ -50,8 +55,9 @@ def statements_of(
         sources: The differences and key records that it read.
         encoder: Of sentences.
         allowed: Sensitive kinds that profiles may hold.
+        others: Texts of others, whose words no statement repeats.
     """
-    kept = kept_statements(summary, allowed)
+    kept = [one for one in kept_statements(summary, allowed) if others is None or not others.runs_in(one)]
     if not kept:
         return []
     likeness = _likeness(kept, sources, encoder)

@@ -126,15 +126,15 @@ async def _hold(job: Job, lease_s: float) -> None:
 
 
 def _hold_on(job: Job, lease_s: float) -> None:
-    with suppress(LeaseLost), job.tenant.write() as tx:
+    with suppress(LeaseLost), job.tenant.write(durable=False) as tx:
         jobs.hold(tx, job, lease_s)
 
 
 def _fail(job: Job, error: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.fail(tx, job, error))
+        job.tenant.insist(lambda tx: jobs.fail(tx, job, error), durable=False)
 
 
 def _postpone(job: Job, pause_s: float, reason: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.postpone(tx, job, pause_s, reason))
+        job.tenant.insist(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)

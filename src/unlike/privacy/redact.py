@@ -19,6 +19,8 @@ from unlike.errors import InputError, MissingPart
 
 Finder = Callable[[str], Iterable[tuple[int, int]]]
 
+MOST_PASSES = 8
+"""Over a text; one that takes more was made to take them."""
 _WORTH_A_LOOK = re.compile(r"[\d@＠]|://|www\.", re.IGNORECASE)
 
 
@@ -56,15 +58,20 @@ class PatternRedactor:
         """The text with the kind in brackets for each identifier.
 
         It goes over the text until there is nothing left to find, since taking one thing out can uncover another
-        ("a@b.com@c"). That ends: each find takes away characters that no kind's name has.
+        ("a@b.com@c"). What is still uncovered after ``MOST_PASSES`` was made to be: then all words with a digit or a sign
+        of an identifier go.
         """
         found: Counter[str] = Counter()
-        before = None
-        while text != before and _WORTH_A_LOOK.search(text):
+        for n_passes in range(MOST_PASSES + 1):
+            if not _WORTH_A_LOOK.search(text):
+                break
+            finders = self.finders if n_passes < MOST_PASSES else {"unknown": _suspects}
             before = text
-            for kind, finder in self.finders.items():
+            for kind, finder in finders.items():
                 text, n_found = _replaced(text, finder, f"[{kind}]")
                 found[kind] += n_found
+            if text == before:
+                break
         return Redacted(text, dict(+found))
 
 
@@ -101,6 +108,11 @@ def _patterns() -> Redactor:
 
 
 _REDACTORS: dict[str, Callable[[], Redactor]] = {"patterns": _patterns, "none": NoRedactor}
+
+
+def _suspects(text: str) -> Iterable[tuple[int, int]]:
+    """Words with a digit or a sign of an identifier."""
+    return (word.span() for word in re.finditer(r"\S+", text) if _WORTH_A_LOOK.search(word.group()))
 
 
 def _replaced(text: str, finder: Finder, name: str) -> tuple[str, int]:

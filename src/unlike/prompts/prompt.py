@@ -22,7 +22,15 @@ _SINGLE: tuple[Kind, ...] = ("target", "profile")
 _LONGEST_WORD_CHARS = 15
 """Mean characters of a word, spaces included, above which a text has no spaces between its words."""
 _MANY: tuple[Kind, ...] = ("past", "others", "neighbours", "differences", "blocks")
-_CONTROL = re.compile(r"<(?=\|)|\[(?=/?INST\])|<(?=/?s>|<SYS|</SYS|bos>|eos>|(?:start|end)_of_turn>)", re.IGNORECASE)
+_UNSEEN = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"
+_HTML = "a|b|big|blockquote|br|code|div|em|h[1-6]|hr|i|img|li|ol|p|pre|small|span|strong|sub|sup|u|ul"
+_WORDS_OF_MODELS = "INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|[GS]?MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG"
+_CONTROL = re.compile(
+    rf"[<＜﹤](?!/?(?:{_HTML})\b[^<>|]{{0,99}}>)(?={_UNSEEN}[|｜¦/!<＜a-z_]|{_UNSEEN}0x)"
+    rf"|[\[［](?={_UNSEEN}/?{_UNSEEN}(?:{_WORDS_OF_MODELS})[\]］])",
+    re.IGNORECASE,
+)
+"""What begins a token of some model's chat template, or looks as if; HTML of reviews does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 def quoted(text: str) -> str:
     """Text that can neither pass for a control token nor claim a soft vector."""
     text = without_slots(text).replace("\0", "")
-    if "<" not in text and "[" not in text:
-        return text
-    return _CONTROL.sub(lambda found: "‹" if found.group() == "<" else "(", text)
+    return _CONTROL.sub(lambda found: "(" if found.group() in "[［" else "‹", text)
 
 
 def block_quote(text: str) -> str:

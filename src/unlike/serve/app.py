@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI, Request
@@ -16,7 +16,7 @@ from unlike.errors import UnlikeError
 from unlike.memory.worker import work
 from unlike.serve.auth import Keys
 from unlike.serve.errors import answer_invalid, answer_refused, names_of
-from unlike.serve.gate import Gate, Watch
+from unlike.serve.gate import Gate, Limits, Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.openapi import App
@@ -40,8 +40,13 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
     gate = Middleware(
         Gate,
         keys=Keys(service.store, limits.key_cache_s),
-        rates=Rates(limits.requests_per_s, limits.burst),
-        most_bytes=limits.most_bytes,
+        limits=Limits(
+            of_key=Rates(limits.requests_per_s, limits.burst),
+            of_tenant=Rates(limits.tenant_requests_per_s, 2 * limits.burst),
+            of_address=Rates(limits.address_requests_per_s, limits.burst),
+            most_bytes=limits.most_bytes,
+            most_records=limits.most_records,
+        ),
     )
     app = App(
         title="unlike",
@@ -69,22 +74,36 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
     stop = asyncio.Event()
-    workers = [asyncio.create_task(_work(service, stop)) for _ in range(service.settings.n_workers)]
+    workers = [asyncio.create_task(_go_on(service, stop, _work)) for _ in range(service.settings.n_workers)]
+    workers.append(asyncio.create_task(_go_on(service, stop, _keep_house)))
     yield
     stop.set()
     await asyncio.gather(*workers)
     await service.settle()
 
 
-async def _work(service: Service, stop: asyncio.Event) -> None:
-    """A worker that is started again where it breaks, as it does while the database is away."""
+async def _go_on(
+    service: Service, stop: asyncio.Event, work: Callable[[Service, asyncio.Event], Awaitable[None]]
+) -> None:
+    """Work that is started again where it breaks, as it does while the database is away."""
     while not stop.is_set():
         try:
-            await work(service.store, service.memory, stop)
+            await work(service, stop)
         except Exception as error:  # the queue must go on whatever it was
             log("worker failed", logging.ERROR, error=names_of(error), places=places_in(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), service.settings.worker_pause_s)
+
+
+async def _work(service: Service, stop: asyncio.Event) -> None:
+    await work(service.store, service.memory, stop)
+
+
+async def _keep_house(service: Service, stop: asyncio.Event) -> None:
+    """Begin at once: the process before may have ended between a deletion and the cleaning of the files."""
+    await asyncio.to_thread(service.keep_house)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), service.settings.housekeeping_s)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -24,15 +24,19 @@ class Caller:
     Attributes:
         tenant: Whose data it is about.
         key: Digest of the key, to count its requests.
+        name: What the key is called.
+        scopes: What the key may do.
     """
 
     tenant: Tenant
     key: bytes
+    name: str
+    scopes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Lookup:
-    found: "asyncio.Task[Tenant | None]"
+    found: "asyncio.Task[api_keys.Found | None]"
     until: float
 
 
@@ -55,14 +59,21 @@ class Keys:
         Raises:
             InputError: The database cannot be asked.
         """
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != SCHEME or not key.startswith(api_keys.PREFIX):
+        key = _key_in(authorization)
+        if not key:
             return None
         digest = hashlib.sha256(key.encode()).digest()
-        tenant = await self._tenant(key, digest)
-        return Caller(tenant, digest) if tenant else None
+        found = await self._found(key, digest)
+        if found is None or (found.expires_ms is not None and found.expires_ms <= self._store.now_ms()):
+            return None
+        return Caller(found.tenant, digest, found.name, found.scopes)
 
-    async def _tenant(self, key: str, digest: bytes) -> Tenant | None:
+    def knows(self, authorization: str) -> bool:
+        """Whether the key in this header was found valid lately, so that nothing has to be looked up."""
+        lookup = self._lookups.get(hashlib.sha256(_key_in(authorization).encode()).digest())
+        return lookup is not None and lookup.until > time.monotonic()
+
+    async def _found(self, key: str, digest: bytes) -> api_keys.Found | None:
         lookup = self._lookups.get(digest)
         if lookup is None or lookup.until <= time.monotonic():
             lookup = self._look_up(key, digest)
@@ -72,14 +83,19 @@ class Keys:
     def _look_up(self, key: str, digest: bytes) -> _Lookup:
         """Ask the database, once for all who wait; only what is found valid is remembered."""
 
-        def forget_invalid(found: "asyncio.Task[Tenant | None]") -> None:
+        def forget_invalid(found: "asyncio.Task[api_keys.Found | None]") -> None:
             valid = not found.cancelled() and found.exception() is None and found.result() is not None
             if not valid and self._lookups.get(digest) is lookup:
                 del self._lookups[digest]
 
         if len(self._lookups) >= _MOST_KEYS:
             self._lookups.clear()
-        asked = asyncio.create_task(asyncio.to_thread(api_keys.tenant_of, self._store, key))
+        asked = asyncio.create_task(asyncio.to_thread(api_keys.find, self._store, key))
         lookup = self._lookups[digest] = _Lookup(asked, time.monotonic() + self._cache_s)
         asked.add_done_callback(forget_invalid)
         return lookup
+
+
+def _key_in(authorization: str) -> str:
+    scheme, _, key = authorization.partition(" ")
+    return key if scheme.lower() == SCHEME and key.startswith(api_keys.PREFIX) else ""

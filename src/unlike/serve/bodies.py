@@ -3,24 +3,33 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from unlike.config import SelectorName
 from unlike.memory.answers import Evidence, Request
-from unlike.records import Item, Record
+from unlike.memory.ingest import LAST_MS, NO_IDS
+from unlike.records import Item, Record, canonical_id
 from unlike.store.records import NewRecord
 from unlike.store.users import Consent
 
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999; later times are mistakes of unit."""
 MOST_NUMBER = 2**31 - 1
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""Any characters but control characters."""
+
+def _usable(given: str) -> str:
+    if not given.strip() or given in NO_IDS:
+        raise ValueError("an id is not blank and neither . nor ..")
+    return canonical_id(given)
+
+
+Id = Annotated[
+    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_usable)
+]
+"""Any characters but control characters; the same characters are the same id, however they are composed."""
 _NO_NUL = r"^[^\x00]*$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000_000, pattern=_NO_NUL)]
 Title = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
 Description = Annotated[str, StringConstraints(max_length=100_000, pattern=_NO_NUL)]
+Wording = Annotated[str, StringConstraints(max_length=10_000, pattern=_NO_NUL)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
@@ -90,9 +99,11 @@ class ConsentBody(Body):
     peer: bool = False
     """Their records may be compared with those of others."""
 
+    wording: Wording = ""
+
     def consent(self) -> Consent:
         """In the library's words."""
-        return Consent(self.own, self.peer)
+        return Consent(self.own, self.peer, self.wording)
 
 
 class RecordsBody(Body):
@@ -111,6 +122,35 @@ class ConsentChange(Body):
 
     own: bool | None = None
     peer: bool | None = None
+    wording: Wording = ""
+    """What the user was shown; it is kept with the answer."""
+
+
+class RefusalBody(Body):
+    """Whether records of somebody are refused."""
+
+    model_config = ConfigDict(json_schema_extra=example(refused=True))
+
+    refused: bool
+
+
+class CorrectionBody(Body):
+    """What takes the place of a record's words."""
+
+    model_config = ConfigDict(json_schema_extra=example(**{k: v for k, v in _RECORD.items() if k != "record_id"}))
+
+    user_id: Id
+    """Whose record it is; it cannot become another's."""
+    item_id: Id
+    text: Text
+    title: Title = ""
+    rating: Rating | None = None
+    timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
+
+    def row(self, record_id: str) -> NewRecord:
+        """In the library's words."""
+        said = (self.text, self.title, self.rating, self.timestamp or 0)
+        return NewRecord(Record(record_id, self.user_id, self.item_id, *said), Item(self.item_id))
 
 
 class StatementBody(Body):
@@ -136,7 +176,7 @@ class ProfileBody(Body):
 
     model_config = ConfigDict(json_schema_extra=example(statements=[{"text": "Writes briefly.", "pinned": True}]))
 
-    statements: Annotated[list[StatementBody], Field(max_length=200)]
+    statements: Annotated[list[StatementBody], FailFast(), Field(max_length=200)]
     read_ms: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
     """``created_ms`` of the profile that was read before; where another is in force by then, nothing is changed."""
 

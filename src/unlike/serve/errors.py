@@ -108,9 +108,9 @@ def problem_of(error: UnlikeError) -> Problem:
 
 
 def invalid(error: RequestValidationError) -> Problem:
-    """What a request gets that is not of the documented form; all mistakes at once, without what was sent."""
-    mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors()]
-    more = f"; and {len(mistakes) - _MOST_MISTAKES} more" if len(mistakes) > _MOST_MISTAKES else ""
+    """What a request gets that is not of the documented form; several mistakes at once, without what was sent."""
+    mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"[:300] for mistake in error.errors()]
+    more = "; and more" if len(mistakes) > _MOST_MISTAKES else ""
     return Problem(422, ErrorText("invalid", "; ".join(mistakes[:_MOST_MISTAKES]) + more))
 
 
@@ -135,7 +135,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for the OpenAPI document."""
     told = {
         400: "What is asked for is not offered",
-        403: "The user does not agree to this",
+        403: "The user does not agree to this, or the key may not do it",
         404: "No such user, item or version",
         409: "The text would repeat another person's words, or the profile is not what was read",
         413: "The body is too large",
@@ -144,7 +144,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "The LLM or the database cannot be used; `Retry-After` says when to try again",
     }
     always = {401: "No valid API key", 429: "Too many requests, or the budget is spent; see `Retry-After`"}
-    texts = always | {status: told[status] for status in (*statuses, 503)}
+    texts = always | {status: told[status] for status in (*statuses, 403, 503)}
     return {status: {"model": ErrorBody, "description": text} for status, text in sorted(texts.items())}
 
 

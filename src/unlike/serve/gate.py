@@ -14,15 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unlike.errors import UnlikeError
 from unlike.serve.auth import Caller, Keys
 from unlike.serve.errors import ErrorText, Problem, names_of, problem_of, refused
-from unlike.serve.limits import Rates, limited, too_large
+from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.metrics import Metrics
+from unlike.serve.reading import given_again, limit_of, read
+from unlike.serve.scopes import scope_of
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
 PAGES = "/inspect"
 """Below it are the inspector's pages, which hold nothing of anybody; what they show needs a key."""
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+"""Headers of every answer of the API: it is data, and nobody's cache may keep it."""
 _GONE = 499
 """Counted where the client left before an answer began."""
 
@@ -76,21 +81,38 @@ class Watch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What requests are held to.
+
+    Attributes:
+        of_key: Requests a second of each key.
+        of_tenant: Of all keys of a tenant together.
+        of_address: Of requests from an address without a valid key.
+        most_bytes: Of any body.
+        most_records: Of one body.
+    """
+
+    of_key: Rates
+    of_tenant: Rates
+    of_address: Rates
+    most_bytes: int
+    most_records: int
+
+
 class Gate:
-    """Lets in requests with a valid key that are within their limits.
+    """Lets in requests with a valid key that are within their limits, with their bodies read.
 
     Args:
         app: What is inside; it finds the caller in ``scope["state"]``.
         keys: Know whose request it is.
-        rates: Requests a second.
-        most_bytes: Of a body.
+        limits: For all requests.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, rates: Rates, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, limits: Limits) -> None:
         self._app = app
         self._keys = keys
-        self._rates = rates
-        self._most_bytes = most_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
@@ -98,34 +120,60 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        problem = await self._key_problem(scope, headers) or self._size_problem(headers)
+        problem = await self._problem(scope, headers)
+        if problem is None and scope["method"] in _WITH_BODY:
+            limit = limit_of(scope["path"], self._limits.most_bytes, self._limits.most_records)
+            try:
+                body = await read(receive, limit, headers.get(b"content-length", b"0"))
+            except HTTPException as error:
+                problem = refused(error)
+            else:
+                if body is None:
+                    return
+                receive = given_again(body, receive)
         if problem is None:
-            await self._app(scope, limited(receive, self._most_bytes), send)
+            await self._app(scope, receive, send)
         else:
             await problem.response()(scope, receive, send)
 
-    async def _key_problem(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
+    async def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
+        """Why a request is not let in."""
+        address = (scope.get("client") or ("",))[0]
         if _is_open(scope["path"].removeprefix(scope.get("root_path", ""))):
-            return None
+            return _too_many(self._limits.of_address.take(address), "from this address")
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        if not self._keys.knows(authorization) and (wait_s := self._limits.of_address.take(address, 0)):
+            return _too_many(wait_s, "without a valid key from this address")
         try:
-            caller = await self._keys.caller(headers.get(b"authorization", b"").decode("latin-1"))
+            caller = await self._keys.caller(authorization)
         except UnlikeError as error:
             scope["state"]["error"] = names_of(error)
             return problem_of(error)
         if caller is None:
+            self._limits.of_address.take(address)
             message = "no valid API key; send one as Authorization: Bearer unlike_…"
             return Problem(401, ErrorText("unauthorised", message), {"www-authenticate": "Bearer"})
         scope["state"]["caller"] = caller
-        wait_s = self._rates.take(caller.key)
-        if wait_s:
-            message = f"too many requests with this key; try again in {wait_s} s"
-            return Problem(429, ErrorText("rate_limited", message), {"retry-after": str(wait_s)})
-        return None
+        return (
+            _too_many(self._limits.of_key.take(caller.key), "with this key")
+            or _too_many(self._limits.of_tenant.take(caller.tenant.id), "with the keys of this tenant")
+            or _out_of_scope(caller, scope)
+        )
 
-    def _size_problem(self, headers: dict[bytes, bytes]) -> Problem | None:
-        said = headers.get(b"content-length", b"0")
-        too_many = said.isdigit() and int(said) > self._most_bytes
-        return refused(too_large(self._most_bytes)) if too_many else None
+
+def _too_many(wait_s: int, of: str) -> Problem | None:
+    if not wait_s:
+        return None
+    message = f"too many requests {of}; try again in {wait_s} s"
+    return Problem(429, ErrorText("rate_limited", message), {"retry-after": str(wait_s)})
+
+
+def _out_of_scope(caller: Caller, scope: Scope) -> Problem | None:
+    needed = scope_of(scope["method"], scope["path"])
+    if needed in caller.scopes:
+        return None
+    message = f"this key may only {', '.join(sorted(caller.scopes))}; this request needs a key that may {needed}"
+    return Problem(403, ErrorText("out_of_scope", message))
 
 
 def _is_open(path: str) -> bool:
@@ -145,7 +193,9 @@ class _Seen:
         """Send on, and note the status."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+            there = {name for name, _ in headers}
+            message["headers"] = headers + [one for one in _SAFE if one[0] not in there]
         await self.to(message)
 
 

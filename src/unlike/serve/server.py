@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,11 +11,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from unlike.errors import InputError
+from unlike.serve.connection import Connection
 
 GRACE_S = 30
 """For answers under way when the service is told to stop."""
 WAITING = 2048
 """Connections that may wait to be taken."""
+MOST_CONNECTIONS = 4096
+SWITCH_S = 0.001
+"""After which a thread at work lets the answers go on; Python's own 5 ms would be waited for several times a request."""
 
 
 @contextmanager
@@ -45,6 +50,7 @@ async def serve(app: FastAPI, door: socket.socket) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on these, and then passes them on to us
         signal.signal(ending, _end)
     host, port, *_ = door.getsockname()
+    sys.setswitchinterval(SWITCH_S)
     await uvicorn.Server(config(app, host, port)).serve(sockets=[door])
 
 
@@ -54,6 +60,8 @@ def config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         app,
         host,
         port,
+        http=Connection,
+        limit_concurrency=MOST_CONNECTIONS,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -1,19 +1,27 @@
 """What the routes share: the store, one memory a tenant, settings, and what was last seen of the LLM."""
 
 import asyncio
-from collections import Counter
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-from unlike.errors import EngineError, UnlikeError
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from unlike.errors import EngineError, InputError, UnlikeError
+from unlike.memory.erase import scrub
 from unlike.memory.memory import Memory
+from unlike.memory.retention import expire
 from unlike.serve.errors import Problem, problem_of
 from unlike.serve.metrics import Metrics
 from unlike.store import jobs
 from unlike.store.database import Store, Tenant
 from unlike.store.migrate import migrated
 
+T = TypeVar("T")
+
+FRESH_S = 1.0
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
 
@@ -24,21 +32,27 @@ class ServiceSettings:
 
     Attributes:
         requests_per_s: A key may make in the long run; None for no limit.
-        burst: Requests a key may make at once after a rest.
-        most_bytes: Of a request's body.
+        tenant_requests_per_s: All keys of a tenant together may make; None for no limit.
+        address_requests_per_s: An address may make without a valid key; None for no limit.
+        burst: Requests a key may make at once after a rest; a tenant twice as many.
+        most_bytes: Of a body with records.
         most_records: Of one request.
         key_cache_s: For so long a key found valid is not looked up again; a revoked one works no longer than this.
         n_workers: Workers that build profiles in this process; 0 where they run elsewhere.
         worker_pause_s: Before a worker that broke starts again.
+        housekeeping_s: How often files are cleaned of what was deleted, and what was kept long enough is.
     """
 
     requests_per_s: float | None = 100.0
+    tenant_requests_per_s: float | None = 400.0
+    address_requests_per_s: float | None = 50.0
     burst: int = 200
-    most_bytes: int = 32 * 2**20
+    most_bytes: int = 16 * 2**20
     most_records: int = 10_000
     key_cache_s: float = 3.0
     n_workers: int = 1
     worker_pause_s: float = 5.0
+    housekeeping_s: float = 30.0
 
 
 class Service:
@@ -63,6 +77,8 @@ class Service:
         self.metrics = Metrics()
         self._open_memory = open_memory
         self._memories: dict[int, Memory] = {}
+        self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
+        self._is_migrated = False
 
     def memory(self, tenant: Tenant) -> Memory:
         """The memory of a tenant."""
@@ -87,19 +103,47 @@ class Service:
         for memory in self._memories.values():
             await asyncio.to_thread(memory.close)
 
-    def check_store(self) -> None:
-        """See that the database answers and has all migrations.
+    async def ready(self) -> bool:
+        """Whether the database answers, has all migrations, and holds what was used; asked once a second for all."""
+        return await self._once_a_second("ready", self._is_ready)
+
+    async def n_jobs(self) -> dict[str, int]:
+        """Jobs of all tenants by state; counted once a second for all. Nothing where the database is away."""
+        return await self._once_a_second("jobs", self._count_jobs)
+
+    def keep_house(self) -> None:
+        """Do what time brings: clean files of what was deleted, delete what was kept long enough.
 
         Raises:
-            InputError: It does not.
+            InputError: The database cannot be used.
         """
-        with self.store.connection(writes=False):
-            migrated(self.store.engine, migrate=False)
-
-    def count_jobs(self) -> dict[str, int]:
-        """Jobs of all tenants by state."""
-        found = Counter[str]()
+        scrub(self.store)
         for tenant in self.store.tenants():
-            with tenant.read() as tx:
-                found.update(jobs.counts(tx))
-        return dict(found)
+            memory = self.memory(tenant)
+            expire(tenant, memory.settings.retention)
+            if memory.owes_writing:
+                memory.spending.write()
+
+    async def _once_a_second(self, what: str, work: Callable[[], T]) -> T:
+        asked = self._asked.get(what)
+        if asked is None or time.monotonic() - asked[0] >= FRESH_S:
+            asked = self._asked[what] = time.monotonic(), asyncio.create_task(asyncio.to_thread(work))
+        return await asyncio.shield(asked[1])
+
+    def _is_ready(self) -> bool:
+        try:
+            if not self._is_migrated:
+                migrated(self.store.engine, migrate=False)
+                self._is_migrated = True
+            with self.store.connection(writes=False) as conn:
+                conn.scalar(select(1))
+        except (UnlikeError, DBAPIError):
+            return False
+        return not any(memory.owes_writing for memory in self._memories.values())
+
+    def _count_jobs(self) -> dict[str, int]:
+        try:
+            with self.store.connection(writes=False) as conn:
+                return jobs.counts_of_all(conn)
+        except InputError:  # the other counts are wanted all the more now
+            return {}

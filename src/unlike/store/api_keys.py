@@ -1,11 +1,12 @@
-"""Keys of the HTTP API: shown once, kept as a hash, each of one tenant."""
+"""Keys of the HTTP API: shown once, kept as a hash, each of one tenant, for some scopes and perhaps for some time."""
 
 import hashlib
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, or_, select, update
 
 from unlike.errors import InputError
 from unlike.store.database import Store, Tenant, Tx
@@ -13,18 +14,46 @@ from unlike.store.records import Unknown
 from unlike.store.tables import API_KEYS, TENANTS
 
 PREFIX = "unlike_"
+Scope = Literal["read", "write", "generate", "administer"]
+"""What a key may do: read what is kept; send records; ask for texts; change and erase what users say, and export it."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
-def new(tx: Tx, name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whose a key is, and what it may do.
+
+    Attributes:
+        expires_ms: When it ends; None for never.
+    """
+
+    tenant: Tenant
+    name: str
+    scopes: frozenset[str]
+    expires_ms: int | None
+
+
+def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | None = None) -> str:
     """Make a key; this is the only time it is seen.
 
+    Args:
+        tx: An open transaction.
+        name: What it is called.
+        scopes: What it may do.
+        expires_ms: When it ends; None for never.
+
     Raises:
-        InputError: The tenant has a key of that name.
+        InputError: The tenant has a key of that name, a scope is unknown, or the key would have ended already.
     """
+    if unknown := sorted(set(scopes) - set(SCOPES)):
+        raise InputError(f"unknown scope: {', '.join(unknown)}; allowed are {', '.join(SCOPES)}")
+    if not scopes or (expires_ms is not None and expires_ms <= tx.now_ms):
+        raise InputError("the key could do nothing: give at least one scope, and an end that is still to come")
     if tx.conn.scalar(select(API_KEYS.c.id).where(API_KEYS.c.tenant == tx.tenant, API_KEYS.c.name == name)):
         raise InputError(f"a key {name!r} is there already; revoke it or choose another name")
     key = PREFIX + secrets.token_urlsafe(32)
     row = {"tenant": tx.tenant, "name": name, "hash": _hash(key), "created_ms": tx.now_ms}
+    row |= {"scopes": sorted(set(scopes)), "expires_ms": expires_ms}
     tx.conn.execute(API_KEYS.insert().values(row))
     return key
 
@@ -41,18 +70,20 @@ def revoke(tx: Tx, name: str) -> None:
 
 
 def listed(tx: Tx) -> Sequence[Row[*tuple[Any, ...]]]:
-    """(name, created_ms, revoked_ms) of the tenant's keys."""
-    columns = (API_KEYS.c.name, API_KEYS.c.created_ms, API_KEYS.c.revoked_ms)
+    """(name, created_ms, revoked_ms, scopes, expires_ms) of the tenant's keys."""
+    columns = tuple(API_KEYS.c[name] for name in ("name", "created_ms", "revoked_ms", "scopes", "expires_ms"))
     return tx.conn.execute(select(*columns).where(API_KEYS.c.tenant == tx.tenant).order_by(API_KEYS.c.name)).all()
 
 
-def tenant_of(store: Store, key: str) -> Tenant | None:
-    """Whose key it is; None for one unknown or revoked."""
+def find(store: Store, key: str) -> Found | None:
+    """Whose key it is; None for one unknown, revoked or expired."""
     valid = (API_KEYS.c.hash == _hash(key)) & API_KEYS.c.revoked_ms.is_(None)
-    query = select(TENANTS.c.id, TENANTS.c.name).join(API_KEYS, API_KEYS.c.tenant == TENANTS.c.id).where(valid)
+    lasts = or_(API_KEYS.c.expires_ms.is_(None), API_KEYS.c.expires_ms > store.now_ms())
+    columns = (API_KEYS.c.name.label("key"), API_KEYS.c.scopes, API_KEYS.c.expires_ms)
+    query = select(TENANTS.c.id, TENANTS.c.name, *columns).join(API_KEYS, API_KEYS.c.tenant == TENANTS.c.id)
     with store.connection(writes=False) as conn:
-        row = conn.execute(query).first()
-    return Tenant(store, row.id, row.name) if row else None
+        row = conn.execute(query.where(valid, lasts)).first()
+    return Found(Tenant(store, row.id, row.name), row.key, frozenset(row.scopes), row.expires_ms) if row else None
 
 
 def _hash(key: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from unlike.errors import InputError
-from unlike.store.database import FILE, Store
+from unlike.store.database import FILE, Store, make_private
 
 
 def backup(store: Store, folder: Path) -> Path:
@@ -24,8 +24,8 @@ def backup(store: Store, folder: Path) -> Path:
     if copy.exists():
         raise InputError(f"{folder} holds a store; name a folder without one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         _copy(store, unfinished)
         unfinished.replace(copy)
     except (OSError, sqlite3.Error) as error:

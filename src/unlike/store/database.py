@@ -1,7 +1,8 @@
 """The database: opened by folder or address, one transaction at a time, each for one tenant.
 
 SQLite runs in WAL mode and overwrites what it deletes; a transaction that writes takes the write lock at its start, so
-two writers wait for each other instead of failing half-way.
+two writers wait for each other instead of failing half-way. What is committed is on the disk, unless the caller says that it
+can be made again (``durable=False``): then it survives a crash of the process, and perhaps not one of the machine.
 """
 
 import sqlite3
@@ -66,21 +67,21 @@ class Tenant:
     name: str
 
     @contextmanager
-    def write(self) -> Generator[Tx]:
+    def write(self, durable: bool = True) -> Generator[Tx]:
         """A transaction that may write: committed at the end, rolled back on any error."""
-        with self._transaction(writes=True) as tx:
+        with self._transaction(writes=True, durable=durable) as tx:
             yield tx
 
-    def insist(self, work: Callable[[Tx], T], attempts: int = 5) -> T:
+    def insist(self, work: Callable[[Tx], T], attempts: int = 5, durable: bool = True) -> T:
         """Do work in a transaction that may write, and again where another transaction outran it.
 
         Raises:
             Outrun: At every attempt.
         """
         for _ in range(attempts - 1):
-            with suppress(Outrun), self.write() as tx:
+            with suppress(Outrun), self.write(durable) as tx:
                 return work(tx)
-        with self.write() as tx:
+        with self.write(durable) as tx:
             return work(tx)
 
     @contextmanager
@@ -90,10 +91,10 @@ class Tenant:
             yield tx
 
     @contextmanager
-    def _transaction(self, writes: bool) -> Generator[Tx]:
+    def _transaction(self, writes: bool, durable: bool = False) -> Generator[Tx]:
         keys = self.store.keys.of_transaction()
         try:
-            with self.store.connection(writes) as conn:
+            with self.store.connection(writes, durable=durable) as conn:
                 yield Tx(conn, self.id, keys, self.store.now_ms())
         except Gone as error:  # between what was read and the keys that open it
             raise Outrun("somebody was erased while words of theirs were read; do it again") from error
@@ -116,6 +117,7 @@ class Store:
         self._reading = engine.execution_options(unlike_begin="begin", **of_one_moment)
         self._asking = engine.execution_options(unlike_begin="")
         self._writing = engine.execution_options(unlike_begin="begin immediate")
+        self._writing_to_disk = engine.execution_options(unlike_begin="begin immediate", unlike_durable=True)
 
     @property
     def is_file(self) -> bool:
@@ -135,20 +137,24 @@ class Store:
         return [Tenant(self, number, name) for number, name in rows]
 
     @contextmanager
-    def connection(self, writes: bool, once: bool = False) -> Generator[Connection]:
+    def connection(self, writes: bool, once: bool = False, durable: bool = True) -> Generator[Connection]:
         """A transaction over all tenants.
 
         Args:
             writes: Whether it may write.
             once: Whether one statement is all it will be asked, which needs no transaction around it.
+            durable: Whether what it writes is on the disk when it ends.
 
         Raises:
             InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
             Outrun: Another transaction was first.
         """
-        engine = self._writing if writes else self._asking if once else self._reading
+        writing = self._writing_to_disk if durable else self._writing
+        engine = writing if writes else self._asking if once else self._reading
         try:
             with engine.connect() as conn, conn.begin():
+                if writes and not durable and not self.is_file:
+                    conn.exec_driver_sql("set local synchronous_commit = off")
                 yield conn
         except DBAPIError as error:
             told = _told(self.engine, error)
@@ -242,7 +248,7 @@ def open_engine(where: str) -> Engine:
         return _postgres(address)
     folder = Path(where)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder / FILE)
     except OSError as error:
         raise InputError(f"store {folder} cannot be made: {error.strerror}; name a folder you may write to") from error
     options = {"timeout": 60, "check_same_thread": False}
@@ -250,6 +256,19 @@ def open_engine(where: str) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def make_private(file: Path) -> None:
+    """Make a file and its folder, where they are not there, so that only their owner can read them.
+
+    SQLite gives its log the mode of the file.
+    """
+    if not file.parent.exists():
+        file.parent.mkdir(mode=0o700, parents=True)
+        file.parent.chmod(0o700)
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.chmod(0o600)
 
 
 def _postgres(address: str) -> Engine:
@@ -279,7 +298,11 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(conn: Connection) -> None:
-    if how := conn.get_execution_options().get("unlike_begin", "begin"):
+    options = conn.get_execution_options()
+    how = options.get("unlike_begin", "begin")
+    if how == "begin immediate":
+        conn.exec_driver_sql(f"pragma synchronous={'full' if options.get('unlike_durable') else 'normal'}")
+    if how:
         conn.exec_driver_sql(how)
 
 

@@ -1,24 +1,28 @@
 """Taking a user out: everything of the user's own by the user's row, everything of others through lineage.
 
 The invariant: after the transaction that ``take_out`` belongs to, no row refers to the user or to a record of the
-user's, and nobody has the user's key. ``scrub`` then sees to what a database leaves behind in its files.
+user's, and nobody has the user's key. ``store.scrubs`` then sees to what a database leaves behind in its files.
 """
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, text
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from unlike.errors import InputError
+from sqlalchemy import ColumnElement, Table, delete, func, select
+
 from unlike.store import jobs
-from unlike.store.database import Store, Tx
-from unlike.store.lineage import Touched, drop_from_others
+from unlike.store.batches import batches
+from unlike.store.database import Tx
+from unlike.store.items import drop_unused, forget_teller
+from unlike.store.lineage import Touched, drop_from_others, drop_own
 from unlike.store.people import hold
-from unlike.store.tables import DIFFERENCES, EMBEDDINGS, PINS, PROFILES, RECORDS, USERS
+from unlike.store.tables import DIFFERENCES, EMBEDDINGS, ITEMS, PINS, PROFILES, RECORDS, USERS
 
 
 def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
     """Delete a user with all that was made of the user's records.
 
     Returns:
-        What there was of the user's own, in rows by table; and what of others was touched.
+        What there was of the user's own, in rows by table; and what of others was touched, with the items that are left.
     """
     hold(tx, user)
     mine = select(RECORDS.c.id).where(RECORDS.c.user == user)
@@ -31,45 +35,32 @@ def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
     }
     touched = drop_from_others(tx, user)
     own["jobs"] = jobs.drop(tx, "build", [user])
+    items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.user == user).distinct()))
+    own["items"] = forget_teller(tx, user)
     own["keys"] = tx.conn.execute(delete(USERS).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)).rowcount
     if own["keys"]:
         tx.keys.forget(user)
-    return own, touched
+    drop_unused(tx, items)
+    return own, replace(touched, items=_still_there(tx, {*touched.items, *items}))
 
 
-def scrub(store: Store, patience_s: float = 60.0) -> None:
-    """Leave nothing of deleted rows in the database's files.
-
-    SQLite has overwritten them (secure_delete); the file is rewritten and the log emptied. PostgreSQL's dead rows are
-    vacuumed; its write-ahead log and backups, the wrapped keys in them too, are what they were until they expire, or
-    until the master key is rotated and the old one destroyed (``store.rotate``).
-
-    Args:
-        store: To clean.
-        patience_s: How long to wait for those who read.
-
-    Raises:
-        InputError: SQLite's log could not be emptied, because somebody is still reading.
-    """
-    if store.engine.dialect.name == "sqlite":
-        _scrub_file(store, patience_s)
-        return
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("vacuum"))
-
-
-def _scrub_file(store: Store, patience_s: float) -> None:
-    with store.file() as file:
-        file.execute("pragma secure_delete=on")
-        file.execute(f"pragma busy_timeout={int(patience_s * 1000)}")
-        file.execute("vacuum")
-        busy, *_ = file.execute("pragma wal_checkpoint(truncate)").fetchone()
-    if busy:
-        raise InputError(
-            f"the log of {store.engine.url.render_as_string()} could not be emptied: somebody has been reading for "
-            f"{patience_s:g} s; end long-running readers, then run: unlike doctor --store DIR --scrub"
-        )
+def take_out_records(tx: Tx, user: int, chosen: Sequence[int]) -> Touched:
+    """Delete some of a user's records with all that was made of them, the user's own and others'."""
+    hold(tx, user)
+    mine = select(RECORDS.c.id).where(RECORDS.c.user == user, RECORDS.c.id.in_(chosen))
+    items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.id.in_(mine)).distinct()))
+    touched = drop_from_others(tx, user, mine)
+    drop_own(tx, user, mine)
+    tx.conn.execute(delete(RECORDS).where(RECORDS.c.id.in_(list(tx.conn.scalars(mine)))))
+    drop_unused(tx, items)
+    return replace(touched, items=_still_there(tx, {*touched.items, *items}))
 
 
 def _count(tx: Tx, table: Table, condition: ColumnElement[bool]) -> int:
     return tx.conn.scalars(select(func.count()).select_from(table).where(table.c.tenant == tx.tenant, condition)).one()
+
+
+def _still_there(tx: Tx, items: Iterable[int]) -> tuple[int, ...]:
+    mine = select(ITEMS.c.id).where(ITEMS.c.tenant == tx.tenant)
+    found = (tx.conn.scalars(mine.where(ITEMS.c.id.in_(batch))) for batch in batches(sorted(items)))
+    return tuple(item for some in found for item in some)

@@ -23,6 +23,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "consent": {"own": consent.own, "peer": consent.peer},
+        "consents": users.consents_of(tx, user),
         "records": [_record(stored.record, encoders.get(stored.number, [])) for stored in mine],
         "differences": [
             {"record_id": numbers[number], "text": found.difference.text, "n_peers": found.difference.n_peers}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, literal, select
 
-from unlike.records import Item
+from unlike.records import Item, canonical_id
 from unlike.store.database import Tenant
 from unlike.store.tables import ITEMS, PROFILES, RECORDS, USERS
 
@@ -34,7 +34,7 @@ class Stamp(NamedTuple):
 def glance(tenant: Tenant, user_id: str, item_id: str) -> tuple[Stamp, Item | None]:
     """A user's stamp, and the item of that id where there is one."""
     with tenant.store.connection(writes=False, once=True) as conn:
-        found = conn.execute(_GLANCE, {"tenant": tenant.id, "user_id": user_id, "item_id": item_id}).one()
+        found = conn.execute(_GLANCE, {"tenant": tenant.id, "user_id": canonical_id(user_id), "item_id": item_id}).one()
     row: tuple[Any, ...] = tuple(found)
     known, title, description = row[-3:]
     return Stamp(*row[:-3]), None if known is None else Item(known, title, description)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, true, update
 
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, TENANTS
@@ -68,7 +68,7 @@ def claim(store: Store, n: int, lease_s: float) -> list[Job]:
         if conn.scalar(select(JOBS.c.id).where(_due(now)).limit(1)) is None:
             return []
     lease = secrets.token_hex(16)
-    with store.connection(writes=True) as conn:
+    with store.connection(writes=True, durable=False) as conn:
         if (
             conn.dialect.name == "postgresql"
         ):  # one claim sees what the one before took; SQLite lets one write at a time
@@ -108,13 +108,31 @@ def _give_up(conn: Connection, now_ms: int) -> None:
 
 
 def _first_due(conn: Connection, now_ms: int, n: int) -> list[Row[*tuple[Any, ...]]]:
-    """The first n jobs that are due, one of each subject."""
-    query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant).where(_due(now_ms))
-    first = query.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n).with_for_update(skip_locked=True, of=JOBS)
+    """At most n jobs that are due, one of each subject: one of each tenant in turn, whoever has been served least lately.
+
+    So a tenant with a thousand jobs waiting delays another's by no more than one round.
+    """
     found: dict[tuple[int, str, int], Row[*tuple[Any, ...]]] = {}
-    for row in conn.execute(first):
-        found.setdefault((row.tenant, row.kind, row.subject), row)
+    tenants = _tenants_with_work(conn, now_ms, n)
+    for place, tenant in enumerate(tenants):
+        share = -(-(n - len(found)) // (len(tenants) - place))
+        query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant)
+        mine = (JOBS.c.tenant == tenant) & JOBS.c.state.in_(("waiting", "running"))
+        due = query.where(mine, _due(now_ms)).order_by(JOBS.c.run_at_ms, JOBS.c.id)
+        for row in conn.execute(due.limit(share).with_for_update(skip_locked=True, of=JOBS)):
+            found.setdefault((row.tenant, row.kind, row.subject), row)
     return list(found.values())
+
+
+def _tenants_with_work(conn: Connection, now_ms: int, n: int) -> list[int]:
+    """At most n tenants with jobs that are due, those with the fewest under way first, then the one who waits longest."""
+    of_tenant = JOBS.c.tenant == TENANTS.c.id
+    waits = select(func.min(JOBS.c.run_at_ms)).where(of_tenant, JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now_ms)
+    running = select(func.count()).where(of_tenant, JOBS.c.state == "running", JOBS.c.lease_until_ms > now_ms)
+    left = select(JOBS.c.id).where(of_tenant, _left(now_ms)).exists()
+    since = waits.scalar_subquery()
+    found = select(TENANTS.c.id).where(or_(since.is_not(None), left))
+    return list(conn.scalars(found.order_by(running.scalar_subquery(), since, TENANTS.c.id).limit(n)))
 
 
 def wait_s(store: Store) -> float | None:
@@ -216,5 +234,14 @@ def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
 
 def counts(tx: Tx) -> dict[str, int]:
     """How many jobs are in each state."""
-    rows = tx.conn.execute(select(JOBS.c.state, func.count()).where(JOBS.c.tenant == tx.tenant).group_by(JOBS.c.state))
+    return _counts(tx.conn, JOBS.c.tenant == tx.tenant)
+
+
+def counts_of_all(conn: Connection) -> dict[str, int]:
+    """How many jobs of all tenants are in each state."""
+    return _counts(conn, true())
+
+
+def _counts(conn: Connection, chosen: ColumnElement[bool]) -> dict[str, int]:
+    rows = conn.execute(select(JOBS.c.state, func.count()).where(chosen).group_by(JOBS.c.state))
     return {state: n for state, n in rows}

@@ -56,6 +56,7 @@ def put(
     sealed = tx.keys.seal(tx.conn, people, {name: answer[name] for name in WORDS}, place_of(tx, key))
     tx.conn.execute(delete(JOURNAL).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.key == key))
     row = {name: answer[name] for name in FACTS} | {"attempts": attempts, "sealed": sealed, "people": people}
+    row["created_ms"] = tx.now_ms
     number = tx.inserted(JOURNAL, row | dict(asked) | {"key": key})
     reads = [{"tenant": tx.tenant, "call": number, "record": record.number} for record in stored]
     if reads:

@@ -37,10 +37,17 @@ class Touched:
     counts: dict[str, int]
 
 
-def drop_from_others(tx: Tx, user: int) -> Touched:
-    """Delete all of others that a user's records are in: read in a prompt, or clustered to choose representatives."""
+def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> Touched:
+    """Delete all of others that a user's records are in: read in a prompt, or clustered to choose representatives.
+
+    Args:
+        tx: An open transaction.
+        user: Whose records.
+        records: Numbers of those that count; all of them for None.
+    """
     hold(tx, user)
-    mine = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
+    all_of_user = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
+    mine = all_of_user if records is None else records
     clusterings = select(CLUSTERED.c.clustering).where(CLUSTERED.c.record.in_(mine)).distinct()
     # Whoever is about to keep a difference made on one of them must be seen below, or come too late.
     tx.conn.execute(select(CLUSTERINGS.c.id).where(CLUSTERINGS.c.id.in_(clusterings)).with_for_update()).all()
@@ -56,6 +63,16 @@ def drop_from_others(tx: Tx, user: int) -> Touched:
         "clusterings": _delete(tx, CLUSTERINGS, list(tx.conn.scalars(clusterings))),
     }
     return Touched(tuple(users), tuple(items), counts)
+
+
+def drop_own(tx: Tx, user: int, records: Select[int]) -> None:
+    """Delete the user's own differences and profiles that were made of some records."""
+    made = select(DIFFERENCE_READS.c.difference).where(DIFFERENCE_READS.c.record.in_(records))
+    own = select(PROFILES.c.id).where(PROFILES.c.tenant == tx.tenant, PROFILES.c.user == user)
+    read = select(PROFILE_READS.c.profile).where(PROFILE_READS.c.record.in_(records))
+    used = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(made))
+    _delete(tx, PROFILES, list(tx.conn.scalars(own.where(or_(PROFILES.c.id.in_(read), PROFILES.c.id.in_(used))))))
+    _delete(tx, DIFFERENCES, list(tx.conn.scalars(made.distinct())))
 
 
 def _others_differences(tx: Tx, user: int, mine: Select[int], clusterings: Select[int]) -> list[int]:

@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tupl
 
 from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
+from unlike.store import erasures
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.items import items_with_ids, numbers_of_items
+from unlike.store.items import Told, Trust, items_with_ids, numbers_of_items
 from unlike.store.tables import ITEMS, RECORDS, USERS
-from unlike.store.users import Consent, numbers_of_users
+from unlike.store.users import Consent, agreeing_to_compare, known_users, numbers_of_users
 
 
 class Unknown(InputError):
@@ -48,7 +49,8 @@ class Put:
     Attributes:
         n_new: Accepted.
         n_same: There already, with the same words.
-        conflicts: Ids that are there with other words; those stay.
+        conflicts: Ids that are there with other words or another rating; those stay.
+        n_refused: Of users who were erased, or refused in advance.
         users: Numbers of the users who have something new.
         items: Numbers of the items that have something new.
     """
@@ -56,6 +58,7 @@ class Put:
     n_new: int = 0
     n_same: int = 0
     conflicts: tuple[str, ...] = ()
+    n_refused: int = 0
     users: tuple[int, ...] = ()
     items: tuple[int, ...] = ()
 
@@ -86,21 +89,46 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     """
     first = {row.record.id: row for row in reversed(rows)}
     known = _kept(tx, list(first))
-    new = [row for id_, row in sorted(first.items()) if id_ not in known]
+    sent = [row for id_, row in sorted(first.items()) if id_ not in known]
+    new = allowed(tx, sent)
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
-    items = numbers_of_items(tx, {row.item.id: row.item for row in new})
+    items = numbers_of_items(tx, _told(tx, new, users))
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
-    kept = {id_: row.record for id_, row in first.items()} | known
-    other = [row.record.id for row in rows if _words(row.record) != _words(kept[row.record.id])]
+    kept = {row.record.id: row.record for row in new} | known
+    there = [row for row in rows if row.record.id in kept]
+    other = [row.record.id for row in there if not _says_the_same(row.record, kept[row.record.id])]
     return Put(
         n_new=len(accepted),
-        n_same=len(rows) - len(accepted) - len(other),
+        n_same=len(there) - len(accepted) - len(other),
         conflicts=tuple(sorted(set(other))),
+        n_refused=len(rows) - len(there),
         users=tuple(users.values()),
         items=tuple(items.values()),
     )
+
+
+def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
+    """Those of some records whose users are known, or may come."""
+    wanted = {row.record.user_id for row in rows}
+    gone = erasures.refused(tx, wanted - known_users(tx, wanted).keys())
+    return [row for row in rows if row.record.user_id not in gone]
+
+
+def _told(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, Told]:
+    """What records tell of their items, the first with the most right of each."""
+    agreed = agreeing_to_compare(tx, list(users.values()))
+    told = dict[str, Told]()
+    for row in rows:
+        user = users[row.record.user_id]
+        one = Told(row.item, Trust.PEER_RECORD if user in agreed else Trust.RECORD, user)
+        before = told.setdefault(row.item.id, one)
+        if before.item == row.item and before.user != user:
+            told[row.item.id] = Told(row.item, max(one.trust, before.trust))
+        elif one.says_something and (one.trust > before.trust or not before.says_something):
+            told[row.item.id] = one
+    return told
 
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
@@ -259,5 +287,7 @@ def place_of(tx: Tx, record_id: str) -> str:
     return f"record {tx.tenant} {record_id}"
 
 
-def _words(record: Record) -> tuple[str, str, str, str]:
-    return (record.user_id, record.item_id, record.title, record.text)
+def _says_the_same(sent: Record, kept: Record) -> bool:
+    """Whether a record is the one that is kept; one without a rating says nothing of it."""
+    words = all(getattr(sent, name) == getattr(kept, name) for name in ("user_id", "item_id", "title", "text"))
+    return words and sent.rating in (None, kept.rating)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Column, bindparam, select, update
 
 from unlike.errors import UnlikeError
 from unlike.store import jobs
@@ -10,32 +10,36 @@ from unlike.store.database import Tx
 from unlike.store.tables import SPEND, TENANTS
 
 DAY_MS = 24 * 3600 * 1000
+RESERVED_S = 5.0
+"""After which it is worth to try again what is refused because calls under way have reserved the rest."""
 _SPENT = "today's budget"
 """How the reason begins for which a job waits until it is renewed."""
 _SETTINGS = select(TENANTS.c.settings).where(TENANTS.c.id == bindparam("tenant"))
 
 
 class BudgetSpent(UnlikeError):
-    """The tenant's tokens of the day are used up.
+    """The tenant's tokens of the day are used up, or reserved by calls under way.
 
     Args:
         budget: Tokens a day.
         used: Tokens of today.
-        renewed_in_s: How long until the next day begins (UTC).
+        renewed_in_s: How long until it is worth to try again.
 
     Attributes:
         renewed_in_s: The same.
     """
 
     def __init__(self, budget: int, used: int, renewed_in_s: float) -> None:
-        super().__init__(f"{_SPENT} of {budget:,} tokens is used up ({used:,}); it is renewed at midnight UTC")
+        when = "it is renewed at midnight UTC" if used >= budget else "the rest is reserved by calls under way"
+        super().__init__(f"{_SPENT} of {budget:,} tokens is used up ({used:,}); {when}")
         self.renewed_in_s = renewed_in_s
 
 
-def add(tx: Tx, tokens: int, calls: int = 1) -> None:
-    """Count tokens and calls of today."""
-    insert = tx.insert(SPEND).values(tenant=tx.tenant, day=_day(tx), tokens=tokens, calls=calls)
-    more = {"tokens": SPEND.c.tokens + tokens, "calls": SPEND.c.calls + calls}
+def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0) -> None:
+    """Count tokens and calls of today; negative reserved ones are given back."""
+    counts = {"tokens": tokens, "calls": calls, "reserved": reserved}
+    insert = tx.insert(SPEND).values(tenant=tx.tenant, day=_day(tx), **counts)
+    more = {name: SPEND.c[name] + n for name, n in counts.items()}
     tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "day"], set_=more))
 
 
@@ -51,9 +55,29 @@ def check(tx: Tx) -> int | None:
     return budget
 
 
+def reserve(tx: Tx, tokens: int) -> int | None:
+    """Count tokens of a budget that may be used from now on; gives the tokens a day, None for no limit.
+
+    Raises:
+        BudgetSpent: Nothing is left that is not reserved.
+    """
+    tx.conn.execute(select(TENANTS.c.id).where(TENANTS.c.id == tx.tenant).with_for_update())
+    budget = check(tx)
+    if budget is not None:
+        used, reserved = used_today(tx), max(0, _today(tx, SPEND.c.reserved))
+        if used + reserved >= budget:
+            raise BudgetSpent(budget, used, RESERVED_S)
+        add(tx, 0, 0, tokens)
+    return budget
+
+
 def used_today(tx: Tx) -> int:
     """Tokens since midnight (UTC)."""
-    return tx.conn.scalar(select(SPEND.c.tokens).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == _day(tx))) or 0
+    return _today(tx, SPEND.c.tokens)
+
+
+def _today(tx: Tx, column: Column[int]) -> int:
+    return tx.conn.scalar(select(column).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == _day(tx))) or 0
 
 
 def budget_of(tx: Tx) -> int | None:

@@ -116,7 +116,38 @@ ITEMS = _table(
     Column("item_id", _ID, nullable=False),
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False),
+    Column("trust", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("told_by", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     UniqueConstraint("tenant", "item_id"),
+)
+
+CONSENTS = _table(
+    "consents",
+    _of("users"),
+    Column("own", Boolean, nullable=False),
+    Column("peer", Boolean, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("wording", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+ERASURES = _table(
+    "erasures",
+    Column("who", String(64), nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("receipt", JSON),
+    Column("scrub", _NUMBER),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "who"),
+)
+
+SCRUBS = Table(
+    "scrubs",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("owed_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 RECORDS = _table(
@@ -237,6 +268,7 @@ JOBS = _table(
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("ix_jobs_due", "state", "run_at_ms"),
+    Index("ix_jobs_of_tenant", "tenant", "state", "run_at_ms"),
     Index("ix_jobs_about", "tenant", "kind", "subject"),
 )
 
@@ -253,6 +285,7 @@ JOURNAL = _table(
     Column("finish_reason", String(40), nullable=False),
     Column("wall_s", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("tenant", "key"),
 )
 
@@ -268,6 +301,7 @@ AUDIT = _table(
     Column("at_ms", BigInteger, nullable=False),
     Column("what", String(40), nullable=False),
     Column("who", String(64), nullable=False),
+    Column("by", String(200), nullable=False),
     Column("counts", JSON, nullable=False),
     Index("ix_audit_of_user", "tenant", "who"),
 )
@@ -276,6 +310,8 @@ API_KEYS = _table(
     "api_keys",
     Column("name", String(200), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("expires_ms", BigInteger),
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
     UniqueConstraint("tenant", "name"),
@@ -285,6 +321,7 @@ SPEND = _table(
     "spend",
     Column("day", String(10), nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
     Column("calls", BigInteger, nullable=False),
     UniqueConstraint("tenant", "day"),
 )

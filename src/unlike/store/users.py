@@ -1,14 +1,16 @@
 """Users of a tenant: their numbers, lists of them, and what they agreed to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from unlike.records import canonical_id
 from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.keyring import about_user, wrapped_by_another
-from unlike.store.tables import PROFILES, RECORDS, TENANTS, USERS
+from unlike.store.tables import CONSENTS, PROFILES, RECORDS, TENANTS, USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,12 @@ class Consent:
     Attributes:
         own: For texts written for the user.
         peer: To be compared with others' records. Without it a record is in nobody else's prompt or clustering.
+        wording: What the user agreed to, in the words that the user was shown.
     """
 
     own: bool = True
     peer: bool = False
+    wording: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,32 @@ def _holds(tx: Tx, search: str) -> ColumnElement[bool]:
 
 def consent_of(tx: Tx, user: int) -> Consent:
     """What a user agreed to."""
-    row = tx.conn.execute(
-        select(USERS.c.own, USERS.c.peer).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)
-    ).one()
-    return Consent(row.own, row.peer)
+    last = select(CONSENTS.c.wording).where(CONSENTS.c.user == USERS.c.id).order_by(CONSENTS.c.id.desc()).limit(1)
+    columns = (USERS.c.own, USERS.c.peer, last.scalar_subquery().label("wording"))
+    row = tx.conn.execute(select(*columns).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)).one()
+    return Consent(row.own, row.peer, row.wording or "")
+
+
+def consents_of(tx: Tx, user: int) -> list[dict[str, Any]]:
+    """What a user agreed to, when, and in which words; the first first."""
+    columns = tuple(CONSENTS.c[name] for name in ("at_ms", "own", "peer", "source", "wording"))
+    rows = tx.conn.execute(select(*columns).where(CONSENTS.c.user == user).order_by(CONSENTS.c.id))
+    return [dict(row) for row in rows.mappings()]
+
+
+def _note_consents(tx: Tx, users: Iterable[int], consent: Consent, source: str) -> None:
+    facts = {"tenant": tx.tenant, "at_ms": tx.now_ms, "source": source}
+    said = {"own": consent.own, "peer": consent.peer, "wording": consent.wording}
+    tx.conn.execute(CONSENTS.insert(), [facts | said | {"user": user} for user in users])
 
 
 def set_consent(tx: Tx, user: int, consent: Consent) -> None:
     """Note what a user agrees to from now on."""
-    tx.conn.execute(
+    changed = tx.conn.execute(
         update(USERS).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).values(own=consent.own, peer=consent.peer)
     )
+    if changed.rowcount:
+        _note_consents(tx, [user], consent, "changed")
 
 
 def agreeing(tx: Tx, users: Sequence[int]) -> set[int]:
@@ -117,13 +136,14 @@ def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int
 
 def find_user(tx: Tx, user_id: str) -> int | None:
     """Number of a user; None for one nobody has seen."""
-    return tx.conn.scalar(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id == user_id))
+    mine = (USERS.c.tenant == tx.tenant) & (USERS.c.user_id == canonical_id(user_id))
+    return tx.conn.scalar(select(USERS.c.id).where(mine))
 
 
 def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
     """Numbers of users by id; those not known yet are made, each with a key of its own."""
     wanted = sorted(set(user_ids))
-    known = _known(tx, wanted)
+    known = known_users(tx, wanted)
     missing = [user_id for user_id in wanted if user_id not in known]
     if not missing:
         return known
@@ -131,14 +151,16 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[
     about = about_user(tx.tenant)
     facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
     rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
-    tx.conn.execute(tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]), rows)
-    return known | _known(tx, missing)
+    insert = tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]).returning(USERS.c.id)
+    if made := list(tx.conn.scalars(insert, rows)):
+        _note_consents(tx, made, consent, "record")
+    return known | known_users(tx, missing)
 
 
-def _known(tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
+def known_users(tx: Tx, user_ids: Iterable[str]) -> dict[str, int]:
     """Numbers of users by id, of those that are there."""
     found: dict[str, int] = {}
-    for batch in batches(user_ids):
+    for batch in batches(sorted(user_ids)):
         mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id.in_(batch))
         found |= {user_id: number for user_id, number in tx.conn.execute(mine)}
     return found

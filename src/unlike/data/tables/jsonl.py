@@ -4,6 +4,7 @@ Of a key that stands in an object twice the first value counts, on either way.
 """
 
 import ast
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,11 @@ from unlike.data.tables.encoding import Encoding
 from unlike.data.tables.fields import Field, as_text
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.opening import TableFile
+from unlike.errors import InputError
 
 CHUNK_BYTES = 32_000_000
+MOST_LINE_BYTES = 64_000_000
+"""Of a line that goes over the end of a chunk; a gzipped file of a few megabytes may hold one of gigabytes."""
 
 Numbered = Sequence[tuple[int, bytes]]
 Bad = list[tuple[int, str]]
@@ -55,7 +59,13 @@ def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
                 yield chunk
             return
         first = True
-        while chunk := file.readlines(CHUNK_BYTES):
+        while text := file.read(CHUNK_BYTES):
+            end = b"" if text.endswith(b"\n") else file.readline(MOST_LINE_BYTES)
+            if len(end) == MOST_LINE_BYTES and not end.endswith(b"\n"):
+                raise InputError(
+                    f"{table.name} has a line of more than {MOST_LINE_BYTES:,} bytes; no record is so long"
+                )
+            chunk = io.BytesIO(text + end).readlines()
             if first:
                 chunk[0] = chunk[0].removeprefix(_BOM)
             first = False

@@ -1,13 +1,11 @@
 """For those who run the service: is it up, can it work, what does it do. No key is needed, and no user is named."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from unlike.errors import InputError
 from unlike.serve.answers import said
 from unlike.serve.metrics import CONTENT_TYPE
 from unlike.serve.routes.visit import service_of
@@ -28,7 +26,7 @@ class Readiness:
     """Whether requests can be served.
 
     Attributes:
-        store: Whether the database answers and is of this version.
+        store: Whether the database answers, is of this version, and takes what is written.
         llm: How the LLM's last call went; without it all but texts is served.
     """
 
@@ -46,19 +44,12 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Whether the database can be used; 503 where not."""
     service = service_of(request)
-    try:
-        await asyncio.to_thread(service.check_store)
-    except InputError:
-        return said(Readiness("down", service.llm), 503)
-    return said(Readiness("up", service.llm))
+    is_ready = await service.ready()
+    return said(Readiness("up" if is_ready else "down", service.llm), 200 if is_ready else 503)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {}}}})
 async def metrics(request: Request) -> Response:
     """Counts for Prometheus."""
     service = service_of(request)
-    try:
-        jobs = await asyncio.to_thread(service.count_jobs)
-    except InputError:  # the other counts are wanted all the more now
-        jobs = {}
-    return Response(service.metrics.text(jobs), media_type=CONTENT_TYPE)
+    return Response(service.metrics.text(await service.n_jobs()), media_type=CONTENT_TYPE)

@@ -18,7 +18,9 @@ Version = Annotated[int | None, Query(ge=1, le=MOST_NUMBER, description="An earl
 @router.get("/v1/users/{user_id:path}/profile", response_model=Profile, responses=documented(404, 422))
 async def get_profile(user_id: UserId, here: Here, version: Version = None) -> Response:
     """A profile: each statement with the records that bear it out and how many peers it was compared with."""
-    return said(await here.memory.profile(user_id, version))
+    profile = await here.memory.profile(user_id, version)
+    await here.memory.note_read("read", user_id, here.key)
+    return said(profile)
 
 
 @router.put("/v1/users/{user_id:path}/profile", response_model=NewVersion, responses=documented(404, 409, 413, 422))

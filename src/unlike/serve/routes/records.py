@@ -1,29 +1,23 @@
 """Records come in: many at once, as one JSON object or a JSON object a line."""
 
-import asyncio
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from unlike.errors import InputError
 from unlike.memory.answers import Added
-from unlike.serve.answers import JSON, said
-from unlike.serve.bodies import FeedbackBody, RecordBody, RecordsBody
+from unlike.serve.answers import JSON, NewVersion, said
+from unlike.serve.bodies import CorrectionBody, FeedbackBody, Id, ItemBody
 from unlike.serve.errors import documented
+from unlike.serve.reading import records_in, records_in_lines
 from unlike.serve.routes.visit import Here
-
-T = TypeVar("T")
 
 router = APIRouter(tags=["records"])
 LINES = "application/x-ndjson"
+RecordId = Annotated[Id, Path(description="Of the record", examples=["r-1"])]
+ItemId = Annotated[Id, Path(description="Of the item", examples=["album-7"])]
 SCHEMA = "#/components/schemas/"
-_LINES_AT_ONCE = 500
-_RECORD: TypeAdapter[RecordBody] = TypeAdapter(RecordBody)
-_RECORDS: TypeAdapter[RecordsBody] = TypeAdapter(RecordsBody)
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -33,19 +27,23 @@ _BODY: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Whose record it was; the user's profile is built anew."""
+
+    user_id: str
+
+
 @router.post("/v1/records", response_model=Added, responses=documented(413, 422), openapi_extra={"requestBody": _BODY})
 async def add_records(request: Request, here: Here) -> Response:
     """Keep records, each once: a record id sent again changes nothing.
 
     Identifiers such as mail addresses are taken out. Profiles are built afterwards, see `GET /v1/jobs`.
     """
-    body = await request.body()
-    if request.headers.get("content-type", "").startswith(LINES):
-        sent = RecordsBody.model_construct(records=await _lines(body))
-    else:
-        sent = _checked(_RECORDS, body, "body")
-    _check_number(sent.records, here.service.settings.most_records)
-    return said(await here.memory.add([record.row() for record in sent.records], sent.consent.consent()))
+    body, most = await request.body(), here.service.settings.most_records
+    as_lines = request.headers.get("content-type", "").startswith(LINES)
+    rows, consent = await here.memory.heavy.run(records_in_lines if as_lines else records_in, body, most)
+    return said(await here.memory.add(rows, consent))
 
 
 @router.post("/v1/feedback", response_model=Added, responses=documented(413, 422))
@@ -54,24 +52,20 @@ async def feedback(body: FeedbackBody, here: Here) -> Response:
     return said(await here.memory.feedback(body.user_id, body.item_id, body.text, body.title, body.rating))
 
 
-async def _lines(body: bytes) -> list[RecordBody]:
-    """Records of many lines; other requests get their turn in between."""
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-    records = list[RecordBody]()
-    for first in range(0, len(lines), _LINES_AT_ONCE):
-        records += [_checked(_RECORD, line, "line", number) for number, line in lines[first : first + _LINES_AT_ONCE]]
-        await asyncio.sleep(0)
-    return records
+@router.put("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 413, 422))
+async def correct_record(record_id: RecordId, body: CorrectionBody, here: Here) -> Response:
+    """Put other words, another rating or time in the place of a record's; what was made of the old ones goes."""
+    await here.memory.correct(body.row(record_id), here.key)
+    return said(Changed(body.user_id))
 
 
-def _checked(form: TypeAdapter[T], json: bytes, *where: str | int) -> T:
-    try:
-        return form.validate_json(json)
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError([{**mistake, "loc": (*where, *mistake["loc"])} for mistake in mistakes]) from None
+@router.delete("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 422))
+async def delete_record(record_id: RecordId, here: Here) -> Response:
+    """Delete a record, and all that was made of it."""
+    return said(Changed(await here.memory.delete_record(record_id, here.key)))
 
 
-def _check_number(records: Sequence[RecordBody], most: int) -> None:
-    if not 1 <= len(records) <= most:
-        raise InputError(f"{len(records):,} records in one request; allowed are 1 to {most:,}: send them in parts")
+@router.put("/v1/items/{item_id:path}", response_model=NewVersion, responses=documented(413, 422))
+async def tell_item(item_id: ItemId, body: ItemBody, here: Here) -> Response:
+    """Say what an item is, whatever records told of it; the answer names the version of its words."""
+    return said(NewVersion(await here.memory.tell_item(body.item(item_id))))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from unlike.memory.answers import Page, RecordRow
 from unlike.memory.population import Uniqueness
 from unlike.serve.answers import said
-from unlike.serve.bodies import ConsentChange
+from unlike.serve.bodies import ConsentChange, RefusalBody
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here, Limit, Offset, UserId
 from unlike.store.users import Consent, UserRow
@@ -29,7 +29,9 @@ async def list_users(
 @router.get("/v1/users/{user_id:path}/records", response_model=Page[RecordRow], responses=documented(404, 422))
 async def list_records(user_id: UserId, here: Here, offset: Offset = 0, limit: Limit = 50) -> Response:
     """A page of a user's records, as they are kept."""
-    return said(await here.memory.records(user_id, offset, limit))
+    page = await here.memory.records(user_id, offset, limit)
+    await here.memory.note_read("read", user_id, here.key)
+    return said(page)
 
 
 @router.get("/v1/users/{user_id:path}/uniqueness", response_model=Uniqueness, responses=documented(404, 422))
@@ -47,19 +49,34 @@ async def get_consent(user_id: UserId, here: Here) -> Response:
 @router.put("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 413, 422))
 async def set_consent(user_id: UserId, body: ConsentChange, here: Here) -> Response:
     """Change what a user agrees to; what was made against it goes at once."""
-    return said(await here.memory.set_consent(user_id, body.own, body.peer))
+    return said(await here.memory.set_consent(user_id, body.own, body.peer, body.wording, here.key))
 
 
 @router.get("/v1/users/{user_id:path}/export", response_model=dict[str, Any], responses=documented(404, 422))
 async def export_user(user_id: UserId, here: Here) -> Response:
     """All that is held about a user, for that user."""
-    return said(await here.memory.export(user_id))
+    held = await here.memory.export(user_id)
+    await here.memory.note_read("export", user_id, here.key)
+    return said(held)
 
 
 @router.delete("/v1/users/{user_id:path}", response_model=dict[str, Any], responses=documented(404, 422))
 async def erase_user(user_id: UserId, here: Here) -> Response:
     """Take a user out: records, profiles, jobs, keys, and what others' profiles have of them.
 
-    The answer is a signed receipt, which `unlike erase --verify` checks; it holds no text.
+    The answer is a signed receipt, which `unlike erase --verify` checks; it holds no text. Asked again, it is given again.
+    Records that come later for this id are refused; see `PUT .../refusal`.
     """
-    return said(await here.memory.erase(user_id))
+    return said(await here.memory.erase(user_id, here.key))
+
+
+@router.get("/v1/users/{user_id:path}/erasure", response_model=dict[str, Any], responses=documented(404, 422))
+async def get_receipt(user_id: UserId, here: Here) -> Response:
+    """The receipt of a user's erasure, as things are now: `files_scrubbed` becomes true when the files are clean."""
+    return said(await here.memory.receipt(user_id))
+
+
+@router.put("/v1/users/{user_id:path}/refusal", response_model=RefusalBody, responses=documented(413, 422))
+async def set_refusal(user_id: UserId, body: RefusalBody, here: Here) -> Response:
+    """Refuse the records of somebody who is not there, in advance, or take them again after an erasure."""
+    return said(RefusalBody(refused=await here.memory.refuse(user_id, body.refused)))

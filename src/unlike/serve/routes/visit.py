@@ -21,10 +21,12 @@ class Visit:
 
     Attributes:
         memory: Of the caller's tenant, and of no other.
+        key: Name of the caller's key, for the audit.
     """
 
     service: Service
     memory: Memory
+    key: str
 
 
 def service_of(request: Request) -> Service:
@@ -35,7 +37,7 @@ def service_of(request: Request) -> Service:
 async def _visit(request: Request) -> Visit:
     service, caller = service_of(request), request.scope["state"]["caller"]
     assert isinstance(caller, Caller)
-    return Visit(service, service.memory(caller.tenant))
+    return Visit(service, service.memory(caller.tenant), caller.name)
 
 
 Here = Annotated[Visit, Depends(_visit)]

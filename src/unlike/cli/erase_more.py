@@ -1,0 +1,63 @@
+"""What ``unlike erase`` does beside erasing a user: again after a restore, one record, refusals, a whole tenant."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from unlike.cli.wording import n_of
+from unlike.errors import InputError
+
+if TYPE_CHECKING:
+    from unlike.memory.memory import Memory
+    from unlike.store.database import Tenant
+
+
+def files_in(place: Path) -> list[Path]:
+    """Receipts: a file, or all JSON files of a folder."""
+    return sorted(place.glob("*.json")) if place.is_dir() else [place]
+
+
+def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key: str) -> None:
+    """Erase whom receipts are of; each must be signed by the store's own key, or by the one that is given."""
+    from unlike.door import wait_for
+    from unlike.privacy.receipt import verify
+
+    for receipt in receipts:
+        verify(receipt, public_key or memory.public_key)
+    back = wait_for(memory.erase_again(receipts))
+    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} had come back and is erased again")
+    typer.echo("records of all of them are refused from now on")
+
+
+def delete_record(memory: "Memory", record_id: str) -> None:
+    """Delete one record."""
+    from unlike.door import wait_for
+
+    user = wait_for(memory.delete_record(record_id))
+    typer.echo(f"record {record_id} of {user} is deleted; the profile is built anew without it")
+
+
+def refuse_user(memory: "Memory", user: str, refused: bool) -> None:
+    """Refuse a user's records, or take them again."""
+    from unlike.door import wait_for
+
+    wait_for(memory.refuse(user, refused))
+    typer.echo(f"records of {user} are {'refused' if refused else 'taken'} from now on")
+
+
+def erase_tenant(tenant: "Tenant", yes: bool) -> None:
+    """Delete a tenant with all that it has."""
+    from unlike.memory.erase import erase_tenant as take_out
+
+    typer.echo(f"about to delete tenant {tenant.name!r}: its users, records, profiles, keys and budget")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("there is no terminal to ask whether to delete; nothing was deleted: give --yes")
+        if not typer.confirm("This cannot be taken back. Delete?"):
+            raise typer.Exit(1)
+    clean = take_out(tenant)
+    owed = "" if clean else "; its files are still read by others: run unlike doctor --store DIR --scrub"
+    typer.echo(f"tenant {tenant.name!r} is deleted{owed}")

@@ -1,0 +1,67 @@
+"""Who was erased and may not come back by a record that is sent again, and the receipts; nobody is named.
+
+A user stands here as a keyed hash (``audit.name_of``). A row without a receipt is of somebody who refused in advance.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select, update
+
+from unlike.store import audit
+from unlike.store.batches import batches
+from unlike.store.database import Tx
+from unlike.store.scrubs import is_owed
+from unlike.store.tables import ERASURES
+
+
+def note(tx: Tx, user_id: str, receipt: dict[str, Any] | None, scrub: int | None) -> None:
+    """Refuse a user's records from now on, and keep what is to be told of the erasure.
+
+    Args:
+        tx: An open transaction.
+        user_id: Whose.
+        receipt: What was erased, not signed; None where nothing was.
+        scrub: Number of the scrub that is owed for it.
+    """
+    row = {"tenant": tx.tenant, "who": audit.name_of(tx, user_id), "refused": True, "at_ms": tx.now_ms}
+    told = {} if receipt is None else {"receipt": receipt, "scrub": scrub}
+    insert = tx.insert(ERASURES).values(row | told)
+    changed = {"refused": True} | (told | {"at_ms": tx.now_ms} if told else {})
+    tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "who"], set_=changed))
+
+
+def receipt_of(tx: Tx, user_id: str) -> dict[str, Any] | None:
+    """The receipt of a user's last erasure, as things are now and not signed; None where there was none."""
+    row = tx.conn.execute(
+        select(ERASURES).where(ERASURES.c.tenant == tx.tenant, ERASURES.c.who == audit.name_of(tx, user_id))
+    ).first()
+    if row is None or row.receipt is None:
+        return None
+    return row.receipt | {"files_scrubbed": row.scrub is None or not is_owed(tx.conn, row.scrub)}
+
+
+def readmit(tx: Tx, user_id: str) -> bool:
+    """Take a user's records again; gives whether they were refused."""
+    mine = (ERASURES.c.tenant == tx.tenant) & (ERASURES.c.who == audit.name_of(tx, user_id))
+    return tx.conn.execute(update(ERASURES).where(mine, ERASURES.c.refused).values(refused=False)).rowcount > 0
+
+
+def refuse_names(tx: Tx, names: Iterable[str]) -> None:
+    """Refuse users by what they are called in receipts."""
+    row = {"tenant": tx.tenant, "refused": True, "at_ms": tx.now_ms}
+    if rows := [row | {"who": name} for name in sorted(names)]:
+        insert = tx.insert(ERASURES)
+        told = insert.on_conflict_do_update(index_elements=["tenant", "who"], set_={"refused": True})
+        tx.conn.execute(told, rows)
+
+
+def refused(tx: Tx, user_ids: Iterable[str]) -> set[str]:
+    """Those of these users whose records are refused."""
+    names = {name: user_id for user_id, name in audit.names_of(tx, user_ids).items()}
+    listed = select(ERASURES.c.who).where(ERASURES.c.tenant == tx.tenant, ERASURES.c.refused)
+    return {
+        names[who]
+        for batch in batches(sorted(names))
+        for who in tx.conn.scalars(listed.where(ERASURES.c.who.in_(batch)))
+    }
