@@ -109,3 +109,11 @@ def test_a_refusing_endpoint_is_one_error(endpoint, monkeypatch):
 def test_a_model_that_is_not_there(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="minilm, bge-m3"):
         open_encoder(str(tmp_path / "nothing"))
+
+
+@pytest.mark.embedded
+def test_how_much_of_long_texts_is_read():
+    encoder = open_encoder("minilm")
+    limit, share = encoder.read_share(["lamp " * (4 * encoder.read_share([])[0])])
+    assert 0.2 < share < 0.26
+    assert encoder.read_share(["a lamp"]) == (limit, 1.0)

@@ -7,6 +7,9 @@ import typer
 from unlike.cli.live import live_bar
 from unlike.cli.spreading import HELP
 
+MOST_LOOKED_AT = 2_000
+"""Texts whose tokens are counted."""
+
 
 def embed(
     corpus: Path = typer.Option(..., help="Corpus folder, made by unlike curate."),
@@ -29,3 +32,15 @@ def embed(
 
         embed(texts, embedder, chosen, on_progress)
     typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
+    _tell_what_is_read(embedder, texts)
+
+
+def _tell_what_is_read(embedder: str, texts: list[str]) -> None:
+    """A local encoder reads the beginning of a long text; say how much of these texts that is."""
+    from unlike.embed.open import open_encoder
+
+    if not (read_share := getattr(open_encoder(embedder), "read_share", None)):
+        return
+    limit, share = read_share(texts[:MOST_LOOKED_AT])
+    if share < 1:
+        typer.echo(f"warning: {embedder} reads {limit} tokens of a text, {share:.0%} of these texts", err=True)

@@ -37,6 +37,7 @@ def experiment(
     """
     from rich.console import Console
 
+    from unlike.cli.curate import warn
     from unlike.cli.experiment_adapters import train_adapters
     from unlike.cli.experiment_forecast import show_forecast
     from unlike.cli.experiment_setup import Setup
@@ -55,6 +56,7 @@ def experiment(
         )
     encoder = open_encoder(plan.embedder, vector_file())
     console, setup = Console(), Setup(plan, Corpus.open(plan.corpus), encoder, out or Path(file.stem))
+    warn(setup.corpus.manifest)
     if dry_run:
         show_forecast(console, setup)
         return

@@ -65,6 +65,13 @@ class SentenceTransformerEncoder:
         )
         return np.asarray(vectors, dtype=np.float32)
 
+    def read_share(self, texts: Sequence[str]) -> tuple[int, float]:
+        """How many tokens of a text the model reads, and which share of all tokens of these texts that is."""
+        limit = int(self._model.max_seq_length or self._model.tokenizer.model_max_length)
+        ids = self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
+        lengths = [len(one) for one in ids]
+        return limit, sum(min(n, limit) for n in lengths) / max(1, sum(lengths))
+
     def _load(self):  # noqa: ANN202  (naming the type would import torch)
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
