@@ -3,13 +3,13 @@
 Rows are numbered in the order of the files, and every later join is by that number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
 
 from unlike.data.sources import ITEM_KINDS, KINDS, Source
-from unlike.data.tables.fields import Field, Kind
+from unlike.data.tables.fields import Kind
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
 from unlike.data.tables.times import check_format, with_one_unit
@@ -32,7 +32,8 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     """
     check_format(source.reading.time_format)
     derived = {"n_chars": pl.col("text").str.len_chars(), "text_hash": pl.col("text").hash(seed=0)}
-    rows = _staged(source.records, source.record_fields, source, KINDS, folder, log, derived)
+    read = read_table(source.records, source.record_fields, log, source.reading)
+    rows = _staged(read, KINDS, folder, derived)
     if source.has("timestamp"):
         rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
         log.refuse_unread("timestamp", int(rows.select(pl.len()).collect().item()), source.reading.max_malformed)
@@ -48,7 +49,7 @@ def stage_items(source: Source, records: pl.LazyFrame, folder: Path, log: ReadLo
         A column for each of ``sources.ITEM_KINDS`` and ``row``; an item may stand there more than once.
     """
     if source.items is not None:
-        return _staged(source.items, source.item_fields, source, ITEM_KINDS, folder, log, {})
+        return _staged(read_table(source.items, source.item_fields, log, source.reading), ITEM_KINDS, folder, {})
     folder.mkdir()
     named = {"title": "item_title", "description": "item_description"}
     own = records.select("item_id", "row", **{name: pl.col(column) for name, column in named.items()})
@@ -59,19 +60,13 @@ def stage_items(source: Source, records: pl.LazyFrame, folder: Path, log: ReadLo
 
 
 def _staged(
-    path: Path,
-    fields: Sequence[Field],
-    source: Source,
-    kinds: Mapping[str, Kind],
-    folder: Path,
-    log: ReadLog,
-    derived: Mapping[str, pl.Expr],
+    frames: Iterable[pl.DataFrame], kinds: Mapping[str, Kind], folder: Path, derived: Mapping[str, pl.Expr]
 ) -> pl.LazyFrame:
     """A table in Parquet parts with all columns in one order, so that all parts look alike."""
     folder.mkdir()
     types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | {"timestamp_as_number": pl.Float64}
     start = 0
-    for part, frame in enumerate(read_table(path, fields, log, source.reading)):
+    for part, frame in enumerate(frames):
         have = [name for name in types if name in frame.columns or not name.endswith("_as_number")]
         columns = [
             pl.col(name) if name in frame.columns else pl.lit(None, dtype=types[name]).alias(name) for name in have
