@@ -63,7 +63,7 @@ def chat(call, tenant, user, item, n):
 
 
 def play(call, tenant, user, item, n):
-    method = ("non_perso", "rag", "dpl", "profile")[n]
+    method = ("non_perso", "rag", "dpl", "stored_profile")[n]
     return call("POST", "/v1/playground", json={"user_id": user, "item_id": item, "method": method, "stream": n == 1})
 
 
