@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 import pytest
-from unlike.memory.key_records import PAUSE_S
 
 from tests.memory.clock import NOW_MS, Clock, once
 from tests.memory.test_erase import CANARY, echoes, with_canary
@@ -13,6 +12,7 @@ from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import worker
+from unlike.memory.material import PAUSE_S
 from unlike.memory.settings import Refresh
 from unlike.memory.worker import work, work_off, work_once
 from unlike.store import jobs, profiles
