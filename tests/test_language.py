@@ -21,6 +21,7 @@ ENGLISH = "It is the lamp that they have in the hall, and you can see it. "
         (["Отличная книга"], "spaced"), (["منتج رائع"], "spaced"), (["아주 좋은 제품"], "spaced"),
         (["这个手机很好用"], "chinese"), (["iPhone很好用"], "chinese"), (["とても良い商品"], "unspaced"),
         (["สินค้าดีมาก"], "unspaced"),
+        ([ENGLISH * 9] * 400 + ["这个手机很好用，我很喜欢" * 9] * 900, "chinese"),
         ([ENGLISH * 20, "一"], "english"), ([ENGLISH, "这个手机很好用，我很喜欢"], "chinese"),
     ],
 )  # fmt: skip
