@@ -5,7 +5,8 @@
 Vectors pass DEP's modules into an LLM's space of 3,584 dimensions (that of Qwen2.5-7B). Two sets: random unit vectors of
 1,024 dimensions with a mean cosine of 0.55, as bge-m3 gives them for reviews, and the vectors of a corpus. Of each it
 prints how much soft vectors vary, as a share of their mean length, and their mean cosine: at the start, and after the
-paper's schedule (1,249 steps of AdamW, rate 1e-5) of lambda * (L_recon + gamma * L_sparse) alone.
+paper's schedule (1,249 steps of AdamW, rate 1e-5) of lambda * (L_recon + gamma * L_sparse) alone. Last comes how many times
+the released code's value our L_sparse is at the start.
 """
 
 import sys
@@ -23,7 +24,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.latent.difference import Differences
 from unlike.latent.loss import reconstruction, sparsity
-from unlike.latent.modules import DepModule, Inputs, Soft, Space
+from unlike.latent.modules import Coded, DepModule, Inputs, Soft, Space
 from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
 from unlike.latent.train import rate_at
 
@@ -108,15 +109,25 @@ def kept_of_the_user(module: DepModule, vectors: Vectors) -> str:
     return ", ".join(found)
 
 
+@torch.no_grad()
+def sparse_over_released(module: DepModule, vectors: Vectors) -> float:
+    """L_sparse as a sum over both signals, over the released code's: one KL over the vectors of both."""
+    his, diff = soft_of(module, vectors, torch.arange(BATCH * N).view(BATCH, N)).coded
+    parts = ((his.vectors, diff.vectors), (his.latent, diff.latent), (his.rebuilt, diff.rebuilt), (his.mask, diff.mask))
+    both = Coded(*(torch.cat(pair, dim=1) for pair in parts))
+    rho = LossWeights().rho
+    return float((sparsity(his, rho) + sparsity(diff, rho)) / sparsity(both, rho))
+
+
 def main() -> None:
     """Print the table."""
     folder, embedder = sys.argv[1:]
     for name, vectors in (("random", random_vectors()), (embedder, corpus_vectors(Path(folder), embedder))):
         for variant, settings in VARIANTS.items():
             module = opened(settings, vectors)
-            before = kept_of_the_user(module, vectors)
+            before, ratio = kept_of_the_user(module, vectors), sparse_over_released(module, vectors)
             train_autoencoder(module, vectors)
-            sys.stdout.write(f"{name:<8} {variant:<30} {before} -> {kept_of_the_user(module, vectors)}\n")
+            sys.stdout.write(f"{name:<8} {variant:<30} {before} -> {kept_of_the_user(module, vectors)}; {ratio:.2f}\n")
             sys.stdout.flush()
 
 
