@@ -24,7 +24,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.latent.difference import Differences
 from unlike.latent.loss import reconstruction, sparsity
-from unlike.latent.modules import Coded, DepModule, Inputs, Soft, Space
+from unlike.latent.modules import Coded, DepModule, Space
 from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
 from unlike.latent.train import rate_at
 
@@ -69,11 +69,14 @@ def opened(settings: AdapterSettings, vectors: Vectors) -> DepModule:
     return module
 
 
-def soft_of(module: DepModule, vectors: Vectors, places: Tensor) -> Soft:
-    """What the module makes of some vectors, N a request: places (batch, N)."""
-    mask = torch.ones(places.shape, dtype=torch.bool)
-    his, diff = vectors["his"][places], vectors["diff"][places]
-    return module(Inputs(his, diff, mask, mask, torch.zeros(len(places), his.shape[-1])))
+def coded_of(module: DepModule, vectors: Vectors, places: Tensor) -> list[Coded]:
+    """What the autoencoder makes of some vectors of each signal, N a request: places (batch, N)."""
+    found, mask = list[Coded](), torch.ones(places.shape, dtype=torch.bool)
+    for signal in module.settings.signals:
+        latent = module.latent(signal, vectors[signal][places])
+        rebuilt = module.standards[signal].inverse(module.reducer.decode(latent))  # type: ignore[operator]
+        found.append(Coded(vectors[signal][places], latent, rebuilt, mask))
+    return found
 
 
 def train_autoencoder(module: DepModule, vectors: Vectors) -> None:
@@ -85,7 +88,7 @@ def train_autoencoder(module: DepModule, vectors: Vectors) -> None:
     schedule = torch.optim.lr_scheduler.LambdaLR(learned, lambda step: rate_at(step, settings, STEPS))
     draw = torch.Generator().manual_seed(1)
     for _ in range(STEPS):
-        coded = soft_of(module, vectors, torch.randint(len(vectors["his"]), (BATCH, N), generator=draw)).coded
+        coded = coded_of(module, vectors, torch.randint(len(vectors["his"]), (BATCH, N), generator=draw))
         recon = torch.stack([reconstruction(each) for each in coded]).sum()
         sparse = torch.stack([sparsity(each, weights.rho) for each in coded]).sum()
         learned.zero_grad()
@@ -112,7 +115,7 @@ def kept_of_the_user(module: DepModule, vectors: Vectors) -> str:
 @torch.no_grad()
 def sparse_over_released(module: DepModule, vectors: Vectors) -> float:
     """L_sparse as a sum over both signals, over the released code's: one KL over the vectors of both."""
-    his, diff = soft_of(module, vectors, torch.arange(BATCH * N).view(BATCH, N)).coded
+    his, diff = coded_of(module, vectors, torch.arange(BATCH * N).view(BATCH, N))
     parts = ((his.vectors, diff.vectors), (his.latent, diff.latent), (his.rebuilt, diff.rebuilt), (his.mask, diff.mask))
     both = Coded(*(torch.cat(pair, dim=1) for pair in parts))
     rho = LossWeights().rho
