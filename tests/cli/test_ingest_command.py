@@ -45,7 +45,7 @@ def test_without_consent_nobody_is_compared_and_it_is_said_how(unlike, lines, tm
     _, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory")
     assert "0 of 5 new users may be compared with others; where they agree to it: unlike consent USER --peer yes" in out
     status, out, _ = unlike("consent", "ada", "--store", tmp_path / "memory", "--json")
-    assert json.loads(out) == {"own": True, "peer": False}
+    assert json.loads(out) == {"own": True, "peer": False, "wording": ""}
 
 
 def test_identifiers_are_taken_out_and_counted(unlike, tmp_path):
@@ -98,7 +98,7 @@ def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
     status, out, _ = unlike("ingest", tmp_path / "r.jsonl.gz", "--store", tmp_path / "memory", "--json")
     assert status == 0
     assert json.loads(out) == {
-        "n_new": 10, "n_same": 0, "conflicts": [], "n_wrong": 0, "redacted": {}, "n_new_users": 1, "n_compared": 0
+        "n_new": 10, "n_same": 0, "conflicts": [], "n_refused": 0, "n_wrong": 0, "redacted": {}, "n_new_users": 1, "n_compared": 0
     }  # fmt: skip
     _, _, err = unlike("ingest", tmp_path / "r.jsonl", "--store", tmp_path / "other")
     assert "reading r.jsonl: 40 %, 4 new records" in err

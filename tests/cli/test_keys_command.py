@@ -14,7 +14,7 @@ def tenant_of(store, key):
     opened = open_store(store, open_master(f"file:{store}/master.key"))
     found = api_keys.find(opened, key)
     opened.close()
-    return found.name if found else None
+    return found.tenant.name if found else None
 
 
 def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):

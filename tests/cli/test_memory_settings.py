@@ -8,21 +8,24 @@ from unlike.cli.memory_settings import (
     MemorySection,
     MethodSection,
     RefreshSection,
+    RetentionSection,
     ServiceSection,
     read_settings,
 )
 from unlike.config import MethodSettings
 from unlike.errors import InputError
-from unlike.memory.settings import MemorySettings, Refresh
+from unlike.memory.settings import MemorySettings, Refresh, Retention
 from unlike.serve.service import ServiceSettings
 
-NOT_OF_A_MEMORY = {"retriever", "selector", "time_rule", "layout", "adapter"}
+OF_THE_MEMORY = {"key_records", "min_records", "min_peers", "shown_records"}
+NOT_OF_A_MEMORY = {"retriever", "selector", "time_rule", "adapter"} | OF_THE_MEMORY
 
 
 @pytest.mark.parametrize(
     ("section", "settings", "elsewhere"),
     [
-        (MemorySection, MemorySettings, {"method", "refresh"}),
+        (MemorySection, MemorySettings, {"method", "refresh", "retention"}),
+        (RetentionSection, Retention, set()),
         (MethodSection, MethodSettings, NOT_OF_A_MEMORY),
         (RefreshSection, Refresh, set()),
         (ServiceSection, ServiceSettings, set()),

@@ -47,8 +47,10 @@ def new(
     from unlike.store import api_keys
 
     with open_tenant(Place(store, tenant, master), new=True) as opened:
-        ends_ms = None if days is None else opened.store.now_ms() + int(days * DAY_MS)
-        key = opened.insist(lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, ends_ms))
+        lasts_ms = None if days is None else int(days * DAY_MS)
+        key = opened.insist(
+            lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, lasts_ms and tx.now_ms + lasts_ms)
+        )
     say(
         f"key {name!r} of tenant {tenant!r}; keep it now, it is not shown again. Requests send: Authorization: Bearer KEY"
     )

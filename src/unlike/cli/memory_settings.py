@@ -108,6 +108,7 @@ class ServiceSection(Section):
     key_cache_s: float | None = Field(default=None, ge=0)
     n_workers: int | None = Field(default=None, ge=0)
     worker_pause_s: float | None = Field(default=None, gt=0)
+    housekeeping_s: float | None = Field(default=None, gt=0)
 
 
 class MemoryFile(Section):
