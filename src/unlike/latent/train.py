@@ -249,8 +249,8 @@ class _Training:
         if self._accelerator.is_main_process:
             self._module.load_state_dict(self._best)
             kept = self._progress
-            training = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations, "best": kept.best}
-            training["chosen_by"] = self._choice.name
+            training: dict[str, Any] = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations}
+            training |= {"best": kept.best, "chosen_by": self._choice.name}
             dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
             save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training), dtype)
             (self._out / checkpoints.FILE).unlink(missing_ok=True)
