@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from unlike.cli.main import app
+from unlike.cli.main import COMMANDS
 from unlike.evaluate.metrics import METRICS
-from unlike.evaluate.running.plan import planned_runs, read_plan
+from unlike.evaluate.running.plan import read_plan
+from unlike.evaluate.running.planned import planned_runs
 from unlike.methods.table import METHODS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -20,7 +21,7 @@ def test_python_blocks_run(block, capsys):
 
 
 def test_commands_exist():
-    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    known = {name for section in COMMANDS.values() for name in section}
     named = set(re.findall(r"(?:^    |`)unlike (\w+)", README, re.MULTILINE))
     assert named <= known
     assert {"experiment", "curate", "show"} <= named

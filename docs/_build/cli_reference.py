@@ -15,8 +15,11 @@ from unlike.cli.main import app
 PAGE = Path(__file__).parents[1] / "cli.md"
 HEAD = """# Commands
 
-Made from `--help`; every command has it. Exit status: 0 all done, 2 nothing could be done and one line says why, 3 some
-cases failed and the rest is there. Options that a command repeats for each part of the library mean the same everywhere.
+Made from `--help`, which every command has. Exit status: 0 all done; 2 nothing could be done, and one line says why; 3 some
+cases failed, and the rest is there; 130 stopped by Ctrl-C, and the same command continues.
+
+Ctrl-C once lets the calls in flight finish, twice cancels them; what is done is kept. `unlike --install-completion` sets up
+tab completion for your shell.
 """
 
 
@@ -24,18 +27,20 @@ def reference() -> str:
     """The whole page."""
     root: Any = typer.main.get_command(app)
     top = typer.Context(root, info_name="unlike")
-    return "\n".join([HEAD, *_overview(root), *(line for name in root.commands for line in _section(root, name, top))])
+    names = root.list_commands(top)
+    return "\n".join([HEAD, *_overview(root), *(line for name in names for line in _section(root, name, top))])
 
 
 def _overview(root: Any) -> Iterator[str]:
     yield "| command | what it does |\n|---|---|"
-    for name, command in root.commands.items():
-        yield f"| [`unlike {name}`](#unlike-{name}) | {_cell(_sentences(command.help)[0])} |"
+    for section in root.listed.values():
+        for name, purpose in section.items():
+            yield f"| [`unlike {name}`](#unlike-{name}) | {_cell(purpose)} |"
     yield ""
 
 
 def _section(group: Any, name: str, parent: Any) -> Iterator[str]:
-    command = group.commands[name]
+    command = group.get_command(parent, name)
     context = typer.Context(command, info_name=name, parent=parent)
     subcommands = getattr(command, "commands", {})
     yield f"{'##' if parent.parent is None else '###'} {context.command_path}\n"
@@ -55,10 +60,6 @@ def _options(command: Any, context: Any) -> Iterator[str]:
         if record and "--help" not in parameter.opts:
             yield f"| `{_cell(record[0])}` | {_cell(_plain(record[1]))} |"
     yield ""
-
-
-def _sentences(text: str) -> list[str]:
-    return _plain(text).split("\n\n")
 
 
 def _plain(text: str) -> str:

@@ -14,14 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unlike.api import agenerate, generate, open_kit, run, sample_corpus, train
+    from unlike.api import agenerate, generate, open_kit, sample_corpus, train
     from unlike.config import CurateSettings, MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
+    from unlike.errors import CallFailed, EngineError, InputError, MissingPart, Stopped, UnlikeError
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.running.run import arun
+    from unlike.experiments.experiment import experiment
+    from unlike.experiments.run import run
     from unlike.llm.open import open_llm
+    from unlike.memory.open import open_memory
     from unlike.methods.kit import Kit
     from unlike.methods.table import METHODS
     from unlike.prompts.task import open_task
@@ -46,13 +49,16 @@ __all__ = [
     "MissingPart",
     "Outcome",
     "Record",
+    "Stopped",
     "UnlikeError",
     "agenerate",
     "arun",
+    "experiment",
     "generate",
     "open_encoder",
     "open_kit",
     "open_llm",
+    "open_memory",
     "open_task",
     "run",
     "sample_corpus",
@@ -61,14 +67,17 @@ __all__ = [
 ]
 
 _HOME = {
-    "unlike.api": ("agenerate", "generate", "open_kit", "run", "sample_corpus", "train"),
+    "unlike.api": ("agenerate", "generate", "open_kit", "sample_corpus", "train"),
     "unlike.config": ("CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),
-    "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "UnlikeError"),
+    "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "Stopped", "UnlikeError"),
     "unlike.evaluate.running.run": ("arun",),
     "unlike.evaluate.metrics.score": ("score",),
+    "unlike.experiments.experiment": ("experiment",),
+    "unlike.experiments.run": ("run",),
     "unlike.llm.open": ("open_llm",),
+    "unlike.memory.open": ("open_memory",),
     "unlike.methods.kit": ("Kit",),
     "unlike.methods.table": ("METHODS",),
     "unlike.prompts.task": ("open_task",),

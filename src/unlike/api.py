@@ -4,7 +4,7 @@ This is where names become concrete parts, for scripts and for the command alike
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +15,17 @@ from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError
-from unlike.evaluate.running.run import JOURNAL, arun
+from unlike.latent.open import open_prompter
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_llm
 from unlike.llm.recorded import LLM, RecordedLLM
-from unlike.llm.soft import takes_soft_prompts
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import Selector, open_selector
 from unlike.prompts.task import Task, open_task
-from unlike.records import Case, Generation, Records
+from unlike.records import Case
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
 from unlike.writing.draft import Outcome
@@ -34,7 +33,7 @@ from unlike.writing.write import write
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.latent.adapter import Adapter, Prompter
+    from unlike.latent.adapter import Adapter
     from unlike.latent.train import OnStep
 
 
@@ -120,42 +119,6 @@ def kits(
     return kit_of
 
 
-def open_prompter(
-    records: Records,
-    backend: Backend,
-    encoder: Encoder,
-    task: Task,
-    adapter: Path,
-    users: Sequence[str] = (),
-    min_peers: int = 1,
-) -> "Prompter":
-    """A trained adapter, ready to make soft prompts for an LLM.
-
-    Args:
-        records: A corpus, or a tenant's records.
-        backend: Takes soft prompts.
-        encoder: Of texts.
-        task: Words and templates.
-        adapter: Its folder.
-        users: Of the records, for the control with shuffled users.
-        min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
-
-    Raises:
-        InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
-    """
-    if not takes_soft_prompts(backend):
-        raise InputError(
-            f"{backend.model} takes no soft prompts, which --adapter needs; use transformers:MODEL or vllm:MODEL"
-        )
-    from unlike.latent.adapter import Prompter, load_adapter
-    from unlike.latent.examples import Examples
-
-    loaded = load_adapter(adapter)
-    loaded.check(backend.llm_hash, backend.model, encoder.name)
-    examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers)
-    return Prompter(loaded, examples, records, users)
-
-
 async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
     """The text that the case's user would write, by a method, with its trace.
 
@@ -171,26 +134,6 @@ async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
 def generate(case: Case, method: str, kit: Kit) -> Outcome:
     """``agenerate`` for code that is not async; works in notebooks too."""
     return wait_for(agenerate(case, method, kit))
-
-
-def run(
-    corpus: "Corpus",
-    method: str,
-    llm: str | Backend,
-    out: Path,
-    *,
-    embedder: str | Encoder = "minilm",
-    settings: MethodSettings | None = None,
-    split: str = "test",
-    limit: int | None = None,
-) -> list[Generation]:
-    """``arun`` for code that is not async: opens the parts, runs, writes the folder, returns the rows.
-
-    The journal lies in the run folder, so running again resumes.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    kit = open_kit(corpus, llm, embedder, settings, journal=out / JOURNAL)
-    return wait_for(arun(corpus, method, kit, out, split=split, limit=limit))
 
 
 def train(

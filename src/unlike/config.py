@@ -1,15 +1,28 @@
 """Settings, typed, with their source; what a user gets who sets nothing is what the papers did.
 
-A preset is one entry of a literal dict. Settings are plain frozen dataclasses inside; files and HTTP bodies are
-checked at the edge, where unknown keys fail.
+A preset is one entry of a literal dict. Settings are frozen dataclasses; files are checked against the same dataclasses,
+unknown keys fail, and all errors are reported at once.
 """
 
 import os
+import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
+from annotated_types import Ge, Gt, Interval, Le
+
+from unlike.errors import InputError
 from unlike.records import TimeRule
+
+T = TypeVar("T")
+
+AtLeast0 = Annotated[int, Ge(0)]
+AtLeast1 = Annotated[int, Ge(1)]
+Fraction = Annotated[float, Gt(0), Le(1)]
+NotNegative = Annotated[float, Interval(ge=0, lt=float("inf"))]
+Positive = Annotated[float, Interval(gt=0, lt=float("inf"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +32,23 @@ class CurateSettings:
     Lengths are counted on the raw text, before white space is normalised, as the released code does.
     """
 
-    min_chars: int = 200
+    min_chars: AtLeast0 = 200
     description_chars: tuple[int, int] | None = (100, 2000)
     """Allowed length of an item's description; None asks for no description at all ("any")."""
-    min_reviewers: int = 4
+    min_reviewers: AtLeast0 = 4
     """Distinct reviewers an item needs."""
-    min_records: int = 18
-    max_records: int = 500
-    test_targets: int = 1
-    val_targets: int = 1
-    train_targets: int = 8
+    min_records: AtLeast0 = 18
+    max_records: AtLeast0 = 500
+    test_targets: AtLeast0 = 1
+    val_targets: AtLeast0 = 1
+    train_targets: AtLeast0 = 8
     """Targets a user gives at most, most recent first: test, then validation, then train."""
-    shrink_train_to_profile: int | None = None
+    shrink_train_to_profile: AtLeast0 | None = None
     """None: every user gives exactly ``train_targets``. A number: as many, up to ``train_targets``, as leave
     that many records in the profile before the oldest target."""
-    min_profile: int = 8
+    min_profile: AtLeast0 = 8
     """Profile records (those before the oldest target) a user needs whose item has enough reviewers."""
-    min_profile_reviewers: int = 5
+    min_profile_reviewers: AtLeast0 = 5
     """Reviewers, the user included, that an item needs among all profiles to count for ``min_profile``."""
     drop_unshared: bool = False
     """Whether profile records whose item has too few reviewers leave the corpus (released code) or stay (paper)."""
@@ -85,26 +98,125 @@ class MethodSettings:
         adapter: Folder of the trained adapter, for the methods that need one.
     """
 
-    n_records: int = 8
-    n_peers: int = 4
+    n_records: AtLeast1 = 8
+    n_peers: AtLeast1 = 4
     retriever: RetrieverName = "bm25"
     selector: SelectorName = "kmeans"
     time_rule: TimeRule = "as_of"
     dimensions: tuple[str, ...] | None = None
-    temperature: float = 0.8
-    top_p: float = 0.95
-    max_tokens: int = 2048
+    temperature: NotNegative = 0.8
+    top_p: Fraction = 0.95
+    max_tokens: AtLeast1 = 2048
     seed: int = 0
     layout: Layout = "single"
     key_records: KeyRecords = "recency"
-    min_records: int = 2
-    min_peers: int = 2
-    shown_records: int = 2
+    min_records: AtLeast1 = 2
+    min_peers: AtLeast1 = 2
+    shown_records: AtLeast0 = 2
     adapter: str = ""
 
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Settings of the HTTP service.
+
+    Attributes:
+        requests_per_s: Sustained rate per API key; None (in a file: inf) for no limit.
+        tenant_requests_per_s: Sustained rate of all keys of a tenant together; None for no limit.
+        address_requests_per_s: Sustained rate per address without a valid key; None for no limit.
+        burst: Requests per API key that may arrive at once after a pause; twice as many per tenant.
+        most_bytes: Maximum size of a request body with records.
+        most_records: Maximum number of records per request.
+        key_cache_s: How long a valid key is cached; a revoked key stops working within this time.
+        n_workers: Workers that build profiles in this process; 0 where they run elsewhere.
+        worker_pause_s: Pause before a worker that failed is restarted.
+        housekeeping_s: Interval of cleaning files of deleted data and of deleting what has expired.
+    """
+
+    requests_per_s: Annotated[float, Gt(0)] | None = 100.0
+    tenant_requests_per_s: Annotated[float, Gt(0)] | None = 400.0
+    address_requests_per_s: Annotated[float, Gt(0)] | None = 50.0
+    burst: AtLeast1 = 200
+    most_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
+    most_records: AtLeast1 = 10_000
+    key_cache_s: NotNegative = 3.0
+    n_workers: AtLeast0 = 1
+    worker_pause_s: Positive = 5.0
+    housekeeping_s: Positive = 30.0
+
+
+def changes_of(settings: type, *, without: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a type made at run time
+    """The type of a partial settings table: any fields of a settings dataclass, each checked as the dataclass declares it.
+
+    Args:
+        settings: A dataclass.
+        without: Fields that the table must not have.
+    """
+    from pydantic import ConfigDict
+    from typing_extensions import TypedDict
+
+    hints = get_type_hints(settings, include_extras=True)
+    table = TypedDict(settings.__name__, {n: h for n, h in hints.items() if n not in without}, total=False)  # pyright: ignore
+    table.__pydantic_config__ = ConfigDict(extra="forbid")  # pyright: ignore[reportAttributeAccessIssue]
+    return table
+
+
+def checked(kind: type[T], values: object, source: str) -> T:
+    """Values as an instance of a type, checked by pydantic.
+
+    Args:
+        kind: A dataclass or model.
+        values: As a TOML file or a command holds them.
+        source: Where they come from, for the message.
+
+    Raises:
+        InputError: Some values are not allowed; the message lists all of them.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {'; '.join(problems_of(error, kind))}") from error
+
+
+def problems_of(error: Any, kind: Any) -> list[str]:  # noqa: ANN401 - pydantic is imported only where it is used
+    """What pydantic found wrong, one line each; an unknown key comes with the allowed ones."""
+    return [_problem(detail, kind) for detail in error.errors(include_url=False, include_context=False)]
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{what} {path} cannot be read: {error}; give a TOML file") from error
+
+
+def _problem(detail: Any, kind: Any) -> str:  # noqa: ANN401
+    place = ".".join(map(str, detail["loc"]))
+    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{place} is unknown; allowed are {', '.join(_fields_at(kind, detail['loc'][:-1]))}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _fields_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:  # noqa: ANN401
+    """Names of the fields of a nested type."""
+    for name in place:
+        kind = get_args(kind)[0] if isinstance(name, int) else get_type_hints(kind)[name]
+        kind = (
+            next((part for part in get_args(kind) if part is not NoneType), kind) if type(kind) is UnionType else kind
+        )
+    return list(get_type_hints(kind))
 
 
 def cache_folder() -> Path:

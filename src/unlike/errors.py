@@ -1,9 +1,10 @@
 """Every error a caller may see, as one tree.
 
     UnlikeError
-    ├── InputError         a file, column, option or setting is not usable: mend the input (exit 2)
+    ├── InputError         a file, column, option or setting is not usable: correct the input (exit 2)
     ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
     ├── NotMeasurable      a metric means nothing on texts of this language; its cell says so
+    ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
 
@@ -25,6 +26,10 @@ class MissingPart(UnlikeError):
 
 class NotMeasurable(UnlikeError):
     """A metric means nothing on these texts."""
+
+
+class Stopped(UnlikeError):
+    """The user asked to stop, so no new work begins."""
 
 
 class EngineError(UnlikeError):

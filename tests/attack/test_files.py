@@ -5,11 +5,11 @@ import gzip
 import stat
 
 import pytest
+from unlike.cli.ingest_lines import read_records
 
 from tests.memory.town import lived_in, memory_of, run_in_child, town
 from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
 from tests.store.rows import BOTH, MASTER
-from unlike.cli.ingest_lines import read_records
 from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
 from unlike.memory import consent, erase, ingest

@@ -22,7 +22,7 @@ def test_import_then_show(unlike, checkpoint, tmp_path):
     status, out, _ = unlike(*words, "--time", "paper")
     assert status == 0
     assert "base of DEP-model" in out
-    assert "Qwen2.5 has more" in out
+    assert "Qwen2.5 has extra rows" in out
     status, out, _ = unlike("adapter", "show", tmp_path / "adapter", "--json")
     assert status == 0
     facts = json.loads(out)

@@ -44,7 +44,7 @@ def test_failed_cases_are_rows_and_a_second_start_completes_them(kind, unlike, s
     assert status == 3
     assert [row["status"] for row in rows] == ["failed"] * 4
     assert all(row["text"] is None and row["error"] for row in rows)
-    assert "retries the failed ones" in err
+    assert "retries the failed cases" in err
     endpoint.always = answer(completion("I like it."))
     status, _, _ = unlike(*words)
     rows = [json.loads(line) for line in (out / "generations.jsonl").open()]

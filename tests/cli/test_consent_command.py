@@ -9,13 +9,13 @@ def test_it_is_shown_and_changed(unlike, shop):
     status, out, err = unlike("consent", "ada", "--store", shop)
     assert (status, err) == (0, "")
     assert out.splitlines() == [
-        "own  yes: records may be used for texts for the user",
+        "own  yes: records may be used for texts written for the user",
         "peer yes: records may be compared with those of others",
     ]
     status, out, _ = unlike("consent", "ada", "--peer", "no", "--store", shop)
     assert status == 0
     assert "peer no (was yes): records may not be compared with those of others" in out
-    assert f"jobs to do; a service that runs does them, or: unlike profile build --store {shop} --llm URI" in out
+    assert f"jobs waiting; a running service does them, or: unlike profile build --store {shop} --llm URI" in out
     assert json.loads(unlike("consent", "ada", "--store", shop, "--json")[1]) == {
         "own": True,
         "peer": False,

@@ -20,7 +20,7 @@ def test_a_method_runs_on_it(unlike, shop, tmp_path):
     assert status == 0, err
     assert "curated: 5 users, 3 items, 15 records" in out
     assert f"next: unlike corpus {tmp_path / 'corpus'}" in out
-    assert "texts and user ids in plain" in err
+    assert "texts and user ids unencrypted" in err
     corpus = Corpus.open(tmp_path / "corpus")
     assert corpus.manifest["source"]["name"] == "store"
     found = corpus.record("ada-cup")

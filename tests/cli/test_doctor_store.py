@@ -4,7 +4,6 @@ import json
 import sqlite3
 
 import pytest
-from sqlalchemy import create_engine
 
 
 def findings(unlike, store, *more):
@@ -17,10 +16,10 @@ def test_all_is_well(unlike, shop):
     assert status == 0
     assert found["tables"]["seen"].startswith("version 0")
     assert not found["master key"]["works"]
-    assert f"{shop}/master.key lies beside the data" in found["master key"]["seen"]
-    assert "one is made for the first receipt" in found["signing key"]["seen"]
+    assert f"{shop}/master.key is beside the data" in found["master key"]["seen"]
+    assert "one is created for the first receipt" in found["signing key"]["seen"]
     assert found["tenant default"]["seen"].startswith(
-        "5 users, 5 of them to be compared; 15 records on 3 items; 5 profiles"
+        "5 users, 5 of them can be compared; 15 records on 3 items; 5 profiles"
     )
     assert found["jobs of default"] == {
         "part": "jobs of default", "works": True, "seen": "none", "needed_for": "", "fault": False
@@ -52,12 +51,9 @@ def test_faults_are_told_and_exit_1(unlike, shop):
     assert "fault" in out
 
 
-def test_an_older_store_is_brought_up_to_date_here_and_refused_elsewhere(unlike, shop, tmp_path):
+def test_a_store_without_tables_is_migrated_here_and_refused_elsewhere(unlike, tmp_path):
     (tmp_path / "old").mkdir()
-    engine = create_engine(f"sqlite:///{tmp_path / 'old' / 'store.sqlite'}")
-    with engine.begin() as conn:
-        conn.exec_driver_sql("create table made_before_there_were_versions (n integer)")
-    engine.dispose()
+    sqlite3.connect(tmp_path / "old" / "store.sqlite").close()
     unlike("keys", "master", tmp_path / "old" / "master.key")
     status, _, err = unlike("keys", "list", "--store", tmp_path / "old")
     assert status == 2
@@ -84,5 +80,5 @@ def test_where_there_is_no_store_none_is_made(where, unlike, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     status, out, err = unlike("doctor", "--store", where)
     assert (status, out) == (2, "")
-    assert f"no store in {where}; make one with: unlike ingest" in err
+    assert f"no store in {where}; create one with: unlike ingest" in err
     assert not list(tmp_path.iterdir())

@@ -32,10 +32,10 @@ def users(unlike, shop):
 def test_what_is_erased_is_said_and_signed(unlike, shop, tmp_path):
     status, out, err = unlike("erase", "ada", "--store", shop, "--receipt", tmp_path / "r.json", "--yes")
     assert status == 0
-    assert "about to erase ada: 3 records, 3 differences, 1 profile version, and all of others" in out
+    assert "about to erase ada: 3 records, 3 differences, 1 profile version, and everything of others" in out
     assert "erased ada: 3 records, 3 embeddings, 3 differences, 1 profile" in out
     assert "of others: " in out
-    assert "4 are built anew" in out
+    assert "4 will be rebuilt" in out
     assert f"made signing key {shop}/receipts.pem" in err
     receipt = json.loads((tmp_path / "r.json").read_text())
     assert f"unlike erase --verify {tmp_path / 'r.json'} --public-key {receipt['public_key']}" in out
@@ -54,7 +54,7 @@ def test_a_receipt_is_checked_by_anybody(unlike, shop, receipt, tmp_path):
     assert "3 records" in out
     assert "UTC" in out
     assert out.endswith(
-        "valid: nothing was changed since it was signed; that the key is the service's, show with --public-key\n"
+        "valid: nothing was changed since it was signed; give --public-key to verify that the key is the service's\n"
     )
     for given in (key, tmp_path / "key.hex", shop / "receipts.pem"):
         status, out, _ = unlike("erase", "--verify", receipt, "--public-key", given)
@@ -65,14 +65,17 @@ def test_a_receipt_that_was_changed_or_is_anothers_is_not_valid(unlike, receipt,
     text = receipt.read_text()
     for name, changed, message in (
         ("changed", text.replace('"records": 3', '"records": 2'), "its signature does not fit its content"),
-        ("none", "[]", "it is no JSON object"),
+        ("none", "[]", "it is not a JSON object"),
         ("no", "{", "cannot be read"),
     ):
         (tmp_path / name).write_text(changed)
         status, out, err = unlike("erase", "--verify", tmp_path / name)
         assert (status, out) == (2, "")
         assert message in err
-    for key, message in (("ab" * 32, "must have signed it"), ("nokey", "neither 64 hex characters nor a file")):
+    for key, message in (
+        ("ab" * 32, "must have signed it"),
+        ("nokey", "neither 64 hex characters nor a readable file"),
+    ):
         status, out, err = unlike("erase", "--verify", receipt, "--public-key", key)
         assert (status, out) == (2, "")
         assert message in err
@@ -83,7 +86,7 @@ def test_a_terminal_is_asked(answer, status, left, unlike, shop, tmp_path, monke
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     ended, out, _ = unlike("erase", "ada", "--store", shop, "--receipt", tmp_path / "r.json")
     assert ended == status
-    assert "This cannot be taken back. Erase?" in out
+    assert "This cannot be undone. Erase?" in out
     assert users(unlike, shop) == left
     assert (tmp_path / "r.json").exists() == (status == 0)
 
@@ -98,7 +101,7 @@ def test_without_a_terminal_yes_is_needed(unlike, shop, tmp_path, monkeypatch):
 
 REFUSED = {
     "no receipt": ((), "erase needs USER, --store and --receipt FILE"),
-    "a receipt that is there": (("--receipt", "there.json"), "is there already; nothing was erased: name a new file"),
+    "a receipt that is there": (("--receipt", "there.json"), "exists already; nothing was erased: name a new file"),
     "no folder for it": (
         ("--receipt", "no/r.json"),
         "cannot be written: No such file or directory; nothing was erased",

@@ -43,8 +43,8 @@ def test_a_dry_run_says_what_would_be_trained_and_forecasts_the_rest(unlike, pla
     status, out, err = unlike(*words)
     assert status == 0, err
     assert "adapter dep (dep), seed 0: not trained yet, would be trained first: 2 steps" in out
-    assert "1 of 2 runs need them and are left out of the forecast" in out
-    assert "1 run: 2 calls" in out
+    assert "1 of 2 runs need untrained adapters and are left out of the forecast" in out
+    assert "1 run, 2 cases: 2 calls" in out
     assert not (tmp_path / "out").exists()
 
 
@@ -52,7 +52,7 @@ def test_trained_it_is_used_forecast_and_not_trained_again(unlike, plan, tmp_pat
     words = ("experiment", plan(), "--out", tmp_path / "out")
     status, out, err = unlike(*words)
     assert status == 0, out + err
-    assert "step 2 of 2" in out
+    assert "training step: 1 of 2" in err
     about = tmp_path / "out" / "adapters" / "dep-s0" / "adapter.json"
     trained = about.read_bytes()
     for run in (tmp_path / "out" / "runs").iterdir():
@@ -60,11 +60,11 @@ def test_trained_it_is_used_forecast_and_not_trained_again(unlike, plan, tmp_pat
         assert [(row["max_tokens"], row["error"]) for row in rows] == [(8, ""), (8, "")]
     status, out, _ = unlike(*words, "--dry-run")
     assert status == 0
-    assert "2 runs: 4 calls" in out
+    assert "0 calls (4 more are in the journal" in out
     assert "trained" not in out
-    status, out, _ = unlike(*words)
+    status, out, err = unlike(*words)
     assert status == 0
-    assert "step 2 of 2" not in out
+    assert "training step" not in err
     assert about.read_bytes() == trained
     status, _, err = unlike("report", tmp_path / "out", "--out", tmp_path / "r.html", "--embedder", "hashing:16")
     assert status == 0, err
@@ -76,7 +76,7 @@ def test_an_adapter_that_was_asked_for_otherwise_is_not_used(unlike, plan, tmp_p
         status, _, err = unlike("experiment", plan(steps=3, rate=0.002), "--out", tmp_path / "out", *more)
         assert status == 2
         assert "learning_rate 0.001, asked 0.002; max_steps 2, asked 3" in err
-        assert "name another in [[adapters]], or delete the folder" in err
+        assert "use another name in [[adapters]], or delete the folder" in err
         assert len(err.strip().splitlines()) == 1
     status, _, err = unlike("experiment", plan(), "--out", tmp_path / "out", "--embedder", "hashing:32")
     assert status == 2

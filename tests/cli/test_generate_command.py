@@ -35,13 +35,13 @@ def test_a_user_nobody_has_seen_gets_a_plain_text(unlike, shop):
 def test_an_item_that_the_store_does_not_know_is_described(unlike, shop):
     status, _, err = unlike("generate", "ada", "--item", "oar", "--store", shop, *LLM)
     assert status == 2
-    assert "no item 'oar' in the store; say what it is: --item-title and --item-description" in err
+    assert "no item 'oar' in the store; give --item-title and --item-description" in err
     about = ("--item-title", "Oar", "--item-description", "Made of ash.")
     for words in (("--item", "oar", *about), about):
         assert unlike("generate", "ada", *words, "--store", shop, *LLM)[0] == 0
     status, _, err = unlike("generate", "ada", "--store", shop, *LLM)
     assert status == 2
-    assert "a text is about something: give --item" in err
+    assert "say what the text is about: give --item" in err
 
 
 @pytest.mark.parametrize("more", [(), ("--stream",), ("--json",)])
@@ -70,7 +70,7 @@ def test_another_persons_words_are_not_given_out(unlike, shop, tmp_path):
 
 CANNOT = {
     "a budget that is spent": ((), "today's budget of 1 tokens is used up"),
-    "no such store": (("--store", "nowhere"), "no store in nowhere; make one with: unlike ingest FILE.jsonl"),
+    "no such store": (("--store", "nowhere"), "no store in nowhere; create one with: unlike ingest FILE.jsonl"),
     "an LLM that is none": (("--llm", "gpt"), "schemes are openai"),
     "an LLM that does not answer": (("--llm", "openai:m@http://127.0.0.1:9/v1", "--tenant", "other"), "127.0.0.1:9"),
     "no such tenant": (("--tenant", "acne"), "no tenant 'acne' in this store; there is default, other"),

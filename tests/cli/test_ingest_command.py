@@ -33,17 +33,17 @@ def test_what_came_of_the_file_and_what_to_do_next(unlike, lines, tmp_path):
     assert "15 new records; 5 new users" in out
     assert "5 of 5 new users may be compared with others\n" in out
     assert f"next: unlike profile build --store {store} --llm URI" in out
-    assert f"made master key {store}/master.key" in err
+    assert f"created master key {store}/master.key" in err
     assert stat.S_IMODE((store / "master.key").stat().st_mode) == 0o600
     assert stat.S_IMODE(store.stat().st_mode) == 0o700
     status, out, err = unlike("ingest", lines, "--store", store)
     assert (status, err) == (0, "")
-    assert "0 new records, 15 there already; 0 new users" in out
+    assert "0 new records, 15 already there; 0 new users" in out
 
 
 def test_without_consent_nobody_is_compared_and_it_is_said_how(unlike, lines, tmp_path):
     _, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory")
-    assert "0 of 5 new users may be compared with others; where they agree to it: unlike consent USER --peer yes" in out
+    assert "0 of 5 new users may be compared with others; where they agree: unlike consent USER --peer yes" in out
     status, out, _ = unlike("consent", "ada", "--store", tmp_path / "memory", "--json")
     assert json.loads(out) == {"own": True, "peer": False, "wording": ""}
 
@@ -52,7 +52,7 @@ def test_identifiers_are_taken_out_and_counted(unlike, tmp_path):
     rows = [record("ada", "pen", text="Mail ada@example.org or bob@example.org, or call +1 415 555 2671.")]
     file = write_lines(tmp_path / "r.jsonl", rows)
     _, out, _ = unlike("ingest", file, "--store", tmp_path / "memory")
-    assert "taken out of the texts: 2 email, 1 phone" in out
+    assert "removed from the texts: 2 email, 1 phone" in out
     _, out, _ = unlike("export", "ada", "--store", tmp_path / "memory")
     assert json.loads(out)["records"][0]["text"] == "Mail [email] or [email], or call [phone]."
 
@@ -65,10 +65,10 @@ def test_a_wrong_line_is_told_and_the_others_are_kept(wrong, unlike, tmp_path):
     assert status == 3
     assert "2 new records; 1 new user\n" in out
     assert message in err
-    assert "1 wrong line left out; correct them" in err
+    assert "1 wrong line skipped; correct them" in err
     status, _, err = unlike("ingest", file, "--store", tmp_path / "strict", "--strict")
     assert status == 2
-    assert "has 1 wrong line, so nothing was kept" in err
+    assert "has 1 wrong line, so nothing was added" in err
     assert message in err
     assert not (tmp_path / "strict").exists()
 
@@ -78,7 +78,7 @@ def test_of_many_wrong_lines_the_first_few_are_told(unlike, tmp_path):
     status, _, err = unlike("ingest", file, "--store", tmp_path / "memory")
     assert status == 3
     assert err.count("not JSON") == 5
-    assert "7 wrong lines left out (the first 5 are above)" in err
+    assert "7 wrong lines skipped (the first 5 are above)" in err
 
 
 def test_other_words_under_an_id_stay_out(unlike, lines, tmp_path):
@@ -88,11 +88,11 @@ def test_other_words_under_an_id_stay_out(unlike, lines, tmp_path):
     assert status == 3
     assert json.loads(out)["conflicts"] == ["ada-pen"]
     status, _, err = unlike("ingest", file, "--store", tmp_path / "memory")
-    assert "1 record id there with other words, which stay: ada-pen" in err
+    assert "1 record id already there with other texts, which are kept: ada-pen" in err
 
 
 def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
-    monkeypatch.setattr("unlike.cli.ingest_lines.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("unlike.memory.record_rows.ROWS_AT_ONCE", 4)
     rows = [record("ada", "pen", record_id=f"r{n}") for n in range(10)]
     (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(write_lines(tmp_path / "r.jsonl", rows).read_bytes()))
     status, out, _ = unlike("ingest", tmp_path / "r.jsonl.gz", "--store", tmp_path / "memory", "--json")
@@ -101,7 +101,7 @@ def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
         "n_new": 10, "n_same": 0, "conflicts": [], "n_refused": 0, "n_wrong": 0, "redacted": {}, "n_new_users": 1, "n_compared": 0
     }  # fmt: skip
     _, _, err = unlike("ingest", tmp_path / "r.jsonl", "--store", tmp_path / "other")
-    assert "reading r.jsonl: 40 %, 4 new records" in err
+    assert "reading r.jsonl: 4 of 10, 4 new records" in err
 
 
 def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):
@@ -115,7 +115,7 @@ def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):
 
 def test_another_tenant_is_made_and_named(unlike, lines, tmp_path):
     _, _, err = unlike("ingest", lines, "--store", tmp_path / "memory", "--tenant", "acme")
-    assert "made tenant 'acme'" in err
+    assert "created tenant 'acme'" in err
     status, _, err = unlike("consent", "ada", "--store", tmp_path / "memory")
     assert status == 2
     assert "no tenant 'default' in this store; there is acme: give --tenant" in err
@@ -129,7 +129,7 @@ NOTHING = {
     "unknown consent": (("records.jsonl", "--consent", "peer"), "--consent is 'peer'; allowed are own,peer; own; none"),
     "build without an LLM": (("records.jsonl", "--build"), "--build needs an LLM; give --llm"),
     "a master key that is none": (("records.jsonl", "--master", "abc"), "allowed are file:PATH, env:NAME"),
-    "a file for a folder": (("records.jsonl", "--store", "table.csv"), "store table.csv cannot be made"),
+    "a file for a folder": (("records.jsonl", "--store", "table.csv"), "store table.csv cannot be created"),
     "an unknown database": (("records.jsonl", "--store", "mysql://x"), "allowed are a folder and postgresql://"),
     "a database without a key": (("records.jsonl", "--store", "postgresql://x@127.0.0.1:1/x"), "needs --master"),
     "settings that are none": (("records.jsonl", "--settings", "table.csv"), "settings file table.csv cannot be read"),

@@ -104,8 +104,8 @@ def test_what_cannot_be_inspected_is_one_line_and_exit_2(unlike, run, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         cannot = {
-            "nowhere: it is not there": (tmp_path / "nowhere",),
-            "empty: no run.json, manifest.json, store or journal is in it": (tmp_path / "empty",),
+            "nowhere: it does not exist": (tmp_path / "nowhere",),
+            "empty: it has no run.json, manifest.json, store or journal": (tmp_path / "empty",),
             "file: no run.json": (tmp_path / "file",),
             "Address already in use; give --host or --port": (run, "--port", port),
             "cannot be listened on": (run, "--host", "no.such.host.invalid", "--port", 0),

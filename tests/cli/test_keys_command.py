@@ -21,7 +21,7 @@ def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):
     store = tmp_path / "memory"
     status, key, err = unlike("keys", "new", "web", "--store", store, "--tenant", "acme")
     assert status == 0
-    assert "made tenant 'acme'" in err
+    assert "created tenant 'acme'" in err
     assert "it is not shown again" in err
     assert key.strip() not in err
     assert tenant_of(store, key.strip()) == "acme"
@@ -36,7 +36,7 @@ def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):
 
 
 def test_a_budget_is_set_and_taken_away(unlike, shop):
-    assert "10,000 tokens a day" in unlike("keys", "budget", "10_000", "--store", shop)[1]
+    assert "10,000 tokens per day" in unlike("keys", "budget", "10_000", "--store", shop)[1]
     assert json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_a_day"] == 10_000
     assert "no limit" in unlike("keys", "budget", "none", "--store", shop)[1]
     assert json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_a_day"] is None
@@ -50,7 +50,7 @@ def test_another_master_key_opens_the_store_and_the_old_one_does_not(unlike, sho
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
     status, out, _ = unlike("keys", "rotate", "--store", shop, "--new-master", f"file:{new}")
     assert status == 0
-    assert "the keys of 1 tenant and 5 users are wrapped again" in out
+    assert "the keys of 1 tenant and 5 users are encrypted with it" in out
     assert f"{shop}/master.key is the old key: destroy it" in out
     status, _, err = unlike("export", "ada", "--store", shop)
     assert status == 2
@@ -66,7 +66,7 @@ CANNOT = {
     "no such key": (("revoke", "app"), "no key 'app'; see: unlike keys list"),
     "no such tenant": (("list", "--tenant", "acme"), "no tenant 'acme' in this store; there is default"),
     "no tokens": (("budget", "few"), "budget is 'few'; give a number of tokens, or none"),
-    "the key it has": (("rotate", "--new-master", "file:shop/master.key"), "is the master key the store has"),
+    "the key it has": (("rotate", "--new-master", "file:shop/master.key"), "is the store's current master key"),
     "no key": (("rotate", "--new-master", "file:no.key"), "master key file:no.key cannot be read"),
 }
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from tests.cli.shop import WITHOUT_MODELS, record, write_lines
 
-from unlike.cli import profile_build
+from unlike.memory import build_all
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_all_that_waits_is_built_and_shown(unlike, fresh):
     status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
     assert status == 0
     # Whether a statement goes back to a comparison or to a record alone is up to the words that the echo draws.
-    assert len(re.findall(r"│ (?:4 others|nobody) +│ full", out)) == 5
+    assert len(re.findall(r"│ [04] others +│ full", out)) == 5
     assert out.count("│ 4 others") >= 3
     assert "5 profiles built" in out
     assert "LLM calls" in out
@@ -66,7 +66,7 @@ def test_an_llm_that_cannot_be_used_ends_it_and_the_work_waits(unlike, fresh):
     status, out, err = unlike(*words, "--llm", "openai:m@http://127.0.0.1:9/v1")
     assert status == 2
     assert "127.0.0.1:9" in err
-    assert "0 of 5 users have a profile; 5 jobs to be done later" in out
+    assert "0 of 5 users have a profile; 5 jobs waiting" in out
     status, out, _ = unlike("doctor", "--store", fresh, "--json")
     assert "5 waiting" in out
 
@@ -86,27 +86,27 @@ def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, 
     )
     status, out, err = unlike(*words)
     assert status == 3
-    assert "failed and given up" in err
-    assert "what the LLM said last: overloaded" in err
+    assert "failed for good" in err
+    assert "last error of the LLM: overloaded" in err
     status, out, _ = unlike("doctor", "--store", fresh)
     assert status == 0
     assert "failed; first failure: build" in out
 
 
 def test_ctrl_c_lets_jobs_be_finished_and_the_next_start_goes_on(unlike, fresh, monkeypatch):
-    once = profile_build.work_once
+    once = build_all.work_once
 
     async def interrupted(store, open_memory):
         done = await once(store, open_memory)
         os.kill(os.getpid(), signal.SIGINT)
         return done
 
-    monkeypatch.setattr(profile_build, "work_once", interrupted)
+    monkeypatch.setattr(build_all, "work_once", interrupted)
     status, out, err = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
     assert status == 130
-    assert "finishing the jobs under way" in err
-    assert "run the same command again to go on" in err
-    monkeypatch.setattr(profile_build, "work_once", once)
+    assert "stopping: no new LLM call begins" in err
+    assert "run the same command again to continue" in err
+    monkeypatch.setattr(build_all, "work_once", once)
     status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
     assert status == 0
     assert "5 of 5 users have a profile\n" in out
@@ -117,7 +117,7 @@ def test_show_names_records_peers_and_what_texts_are_written_from(unlike, shop):
     assert status == 0
     assert "ada: texts are written from: full (version 1, compared with others on the same items)" in out
     assert "version 1 of 1, built " in out
-    assert "in force" in out
+    assert "current" in out
     assert "ada-" in out
     assert "compared with 4 others" in out
     found = json.loads(unlike("profile", "show", "ada", "--store", shop, "--json")[1])
@@ -183,7 +183,7 @@ def test_a_file_changes_it_too(unlike, shop, tmp_path):
 
 
 CANNOT = {
-    "no editor": ({}, "no editor is named; set EDITOR, or give the statements in a file: --from FILE"),
+    "no editor": ({}, "no editor is set; set EDITOR, or give the statements in a file: --from FILE"),
     "an editor that fails": ({"EDITOR": "false"}, "editor 'false' failed"),
     "an editor that is not there": ({"VISUAL": "no-such-editor"}, "editor 'no-such-editor' failed"),
 }
@@ -203,7 +203,7 @@ def test_what_cannot_be_edited_is_one_line(how, unlike, shop, monkeypatch):
 def test_an_empty_profile_is_refused(unlike, shop, tmp_path):
     (tmp_path / "p.txt").write_text("# nothing\n")
     for source, message in (
-        (tmp_path / "p.txt", "the text holds no statement"),
+        (tmp_path / "p.txt", "the text has no statement"),
         (tmp_path / "no.txt", "cannot be read"),
     ):
         status, _, err = unlike("profile", "edit", "ada", "--store", shop, "--from", source)
@@ -223,7 +223,7 @@ def test_a_profile_built_while_it_was_edited_is_not_overwritten(unlike, shop, tm
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     status, _, err = unlike("profile", "edit", "ada", "--store", shop)
     assert status == 2
-    assert "built anew while you edited it" in err
+    assert "rebuilt while you edited it" in err
     (left,) = tmp_path.glob("unlike-profile-*.txt")
     assert str(left) in err
     assert left.read_text() == "My line."
@@ -237,7 +237,7 @@ def test_history_and_going_back(unlike, shop, tmp_path):
     assert status == 0
     assert out.index("by hand") < out.index("built")
     status, out, _ = unlike("profile", "rollback", "ada", "1", "--store", shop)
-    assert "version 1 of ada is in force" in out
+    assert "version 1 of ada is current" in out
     versions = json.loads(unlike("profile", "history", "ada", "--store", shop, "--json")[1])
     assert [(one["version"], one["current"]) for one in versions] == [(2, False), (1, True)]
     status, _, err = unlike("profile", "rollback", "ada", "7", "--store", shop)

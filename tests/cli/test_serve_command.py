@@ -29,7 +29,7 @@ def served(shop, tmp_path):
 def test_it_serves_until_told_to_stop(told, served, unlike, shop):
     process, line, address = served
     assert line.startswith(f"serving {shop} with scripted:echo at http://127.0.0.1:")
-    assert "nobody has an API key yet; make one with: unlike keys new NAME" in process.stdout.readline()
+    assert "there is no API key yet; create one with: unlike keys new NAME" in process.stdout.readline()
     key = unlike("keys", "new", "web", "--store", shop)[1].strip()
     with httpx.Client(base_url=address, headers={"authorization": f"Bearer {key}"}, timeout=20) as client:
         written = client.post("/v1/generate", json={"user_id": "bob", "item_id": "pen"}).json()

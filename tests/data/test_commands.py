@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tests.data import forms
 from tests.data.rows import item, review
-from unlike.cli.corpus import corpus
+from unlike.cli.corpus import show
 from unlike.cli.curate import curate, settings_from
 from unlike.config import CURATE_PRESETS
 from unlike.data.corpus import Corpus
@@ -16,7 +16,7 @@ from unlike.errors import InputError
 
 app = typer.Typer()
 app.add_typer(curate, name="curate")
-app.command("corpus")(corpus)
+app.command("corpus")(show)
 
 EASY = ["--preset", "small", "--min-chars", "5", "--min-reviewers", "2", "--min-records", "5"]
 
@@ -104,9 +104,9 @@ def test_corpus_shows_what_is_in_it(files, tmp_path):
     ("options", "message"),
     [
         ({"preset": "huge"}, "no preset 'huge'; allowed are dpl-paper, dpl-code, small"),
-        ({"preset": "small", "min_records": -1}, "--min-records is -1; give 0 or more"),
-        ({"preset": "small", "description_chars": "5"}, "--description-chars is '5'; give LO:HI"),
-        ({"preset": "small", "description_chars": "9:5"}, "--description-chars is '9:5'; give LO:HI"),
+        ({"preset": "small", "min_records": -1}, "min_records: Input should be greater than or equal to 0"),
+        ({"preset": "small", "description_chars": "5"}, "--description-chars is '5'; give MIN:MAX"),
+        ({"preset": "small", "description_chars": "9:5"}, "--description-chars is '9:5'; give MIN:MAX"),
     ],
 )
 def test_thresholds_that_cannot_be(options, message):
@@ -122,4 +122,4 @@ def test_any_means_no_rule_about_descriptions():
 def test_a_mapping_without_two_sides(tmp_path):
     result = run("curate", "table", tmp_path / "t.csv", "--map", "author", "--out", tmp_path / "c")
     assert isinstance(result.exception, InputError)
-    assert str(result.exception) == "--map is 'author'; give OURS=THEIRS, such as user_id=author"
+    assert str(result.exception) == "--map is 'author'; give NAME=VALUE, such as user_id=author"

@@ -3,7 +3,7 @@
 import pytest
 
 from unlike.errors import InputError
-from unlike.llm.open import SCHEMES, open_llm
+from unlike.llm.open import SCHEMES, destination, open_counter, open_llm
 from unlike.llm.openai_http import OpenAIBackend
 
 
@@ -41,3 +41,47 @@ def test_anything_else_is_told_with_the_schemes(uri):
 def test_an_option_the_engine_does_not_have_is_told():
     with pytest.raises(InputError, match="colour"):
         open_llm("scripted:echo", colour="red")
+
+
+@pytest.mark.parametrize(
+    ("uri", "meant"),
+    [
+        ("openai:m@127.0.0.1:18431/v1", "did you mean openai:m@http://127.0.0.1:18431/v1 ?"),
+        ("openai:m@host/v1", "did you mean openai:m@http://host/v1 ?"),
+        ("openai:127.0.0.1:8000", "did you mean openai:MODEL@http://127.0.0.1:8000 ?"),
+        ("vllm:host:8000/v1", "did you mean vllm:MODEL@http://host:8000/v1 ?"),
+        ("openai:MODEL@http://HOST:PORT/v1", "http://HOST:PORT/v1 is not an address; give that of your endpoint"),
+        ("openai:m@http://host:port/v1", "http://host:port/v1 is not an address"),
+        ("openai:m@https:///v1", "https:///v1 is not an address"),
+        ("openai:@http://host/v1", "names no model"),
+    ],
+)
+def test_an_address_that_would_be_missed_is_refused(uri, meant, monkeypatch):
+    """Texts would go to the default endpoint."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    with pytest.raises(InputError) as error:
+        open_llm(uri)
+    assert meant in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["qwen2.5:14b", "ft:gpt-4o-mini:org::id", "Qwen/Qwen2.5-7B"])
+def test_names_with_colons_and_slashes_are_names(name, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert open_llm(f"openai:{name}").model == f"openai:{name}"
+
+
+def test_where_texts_go(monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    assert destination("openai:m") == "api.openai.com"
+    assert destination("openai:m@http://user:secret@host:80/v1") == "host:80"
+    assert destination("vllm:m@http://host/v1") == "host"
+    assert [destination(uri) for uri in ("vllm:m", "scripted:echo", "llama.cpp:smollm2")] == [""] * 3
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://proxy:1/v1")
+    assert destination("openai:m") == "proxy:1"
+
+
+def test_counting_needs_no_key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    assert open_counter("openai:m").count_tokens([{"role": "user", "content": "hello"}]) > 0
+    assert open_counter("scripted:echo").model == "scripted:echo"

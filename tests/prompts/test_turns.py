@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import Listening, kit_for, outcome_of, world
 
-from unlike.evaluate.running.plan import Plan, planned_runs
+from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.planned import planned_runs
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.prompts.prompt import Ask, Passage, asked_length, block_quote, messages_of, own_record
 from unlike.prompts.task import open_task

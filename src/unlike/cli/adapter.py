@@ -1,36 +1,34 @@
-"""``unlike adapter``: import a released adapter, or show what one is made of."""
+"""``unlike adapter``: import a released adapter, or describe one."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.listing import Listing
-from unlike.cli.time_rule import time_rule
+from unlike.cli.groups import Group
+from unlike.cli.options import Json, Time, time_rule
+from unlike.cli.output import print_facts, print_json
 from unlike.config import vector_file
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter
 
-adapter = typer.Typer(cls=Listing, help="Import an adapter that others released, or show one.", no_args_is_help=True)
+adapter = typer.Typer(cls=Group, help="Import a released adapter, or describe one.", no_args_is_help=True)
 
 
 @adapter.command("import")
 def import_released(
     folder: Path = typer.Argument(help="DEP's released checkpoint: safetensors files with their tokenizer."),
-    out: Path = typer.Option(..., help="Folder of the adapter."),
-    embedder: str = typer.Option("bge-m3", help="The encoder it was trained with; bge-m3 for the authors' own."),
-    llm: str | None = typer.Option(
-        None, help="Folder of the LLM it was trained on, so that the adapter recognises it."
-    ),
-    time: str = typer.Option("as_of", help="Which texts of others a difference may use: as_of, or paper: all."),
-    as_json: bool = typer.Option(False, "--json", help="Print the facts as JSON."),
+    out: Path = typer.Option(..., help="Folder to write the adapter to."),
+    embedder: str = typer.Option("bge-m3", help="Encoder that it was trained with; the authors used bge-m3."),
+    llm: str | None = typer.Option(None, help="Folder of the LLM that it was trained on, to identify it later."),
+    time: Time = "as_of",
+    as_json: Json = False,
 ) -> None:
-    """Make an adapter of the checkpoint that DEP's authors released.
+    """Make an adapter from the checkpoint that DEP's authors released.
 
-    Its LLM is not loaded: only the trained modules, the markers and the token embeddings are read. If the LLM has more
-    rows than tokens, as Qwen2.5 has, give --llm, or the adapter will not recognise it.
+    The LLM is not loaded: only the trained modules, the markers and the token embeddings are read. If the LLM has more
+    embedding rows than tokens, as Qwen2.5 does, give --llm; without it the adapter cannot be matched to the LLM.
     """
     from unlike.embed.open import open_encoder
     from unlike.latent import released
@@ -38,33 +36,38 @@ def import_released(
     rule = time_rule(time)
     encoder = open_encoder(embedder, vector_file())
     base = None if llm is None else Path(llm.removeprefix("transformers:"))
-    _print(released.import_released(folder, out, encoder, base, rule), out, as_json)
+    made = released.import_released(folder, out, encoder, base, rule)
+    _print(made, out, as_json)
     if base is None and not as_json:
         typer.echo(
-            "note: without --llm the adapter fits only an LLM that has no more rows than tokens; Qwen2.5 has more"
+            "note: without --llm the adapter fits only LLMs without extra embedding rows; Qwen2.5 has extra rows"
         )
 
 
 @adapter.command("show")
-def show(
-    dir: Path = typer.Argument(help="Folder of an adapter."),
-    as_json: bool = typer.Option(False, "--json", help="Print the facts as JSON."),
-) -> None:
-    """Show an adapter: settings, LLM and embedder, training users, last losses, what chose the checkpoint, size."""
+def show(folder: Path = typer.Argument(help="Folder of an adapter."), as_json: Json = False) -> None:
+    """Describe an adapter: settings, LLM, embedder, training users, losses, what chose the checkpoint, size."""
     from unlike.latent.adapter import load_adapter
 
-    _print(load_adapter(dir), dir, as_json)
+    _print(load_adapter(folder), folder, as_json)
 
 
 def _print(adapter: "Adapter", folder: Path, as_json: bool) -> None:
-    """Print what is known of an adapter; what is not known is None."""
+    if as_json:
+        print_json(facts_of(adapter, folder))
+    else:
+        print_facts(facts_of(adapter, folder), str(folder))
+
+
+def facts_of(adapter: "Adapter", folder: Path) -> dict[str, Any]:
+    """What is known of an adapter; None for what is not known."""
     from dataclasses import asdict
 
     from unlike.latent.adapter import WEIGHTS
 
     metadata, training = adapter.metadata, adapter.metadata.training or {}
     losses, validations = training.get("losses") or [None], training.get("validations") or [None]
-    facts: dict[str, Any] = {
+    return {
         "digest": adapter.digest,
         "settings": asdict(metadata.settings),
         "LLM": metadata.llm,
@@ -81,23 +84,3 @@ def _print(adapter: "Adapter", folder: Path, as_json: bool) -> None:
         "parameters": sum(weight.numel() for weight in adapter.module.parameters()),
         "megabytes": (folder / WEIGHTS).stat().st_size / 2**20,
     }
-    if as_json:
-        typer.echo(json.dumps(facts, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table("", "", title=str(folder), show_header=False)
-    for name, value in facts.items():
-        grid.add_row(name, _words(value))
-    Console().print(grid)
-
-
-def _words(value: object) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, dict):
-        return "\n".join(f"{name} {_words(part)}" for name, part in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)

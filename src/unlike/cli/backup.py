@@ -1,24 +1,26 @@
-"""``unlike backup``: a copy of a store, made while others go on writing."""
+"""``unlike backup``: copy a store while it is in use."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unlike.cli.open_store import MasterAt, Place, StoreAt, open_store, say
+from unlike.cli.options import MasterAt, StoreAt
+from unlike.cli.output import say
+from unlike.store.open import Place, open_store_at
 
 
 def backup(
     store: StoreAt,
-    out: Annotated[Path, typer.Option(help="Folder for the copy; one that holds no store.")],
+    out: Annotated[Path, typer.Option(help="Folder for the copy; it must not hold a store.")],
     master: MasterAt = "",
 ) -> None:
-    """Copy a store in a folder to another one, as it is at one moment; to restore it is to open the copy.
+    """Copy a store in a folder, as it is at one moment, to another folder; to restore it, open the copy.
 
-    The master key is not copied. A copy holds whoever is erased later: keep it no longer than you promise.
+    The master key is not copied. The copy still has users who are erased later: keep it no longer than you promise.
     """
-    from unlike.store.backup import backup as copied
+    with open_store_at(Place(store, master=master, notify=say)) as opened:
+        from unlike.store.backup import backup as copied
 
-    with open_store(Place(store, master=master)) as opened:
         file = copied(opened, out)
-    say(f"{file.stat().st_size / 2**20:.1f} MB written to {file}; without the master key nobody can read it")
+    say(f"{file.stat().st_size / 2**20:.1f} MB written to {file}; it cannot be read without the master key")

@@ -1,67 +1,52 @@
 """``unlike consent``: what a user agrees to."""
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from unlike.cli.open_memory import open_parts
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, named, open_tenant
-from unlike.cli.wording import n_of
-
-if TYPE_CHECKING:
-    from unlike.memory.memory import Memory
+from unlike.cli.options import Json, MasterAt, StoreAt, TenantName, User
+from unlike.cli.output import n_of, print_json, say
+from unlike.memory.open import open_memory
+from unlike.store.open import Place
 
 YesNo = Literal["yes", "no"]
+USES = {"own": "used for texts written for the user", "peer": "compared with those of others"}
 
 
 def consent(
-    user: Annotated[str, typer.Argument(help="User id.")],
+    user: User,
     store: StoreAt,
     own: Annotated[YesNo | None, typer.Option(help="Records may be used for texts written for the user.")] = None,
     peer: Annotated[YesNo | None, typer.Option(help="Records may be compared with those of others.")] = None,
-    wording: Annotated[str, typer.Option(help="What the user was shown; it is kept with the answer.")] = "",
+    wording: Annotated[str, typer.Option(help="What the user was shown; it is stored with the answer.")] = "",
     tenant: TenantName = "default",
     master: MasterAt = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Show or change what a user agrees to; what was made against it goes at once, also from others' profiles."""
+    """Show or change what a user agrees to; what consent no longer covers is deleted at once, also from other profiles."""
     from unlike.door import wait_for
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        memory = open_parts().memory(opened)
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         before = wait_for(memory.consent(user))
-        after = wait_for(memory.set_consent(user, _said(own), _said(peer), wording)) if own or peer else before
-        n_waiting = _n_waiting(memory)
+        after = wait_for(memory.set_consent(user, _agrees(own), _agrees(peer), wording)) if own or peer else before
+        n_waiting = wait_for(memory.jobs("waiting", limit=1)).total
     if as_json:
-        typer.echo(json.dumps(asdict(after)))
+        print_json(after)
         return
-    for name, what in (("own", "used for texts for the user"), ("peer", "compared with those of others")):
+    for name, use in USES.items():
         now, then = getattr(after, name), getattr(before, name)
-        typer.echo(
-            f"{name:<5}{_word(now)}{'' if now == then else f' (was {_word(then)})'}: records may {_not(now)}be {what}"
-        )
+        was = "" if now == then else f" (was {_word(then)})"
+        typer.echo(f"{name:<5}{_word(now)}{was}: records may {'' if now else 'not '}be {use}")
     if after != before:
-        jobs = n_of(n_waiting, "job")
         typer.echo(
-            f"{jobs} to do; a service that runs does them, or: unlike profile build --store {named(store)} --llm URI"
+            f"{n_of(n_waiting, 'job')} waiting; a running service does them, or: "
+            f"unlike profile build --store {Place(store).shown} --llm URI"
         )
 
 
-def _n_waiting(memory: "Memory") -> int:
-    from unlike.door import wait_for
-
-    return wait_for(memory.jobs("waiting", limit=1)).total
-
-
-def _said(word: YesNo | None) -> bool | None:
+def _agrees(word: YesNo | None) -> bool | None:
     return None if word is None else word == "yes"
 
 
 def _word(agreed: bool) -> str:
     return "yes" if agreed else "no"
-
-
-def _not(agreed: bool) -> str:
-    return "" if agreed else "not "

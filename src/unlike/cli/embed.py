@@ -1,46 +1,68 @@
-"""``unlike embed``: every text of a corpus as a vector in the cache, before runs or trainings ask for it."""
+"""``unlike embed``: vectors of all texts of a corpus, and a table of differences."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from unlike.cli.live import live_bar
-from unlike.cli.spreading import HELP
+from unlike.cli.interrupt import interruptible
+from unlike.cli.options import CorpusAt, Embedder, Engine, Limit, Split, Time, time_rule
+from unlike.cli.output import say
+from unlike.cli.progress import progress
+from unlike.errors import InputError
 
-MOST_LOOKED_AT = 2_000
+MAX_COUNTED = 2_000
 """Texts whose tokens are counted."""
+WEIGHTINGS = ("mean", "profile_weighted")
 
 
 def embed(
-    corpus: Path = typer.Option(..., help="Corpus folder, made by unlike curate."),
-    embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
-    engine: str = typer.Option("local", help=HELP),
+    corpus: CorpusAt,
+    embedder: Embedder = "minilm",
+    engine: Engine = "local",
+    differences: Annotated[
+        Path | None,
+        typer.Option(help="Also write DEP's vectors of past records and of their differences to this Parquet file."),
+    ] = None,
+    split: Split = "train",
+    limit: Limit = None,
+    records: Annotated[int, typer.Option(min=1, help="N, the most recent records of a case, for --differences.")] = 8,
+    weighting: Annotated[
+        str, typer.Option(help="Weights of others in --differences: mean, or profile_weighted (released code).")
+    ] = "mean",
+    time: Time = "as_of",
 ) -> None:
-    """Encode all texts of a corpus into the vector cache; what is there already costs nothing."""
+    """Encode all texts of a corpus into the vector cache, before runs or trainings need them.
+
+    Vectors that exist cost nothing. --split, --limit, --records, --weighting and --time apply to --differences.
+    """
     from unlike.data.corpus import Corpus
     from unlike.spread.embed import embed, vector_file
     from unlike.spread.engine import read_engine
 
-    chosen, texts = read_engine(engine), Corpus.open(corpus).texts()
-    n_texts, n_done = len(set(texts)), 0
-    with live_bar("embed") as report:
+    if weighting not in WEIGHTINGS:
+        raise InputError(f"--weighting {weighting!r}; allowed are {' and '.join(WEIGHTINGS)}")
+    rule, chosen, opened = time_rule(time), read_engine(engine), Corpus.open(corpus)
+    with progress() as on_progress, interruptible():
+        n_texts = embed(opened.texts(), embedder, chosen, on_progress)
+        typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
+        _warn_of_cut_texts(embedder, opened.texts())
+        if differences:
+            from unlike.evaluate.running.run import pick_cases
+            from unlike.spread.differences import Wanted, write_differences
 
-        def on_progress(n_more: int) -> None:
-            nonlocal n_done
-            n_done += n_more
-            report(n_done, n_texts, f"{n_done:,} of {n_texts:,} texts")
-
-        embed(texts, embedder, chosen, on_progress)
-    typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
-    _tell_what_is_read(embedder, texts)
+            cases = pick_cases(opened, split, limit)
+            wanted = Wanted(opened, cases, embedder, records, weighting, rule)  # type: ignore[arg-type]
+            n_rows = write_differences(wanted, differences, chosen, on_progress)
+            typer.echo(f"{n_rows:,} differences of {len(cases):,} cases: {differences}")
 
 
-def _tell_what_is_read(embedder: str, texts: list[str]) -> None:
-    """A local encoder reads the beginning of a long text; say how much of these texts that is."""
+def _warn_of_cut_texts(embedder: str, texts: list[str]) -> None:
+    """A local encoder reads only the beginning of a long text; say how much of these texts that is."""
     from unlike.embed.open import open_encoder
 
     if not (read_share := getattr(open_encoder(embedder), "read_share", None)):
         return
-    limit, share = read_share(texts[:MOST_LOOKED_AT])
+    limit, share = read_share(texts[:MAX_COUNTED])
     if share < 1:
-        typer.echo(f"warning: {embedder} reads {limit} tokens of a text, {share:.0%} of these texts", err=True)
+        say(f"warning: {embedder} reads {limit} tokens of a text, {share:.0%} of these texts")

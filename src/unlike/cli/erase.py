@@ -1,4 +1,4 @@
-"""``unlike erase``: take a user out, and check a receipt of it."""
+"""``unlike erase``: delete a user, and verify a receipt of it."""
 
 import json
 import re
@@ -10,65 +10,54 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from unlike.cli.erase_more import delete_record, erase_again, erase_tenant, files_in, refuse_user
-from unlike.cli.open_memory import SettingsAt, open_parts
-from unlike.cli.open_store import (
-    PARTS,
-    MasterAt,
-    Place,
-    SigningKeyAt,
-    StoreAt,
-    TenantName,
-    named,
-    need,
-    open_signer,
-    open_tenant,
-    say,
-)
-from unlike.cli.wording import day_and_time, n_of
+from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
+from unlike.cli.output import day_and_time, n_of, say
 from unlike.errors import InputError
+from unlike.memory.open import open_memory_parts
+from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
 
 
-def erase(
+def erase(  # noqa: C901 - one flag per way to erase
     user: Annotated[str, typer.Argument(help="User id.")] = "",
     store: StoreAt = "",
-    receipt: Annotated[Path | None, typer.Option(help="File for the receipt, a new one.")] = None,
-    verify: Annotated[Path | None, typer.Option(help="Check this receipt instead; needs no store.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="New file for the receipt.")] = None,
+    verify: Annotated[Path | None, typer.Option(help="Verify this receipt instead; needs no store.")] = None,
     public_key: Annotated[
-        str, typer.Option(help="Who must have signed it: the service's public key in hex, or a file with it.")
+        str, typer.Option(help="Expected signer: the service's public key in hex, or a file with it.")
     ] = "",
     replay: Annotated[
         Path | None,
-        typer.Option(help="Erase again whom receipts are of, after a backup was restored: a folder or file."),
+        typer.Option(help="After a backup was restored: erase again the users of these receipts, a folder or a file."),
     ] = None,
     record: Annotated[str, typer.Option(help="Delete only this record, by its id, with what was made of it.")] = "",
     refuse: Annotated[
         bool, typer.Option("--refuse", help="Refuse the records of a USER who is not there yet.")
     ] = False,
-    readmit: Annotated[bool, typer.Option("--readmit", help="Take the records of an erased USER again.")] = False,
-    whole_tenant: Annotated[bool, typer.Option("--whole-tenant", help="Delete the tenant with all it has.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    readmit: Annotated[bool, typer.Option("--readmit", help="Accept the records of an erased USER again.")] = False,
+    whole_tenant: Annotated[bool, typer.Option("--whole-tenant", help="Delete the tenant with all its data.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     tenant: TenantName = "default",
     settings: SettingsAt = None,
     signing_key: SigningKeyAt = None,
     master: MasterAt = "",
 ) -> None:
-    """Delete all that is held about a user, and all of others that was made with it; it cannot be taken back.
+    """Delete everything about a user, and everything of others that was made with it. This cannot be undone.
 
     The receipt holds counts, a keyed hash of the user id, the time and a signature, and no text.
     """
     if verify is not None:
         _verify(verify, public_key)
         return
-    place = Place(store, tenant, master)
+    place = Place(store, tenant, master, say)
     if store and (replay or record or whole_tenant or (user and (refuse or readmit))):
         with open_tenant(place) as opened:
             if whole_tenant:
                 erase_tenant(opened, yes)
                 return
-            memory = open_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+            memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
             if replay:
                 erase_again(memory, [_read(file) for file in files_in(replay)], public_key and _public_key(public_key))
             elif record:
@@ -77,42 +66,42 @@ def erase(
                 refuse_user(memory, user, refuse)
         return
     if not (user and store and receipt):
-        raise InputError("erase needs USER, --store and --receipt FILE; a receipt is checked by --verify FILE")
+        raise InputError("erase needs USER, --store and --receipt FILE; to verify a receipt, give --verify FILE")
     with open_tenant(place) as opened:
-        memory = open_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
-        _ask(memory, user, yes)
+        memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+        _confirm(memory, user, yes)
         signed = _erase(memory, user, receipt)
-    typer.echo(f"erased {user}: {_counted(signed['deleted'])}")
-    typer.echo(f"of others: {_counted(signed['deleted_of_others'])}; {signed['others_built_anew']:,} are built anew")
+    typer.echo(f"erased {user}: {_counts(signed['deleted'])}")
+    typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_built_anew']:,} will be rebuilt")
     if not signed.get("files_scrubbed", True):
-        say("the database's files could not be rewritten, since others were reading them")
-        say(f"run: unlike doctor --store {named(store)} --scrub")
+        say("the database's files could not be rewritten, because others were reading them")
+        say(f"run: unlike doctor --store {place.shown} --scrub")
     for adapter in signed["adapters_trained_with_the_user"]:
         say(f"adapter {adapter} was trained with the user's texts; train it again without them")
     typer.echo(
-        f"receipt: {receipt}; it is checked by: unlike erase --verify {receipt} --public-key {signed['public_key']}"
+        f"receipt: {receipt}; verify it with: unlike erase --verify {receipt} --public-key {signed['public_key']}"
     )
 
 
-def _ask(memory: "Memory", user: str, yes: bool) -> None:
-    """Say what will be deleted, and go on only where that is wanted."""
+def _confirm(memory: "Memory", user: str, yes: bool) -> None:
+    """Say what will be deleted, and ask whether to go on."""
     from unlike.door import wait_for
 
     held = wait_for(memory.export(user))
     names = {"records": "record", "differences": "difference", "profiles": "profile version"}
-    said = ", ".join(n_of(len(held[key]), name) for key, name in names.items())
-    typer.echo(f"about to erase {user}: {said}, and all of others that was made with them")
+    counts = ", ".join(n_of(len(held[key]), name) for key, name in names.items())
+    typer.echo(f"about to erase {user}: {counts}, and everything of others that was made with them")
     if yes:
         return
     if not sys.stdin.isatty():
-        raise InputError("there is no terminal to ask whether to erase; nothing was erased: give --yes")
-    if not typer.confirm("This cannot be taken back. Erase?"):
+        raise InputError("there is no terminal to ask for confirmation; nothing was erased: give --yes")
+    if not typer.confirm("This cannot be undone. Erase?"):
         typer.echo("nothing was erased")
         raise typer.Exit(1)
 
 
 def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:
-    """Erase with a receipt; its file is opened first, so that no erasure goes without one."""
+    """Erase with a receipt; its file is opened first, so that no erasure lacks one."""
     from unlike.door import wait_for
 
     file = _opened(receipt)
@@ -136,13 +125,13 @@ def _opened(receipt: Path) -> TextIO:
     try:
         return receipt.open("x", encoding="utf-8")
     except FileExistsError as error:
-        raise InputError(f"receipt {receipt} is there already; nothing was erased: name a new file") from error
+        raise InputError(f"receipt {receipt} exists already; nothing was erased: name a new file") from error
     except OSError as error:
         raise InputError(f"receipt {receipt} cannot be written: {error.strerror}; nothing was erased") from error
 
 
 def _verify(file: Path, public_key: str) -> None:
-    need(PARTS)
+    need(STORE_PARTS)
     from unlike.privacy.receipt import verify
 
     receipt = _read(file)
@@ -150,8 +139,8 @@ def _verify(file: Path, public_key: str) -> None:
     for name, value in receipt.items():
         if name != "signature":
             typer.echo(f"{name.replace('_', ' '):<32}{_shown(name, value)}")
-    sure = "" if public_key else "; that the key is the service's, show with --public-key"
-    typer.echo(f"valid: nothing was changed since it was signed{sure}")
+    unsure = "" if public_key else "; give --public-key to verify that the key is the service's"
+    typer.echo(f"valid: nothing was changed since it was signed{unsure}")
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -162,7 +151,7 @@ def _read(file: Path) -> dict[str, Any]:
             f"receipt {file} cannot be read: {error}; give the JSON file that unlike erase wrote"
         ) from error
     if not isinstance(receipt, dict):
-        raise InputError(f"receipt {file} is not valid: it is no JSON object; ask for the original")
+        raise InputError(f"receipt {file} is not valid: it is not a JSON object; ask for the original")
     return receipt
 
 
@@ -175,7 +164,7 @@ def _public_key(given: str) -> str:
     try:
         content = Path(given).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
-        raise InputError(f"--public-key {given!r} is neither 64 hex characters nor a file that can be read") from error
+        raise InputError(f"--public-key {given!r} is neither 64 hex characters nor a readable file") from error
     return content if re.fullmatch("[0-9a-f]{64}", content) else Signer.from_file(Path(given)).public_key
 
 
@@ -183,11 +172,11 @@ def _shown(name: str, value: object) -> str:
     if name == "at_ms" and isinstance(value, int):
         return f"{day_and_time(value)} UTC"
     if isinstance(value, dict):
-        return _counted(value)
+        return _counts(value)
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(n_of(n, name.removesuffix("s")) for name, n in counts.items() if n) or "nothing"

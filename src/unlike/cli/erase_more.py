@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.wording import n_of
+from unlike.cli.output import n_of
 from unlike.errors import InputError
 
 if TYPE_CHECKING:

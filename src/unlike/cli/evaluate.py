@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 import typer
 
+from unlike.cli.options import names_in, pairs
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
     from rich.table import Table
 
     from unlike.evaluate.metrics.score import Row, Scores
@@ -25,41 +23,38 @@ if TYPE_CHECKING:
 
 def evaluate(
     paths: list[Path] = typer.Argument(..., help="Run folders, or tables in any format with text and reference."),
-    out: Path | None = typer.Option(None, help="Write the rows to this JSON file, results.json say."),
-    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Names with commas, from those of the README."),
+    out: Path | None = typer.Option(None, help="Write the rows to this JSON file, for example results.json."),
+    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Names of metrics with commas; docs list them."),
     map_: list[str] = typer.Option(
-        [], "--map", help="OURS=THEIRS, repeatable. Ours: text, reference, case_id, method, split, status."
+        [], "--map", help="OURS=THEIRS, may be repeated. Ours: text, reference, case_id, method, split, status."
     ),
     references: Path | None = typer.Option(None, help="A table with the real texts, by case_id (or id)."),
-    language: str = typer.Option("", help="english, spaced, chinese or unspaced; recognised where it is not given."),
+    language: str = typer.Option("", help="english, spaced, chinese or unspaced. Default: recognised."),
     as_json: bool = typer.Option(False, "--json", help="Print the rows as JSON and nothing else."),
 ) -> None:
-    """Score generated texts against the real ones: a row a method, a column a metric.
+    """Score generated texts against the real ones: a row per method, a column per metric.
 
     Failed cases, and texts without a real one, are counted, never scored. Texts in other languages than English are
-    split otherwise than the papers do; the results say how.
+    tokenised differently from the papers; the results say how.
     """
-    from rich.console import Console
-
-    from unlike.cli.curate import pairs
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.metrics.texts import mapped, read_references
+    from unlike.evaluate.running.run import write_whole
 
-    columns = pairs(map_, "--map")
+    columns = pairs(map_, "--map", "text=output")
     form = mapped(columns)
     if references:
         form = replace(form, references=read_references(references, columns))
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    scores = score(paths, names, form=form, language=_language(language))
+    scores = score(paths, names_in(metrics), form=form, language=_language(language))
     results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)
     if out:
-        write_results(out, results + "\n")
+        write_whole(out, results + "\n")
     if as_json:
         typer.echo(results)
-    else:
-        show_scores(Console(), scores)
-        if out:
-            typer.echo(f"rows: {out}")
+        return
+    _show(scores)
+    if out:
+        typer.echo(f"rows: {out}")
 
 
 def _language(given: str) -> Language | None:
@@ -70,25 +65,11 @@ def _language(given: str) -> Language | None:
     return cast("Language", given) if given else None
 
 
-def write_results(out: Path, results: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(results, encoding="utf-8")
-        os.replace(part, out)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise InputError(f"{out} cannot be written: {error.strerror}; name another file with --out") from error
-
-
-def show_scores(console: Console, scores: Scores) -> None:
+def _show(scores: Scores) -> None:
     """Print the table and, below it, why a value is missing."""
+    from rich.console import Console
+
+    console = Console()
     console.print(table(scores.rows))
     tokens = dict.fromkeys(f"{row.metric}: {row.tokens}" for row in scores.rows if row.tokens and not row.note)
     console.print(f"tokens: {', '.join(tokens)}" if tokens else "", markup=False, highlight=False)
@@ -97,7 +78,7 @@ def show_scores(console: Console, scores: Scores) -> None:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Methods as rows, metrics as columns; n is the number of cases scored."""
+    """Methods as rows, metrics as columns; n is the number of scored cases."""
     from rich.table import Table
 
     from unlike.evaluate.metrics import open_metric

@@ -1,4 +1,4 @@
-"""``unlike export``: all that is held about a user, for that user."""
+"""``unlike export``: everything that is stored about a user, for that user."""
 
 import json
 from pathlib import Path
@@ -6,38 +6,34 @@ from typing import Annotated
 
 import typer
 
-from unlike.cli.open_memory import open_parts
-from unlike.cli.open_store import MasterAt, Place, StoreAt, TenantName, open_tenant, say
-from unlike.cli.wording import n_of
+from unlike.cli.options import MasterAt, StoreAt, TenantName, User
+from unlike.cli.output import n_of, say
 from unlike.errors import InputError
+from unlike.memory.open import open_memory
 
 
 def export(
-    user: Annotated[str, typer.Argument(help="User id.")],
+    user: User,
     store: StoreAt,
-    out: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: print it.")] = None,
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Give out all that is held about a user as JSON: records, differences, profiles, consent, jobs, audit."""
+    """Export everything that is stored about a user as JSON: records, differences, profiles, consent, jobs, audit."""
     from unlike.door import wait_for
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        held = wait_for(open_parts().memory(opened).export(user))
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+        held = wait_for(memory.export(user))
     text = json.dumps(held, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
-    write_private(out, text + "\n")
+    _write_private(out, text + "\n")
     say(f"{n_of(len(held['records']), 'record')} and {n_of(len(held['profiles']), 'profile version')} of {user}: {out}")
 
 
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, in place of one that is there.
-
-    Raises:
-        InputError: It cannot be written.
-    """
+def _write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read; an existing file is replaced."""
     try:
         file.touch(mode=0o600)
         file.chmod(0o600)

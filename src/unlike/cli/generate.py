@@ -1,16 +1,16 @@
 """``unlike generate``: the text a user would write about an item, from the user memory, by one LLM call."""
 
-import json
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, need, open_tenant, say
+from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
+from unlike.cli.output import print_json, say
 from unlike.errors import CallFailed, InputError
+from unlike.memory.open import open_memory
+from unlike.store.open import STORE_PARTS, need
 
 if TYPE_CHECKING:
     from unlike.memory.answers import Request, Written
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 def generate(
-    user: Annotated[str, typer.Argument(help="For whom; one nobody has seen gets a plain text.")],
+    user: Annotated[str, typer.Argument(help="User id; an unknown user gets a text without a profile.")],
     store: StoreAt,
     llm: LLMUri,
-    item: Annotated[str, typer.Option(help="Id of the item the text is about.")] = "",
-    title: Annotated[str, typer.Option(help="Of the text, where it is given.")] = "",
-    rating: Annotated[float | None, typer.Option(help="Of the item by the user, where it is given.")] = None,
-    item_title: Annotated[str, typer.Option(help="What the item is called, where the store does not know it.")] = "",
-    item_description: Annotated[str, typer.Option(help="What it is, where the store does not know it.")] = "",
-    retrieved: Annotated[int, typer.Option(min=0, help="Own records to show, those that fit the request best.")] = 0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="New tokens.")] = 512,
-    temperature: Annotated[float, typer.Option(min=0.0, help="Of the call.")] = 0.8,
-    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the call.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the call.")] = 0,
+    item: Annotated[str, typer.Option(help="Id of the item that the text is about.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the text.")] = "",
+    rating: Annotated[float | None, typer.Option(help="The user's rating of the item.")] = None,
+    item_title: Annotated[str, typer.Option(help="Title of an item that is not in the store.")] = "",
+    item_description: Annotated[str, typer.Option(help="Description of an item that is not in the store.")] = "",
+    retrieved: Annotated[int, typer.Option(min=0, help="Number of own records to show, the best matches first.")] = 0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Maximum number of new tokens.")] = 512,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.8,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Nucleus sampling.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is written.")] = False,
     embedder: EmbedderName = "",
     tenant: TenantName = "default",
     settings: SettingsAt = None,
     master: MasterAt = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer with what it was written from.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write what a user would write about an item. The text goes to standard output, what it is from to standard error.
+    """Write what a user would write about an item: the text to standard output, its sources to standard error.
 
-    Exit status: 0; 3 where the call failed or the text repeated another person's words; 2 where nothing could be done.
+    Exit status: 0; 3 if the call failed or the text repeated another person's words; 2 if nothing could be done.
     """
-    need(PARTS)
+    need(STORE_PARTS)
     from unlike.memory.answers import Request
     from unlike.records import Item
     from unlike.store.records import Unknown
@@ -50,27 +50,25 @@ def generate(
 
     about = Item(item, item_title, item_description) if item_title or item_description else None
     if not (item or about):
-        raise InputError("a text is about something: give --item, or --item-title and --item-description")
+        raise InputError("say what the text is about: give --item, or --item-title and --item-description")
     request = Request(user, item, about, title, rating, max_tokens, temperature, top_p, seed, retrieved)
-    parts = open_parts(settings, llm, embedder)
-    with open_tenant(Place(store, tenant, master)) as opened:
+    at = {"tenant": tenant, "settings": settings, "master": master}
+    with open_memory(store, llm, embedder, **at, notify=say) as memory:  # type: ignore[arg-type]
         try:
-            written = _wait(parts.memory(opened), request, _shown if stream and not as_json else None)
+            written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:
-            raise InputError(
-                f"no item {item!r} in the store; say what it is: --item-title and --item-description"
-            ) from error
+            raise InputError(f"no item {item!r} in the store; give --item-title and --item-description") from error
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error
     if as_json:
-        typer.echo(json.dumps(asdict(written), indent=2, ensure_ascii=False))
+        print_json(written)
     elif not stream:
         typer.echo(written.text)
-    _tell(written)
+    _say_sources(written)
 
 
-def _wait(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":
+def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":
     from unlike.door import wait_for
 
     async def write() -> "Written":
@@ -96,11 +94,11 @@ async def _streamed(memory: "Memory", request: "Request", on_piece: Callable[[st
     raise AssertionError("a stream ends with the whole text")
 
 
-def _shown(piece: str) -> None:
+def _print_piece(piece: str) -> None:
     typer.echo(piece, nl=False)
 
 
-def _tell(written: "Written") -> None:
+def _say_sources(written: "Written") -> None:
     say(
         f"from: {written.rung.replace('_', ' ')} ({written.why}); "
         f"{written.prompt_tokens:,} + {written.completion_tokens:,} tokens"

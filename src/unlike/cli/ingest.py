@@ -1,98 +1,39 @@
 """``unlike ingest``: records into a store, from a table in any format."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.curate import (
-    FORMS,
-    Delimiter,
-    Encoding,
-    KeepMarkup,
-    Map,
-    MaxMalformed,
-    TimeFormat,
-    TimeUnit,
-    pairs,
-)
-from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant, say
-from unlike.cli.wording import n_of
-from unlike.data.tables.fields import Reading
+from unlike.cli.curate import FORMATS, Delimiter, Encoding, KeepMarkup, Map, MaxMalformed, TimeFormat, TimeUnit
+from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName, pairs
+from unlike.cli.output import n_of, print_json, say
+from unlike.cli.progress import progress
 from unlike.errors import InputError
+from unlike.memory.open import open_memory_parts
+from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 if TYPE_CHECKING:
-    from unlike.cli.ingest_lines import Rows
-    from unlike.memory.answers import Added
-    from unlike.memory.memory import Memory
+    from unlike.memory.ingest_file import Ingested, RecordTable
     from unlike.store.users import Consent
 
-TOLD = 5
-"""Wrong lines and conflicts that are told one by one."""
+SHOWN = 5
+"""Wrong lines and conflicts that are listed one by one."""
 CONSENTS = {"own,peer": (True, True), "own": (True, False), "none": (False, False)}
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A file with records, and how to read it."""
-
-    file: Path
-    columns: Mapping[str, str]
-    reading: Reading
-
-    def rows(self) -> "Iterator[Rows]":
-        """Its records, some at a time."""
-        from unlike.cli.ingest_lines import read_records
-
-        return read_records(self.file, self.columns, self.reading)
-
-
-@dataclass(slots=True)
-class Total:
-    """What came of a file.
-
-    Attributes:
-        n_same: Records that were there already.
-        conflicts: Ids that are there with other words.
-        n_refused: Records of users who were erased, or refused in advance.
-        n_wrong: Lines that are no records.
-        redacted: Identifiers taken out, by kind.
-        n_new_users: Users not known before.
-        n_compared: Those of them who may be compared with others.
-    """
-
-    n_new: int = 0
-    n_same: int = 0
-    conflicts: list[str] = field(default_factory=list[str])
-    n_refused: int = 0
-    n_wrong: int = 0
-    redacted: dict[str, int] = field(default_factory=dict[str, int])
-    n_new_users: int = 0
-    n_compared: int = 0
-
-    def plus(self, added: "Added") -> None:
-        """Count some more."""
-        self.n_new += added.n_new
-        self.n_same += added.n_same
-        self.conflicts += added.conflicts
-        self.n_refused += added.n_refused
-        for kind, n in added.redacted.items():
-            self.redacted[kind] = self.redacted.get(kind, 0) + n
 
 
 def ingest(
     file: Annotated[
         Path,
-        typer.Argument(help=f"{FORMS}: user_id, item_id, text [record_id, title, rating, timestamp, item_title, ...]."),
+        typer.Argument(
+            help=f"{FORMATS}: user_id, item_id, text [record_id, title, rating, timestamp, item_title, ...]."
+        ),
     ],
     store: StoreAt,
     tenant: TenantName = "default",
     consent: Annotated[
-        str, typer.Option(help="What new users agree to: own,peer (to be compared with others, too), own, or none.")
+        str, typer.Option(help="What new users agree to: own,peer (also to be compared with others), own, or none.")
     ] = "own",
     map: Map = [],  # noqa: B006
     encoding: Encoding = "",
@@ -101,33 +42,38 @@ def ingest(
     time_format: TimeFormat = "",
     keep_markup: KeepMarkup = False,
     max_malformed: MaxMalformed = 0.1,
-    strict: Annotated[bool, typer.Option("--strict", help="Keep nothing where any line is wrong.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Add nothing if any line is wrong.")] = False,
     build: Annotated[bool, typer.Option("--build", help="Then build profiles, as unlike profile build does.")] = False,
     llm: LLMUri = "",
     embedder: EmbedderName = "minilm",
     settings: SettingsAt = None,
     master: MasterAt = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Keep records, each once: the same file again changes nothing. Mail addresses and the like are taken out.
+    """Add records to a store; records that are there already change nothing. Mail addresses and the like are removed.
 
-    Exit status: 0; 3 where lines were wrong, or record ids are there with other words; 2 where nothing could be done.
+    Exit status: 0; 3 if lines were wrong, or record ids exist with other texts; 2 if nothing could be done.
     """
-    need(PARTS)
+    need(STORE_PARTS)
+    from unlike.data.tables.fields import Reading
+    from unlike.memory.ingest_file import RecordTable, ingest_file
+
     agreed = _consent(consent)
     if build and not llm:
         raise InputError("--build needs an LLM; give --llm")
     reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
-    table = Table(file, pairs(map, "--map"), reading)
+    table = RecordTable(file, pairs(map, "--map", "user_id=author"), reading)
     if strict:
         _refuse_wrong(table)
-    parts = open_parts(settings, llm if build else "", embedder if build else "")
-    with open_tenant(Place(store, tenant, master), new=True) as opened:
-        total = _add_all(parts.memory(opened), table, agreed, quiet=as_json)
+    parts = open_memory_parts(settings, llm if build else "", embedder if build else "")
+    place = Place(store, tenant, master, say)
+    with open_tenant(place, new=True) as opened:
+        with progress(quiet=as_json) as on_progress:
+            total = ingest_file(parts.memory(opened), table, agreed, on_progress, _say_note)
         if not as_json:
-            _tell(total, agreed, None if build else f"unlike profile build --store {named(store)} --llm URI")
+            _summarise(total, agreed, None if build else f"unlike profile build --store {place.shown} --llm URI")
         elif not build:
-            typer.echo(json.dumps(asdict(total), indent=2))
+            print_json(total)
         if build:
             from unlike.cli.profile_build import build_and_show
 
@@ -145,63 +91,41 @@ def _consent(given: str) -> "Consent":
     return Consent(*CONSENTS[name])
 
 
-def _refuse_wrong(table: Table) -> None:
+def _refuse_wrong(table: "RecordTable") -> None:
     wrong = [one for rows in table.rows() for one in rows.wrong]
     if wrong:
-        told = "; ".join(wrong[:TOLD])
-        more = f"; and {len(wrong) - TOLD:,} more" if len(wrong) > TOLD else ""
-        raise InputError(f"{table.file} has {n_of(len(wrong), 'wrong line')}, so nothing was kept: {told}{more}")
+        shown = "; ".join(wrong[:SHOWN])
+        more = f"; and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
+        raise InputError(f"{table.file} has {n_of(len(wrong), 'wrong line')}, so nothing was added: {shown}{more}")
 
 
-def _add_all(memory: "Memory", table: Table, consent: "Consent", quiet: bool) -> Total:
-    """Add a table to a memory, some rows at a time, showing how far it is."""
-    from unlike.cli.live import live_bar
-    from unlike.cli.store_facts import facts_of
-    from unlike.door import wait_for
-
-    with memory.tenant.read() as tx:
-        before = facts_of(tx)
-    total = Total()
-    with live_bar(f"reading {table.file.name}", quiet) as report:
-        for rows in table.rows():
-            for warning in rows.warnings:
-                say(f"warning: {warning}")
-            for why in rows.wrong[: max(0, TOLD - total.n_wrong)]:
-                say(why)
-            total.n_wrong += len(rows.wrong)
-            total.plus(wait_for(memory.add(rows.rows, consent)))
-            report(rows.n_done, rows.n, f"{total.n_new:,} new records")
-    with memory.tenant.read() as tx:
-        after = facts_of(tx)
-    total.n_new_users, total.n_compared = after.n_users - before.n_users, after.n_compared - before.n_compared
-    return total
+def _say_note(n_wrong: int, note: str) -> None:
+    if n_wrong <= SHOWN:
+        say(note)
 
 
-def _tell(total: Total, consent: "Consent", next_command: str | None) -> None:
-    there = f", {total.n_same:,} there already" if total.n_same else ""
+def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) -> None:
+    there = f", {total.n_same:,} already there" if total.n_same else ""
     typer.echo(f"{n_of(total.n_new, 'new record')}{there}; {n_of(total.n_new_users, 'new user')}")
     if total.redacted:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(total.redacted.items()))
-        typer.echo(f"taken out of the texts: {kinds}")
+        typer.echo(f"removed from the texts: {kinds}")
     if total.n_new_users:
+        advice = "; where they agree: unlike consent USER --peer yes, and --consent own,peer for new users"
         typer.echo(
-            f"{total.n_compared:,} of {n_of(total.n_new_users, 'new user')} may be compared with others{_why_not(consent)}"
+            f"{total.n_compared:,} of {n_of(total.n_new_users, 'new user')} may be compared with others"
+            f"{'' if consent.peer else advice}"
         )
     if total.n_wrong:
-        more = f" (the first {TOLD} are above)" if total.n_wrong > TOLD else ""
-        say(f"{n_of(total.n_wrong, 'wrong line')} left out{more}; correct them and give the file again")
+        more = f" (the first {SHOWN} are above)" if total.n_wrong > SHOWN else ""
+        say(f"{n_of(total.n_wrong, 'wrong line')} skipped{more}; correct them and give the file again")
     if total.n_refused:
-        say(f"{n_of(total.n_refused, 'record')} of erased users refused; to take them: unlike erase USER --readmit")
+        say(f"{n_of(total.n_refused, 'record')} of erased users refused; to accept them: unlike erase USER --readmit")
     if total.conflicts:
-        ids = ", ".join(total.conflicts[:TOLD]) + (", …" if len(total.conflicts) > TOLD else "")
+        ids = ", ".join(total.conflicts[:SHOWN]) + (", …" if len(total.conflicts) > SHOWN else "")
         say(
-            f"{n_of(len(total.conflicts), 'record id')} there with other words, which stay: {ids}; give new texts new ids"
+            f"{n_of(len(total.conflicts), 'record id')} already there with other texts, which are kept: {ids}; "
+            "give new texts new ids"
         )
     if next_command:
         typer.echo(f"next: {next_command}")
-
-
-def _why_not(consent: "Consent") -> str:
-    if consent.peer:
-        return ""
-    return "; where they agree to it: unlike consent USER --peer yes, and --consent own,peer for those to come"

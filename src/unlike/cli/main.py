@@ -1,6 +1,6 @@
-"""The command ``unlike``: its list of commands, and what an error looks like.
+"""The command ``unlike``: its list of commands, and how errors are shown.
 
-Errors that the library raises on purpose become one line and exit 2. A traceback is a bug.
+Errors that the library raises on purpose become one line and exit status 2. A traceback is a bug.
 """
 
 import sys
@@ -8,78 +8,70 @@ import sys
 import typer
 
 from unlike import __version__
-from unlike.cli.adapter import adapter
-from unlike.cli.backup import backup
-from unlike.cli.consent import consent
-from unlike.cli.corpora import corpora
-from unlike.cli.curate import curate
-from unlike.cli.demo import demo
-from unlike.cli.differences import differences
-from unlike.cli.doctor import doctor
-from unlike.cli.embed import embed
-from unlike.cli.erase import erase
-from unlike.cli.evaluate import evaluate
-from unlike.cli.experiment import experiment
-from unlike.cli.export import export
-from unlike.cli.generate import generate
-from unlike.cli.identity import identity
-from unlike.cli.ingest import ingest
-from unlike.cli.inspect import inspect
-from unlike.cli.keys import keys
-from unlike.cli.latent import latent
-from unlike.cli.listing import WIDTH, Listing
-from unlike.cli.models import models
-from unlike.cli.profile import profile
-from unlike.cli.report import report
-from unlike.cli.run import run
-from unlike.cli.serve import serve
-from unlike.cli.show import show
-from unlike.cli.train import train
-from unlike.errors import UnlikeError
+from unlike.cli.groups import WIDTH, LazyGroup
+from unlike.errors import Stopped, UnlikeError
+
+COMMANDS = {
+    "Start here": {
+        "demo": "Run everything on the packaged sample corpus and show one person.",
+        "doctor": "Show what is installed, what answers, and what to do about the rest.",
+        "models": "List the chat models that have a short name, or download one.",
+    },
+    "Data": {
+        "curate": "Turn raw reviews into a corpus.",
+        "corpus": "Show what is in a corpus, or make one from a store.",
+        "embed": "Encode all texts of a corpus ahead of time; write differences as a table.",
+        "identity": "Measure how well vectors tell a user's texts from those of others.",
+    },
+    "Compare methods": {
+        "run": "Generate a text for every case with one method.",
+        "evaluate": "Score generated texts against the real ones.",
+        "experiment": "Run a whole comparison from one file, and write its report.",
+        "report": "Compare runs that exist already.",
+        "show": "Show one case of a run: what was read, found and written.",
+        "inspect": "Browse a run, an experiment, a corpus or a store.",
+    },
+    "Soft prompts": {
+        "train": "Train an adapter for a frozen LLM.",
+        "adapter": "Import a released adapter, or describe one.",
+        "latent": "Explain which records and differences carried a text.",
+    },
+    "Service": {
+        "ingest": "Add records to a store.",
+        "profile": "Build, show and edit profiles.",
+        "generate": "Write a text for a user.",
+        "serve": "Serve a store over HTTP.",
+        "consent": "Show or change what a user agrees to.",
+        "export": "Export everything that is stored about a user.",
+        "erase": "Delete a user, with a signed receipt.",
+        "keys": "Manage API keys, budgets and the master key.",
+        "backup": "Copy a store while it is in use.",
+    },
+}
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+
+class Commands(LazyGroup):
+    """The commands above."""
+
+    listed = COMMANDS
+
 
 app = typer.Typer(
     name="unlike",
     help="Personalised text from LLMs, by what makes a user unlike the others.",
+    epilog="unlike COMMAND --help describes a command; unlike --install-completion sets up tab completion.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    cls=Listing,
+    cls=Commands,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-STOPPED = 130
-"""What typer exits with after Ctrl-C."""
-RESEARCH, SERVICE = "Compare methods", "A service"
-
-app.command("demo")(demo)
-app.command("doctor")(doctor)
-app.add_typer(models, name="models", rich_help_panel=RESEARCH)
-app.add_typer(curate, name="curate", rich_help_panel=RESEARCH)
-app.add_typer(corpora, name="corpus", rich_help_panel=RESEARCH)
-app.command("embed", rich_help_panel=RESEARCH)(embed)
-app.command("differences", rich_help_panel=RESEARCH)(differences)
-app.command("identity", rich_help_panel=RESEARCH)(identity)
-app.command("run", rich_help_panel=RESEARCH)(run)
-app.command("evaluate", rich_help_panel=RESEARCH)(evaluate)
-app.command("experiment", rich_help_panel=RESEARCH)(experiment)
-app.command("report", rich_help_panel=RESEARCH)(report)
-app.command("train", rich_help_panel=RESEARCH)(train)
-app.add_typer(adapter, name="adapter", rich_help_panel=RESEARCH)
-app.add_typer(latent, name="latent", rich_help_panel=RESEARCH)
-app.command("show", rich_help_panel=RESEARCH)(show)
-app.command("inspect", rich_help_panel=RESEARCH)(inspect)
-app.command("ingest", rich_help_panel=SERVICE)(ingest)
-app.add_typer(profile, name="profile", rich_help_panel=SERVICE)
-app.command("generate", rich_help_panel=SERVICE)(generate)
-app.command("consent", rich_help_panel=SERVICE)(consent)
-app.command("export", rich_help_panel=SERVICE)(export)
-app.command("erase", rich_help_panel=SERVICE)(erase)
-app.command("backup", rich_help_panel=SERVICE)(backup)
-app.add_typer(keys, name="keys", rich_help_panel=SERVICE)
-app.command("serve", rich_help_panel=SERVICE)(serve)
 
 
 @app.callback(invoke_without_command=True)
-def _top(show_version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def _top(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
         typer.echo(f"unlike {__version__}")
         raise typer.Exit
@@ -89,13 +81,20 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
+    except Stopped:
+        _say_stopped()
+        sys.exit(INTERRUPTED)
     except UnlikeError as error:
         typer.secho("unlike: " + " ".join(str(error).split()), fg="red", err=True)
         sys.exit(2)
     except SystemExit as ended:
-        if ended.code == STOPPED:
-            typer.secho("unlike: stopped; run the same command again to go on", fg="yellow", err=True)
+        if ended.code == INTERRUPTED:
+            _say_stopped()
         raise
+
+
+def _say_stopped() -> None:
+    typer.secho("unlike: stopped; run the same command again to continue", fg="yellow", err=True)
 
 
 if __name__ == "__main__":

@@ -1,50 +1,29 @@
-"""``unlike profile``: build profiles, see what they say and on what evidence, change them by hand, go back."""
+"""``unlike profile``: show profiles with their evidence, edit them, go back to an earlier version, build them."""
 
-import json
+import os
+import shlex
+import subprocess
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.listing import Listing
-from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import PARTS, MasterAt, Place, StoreAt, TenantName, named, need, open_tenant
-from unlike.cli.wording import day_and_time, n_of
+from unlike.cli.groups import Group
+from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
+from unlike.cli.output import day_and_time, n_of, print_json, say
+from unlike.cli.profile_build import build
 from unlike.errors import InputError
+from unlike.memory.open import open_memory
+from unlike.store.open import STORE_PARTS, Place, need
 
 if TYPE_CHECKING:
     from unlike.memory.answers import Evidence, Profile
     from unlike.memory.memory import Memory
 
-profile = typer.Typer(cls=Listing, help="Build, see and change what is known of users.", no_args_is_help=True)
-
-User = Annotated[str, typer.Argument(help="User id.")]
-Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-
-
-@profile.command("build")
-def build(
-    store: StoreAt,
-    llm: LLMUri,
-    users: Annotated[list[str] | None, typer.Argument(help="Build these anew, whether or not that is due.")] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Build all anew, whether or not that is due.")] = False,
-    embedder: EmbedderName = "minilm",
-    tenant: TenantName = "default",
-    settings: SettingsAt = None,
-    master: MasterAt = "",
-    as_json: Json = False,
-) -> None:
-    """Do all work that waits: cluster items, compare, summarise. A service that runs does the same by itself.
-
-    Ended and started again, it goes on. Exit status: 0; 3 where jobs failed; 2 where the LLM cannot be used.
-    """
-    need(PARTS)
-    from unlike.cli.profile_build import build_and_show
-
-    parts = open_parts(settings, llm, embedder)
-    with open_tenant(Place(store, tenant, master)) as opened:
-        build_and_show(opened, parts, None if everyone else users or [], as_json)
+profile = typer.Typer(cls=Group, help="Build, show and edit the profiles of users.", no_args_is_help=True)
+profile.command("build")(build)
 
 
 @profile.command("show")
@@ -57,15 +36,14 @@ def show(
     master: MasterAt = "",
     as_json: Json = False,
 ) -> None:
-    """Show a profile: each statement with the records that bear it out and how many others were compared."""
-    need(PARTS)
+    """Show a profile: each statement with the records that support it and how many others were compared."""
+    need(STORE_PARTS)
     from unlike.door import wait_for
     from unlike.memory.context import read_context
     from unlike.store.records import Unknown
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        memory = open_parts(settings).memory(opened)
-        with opened.read() as tx:
+    with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
+        with memory.tenant.read() as tx:
             known = read_context(tx, user, memory.settings)
         try:
             found = wait_for(memory.profile(user, version))
@@ -75,19 +53,19 @@ def show(
             found = None
     if as_json:
         facts = {"user_id": user} if found is None else asdict(found)
-        typer.echo(json.dumps(facts | {"rung": known.rung, "why": known.why}, indent=2, ensure_ascii=False))
+        print_json(facts | {"rung": known.rung, "why": known.why})
         return
     typer.echo(f"{user}: texts are written from: {known.rung.replace('_', ' ')} ({known.why})")
     if found is not None:
-        _show(found)
+        _show_profile(found)
 
 
-def _show(found: "Profile") -> None:
+def _show_profile(found: "Profile") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    state = ("in force" if found.current else "not in force") + (", to be built anew" if found.stale else "")
+    state = ("current" if found.current else "not current") + (", outdated" if found.stale else "")
     how = "written by hand" if found.origin == "edited" else "built"
     typer.echo(f"version {found.version} of {len(found.versions)}, {how} {day_and_time(found.created_ms)} UTC, {state}")
     table = Table(show_lines=True)
@@ -111,25 +89,24 @@ def edit(
     user: User,
     store: StoreAt,
     source: Annotated[
-        Path | None, typer.Option("--from", help="File with the statements, in place of an editor: one a line.")
+        Path | None, typer.Option("--from", help="File with the statements, one per line, instead of an editor.")
     ] = None,
     tenant: TenantName = "default",
     settings: SettingsAt = None,
     master: MasterAt = "",
 ) -> None:
-    """Put a profile in one's own words, in $EDITOR or from a file: one statement a line, # a comment, ! pins it.
+    """Edit a profile in $EDITOR or from a file: one statement per line, # begins a comment, ! pins a statement.
 
-    A pinned statement stays when the profile is built anew. A statement that is left as it is keeps its evidence.
+    A pinned statement stays when the profile is rebuilt. An unchanged statement keeps its evidence.
     """
-    need(PARTS)
-    from unlike.cli.profile_edit import as_lines, asked_editor, kept, read_source, statements_in
+    need(STORE_PARTS)
     from unlike.door import wait_for
     from unlike.memory.answers import Changed
+    from unlike.memory.profile_text import as_lines, statements_in
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        memory = open_parts(settings).memory(opened)
-        read_ms, before = _in_force(memory, user)
-        text = asked_editor(as_lines(user, before)) if source is None else read_source(source)
+    with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
+        read_ms, before = _current(memory, user)
+        text = _edited(as_lines(user, before)) if source is None else _read(source)
         after = statements_in(text, before)
         if [(one.text, one.pinned) for one in after] == [(one.text, one.pinned) for one in before]:
             typer.echo("nothing changed")
@@ -138,26 +115,58 @@ def edit(
             made = wait_for(memory.edit(user, after, read_ms))
         except Changed as error:
             raise InputError(
-                f"the profile of {user} was built anew while you edited it, so nothing was changed; your text is in "
-                f"{kept(text)}: look at the new one, then edit again or give it with --from"
+                f"the profile of {user} was rebuilt while you edited it, so nothing was changed; your text is in "
+                f"{_kept(text)}: look at the new profile, then edit it again or give your text with --from"
             ) from error
     n_pinned = sum(one.pinned for one in after)
     typer.echo(f"version {made} of {user}: {n_of(len(after), 'statement')}, {n_pinned} pinned")
     if n_pinned < len(after):
-        typer.echo("what is not pinned goes when new records build the profile anew; ! before a statement pins it")
+        typer.echo(
+            "statements that are not pinned are replaced when the profile is rebuilt; ! before a statement pins it"
+        )
 
 
-def _in_force(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence, ...]]":
-    """When the profile in force was made, and its statements; none for a user without one."""
+def _current(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence, ...]]":
+    """When the current profile was made, and its statements; none for a user without one."""
     from unlike.door import wait_for
     from unlike.store.records import Unknown
 
-    wait_for(memory.consent(user))  # says so where there is no such user
+    wait_for(memory.consent(user))  # raises if there is no such user
     try:
         found = wait_for(memory.profile(user))
     except Unknown:
         return None, ()
     return found.created_ms, found.statements
+
+
+def _edited(text: str) -> str:
+    """The text after the user edited it."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise InputError("no editor is set; set EDITOR, or give the statements in a file: --from FILE")
+    with tempfile.TemporaryDirectory() as folder:  # readable only by its owner
+        file = Path(folder) / "profile.txt"
+        file.write_text(text, encoding="utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InputError(f"editor {editor!r} failed: {error}; nothing was changed; set EDITOR") from error
+        return _read(file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}; give a text file with one statement per line") from error
+
+
+def _kept(text: str) -> Path:
+    """A file with the text that could not be used."""
+    descriptor, name = tempfile.mkstemp(prefix="unlike-profile-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)
 
 
 @profile.command("history")
@@ -170,31 +179,31 @@ def history(
 
     from unlike.door import wait_for
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        versions = wait_for(open_parts().memory(opened).profile(user)).versions
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+        versions = wait_for(memory.profile(user)).versions
     if as_json:
-        typer.echo(json.dumps([asdict(version) for version in versions], indent=2))
+        print_json([asdict(version) for version in versions])
         return
-    table = Table("version", "made (UTC)", "how", "")
+    table = Table("version", "created (UTC)", "how", "")
     for version in versions:
-        state = ("in force" if version.current else "") + (", to be built anew" if version.stale else "")
+        state = ", ".join(word for word, is_so in (("current", version.current), ("outdated", version.stale)) if is_so)
         how = "by hand" if version.origin == "edited" else "built"
-        table.add_row(str(version.version), day_and_time(version.created_ms), how, state.removeprefix(", "))
+        table.add_row(str(version.version), day_and_time(version.created_ms), how, state)
     Console().print(table)
-    typer.echo(f"go back with: unlike profile rollback {user} VERSION --store {named(store)}")
+    typer.echo(f"go back with: unlike profile rollback {user} VERSION --store {Place(store).shown}")
 
 
 @profile.command("rollback")
 def rollback(
     user: User,
-    version: Annotated[int, typer.Argument(help="As unlike profile history lists it.")],
+    version: Annotated[int, typer.Argument(help="A version that unlike profile history lists.")],
     store: StoreAt,
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Make an earlier version the one in force again, until the profile is built anew."""
+    """Make an earlier version the current one, until the profile is rebuilt."""
     from unlike.door import wait_for
 
-    with open_tenant(Place(store, tenant, master)) as opened:
-        wait_for(open_parts().memory(opened).go_back(user, version))
-    typer.echo(f"version {version} of {user} is in force; new records build the profile anew")
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+        wait_for(memory.go_back(user, version))
+    typer.echo(f"version {version} of {user} is current; new records rebuild the profile")

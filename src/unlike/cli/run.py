@@ -3,51 +3,55 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.spreading import HELP, spread_of
-from unlike.cli.time_rule import time_rule
-from unlike.config import Layout, MethodSettings, vector_file
-from unlike.errors import InputError
+from unlike.cli.curate import warn
+from unlike.cli.interrupt import interruptible
+from unlike.cli.options import CorpusAt, Embedder, Engine, Limit, PromptsAt, Split, TaskName, Time, names_in, time_rule
+from unlike.cli.output import n_of, print_json, say
+from unlike.cli.progress import progress
+from unlike.config import MethodSettings, checked
+
+if TYPE_CHECKING:
+    from unlike.experiments.forecast import Forecast
+    from unlike.records import Generation
 
 
 def run(
-    corpus: Path = typer.Option(..., help="Corpus folder, made by unlike curate."),
-    method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; a wrong one lists all."),
+    corpus: CorpusAt,
+    method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; an unknown name lists all."),
     llm: str = typer.Option(
         ...,
         help="openai:MODEL[@URL], llama.cpp:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], scripted:FILE|echo; "
-        "NAME is one of unlike models.",
+        "NAME is one that unlike models lists.",
     ),
-    out: Path = typer.Option(..., help="Run folder; running again with the same one resumes."),
-    embedder: str = typer.Option("minilm", help="minilm, bge-m3, openai:MODEL, hashing:256, a model name or folder."),
-    split: str = typer.Option("test", help="test, validation or train."),
-    limit: int | None = typer.Option(None, min=1, help="Run only the first N cases."),
-    records: int = typer.Option(8, min=1, help="N, key records a request."),
-    peers: int = typer.Option(4, min=1, help="K, representatives a key record is compared with."),
+    out: Path = typer.Option(..., help="Run folder; the same command again resumes."),
+    embedder: Embedder = "minilm",
+    split: Split = "test",
+    limit: Limit = None,
+    records: int = typer.Option(8, help="N, number of key records per request."),
+    peers: int = typer.Option(4, help="K, number of representatives that a key record is compared with."),
     retriever: str = typer.Option("bm25", help="bm25, recency, random or dense."),
     selector: str = typer.Option("kmeans", help="kmeans, kmeans_assigned, random or farthest."),
     dimensions: str = typer.Option("all", help="all, none, or names with commas: writing,emotional,semantic."),
-    time: str = typer.Option("as_of", help="as_of: only texts before the request; paper: all texts of others."),
-    temperature: float = typer.Option(0.8, min=0.0, help="Of every LLM call."),
-    top_p: float = typer.Option(0.95, min=0.0, max=1.0, help="Of every LLM call."),
-    max_tokens: int = typer.Option(2048, min=1, help="New tokens of every LLM call."),
+    time: Time = "as_of",
+    temperature: float = typer.Option(0.8, help="Sampling temperature of every LLM call."),
+    top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),
+    max_tokens: int = typer.Option(2048, help="Maximum number of new tokens per LLM call."),
     layout: str = typer.Option(
-        "single", help="single: past texts in one prompt, as the papers; turns: each as a turn of the chat."
+        "single", help="single (past texts in one prompt, as in the papers) or turns (each as a turn of the chat)."
     ),
-    seed: int = typer.Option(0, help="Of sampling, random retrieval and selection, and K-means."),
-    concurrency: int = typer.Option(16, min=1, help="LLM calls under way at once, of each worker."),
-    engine: str = typer.Option("local", help=HELP),
+    seed: int = typer.Option(0, help="Seed of sampling, random retrieval and selection, and K-means."),
+    concurrency: int = typer.Option(16, min=1, help="Maximum number of LLM calls at the same time, per worker."),
+    engine: Engine = "local",
     adapter: Path | None = typer.Option(None, help="Trained adapter, for dep, pplug and prompt_tuning."),
-    task: str = typer.Option("review", help="What the texts are."),
-    prompts: Path | None = typer.Option(None, help="Folder whose templates replace the built-in ones."),
-    journal: Path | None = typer.Option(None, help="File that keeps the calls; default OUT/journal.sqlite."),
-    keep_prompts: bool = typer.Option(
-        True, help="Keep each call's prompt in the journal, for unlike show and inspect."
-    ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost; ask no LLM."),
+    task: TaskName = "review",
+    prompts: PromptsAt = None,
+    journal: Path | None = typer.Option(None, help="File that keeps the LLM calls. Default: OUT/journal.sqlite."),
+    keep_prompts: bool = typer.Option(True, help="Keep the prompts in the journal, for unlike show and inspect."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
     price_in: float | None = typer.Option(None, help="Price of a million prompt tokens, for --dry-run."),
     price_out: float | None = typer.Option(None, help="Price of a million completion tokens, for --dry-run."),
     as_json: bool = typer.Option(False, "--json", help="Print run.json, or the forecast, and nothing else."),
@@ -56,81 +60,79 @@ def run(
 
     Exit status: 0 all cases done, 3 some failed (run it again to retry them), 2 nothing could be done.
     """
-    from unlike.api import open_kit
-    from unlike.cli.curate import warn
-    from unlike.cli.run_live import forecast_live, run_live
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.running.run import JOURNAL
-    from unlike.prompts.task import open_task
-    from unlike.spread.methods import Supplies, templates_of
+    from unlike.evaluate.running.run import read_run
+    from unlike.experiments.forecast import forecast_run
+    from unlike.experiments.run import run
+    from unlike.experiments.watch import Watch
 
-    settings = MethodSettings(
-        n_records=records,
-        n_peers=peers,
-        retriever=retriever,  # type: ignore[arg-type]
-        selector=selector,  # type: ignore[arg-type]
-        time_rule=time_rule(time),
-        dimensions=_names(dimensions),
-        temperature=temperature,
-        top_p=top_p,
-        max_tokens=max_tokens,
-        seed=seed,
-        layout=_layout(layout),
-        adapter=str(adapter.resolve()) if adapter else "",
-    )
-    opened, journal = Corpus.open(corpus), journal or out / JOURNAL
-    supplies = Supplies(opened, llm, embedder, concurrency, None, task, templates_of(prompts))
-    spread = spread_of(engine, journal, supplies, keep_prompts)
-    kit = open_kit(
-        opened,
-        llm,
-        embedder,
-        settings,
-        journal=None if dry_run else journal,
-        vectors=vector_file(),
-        task=open_task(task, prompts),
-        concurrency=concurrency,
-        keep_prompts=keep_prompts,
-    )
-    if kit.settings.time_rule == "as_of":
+    given = {
+        "n_records": records,
+        "n_peers": peers,
+        "retriever": retriever,
+        "selector": selector,
+        "time_rule": time_rule(time),
+        "dimensions": {"all": None, "none": ()}.get(dimensions, tuple(names_in(dimensions))),
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "seed": seed,
+        "layout": layout,
+        "adapter": str(adapter.resolve()) if adapter else "",
+    }
+    settings, opened = checked(MethodSettings, given, "settings"), Corpus.open(corpus)
+    shared: dict[str, Any] = {"settings": settings, "embedder": embedder, "split": split, "limit": limit, "task": task}
+    shared |= {"prompts": prompts, "concurrency": concurrency, "journal": journal}
+    if settings.time_rule == "as_of":
         warn(opened.manifest)
-    if dry_run:
-        forecast_live(opened, method, kit, split, limit, (price_in, price_out), as_json)
-        return
-    facts = {"corpus": str(corpus.resolve()), "llm": llm, "embedder": embedder, "concurrency": concurrency}
-    _refuse_other_run(out, {"method": method, "split": split, "llm": llm, **asdict(settings)})
-    done = run_live(opened, method, kit, out, split, limit, facts, as_json, spread)
+    with progress(quiet=as_json) as on_progress, interruptible():
+        watch = Watch(on_progress, say)
+        if dry_run:
+            found = forecast_run(opened, method, llm, out, watch=watch, **shared)
+            _show_forecast(found, (price_in, price_out), as_json)
+            return
+        facts = {"corpus": str(corpus.resolve())}
+        run(opened, method, llm, out, engine=engine, keep_prompts=keep_prompts, facts=facts, watch=watch, **shared)
+    rows, done = read_run(out)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
+    else:
+        _summarise(done, next((row for row in rows if row.status == "failed"), None), out)
     if done["n_failed"]:
         raise typer.Exit(3)
 
 
-def _layout(name: str) -> Layout:
-    if name not in get_args(Layout):
-        raise InputError(f"--layout is {name!r}; allowed are {', '.join(get_args(Layout))}")
-    return name  # type: ignore[return-value]
+def _summarise(done: dict[str, Any], failed: "Generation | None", out: Path) -> None:
+    say(
+        f"{done['method']}: {done['n_done']} of {done['n_cases']} cases done, {done['n_failed']} failed; "
+        f"{done['n_calls']} calls, {done['n_cached']} from the journal; "
+        f"{done['prompt_tokens']:,} + {done['completion_tokens']:,} tokens in {done['wall_s']:.0f} s"
+    )
+    if failed:
+        say(f"first failure, case {failed.case_id}: {failed.error[:300]}")
+        say("the same command again retries the failed cases")
+    say(f"rows: {out / 'generations.jsonl'}")
 
 
-def _names(dimensions: str) -> tuple[str, ...] | None:
-    if dimensions == "all":
-        return None
-    return () if dimensions == "none" else tuple(name.strip() for name in dimensions.split(","))
-
-
-def _refuse_other_run(out: Path, wanted: dict[str, object]) -> None:
-    """A run folder holds one run; rows of another method or of other settings must not replace it unseen."""
-    from unlike.evaluate.running.run import RUN
-
-    if not (out / RUN).is_file():
+def _show_forecast(forecast: "Forecast", prices: tuple[float | None, float | None], as_json: bool) -> None:
+    if as_json:
+        print_json({"n_cases": forecast.n_cases, **asdict(forecast.usage), "cost": forecast.cost(prices)})
         return
-    found = json.loads((out / RUN).read_text(encoding="utf-8"))
-    found |= found.get("settings", {})
-    wanted = json.loads(json.dumps(wanted))
-    # A run that was made before there was a setting had it as it is by default.
-    known = wanted.keys() & found.keys()
-    differing = [
-        f"{key} {found[key]!r}, not {value!r}" for key, value in wanted.items() if key in known and found[key] != value
-    ]
-    if differing:
-        raise InputError(f"run folder {out} holds another run ({'; '.join(differing)}): name another folder")
+    print_forecast(forecast, forecast.cost(prices))
+    if None in prices:
+        typer.echo("cost: give --price-in and --price-out, per million tokens")
+
+
+def print_forecast(forecast: "Forecast", cost: float | None) -> None:
+    """Print what is left to ask, and how it was counted."""
+    usage, lengths = forecast.usage, forecast.lengths
+    known = f" ({usage.n_cached:,} more are in the journal or shared between methods)" if usage.n_cached else ""
+    typer.echo(
+        f"{forecast.what}, {n_of(forecast.n_cases, 'case')}: {n_of(usage.n_calls, 'call')}{known}, "
+        f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens"
+    )
+    counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
+    assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items()) + (", " if lengths else "")
+    typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {forecast.otherwise}")
+    if cost is not None:
+        typer.echo(f"cost: {cost:.2f}")

@@ -1,22 +1,24 @@
-"""``unlike serve``: the user memory over HTTP, with the workers that build profiles."""
+"""``unlike serve``: a store over HTTP, with the workers that build profiles."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.open_memory import EmbedderName, LLMUri, SettingsAt, open_parts
-from unlike.cli.open_store import PARTS, MasterAt, Place, SigningKeyAt, StoreAt, named, need, open_signer, open_store
+from unlike.cli.options import EmbedderName, LLMUri, MasterAt, SettingsAt, SigningKeyAt, StoreAt
+from unlike.cli.output import say
+from unlike.memory.open import open_memory_parts
+from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_at
 
 if TYPE_CHECKING:
     from socket import socket
 
     from fastapi import FastAPI
 
-    from unlike.cli.open_memory import Parts
+    from unlike.memory.open import MemoryParts
     from unlike.store.database import Store
 
-SERVER = {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
+SERVICE_PARTS = STORE_PARTS | {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
 
 
 def serve(
@@ -24,36 +26,39 @@ def serve(
     llm: LLMUri,
     embedder: EmbedderName = "minilm",
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, behind a proxy that speaks TLS.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, behind a proxy that terminates TLS.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8000,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Workers that build profiles here; 0 where they run elsewhere. Default: 1."),
+        typer.Option(
+            min=0, help="Workers that build profiles in this process; 0 where they run elsewhere. Default: 1."
+        ),
     ] = None,
     settings: SettingsAt = None,
     signing_key: SigningKeyAt = None,
     master: MasterAt = "",
 ) -> None:
-    """Serve a store over HTTP until told to stop: records, profiles, texts, consent, erasure, and OpenAI's chat API.
+    """Serve a store over HTTP: records, profiles, texts, consent, erasure, and OpenAI's chat API.
 
-    The log goes to standard error, a JSON object a line, and holds nothing that users wrote.
+    Ctrl-C or SIGTERM lets requests in progress finish, for 30 s at most. The log goes to standard error, one JSON object
+    per line, and holds nothing that users wrote.
     """
-    need(PARTS | SERVER)
+    need(SERVICE_PARTS)
     import asyncio
 
     from unlike.serve.server import address_of, listening
 
-    place = Place(store, master=master)
-    with open_store(place, new=True) as opened:
-        parts = open_parts(settings, llm, embedder, open_signer(place, signing_key))
+    place = Place(store, master=master, notify=say)
+    with open_store_at(place, new=True) as opened:
+        parts = open_memory_parts(settings, llm, embedder, open_signer(place, signing_key))
         app = _app(opened, parts, workers)
         with listening(host, port) as door:
-            _tell(opened, store, llm, address_of(door))
+            _announce(opened, place, llm, address_of(door))
             asyncio.run(_serve(app, parts, door))
 
 
-def _app(store: "Store", parts: "Parts", workers: int | None) -> "FastAPI":
+def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI":
     from unlike.inspector.app import store_routers
     from unlike.serve.app import create_app
     from unlike.serve.service import Service
@@ -61,8 +66,8 @@ def _app(store: "Store", parts: "Parts", workers: int | None) -> "FastAPI":
     return create_app(Service(store, parts.memory, parts.file.service_settings(workers)), store_routers())
 
 
-async def _serve(app: "FastAPI", parts: "Parts", door: "socket") -> None:
-    """Serve until a signal ends it, then give back what the LLM holds."""
+async def _serve(app: "FastAPI", parts: "MemoryParts", door: "socket") -> None:
+    """Serve until a signal ends it, then close the LLM."""
     from unlike.serve.logs import write_log
     from unlike.serve.server import serve
 
@@ -73,11 +78,15 @@ async def _serve(app: "FastAPI", parts: "Parts", door: "socket") -> None:
         await parts.backend.aclose()
 
 
-def _tell(store: "Store", where: str, llm: str, address: str) -> None:
-    typer.echo(f"serving {named(where)} with {llm} at {address}; its API is described at {address}/openapi.json")
+def _announce(store: "Store", place: Place, llm: str, address: str) -> None:
+    from unlike.llm.open import destination
+
+    typer.echo(f"serving {place.shown} with {llm} at {address}; its API is described at {address}/openapi.json")
+    if host := destination(llm):
+        typer.echo(f"texts are sent to {host}")
     if not _has_key(store):
-        typer.echo(f"nobody has an API key yet; make one with: unlike keys new NAME --store {named(where)}")
-    typer.echo(f"the inspector, for people, is at {address}/inspect/")
+        typer.echo(f"there is no API key yet; create one with: unlike keys new NAME --store {place.shown}")
+    typer.echo(f"the inspector is at {address}/inspect/")
     sys.stdout.flush()
 
 

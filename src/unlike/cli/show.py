@@ -1,12 +1,11 @@
-"""``unlike show``: one case of a run, whole and readable."""
+"""``unlike show``: one case of a run: what was read, found and written."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unlike.cli.options import MovedCorpus
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,23 +14,30 @@ if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.records import Generation
 
+MAX_CHARS = 300
+"""Of a record's text."""
+
 
 def show(
     run: Path = typer.Argument(help="Run folder."),
-    case: str = typer.Argument(help="Case id, or a number from 1 on."),
-    corpus: Path | None = typer.Option(None, help="Corpus folder, where it has moved since the run."),
+    case: str = typer.Argument(help="Case id, or the number of a case, counted from 1."),
+    corpus: MovedCorpus = None,
     prompts: bool = typer.Option(False, "--prompts", help="Show the exact prompt and answer of every call instead."),
-    as_json: bool = typer.Option(False, "--json", help="Print the row instead."),
+    as_json: bool = typer.Option(False, "--json", help="Print the row as JSON."),
 ) -> None:
-    """Show what a method read, thought and wrote for one case."""
+    """Show what a method read, found and wrote for one case."""
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
     from unlike.evaluate.running.run import read_run
+    from unlike.experiments.explain import find_row
 
     rows, facts = read_run(run)
-    row = _find(rows, case, run)
+    row = find_row(rows, case, run)
     if as_json:
+        import json
+        from dataclasses import asdict
+
         typer.echo(json.dumps(asdict(row), ensure_ascii=False))
         return
     if prompts:
@@ -63,13 +69,9 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
 
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     """Print a generation with everything it was made from."""
-    item = corpus.item(row.item_id)
-    case = corpus.case(row.case_id)
+    item, case, trace = corpus.item(row.item_id), corpus.case(row.case_id), row.trace
     console.rule(f"[bold]{row.method}[/] · {row.user_id} on {item.title}", align="left")
-    console.print(
-        f"asked for: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”"
-    )
-    trace = row.trace
+    console.print(f"request: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”")
     if trace.get("past"):
         console.print(f"\n[bold]Own records shown[/] ({len(trace['past'])} of {trace['history_records']})")
         for record_id in trace["past"]:
@@ -99,7 +101,8 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
     record = corpus.record(record_id)
     rating = f"{record.rating:g} · " if record.rating is not None else ""
     console.print(f"  [cyan]{who or record.user_id}[/] {rating}“{record.title}” [dim]{record.id}[/]", highlight=False)
-    _text(console, _short(record.text))
+    text = record.text
+    _text(console, text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …")
 
 
 def _result(console: "Console", row: "Generation") -> None:
@@ -126,18 +129,3 @@ def _text(console: "Console", text: str) -> None:
     from rich.text import Text
 
     console.print(Padding(Text(text), (0, 0, 0, 4)))
-
-
-def _short(text: str, max_chars: int = 300) -> str:
-    return text if len(text) <= max_chars else text[:max_chars].rsplit(" ", 1)[0] + " …"
-
-
-def _find(rows: "list[Generation]", case: str, run: Path) -> "Generation":
-    if case.isdigit() and 1 <= int(case) <= len(rows):
-        return rows[int(case) - 1]
-    for row in rows:
-        if row.case_id == case:
-            return row
-    raise InputError(
-        f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, e.g. {rows[0].case_id}"
-    )

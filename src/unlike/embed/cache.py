@@ -6,7 +6,7 @@ One SQLite file a folder, keyed by the hash of (encoder name, text). Threads and
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from unlike.embed.encoder import Encoder, Vectors
 from unlike.errors import InputError
 
 _MOST_PARAMETERS = 500
+TEXTS_AT_ONCE = 256
+"""Texts that are encoded and kept together."""
 
 
 class CachedEncoder:
@@ -23,13 +25,17 @@ class CachedEncoder:
     Args:
         encoder: Who encodes what is missing.
         path: The SQLite file; made with its folders where absent.
+        on_progress: Called while many texts are encoded, with texts done and in total.
 
     Raises:
         InputError: The file cannot be opened or is no cache.
     """
 
-    def __init__(self, encoder: Encoder, path: Path) -> None:
+    def __init__(
+        self, encoder: Encoder, path: Path, on_progress: Callable[[int, int], None] = lambda n_done, n_total: None
+    ) -> None:
         self._encoder = encoder
+        self._on_progress = on_progress
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,11 +79,17 @@ class CachedEncoder:
         return found
 
     def _encode_and_keep(self, missing: dict[bytes, str]) -> dict[bytes, Vectors]:
-        vectors = self._encoder.encode(list(missing.values()))
-        new = dict(zip(missing, vectors, strict=True))
-        with self._db:
-            self._db.executemany(
-                "insert or ignore into vectors values (?, ?)",
-                [(key, vector.tobytes()) for key, vector in new.items()],
-            )
+        """Encode in batches, each of which is kept before the next one begins."""
+        items, new = list(missing.items()), dict[bytes, Vectors]()
+        for start in range(0, len(items), TEXTS_AT_ONCE):
+            batch = dict(items[start : start + TEXTS_AT_ONCE])
+            made = dict(zip(batch, self._encoder.encode(list(batch.values())), strict=True))
+            with self._db:
+                self._db.executemany(
+                    "insert or ignore into vectors values (?, ?)",
+                    [(key, vector.tobytes()) for key, vector in made.items()],
+                )
+            new |= made
+            if len(items) > TEXTS_AT_ONCE:
+                self._on_progress(len(new), len(items))
         return new

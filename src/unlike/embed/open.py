@@ -9,13 +9,16 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 
 
-def open_encoder(name: str, cache: Path | None = None) -> Encoder:
+def open_encoder(
+    name: str, cache: Path | None = None, on_progress: Callable[[int, int], None] = lambda n_done, n_total: None
+) -> Encoder:
     """The encoder of that name.
 
     Args:
         name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), or
             any model name or folder that sentence-transformers can load.
         cache: File that keeps vectors; None keeps nothing.
+        on_progress: Called while many texts without a vector are encoded, with texts done and in total; needs a cache.
 
     Raises:
         InputError: The name is not usable.
@@ -23,7 +26,7 @@ def open_encoder(name: str, cache: Path | None = None) -> Encoder:
     """
     scheme, _, rest = name.partition(":")
     encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
-    return CachedEncoder(encoder, cache) if cache else encoder
+    return CachedEncoder(encoder, cache, on_progress) if cache else encoder
 
 
 def _hashing(dim: str) -> Encoder:

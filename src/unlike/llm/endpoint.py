@@ -164,7 +164,7 @@ def _base_url(given: str | None) -> str:
     url = given or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
     if not url.startswith(("http://", "https://")):
         raise InputError(
-            f"LLM endpoint: {url!r}; it must start with http:// or https://; mend --llm or OPENAI_BASE_URL"
+            f"LLM endpoint: {url!r}; it must start with http:// or https://; correct --llm or OPENAI_BASE_URL"
         )
     return url
 

@@ -1,33 +1,74 @@
-"""What a run would ask and cost, found by running the same code with an LLM that asks no engine."""
+"""What a run would ask and cost, found by running the same code with an LLM that asks no engine.
 
-from collections.abc import Callable
+Placeholders differ as real answers do: two prompts that hold different answers must not become one call.
+"""
 
-from unlike.llm.backend import Backend
+import hashlib
+from collections.abc import Callable, Mapping
+
+from unlike.llm.backend import Backend, Completion, Messages, Sampling
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import CACHED, Answer, Usage, n_prompt_tokens
 
 ASSUMED_COMPLETION_TOKENS = 300
-"""About 220 words: the length of a longer review. An assumption, not a measurement; state it beside every forecast."""
+"""About 220 words: the length of a longer review. An assumption, used only for steps of which nothing is known."""
+DISTINCT_WORDS = 12
+_WORDS = [
+    "of",
+    "to",
+    "in",
+    "is",
+    "it",
+    "by",
+    "he",
+    "as",
+    "on",
+    "at",
+    "or",
+    "an",
+    "we",
+    "be",
+    "up",
+    "so",
+    "no",
+    "my",
+    "me",
+    "go",
+    "do",
+    "if",
+    "us",
+    "am",
+]
+"""One token each by a tokenizer, and three characters with their blank, which is one token by the estimate."""
 
 
 class ForecastLLM:
     """An LLM whose answers are placeholders of an assumed length.
 
-    What the journal already holds is answered from there, so that the forecast of a run begun is that of its rest.
+    What the journal already holds is answered from there, so the forecast of a run that was begun is that of its rest.
 
     Args:
         backend: Only counts tokens.
         journal: Of an earlier start, where there is one; only read.
-        completion_tokens: Assumed length of every answer; a call's ``max_tokens`` still limits it.
+        completion_tokens: Assumed length of an answer by step; a call's ``max_tokens`` still limits it.
+        otherwise: Assumed length for other steps.
+
+    Attributes:
+        lengths: The assumed lengths by step.
     """
 
     def __init__(
-        self, backend: Backend, journal: Journal | None = None, completion_tokens: int = ASSUMED_COMPLETION_TOKENS
+        self,
+        backend: Backend,
+        journal: Journal | None = None,
+        completion_tokens: Mapping[str, int] | None = None,
+        otherwise: int = ASSUMED_COMPLETION_TOKENS,
     ) -> None:
         self.backend = backend
         self.usage = Usage()
         self._journal = journal
-        self._completion_tokens = completion_tokens
+        self.lengths = dict(completion_tokens or {})
+        self._otherwise = otherwise
         self._seen: set[str] = set()
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "ForecastLLM":
@@ -48,7 +89,43 @@ class ForecastLLM:
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
-        n_tokens = min(self._completion_tokens, call.sampling.max_tokens)
-        # One token each: by a tokenizer a short word, by the estimate three characters.
-        text = ("the " if self.backend.counts_exactly else "of ") * n_tokens
-        return Answer(text.strip(), name, cached, n_prompt_tokens(call, self.backend), n_tokens, "stop", 0.0)
+        n_tokens = min(self.lengths.get(call.step, self._otherwise), call.sampling.max_tokens)
+        n_prompt = n_prompt_tokens(call, self.backend)
+        return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, "stop", 0.0)
+
+
+class PlaceholderBackend:
+    """An engine that is never asked: it counts tokens as another one does, and answers with placeholders.
+
+    Args:
+        backend: Only counts tokens.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.model = backend.model
+        self.context_tokens = backend.context_tokens
+        self.counts_exactly = backend.counts_exactly
+        self.offers_schema = backend.offers_schema
+
+    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
+        """Answer with a placeholder of an assumed length."""
+        n_tokens = min(ASSUMED_COMPLETION_TOKENS, sampling.max_tokens)
+        return Completion(distinct_text(repr(messages), n_tokens), self.count_tokens(messages), n_tokens)
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Tokens of the messages."""
+        return self._backend.count_tokens(messages)
+
+    async def aclose(self) -> None:
+        """Close the engine."""
+        await self._backend.aclose()
+
+
+def distinct_text(prompt: str, n_tokens: int) -> str:
+    """A placeholder of some length, whose first words depend on what it answers."""
+    number, words = int(hashlib.sha256(prompt.encode()).hexdigest(), 16), list[str]()
+    for _ in range(min(DISTINCT_WORDS, n_tokens)):
+        number, place = divmod(number, len(_WORDS))
+        words.append(_WORDS[place])
+    return " ".join(words + ["of"] * (n_tokens - len(words)))

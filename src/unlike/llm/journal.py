@@ -183,6 +183,11 @@ class Journal:
         except sqlite3.Error as error:
             raise unusable(other, error) from error
 
+    def mean_completion_tokens(self) -> dict[str, int]:
+        """The mean length of the answers it holds, by step."""
+        query = "SELECT step, avg(completion_tokens) FROM calls WHERE state = 'done' GROUP BY step"
+        return {step: max(1, round(mean)) for step, mean in self._read(query)}
+
     def keys_of_record(self, record_id: str, tenant: str = "") -> tuple[str, ...]:
         """Keys of a tenant's calls that hold a record's words."""
         query = "SELECT key FROM call_records JOIN calls USING (key) WHERE record_id = ? AND tenant = ? ORDER BY key"

@@ -2,19 +2,25 @@
 
 import importlib.util
 import inspect
+import os
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from unlike.errors import InputError, MissingPart
 from unlike.llm.backend import Backend
 
+OPENAI = "https://api.openai.com/v1"
+_LOOKS_LIKE_ADDRESS = re.compile(r"@|:\d{2,5}(/|$)|/v1/?$")
 
-def _openai(model: str) -> Callable[..., Backend]:
+
+def _openai(rest: str) -> Callable[..., Backend]:
     from unlike.llm.openai_http import OpenAIBackend
 
-    name, at, address = model.partition("@http")
-    return partial(OpenAIBackend, name, base_url=f"http{address}") if at else partial(OpenAIBackend, name)
+    model, url = served(f"openai:{rest}")
+    return partial(OpenAIBackend, model, base_url=url) if url else partial(OpenAIBackend, model)
 
 
 def _llama_cpp(path: str) -> Callable[..., Backend]:
@@ -36,16 +42,16 @@ def _transformers(name: str) -> Callable[..., Backend]:
     return partial(TransformersBackend.open, name)
 
 
-def _vllm(model: str) -> Callable[..., Backend]:
+def _vllm(rest: str) -> Callable[..., Backend]:
     _need_transformers()
-    name, at, address = model.partition("@http")
-    if at:
+    model, url = served(f"vllm:{rest}")
+    if url:
         from unlike.llm.vllm_http import VllmHttpBackend
 
-        return partial(VllmHttpBackend, name, base_url=f"http{address}")
+        return partial(VllmHttpBackend, model, base_url=url)
     from unlike.llm.vllm_local import VllmBackend
 
-    return partial(VllmBackend, name)
+    return partial(VllmBackend, model)
 
 
 def _need_transformers() -> None:
@@ -67,6 +73,58 @@ SCHEMES: dict[str, Callable[[str], Callable[..., Backend]]] = {
     "vllm": _vllm,
     "scripted": _scripted,
 }
+
+
+def served(uri: str) -> tuple[str, str]:
+    """The model and the address in SCHEME:MODEL@URL; "" where there is no address.
+
+    Raises:
+        InputError: The address cannot be one, or the model looks like an address without http://, which would send texts
+            to the default endpoint.
+    """
+    scheme, _, rest = uri.partition(":")
+    model, at, address = rest.partition("@http")
+    url = f"http{address}" if at else ""
+    if url:
+        _check_url(uri, url)
+    if not model:
+        raise InputError(f"LLM: {uri!r} names no model; write {scheme}:MODEL@http://127.0.0.1:8000/v1")
+    if not url and _LOOKS_LIKE_ADDRESS.search(model):
+        name, _, place = model.partition("@")
+        if not place:
+            name, place = "MODEL", model
+        raise InputError(f"LLM: {uri!r} has an address without http://; did you mean {scheme}:{name}@http://{place} ?")
+    return model, url
+
+
+def destination(uri: str) -> str:
+    """The host that texts are sent to; "" for an LLM in this process."""
+    scheme, _, rest = uri.partition(":")
+    if scheme not in ("openai", "vllm") or not rest:
+        return ""
+    _, url = served(uri)
+    if not url and scheme == "vllm":
+        return ""
+    return urlsplit(url or os.environ.get("OPENAI_BASE_URL") or OPENAI).netloc.rpartition("@")[2]
+
+
+def open_counter(uri: str, **options: Any) -> Backend:  # noqa: ANN401
+    """Open an LLM only to count tokens: it is never called, so it needs no key.
+
+    Raises:
+        InputError, MissingPart: As ``open_llm``.
+    """
+    return open_llm(uri, **options, **({"api_key": "not needed"} if uri.startswith("openai:") else {}))
+
+
+def _check_url(uri: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        wrong = not parts.hostname or (parts.port or 1) < 1 or not url.startswith(("http://", "https://"))
+    except ValueError:
+        wrong = True
+    if wrong or "HOST" in url:
+        raise InputError(f"LLM: {uri!r}: {url} is not an address; give that of your endpoint: http://127.0.0.1:8000/v1")
 
 
 def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401

@@ -16,6 +16,7 @@ from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft import EmbedsBackend, takes_soft_prompts
+from unlike.llm.stop import STOP
 from unlike.llm.stream import Pieces, streamed
 
 
@@ -194,6 +195,7 @@ class RecordedLLM:
             CallFailed: This call failed for good.
             EngineError: No call can succeed; every later one fails with the same words.
             InputError: The journal cannot be used.
+            Stopped: The user asked to stop before this call began.
         """
         if self._on_call:
             self._on_call(call)
@@ -262,17 +264,19 @@ class RecordedLLM:
         except CallFailed as failure:
             self._shared.failed[name] = failure
             failed = Entry("failed", error=str(failure), raw=failure.raw)
-            await journal.put(name, call, self.backend.model, failed)
+            await STOP.in_flight(journal.put(name, call, self.backend.model, failed))
             raise
         counts = (completion.prompt_tokens, completion.completion_tokens, completion.finish_reason, completion.wall_s)
-        return await journal.put(name, call, self.backend.model, Entry("done", completion.text, "", "", *counts))
+        done = Entry("done", completion.text, "", "", *counts)
+        return await STOP.in_flight(journal.put(name, call, self.backend.model, done))
 
     async def _ask(self, call: Call) -> Completion:
         async with self._shared.free:
+            await STOP.check()
             if self._shared.broken is not None:
                 raise EngineError(str(self._shared.broken)) from self._shared.broken
             try:
-                completion = await self._complete(call)
+                completion = await STOP.in_flight(self._complete(call))
             except EngineError as error:
                 self._shared.broken = error
                 self._note(error)

@@ -15,6 +15,7 @@ from unlike.methods.steps import Comparison, Difference, ask, standard, together
 from unlike.methods.style_facts import facts_of, figures_beside, means, vocabulary
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Item, Record
+from unlike.stop_words import STOP_WORDS
 from unlike.writing.draft import Reply
 
 STEP = "difference_facts"
@@ -53,10 +54,8 @@ def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list
         fewest: As many people use the word at least, so that it is no single person's.
         most: Words wanted.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     used = Counter(word for text in texts for word in vocabulary(text))
-    shared = used.keys() - vocabulary(own) - ENGLISH_STOP_WORDS
+    shared = used.keys() - vocabulary(own) - STOP_WORDS
     frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
     return sorted(frequent, key=lambda word: (-used[word], word))[:most]
 

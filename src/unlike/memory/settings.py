@@ -1,8 +1,11 @@
 """How a user memory is built, kept fresh and answered from; pydantic checks it at the edges."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from unlike.config import KeyRecords, MethodSettings
+from annotated_types import Ge
+
+from unlike.config import AtLeast0, AtLeast1, KeyRecords, MethodSettings, NotNegative, Positive
 from unlike.privacy.sensitive import Sensitive
 from unlike.writing.guard import OnRepeat
 
@@ -17,9 +20,9 @@ class Refresh:
         age_s: or when the oldest new record has waited so long.
     """
 
-    debounce_s: float = 2.0
-    new_records: int = 1
-    age_s: float = 24 * 3600.0
+    debounce_s: NotNegative = 2.0
+    new_records: AtLeast1 = 1
+    age_s: Positive = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,10 @@ class Retention:
         audit: Lines about who did what.
     """
 
-    records: float | None = None
-    profile_versions: float | None = None
-    calls: float | None = None
-    audit: float | None = None
+    records: Positive | None = None
+    profile_versions: Positive | None = None
+    calls: Positive | None = None
+    audit: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class MemorySettings:
     Attributes:
         method: N, K, dimensions and sampling of the steps that build a profile (DPL's defaults).
         key_records: Which records a profile is built from.
-        fewest_records: Fewer own records than this make no profile; they are shown as they are.
-        fewest_peers: Fewer others than this on an item are compared with nobody, so that no single person shows.
+        fewest_records: Minimum number of own records for a profile; with fewer, the records are shown as they are.
+        fewest_peers: Minimum number of other reviewers of an item for a comparison, so that no single person is exposed.
         shown_records: Latest own records shown beside the profile.
         private: Compare with figures of the clusters instead of texts, so that no other person's words enter a prompt.
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
@@ -60,12 +63,12 @@ class MemorySettings:
 
     method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
     key_records: KeyRecords = "recency"
-    fewest_records: int = 2
-    fewest_peers: int = 2
-    shown_records: int = 2
+    fewest_records: AtLeast1 = 2
+    fewest_peers: AtLeast1 = 2
+    shown_records: AtLeast0 = 2
     private: bool = False
     on_repeat: OnRepeat = "retry"
-    repeat_words: int = 8
+    repeat_words: Annotated[int, Ge(2)] = 8
     allowed: tuple[Sensitive, ...] = ()
     refresh: Refresh = Refresh()
     durable: bool = True

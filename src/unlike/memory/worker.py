@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from unlike.errors import CallFailed, EngineError, InputError, UnlikeError
+from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeError
 from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
 from unlike.store import jobs
@@ -92,6 +92,8 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         await asyncio.to_thread(_postpone, job, reason.pause_s, str(reason))
     except Outrun:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
+    except Stopped:
+        await asyncio.to_thread(_postpone, job, 0.0, "stopped by the user")
     except BudgetSpent as spent:
         await asyncio.to_thread(_postpone, job, spent.renewed_in_s, str(spent))
     except EngineError as error:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from unlike.config import ServiceSettings
 from unlike.errors import EngineError, InputError, UnlikeError
 from unlike.memory.erase import scrub
 from unlike.memory.memory import Memory
@@ -24,35 +24,6 @@ T = TypeVar("T")
 FRESH_S = 1.0
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSettings:
-    """Settings of the service.
-
-    Attributes:
-        requests_per_s: A key may make in the long run; None for no limit.
-        tenant_requests_per_s: All keys of a tenant together may make; None for no limit.
-        address_requests_per_s: An address may make without a valid key; None for no limit.
-        burst: Requests a key may make at once after a rest; a tenant twice as many.
-        most_bytes: Of a body with records.
-        most_records: Of one request.
-        key_cache_s: For so long a key found valid is not looked up again; a revoked one works no longer than this.
-        n_workers: Workers that build profiles in this process; 0 where they run elsewhere.
-        worker_pause_s: Before a worker that broke starts again.
-        housekeeping_s: How often files are cleaned of what was deleted, and what was kept long enough is.
-    """
-
-    requests_per_s: float | None = 100.0
-    tenant_requests_per_s: float | None = 400.0
-    address_requests_per_s: float | None = 50.0
-    burst: int = 200
-    most_bytes: int = 16 * 2**20
-    most_records: int = 10_000
-    key_cache_s: float = 3.0
-    n_workers: int = 1
-    worker_pause_s: float = 5.0
-    housekeeping_s: float = 30.0
 
 
 class Service:

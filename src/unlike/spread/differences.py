@@ -7,7 +7,7 @@ table is whole: memory depends on a unit, not on the corpus.
 
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from unlike.embed.open import open_encoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.latent.settings import Weighting
+from unlike.llm.stop import STOP
+from unlike.progress import OnProgress, no_progress
 from unlike.records import Case, TimeRule
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
@@ -96,7 +98,7 @@ def write_differences(
     wanted: Wanted,
     out: Path,
     engine: RayEngine | None = None,
-    on_progress: Callable[[int], None] = lambda n_cases: None,
+    on_progress: OnProgress = no_progress,
 ) -> int:
     """Write the table.
 
@@ -104,7 +106,7 @@ def write_differences(
         wanted: Which differences.
         out: The Parquet file.
         engine: None for this process.
-        on_progress: Called with the number of cases done since the last call.
+        on_progress: Called after each unit of cases.
 
     Returns:
         Rows of the table.
@@ -116,9 +118,12 @@ def write_differences(
     import polars as pl
 
     with _parts(out) as folder:
+        n_done = 0
         for number, n_cases, table in _tables(wanted, engine):
             table.write_parquet(folder / f"{number:08}.parquet")
-            on_progress(n_cases)
+            n_done += n_cases
+            on_progress("differences", n_done, len(wanted.cases), "")
+            STOP.raise_if_requested()
         whole = folder / "whole"
         pl.scan_parquet(sorted(folder.glob("*.parquet")), glob=False).sink_parquet(whole, compression="zstd")
         n_rows = pl.scan_parquet(whole).select(pl.len()).collect().item()

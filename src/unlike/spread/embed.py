@@ -1,6 +1,6 @@
 """All texts of a corpus as vectors in the cache, made here or by many workers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,26 +9,31 @@ from unlike.config import vector_file
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.embed.open import open_encoder
+from unlike.llm.stop import STOP
+from unlike.progress import OnProgress, no_progress
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
 
 TEXTS_A_UNIT = 512
-"""So many are lost at most when a worker is."""
+"""Maximum number of texts that are encoded again when a worker is lost."""
 
 
 def embed(
     texts: Sequence[str],
     embedder: str,
     engine: RayEngine | None = None,
-    on_progress: Callable[[int], None] = lambda n_texts: None,
-) -> None:
-    """Bring vectors of texts into this machine's cache; those that are there cost nothing.
+    on_progress: OnProgress = no_progress,
+) -> int:
+    """Bring vectors of texts into this machine's cache; those that exist cost nothing.
 
     Args:
         texts: In any order; equal ones are encoded once.
         embedder: Name, as in ``open_encoder``.
         engine: None for this process.
-        on_progress: Called with the number of texts done since the last call.
+        on_progress: Called after each batch.
+
+    Returns:
+        How many different texts there are.
 
     Raises:
         EngineError: The endpoint of the embedder cannot be used.
@@ -37,19 +42,24 @@ def embed(
     """
     unique = list(dict.fromkeys(texts))
     units = [unique[start : start + TEXTS_A_UNIT] for start in range(0, len(unique), TEXTS_A_UNIT)]
-    encoder = open_encoder(embedder, vector_file())
+    encoder, n_done = open_encoder(embedder, vector_file()), 0
     if engine is None:
         for unit in units:
             encoder.encode(unit)
-            on_progress(len(unit))
-        return
+            n_done += len(unit)
+            on_progress("embed", n_done, len(unique), "")
+            STOP.raise_if_requested()
+        return len(unique)
     arrived = Arrived(encoder.name)
     kept = CachedEncoder(arrived, vector_file())
     with cluster(engine) as workers:
         for number, vectors in done_by_workers(EmbedWork(embedder), units, workers):
             arrived.vectors = dict(zip(units[number], vectors, strict=True))
             kept.encode(units[number])
-            on_progress(len(units[number]))
+            n_done += len(units[number])
+            on_progress("embed", n_done, len(unique), "")
+            STOP.raise_if_requested()
+    return len(unique)
 
 
 class EmbedWork:

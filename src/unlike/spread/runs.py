@@ -15,20 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from unlike.config import MethodSettings
-from unlike.evaluate.running.experiment import (
-    KitOf,
-    cases_of,
-    planned_facts,
-    run_folders,
-)
-from unlike.evaluate.running.plan import Plan, planned_runs
+from unlike.evaluate.running.experiment import KitOf, cases_of, planned_facts, run_folders
+from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import Job, Progress, pick_cases, run_facts, write_run
 from unlike.llm.recorded import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
-from unlike.spread.engine import RayEngine, cluster
-from unlike.spread.keeper import MOST_PARTS, keeping
+from unlike.spread.engine import RayEngine, cluster, import_ray, read_engine
+from unlike.spread.keeper import MOST_PARTS, keeping, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
 from unlike.spread.pool import done_by_workers
 from unlike.spread.units import rows_a_unit, units_of
@@ -62,6 +58,26 @@ class Spread:
     keep_prompts: bool = True
 
 
+def open_spread(engine: str, journal: Path, supplies: Supplies, keep_prompts: bool = True) -> Spread | None:
+    """Where the work is done; None for this process. Parts of a journal that a killed run left are merged first.
+
+    Args:
+        engine: "local", "ray", "ray:WORKERS" or "ray://HOST:PORT".
+        journal: The run's journal.
+        supplies: What workers open their kits from.
+        keep_prompts: Whether the journal keeps prompts beside their answers.
+
+    Raises:
+        InputError: There is no such engine, or the journal cannot be used.
+        MissingPart: Ray is not installed.
+    """
+    chosen = read_engine(engine)
+    if chosen:
+        import_ray()
+    merge_parts(journal)
+    return Spread(supplies, chosen, journal, keep_prompts=keep_prompts) if chosen else None
+
+
 def run_spread(
     spread: Spread, method: str, kit: Kit, out: Path, split: str, limit: int | None, facts: dict[str, Any]
 ) -> list[Generation]:
@@ -73,7 +89,7 @@ def run_spread(
         kit: Of this process, for what run.json says; it is asked nothing.
         out: The run folder.
         split: Which cases.
-        limit: The first so many cases only.
+        limit: Run only the first N cases.
         facts: What else run.json should say.
 
     Raises:

@@ -119,7 +119,7 @@ def test_a_forecast_writes_nothing(plan, tmp_path):
     process = start(plan, tmp_path / "out", "--dry-run")
     printed, _ = process.communicate()
     assert process.returncode == 0, printed
-    assert re.search(r"11 runs: \d+ calls \(\d+ more shared between methods\)", printed)
+    assert re.search(r"11 runs, 88 cases: \d+ calls \(\d+ more are in the journal or shared between methods\)", printed)
     assert not (tmp_path / "out").exists()
 
 

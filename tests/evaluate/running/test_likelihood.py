@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from pydantic import ValidationError
 from tests.llm.tiny_llm import tiny_llm
 from tests.worlds import kit_for, world
 
@@ -13,7 +12,7 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.experiment import find, likelihood_of_plan, measure_all, run_folders, run_plan
 from unlike.evaluate.running.likelihood import FILE, LOGLIK, Likelihood, likelihood, read_likelihood, write_likelihood
-from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.plan import Plan, plan_of
 from unlike.evaluate.running.run import Job
 from unlike.llm.journal import Journal
 from unlike.llm.local_model import open_local_model
@@ -210,5 +209,5 @@ def test_an_experiment_without_metrics_writes_no_texts(crowd, engine, tmp_path):
 
 
 def test_an_experiment_that_measures_nothing_is_no_experiment():
-    with pytest.raises(ValidationError, match="nothing is measured; give metrics, a judge or likelihood"):
-        Plan.model_validate({"title": "t", "methods": [{"method": "rag"}], "metrics": []})
+    with pytest.raises(InputError, match="nothing is measured; give metrics, a judge or likelihood"):
+        plan_of({"title": "t", "methods": [{"method": "rag"}], "metrics": []}, "test")

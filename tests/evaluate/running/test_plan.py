@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from unlike.errors import InputError
-from unlike.evaluate.running.plan import PRESETS, planned_runs, read_plan
+from unlike.evaluate.running.plan import PRESETS, read_plan
+from unlike.evaluate.running.planned import planned_runs
 from unlike.latent.settings import recipe
 
 MINIMAL = 'title = "t"\n[[methods]]\nmethod = "rag"\n'
@@ -93,7 +94,7 @@ def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(
     (tmp_path / "users.csv").write_text("user_id,age\nu1,34\n")
     assert plan_from(tmp_path, 'users = "users.csv"\n' + MINIMAL).users == tmp_path / "users.csv"
     assert plan_from(tmp_path, MINIMAL).users is None
-    with pytest.raises(InputError, match=r"users: no such file.*nothing\.csv.*; limit, samples and cases exclude"):
+    with pytest.raises(InputError, match=r"limit, samples and cases exclude.*; users: no such file.*nothing\.csv"):
         plan_from(tmp_path, 'users = "nothing.csv"\nlimit = 1\nsamples = { size = 2 }\n' + MINIMAL)
     with pytest.raises(InputError, match="users: Input is not a valid path"):
         plan_from(tmp_path, "users = 3\n" + MINIMAL)

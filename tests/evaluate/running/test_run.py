@@ -6,10 +6,11 @@ import json
 import pytest
 from tests.worlds import Listening, kit_for, world
 
-from unlike.api import open_kit, run
+from unlike.api import open_kit
 from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.evaluate.running.run import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
+from unlike.experiments.run import run
 from unlike.methods.table import METHODS
 
 CROWD = [(user, item, item) for user in range(5) for item in range(4)]

@@ -3,16 +3,11 @@
 import math
 import re
 
+from unlike.stop_words import STOP_WORDS
+
 NOT_AVAILABLE = "not available"
 _MINUS = "−"
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_STOP_TEXT = (
-    "a about after all also am an and any are as at be been but by can could did do does for from get got had has have "
-    "he her him his i i'm i've if in into is it it's its just me more most my no not of on one or our out she so some "
-    "than that the their them then there these they this those to too up us very was we were what when which who will "
-    "with would you your"
-)
-_STOP_WORDS = frozenset(_STOP_TEXT.split())
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -86,7 +81,7 @@ def shared_words(text: str, reference: str) -> list[tuple[str, bool]]:
 
     Case does not count, and words that every text has (stop words) are not marked. The pieces joined are the text.
     """
-    known = {_folded(word) for word in _WORD.findall(reference)} - _STOP_WORDS
+    known = {_folded(word) for word in _WORD.findall(reference)} - STOP_WORDS
     pieces: list[tuple[str, bool]] = []
     end = 0
     for word in _WORD.finditer(text):

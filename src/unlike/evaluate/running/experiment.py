@@ -20,7 +20,8 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.running.judge import judge
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
-from unlike.evaluate.running.plan import Plan, PlannedRun, planned_runs
+from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.planned import PlannedRun, planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, Progress, generation, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
 from unlike.evaluate.statistics.comparisons import (
@@ -122,16 +123,23 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     }
 
 
-async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun]) -> Usage:
-    """What some of the planned runs would ask: the same code with an LLM that asks nobody. The judge is not in it."""
-    llm = ForecastLLM(kit_of(runs[0].settings).llm.backend)
+async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun], llm: ForecastLLM) -> Usage:
+    """What some of the planned runs would ask, without the judge.
+
+    Args:
+        plan: What is compared.
+        corpus: Of the plan.
+        kit_of: Kits for any settings; their LLM is never called.
+        runs: Some of the plan's runs.
+        llm: Takes the place of the LLM.
+    """
     await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs], generation)
     return llm.usage
 
 
 async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
     """What grading would ask: every text of these runs, each assumed to be as long as the real one."""
-    llm = ForecastLLM(kit.llm.backend, completion_tokens=ASSUMED_GRADE_TOKENS)
+    llm = ForecastLLM(kit.llm.backend, otherwise=ASSUMED_GRADE_TOKENS)
     for planned in runs:
         # Texts of different runs are different calls: the run's name makes them so.
         cases = cases_of(plan, corpus, planned.sample)
@@ -223,7 +231,7 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
     facts = runs[0].facts
     n_users = len({row.user_id for run in runs for row in run.rows})
     n_cases = len({row.case_id for run in runs for row in run.rows})
-    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings.given()))
+    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings))
     return {
         "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} cases of {n_users} users",
         "LLM": str(facts["llm"]),

@@ -35,31 +35,94 @@
 Unknown keys and impossible combinations are all reported at once, before the first call.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from unlike.config import MethodSettings
+from unlike.config import MethodSettings, changes_of, problems_of, read_toml
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
-from unlike.evaluate.running.plan_sections import (
-    AdapterEntry,
-    Engine,
-    Judge,
-    MethodEntry,
-    Repeats,
-    Samples,
-    Section,
-    Settings,
-    Sweeps,
-)
 from unlike.methods.table import ADAPTED, METHODS
 
 PRESETS = Path(__file__).parent / "presets"
+
+if TYPE_CHECKING:
+    MethodTable = dict[str, Any]
+else:
+    MethodTable = changes_of(MethodSettings)
+
+
+class Section(BaseModel):
+    """A table of the file; unknown keys fail."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MethodEntry(Section):
+    """A method in the comparison."""
+
+    method: str
+    name: str = ""
+    """How the table calls it; made from method and settings where it is not given."""
+    settings: MethodTable = Field(default_factory=dict)
+
+
+class Engine(Section):
+    """An LLM and what it costs."""
+
+    uri: str = ""
+    concurrency: int = Field(default=16, ge=1)
+    context_tokens: int | None = Field(default=None, ge=256)
+    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for what the model takes."""
+    price_in: float | None = Field(default=None, ge=0)
+    """Price of a million prompt tokens."""
+    price_out: float | None = Field(default=None, ge=0)
+    """Price of a million completion tokens."""
+
+
+class Judge(Engine):
+    """An LLM that grades."""
+
+    uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
+    repeats: int = Field(default=2, ge=1)
+    """Grades a text, averaged."""
+
+
+class Repeats(Section):
+    """Every method runs once for each pair of temperature and seed."""
+
+    temperatures: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+
+class Samples(Section):
+    """Instead of all cases: several seeded random samples of them (Yelp in DPL: 5 times 100)."""
+
+    size: int = Field(ge=1)
+    times: int = Field(default=1, ge=1)
+
+
+class Sweeps(Section):
+    """Values of one setting at a time."""
+
+    methods: tuple[str, ...] = ()
+    n_peers: tuple[int, ...] = ()
+    n_records: tuple[int, ...] = ()
+
+
+class AdapterEntry(Section):
+    """An adapter that the experiment trains before it is used; methods name it in ``settings.adapter``.
+
+    It is trained once for each seed of the experiment's repeats, since a training is as random as a text.
+    """
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    kind: Literal["dep", "pplug", "prompt_tuning"]
+    preset: str = "paper"
+    set: dict[str, bool | int | float | str | list[str]] = {}
+    """Settings of adapter, training and loss, as ``unlike train --set`` takes them."""
 
 
 class Plan(Section):
@@ -78,7 +141,7 @@ class Plan(Section):
     """Table of what is known of the users, by whose columns gains are compared; see ``read_attributes``."""
     embedder: str = "minilm"
     llm: Engine = Engine()
-    settings: Settings = Settings()
+    settings: MethodTable = Field(default_factory=dict)
     methods: tuple[MethodEntry, ...] = Field(min_length=1)
     repeats: Repeats = Repeats()
     sweeps: Sweeps = Sweeps()
@@ -101,78 +164,47 @@ class Plan(Section):
         """Whether no texts are written, because nothing is asked of them."""
         return bool(self.likelihood) and not (self.metrics or self.judge)
 
-    @model_validator(mode="after")
-    def _possible(self) -> "Plan":
-        problems = [*self._unknown_names(), *self._repeated_names(), *self._unreadable_users()]
-        problems += _called_alike("adapters", [entry.name for entry in self.adapters])
-        if not (self.metrics or self.judge or self.likelihood):
-            problems.append("nothing is measured; give metrics, a judge or likelihood")
-        if sum(map(bool, (self.limit, self.samples, self.cases))) > 1:
-            problems.append("limit, samples and cases exclude each other; give one")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
-    def _unknown_names(self) -> Iterator[str]:
-        for entry in self.methods:
-            if entry.method not in METHODS:
-                yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
-            if entry.method in ADAPTED and not (entry.settings.adapter or self.settings.adapter):
-                yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
-        for name in self.sweeps.methods:
-            if name not in {entry.method for entry in self.methods}:
-                yield f"sweeps name method {name!r}, which is not among the methods"
-        if (self.sweeps.n_peers or self.sweeps.n_records) and not self.sweeps.methods:
-            yield "sweeps have values but name no methods"
-        for metric in (*self.metrics, *self.sanity):
-            try:
-                open_metric(metric)
-            except InputError as error:
-                yield str(error)
-
-    def _unreadable_users(self) -> Iterator[str]:
-        """Read once before the first call, so that a wrong table does not wait for the last one to be found."""
-        if self.users:
-            from unlike.evaluate.statistics.attributes import read_attributes
-
-            try:
-                read_attributes(self.users)
-            except InputError as error:
-                yield f"users: {error}"
-
-    def _repeated_names(self) -> Iterator[str]:
-        yield from _called_alike("methods", [named(entry) for entry in self.methods])
+def _contradictions(plan: Plan) -> Iterator[str]:
+    """What is wrong with a plan whose values are allowed one by one."""
+    for entry in plan.methods:
+        if entry.method not in METHODS:
+            yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
+        if entry.method in ADAPTED and not (entry.settings.get("adapter") or plan.settings.get("adapter")):
+            yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
+    yield from _duplicates("methods", [named(entry) for entry in plan.methods])
+    yield from _duplicates("adapters", [entry.name for entry in plan.adapters])
+    for name in plan.sweeps.methods:
+        if name not in {entry.method for entry in plan.methods}:
+            yield f"sweeps name method {name!r}, which is not among the methods"
+    if (plan.sweeps.n_peers or plan.sweeps.n_records) and not plan.sweeps.methods:
+        yield "sweeps have values but name no methods"
+    if not (plan.metrics or plan.judge or plan.likelihood):
+        yield "nothing is measured; give metrics, a judge or likelihood"
+    if sum(map(bool, (plan.limit, plan.samples, plan.cases))) > 1:
+        yield "limit, samples and cases exclude each other; give one"
+    yield from _unusable_files(plan)
 
 
-def _called_alike(what: str, names: Sequence[str]) -> Iterator[str]:
-    for name in {name for name in names if names.count(name) > 1}:
-        yield f"two {what} are called {name!r}; give one a name of its own"
+def _unusable_files(plan: Plan) -> Iterator[str]:
+    """Metrics and the table of users are opened before the first call, so that a mistake shows at once."""
+    for metric in (*plan.metrics, *plan.sanity):
+        try:
+            open_metric(metric)
+        except InputError as error:
+            yield str(error)
+    if plan.users:
+        from unlike.evaluate.statistics.attributes import read_attributes
+
+        try:
+            read_attributes(plan.users)
+        except InputError as error:
+            yield f"users: {error}"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """One run of one variant.
-
-    Attributes:
-        variant: Row of the table.
-        method: Name of the method.
-        settings: Complete settings.
-        apart: What sets the variant apart from the experiment's settings.
-        sample: Number of the sample of cases; None for all.
-    """
-
-    variant: str
-    method: str
-    settings: MethodSettings
-    apart: Mapping[str, Any]
-    sample: int | None = None
-
-    @property
-    def folder(self) -> str:
-        """Name of the run's folder."""
-        words = [self.variant, f"t{self.settings.temperature:g}", f"s{self.settings.seed}"]
-        words += [] if self.sample is None else [f"sample{self.sample}"]
-        return " ".join(words).replace(" ", "_").replace("/", "-")
+def _duplicates(what: str, names: Sequence[str]) -> Iterator[str]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two {what} are called {name!r}; give one another name"
 
 
 def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -183,16 +215,13 @@ def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
         overrides: Top-level keys that replace the file's.
 
     Raises:
-        InputError: It is missing, or holds what cannot be; all that is wrong in one message.
+        InputError: It is missing or has values that are not allowed; the message lists all of them.
     """
     file = path if path.exists() else PRESETS / f"{path}.toml"
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not file.exists():
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.toml")))
-        raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"experiment file {file} cannot be read: {error}") from error
+        raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}")
+    raw = read_toml(file, "experiment file")
     raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts", "users") if isinstance(raw.get(key), str)}
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
     return plan_of(raw, f"experiment file {file}")
@@ -203,35 +232,44 @@ def plan_of(raw: Mapping[str, Any], source: str) -> Plan:
 
     Args:
         raw: By key, as in a file.
-        source: Where they come from, for the error.
+        source: Where they come from, for the message.
 
     Raises:
-        InputError: They hold what cannot be; all that is wrong in one message.
+        InputError: Some values are not allowed or contradict each other; the message lists all of them.
     """
+    problems: list[str] = []
     try:
-        return Plan.model_validate(raw)
+        plan = Plan.model_validate(raw)
     except ValidationError as error:
-        wrong = "; ".join(_problem(detail["loc"], detail["msg"]) for detail in error.errors())
-        raise InputError(f"{source}: {wrong}") from error
+        problems = problems_of(error, Plan)
+        plan = _valid_part(raw, [detail["loc"] for detail in error.errors()])
+    problems += _contradictions(plan) if plan else []
+    if problems or not plan:
+        raise InputError(f"{source}: {'; '.join(problems)}")
+    return plan
 
 
-def planned_runs(plan: Plan) -> list[PlannedRun]:
-    """All runs of an experiment: methods, then sweeps, each at every temperature and seed, on every sample."""
-    base = MethodSettings().but(**plan.settings.given())
-    variants = [(named(entry), entry.method, entry.settings.given()) for entry in plan.methods]
-    variants += [variant for variant in _swept(plan, base) if variant[0] not in {name for name, _, _ in variants}]
-    samples = range(plan.samples.times) if plan.samples else (None,)
-    return [
-        PlannedRun(name, method, settings, apart, sample)
-        for name, method, apart in variants
-        for settings in _repeated(base.but(**apart), plan.repeats)
-        for sample in samples
-    ]
+def _valid_part(raw: Mapping[str, Any], wrong: Sequence[tuple[int | str, ...]]) -> Plan | None:
+    """The plan without what is wrong, so that the rest of it is checked in the same message."""
+    rest: dict[str, Any] = {"title": ""} | {
+        key: list(value) if isinstance(value, list | tuple) else value for key, value in raw.items()
+    }
+    for key, *inner in sorted(set(wrong), key=str, reverse=True):
+        if inner and isinstance(rest.get(str(key)), list) and isinstance(inner[0], int):
+            rest[str(key)][inner[0]] = None
+        else:
+            rest.pop(str(key), None)
+    for key, value in rest.items():
+        rest[key] = [part for part in value if part is not None] if isinstance(value, list) else value
+    try:
+        return Plan.model_validate({"title": ""} | rest)
+    except ValidationError:
+        return None
 
 
 def named(entry: MethodEntry) -> str:
     """The row's name: the one given, or the method with what sets it apart."""
-    return entry.name or variant_name(entry.method, entry.settings.given())
+    return entry.name or variant_name(entry.method, entry.settings)
 
 
 def variant_name(method: str, apart: Mapping[str, Any]) -> str:
@@ -240,23 +278,5 @@ def variant_name(method: str, apart: Mapping[str, Any]) -> str:
     return " ".join([method, *(f"{short.get(key, key)}={_shown(value)}" for key, value in apart.items())])
 
 
-def _swept(plan: Plan, base: MethodSettings) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for method in plan.sweeps.methods:
-        for setting in ("n_peers", "n_records"):
-            for value in getattr(plan.sweeps, setting):
-                if value != getattr(base, setting):
-                    yield variant_name(method, {setting: value}), method, {setting: value}
-
-
-def _repeated(settings: MethodSettings, repeats: Repeats) -> Iterator[MethodSettings]:
-    for temperature in repeats.temperatures or (settings.temperature,):
-        for seed in repeats.seeds or (settings.seed,):
-            yield replace(settings, temperature=temperature, seed=seed)
-
-
 def _shown(value: object) -> str:
     return "+".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)  # pyright: ignore
-
-
-def _problem(place: tuple[int | str, ...], message: str) -> str:
-    return f"{'.'.join(map(str, place))}: {message}" if place else message.removeprefix("Value error, ")

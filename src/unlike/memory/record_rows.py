@@ -1,4 +1,4 @@
-"""Records from a table in any format, some at a time; a row that is none of them is set apart with the reason.
+"""Records from a table in any format, in batches; rows that are not valid records are returned with the reason.
 
 Files are read as ``unlike curate`` reads them, so an id or a time means the same in a corpus and in a store.
 """

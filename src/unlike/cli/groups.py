@@ -1,0 +1,70 @@
+"""How commands are listed and found: grouped by purpose, loaded when they are used, and with a default command.
+
+Help is plain text, which takes half the time of typer's boxes.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+WIDTH = 100
+"""Maximum width of help texts."""
+
+
+class Group(TyperGroup):
+    """A group that lists the whole first paragraph of each command's help."""
+
+    default = ""
+    """The command that is meant where the first word is not a command; "" for none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own context is private
+        """Insert the default command where no command is given."""
+        is_command = bool(args) and args[0] in (*self.commands, *ctx.help_option_names)
+        if self.default and not is_command and (args or not self.no_args_is_help):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write the list."""
+        rows = [(name, " ".join((c.help or "").partition("\n\n")[0].split())) for name, c in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class LazyGroup(TyperGroup):
+    """The commands of ``unlike``, each imported from a module of its name when it is used; a list needs none of them."""
+
+    listed: dict[str, dict[str, str]] = {}
+    """By section: one line for each command."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        """All names, in the order of the list."""
+        return [name for section in self.listed.values() for name in section]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """Import a command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if cmd_name not in self.commands:
+            found = getattr(import_module(f"unlike.cli.{cmd_name}"), cmd_name)
+            self.commands[cmd_name] = _as_command(cmd_name, found)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write the list."""
+        for section, rows in self.listed.items():
+            with formatter.section(section):
+                formatter.write_dl(list(rows.items()))
+
+
+def _as_command(name: str, found: Any) -> Any:  # noqa: ANN401
+    if isinstance(found, typer.Typer):
+        made = typer.main.get_group(found)
+    else:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(found)
+        made = typer.main.get_command(app)
+    made.name = name
+    return made

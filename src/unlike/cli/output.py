@@ -1,0 +1,58 @@
+"""How results are printed: tables of facts, JSON, counts and times."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+
+def n_of(n: int, noun: str) -> str:
+    """A count: "1 record", "2,000 records"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def day_and_time(at_ms: int) -> str:
+    """A time, in UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def say(line: str) -> None:
+    """Print a line for a person on standard error, beside the output."""
+    typer.echo(line, err=True)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds, or a dataclass
+    """Print JSON."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def print_facts(facts: Mapping[str, Any], title: str) -> None:
+    """Print a table with a row for each fact."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table("", "", title=title, show_header=False)
+    for name, value in facts.items():
+        grid.add_row(name, Text(words(value)))
+    Console().print(grid)
+
+
+def words(value: object) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        lines = [f"{name} {words(part)}" for name, part in value.items()]  # pyright: ignore[reportUnknownVariableType]
+        return "\n".join(lines) if len(lines) > 3 else ", ".join(lines)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(words, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

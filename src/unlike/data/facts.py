@@ -1,0 +1,47 @@
+"""What a corpus holds, for people and programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from unlike.data.corpus import Corpus
+
+PEERS_WANTED = 4
+"""K of DPL: a record with as many other reviewers on its item can be compared in full."""
+
+
+def facts_of(corpus: Corpus) -> dict[str, Any]:
+    """Sizes, lengths, times, the share of records that can be compared, and a sample record."""
+    cases, records = corpus.cases(), corpus.records()
+    return {
+        "source": corpus.manifest["source"]["name"],
+        "hash": corpus.hash,
+        "users": len(corpus.users()),
+        "items": len(corpus.items()),
+        "records": len(records),
+        "cases": {split: len(corpus.cases(split)) for split in ("train", "validation", "test")},
+        "history of a case": _spread([len(corpus.history(case.user_id, case.moment)) for case in cases]),
+        "characters of a text": _spread([len(record.text) for record in records]),
+        "first and last day": [_day(record.timestamp) for record in (*records[:1], *records[-1:])],
+        f"records with {PEERS_WANTED} others on the item": round(_comparable(corpus), 3),
+        "cases without any text of others": corpus.manifest.get("peers", {}),
+        "quarantined lines": corpus.manifest["quarantined"],
+        "sample": asdict(records[len(records) // 2]) if records else {},
+    }
+
+
+def _comparable(corpus: Corpus) -> float:
+    """The share of records on whose item at least PEERS_WANTED other users wrote."""
+    writers = {item.id: len({r.user_id for r in corpus.peers(item.id, None)}) for item in corpus.items()}
+    enough = [writers.get(record.item_id, 0) > PEERS_WANTED for record in corpus.records()]
+    return sum(enough) / max(1, len(enough))
+
+
+def _spread(values: Sequence[int]) -> dict[str, float]:
+    return {"min": min(values), "median": median(values), "max": max(values)} if values else {}
+
+
+def _day(timestamp: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=timestamp)).date().isoformat()

@@ -1,0 +1,62 @@
+"""The runs that a plan asks for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unlike.config import MethodSettings
+from unlike.evaluate.running.plan import Plan, Repeats, named, variant_name
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run of one variant.
+
+    Attributes:
+        variant: Row of the table.
+        method: Name of the method.
+        settings: Complete settings.
+        apart: What sets the variant apart from the experiment's settings.
+        sample: Number of the sample of cases; None for all.
+    """
+
+    variant: str
+    method: str
+    settings: MethodSettings
+    apart: Mapping[str, Any]
+    sample: int | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder."""
+        words = [self.variant, f"t{self.settings.temperature:g}", f"s{self.settings.seed}"]
+        words += [] if self.sample is None else [f"sample{self.sample}"]
+        return " ".join(words).replace(" ", "_").replace("/", "-")
+
+
+def planned_runs(plan: Plan) -> list[PlannedRun]:
+    """All runs of an experiment: methods, then sweeps, each at every temperature and seed, on every sample."""
+    base = MethodSettings().but(**plan.settings)
+    variants = [(named(entry), entry.method, entry.settings) for entry in plan.methods]
+    variants += [variant for variant in _swept(plan, base) if variant[0] not in {name for name, _, _ in variants}]
+    samples = range(plan.samples.times) if plan.samples else (None,)
+    return [
+        PlannedRun(name, method, settings, apart, sample)
+        for name, method, apart in variants
+        for settings in _repeated(base.but(**apart), plan.repeats)
+        for sample in samples
+    ]
+
+
+def _swept(plan: Plan, base: MethodSettings) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for method in plan.sweeps.methods:
+        for setting in ("n_peers", "n_records"):
+            for value in getattr(plan.sweeps, setting):
+                if value != getattr(base, setting):
+                    yield variant_name(method, {setting: value}), method, {setting: value}
+
+
+def _repeated(settings: MethodSettings, repeats: Repeats) -> Iterator[MethodSettings]:
+    for temperature in repeats.temperatures or (settings.temperature,):
+        for seed in repeats.seeds or (settings.seed,):
+            yield replace(settings, temperature=temperature, seed=seed)

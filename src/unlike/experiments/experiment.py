@@ -1,0 +1,285 @@
+"""An experiment from one file to one report: adapters, runs, likelihoods, grades, findings.
+
+Interrupted and started again it continues where it was: calls are in the journal, adapters in the folder.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlike.config import MethodSettings, vector_file
+from unlike.errors import InputError
+from unlike.evaluate.running.experiment import find, grade_all, likelihood_of_plan, measure_all, run_plan
+from unlike.evaluate.running.plan import Plan, read_plan
+from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.run import JOURNAL, write_whole
+from unlike.experiments.folder import claim_folder
+from unlike.experiments.watch import NOBODY, Watch
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.embed.encoder import Encoder
+    from unlike.evaluate.running.experiment import KitOf
+    from unlike.evaluate.running.plan import Engine
+    from unlike.evaluate.statistics.findings import Findings
+    from unlike.evaluate.statistics.measured import MeasuredRun
+    from unlike.spread.runs import Spread
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment that is open.
+
+    Attributes:
+        plan: What is compared.
+        corpus: Of the plan.
+        encoder: Of the plan, behind the cache of vectors.
+        folder: Where runs, adapters, journal and report go.
+    """
+
+    plan: Plan
+    corpus: "Corpus"
+    encoder: "Encoder"
+    folder: Path
+
+    def kits(self, engine: "Engine", journal: Path | None, asks: bool = True) -> "KitOf":
+        """Kits for any settings, over one LLM and one journal.
+
+        Args:
+            engine: The LLM.
+            journal: None for a temporary one.
+            asks: Whether the LLM will be called; else it only counts tokens.
+
+        Raises:
+            InputError: The LLM or one of its options is not usable.
+            MissingPart: The engine is not installed.
+        """
+        from unlike.api import kits
+        from unlike.llm.journal import Journal
+        from unlike.llm.open import open_counter, open_llm
+        from unlike.llm.recorded import RecordedLLM
+        from unlike.prompts.task import open_task
+
+        options = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
+        backend = (open_llm if asks else open_counter)(engine.uri, **options)
+        llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
+        task = open_task(self.plan.task, self.plan.prompts)
+        return kits(self.corpus, llm, self.encoder, task, self.adapter_folder)
+
+    def adapter_folder(self, settings: MethodSettings) -> Path:
+        """Where the adapter of some settings is: one that the experiment trains per seed, or a folder's path."""
+        if settings.adapter in {entry.name for entry in self.plan.adapters}:
+            return self.folder / "adapters" / f"{settings.adapter}-s{settings.seed}"
+        return Path(settings.adapter)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What an experiment or a report found.
+
+    Attributes:
+        findings: The tables, tests and curves.
+        files: The report in all its formats.
+    """
+
+    findings: "Findings"
+    files: tuple[Path, ...]
+
+    @property
+    def n_failed(self) -> int:
+        """Failed cases of all runs."""
+        return len(self.findings.failures)
+
+
+def experiment(
+    file: Path | str,
+    out: Path | None = None,
+    *,
+    corpus: Path | None = None,
+    llm: str | None = None,
+    embedder: str | None = None,
+    limit: int | None = None,
+    engine: str = "local",
+    watch: Watch = NOBODY,
+) -> Comparison:
+    """Run everything that an experiment file asks for, and write the report.
+
+    Args:
+        file: TOML file, or the name of a preset such as "dpl-table1".
+        out: Folder of the experiment; None for one in the current folder, named after the file.
+        corpus: Corpus folder, overrides the file's.
+        llm: URI of the LLM, overrides the file's.
+        embedder: Encoder, overrides the file's.
+        limit: Run only the first N cases, overrides the file's.
+        engine: "local", or where Ray does the work: "ray", "ray:WORKERS", "ray://HOST:PORT".
+        watch: Shows progress.
+
+    Returns:
+        The findings and the files of the report.
+
+    Raises:
+        EngineError: The LLM cannot be used; what was answered is kept.
+        InputError: The file has values that are not allowed, or the folder belongs to another plan.
+        MissingPart: A package is not installed.
+        Stopped: The user stopped it; what was answered is kept.
+    """
+    opened = open_experiment(file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, watch=watch)
+    return run_experiment(opened, engine, watch)
+
+
+def open_experiment(
+    file: Path | str,
+    out: Path | None = None,
+    *,
+    corpus: Path | None = None,
+    llm: str | None = None,
+    embedder: str | None = None,
+    limit: int | None = None,
+    watch: Watch = NOBODY,
+) -> Experiment:
+    """Read an experiment file and open its corpus and encoder; see ``experiment``."""
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+
+    path = Path(file)
+    plan = read_plan(path, {"corpus": corpus, "embedder": embedder, "limit": limit})
+    if llm:
+        plan = plan.model_copy(update={"llm": plan.llm.model_copy(update={"uri": llm})})
+    if plan.corpus is None or not plan.llm.uri:
+        missing = "corpus" if plan.corpus is None else "LLM"
+        raise InputError(f"experiment {file} names no {missing}: give --corpus and --llm")
+    encoder = open_encoder(plan.embedder, vector_file(), watch.encoding)
+    return Experiment(plan, Corpus.open(plan.corpus), encoder, out or Path(path.stem))
+
+
+def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = NOBODY) -> Comparison:
+    """Train, run, measure and report; see ``experiment``."""
+    from unlike.door import wait_for
+    from unlike.experiments.adapters import train_adapters, untrained_adapters
+
+    plan, corpus = opened.plan, opened.corpus
+    untrained = untrained_adapters(opened)
+    claim_folder(opened.folder, plan, corpus.hash)
+    train_adapters(opened, untrained, watch)
+    spread = _spread(opened, engine)
+    for uri in filter(None, (plan.llm.uri, plan.judge and plan.judge.uri)):
+        watch.destination(uri)
+    kit_of = opened.kits(plan.llm, opened.folder / JOURNAL)
+    folders = _run_plan(opened, kit_of, spread, watch)
+    if plan.likelihood:
+        llm = kit_of(MethodSettings()).llm
+        on_progress = watch.cases("likelihood of the real texts", llm)
+        wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
+    runs = measure_all(folders, plan, corpus)
+    if plan.judge:
+        watch.say(f"judge: {plan.judge.uri}, {plan.judge.repeats} grades per text")
+        kit = opened.kits(plan.judge, opened.folder / JOURNAL)(MethodSettings())
+        wait_for(grade_all(runs, plan.judge.repeats, corpus, kit))
+    return write_comparison(plan, corpus, opened.encoder, runs, opened.folder / REPORT)
+
+
+def write_comparison(
+    plan: Plan, corpus: "Corpus", encoder: "Encoder", runs: "list[MeasuredRun]", out: Path
+) -> Comparison:
+    """Compare measured runs and write the report.
+
+    Args:
+        plan: Title, metrics, users and prices.
+        corpus: Of the runs.
+        encoder: For the uniqueness of users.
+        runs: With their values.
+        out: The HTML file; the other formats are written beside it.
+    """
+    from unlike.evaluate.report.page import write_report
+
+    findings = find(plan, corpus, encoder, runs)
+    write_whole(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
+    return Comparison(findings, tuple(write_report(findings, out)))
+
+
+def report(
+    runs: "list[Path]",
+    out: Path = Path(REPORT),
+    *,
+    corpus: Path | None = None,
+    embedder: str = "minilm",
+    watch: Watch = NOBODY,
+    **options: Any,  # noqa: ANN401 - keys of a plan
+) -> Comparison:
+    """Compare run folders that exist already.
+
+    Args:
+        runs: Run folders, or folders of experiments.
+        out: The HTML file.
+        corpus: Corpus folder, where it has moved since the runs.
+        embedder: Encoder for the uniqueness of users.
+        watch: Shows progress.
+        options: ``title``, ``metrics``, ``users`` as in an experiment file.
+
+    Raises:
+        InputError: There is no finished run, or the runs are on different corpora.
+    """
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.evaluate.running.plan import plan_of
+    from unlike.evaluate.running.run import read_run
+
+    folders = [folder for path in runs for folder in _run_folders(path)]
+    facts = [read_run(folder)[1] for folder in folders]
+    n_corpora = len({fact["corpus_hash"] for fact in facts})
+    if n_corpora > 1:
+        raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
+    named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
+    plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report")
+    opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
+    encoder = open_encoder(embedder, vector_file(), watch.encoding)
+    return write_comparison(plan, opened, encoder, measure_all(folders, plan, opened), out)
+
+
+def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watch: Watch) -> list[Path]:
+    """Run the plan in this process or on the workers; returns the run folders."""
+    from unlike.door import wait_for
+    from unlike.evaluate.running.progress import told
+    from unlike.spread.runs import plan_spread
+
+    n_runs = len(planned_runs(opened.plan))
+    label, llm = f"{n_runs} run{'s' if n_runs > 1 else ''}", kit_of(MethodSettings()).llm
+    on_progress = told(opened.folder, watch.cases(label, spread.tally if spread else llm))
+    if spread:
+        spread = replace(spread, on_progress=on_progress)
+        return plan_spread(spread, opened.plan, kit_of, opened.adapter_folder, opened.folder)
+    return wait_for(run_plan(opened.plan, opened.corpus, kit_of, opened.folder, on_progress))
+
+
+def _spread(opened: Experiment, engine: str) -> "Spread | None":
+    """Where the runs are made; likelihoods, grades and metrics are always made in this process."""
+    from unlike.spread.methods import Supplies, templates_of
+    from unlike.spread.runs import open_spread
+
+    plan = opened.plan
+    supplies = Supplies(
+        opened.corpus,
+        plan.llm.uri,
+        plan.embedder,
+        plan.llm.concurrency,
+        plan.llm.context_tokens,
+        plan.task,
+        templates_of(plan.prompts),
+    )
+    return open_spread(engine, opened.folder / JOURNAL, supplies, plan.keep_prompts)
+
+
+def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:
+    """The methods of some runs as a plan names them, each with its adapter."""
+    adapters = {fact["method"]: fact["settings"].get("adapter", "") for fact in facts}
+    return [{"method": method, "settings": {"adapter": adapter}} for method, adapter in adapters.items()]
+
+
+def _run_folders(path: Path) -> list[Path]:
+    """The run folder itself, or the runs of an experiment's folder."""
+    if (path / "runs").is_dir():
+        return sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))
+    return [path]

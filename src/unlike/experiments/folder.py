@@ -1,0 +1,120 @@
+"""A folder belongs to one plan, so that no table ever mixes rows that were made under different conditions.
+
+What a plan fixes is kept in the folder with its hash. The same plan may grow: more methods, more repeats, more cases.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from unlike.errors import InputError
+from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.run import RUN, write_whole
+
+PLAN = "plan.json"
+
+
+def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
+    """Take a folder for a plan, or check that it belongs to this plan.
+
+    Raises:
+        InputError: It belongs to another plan, would get fewer cases than it has, or cannot be written.
+    """
+    wanted = conditions(plan, corpus_hash)
+    file = folder / PLAN
+    if file.is_file():
+        found = _read(file)
+        if problems := [*_differences(found["conditions"], wanted), *_shrinks(found, plan)]:
+            raise InputError(
+                f"folder {folder} belongs to another plan ({'; '.join(problems)}): give --out ANOTHER_FOLDER, or delete "
+                f"{folder} if you do not need its results"
+            )
+    kept = {"hash": digest(wanted), "title": plan.title, "limit": plan.limit, "conditions": wanted}
+    write_whole(file, json.dumps(kept | {"runs": _runs(plan)}, indent=1, ensure_ascii=False) + "\n")
+
+
+def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:
+    """What all runs of a plan share; a change of it is another experiment."""
+    fixed = {
+        "corpus": corpus_hash[:16],
+        "split": plan.split,
+        "samples": plan.samples.model_dump() if plan.samples else None,
+        "cases": list(plan.cases),
+        "task": plan.task,
+        "prompts": str(plan.prompts or ""),
+        "embedder": plan.embedder,
+        "llm": model_of(plan.llm.uri),
+        "context_tokens": plan.llm.context_tokens,
+        "settings": plan.settings,
+        "texts are written": not plan.likelihood_alone,
+    }
+    return json.loads(json.dumps(fixed))
+
+
+def model_of(uri: str) -> str:
+    """An LLM without its address: the same model behind another endpoint gives the same run."""
+    return uri.partition("@http")[0]
+
+
+def digest(wanted: Mapping[str, Any]) -> str:
+    """Hash of the conditions."""
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+
+def refuse_other_run(folder: Path, facts: Mapping[str, Any], n_cases: int) -> None:
+    """Check that a run folder is free or holds the same run with no more cases than now.
+
+    Args:
+        folder: The run folder.
+        facts: Method, split, LLM and settings of the new run, by name.
+        n_cases: Cases of the new run.
+
+    Raises:
+        InputError: It holds another run, or more cases.
+    """
+    if not (folder / RUN).is_file():
+        return
+    found = _read(folder / RUN)
+    found |= found.get("settings", {}) | {"llm": model_of(found.get("llm", ""))}
+    # A run that was made before a setting existed had its default.
+    wanted = {name: value for name, value in json.loads(json.dumps(facts)).items() if name in found}
+    if problems := _differences(found, wanted):
+        raise InputError(f"run folder {folder} holds another run ({'; '.join(problems)}): name another folder")
+    if found.get("n_cases", 0) > n_cases:
+        raise InputError(
+            f"run folder {folder} holds {found['n_cases']} cases, and this run has {n_cases}: a run only grows; raise "
+            "--limit, or name another folder"
+        )
+
+
+def _runs(plan: Plan) -> dict[str, Any]:
+    return {run.folder: json.loads(json.dumps(asdict(run.settings))) for run in planned_runs(plan)}
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return [f"{name} {found.get(name)!r}, now {value!r}" for name, value in wanted.items() if found.get(name) != value]
+
+
+def _shrinks(found: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Cases and runs that the folder has and the plan lacks."""
+    before, runs = found.get("limit"), _runs(plan)
+    fewer_cases = plan.limit is not None and (before is None or plan.limit < before)
+    problems = [f"limit {before or 'none'}, now {plan.limit}: a run only grows"] if fewer_cases else []
+    lacking = [name for name in found.get("runs", {}) if name not in runs]
+    problems += [f"run {lacking[0]!r} is not among its runs"] if lacking else []
+    return problems + [
+        f"run {name!r} has other settings"
+        for name, settings in found.get("runs", {}).items()
+        if runs.get(name, settings) != settings
+    ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read: {error}; name another folder") from error

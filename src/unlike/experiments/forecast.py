@@ -1,0 +1,176 @@
+"""What a run or an experiment would ask and cost, or what is left of one that was begun. No LLM is called.
+
+Answers are assumed to be as long as those of the same step in the journal; the text itself, as the real texts; other
+steps, as ``ASSUMED_COMPLETION_TOKENS`` says.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlike.api import open_kit
+from unlike.config import MethodSettings, vector_file
+from unlike.door import wait_for
+from unlike.embed.open import open_encoder
+from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
+from unlike.evaluate.running.planned import PlannedRun, planned_runs
+from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
+from unlike.experiments.adapters import untrained_adapters
+from unlike.experiments.watch import NOBODY, Watch
+from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
+from unlike.llm.journal import Journal
+from unlike.llm.open import open_counter
+from unlike.llm.recorded import Usage
+from unlike.methods.steps import WRITING_STEPS
+from unlike.methods.table import open_method
+from unlike.prompts.task import open_task
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.experiments.adapters import WantedAdapter
+    from unlike.experiments.experiment import Experiment
+    from unlike.llm.backend import Backend
+    from unlike.records import Case
+
+REFERENCES_COUNTED = 200
+"""Real texts whose length is counted, at most."""
+Prices = tuple[float | None, float | None]
+"""Of a million prompt tokens and of a million completion tokens."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is left to ask.
+
+    Attributes:
+        what: Runs or judge.
+        n_cases: Cases of all runs together.
+        usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
+        counts_exactly: Whether prompts were counted with the model's tokenizer.
+        lengths: Assumed length of the answers by step, in tokens, as far as something is known.
+        otherwise: Assumed length of answers of other steps.
+    """
+
+    what: str
+    n_cases: int
+    usage: Usage
+    counts_exactly: bool
+    lengths: dict[str, int]
+    otherwise: int = ASSUMED_COMPLETION_TOKENS
+
+    def cost(self, prices: Prices) -> float | None:
+        """The price of all tokens; None where a price is missing."""
+        price_in, price_out = prices
+        if price_in is None or price_out is None:
+            return None
+        return (self.usage.prompt_tokens * price_in + self.usage.completion_tokens * price_out) / 1e6
+
+
+@dataclass(frozen=True)
+class ExperimentForecast:
+    """What is left to do in an experiment.
+
+    Attributes:
+        untrained: Adapters that would be trained first, each with its number of steps.
+        n_left_out: Runs that need them, so that their prompts are not known yet.
+        parts: The other runs, and the judge where there is one, each with its cost.
+    """
+
+    untrained: tuple[tuple["WantedAdapter", int], ...]
+    n_left_out: int
+    n_runs: int
+    parts: tuple[tuple[Forecast, float | None], ...]
+
+
+def forecast_run(
+    corpus: "Corpus",
+    method: str,
+    llm: str,
+    out: Path,
+    *,
+    embedder: str = "minilm",
+    settings: MethodSettings | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    task: str = "review",
+    prompts: Path | None = None,
+    concurrency: int = 16,
+    journal: Path | None = None,
+    watch: Watch = NOBODY,
+) -> Forecast:
+    """What ``run`` with the same arguments would still ask.
+
+    Raises:
+        InputError: A name or setting is not allowed.
+        MissingPart: A package is not installed.
+    """
+    backend, cases = open_counter(llm), pick_cases(corpus, split, limit)
+    encoder = open_encoder(embedder, vector_file(), watch.encoding)
+    kit = open_kit(corpus, backend, encoder, settings, task=open_task(task, prompts), concurrency=concurrency)
+    with _existing(journal or out / JOURNAL) as known:
+        asked = _forecast_llm(backend, known, cases)
+        job = Job(method, open_method(method), cases, replace(kit, llm=asked))
+        wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked)))
+        return Forecast(method, len(cases), asked.usage, backend.counts_exactly, asked.lengths)
+
+
+def forecast_experiment(opened: "Experiment", watch: Watch = NOBODY) -> ExperimentForecast:
+    """What an experiment would still train and ask.
+
+    Raises:
+        InputError: As ``experiment``.
+    """
+    planned = planned_runs(opened.plan)
+    untrained = untrained_adapters(opened)
+    lacking = {(adapter.name, adapter.seed) for adapter in untrained}
+    runs = [run for run in planned if (run.settings.adapter, run.settings.seed) not in lacking]
+    with _existing(opened.folder / JOURNAL) as known:
+        parts = list(_parts(opened, runs, known)) if runs else []
+    steps = tuple((adapter, adapter.n_steps(opened.corpus)) for adapter in untrained)
+    return ExperimentForecast(steps, len(planned) - len(runs), len(planned), tuple(parts))
+
+
+def _parts(
+    opened: "Experiment", runs: Sequence[PlannedRun], known: Journal | None
+) -> "Generator[tuple[Forecast, float | None]]":
+    plan, corpus = opened.plan, opened.corpus
+    kit_of = opened.kits(plan.llm, None, asks=False)
+    backend = kit_of(MethodSettings()).llm.backend
+    cases = [case for run in runs for case in cases_of(plan, corpus, run.sample)]
+    asked = _forecast_llm(backend, known, cases)
+    usage = wait_for(forecast(plan, corpus, kit_of, runs, asked))
+    what = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths)
+    yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
+    if plan.judge:
+        kit = opened.kits(plan.judge, None, asks=False)(MethodSettings())
+        graded = wait_for(forecast_judge(plan, corpus, kit, runs))
+        found = Forecast(
+            f"judge {plan.judge.uri}", len(cases), graded, kit.llm.backend.counts_exactly, {}, ASSUMED_GRADE_TOKENS
+        )
+        yield found, found.cost((plan.judge.price_in, plan.judge.price_out))
+
+
+def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Case]") -> ForecastLLM:
+    texts = [case.reference for case in cases if case.reference][:REFERENCES_COUNTED]
+    lengths = dict[str, int]()
+    if texts:
+        n_tokens = sum(backend.count_tokens([{"role": "user", "content": text}]) for text in texts)
+        overhead = backend.count_tokens([{"role": "user", "content": ""}])
+        lengths = dict.fromkeys(WRITING_STEPS.values(), max(1, round(n_tokens / len(texts)) - overhead))
+    return ForecastLLM(backend, known, lengths | (known.mean_completion_tokens() if known else {}))
+
+
+@contextmanager
+def _existing(path: Path) -> Generator[Journal | None]:
+    """A journal that is there already."""
+    if not path.is_file():
+        yield None
+        return
+    journal = Journal(path)
+    try:
+        yield journal
+    finally:
+        journal.close()

@@ -1,0 +1,75 @@
+"""Whoever watches an experiment: progress of each part of it, and lines for a person."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from unlike.evaluate.running.run import Progress
+from unlike.llm.open import destination
+from unlike.llm.recorded import Usage
+from unlike.llm.stop import STOP
+from unlike.progress import OnProgress, Say, no_progress, say_nothing
+
+if TYPE_CHECKING:
+    from unlike.latent.train import StepRow
+
+TERMS = ("gen", "recon", "sparse", "contrast")
+"""Terms of the loss."""
+
+
+class HasUsage(Protocol):
+    """An LLM, or the sum of what many workers asked."""
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Callbacks of a run or an experiment; by default nobody watches.
+
+    Attributes:
+        on_progress: Called often while something takes long.
+        say: Called with one line for a person.
+    """
+
+    on_progress: OnProgress = no_progress
+    say: Say = say_nothing
+
+    def destination(self, uri: str) -> None:
+        """Say which host the texts are sent to; nothing for an LLM in this process."""
+        if host := destination(uri):
+            self.say(f"texts are sent to {host} ({uri.partition('@http')[0]})")
+
+    def encoding(self, n_done: int, n_total: int) -> None:
+        """Report how many texts that had no vector are encoded."""
+        self.on_progress("encoding texts", n_done, n_total, "")
+
+    def training(self, row: "StepRow") -> None:
+        """Report a training step with its losses; stop after it where the user asked for that.
+
+        Raises:
+            Stopped: The user asked to stop; the next start continues from the last checkpoint.
+        """
+        values = row._asdict()
+        terms = ", ".join(f"{name} {values[name]:.3f}" for name in TERMS if name != "contrast" or values[name])
+        speed = f", {row.tokens_s:.0f} tokens/s, {row.memory_gb:.1f} GB" if row.tokens_s else ""
+        self.on_progress("training step", row.step, row.n_steps, f"loss {row.loss:.3f} ({terms}){speed}")
+        STOP.raise_if_requested()
+
+    def cases(self, label: str, llm: HasUsage) -> Callable[[Progress], None]:
+        """A callback for after each case, which adds calls, tokens and failures."""
+
+        def on_case(progress: Progress) -> None:
+            usage = llm.usage
+            details = f"{usage.n_calls:,} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+            details += f", {progress.n_failed:,} failed" if progress.n_failed else ""
+            self.on_progress(label, progress.n_done + progress.n_failed, progress.n_cases, details)
+
+        return on_case
+
+
+NOBODY = Watch()
+"""Shows nothing."""

@@ -1,0 +1,51 @@
+"""From the folder of an adapter to what makes soft prompts with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.llm.backend import Backend
+from unlike.llm.soft import takes_soft_prompts
+from unlike.prompts.task import Task
+from unlike.records import Records
+
+if TYPE_CHECKING:
+    from unlike.latent.adapter import Prompter
+
+
+def open_prompter(
+    records: Records,
+    backend: Backend,
+    encoder: Encoder,
+    task: Task,
+    adapter: Path,
+    users: Sequence[str] = (),
+    min_peers: int = 1,
+) -> "Prompter":
+    """A trained adapter, ready to make soft prompts for an LLM.
+
+    Args:
+        records: A corpus, or a tenant's records.
+        backend: Takes soft prompts.
+        encoder: Of texts.
+        task: Words and templates.
+        adapter: Its folder.
+        users: Of the records, for the control with shuffled users.
+        min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
+
+    Raises:
+        InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
+    """
+    if not takes_soft_prompts(backend):
+        raise InputError(
+            f"{backend.model} takes no soft prompts, which --adapter needs; use transformers:MODEL or vllm:MODEL"
+        )
+    from unlike.latent.adapter import Prompter, load_adapter
+    from unlike.latent.examples import Examples
+
+    loaded = load_adapter(adapter)
+    loaded.check(backend.llm_hash, backend.model, encoder.name)
+    examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers)
+    return Prompter(loaded, examples, records, users)

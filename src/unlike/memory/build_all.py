@@ -1,0 +1,174 @@
+"""Build all profiles that are due: every waiting job is done, as a worker of the service does it.
+
+An LLM that cannot be used ends the work instead of being retried forever. Where the user stops it, calls in flight are
+answered and kept, and the jobs wait again at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from unlike.errors import EngineError
+from unlike.llm.forecast import PlaceholderBackend
+from unlike.llm.recorded import Meter, Usage
+from unlike.llm.stop import STOP
+from unlike.memory.answers import JobRow
+from unlike.memory.worker import MOST_WAIT_S, work_once
+from unlike.progress import OnProgress, no_progress
+from unlike.store import jobs
+from unlike.store.backup import backup
+from unlike.store.database import open_store
+from unlike.store.facts import built_since
+
+if TYPE_CHECKING:
+    from unlike.memory.open import MemoryParts
+    from unlike.store.database import Store, Tenant
+
+MAX_ERROR_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was built.
+
+    Attributes:
+        n_jobs: Jobs that were started, failed ones included.
+        users: Users with a new profile version.
+        n_calls: Answered LLM calls.
+        tokens: Of their prompts and answers.
+        stopped: Whether the work was stopped before all jobs were done.
+        failed: The tenant's jobs that failed for good meanwhile.
+        put_off: Why the first waiting job is postponed, where there is a reason.
+        call_error: Error of the last LLM call that failed.
+    """
+
+    n_jobs: int
+    users: tuple[str, ...]
+    n_calls: int
+    tokens: int
+    wall_s: float
+    stopped: bool
+    failed: tuple[JobRow, ...]
+    put_off: str
+    call_error: str
+
+
+async def build_profiles(
+    tenant: "Tenant",
+    parts: "MemoryParts",
+    user_ids: Sequence[str] | None = (),
+    on_progress: OnProgress = no_progress,
+) -> tuple[Built, EngineError | None]:
+    """Do all waiting jobs of a store.
+
+    Args:
+        tenant: Whose profiles are reported; jobs of the store's other tenants are done too.
+        parts: With an LLM, which is closed at the end.
+        user_ids: Users whose profiles are built again even where that is not due; None for all.
+        on_progress: Called before each batch of jobs.
+
+    Returns:
+        What was built, and the error of an LLM that cannot be used; the remaining jobs keep waiting.
+    """
+    meter = parts.meter or Meter()
+    parts = replace(parts, meter=meter)
+    memory, started = parts.memory(tenant), time.monotonic()
+    before = {job.number for job in (await memory.jobs("failed", limit=1_000)).rows}
+    try:
+        if user_ids is None or user_ids:
+            await memory.build(user_ids)
+        since_ms = tenant.store.now_ms()
+        n_jobs = await _work_off(tenant.store, parts, meter, on_progress)
+    finally:
+        await parts.backend.aclose()
+    with tenant.read() as tx:
+        users = tuple(built_since(tx, since_ms))
+    failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
+    put_off = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
+    wall_s = time.monotonic() - started
+    used = meter.usage
+    n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]
+    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, put_off, call_error)
+    return built, meter.unusable
+
+
+async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, on_progress: OnProgress) -> int:
+    """Work until no job is due; returns how many were started."""
+    done = 0
+    while not (STOP.requested or meter.unusable):
+        wait_s = await asyncio.to_thread(jobs.wait_s, store)
+        if (
+            wait_s is None or wait_s > MOST_WAIT_S
+        ):  # jobs that the refresh settings postpone for longer are left waiting
+            break
+        on_progress("building", done, done + await asyncio.to_thread(_n_left, store), _seen(meter.usage, wait_s))
+        if wait_s > 0:
+            await asyncio.sleep(min(wait_s, 1.0))
+        done += await work_once(store, parts.memory)
+    return done
+
+
+def _n_left(store: "Store") -> int:
+    left = 0
+    for tenant in store.tenants():
+        with tenant.read() as tx:
+            left += sum(n for state, n in jobs.counts(tx).items() if state != "failed")
+    return left
+
+
+def _seen(usage: Usage, wait_s: float) -> str:
+    pause = f", the next job is due in {wait_s:.0f} s" if wait_s > 1 else ""
+    return f"{usage.n_calls:,} LLM calls, {_tokens(usage):,} tokens{pause}"
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class BuildForecast:
+    """What building would ask.
+
+    Attributes:
+        n_profiles: Profiles that would get a new version.
+        completion_tokens: With an assumed length of each answer.
+    """
+
+    n_profiles: int
+    n_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+async def forecast_build(
+    tenant: "Tenant",
+    parts: "MemoryParts",
+    user_ids: Sequence[str] | None = (),
+    on_progress: OnProgress = no_progress,
+) -> BuildForecast:
+    """What ``build_profiles`` would ask, found by building with placeholders in a copy of the store, which is deleted.
+
+    Args:
+        tenant: Whose profiles are counted; jobs of the store's other tenants are counted too.
+        parts: With an LLM, which only counts tokens.
+        user_ids: As in ``build_profiles``.
+        on_progress: Called before each batch of jobs.
+
+    Raises:
+        InputError: The store is in a database server, which is not copied.
+    """
+    with TemporaryDirectory(prefix="unlike-forecast-") as folder:
+        backup(tenant.store, Path(folder))
+        copy = open_store(folder, tenant.store.keys.master)
+        try:
+            meter = Meter()
+            parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter)
+            built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress)
+        finally:
+            copy.close()
+    used = meter.usage
+    return BuildForecast(len(built.users), used.n_calls, used.prompt_tokens, used.completion_tokens)

@@ -1,0 +1,106 @@
+"""A file of records into a memory, batch by batch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlike.data.tables.fields import Reading
+from unlike.door import wait_for
+from unlike.memory.record_rows import Rows, read_records
+from unlike.progress import OnProgress, no_progress
+from unlike.store.facts import facts_of
+
+if TYPE_CHECKING:
+    from unlike.memory.answers import Added
+    from unlike.memory.memory import Memory
+    from unlike.store.users import Consent
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """A file with records, and how to read it.
+
+    Attributes:
+        file: A table in any format, a folder of them, or "-" for standard input.
+        columns: The file's names of columns, by ours.
+        reading: Encoding, units and the like, where they are not to be recognised.
+    """
+
+    file: Path
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    reading: Reading = Reading()
+
+    def rows(self) -> Iterator[Rows]:
+        """Its records in batches."""
+        return read_records(self.file, self.columns, self.reading)
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What was added.
+
+    Attributes:
+        n_new: New records.
+        n_same: Records that were there already.
+        conflicts: Ids that are there with other texts.
+        n_refused: Records of users who were erased, or refused in advance.
+        n_wrong: Lines that are not valid records.
+        redacted: Removed identifiers, by kind.
+        n_new_users: Users not known before.
+        n_compared: Those of them who may be compared with others.
+    """
+
+    n_new: int = 0
+    n_same: int = 0
+    conflicts: list[str] = field(default_factory=list[str])
+    n_refused: int = 0
+    n_wrong: int = 0
+    redacted: dict[str, int] = field(default_factory=dict[str, int])
+    n_new_users: int = 0
+    n_compared: int = 0
+
+    def add(self, added: "Added") -> None:
+        """Count another batch."""
+        self.n_new += added.n_new
+        self.n_same += added.n_same
+        self.conflicts += added.conflicts
+        self.n_refused += added.n_refused
+        for kind, n in added.redacted.items():
+            self.redacted[kind] = self.redacted.get(kind, 0) + n
+
+
+def ingest_file(
+    memory: "Memory",
+    table: RecordTable,
+    consent: "Consent",
+    on_progress: OnProgress = no_progress,
+    on_note: Callable[[int, str], None] = lambda n_wrong, note: None,
+) -> Ingested:
+    """Add the records of a file; those that are there already change nothing.
+
+    Args:
+        memory: Of a tenant.
+        table: The file.
+        consent: What new users agree to.
+        on_progress: Called after each batch.
+        on_note: Called for each wrong line with its number among the wrong ones, and for each warning with 0.
+
+    Raises:
+        InputError: The file cannot be read, or has no valid record.
+    """
+    with memory.tenant.read() as tx:
+        before = facts_of(tx)
+    total, what = Ingested(), f"reading {table.file.name}"
+    for rows in table.rows():
+        for warning in rows.warnings:
+            on_note(0, f"warning: {warning}")
+        for why in rows.wrong:
+            total.n_wrong += 1
+            on_note(total.n_wrong, why)
+        total.add(wait_for(memory.add(rows.rows, consent)))
+        on_progress(what, rows.n_done, rows.n, f"{total.n_new:,} new records")
+    with memory.tenant.read() as tx:
+        after = facts_of(tx)
+    total.n_new_users, total.n_compared = after.n_users - before.n_users, after.n_compared - before.n_compared
+    return total

@@ -1,0 +1,102 @@
+"""Ctrl-C, as a real signal to a real process: once lets calls in flight finish, twice cancels them; what is done is kept."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.llm.endpoint import Endpoint, answer, completion
+
+GOOD = answer(completion("A good answer."))
+N_AT_ONCE, N_CASES = 2, 6
+
+
+class Slow(Endpoint):
+    """An endpoint that answers when it is told to.
+
+    Attributes:
+        arrived: Released by every request.
+        go: Set where requests may be answered.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.arrived, self.go = threading.Semaphore(0), threading.Event()
+        self.always = Slow.held
+
+    @staticmethod
+    def held(handler, endpoint):
+        endpoint.arrived.release()
+        endpoint.go.wait(60)
+        GOOD(handler, endpoint)
+
+    def wait_for_calls(self):
+        for _ in range(N_AT_ONCE):
+            assert self.arrived.acquire(timeout=60)
+
+
+@pytest.fixture
+def slow():
+    endpoint = Slow()
+    yield endpoint
+    endpoint.go.set()
+    endpoint.stop()
+
+
+@pytest.fixture
+def command(sample, slow, tmp_path):
+    """The words of a run, or of an experiment with the same calls."""
+    llm = f"openai:m@{slow.base_url}"
+    (tmp_path / "plan.toml").write_text(
+        f'title = "t"\ncorpus = "{sample}"\nlimit = {N_CASES}\nembedder = "hashing:64"\nmetrics = ["rouge1"]\n'
+        f'llm = {{ uri = "{llm}", concurrency = {N_AT_ONCE} }}\nmethods = [{{ method = "non_perso" }}]\n'
+    )
+    of_run = ["--corpus", sample, "--method", "non_perso", "--llm", llm, "--embedder", "hashing:64"]
+    return {
+        "run": ["run", *of_run, "--limit", str(N_CASES), "--concurrency", str(N_AT_ONCE), "--out", tmp_path / "out"],
+        "experiment": ["experiment", tmp_path / "plan.toml", "--out", tmp_path / "out"],
+    }
+
+
+def start(words):
+    process = [sys.executable, "-m", "unlike.cli.main", *map(str, words)]
+    return subprocess.Popen(process, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def interrupt(process, said):
+    """Send SIGINT and wait until a line says so."""
+    process.send_signal(signal.SIGINT)
+    return next(line for line in process.stderr if said in line)
+
+
+@pytest.mark.parametrize("kind", ["run", "experiment"])
+def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command, slow):
+    process = start(command[kind])
+    slow.wait_for_calls()
+    assert f"waiting for {N_AT_ONCE} calls in flight" in interrupt(process, "stopping: no new LLM call begins")
+    slow.go.set()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "unlike: stopped; run the same command again to continue"
+    assert len(slow.requests) == N_AT_ONCE
+    process = start(command[kind])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(slow.requests) == N_CASES
+
+
+def test_the_second_one_cancels_them(command, slow):
+    process = start(command["run"])
+    slow.wait_for_calls()
+    interrupt(process, "stopping: no new LLM call begins")
+    interrupt(process, "cancelling")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run the same command again to continue" in err
+    assert len(slow.requests) == N_AT_ONCE
+    slow.go.set()
+    process = start(command["run"])
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(slow.requests) == N_AT_ONCE + N_CASES

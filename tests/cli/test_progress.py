@@ -1,0 +1,57 @@
+"""Progress without a terminal: lines by a clock, with rate and time left."""
+
+from unlike.cli.progress import LINE_S, Lines, duration
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self):
+        self.seconds = 100.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def lines_by(clock):
+    written = []
+    return Lines(written.append, clock), written
+
+
+def test_a_line_at_the_beginning_and_then_by_the_clock_with_rate_and_time_left():
+    clock = Clock()
+    lines, written = lines_by(clock)
+    lines.on_progress("rag", 1, 301, "1 calls")
+    for n_done in range(2, 61):
+        clock.seconds += 0.5
+        lines.on_progress("rag", n_done, 301, f"{n_done} calls")
+    assert written == [
+        "rag: 1 of 301, 1 calls",
+        "rag: 31 of 301, 31 calls, 2.0 per second, 2 min 15 s left",
+    ]
+
+
+def test_lines_go_on_while_nothing_is_done():
+    clock = Clock()
+    lines, written = lines_by(clock)
+    lines.tick()
+    lines.on_progress("encoding texts", 0, 1000, "")
+    for _ in range(4):
+        clock.seconds += LINE_S / 2
+        lines.tick()
+    assert written == ["encoding texts: 0 of 1,000"] * 5
+
+
+def test_every_kind_of_work_begins_with_a_line_and_a_rate_of_its_own():
+    clock = Clock()
+    lines, written = lines_by(clock)
+    lines.on_progress("encoding texts", 500, 1000, "")
+    clock.seconds += 60
+    lines.on_progress("dpl", 100, 200, "")
+    clock.seconds += 60
+    lines.on_progress("dpl", 110, 200, "")
+    assert written[1:] == ["dpl: 100 of 200", "dpl: 110 of 200, 10.0 per minute, 9 min 00 s left"]
+
+
+def test_durations():
+    assert [duration(seconds) for seconds in (9, 75, 3700)] == ["9 s", "1 min 15 s", "1 h 01 min"]

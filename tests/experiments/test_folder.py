@@ -1,0 +1,77 @@
+"""A folder belongs to one plan and a run only grows; another plan is refused with the way out."""
+
+import json
+
+import pytest
+
+import unlike
+from unlike.errors import InputError
+from unlike.experiments.folder import PLAN, model_of, refuse_other_run
+from unlike.experiments.run import run
+
+
+def rows(folder):
+    return {path.parent.name: path.read_bytes() for path in folder.glob("runs/*/generations.jsonl")}
+
+
+def test_two_files_of_one_name_do_not_share_a_folder(plan_file, tmp_path):
+    out = tmp_path / "mine"
+    unlike.experiment(plan_file(), out)
+    before = rows(out), (out / "report.json").read_bytes()
+    other = plan_file("elsewhere/mine.toml", llm=f"scripted:{script(tmp_path)}")
+    with pytest.raises(
+        InputError, match=r"belongs to another plan \(llm 'scripted:echo', now.*give --out ANOTHER_FOLDER"
+    ):
+        unlike.experiment(other, out)
+    assert (rows(out), (out / "report.json").read_bytes()) == before
+    assert json.loads((out / PLAN).read_text())["hash"]
+
+
+def test_a_plan_may_grow_and_not_shrink(plan_file, tmp_path):
+    out = tmp_path / "mine"
+    unlike.experiment(plan_file(), out)
+    grown = unlike.experiment(plan_file(limit=4, methods=("rag", "dpl", "non_perso")), out)
+    assert [variant.name for variant in grown.findings.variants] == ["rag", "dpl", "non_perso"]
+    with pytest.raises(InputError, match="limit 4, now 3: a run only grows"):
+        unlike.experiment(plan_file(methods=("rag", "dpl", "non_perso")), out)
+    with pytest.raises(InputError, match="'non_perso_t0.8_s0' is not among its runs"):
+        unlike.experiment(plan_file(limit=4), out)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [('split = "train"\n', "split 'test', now 'train'"), ('task = "mail"\n', "task 'review', now 'mail'")],
+)
+def test_what_makes_another_plan_is_named(change, named, plan_file, tmp_path):
+    out = tmp_path / "mine"
+    unlike.experiment(plan_file(), out)
+    file = plan_file()
+    file.write_text(change + file.read_text())
+    with pytest.raises(InputError, match=named):
+        unlike.experiment(file, out)
+
+
+def test_the_same_model_behind_another_address_is_the_same_run(tmp_path):
+    assert model_of("openai:m@http://127.0.0.1:1/v1") == model_of("openai:m@https://host/v1") == "openai:m"
+    (tmp_path / "run.json").write_text(json.dumps({"llm": "openai:m@http://127.0.0.1:1/v1", "n_cases": 1}))
+    refuse_other_run(tmp_path, {"llm": "openai:m"}, 1)
+    with pytest.raises(InputError, match="llm 'openai:m', now 'openai:n'"):
+        refuse_other_run(tmp_path, {"llm": "openai:n"}, 1)
+
+
+def test_a_run_only_grows(sample, tmp_path):
+    corpus = unlike.Corpus.open(sample)
+
+    def go(limit):
+        return run(corpus, "rag", "scripted:echo", tmp_path / "run", embedder="hashing:64", limit=limit)
+
+    assert len(go(3)) == 3
+    with pytest.raises(InputError, match="holds 3 cases, and this run has 2: a run only grows; raise --limit"):
+        go(2)
+    assert len(go(4)) == 4
+
+
+def script(folder):
+    file = folder / "script.toml"
+    file.write_text('default = ["Another answer."]\n')
+    return file
