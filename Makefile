@@ -24,7 +24,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 # What the tests need besides.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "==> Installing the tools of development"
-	@$(PIP) --editable ".[embedded,torch,latent,service,postgres,ray,dev]"
+	@$(PIP) --editable ".[embedded,openvino,torch,latent,service,postgres,ray,dev]"
 	@touch $@
 
 setup: $(VENV)/.dev  ## make .venv with everything
