@@ -19,7 +19,7 @@ export async function mapPlot(state, onRead) {
       width,
       height: Math.min(Math.max(width * 0.72, 260), 560),
       margin: 18,
-      inset: 14,
+      inset: 22,
       x: { axis: null },
       y: { axis: null },
       symbol: { type: "identity" },

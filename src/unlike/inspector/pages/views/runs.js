@@ -10,7 +10,7 @@ export async function render(root, _params, api) {
   const progress = h("div");
   const findings = h("div");
   const list = h("div");
-  fill(root, progress, findings, list);
+  fill(root, progress, list, findings);
   let seen = "";
   let shown = "";
 
