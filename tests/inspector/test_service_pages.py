@@ -77,7 +77,7 @@ def test_users_are_searched_ordered_and_paged_by_the_server(service):
     page.get_by_role("link", name="esme").wait_for()
     expect(page.locator("tbody tr")).to_have_count(1)
     assert "search=esm" in asked[-1]
-    assert "limit=50" in asked[-1]
+    assert "limit=25" in asked[-1]
     walked.check()
     page.reload()
     page.get_by_role("link", name="esme").wait_for()
