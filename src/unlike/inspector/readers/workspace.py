@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from unlike.data.corpus import Corpus
-from unlike.errors import InputError, MissingPart, UnlikeError
+from unlike.errors import InputError, MissingPart, NotMeasurable, UnlikeError
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.report.answer import answer
@@ -241,7 +241,7 @@ def _of_case(metric: Metric, row: Generation, corpus: Corpus | None) -> dict[str
     value, note = None, ""
     try:
         value = _measured_alone(metric, row, corpus)
-    except (InputError, MissingPart) as error:
+    except (InputError, MissingPart, NotMeasurable) as error:
         note = str(error)
     return {"name": metric.name, "label": metric.label, "scale": metric.scale, "value": value, "note": note}
 
