@@ -137,9 +137,9 @@ def check(rows, chunk, folder, encodings):
         "py.jsonl": forms.as_python(rows),
     }
     contents["ascii.jsonl"] = forms.as_jsonl(rows, ascii_only=True)
-    for encoding in encodings:
+    for encoding, delimiter in zip(encodings, itertools.cycle(",;\t")):
         contents[f"{encoding}.jsonl"] = forms.as_jsonl(rows, encoding)
-        contents |= {f"{encoding}-{n}.csv": forms.as_csv(rows, encoding, d) for n, d in enumerate((",", ";", "\t"))}
+        contents[f"{encoding}.csv"] = forms.as_csv(rows, encoding, delimiter)
     try:
         for (module, name), size in zip(sizes, (chunk * 50, chunk, chunk), strict=True):
             setattr(module, name, size)
