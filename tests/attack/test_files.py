@@ -5,7 +5,6 @@ import gzip
 import stat
 
 import pytest
-from unlike.cli.ingest_lines import read_records
 
 from tests.memory.town import lived_in, memory_of, run_in_child, town
 from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
@@ -13,6 +12,7 @@ from tests.store.rows import BOTH, MASTER
 from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
 from unlike.memory import consent, erase, ingest
+from unlike.memory.record_rows import read_records
 from unlike.store import backup, scrubs
 from unlike.store.database import open_store
 
