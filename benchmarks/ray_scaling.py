@@ -23,11 +23,11 @@ from typing import Any
 
 from benchmarks.row import Row
 from benchmarks.simulated import corpus_of, engine
-from unlike.api import arun, open_kit
+from unlike.api import open_kit
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
-from unlike.evaluate.running.run import JOURNAL
+from unlike.evaluate.running.run import JOURNAL, arun
 from unlike.records import Generation, Record
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies

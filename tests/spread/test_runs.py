@@ -7,12 +7,13 @@ import psutil
 import pytest
 
 from tests.llm.endpoint import answer, completion
-from unlike.api import arun, open_kit, wait_for
+from unlike.api import open_kit
 from unlike.config import MethodSettings
+from unlike.door import wait_for
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.experiment import run_plan
 from unlike.evaluate.running.plan import plan_of
-from unlike.evaluate.running.run import GENERATIONS, JOURNAL, read_run
+from unlike.evaluate.running.run import GENERATIONS, JOURNAL, arun, read_run
 from unlike.prompts.task import STEPS, open_task
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies, templates_of
