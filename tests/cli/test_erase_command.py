@@ -36,7 +36,7 @@ def test_what_is_erased_is_said_and_signed(unlike, shop, tmp_path):
     assert "erased ada: 3 records, 3 embeddings, 3 differences, 1 profile" in out
     assert "of others: " in out
     assert "4 will be rebuilt" in out
-    assert f"made signing key {shop}/receipts.pem" in err
+    assert f"created signing key {shop}/receipts.pem" in err
     receipt = json.loads((tmp_path / "r.json").read_text())
     assert f"unlike erase --verify {tmp_path / 'r.json'} --public-key {receipt['public_key']}" in out
     for file in shop.iterdir():

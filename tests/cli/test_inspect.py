@@ -106,7 +106,7 @@ def test_what_cannot_be_inspected_is_one_line_and_exit_2(unlike, run, tmp_path):
         cannot = {
             "nowhere: it does not exist": (tmp_path / "nowhere",),
             "empty: it has no run.json, manifest.json, store or journal": (tmp_path / "empty",),
-            "file: no run.json": (tmp_path / "file",),
+            "file: it has no run.json": (tmp_path / "file",),
             "Address already in use; give --host or --port": (run, "--port", port),
             "cannot be listened on": (run, "--host", "no.such.host.invalid", "--port", 0),
         }

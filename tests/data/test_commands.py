@@ -79,7 +79,7 @@ def test_what_was_assumed_and_what_is_wrong_is_said(tmp_path):
     for said in (
         "r.csv: encoded in cp1252, as it is not UTF-8",
         "r.csv, columns: separated by ';'",
-        "36 texts had HTML markup, which was taken out",
+        "36 texts had HTML markup, which was removed",
         "warning: the records have no timestamp",
         "run with --time paper",
     ):

@@ -19,7 +19,7 @@ def walk(llm, *calls):
 
 def test_it_counts_prompts_and_assumes_answers():
     backend = ScriptedBackend.echo()
-    llm = ForecastLLM(backend, completion_tokens=100)
+    llm = ForecastLLM(backend, otherwise=100)
     long, short = walk(llm, call("a" * 300), call("b" * 300, max_tokens=40))
     assert llm.usage == Usage(n_calls=2, prompt_tokens=2 * 108, completion_tokens=140)
     assert backend.n_calls == 0

@@ -369,7 +369,7 @@ Group 1, 2 people
 > words in the first person: 0%; this person: 40%
 > different words among the first 50: 83%; this person: 80%
 > reading ease (0 hard, 100 easy): 94; this person: 100
-> words that several of them use and this person does not: broth
+> words that several of them use and this person does not: broth, thin
 
 The person's review
 > Rating: 5

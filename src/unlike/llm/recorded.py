@@ -201,7 +201,8 @@ class RecordedLLM:
             self._on_call(call)
         name = key(call, self.backend.model)
         if self._journal is None:
-            return Answer.of(await self._ask(call), name, cached=False)
+            async with self._shared.free:
+                return Answer.of(await self._ask(call), name, cached=False)
         shared = self._shared
         if name in shared.failed:
             raise CallFailed(str(shared.failed[name]), shared.failed[name].raw)
@@ -259,34 +260,41 @@ class RecordedLLM:
             task.exception()  # seen here, should nobody be waiting any more
 
     async def _ask_and_keep(self, name: str, call: Call, journal: CallStore) -> Entry:
-        try:
-            completion = await self._ask(call)
-        except CallFailed as failure:
-            self._shared.failed[name] = failure
-            failed = Entry("failed", error=str(failure), raw=failure.raw)
-            await STOP.in_flight(journal.put(name, call, self.backend.model, failed))
-            raise
-        counts = (completion.prompt_tokens, completion.completion_tokens, completion.finish_reason, completion.wall_s)
-        done = Entry("done", completion.text, "", "", *counts)
-        return await STOP.in_flight(journal.put(name, call, self.backend.model, done))
+        async with (
+            self._shared.free
+        ):  # also while the answer is written down, so that a kill loses no more calls than this
+            try:
+                completion = await self._ask(call)
+            except CallFailed as failure:
+                self._shared.failed[name] = failure
+                failed = Entry("failed", error=str(failure), raw=failure.raw)
+                await STOP.in_flight(journal.put(name, call, self.backend.model, failed))
+                raise
+            counts = (
+                completion.prompt_tokens,
+                completion.completion_tokens,
+                completion.finish_reason,
+                completion.wall_s,
+            )
+            done = Entry("done", completion.text, "", "", *counts)
+            return await STOP.in_flight(journal.put(name, call, self.backend.model, done))
 
     async def _ask(self, call: Call) -> Completion:
-        async with self._shared.free:
-            await STOP.check()
-            if self._shared.broken is not None:
-                raise EngineError(str(self._shared.broken)) from self._shared.broken
-            try:
-                completion = await STOP.in_flight(self._complete(call))
-            except EngineError as error:
-                self._shared.broken = error
-                self._note(error)
-                raise
-            except CallFailed as failure:
-                self._note(failure)
-                self._count(_usage_of_failed(failure))
-                raise
-            self._count(_usage_of(completion))
-            return completion
+        await STOP.check()
+        if self._shared.broken is not None:
+            raise EngineError(str(self._shared.broken)) from self._shared.broken
+        try:
+            completion = await STOP.in_flight(self._complete(call))
+        except EngineError as error:
+            self._shared.broken = error
+            self._note(error)
+            raise
+        except CallFailed as failure:
+            self._note(failure)
+            self._count(_usage_of_failed(failure))
+            raise
+        self._count(_usage_of(completion))
+        return completion
 
     async def _complete(self, call: Call) -> Completion:
         if call.soft is None:
