@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from unlike.methods.rag import rag
 
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, byte_tokenizer, tiny_llm
 from tests.worlds import kit_for, world
@@ -20,6 +19,8 @@ from unlike.llm.open import open_llm
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.transformers_local import TransformersBackend
+from unlike.methods.baselines import rag
+from unlike.writing.write import write
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
 SAMPLED = Sampling(temperature=1.0, top_p=0.9, max_tokens=20, seed=5)
@@ -244,10 +245,14 @@ def test_prompts_are_fitted_to_the_context_asked_for(local):
     """The oldest records go; the rest is answered."""
     crowd = world([(0, item, item) for item in range(6)], targets=[5])
     (case,), kit = crowd.cases("test"), kit_for(crowd, max_tokens=20, retriever="recency")
-    whole, cut = (
-        asyncio.run(rag(case, replace(kit, llm=RecordedLLM(backend, Journal.open(None)))))
-        for backend in (TransformersBackend(local), TransformersBackend(local, context_tokens=1200))
-    )
+
+    async def outcome(backend):
+        llm = RecordedLLM(backend, Journal.open(None))
+        draft = await rag(case, replace(kit, llm=llm))
+        return draft.outcome(await write(draft, llm))
+
+    backends = (TransformersBackend(local), TransformersBackend(local, context_tokens=1200))
+    whole, cut = (asyncio.run(outcome(backend)) for backend in backends)
     assert whole.trace["generate"]["left_out"] == []
     assert cut.trace["generate"]["left_out"]
     assert cut.trace["generate"]["prompt_tokens"] + 20 <= 1200 < whole.trace["generate"]["prompt_tokens"]

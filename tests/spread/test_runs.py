@@ -139,7 +139,7 @@ def test_an_experiment_has_the_same_rows(ray, sample, engine, tmp_path, measured
     prompts = tmp_path / "prompts"
     prompts.mkdir()
     built_in = (STEPS / "generate.jinja").read_text()
-    (prompts / "generate.jinja").write_text(built_in.replace("exactly as", "in our own words, as"))
+    (prompts / "generate.jinja").write_text(built_in.replace("to write now", "in our own words, as of now"))
     plan = plan_of(
         {
             "title": "t",
