@@ -260,7 +260,9 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         )
     n_users = len({row.user_id for run in runs for row in run.rows})
     if n_users < 30:
-        notes.append(f"{n_users} users are few: intervals are wide and a test can hardly find a difference.")
+        notes.append(
+            f"{n_users} user{'s' if n_users > 1 else ''} only: intervals are wide, and tests can hardly find a difference."
+        )
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
     return [*notes, *_missing(runs)]
