@@ -1,5 +1,7 @@
 """``unlike demo``: the whole main job on the packaged sample corpus, with one person shown from past texts to new text."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,12 +138,15 @@ def _print_text(console: "Console", row: "Generation") -> None:
 
 
 def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
+    command = (
+        "unlike" if shutil.which("unlike") else sys.argv[0]
+    )  # make demo installs it into .venv, which is not on PATH
     if llm.startswith("llama.cpp:"):
-        console.print("A better LLM: [bold]unlike demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER[/]")
+        console.print(f"A better LLM: [bold]{command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER[/]")
     for name, what in (
         (out / "report.html", "open it in a browser"),
-        (out / "corpus", f"unlike corpus {out / 'corpus'}"),
-        (run, f"unlike show {run} 1"),
+        (out / "corpus", f"{command} corpus {out / 'corpus'}"),
+        (run, f"{command} show {run} 1"),
         (out / "journal.sqlite", "every LLM call; running again pays for none of them"),
     ):
         console.print(f"{name!s:<42} {what}", highlight=False, soft_wrap=True)

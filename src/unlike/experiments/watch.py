@@ -64,7 +64,8 @@ class Watch:
 
         def on_case(progress: Progress) -> None:
             usage = llm.usage
-            details = f"{usage.n_calls:,} calls, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+            calls = "1 call" if usage.n_calls == 1 else f"{usage.n_calls:,} calls"
+            details = f"{calls}, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
             details += f", {progress.n_failed:,} failed" if progress.n_failed else ""
             self.on_progress(label, progress.n_done + progress.n_failed, progress.n_cases, details)
 
