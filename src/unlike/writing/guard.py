@@ -20,7 +20,7 @@ class Repeated(UnlikeError):
 
     def __init__(self, n_words: int) -> None:
         super().__init__(
-            f"the text repeats {n_words} or more words of another person, so it is not given out; ask again, perhaps "
+            f"the text repeats {n_words} or more words of another person, so it is not returned; ask again, perhaps "
             "with another seed or temperature"
         )
 
