@@ -184,7 +184,7 @@ def most_active(module: DepModule, example: Example, n: int) -> list[tuple[int, 
 
 @torch.no_grad()
 def mean_ablated(module: DepModule, example: Example, signal: Signal) -> Floats:
-    """The soft tokens of a signal's mean vector, which says nothing of a single record: (tokens, hidden).
+    """The soft tokens of a signal's mean vector, which depends on no single record: (tokens, hidden).
 
     It is the mean of the training vectors where the adapter standardises, else of the vectors that the example's prompt
     shows; a single vector is then its own mean and carries nothing.

@@ -1,4 +1,4 @@
-"""Where a chat model of the transformers library comes from, and what its files say of it."""
+"""Where a chat model of the transformers library comes from, and what its files name: the tokens that end an answer."""
 
 import re
 from collections.abc import Generator

@@ -92,7 +92,7 @@ async def _update(profile: Reply, block: Sequence[Record], kit: Kit) -> Reply:
 
 
 async def _from_profiles(case: Case, history: Sequence[Record], profiles: Sequence[Reply], kit: Kit) -> Draft:
-    """The last profile is the user's; the retrieved records stand beside it, as in DPL's comparison."""
+    """The last profile is the user's; the retrieved records are shown beside it, as in DPL's comparison."""
     past = await retrieve(case, history, kit)
     profile = profiles[-1] if profiles else None
     earlier = [reply_trace(reply) for reply in profiles[:-1]]

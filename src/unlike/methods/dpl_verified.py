@@ -1,7 +1,7 @@
 """DPL with verified differences (ours): only what the texts support reaches the profile.
 
 A small LLM ascribes to the user what others wrote, or praises every user in the same words. So the profile is not its
-summary. It holds the statements of the differences (equation 5) whose quotation stands in the user's text and in no
+summary. It holds the statements of the differences (equation 5) whose quotation is in the user's text and in no
 representative's, after the habits that were measured (``style_facts``): lengths, punctuation, capitals, person, favourite words.
 """
 
@@ -19,7 +19,7 @@ from unlike.writing.draft import Draft, Reply
 STEP = "verify"
 MAX_STATEMENTS = 6
 MIN_QUOTED_CHARS = 6
-"""A shorter quotation stands in too many texts to prove anything."""
+"""A shorter quotation is in too many texts to prove anything."""
 
 _QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -65,7 +65,7 @@ def statements_in(text: str) -> list[str]:
 
 
 def is_supported(statement: str, comparison: Comparison) -> bool:
-    """Whether a statement quotes words that stand in the user's text and in no representative's."""
+    """Whether a statement quotes words of the user's text that are in no representative's."""
     own = _plain(comparison.record.text)
     others = [_plain(record.text) for record in comparison.representatives]
     quoted = [plain for quotation in _QUOTATION.findall(statement) if len(plain := _plain(quotation)) > 1]

@@ -2,8 +2,8 @@
 
 The figures are plain counts, and Flesch's reading ease (Flesch, "A new readability yardstick", 1948) by a rule of thumb
 for syllables. Reading ease and first person are made for English; in other languages they still compare like with like.
-There is no sentiment: its lexicons are no longer maintained, and a rating says more. A habit is a figure or a word in which
-a user's texts differ clearly from others' texts on the same items.
+There is no sentiment: its lexicons are no longer maintained, and a rating is more reliable. A habit is a figure or a word in
+which a user's texts differ clearly from others' texts on the same items.
 """
 
 import re
@@ -47,7 +47,7 @@ class StyleFacts:
         uncapitalised: Share of sentences that begin with a small letter.
         trailing: Share of sentences that end in dots or an ellipsis.
         brackets: Pairs of brackets per sentence.
-        first_person: Share of words that stand for the writer.
+        first_person: Share of words that refer to the writer.
         variety: Share of different words among the first VARIETY_WORDS.
         ease: Flesch's reading ease: 0 is hard, 100 easy.
         rating: Of the item, where it was given.
@@ -225,7 +225,7 @@ def _habit(name: str, mine: Sequence[StyleFacts], theirs: Sequence[StyleFacts]) 
 
 
 def _shares(records: Sequence[Record]) -> dict[str, float]:
-    """The share of the texts in which each word stands; a word of a single text does not count."""
+    """The share of the texts that each word is in; a word of a single text does not count."""
     counts = Counter(word for record in records for word in vocabulary(record.text))
     return {word: count / len(records) for word, count in counts.items() if count > 1}
 

@@ -50,7 +50,7 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
 
 
 async def write_stream(draft: Draft, llm: RecordedLLM, guard: Guard = NO_GUARD) -> AsyncGenerator[str | Reply]:
-    """The pieces of a text, then the whole reply; nothing of it is journalled.
+    """The pieces of a text, then the whole reply; it is not journalled.
 
     Closed early, it stops the engine. Pieces that were sent cannot be taken back, so where ``write`` would write again, this
     raises Repeated.
