@@ -3,7 +3,7 @@
     python -m benchmarks [NAME...] [--write] [--quick]
 
 Each runs in a process of its own. A run of all writes results.json; of those that are named the rows are only printed, or
-written anew with --write.
+written again with --write.
 """
 
 import argparse
@@ -35,7 +35,7 @@ NAMES = (
 
 
 def main() -> None:
-    """Run what is asked for and say what came of it."""
+    """Run the named benchmarks and print their results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the library costs, measured.")
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--write", action="store_true", help="write the named ones' rows to results.json too")
@@ -56,7 +56,7 @@ def _run(name: str, quick: bool) -> list[Row]:
     started = time.perf_counter()
     try:
         rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
-    except Exception as error:  # the other benchmarks still tell what they find
+    except Exception as error:  # the other benchmarks still report what they find
         traceback.print_exc()
         rows = [Row(name, "", None, why_not=f"failed: {error}", failed=True)]
     for row in rows:

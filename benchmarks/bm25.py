@@ -1,4 +1,4 @@
-"""BM25 key records of every case against rank_bm25, which is set up anew for each: the same records, the same order.
+"""BM25 key records of every case against rank_bm25, which is set up again for each: the same records, the same order.
 
 Both sides begin with the texts of query and documents; ours begins with nothing remembered.
 """

@@ -158,7 +158,7 @@ on {here["cores"]} cores ({here["processor"]}), commit {commit()}:
 
 Both grow in a straight line. Continued to the {EVERYTHING:,} reviews of Amazon Reviews 2023 it gives {hours:.1f} hours and
 {gb:.0f} GB of memory on one such machine, for all categories at once; one category at a time, as the papers do it, takes as
-much memory as the largest of them. `make bench` measures it anew.
+much memory as the largest of them. `make bench` measures it again.
 """
     PAGE.write_text(PAGE.read_text(encoding="utf-8").partition(HEADING)[0] + HEADING + told, encoding="utf-8")
     _plot(measured)

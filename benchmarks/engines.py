@@ -1,6 +1,6 @@
-"""How fast the engines read and write with the 1.5B model of the shelf: OpenVINO against llama.cpp, on the same prompts.
+"""How fast OpenVINO and llama.cpp read prompts and write answers, with the 1.5B model of the shelf and the same prompts.
 
-Each prompt is new, so that nothing of it has been read before; both engines run two threads and write greedily.
+Each measured prompt begins with new words, so none of it is in a cache; both engines run two threads and write greedily.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ def main(quick: bool = False) -> list[Row]:
         why_not = f"the model is not here; run: unlike models get {NAME}"
         return [Row(f"{what}, {step}", "llama.cpp", None, why_not=why_not) for step in ("reading", "writing")]
     words = 150 if quick else PROMPT_WORDS
-    ours, theirs = (asyncio.run(_measured(scheme, words)) for scheme in ("openvino", "llama.cpp"))
-    facts = {"prompt_tokens": ours["prompt_tokens"], "threads": THREADS, "openvino": ours, "llama.cpp": theirs}
+    found = {scheme: asyncio.run(_measured(scheme, words)) for scheme in ("openvino", "llama.cpp")}
+    facts = {"threads": THREADS, **found}
     return [
-        Row(f"{what}, {step}", "llama.cpp", ours[step] / theirs[step], reach, facts=facts)
+        Row(f"{what}, {step}", "llama.cpp", found["openvino"][step] / found["llama.cpp"][step], reach, facts=facts)
         for step, reach in (("reading", REACH), ("writing", None))
     ]
 
@@ -37,7 +37,7 @@ async def _measured(scheme: str, words: int) -> dict[str, Any]:
 
     backend = open_llm(f"{scheme}:{NAME}", threads=THREADS, context_tokens=4096)
     try:
-        await backend.complete(_prompt(20, "first"), Sampling(0.0, 1.0, 2))  # kernels are made for the first prompt
+        await backend.complete(_prompt(20, "first"), Sampling(0.0, 1.0, 2))  # kernels are compiled for the first prompt
         started = time.perf_counter()
         read = await backend.complete(_prompt(words, "second"), Sampling(0.0, 1.0, 1))
         read_s = time.perf_counter() - started

@@ -6,6 +6,7 @@ unknown keys fail, and all errors are reported at once.
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
@@ -147,6 +148,22 @@ class ServiceSettings:
     n_workers: AtLeast0 = 1
     worker_pause_s: Positive = 5.0
     housekeeping_s: Positive = 30.0
+
+
+def by_name(kind: str, table: Mapping[str, T], name: str) -> T:
+    """The entry of a table of variants that a name stands for.
+
+    Args:
+        kind: What the entries are, for the message.
+        table: By name.
+        name: As a setting or an option gives it.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in table:
+        raise InputError(f"unknown {kind}: {name!r}; allowed are {', '.join(table)}")
+    return table[name]
 
 
 def changes_of(settings: type, *, without: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a type made at run time

@@ -3,7 +3,7 @@
     UnlikeError
     ├── InputError         a file, column, option or setting is not usable: correct the input (exit 2)
     ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
-    ├── NotMeasurable      a metric means nothing on texts of this language; its cell says so
+    ├── NotMeasurable      a metric does not apply to texts of this language; the report says so
     ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
@@ -25,7 +25,7 @@ class MissingPart(UnlikeError):
 
 
 class NotMeasurable(UnlikeError):
-    """A metric means nothing on these texts."""
+    """A metric does not apply to these texts."""
 
 
 class Stopped(UnlikeError):
@@ -41,10 +41,15 @@ class CallFailed(UnlikeError):
 
     Attributes:
         raw: What the engine sent, where it sent anything.
-        tokens: What an answer cost that cannot be used; 0 where there was none, or nobody knows.
+        tokens: Tokens of an answer that cannot be used; 0 where there was none, or their number is not known.
     """
 
     def __init__(self, reason: str, raw: str = "", tokens: int = 0) -> None:
         super().__init__(reason)
         self.raw = raw
         self.tokens = tokens
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error message, or the name of the error's class."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -5,8 +5,9 @@ import asyncio
 from unlike.llm.backend import Sampling, estimate_tokens
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Call
-from unlike.llm.recorded import RecordedLLM, Usage
+from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
+from unlike.llm.usage import Usage
 
 
 def call(text, max_tokens=2048):

@@ -2,14 +2,16 @@
 
 import asyncio
 import sys
+import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
 from unlike.llm.open import open_llm
-from unlike.llm.openvino import OpenVinoBackend
+from unlike.llm.openvino import OpenVinoBackend, _Request, _Worker
 from unlike.llm.smollm2 import packaged_smollm2
 
 ASK = [{"role": "user", "content": "Name a drum, please."}]
@@ -68,3 +70,117 @@ def test_closed_it_answers_no_more():
 
     with pytest.raises(EngineError, match="is closed"):
         asyncio.run(closed())
+
+
+class Handle:
+    """A request of OpenVINO that has this status and writes nothing."""
+
+    def __init__(self, status):
+        self.status, self.cancelled = status, False
+
+    def can_read(self):
+        return False
+
+    def get_status(self):
+        return SimpleNamespace(name=self.status)
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Pipeline:
+    """OpenVINO's pipeline, where a prompt is the status that its request has after a step, or an error to raise."""
+
+    def __init__(self, step=lambda: None):
+        self.step, self.handles = step, []
+
+    def add_request(self, number, prompt, config):
+        if isinstance(prompt, Exception):
+            raise prompt
+        self.handles.append(Handle(prompt))
+        return self.handles[-1]
+
+    def has_non_finished_requests(self):
+        return True
+
+
+def worker_on(pipeline):
+    return _Worker(pipeline, SimpleNamespace(decode=lambda token_ids: ""))
+
+
+def request_of(prompt):
+    chunks = []
+    return _Request(prompt, 1, None, chunks.append), chunks
+
+
+def reasons(chunks):
+    return [chunk["choices"][0].get("finish_reason") for chunk in chunks if isinstance(chunk, dict)]
+
+
+def test_what_was_added_before_the_end_is_answered():
+    (first, of_first), (second, of_second), (late, _) = (request_of("FINISHED") for _ in range(3))
+    closing, stepped = threading.Thread(target=lambda: worker.close()), threading.Event()
+    late.given_up.set()
+
+    def step():
+        if closing.ident is None:
+            worker.add(second)
+            closing.start()
+            while worker.add(late):
+                pass
+            stepped.set()
+
+    worker = worker_on(Pipeline(step))
+    worker.add(first)
+    stepped.wait()
+    closing.join()
+    assert reasons(of_first)[-1] == reasons(of_second)[-1] == "stop"
+    assert not worker.add(request_of("FINISHED")[0])
+
+
+def test_a_request_that_the_cache_has_no_room_for_fails():
+    worker, (request, chunks) = worker_on(Pipeline()), request_of("IGNORED")
+    worker.add(request)
+    worker.close()
+    assert [str(chunk) for chunk in chunks] == [
+        "the key-value cache is full; raise cache_gb, or lower context_tokens or concurrency"
+    ]
+
+
+def test_a_request_that_openvino_refuses_fails_alone():
+    worker, (refused, errors), (other, chunks) = worker_on(Pipeline()), request_of(TypeError("no")), request_of("STOP")
+    worker.add(refused)
+    worker.add(other)
+    worker.close()
+    assert isinstance(errors[0], TypeError)
+    assert reasons(chunks)[-1] == "stop"
+
+
+def test_a_step_that_fails_fails_its_requests_and_no_later_ones():
+    problems = [RuntimeError("no memory")]
+
+    def step():
+        if problems:
+            raise problems.pop()
+
+    pipeline = Pipeline(step)
+    worker, (first, errors) = worker_on(pipeline), request_of("RUNNING")
+    worker.add(first)
+    while not errors:
+        pass
+    later, chunks = request_of("FINISHED")
+    worker.add(later)
+    worker.close()
+    assert str(errors[0]) == "no memory"
+    assert pipeline.handles[0].cancelled
+    assert reasons(chunks)[-1] == "stop"
+
+
+def test_a_request_given_up_before_it_began_is_not_begun():
+    pipeline = Pipeline()
+    worker, (request, chunks) = worker_on(pipeline), request_of("FINISHED")
+    request.given_up.set()
+    worker.add(request)
+    worker.close()
+    assert not chunks
+    assert not pipeline.handles

@@ -9,8 +9,9 @@ import pytest
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Journal, key
-from unlike.llm.recorded import Meter, RecordedLLM, Usage
+from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
+from unlike.llm.usage import Meter, Usage
 
 
 def call(text="Hi", **more):

@@ -4,7 +4,7 @@ import pytest
 from tests.worlds import Listening, kit_for, outcome_of, world
 
 import unlike
-from unlike.methods.dpl_verified import dpl_verified, is_borne_out, statements_in
+from unlike.methods.dpl_verified import dpl_verified, is_supported, statements_in
 from unlike.methods.steps import Comparison
 from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
 from unlike.records import Item, Record
@@ -27,7 +27,7 @@ COMPARED = Comparison(OWN, Item("i"), (OTHER,), 1)
     ],
 )
 def test_a_statement_stays_with_a_quotation_that_only_the_user_wrote(statement, kept):
-    assert is_borne_out(statement, COMPARED) is kept
+    assert is_supported(statement, COMPARED) is kept
 
 
 def test_statements_are_sentences_about_the_person():

@@ -205,7 +205,7 @@ def _calls(trace):
 
 
 def test_of_a_popular_item_a_sample_is_chosen_from_and_the_trace_says_its_size(crowd, monkeypatch):
-    monkeypatch.setattr(steps, "MOST_PEERS", 3)
+    monkeypatch.setattr(steps, "MAX_PEERS", 3)
     peers = [record for record in crowd.records() if record.item_id == crowd.records()[0].item_id]
     assert len(peers) == 6
     assert steps.sampled(peers, 0) == steps.sampled(peers, 0)

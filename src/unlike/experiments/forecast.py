@@ -22,7 +22,7 @@ from unlike.experiments.watch import NOBODY, Watch
 from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_counter
-from unlike.llm.recorded import Usage
+from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
 from unlike.prompts.task import open_task

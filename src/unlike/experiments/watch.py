@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from unlike.evaluate.running.run import Progress
 from unlike.llm.open import destination
-from unlike.llm.recorded import Usage
 from unlike.llm.stop import STOP
+from unlike.llm.usage import Usage
 from unlike.progress import OnProgress, Say, no_progress, say_nothing
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The adapter: trained weights of a few MB in one folder, what they belong to, and the soft prompts made with them.
 
 ``adapter.safetensors`` holds the weights, ``adapter.json`` the settings, the LLM and the embedder they belong to, and
-hashes of the training users, so that an erasure can name the adapters that somebody's texts were used for.
+hashes of the training users, so that an erasure can name the adapters that a user's texts were used for.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class AdapterMetadata:
-    """What an adapter belongs to and comes from.
+    """What an adapter belongs to, and where it comes from.
 
     Attributes:
         settings: Of the adapter.

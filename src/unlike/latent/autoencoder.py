@@ -31,14 +31,14 @@ class Standardizer(nn.Module):
         return (vectors - self.mean) / self.spread
 
     def inverse(self, vectors: Tensor) -> Tensor:
-        """(..., d) -> (..., d): what ``forward`` gives ``vectors`` for."""
+        """(..., d) -> (..., d): the inverse of ``forward``."""
         return vectors * self.spread + self.mean
 
 
 class SparseAutoencoder(nn.Module):
     """z = act(W_e e + b_e), e^ = act'(W_d z + b_d) (DEP, equation 5).
 
-    act' is the identity, except for the released code's GELU: a GELU decoder cannot give back values under -0.17.
+    act' is the identity, except for the released code's GELU: a GELU decoder has no output below -0.17.
 
     Attributes:
         width: d', the number of latent units; that of the input for the reduction "raw", where z = e = e^.

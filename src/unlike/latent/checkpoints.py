@@ -1,4 +1,4 @@
-"""Checkpoints of a training: kept so that it can be resumed, chosen by validation cases; and its losses as a picture.
+"""Checkpoints of a training, written to resume it; the choice of the best by validation cases; a plot of the losses.
 
 A checkpoint is one file that is replaced atomically, so a kill leaves the old one or the new one.
 """
@@ -27,7 +27,7 @@ FILE = "checkpoint.pt"
 
 
 class TextMetric(NamedTuple):
-    """A metric of texts, which this layer does not have itself.
+    """A metric of texts, given by the caller, since metrics are in a higher layer.
 
     Attributes:
         name: Of the metric; the adapter's metadata keeps it.

@@ -25,11 +25,10 @@ from unlike.records import Case, Item, Record, Records
 
 STEP = "soft"
 NOTES: dict[tuple[str, ...], str] = {
-    (
-        "his",
-        "diff",
-    ): "A {text} vector holds what one {text} is like; a difference vector holds how it differs from what "
-    "others wrote about the same {item}.",
+    ("his", "diff"): (
+        "A {text} vector holds what one {text} is like; a difference vector holds how it differs from what "
+        "others wrote about the same {item}."
+    ),
     ("his",): "A {text} vector holds what one {text} is like.",
     ("diff",): "A difference vector holds how one {text} differs from what others wrote about the same {item}.",
 }

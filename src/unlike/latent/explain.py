@@ -1,14 +1,13 @@
-"""Which records, differences and latent units carried a text, and what a unit means.
+"""Which records, differences and latent units contributed to a text, and which records a unit is active for.
 
 A text is scored behind its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
-what the text loses is what the part carried. The records' words stay in the prompt, so this measures what the vectors
-add to them. Parts overlap, since several may carry the same, so shares do not add up to the whole.
+the fall of its log-probability is what the part contributed. The records' words stay in the prompt, so this measures what the
+vectors add to them. Several parts may contribute the same, so the contributions do not add up to the whole.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -17,28 +16,27 @@ from numpy.typing import NDArray
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.latent.adapter import Adapter, Prompter
-from unlike.latent.autoencoder import Standardizer
 from unlike.latent.difference import Floats
 from unlike.latent.examples import Example
-from unlike.latent.modules import DepModule, row
+from unlike.latent.modules import DepModule, row, standard_of
 from unlike.latent.settings import AdapterSettings, Signal
 from unlike.llm.soft import Scorer
 from unlike.records import Generation, Record
 
 ALL = ""
-"""The record id of a share of all records together."""
+"""Stands for the id of a record where a contribution is that of all records together."""
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class VectorShare:
-    """What a vector carried.
+    """What a vector contributed.
 
     Attributes:
         record_id: Of the record; ALL for the vectors of all records together.
         signal: "his" or "diff".
-        change: Mean log-probability per token with the vector, minus that without; above 0 it carried the text.
+        change: Mean log-probability per token with the vector, minus that without; above 0 it made the text likelier.
     """
 
     record_id: str
@@ -48,7 +46,7 @@ class VectorShare:
 
 @dataclass(frozen=True, slots=True)
 class UnitShare:
-    """What a latent unit carried.
+    """What a latent unit contributed.
 
     Attributes:
         unit: Its number.
@@ -63,7 +61,7 @@ class UnitShare:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What carried a text.
+    """What contributed to a text.
 
     Attributes:
         loglik: Mean log-probability per token behind the whole prompt.
@@ -91,7 +89,7 @@ class Unit:
     """A latent unit over a corpus.
 
     Attributes:
-        usual: Its mean activation; a unit that is equally active everywhere distinguishes nobody.
+        usual: Its mean activation; a unit that is equally active everywhere distinguishes no one.
         top: The records it is most active for, the most active first.
     """
 
@@ -102,7 +100,7 @@ class Unit:
 async def explain(
     prompter: Prompter, example: Example, text: Sequence[int], scorer: Scorer, n_units: int = 5
 ) -> Explanation:
-    """What carried a text behind the soft prompt of an example.
+    """What contributed to a text behind the soft prompt of an example.
 
     Args:
         prompter: With an adapter of kind "dep".
@@ -136,7 +134,7 @@ async def logliks(
 ) -> list[float]:
     """Mean log-probability per token of a text behind an example's prompt, with each bank's vectors: (n_soft, hidden).
 
-    Banks that differ only where the prompt shows nothing make one prompt, so what the LLM cannot see changes exactly 0.
+    Banks that differ only where the prompt shows nothing make one prompt, so a vector that the LLM cannot see changes exactly 0.
     """
     prompts = [prompter.soft_prompt(example, bank) for bank in banks]
     distinct = {prompt.digest: prompt for prompt in prompts}
@@ -153,7 +151,7 @@ def without_vectors(module: DepModule, example: Example, bank: Floats) -> dict[t
         soft, places = mean_ablated(module, example, signal), _existing(example, signal)
         for place in places:
             part = example.past.record_ids[place], signal
-            found[part] = placed(module.settings, bank, signal, soft, places[places == place])
+            found[part] = placed(module.settings, bank, signal, soft, np.array([place]))
         if len(places):
             found[ALL, signal] = placed(module.settings, bank, signal, soft, places)
     return found
@@ -186,13 +184,13 @@ def most_active(module: DepModule, example: Example, n: int) -> list[tuple[int, 
 
 @torch.no_grad()
 def mean_ablated(module: DepModule, example: Example, signal: Signal) -> Floats:
-    """The soft tokens of a signal's mean vector, which says nothing of a single record: (tokens, hidden).
+    """The soft tokens of a signal's mean vector, which depends on no single record: (tokens, hidden).
 
     It is the mean of the training vectors where the adapter standardises, else of the vectors that the example's prompt
     shows; a single vector is then its own mean and carries nothing.
     """
     if module.settings.standardise:
-        mean = cast(Standardizer, module.standards[signal]).mean.numpy()
+        mean = standard_of(module, signal).mean.numpy()
     else:
         own = _vectors(example, signal)[_shown(example, signal)]
         mean = own.sum(axis=0) / max(1, len(own))

@@ -1,7 +1,7 @@
 """The loss of one training step, from soft vectors to equation 11 (DEP, section 3.2.3, equations 7 to 11).
 
 ``objective`` is the whole of it; the functions under it are its terms. Shapes: d is the width of embeddings, d' of
-latent units; masks leave out rows that are no vectors (padding, records without peers), so padding changes no loss.
+latent units; masks leave out rows that are no vectors (padding, records without peers), so padding does not change a loss.
 """
 
 from collections.abc import Sequence

@@ -87,7 +87,7 @@ class Space:
 
     def neutral(self, signal: Signal) -> Tensor:
         """(hidden,) the mean of a signal's two markers."""
-        return around(self.markers, signal).mean(dim=0)
+        return markers_of(self.markers, signal).mean(dim=0)
 
     def projector(self, width: int, settings: AdapterSettings, signal: Signal = "his") -> Projector:
         """The projector of a signal, from ``width`` units."""
@@ -100,7 +100,7 @@ class Space:
         return nn.Parameter(start.repeat(settings.tokens_per_vector, 1))
 
 
-def around(markers: Tensor, signal: Signal) -> Tensor:
+def markers_of(markers: Tensor, signal: Signal) -> Tensor:
     """(2, hidden) the markers before and after the soft tokens of a signal, of (4, hidden)."""
     return markers[:2] if signal == "his" else markers[2:]
 
@@ -114,7 +114,7 @@ def marked(pair: Tensor, soft: Tensor) -> Tensor:
     """Soft tokens between two markers.
 
     Args:
-        pair: (2, hidden) as ``around`` gives them.
+        pair: (2, hidden) as ``markers_of`` returns them.
         soft: (..., records, tokens, hidden).
 
     Returns:
@@ -156,14 +156,14 @@ class DepModule(nn.Module):
         for signal in self.settings.signals:
             vectors, mask = inputs.of(signal)
             z = self.latent(signal, vectors)
-            rebuilt = self.standards[signal].inverse(self.reducer.decode(z))  # type: ignore[operator]
+            rebuilt = standard_of(self, signal).inverse(self.reducer.decode(z))
             coded.append(Coded(vectors, z, rebuilt, mask))
             soft = self.projectors[signal](z)
             if signal == "diff":
                 soft = torch.where(mask[..., None, None], soft, self.null)
             if signal in self.places:
                 soft = soft + self.places[signal]
-            banks.append(marked(around(self.markers, signal), soft))
+            banks.append(marked(markers_of(self.markers, signal), soft))
         return Soft(torch.cat(banks, dim=1), tuple(coded), self.settings.reduction == "sae")
 
 
@@ -218,8 +218,15 @@ class PromptTuningModule(nn.Module):
     def forward(self, inputs: Inputs) -> Soft:
         """The same soft vectors for every user."""
         signals = self.settings.signals
-        bank = torch.cat([marked(around(self.markers, signal), self.learned[signal]) for signal in signals])
+        bank = torch.cat([marked(markers_of(self.markers, signal), self.learned[signal]) for signal in signals])
         return Soft(bank.expand(len(inputs.his), -1, -1))
+
+
+def standard_of(module: DepModule | PPlugModule, signal: Signal) -> Standardizer:
+    """The standardisation of a signal's vectors."""
+    found = module.standards[signal]
+    assert isinstance(found, Standardizer)
+    return found
 
 
 Module = DepModule | PPlugModule | PromptTuningModule

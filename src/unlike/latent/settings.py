@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from unlike.config import by_name
 from unlike.errors import InputError
 from unlike.records import TimeRule
 
@@ -195,9 +196,7 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
     """
     from pydantic import TypeAdapter, ValidationError
 
-    if preset not in RECIPES:
-        raise InputError(f"unknown training preset: {preset!r}; allowed are {', '.join(RECIPES)}")
-    chosen, places = RECIPES[preset], settings_by_name()
+    chosen, places = by_name("training preset", RECIPES, preset), settings_by_name()
     new: dict[type, dict[str, Any]] = {AdapterSettings: {}, TrainSettings: {}, LossWeights: {}}
     problems = list[str]()
     asked = {"kind": kind, **(changes or {})}

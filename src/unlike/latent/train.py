@@ -2,7 +2,7 @@
 
 Order of examples, initial weights and schedule depend on the settings alone, so two trainings with the same plan are the
 same. Several processes (torchrun, accelerate) share the batches of each step: each adds up the gradients of its own
-batches, all exchange them and take the same step; the main process alone validates and writes.
+batches, all exchange them and make the same step; the main process alone validates and writes.
 """
 
 import math
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_TIMEOUT = timedelta(hours=12)
-"""How long other processes wait while the main process validates: writing hundreds of texts takes hours."""
+"""How long the other processes wait while the main process validates: writing hundreds of texts takes hours."""
 
 
 class StepRow(NamedTuple):

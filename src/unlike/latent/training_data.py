@@ -17,7 +17,7 @@ from unlike.errors import InputError
 from unlike.latent.adapter import AdapterMetadata, new_module, user_hashes
 from unlike.latent.batch import inputs_of
 from unlike.latent.examples import Example, Examples
-from unlike.latent.modules import Module, PromptTuningModule
+from unlike.latent.modules import Module, PromptTuningModule, standard_of
 from unlike.latent.settings import Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
@@ -67,7 +67,7 @@ class TrainingData:
             for signal in self.metadata.settings.signals:
                 vectors, mask = inputs.of(signal)
                 if signal in module.standards and mask.any():
-                    module.standards[signal].fit(vectors[mask])  # type: ignore[operator]
+                    standard_of(module, signal).fit(vectors[mask])
         return module.train()
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MOST_TOKENS = 10**8
-"""Of a call; an engine that says more does not know."""
+MAX_TOKENS = 10**8
+"""Of a call; a higher count that an engine reports is an error of its own."""
 Messages = Sequence[Mapping[str, str]]
 """Chat messages, each {"role": "system" | "user" | "assistant", "content": text}."""
 
@@ -58,7 +58,7 @@ class Backend(Protocol):
 
     Attributes:
         model: Engine and model as one string ("openai:gpt-4o-mini"); part of every journal key.
-        context_tokens: Tokens that prompt and answer may have together; None where nobody knows.
+        context_tokens: Tokens that prompt and answer may have together; None where it is not known.
         counts_exactly: Whether ``count_tokens`` uses the model's own tokenizer rather than an estimate.
         offers_schema: Whether a call may ask for a JSON schema. It never changes: a schema is part of the journal's
             key, so a run that goes on must ask as it did before. An endpoint may turn out not to know schemas and
@@ -109,13 +109,13 @@ def estimate_tokens(messages: Messages) -> int:
 
 
 def tokens_in(usage: Mapping[str, Any], name: str) -> int:
-    """A number of tokens as an engine says it; one that cannot be is none."""
+    """A token count that an engine reports; 0 where it is missing or impossible."""
     n = int(usage.get(name) or 0)
-    return n if 0 <= n <= MOST_TOKENS else 0
+    return n if 0 <= n <= MAX_TOKENS else 0
 
 
 def no_words(finish_reason: str) -> str:
-    """What is said of an answer without a word in it; an engine that takes thoughts off may have cut it inside of them."""
+    """The message for an answer without words; an engine that removes thoughts may have been cut off inside them."""
     said = f"the answer is empty (finish reason {finish_reason!r})"
     cut = "; the token limit cut it off, perhaps inside its thoughts: raise max_tokens (--max-tokens)"
     return said + cut if finish_reason == "length" else said

@@ -30,7 +30,7 @@ class Row:
     Attributes:
         embeds: (tokens, hidden) the prompt.
         sampling: How, ``max_tokens`` at least 1.
-        given_up: Asked before every token whether nobody wants the text any more.
+        given_up: Called before every token: whether no one waits for the text any more.
     """
 
     embeds: Tensor
@@ -108,7 +108,7 @@ def score(model: nn.Module, wholes: Sequence[Tensor], texts: Sequence[Tensor]) -
         embeds, mask = left_padded(wholes[start : start + at_once])
         logits = _logits(model, mask, longest + 1, inputs_embeds=embeds, use_cache=False)
         for text, its_logits in zip(texts[start : start + at_once], logits, strict=True):
-            # The logits before a token tell its probability: (n, vocabulary).
+            # The logits before a token give its probability: (n, vocabulary).
             before = its_logits[-len(text) - 1 : -1].float().log_softmax(dim=-1)
             scores.append(before.gather(1, text[:, None]).squeeze(1))
     return scores
@@ -146,7 +146,7 @@ def draw_token(logits: Tensor, sampling: Sampling, draw: float) -> int:
 
 
 def nucleus(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
-    """The fewest tokens that have ``top_p`` of the probability together, at least one.
+    """The smallest set of tokens that have ``top_p`` of the probability together, at least one.
 
     Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, section 3.1.
 

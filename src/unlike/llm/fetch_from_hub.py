@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from unlike.errors import MissingPart
-from unlike.llm.fetch_step import BLOCK_BYTES, OnProgress, check_space, first_line, size_of
+from unlike.errors import MissingPart, first_line
+from unlike.llm.fetch_step import BLOCK_BYTES, OnProgress, check_space, size_of
 from unlike.llm.shelf import ShelfModel
 
 ASKING = "asking the hub"

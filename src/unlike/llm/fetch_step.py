@@ -48,8 +48,3 @@ def check_space(name: str, folder: Path, n_bytes: int) -> None:
 def megabytes(n_bytes: int) -> str:
     """A size in megabytes: "1,117 MB"."""
     return f"{round(n_bytes / 1_000_000):,} MB"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error message, or the name of the error's class."""
-    return next(iter(str(error).splitlines()), type(error).__name__)

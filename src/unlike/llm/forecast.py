@@ -1,4 +1,4 @@
-"""What a run would ask and cost, found by running the same code with an LLM that asks no engine.
+"""How many calls and tokens a run would take, found by running the same code with an LLM that asks no engine.
 
 Placeholders differ as real answers do: two prompts that hold different answers must not become one call.
 """
@@ -8,37 +8,13 @@ from collections.abc import Callable, Mapping
 
 from unlike.llm.backend import Backend, Completion, Messages, Sampling
 from unlike.llm.journal import Call, Journal, key
-from unlike.llm.recorded import CACHED, Answer, Usage, n_prompt_tokens
+from unlike.llm.recorded import Answer, n_prompt_tokens
+from unlike.llm.usage import CACHED, Usage
 
 ASSUMED_COMPLETION_TOKENS = 300
 """About 220 words: the length of a longer review. An assumption, used only for steps of which nothing is known."""
 DISTINCT_WORDS = 12
-_WORDS = [
-    "of",
-    "to",
-    "in",
-    "is",
-    "it",
-    "by",
-    "he",
-    "as",
-    "on",
-    "at",
-    "or",
-    "an",
-    "we",
-    "be",
-    "up",
-    "so",
-    "no",
-    "my",
-    "me",
-    "go",
-    "do",
-    "if",
-    "us",
-    "am",
-]
+_WORDS = "of to in is it by he as on at or an we be up so no my me go do if us am"
 """One token each by a tokenizer, and three characters with their blank, which is one token by the estimate."""
 
 
@@ -124,8 +100,8 @@ class PlaceholderBackend:
 
 def distinct_text(prompt: str, n_tokens: int) -> str:
     """A placeholder of some length, whose first words depend on what it answers."""
-    number, words = int(hashlib.sha256(prompt.encode()).hexdigest(), 16), list[str]()
+    number, words, allowed = int(hashlib.sha256(prompt.encode()).hexdigest(), 16), list[str](), _WORDS.split()
     for _ in range(min(DISTINCT_WORDS, n_tokens)):
-        number, place = divmod(number, len(_WORDS))
-        words.append(_WORDS[place])
+        number, place = divmod(number, len(allowed))
+        words.append(allowed[place])
     return " ".join(words + ["of"] * (n_tokens - len(words)))

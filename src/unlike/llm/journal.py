@@ -2,8 +2,8 @@
 
 Running again is resuming, because an answer that is here is never asked for again. So the one invariant: a call counts
 as answered only when its answer is committed. Several processes may share a file. Writes go through one thread, which
-puts all that wait into one transaction, so that neither the event loop nor the disk is held up by each call. Beside its
-answer a call's prompt is kept, so that whoever looks at a run sees what was sent.
+puts all that wait into one transaction, so that a call blocks neither the event loop nor the disk. Beside its
+answer a call's prompt is kept, so that the inspector can show what was sent.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Entry:
 
     Attributes:
         attempts: How often it was asked, over all starts.
-        score: Where a text was scored and not written: its mean log-probability per token.
+        score: Mean log-probability per token of a text that was scored instead of written.
     """
 
     state: Literal["done", "failed"]
@@ -91,7 +91,7 @@ class Entry:
 Write = Callable[[sqlite3.Connection], Any]
 _COLUMNS = "state, text, error, raw, prompt_tokens, completion_tokens, finish_reason, wall_s, attempts, score"
 _READ = f"SELECT {_COLUMNS} FROM calls WHERE key = ?"
-# A done answer stays: whoever asked the same at the same time gets that one too.
+# A done answer stays: a caller that asked the same at the same time gets it too.
 _INSERT = f"INSERT INTO calls (key, tenant, step, model, prompt, {_COLUMNS})"
 _UNLESS_DONE = """ON CONFLICT (key) DO UPDATE SET state = excluded.state, text = excluded.text, error = excluded.error,
         raw = excluded.raw, prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
@@ -194,7 +194,7 @@ class Journal:
         return tuple(key for (key,) in self._read(query, record_id, tenant))
 
     def close(self) -> None:
-        """Finish what waits to be written and let go of the file."""
+        """Finish what waits to be written and close the file."""
         self._thread.shutdown(wait=True)
         self._reads.close()
         self._writes.close()
@@ -210,19 +210,19 @@ class Journal:
 
     async def _committed(self, write: Write) -> Any:  # noqa: ANN401 - what the write returns
         future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # from here on it is written, whoever stops waiting for it
+        future.set_running_or_notify_cancel()  # it is written even where the caller stops waiting
         with self._waiting_lock:
             self._waiting.append((write, future))
         self._thread.submit(self._commit)
         return await asyncio.wrap_future(future)
 
     def _commit(self) -> None:
-        """Write all that waits in one transaction; what came too late finds its own turn."""
+        """Write all that waits in one transaction; later writes are in the next one."""
         with self._waiting_lock:
             batch, self._waiting = self._waiting, []
         try:
             results = _transaction(self._writes, [write for write, _ in batch])
-        except Exception as error:  # noqa: BLE001 - handed to those who wait, as an executor does
+        except Exception as error:  # the waiting callers get it, as from an executor
             reason = unusable(self.path, error) if isinstance(error, sqlite3.Error) else error
             for _, future in batch:
                 future.set_exception(reason)
@@ -239,7 +239,7 @@ def packed_prompt(messages: Messages) -> bytes:
 
 
 def read_prompt(packed: bytes | None) -> list[dict[str, str]] | None:
-    """The messages of a prompt that the journal kept; None where it was not to keep them."""
+    """The messages of a prompt that the journal kept; None where prompts are not kept."""
     return None if packed is None else json.loads(zlib.decompress(packed))
 
 

@@ -65,7 +65,7 @@ def open_journal_file(path: Path) -> sqlite3.Connection:
 
 
 def unusable(path: Path, error: Exception) -> InputError:
-    """What to tell the user about a journal that SQLite cannot read or write."""
+    """The error for a journal that SQLite cannot read or write."""
     return InputError(
         f"journal: cannot use {str(path)!r}: {error}; free the place it lies in, or choose another folder"
     )

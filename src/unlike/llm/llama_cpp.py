@@ -138,7 +138,7 @@ class LlamaCppBackend:
         return messages if self._system_role else without_system(messages)
 
     def _write(self, request: dict[str, Any], keep: Callable[[dict[str, Any]], bool]) -> float:
-        """Hand all chunks to ``keep``, and say how many seconds it took."""
+        """Pass all chunks to ``keep``; returns the seconds it took."""
         started = time.monotonic()
         try:
             self._running().handle_chat_completions(request, keep)
@@ -183,7 +183,7 @@ def chat_request(
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "seed": sampling.seed % (2**32 - 1),  # the last one means "any" to llama.cpp
-        # llama.cpp would also cut to the 40 likeliest tokens; nobody asked for that.
+        # llama.cpp would also cut to the 40 likeliest tokens; that was not asked for.
         "top_k": 0,
         "min_p": 0.0,
         "cache_prompt": cache_prompt,

@@ -15,9 +15,9 @@ import transformers
 from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
-from unlike.errors import CallFailed, InputError
+from unlike.errors import CallFailed, InputError, first_line
 from unlike.llm.backend import Messages
-from unlike.llm.model_source import ends_of, name_of, source_of, told
+from unlike.llm.model_source import ends_of, explain_load_errors, name_of, source_of
 from unlike.llm.roles import has_system, without_system
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -141,7 +141,7 @@ def open_model_files(name: str, what: str) -> ModelFiles:
         MissingPart: The packaged model, or a library that this model needs, is not installed.
     """
     source = source_of(name)
-    with told(name, what):
+    with explain_load_errors(name, what):
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         _check_causal(name, config)
         text_config = config.get_text_config(decoder=True)
@@ -196,7 +196,7 @@ def _device(name: str, device: str | None) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             f"LLM {name!r}: device {device!r} cannot be used ({reason}); leave it out, or use cpu"
         ) from error
@@ -213,7 +213,7 @@ def _check_causal(name: str, config: Any) -> None:  # noqa: ANN401
 
 
 def _weights(name: str, source: str, dtype: torch.dtype) -> Any:  # noqa: ANN401 - the model classes have no common type
-    with told(name, _FAILED):
+    with explain_load_errors(name, _FAILED):
         opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, trust_remote_code=False, output_loading_info=True
         )

@@ -24,7 +24,7 @@ class Asked(Generic[Question]):
     """A call that waits for its answer.
 
     Attributes:
-        given_up: Set once nobody waits for it any more.
+        given_up: Set once no one waits for it any more.
     """
 
     question: Question

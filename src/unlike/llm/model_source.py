@@ -1,4 +1,4 @@
-"""Where a chat model of the transformers library comes from, and what its files say of it."""
+"""Where a chat model of the transformers library comes from, and what its files name: the tokens that end an answer."""
 
 import re
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, first_line
 from unlike.llm.shelf import SHELF
 from unlike.llm.smollm2_torch import ready_folder
 
@@ -40,8 +40,13 @@ def ends_of(named: int | list[int] | None, *others: int | None) -> tuple[int, ..
 
 
 @contextmanager
-def told(name: str, what: str) -> Generator[None]:
-    """Failures of reading a model, in one line; ``what`` says what cannot be done."""
+def explain_load_errors(name: str, what: str) -> Generator[None]:
+    """Turn errors of loading a model into one line that begins with ``what``.
+
+    Raises:
+        MissingPart: The model needs a library that is not installed.
+        InputError: The model cannot be loaded.
+    """
     try:
         yield
     except ImportError as error:
@@ -51,8 +56,3 @@ def told(name: str, what: str) -> Generator[None]:
             f"LLM {name!r}: {what}: {first_line(error)}; give smollm2, a folder with configuration, tokenizer and "
             "safetensors of a causal LM, or a model name of the hub"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its name."""
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -147,7 +147,7 @@ class OpenAIBackend:
             model=self._name, messages=_sent(messages), stream=True, extra_body=fields
         )
         async with stream:
-            with _breaks_told(self.model, stream.response):
+            with _explain_stream_errors(self.model, stream.response):
                 if "event-stream" not in stream.response.headers.get("content-type", ""):
                     body = (await stream.response.aread()).decode("utf-8", "replace")
                     completion = read_completion(body, time.monotonic() - started)
@@ -163,8 +163,8 @@ class OpenAIBackend:
 
 
 @contextmanager
-def _breaks_told(model: str, response: Any) -> Generator[None]:  # noqa: ANN401 - of one of two HTTP libraries
-    """Tell of whatever breaks in reading a stream as APIConnectionError or TryAgain."""
+def _explain_stream_errors(model: str, response: Any) -> Generator[None]:  # noqa: ANN401 - of one of two HTTP libraries
+    """Turn errors of reading a stream into APIConnectionError or TryAgain."""
     try:
         yield
     except openai.APIConnectionError:

@@ -1,7 +1,7 @@
 """OpenVINO inside this process: GGUF models on processors with AVX-512, where it reads prompts faster than llama.cpp.
 
-Its continuous batching puts requests together step by step and reads what prompts have in common only once. It takes
-GGUF files of the kinds Q4_0, Q4_1, Q4_K, Q6_K, Q8_0 and F16 of the Llama and Qwen families.
+Its continuous batching runs all requests together, one token per step, and reads what prompts have in common only once. It
+takes GGUF files of the kinds Q4_0, Q4_1, Q4_K, Q6_K, Q8_0 and F16 of the Llama and Qwen families.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class OpenVinoBackend:
         path: The GGUF file, or the name of a model that ``unlike models`` lists.
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
         threads: None for OMP_NUM_THREADS, else one per core.
-        cache_gb: Memory for what was read of prompts; shared by all requests.
+        cache_gb: Size of the key-value cache in GB, which all requests share.
 
     Raises:
         InputError: No such file, or a kind of GGUF that OpenVINO does not read.
@@ -78,8 +79,9 @@ class OpenVinoBackend:
                 f"{self.model}: {n_tokens} tokens of prompt and {sampling.max_tokens} new ones exceed the context of "
                 f"{self.context_tokens}; shorten the prompt or lower max_tokens"
             )
-        job = _Job(prompt, n_tokens, self._config(sampling), lambda chunk: _put(loop, chunks, chunk))
-        self._worker.start(job, self.model)
+        request = _Request(prompt, n_tokens, self._config(sampling), lambda chunk: _put(loop, chunks, chunk))
+        if not self._worker.add(request):
+            raise EngineError(f"{self.model} is closed; open it again")
         answer = GrowingAnswer(self.model)
         try:
             while not answer.finish_reason:
@@ -89,7 +91,7 @@ class OpenVinoBackend:
                 if piece := answer.take(chunk):
                     yield piece
         finally:
-            job.given_up.set()
+            request.given_up.set()
         yield answer.completion(time.monotonic() - started)
 
     def count_tokens(self, messages: Messages) -> int:
@@ -126,8 +128,8 @@ class OpenVinoBackend:
         return config
 
 
-class _Job:
-    """A request under way: its prompt, where its chunks go, and the tokens written so far."""
+class _Request:
+    """A request: its prompt, where its chunks go, and the tokens written so far."""
 
     def __init__(self, prompt: str, n_tokens: int, config: Any, put: Callable[[Chunk], None]) -> None:  # noqa: ANN401
         self.prompt, self.n_tokens, self.config, self.put = prompt, n_tokens, config, put
@@ -137,13 +139,19 @@ class _Job:
         self._text = ""
 
     def read(self, tokenizer: Any) -> bool:  # noqa: ANN401
-        """Pass on what was written since; whether the request has ended."""
+        """Send what was written since the last step; returns whether the request has ended."""
         reason = ""
         while self.handle.can_read():
             for output in self.handle.read().values():
                 self._token_ids += output.generated_ids
                 reason = output.finish_reason.name.lower()
-        ended = self.handle.get_status().name != "RUNNING"
+        status = self.handle.get_status().name
+        if status == "IGNORED":  # OpenVINO drops what no longer fits into its cache
+            self.put(
+                RuntimeError("the key-value cache is full; raise cache_gb, or lower context_tokens or concurrency")
+            )
+            return True
+        ended = status != "RUNNING"
         text = tokenizer.decode(self._token_ids)
         if ended or not text.endswith("\ufffd"):  # half a character waits for its other half
             piece, self._text = text[len(self._text) :], text
@@ -156,74 +164,74 @@ class _Job:
 
 
 class _Worker:
-    """The thread that steps the pipeline: all requests under way write one token per step."""
+    """The thread that steps the pipeline: each request that runs gets one token per step."""
 
     def __init__(self, pipeline: Any, tokenizer: Any) -> None:  # noqa: ANN401
         self._pipeline, self._tokenizer = pipeline, tokenizer
-        self._waiting: queue.Queue[_Job | None] = queue.Queue()
+        self._waiting: queue.Queue[_Request | None] = queue.Queue()
+        self._lock = threading.Lock()  # nothing is added behind the None that ends the queue
         self._numbers = itertools.count()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="openvino", daemon=True)
         self._thread.start()
 
-    def start(self, job: _Job, model: str) -> None:
-        """Take a request.
-
-        Raises:
-            EngineError: The engine is closed.
-        """
-        if self._closed:
-            raise EngineError(f"{model} is closed; open it again")
-        self._waiting.put(job)
+    def add(self, request: _Request) -> bool:
+        """Take a request; returns False, and does not take it, where the worker is closed."""
+        with self._lock:
+            if not self._closed:
+                self._waiting.put(request)
+            return not self._closed
 
     def close(self) -> None:
-        """Finish the requests under way and end the thread."""
-        self._closed = True
-        self._waiting.put(None)
+        """Finish all requests that were added, and end the thread."""
+        with self._lock:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        running: list[_Job] = []
-        while running or not self._closed:
-            running += self._begun(wait=not running)
+        running: list[_Request] = []
+        while running or not self._closed or not self._waiting.empty():
+            running += self._started(wait=not running)
             try:
                 if self._pipeline.has_non_finished_requests():
                     self._pipeline.step()
-                running = [job for job in running if not self._ended(job)]
+                running = [request for request in running if not self._ended(request)]
             except Exception as error:
-                for job in running:
-                    job.put(error)
+                for request in running:
+                    request.handle.cancel()
+                    request.put(error)
                 running = []
         del self._pipeline
 
-    def _begun(self, wait: bool) -> list[_Job]:
-        begun: list[_Job] = []
+    def _started(self, wait: bool) -> list[_Request]:
+        started: list[_Request] = []
         while wait or not self._waiting.empty():
-            job, wait = self._waiting.get(), False
-            if job is None:
-                return begun
+            request, wait = self._waiting.get(), False
+            if request is None or request.given_up.is_set():
+                continue
             try:
-                job.handle = self._pipeline.add_request(next(self._numbers), job.prompt, job.config)
-            except RuntimeError as error:
-                job.put(error)
+                request.handle = self._pipeline.add_request(next(self._numbers), request.prompt, request.config)
+            except Exception as error:
+                request.put(error)
             else:
-                begun.append(job)
-        return begun
+                started.append(request)
+        return started
 
-    def _ended(self, job: _Job) -> bool:
-        if job.given_up.is_set():
-            job.handle.cancel()
+    def _ended(self, request: _Request) -> bool:
+        if request.given_up.is_set():
+            request.handle.cancel()
             return True
-        return job.read(self._tokenizer)
+        return request.read(self._tokenizer)
 
 
 def _put(loop: asyncio.AbstractEventLoop, chunks: "asyncio.Queue[Chunk]", chunk: Chunk) -> None:
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # the loop is closed, so no one waits
         loop.call_soon_threadsafe(chunks.put_nowait, chunk)
 
 
 def _trained_context(file: Path) -> int:
-    """Tokens of context that the file names; a broken file is found here, for OpenVINO would crash over it."""
+    """Tokens of context that the file names; a damaged file is found here, since OpenVINO would crash on it."""
     from gguf import GGUFReader
 
     try:
@@ -232,7 +240,7 @@ def _trained_context(file: Path) -> int:
         return int(fields[f"{architecture}.context_length"].contents())
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise InputError(
-            f"GGUF model: OpenVINO cannot load {str(file)!r} (it is broken: {error}); get it anew, or try llama.cpp:{file}"
+            f"GGUF model: OpenVINO cannot load {str(file)!r} (damaged: {error}); download it again, or try llama.cpp:{file}"
         ) from error
 
 

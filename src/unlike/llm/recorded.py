@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from copy import copy
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from unlike.errors import CallFailed, EngineError
@@ -18,6 +18,7 @@ from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft import EmbedsBackend, takes_soft_prompts
 from unlike.llm.stop import STOP
 from unlike.llm.stream import Pieces, streamed
+from unlike.llm.usage import CACHED, Meter, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Answer:
 
     Attributes:
         key: Of the journal's entry.
-        cached: Whether the engine was not asked for it: it was in the journal, or the same call was under way.
+        cached: Whether it came without a call of its own: from the journal, or from the same call that was under way.
         wall_s: Seconds the engine took when it was asked.
     """
 
@@ -43,51 +44,6 @@ class Answer:
         """The answer that an entry of the journal, or an engine's completion, holds."""
         counts = (entry.prompt_tokens, entry.completion_tokens, entry.finish_reason, entry.wall_s)
         return cls(entry.text, key, cached, *counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What was asked so far.
-
-    Attributes:
-        n_calls: Calls really made, failed ones included.
-        n_cached: Calls answered without asking the engine.
-        n_calls_failed: Of the calls made, those that failed.
-        prompt_tokens: Of the calls made.
-        completion_tokens: Of the calls made.
-    """
-
-    n_calls: int = 0
-    n_cached: int = 0
-    n_calls_failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def since(self, earlier: "Usage") -> "Usage":
-        """What was added after an earlier reading."""
-        return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
-
-    def plus(self, other: "Usage") -> "Usage":
-        """The sum of both."""
-        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
-
-
-CACHED = Usage(n_cached=1)
-
-
-@dataclass(slots=True)
-class Meter:
-    """What was asked of LLMs, and what went wrong.
-
-    Attributes:
-        usage: So far, as a snapshot that stays as it is.
-        failed: Why the last call that failed did.
-        unusable: Why no call could succeed, where that happened.
-    """
-
-    usage: Usage = Usage()
-    failed: str = ""
-    unusable: EngineError | None = None
 
 
 class LLM(Protocol):
@@ -188,8 +144,8 @@ class RecordedLLM:
         """Answer one call, from the journal or from the engine.
 
         A call that failed in an earlier run is asked again; one that failed in this run fails again at once.
-        ``repeat`` is added to the seed, for else a repetition would be the same text. Stopping to wait for an answer
-        does not stop the call where there is a journal: others may want it, and it is paid for.
+        ``repeat`` is added to the seed; otherwise a repetition would be the same text. With a journal, a caller that is
+        cancelled does not cancel the call: others may wait for it, and it is paid for.
 
         Raises:
             CallFailed: This call failed for good.
@@ -219,7 +175,7 @@ class RecordedLLM:
     async def stream(self, call: Call) -> Pieces:
         """Answer one call piece by piece; neither read from the journal nor kept.
 
-        What was written counts also where it is broken off and the engine never says how much it was.
+        Where a stream is closed early and the engine reports no usage, its tokens are estimated.
 
         Raises:
             CallFailed: This call failed.
@@ -257,26 +213,19 @@ class RecordedLLM:
     def _finished(self, name: str, task: asyncio.Task[Entry]) -> None:
         del self._shared.under_way[name]
         if not task.cancelled():
-            task.exception()  # seen here, should nobody be waiting any more
+            task.exception()  # retrieved, so that asyncio does not warn where no one waits any more
 
     async def _ask_and_keep(self, name: str, call: Call, journal: CallStore) -> Entry:
-        async with (
-            self._shared.free
-        ):  # also while the answer is written down, so that a kill loses no more calls than this
+        async with self._shared.free:  # until the answer is committed, so that a kill loses at most these calls
             try:
-                completion = await self._ask(call)
+                answer = await self._ask(call)
             except CallFailed as failure:
                 self._shared.failed[name] = failure
                 failed = Entry("failed", error=str(failure), raw=failure.raw)
                 await STOP.in_flight(journal.put(name, call, self.backend.model, failed))
                 raise
-            counts = (
-                completion.prompt_tokens,
-                completion.completion_tokens,
-                completion.finish_reason,
-                completion.wall_s,
-            )
-            done = Entry("done", completion.text, "", "", *counts)
+            counts = (answer.prompt_tokens, answer.completion_tokens, answer.finish_reason, answer.wall_s)
+            done = Entry("done", answer.text, "", "", *counts)
             return await STOP.in_flight(journal.put(name, call, self.backend.model, done))
 
     async def _ask(self, call: Call) -> Completion:
@@ -329,7 +278,7 @@ class RecordedLLM:
                 meter.failed = str(error)
 
     def _estimated(self, call: Call, n_chars: int) -> Usage:
-        """What an answer used that was broken off."""
+        """The estimated usage of an answer that was closed early."""
         return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), (n_chars + 2) // 3)
 
 

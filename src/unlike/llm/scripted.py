@@ -1,6 +1,6 @@
 """An LLM whose answers are written beforehand: no model, no network, the same text every time.
 
-It ships because tests and demonstrations of a run need an engine that is fast, free and can be told to fail.
+It ships because tests and demonstrations of a run need an engine that is fast, free and can fail on request.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ class ScriptedBackend:
         return estimate_tokens(messages)
 
     async def aclose(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to close."""
 
     def _completion(self, messages: Messages, text: str, started: float) -> Completion:
         return Completion(

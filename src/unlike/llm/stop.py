@@ -30,7 +30,7 @@ class Stop:
         return len(self._calls)
 
     def request(self) -> None:
-        """Let no new call begin; may be called from a signal handler or another thread."""
+        """Do not let new calls begin; may be called from a signal handler or another thread."""
         self.requested = True
 
     def cancel(self) -> None:
@@ -63,7 +63,7 @@ class Stop:
         loop = asyncio.get_running_loop()
         while calls := [task for task, of_loop in self._calls.items() if of_loop is loop]:
             await asyncio.wait(calls)
-            await asyncio.sleep(0)  # whoever waits for an answer keeps it first
+            await asyncio.sleep(0)  # lets those who wait for the answers store them first
         raise Stopped("stopped before all work was done")
 
     async def in_flight(self, call: Awaitable[T]) -> T:
@@ -79,11 +79,10 @@ class Stop:
         except asyncio.CancelledError:
             if self._cancelled:
                 raise Stopped("stopped; calls in flight were cancelled") from None
-            task.cancel()
             raise
         finally:
             self._calls.pop(task, None)
 
 
 STOP = Stop()
-"""Of this process: Ctrl-C concerns all that it does."""
+"""The one of this process: Ctrl-C stops all that it does."""

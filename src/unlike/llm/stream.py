@@ -1,4 +1,4 @@
-"""Answers that come piece by piece, for whoever shows them while they are written.
+"""Answers that come piece by piece, to be shown while they are written.
 
 The invariant: the pieces joined are the text of the Completion that ends them, which is what ``complete`` gives for the
 same call. The first piece has a word in it, so an answer of nothing but blanks fails before anything was shown.

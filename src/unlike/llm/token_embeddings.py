@@ -17,7 +17,7 @@ from transformers.utils.hub import cached_file
 
 from unlike.errors import InputError
 from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
-from unlike.llm.model_source import ends_of, name_of, told
+from unlike.llm.model_source import ends_of, explain_load_errors, name_of
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import embedded
 
@@ -76,7 +76,7 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
     """
     files = open_model_files(name, _FAILED)
     _check_unscaled(name, files.text_config)
-    with told(name, _FAILED):
+    with explain_load_errors(name, _FAILED):
         matrix = _matrix(name, files.source)
     _check_matrix(name, matrix, files.text_config)
     digest = embeddings_hash(matrix)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unlike.errors import CallFailed, EngineError, InputError
+from unlike.errors import CallFailed, EngineError, InputError, first_line
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, open_local_model
@@ -29,7 +29,7 @@ class TransformersBackend:
     """A model of this process as Backend, EmbedsBackend and Scorer.
 
     Args:
-        local: The model; closing the backend leaves it to whoever else holds it.
+        local: The model; closing the backend does not close it.
         batch_size: Calls answered together at most.
         context_tokens: Prompt and answer of one call together; cut to what the model was made for, and None for that.
 
@@ -125,7 +125,7 @@ class TransformersBackend:
 
     def _write(self, batch: Sequence[Asked[tuple[SoftPrompt, Sampling]]]) -> Iterator[tuple[int, Written]]:
         local = self._running()
-        with self._told(len(batch)):
+        with self._explain_errors(len(batch)):
             rows = [
                 Row(embedded(local.embeddings, prompt, self.model), sampling, asked.given_up.is_set)
                 for asked in batch
@@ -135,7 +135,7 @@ class TransformersBackend:
 
     def _score(self, batch: Sequence[Asked[tuple[SoftPrompt, int]]]) -> Iterator[tuple[int, NDArray[np.float64]]]:
         local = self._running()
-        with self._told(len(batch)):
+        with self._explain_errors(len(batch)):
             wholes = [asked.question[0] for asked in batch]
             device = local.embeddings.device
             texts = [
@@ -152,12 +152,12 @@ class TransformersBackend:
         return self._local
 
     @contextmanager
-    def _told(self, n_calls: int) -> Generator[None]:
-        """What torch raises, as a failed call."""
+    def _explain_errors(self, n_calls: int) -> Generator[None]:
+        """Turn an error of torch into a failed call."""
         try:
             yield
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             # The processor's allocator raises no class of its own.
             if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in reason:
                 reason = f"out of memory with {n_calls} calls at a time; lower batch_size ({reason})"

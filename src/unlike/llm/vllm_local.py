@@ -28,7 +28,7 @@ from unlike.llm.soft_embeds import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
 
 SCORED = Sampling(temperature=0.0, max_tokens=1)
-"""vLLM writes at least one token; behind a text to be scored nobody looks at it."""
+"""vLLM writes at least one token; after a text to be scored it is not used."""
 
 
 class VllmBackend:
@@ -71,14 +71,14 @@ class VllmBackend:
         except BaseException:
             self._loop.stop()
             raise
-        told = self._engine.model_config
-        used = str(told.dtype).removeprefix("torch.")
+        model = self._engine.model_config
+        used = str(model.dtype).removeprefix("torch.")
         self.model = f"vllm:{embeddings.name}" + ("" if used == "float32" else f":{used}")
-        self.context_tokens: int | None = told.max_model_len
+        self.context_tokens: int | None = model.max_model_len
         self.hidden = embeddings.hidden
         self.llm_hash = embeddings.llm_hash
         self.tokens = embeddings.tokens
-        self._dtype = told.dtype
+        self._dtype = model.dtype
         self._closed = False
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
@@ -179,9 +179,9 @@ class VllmBackend:
         except failures as error:
             raise CallFailed(f"{self.model}: {_line(error)}") from error
 
-    def _scores(self, told: Sequence[Any], continuation: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What vLLM told of the last tokens of a prompt: for each a dict from token id to its log-probability."""
-        behind = told[len(told) - len(continuation) :] if len(told) > len(continuation) else None
+    def _scores(self, reported: Sequence[Any], continuation: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What vLLM reported of the last tokens of a prompt: for each a dict from token id to its log-probability."""
+        behind = reported[len(reported) - len(continuation) :] if len(reported) > len(continuation) else None
         if behind is None or not all(behind):
             raise EngineError(
                 f"{self.model}: this vLLM gives no log-probabilities behind soft prompts; use a newer one (0.32 does), "

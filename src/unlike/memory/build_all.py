@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from unlike.errors import EngineError
 from unlike.llm.forecast import PlaceholderBackend
-from unlike.llm.recorded import Meter, Usage
 from unlike.llm.stop import STOP
+from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
 from unlike.memory.worker import MOST_WAIT_S, work_once
 from unlike.progress import OnProgress, no_progress

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Sampling, estimate_tokens
-from unlike.llm.recorded import Meter, RecordedLLM
+from unlike.llm.recorded import RecordedLLM
+from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
 from unlike.memory.build import build_profile

@@ -12,7 +12,7 @@ from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_
 if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend, Messages, Sampling
-    from unlike.llm.recorded import Meter
+    from unlike.llm.usage import Meter
     from unlike.memory.memory import Memory
     from unlike.memory.settings_file import MemoryFile
     from unlike.methods.kit import Latent

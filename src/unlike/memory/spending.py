@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from unlike.errors import UnlikeError
-from unlike.llm.recorded import Usage
+from unlike.llm.usage import Usage
 from unlike.store import spend
 from unlike.store.database import Tenant, Tx
 

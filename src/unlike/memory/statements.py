@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
-from unlike.methods.stored_profile import kept_statements, sentences
+from unlike.methods.statements import kept_statements, sentences
 from unlike.privacy.repeats import Others
 from unlike.privacy.sensitive import Sensitive
 from unlike.store.profiles import Statement

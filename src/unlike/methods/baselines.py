@@ -58,11 +58,11 @@ async def int_sum(case: Case, kit: Kit) -> Draft:
 
 
 async def llm_trsr(case: Case, kit: Kit) -> Draft:
-    """Recurrent, the paradigm that DPL compares with: the oldest block gives a profile, each later block renews it."""
+    """Recurrent, the paradigm that DPL compares with: the oldest block gives a profile, each later block updates it."""
     history = await read_history(case, kit)
     profiles: list[Reply] = []
     for block in blocks_of(history):
-        profiles.append(await _renew(profiles[-1], block, kit) if profiles else await _first(block, kit))
+        profiles.append(await _update(profiles[-1], block, kit) if profiles else await _first(block, kit))
     return await _from_profiles(case, history, profiles, kit)
 
 
@@ -87,12 +87,12 @@ async def _first(block: Sequence[Record], kit: Kit) -> Reply:
     return profile
 
 
-async def _renew(profile: Reply, block: Sequence[Record], kit: Kit) -> Reply:
+async def _update(profile: Reply, block: Sequence[Record], kit: Kit) -> Reply:
     return await ask(Ask("update", (profile_passage(profile), *own_passages(block, kit))), kit)
 
 
 async def _from_profiles(case: Case, history: Sequence[Record], profiles: Sequence[Reply], kit: Kit) -> Draft:
-    """The last profile is the user's; the retrieved records stand beside it, as in DPL's comparison."""
+    """The last profile is the user's; the retrieved records are shown beside it, as in DPL's comparison."""
     past = await retrieve(case, history, kit)
     profile = profiles[-1] if profiles else None
     earlier = [reply_trace(reply) for reply in profiles[:-1]]
@@ -120,12 +120,12 @@ async def cicl(case: Case, kit: Kit) -> Draft:
 
 
 def negative_of(record: Record, case: Case, kit: Kit) -> Record | None:
-    """A random record of another user on the same item; None where nobody else wrote about it."""
+    """A random record of another user on the same item; None where no one else wrote about it."""
 
-    def lot(other: Record) -> bytes:
+    def random_order(other: Record) -> bytes:
         return hashlib.sha256(f"{kit.settings.seed}\0{record.id}\0{other.id}".encode()).digest()
 
-    return min(others_on(record.item_id, case, kit), key=lot, default=None)
+    return min(others_on(record.item_id, case, kit), key=random_order, default=None)
 
 
 # Persona-DB ---------------------------------------------------------------------------------------------------------
@@ -137,14 +137,14 @@ async def persona_db(case: Case, kit: Kit) -> Draft:
     past = await retrieve(case, history, kit)
     profile = await summarise(past, [], kit)
     found = await asyncio.to_thread(kit.neighbours.nearest, case, kit.settings.time_rule)
-    lent = (await retrieve(case, found.history, kit))[: len(past)] if found else []
+    theirs = (await retrieve(case, found.history, kit))[: len(past)] if found else []
     return await draft(
         case,
         kit,
         past,
         profile,
-        neighbours=lent,
+        neighbours=theirs,
         history=history,
         neighbour=found.user_id if found else None,
-        neighbour_records=[record.id for record in lent],
+        neighbour_records=[record.id for record in theirs],
     )

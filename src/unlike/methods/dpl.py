@@ -5,7 +5,7 @@
     R_n = Select(u', D_i)                          equation 4
     d_n = LLM_dif(S, y_u'i, {y_r : r in R_n})      equation 5
 
-A user without records gets Non-Perso's prompt; one whose items nobody else wrote about, a profile of the own
+A user without records gets Non-Perso's prompt; one whose items no one else wrote about gets a profile of the own
 records alone. The trace shows which.
 """
 

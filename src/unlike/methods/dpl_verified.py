@@ -1,7 +1,7 @@
-"""DPL with verified differences (ours): only what the texts bear out reaches the profile.
+"""DPL with verified differences (ours): only what the texts support reaches the profile.
 
-A small LLM ascribes to the user what others wrote, or praises everybody in the same words. So the profile is not its
-summary. It holds the statements of the differences (equation 5) whose quotation stands in the user's text and in no
+A small LLM ascribes to the user what others wrote, or praises every user in the same words. So the profile is not its
+summary. It holds the statements of the differences (equation 5) whose quotation is in the user's text and in no
 representative's, after the habits that were measured (``style_facts``): lengths, punctuation, capitals, person, favourite words.
 """
 
@@ -19,7 +19,7 @@ from unlike.writing.draft import Draft, Reply
 STEP = "verify"
 MAX_STATEMENTS = 6
 MIN_QUOTED_CHARS = 6
-"""A shorter quotation stands in too many texts to prove anything."""
+"""A shorter quotation is in too many texts to prove anything."""
 
 _QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -47,7 +47,7 @@ def verified_profile(
     if words:
         habits.append("Favourite words: " + ", ".join(f'"{word}"' for word in words) + ".")
     found = [(d, statement) for d in differences for statement in statements_in(d.reply.text)]
-    kept = [statement for d, statement in found if is_borne_out(statement, d.comparison)][:MAX_STATEMENTS]
+    kept = [statement for d, statement in found if is_supported(statement, d.comparison)][:MAX_STATEMENTS]
     counts = {"statements": len(found), "statements_kept": len(kept), "habits": len(habits)}
     lines = [*habits, *kept]
     if not lines:
@@ -64,8 +64,8 @@ def statements_in(text: str) -> list[str]:
     return list(dict.fromkeys(_PERSON_A.sub("the person", sentence) for sentence in sentences))
 
 
-def is_borne_out(statement: str, comparison: Comparison) -> bool:
-    """Whether a statement quotes words that stand in the user's text and in no representative's."""
+def is_supported(statement: str, comparison: Comparison) -> bool:
+    """Whether a statement quotes words of the user's text that are in no representative's."""
     own = _plain(comparison.record.text)
     others = [_plain(record.text) for record in comparison.representatives]
     quoted = [plain for quotation in _QUOTATION.findall(statement) if len(plain := _plain(quotation)) > 1]
@@ -73,7 +73,7 @@ def is_borne_out(statement: str, comparison: Comparison) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The words of a text in small letters, with a blank around each, so that a part of a word is no match."""
+    """The words of a text in lower case, with a space around each, so that a part of a word does not match."""
     words = _WORDS.findall(text.lower().replace("’", "'"))
     return f" {' '.join(words)} "
 

@@ -1,4 +1,4 @@
-"""What is handed to a method."""
+"""The collaborators that a method is called with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Latent(Protocol):
 
 @dataclass(frozen=True)
 class Kit:
-    """A method's collaborators. None of them is picked here."""
+    """A method's collaborators."""
 
     records: Records
     retriever: Retriever
@@ -50,4 +50,4 @@ class Kit:
     tenant: str = ""
     latent: Latent | None = None
     profile_of: Callable[[str], Reply | None] | None = None
-    """Profiles that are stored, by user; None where there is no store, so that a method builds them itself."""
+    """Stored profiles by user id; None where there is no store, and a method builds profiles itself."""

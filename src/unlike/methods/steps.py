@@ -1,7 +1,7 @@
 """The five steps of DPL (section 3): retrieve, select, extract, summarise, and the draft of the text.
 
-A baseline is the same with a step less or another step. Reading records and clustering run in worker threads; LLM
-calls of one step run side by side.
+A baseline leaves out a step or has another in its place. Reading records and clustering run in worker threads; LLM
+calls of one step run concurrently.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from unlike.writing.write import write
 
 T = TypeVar("T")
 
-MOST_PEERS = 2_000
-"""Of an item with more peers so many are drawn to choose the representatives from."""
+MAX_PEERS = 2_000
+"""Where an item has more peers, this many are drawn at random to choose the representatives from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A key record and those it is compared with.
+    """A key record and the records it is compared with.
 
     Attributes:
         record: The user's own record, y_u'i.
@@ -76,7 +76,7 @@ async def select(case: Case, history: Sequence[Record], kit: Kit) -> list[Compar
     """Key records to compare, each with its representatives (equation 4).
 
     A record qualifies when at least K others wrote about its item. Where fewer than N qualify, records with fewer
-    others fill up; a record whose item nobody else wrote about is not compared.
+    others fill up; a record whose item no one else wrote about is not compared.
     """
     return await asyncio.to_thread(_select, case, history, kit)
 
@@ -107,10 +107,10 @@ def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
 
 
 def sampled(peers: Sequence[Record], seed: int) -> Sequence[Record]:
-    """At most MOST_PEERS of an item's peers, in their order; the same ones whoever asks, so their vectors are known."""
-    if len(peers) <= MOST_PEERS:
+    """At most MAX_PEERS of an item's peers, in their order; the same ones for every user, so their vectors are cached."""
+    if len(peers) <= MAX_PEERS:
         return peers
-    drawn = sorted(peers, key=lambda one: blake2b(f"{seed}:{one.id}".encode(), digest_size=8).digest())[:MOST_PEERS]
+    drawn = sorted(peers, key=lambda one: blake2b(f"{seed}:{one.id}".encode(), digest_size=8).digest())[:MAX_PEERS]
     kept = {record.id for record in drawn}
     return [record for record in peers if record.id in kept]
 
@@ -173,7 +173,7 @@ async def draft(
     differences: Sequence[Difference] = (),
     **more: Any,  # noqa: ANN401 - what only one method has, JSON-able
 ) -> Draft:
-    """The prompt (i', D*_u', p) behind which the text is written (equation 2), with the trace of the steps before.
+    """The prompt (i', D*_u', p) of the text (equation 2), with the trace of the steps before.
 
     Args:
         case: The request.
@@ -183,7 +183,7 @@ async def draft(
         neighbours: Records of a similar user to show (Persona-DB).
         history: All own records, for the trace.
         differences: All that were found, for the trace.
-        more: What else the trace should say.
+        more: Other facts for the trace.
 
     Raises:
         CallFailed: The prompt cannot be made to fit.
@@ -198,7 +198,7 @@ async def draft(
 
 
 def profile_passage(profile: Reply) -> Passage:
-    """A profile, or one half made, as a passage; it carries the records it was made from."""
+    """A profile, finished or not, as a passage; it carries the records it was made from."""
     return Passage("profile", profile.text, record_ids=profile.read)
 
 
@@ -212,7 +212,7 @@ def trace_of(
     differences: Sequence[Difference] = (),
     profile: Reply | None = None,
 ) -> dict[str, Any]:
-    """The steps before a text: ids and calls, enough to show and to repeat each step; it holds no record's text."""
+    """The steps before a text: ids and calls, enough to show and to repeat each step, without the text of any record."""
     return {
         "time_rule": settings.time_rule,
         "history_records": len(history),
@@ -233,7 +233,7 @@ def _difference_trace(difference: Difference) -> dict[str, Any]:
         "record": compared.record.id,
         "item": compared.item.id,
         "n_peers": compared.n_peers,
-        **({"n_sampled": MOST_PEERS} if compared.n_peers > MOST_PEERS else {}),
+        **({"n_sampled": MAX_PEERS} if compared.n_peers > MAX_PEERS else {}),
         "representatives": [record.id for record in compared.representatives],
         **reply_trace(difference.reply),
     }
@@ -260,7 +260,7 @@ async def _fitted(question: Ask, kit: Kit) -> Draft:
 
 
 def sampling_of(settings: MethodSettings) -> Sampling:
-    """How the calls of a method sample."""
+    """The sampling of a method's calls."""
     return Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
 
 

@@ -10,23 +10,14 @@ place of others' texts, profiles edited by hand) no corpus has.
 """
 
 import asyncio
-import re
 from collections.abc import Sequence
 
 from unlike.methods.kit import Kit
+from unlike.methods.statements import kept_statements
 from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, sampled, summarise
 from unlike.peers.representatives import choose_key_records
-from unlike.privacy.sensitive import Sensitive, held_back
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
-
-_SENTENCE = re.compile(r".+?(?:[.!?…؟۔।][\"'”’)\]]*(?=\s)|[。！？｡]+[\"”’」』）)\]]*|$)")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|approx|incl|esp|Mr|Mrs|Ms|Dr|St|No)|\b[A-Z])\.$")
-_MARK = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*•·–]\s+|\(?\d{1,2}[.)]\s+)+")
-_EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
-_PREAMBLE = re.compile(
-    r"^(?:(?:the\s+)?(?:writer(?:'s)?\s+)?profile|summary)(?:\s+of\s+[^:.]{1,60})?\s*:\s*", re.IGNORECASE
-)
 
 
 async def stored_profile(case: Case, kit: Kit) -> Draft:
@@ -54,7 +45,7 @@ async def build_profile(case: Case, history: Sequence[Record], kit: Kit) -> tupl
 
 
 def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[Record, Comparison | None]]:
-    """Key records, each with whom it is compared with, oldest first."""
+    """Key records, each with its comparison where there is one, oldest first."""
     settings = kit.settings
 
     def compared(record: Record) -> Comparison | None:
@@ -66,49 +57,3 @@ def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[
 
     chosen = choose_key_records(reversed(history), compared, settings.n_records, settings.key_records)
     return sorted(chosen, key=lambda one: one[0].moment)
-
-
-# Statements ---------------------------------------------------------------------------------------------------------
-
-
-def kept_statements(summary: Reply, allowed: Sequence[Sensitive] = ()) -> list[str]:
-    """The sentences of a summary that may stand in a profile; one that was cut off at the end of the tokens is none.
-
-    Args:
-        summary: What the LLM wrote.
-        allowed: Sensitive kinds that profiles may hold.
-    """
-    found = sentences(summary.text)
-    ended = summary.text.rstrip(" \"'”’)*").endswith((".", "!", "?", "。", "！", "？", "؟", "۔", "।"))
-    if summary.call.get("finish_reason") == "length" and not ended and len(found) > 1:
-        found = found[:-1]
-    return [one for one in found if (kind := held_back(one)) is None or kind in allowed]
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences and list points of a text, each once, without what only arranges them.
-
-    Bullets, numbers, emphasis, headings and lines that announce what follows are left out.
-    """
-    found = list[str]()
-    for line in text.splitlines():
-        plain = _PREAMBLE.sub("", _EMPHASIS.sub(r"\2\3", _MARK.sub("", line))).strip()
-        if not (line.lstrip().startswith("#") or plain.endswith(":") or _is_title(line, plain)):
-            found += _split(plain)
-    return [part for part in dict.fromkeys(found) if any(char.isalpha() for char in part)]
-
-
-def _is_title(line: str, plain: str) -> bool:
-    """Whether a line is nothing but emphasised words without an end, as a heading is."""
-    return bool(_EMPHASIS.fullmatch(line.strip())) and not plain.endswith((".", "!", "?"))
-
-
-def _split(line: str) -> list[str]:
-    """Sentences of a line; an abbreviation ends none."""
-    parts = list[str]()
-    for part in _SENTENCE.findall(line):
-        if parts and _ABBREVIATION.search(parts[-1]):
-            parts[-1] += part
-        else:
-            parts.append(part)
-    return [part.strip() for part in parts]

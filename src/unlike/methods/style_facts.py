@@ -2,8 +2,8 @@
 
 The figures are plain counts, and Flesch's reading ease (Flesch, "A new readability yardstick", 1948) by a rule of thumb
 for syllables. Reading ease and first person are made for English; in other languages they still compare like with like.
-There is no sentiment: its lexicons are no longer maintained, and a rating says more. A habit is a figure or a word in which
-a user's texts stand apart from others' texts on the same items.
+There is no sentiment: its lexicons are no longer maintained, and a rating is more reliable. A habit is a figure or a word in
+which a user's texts differ clearly from others' texts on the same items.
 """
 
 import re
@@ -16,7 +16,17 @@ from unlike.language import SENTENCE_END
 from unlike.records import Record
 
 VARIETY_WORDS = 50
-"""Variety is taken over so many words, for in a longer text words come back more often."""
+"""Variety is measured over this many words, since a longer text repeats more of its words."""
+MIN_OWN, MIN_OTHERS = 2, 3
+"""Minimum number of texts of the user and of others; with fewer there are no habits."""
+CLEAR_SD = 0.8
+"""A figure is a habit when the user's mean lies at least this many standard deviations of the others from their mean."""
+CLEAR_ERRORS = 3.0
+"""And at least this many standard errors of that distance, so that a few unusual texts are no habit."""
+MAX_HABITS = 6
+CLEAR_SHARE = 0.4
+"""A word is a habit when its share of the user's texts exceeds its share of the others' texts by at least this."""
+MAX_WORDS = 8
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _CLOSING = " \"'”’)]"
@@ -30,14 +40,14 @@ class StyleFacts:
 
     Attributes:
         length: Words.
-        sentence: Words a sentence.
+        sentence: Words per sentence.
         exclaimed: Share of sentences that end in an exclamation mark.
         asked: Share of sentences that end in a question mark.
         capitals: Share of words in capitals.
         uncapitalised: Share of sentences that begin with a small letter.
         trailing: Share of sentences that end in dots or an ellipsis.
         brackets: Pairs of brackets per sentence.
-        first_person: Share of words that stand for the writer.
+        first_person: Share of words that refer to the writer.
         variety: Share of different words among the first VARIETY_WORDS.
         ease: Flesch's reading ease: 0 is hard, 100 easy.
         rating: Of the item, where it was given.
@@ -79,16 +89,16 @@ def facts_of(record: Record) -> StyleFacts:
     )
 
 
-def means(facts: Sequence[StyleFacts], fewest: int) -> StyleFacts:
-    """The means of several texts' figures; no rating where fewer than ``fewest`` gave one."""
+def means(facts: Sequence[StyleFacts], min_ratings: int) -> StyleFacts:
+    """The means of several texts' figures; no rating where fewer than ``min_ratings`` texts have one."""
     ratings = [one.rating for one in facts if one.rating is not None]
     names = [field.name for field in fields(StyleFacts) if field.name != "rating"]
     mean = {name: sum(getattr(one, name) for one in facts) / len(facts) for name in names}
-    return StyleFacts(**mean, rating=sum(ratings) / len(ratings) if len(ratings) >= fewest else None)
+    return StyleFacts(**mean, rating=sum(ratings) / len(ratings) if len(ratings) >= min_ratings else None)
 
 
 def figures_beside(others: StyleFacts, own: StyleFacts) -> str:
-    """The figures of others next to those of a person, one a line."""
+    """The figures of others next to those of a person, one per line."""
     lines = list[str]()
     for name, (what, shown) in _FIGURE_NAMES.items():
         theirs, mine = getattr(others, name), getattr(own, name)
@@ -98,7 +108,7 @@ def figures_beside(others: StyleFacts, own: StyleFacts) -> str:
 
 
 def vocabulary(text: str) -> set[str]:
-    """The different words of a text, in small letters."""
+    """The different words of a text, in lower case."""
     return {word.lower().replace("’", "'") for word in _WORD.findall(text)}
 
 
@@ -142,24 +152,12 @@ _FIGURE_NAMES: dict[str, tuple[str, Callable[[float], str]]] = {
     "variety": (f"different words among the first {VARIETY_WORDS}", _share),
     "ease": ("reading ease (0 hard, 100 easy)", _number),
 }
-"""What each figure is called, and how it is shown; rounded, since more would tell of the people and not of the group."""
-
-
-MIN_OWN, MIN_OTHERS = 2, 3
-"""Minimum number of texts of the user and of others; from fewer nothing is said."""
-CLEAR_SD = 0.8
-"""A figure is a habit when the user's mean lies at least this many standard deviations of the others from their mean."""
-CLEAR_ERRORS = 3.0
-"""And at least this many standard errors of that distance, so that a few odd texts are no habit."""
-MAX_HABITS = 6
-CLEAR_SHARE = 0.4
-"""A word is a habit when its share of the user's texts exceeds its share of the others' texts by at least this."""
-MAX_WORDS = 8
+"""The name of each figure, and how it is shown: rounded, since exact figures would reveal single people of a group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A figure in which the user stands apart.
+    """A figure in which the user differs clearly.
 
     Attributes:
         figure: Name of a field of StyleFacts.
@@ -177,7 +175,7 @@ class Habit:
 
 
 def habits_of(own: Sequence[Record], others: Sequence[Record]) -> list[Habit]:
-    """The figures in which a user's texts stand apart from others' texts, the clearest first.
+    """The figures in which a user's texts differ clearly from others' texts, the clearest first.
 
     Args:
         own: The user's records.
@@ -201,7 +199,7 @@ def habit_sentences(habits: Sequence[Habit]) -> list[str]:
 
 
 def favourite_words(own: Sequence[Record], others: Sequence[Record], known: str = "") -> list[str]:
-    """Words that come back in the user's texts and are rare in the others', the clearest first.
+    """Words that recur in the user's texts and are rare in the others', the clearest first.
 
     Args:
         own: The user's records.
@@ -227,7 +225,7 @@ def _habit(name: str, mine: Sequence[StyleFacts], theirs: Sequence[StyleFacts]) 
 
 
 def _shares(records: Sequence[Record]) -> dict[str, float]:
-    """The share of the texts in which each word stands; a word of a single text is chance."""
+    """The share of the texts that each word is in; a word of a single text does not count."""
     counts = Counter(word for record in records for word in vocabulary(record.text))
     return {word: count / len(records) for word, count in counts.items() if count > 1}
 
@@ -243,11 +241,7 @@ def _sentence(habit: Habit) -> str:
 
 
 def _share_of_sentences(what: str) -> Callable[[Habit], str]:
-    def say(habit: Habit) -> str:
-        amount = _amount(habit.own)
-        return f"{amount} {what} ({habit.own:.0%}, with others {habit.others:.0%})."
-
-    return say
+    return lambda habit: f"{_amount(habit.own)} {what} ({habit.own:.0%}, with others {habit.others:.0%})."
 
 
 def _amount(share: float) -> str:
@@ -272,6 +266,6 @@ _HABIT_TEXTS: dict[str, Callable[[Habit], str]] = {
     "first_person": _more_or_less("Speaks much of self: I, my, we.", "Hardly ever says I or my."),
     "ease": _more_or_less("Plain, short words.", "Long, learned words."),
 }
-"""How each figure is said; one that is not here is no habit a writer could follow."""
+"""The sentence for each figure; a figure that is not here is no habit that a writer could follow."""
 _SMALLEST_SD = {"length": 10.0, "sentence": 1.0, "ease": 5.0, "brackets": 0.1, "capitals": 0.01, "first_person": 0.01}
-"""Below this a spread is taken for chance: others who all write alike would make a habit of any small step."""
+"""Minimum spread: where others all write alike, any small difference would otherwise be a habit."""

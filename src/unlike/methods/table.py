@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from unlike.errors import InputError
+from unlike.config import by_name
 from unlike.methods.baselines import cicl, int_sum, llm_trsr, llm_trsr_hierarchical, non_perso, persona_db, rag
 from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
@@ -43,6 +43,4 @@ def open_method(name: str) -> Method:
     Raises:
         InputError: There is none of that name.
     """
-    if name not in METHODS:
-        raise InputError(f"unknown method: {name!r}; allowed are {', '.join(METHODS)}")
-    return METHODS[name]
+    return by_name("method", METHODS, name)

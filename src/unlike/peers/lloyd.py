@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Groups = NDArray[np.int64]
 
 STARTS = 10
-"""Of the groupings found from so many starts the tightest is taken (scikit-learn's ``n_init``)."""
+"""Number of random starts, of which the tightest grouping is kept (scikit-learn's ``n_init``)."""
 LARGE = 200_000
 """Numbers in a matrix that is worth all cores."""
 MOST_ITERATIONS = 300

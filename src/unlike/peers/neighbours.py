@@ -1,7 +1,7 @@
 """The most similar user: cosine between the mean vectors of two users' texts (Persona-DB as DPL's appendix B has it).
 
 The papers leave the measure open; ours is the cosine of mean vectors. Under ``as_of`` a user's mean is over the texts
-strictly before the request, so nobody is found by what was not yet written.
+strictly before the request, so no user is found by texts that were not yet written.
 """
 
 import threading
@@ -30,7 +30,7 @@ class Neighbours(Protocol):
     """Finds similar users."""
 
     def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
-        """The most similar other user; None where the asking user or everybody else has no text yet."""
+        """The most similar other user; None where this user or all others have no text yet."""
         ...
 
 
@@ -39,7 +39,7 @@ class MeanNeighbours:
 
     Args:
         records: Where the texts are.
-        users: Ids of everybody who may be a neighbour.
+        users: Ids of all who may be a neighbour.
         encoder: Turns texts into vectors; all texts are encoded at the first question.
     """
 

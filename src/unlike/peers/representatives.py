@@ -66,7 +66,7 @@ def other_groups(
     Args:
         groups: Of a clustering.
         home: The target's group.
-        own: Another record of the target's user that was clustered; it stands for nobody.
+        own: Another record of the target's user that was clustered; it represents no one.
     """
     others = [tuple(one for one in group if one != own) for place, group in enumerate(groups) if place != home]
     return sorted(filter(None, others), key=lambda group: -len(group))
@@ -82,7 +82,7 @@ def representatives(
 def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT, Vectors], target: Vectors) -> int:
     """The group that a record counts to which is not clustered: the one whose mean it is nearest to.
 
-    A variant of equation 4 for texts that may not serve others: so they are in nobody's centroids.
+    A variant of equation 4 for texts that may not serve others: so they are part of no centroid.
 
     Args:
         groups: Of a clustering.
@@ -96,11 +96,11 @@ def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT,
 def choose_key_records(
     records: Iterable[RecordT], compared: Callable[[RecordT], ComparedT | None], n: int, rule: KeyRecords
 ) -> list[tuple[RecordT, ComparedT | None]]:
-    """The records that a profile is built from without any request, each with whom it is compared with.
+    """The records that a profile is built from without any request, each with what it is compared with.
 
     Args:
         records: Of the user, the latest first.
-        compared: Whom a record is compared with; None for nobody.
+        compared: What a record is compared with; None for nothing.
         n: Records wanted.
         rule: "recency" takes the latest; "compared" the latest that are compared, then the latest of the others.
     """
@@ -108,8 +108,8 @@ def choose_key_records(
     if rule == "recency":
         return list(islice(found, n))
     with_others, alone = list[tuple[RecordT, ComparedT | None]](), list[tuple[RecordT, ComparedT | None]]()
-    for record, whom in found:
-        (alone if whom is None else with_others).append((record, whom))
+    for record, comparison in found:
+        (alone if comparison is None else with_others).append((record, comparison))
         if len(with_others) == n:
             break
     return [*with_others, *alone][:n]

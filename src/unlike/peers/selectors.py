@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from unlike.config import by_name
 from unlike.embed.encoder import Encoder
-from unlike.errors import InputError
 from unlike.peers.representatives import Clustering, cluster, nearest_group, representatives
 from unlike.records import Record
 
@@ -58,7 +58,7 @@ class KMeansSelector:
         return [by_id[record_id] for record_id in representatives(clustering.groups, home, k)]
 
     def clustering(self, records: Sequence[Record], n_groups: int) -> Clustering:
-        """The clustering of a set of records, made once for all who ask.
+        """The clustering of a set of records, made once and kept.
 
         Args:
             records: Records on one item, in any order.
@@ -76,7 +76,7 @@ class KMeansSelector:
 
 
 class RandomSelector:
-    """K records drawn at random (DPL, table 2, "Random"), by target and peers alone, not by what was asked before."""
+    """K records drawn at random (DPL, table 2, "Random"), depending on target and peers alone."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
@@ -119,9 +119,7 @@ def open_selector(name: str, encoder: Encoder, seed: int = 0) -> Selector:
     Raises:
         InputError: There is none of that name.
     """
-    if name not in SELECTORS:
-        raise InputError(f"unknown selector: {name!r}; allowed are {', '.join(SELECTORS)}")
-    return SELECTORS[name](encoder, seed)
+    return by_name("selector", SELECTORS, name)(encoder, seed)
 
 
 def _digest(records: Sequence[Record], n_groups: int) -> bytes:

@@ -22,15 +22,15 @@ _SINGLE: tuple[Kind, ...] = ("target", "profile")
 _LONGEST_WORD_CHARS = 15
 """Mean characters of a word, spaces included, above which a text has no spaces between its words."""
 _MANY: tuple[Kind, ...] = ("past", "others", "neighbours", "differences", "blocks")
-_UNSEEN = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"
+_INVISIBLE = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"
 _HTML = "a|b|big|blockquote|br|code|div|em|h[1-6]|hr|i|img|li|ol|p|pre|small|span|strong|sub|sup|u|ul"
-_WORDS_OF_MODELS = "INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|[GS]?MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG"
+_CONTROL_WORDS = "INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|[GS]?MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG"
 _CONTROL = re.compile(
-    rf"[<＜﹤](?!/?(?:{_HTML})\b[^<>|]{{0,99}}>)(?={_UNSEEN}[|｜¦/!<＜a-z_]|{_UNSEEN}0x)"
-    rf"|[\[［](?={_UNSEEN}/?{_UNSEEN}(?:{_WORDS_OF_MODELS})[\]］])",
+    rf"[<＜﹤](?!/?(?:{_HTML})\b[^<>|]{{0,99}}>)(?={_INVISIBLE}[|｜¦/!<＜a-z_]|{_INVISIBLE}0x)"
+    rf"|[\[［](?={_INVISIBLE}/?{_INVISIBLE}(?:{_CONTROL_WORDS})[\]］])",
     re.IGNORECASE,
 )
-"""What begins a token of some model's chat template, or looks as if; HTML of reviews does not."""
+"""The first character of a control token of some chat template, or of what looks like one; not of HTML in reviews."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def asked_length(texts: Sequence[str]) -> str:
 
 
 def _rounded(count: float) -> int:
-    """To five below a hundred, to ten above: nobody counts closer."""
+    """Rounded to five below a hundred, to ten above."""
     step = 5 if count < 100 else 10
     return max(step, round(count / step) * step)
 

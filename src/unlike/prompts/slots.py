@@ -1,14 +1,14 @@
-"""Places for soft vectors in a prompt's text: characters of Unicode's private use area, one a vector.
+"""Places for soft vectors in a prompt's text: characters of Unicode's private use area, one per vector.
 
 A template shows them where the vectors belong; ``latent`` puts the vectors there. Quoted text is rid of such
-characters, so nobody's words can claim a place.
+characters, so no text can claim a place.
 """
 
 import re
 
 FIRST, LAST = 0xE000, 0xF8FF
 _SLOT = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]")
-_STRETCH = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]+")
+_SLOT_RUN = re.compile(f"{_SLOT.pattern}+")
 _PIECES = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]|[^{chr(FIRST)}-{chr(LAST)}]+")
 
 
@@ -29,5 +29,5 @@ def pieces(text: str) -> list[str | int]:
 
 
 def show_slots(text: str) -> str:
-    """A prompt as a person may read it: every stretch of vectors in words."""
-    return text if text.isascii() else _STRETCH.sub(lambda found: f"[{len(found.group())} vectors]", text)
+    """A prompt for people to read: each run of slots as "[n vectors]"."""
+    return text if text.isascii() else _SLOT_RUN.sub(lambda found: f"[{len(found.group())} vectors]", text)

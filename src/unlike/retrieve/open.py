@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from unlike.config import by_name
 from unlike.embed.encoder import Encoder
-from unlike.errors import InputError
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.dense import DenseRetriever
 from unlike.retrieve.query import Retriever
@@ -24,6 +24,4 @@ def open_retriever(name: str, encoder: Encoder, seed: int = 0) -> Retriever:
     Raises:
         InputError: There is none of that name.
     """
-    if name not in RETRIEVERS:
-        raise InputError(f"unknown retriever: {name!r}; allowed are {', '.join(RETRIEVERS)}")
-    return RETRIEVERS[name](encoder, seed)
+    return by_name("retriever", RETRIEVERS, name)(encoder, seed)

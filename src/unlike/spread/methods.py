@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
 from unlike.evaluate.running.run import Job, generation, run_jobs
-from unlike.llm.recorded import Usage
+from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case, Generation
 from unlike.spread.keeper import KeptJournal

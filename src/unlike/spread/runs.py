@@ -19,7 +19,7 @@ from unlike.evaluate.running.experiment import KitOf, cases_of, planned_facts, r
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import Job, Progress, pick_cases, run_facts, write_run
-from unlike.llm.recorded import Usage
+from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation

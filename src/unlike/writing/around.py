@@ -142,16 +142,16 @@ def remarks_from(text: str, expected: Expected, framed: bool) -> int:
     return run if sure else len(text)
 
 
-def settled_to(text: str, given: int, expected: Expected) -> int:
-    """How much of a text that grows can be given out: all that cannot turn out to be remarks behind it.
+def settled_to(text: str, sent: int, expected: Expected) -> int:
+    """Number of characters of a growing text that can be sent: all that cannot turn out to be remarks after it.
 
     Args:
-        text: What was said so far, without what stands before the text.
-        given: How much of it was given out.
+        text: The reply so far, without what stands before the text.
+        sent: Number of characters already sent.
         expected: What the reply is expected to be.
     """
     frame, end = framing_of(expected), len(text.rstrip())
-    for found in reversed(list(BREAK.finditer(text, given, partial=True))):
+    for found in reversed(list(BREAK.finditer(text, sent, partial=True))):
         place = len(text) if found.partial else found.end()
         if not any(pattern.match(text, place, partial=True) for pattern in (frame.remark, frame.wish, RULE)):
             break

@@ -78,7 +78,7 @@ async def cleaned(pieces: Pieces, expected: Expected) -> Pieces:
         expected: What the reply is expected to be.
 
     Raises:
-        CallFailed: As ``clean_reply``; or what was given out turned out to be no part of the text.
+        CallFailed: As ``clean_reply``; or what was sent turned out to be no part of the text.
     """
     growing = GrowingReply(expected)
     async with aclosing(pieces):
@@ -100,53 +100,53 @@ class GrowingReply:
         expected: What it is expected to be.
 
     Attributes:
-        given: The words given out so far.
+        sent: The words returned so far.
     """
 
     def __init__(self, expected: Expected) -> None:
-        self.given = ""
+        self.sent = ""
         self._expected = expected
         self._speech = Speech(expected)
         self._place: int | None = None
 
     def add(self, piece: str) -> str:
-        """The words that a piece of the reply lets out; "" for none."""
+        """The words that are certain once a piece is added; "" for none."""
         self._speech.add(piece)
-        if self._speech.n_taken_back and self.given:
-            return ""  # ``rest_of`` says what happened, once it is known what it cost
+        if self._speech.n_taken_back and self.sent:
+            return ""  # ``rest_of`` raises, once the tokens of the whole reply are known
         text = self._text()
-        words = text[len(self.given) : self._settled(text)]
-        self.given += words
+        words = text[len(self.sent) : self._settled(text)]
+        self.sent += words
         return words
 
     def rest_of(self, text: str, reply: str) -> str:
-        """The words of the cleaned reply that were not given out yet.
+        """The words of the cleaned reply that were not returned yet.
 
         Raises:
-            CallFailed: Others were.
+            CallFailed: Other words were returned before.
         """
-        if not text.startswith(self.given):
+        if not text.startswith(self.sent):
             raise CallFailed(
                 "what was streamed turned out to be no part of the text: the model's thoughts came without an opening "
                 "tag; start the engine with its reasoning parser, or ask without streaming",
                 reply,
             )
-        return text[len(self.given) :]
+        return text[len(self.sent) :]
 
     def _text(self) -> str:
-        """What was said from the beginning of the text on; "" while that is not known."""
+        """The reply from the beginning of the text on; "" while that is not known."""
         said = self._speech.said
         if self._expected.kind == "answer":
             return trimmed(said)
-        if not self.given:
+        if not self.sent:
             self._place = beginning_of(said, self._expected, last=False)
         return "" if self._place is None else said[self._place :]
 
     def _settled(self, text: str) -> int:
-        """How much of the text nothing can change any more."""
-        if not self.given and (_may_be_thoughts(text) or self._may_be_none(text)):
+        """Number of characters of the text that nothing can change any more."""
+        if not self.sent and (_may_be_thoughts(text) or self._may_be_none(text)):
             return 0
-        return len(text) if self._expected.kind == "answer" else settled_to(text, len(self.given), self._expected)
+        return len(text) if self._expected.kind == "answer" else settled_to(text, len(self.sent), self._expected)
 
     def _may_be_none(self, text: str) -> bool:
         """Whether a beginning may turn out to be a refusal, or to stand in quotation marks."""

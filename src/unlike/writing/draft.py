@@ -1,7 +1,7 @@
 """Drafts and replies: what a method returns, and what an LLM makes of it.
 
 A draft is the prompt of a text with all that is needed to write it, to score a real text behind it, to count it or to
-show it. Each step before the text is a draft too.
+show it. The calls before the text are drafts too.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Reply:
         text: Its words, cleaned; see ``clean_reply``.
         call: Step, journal key, tokens, and what was left out of the prompt; JSON-able.
         read: Ids of all records whose words were in the prompt, directly or through another reply.
-        repeats: Runs of others' words in it, where they are only to be marked.
+        repeats: Runs of others' words in it, where the guard only marks them.
     """
 
     text: str

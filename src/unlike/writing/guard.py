@@ -1,7 +1,7 @@
-"""No text is returned that repeats another person's words.
+"""A stream that ends before it repeats another person's words.
 
-In a stream the last words are held back until the next ones show that no run of another's words is being completed, so
-nothing of such a run is sent, not even its beginning.
+The last words are held back until the next ones show that they begin no run of another's words, so no part of such a run
+is sent, not even its beginning.
 """
 
 from collections.abc import AsyncGenerator
@@ -20,7 +20,7 @@ class Repeated(UnlikeError):
 
     def __init__(self, n_words: int) -> None:
         super().__init__(
-            f"the text repeats {n_words} or more words of another person, so it is not given out; ask again, perhaps "
+            f"the text repeats {n_words} or more words of another person, so it is not returned; ask again, perhaps "
             "with another seed or temperature"
         )
 

@@ -1,12 +1,12 @@
-"""How likely the LLM makes a real text behind a draft: the mean log-probability per token.
+"""How likely a real text is after the prompt of a draft: the mean log-probability per token.
 
-Scores are journalled as answers are, so measuring again is resuming, and no score outlives the prompt or the text that it
-belongs to.
+Scores are journalled like answers, under a key of prompt and text: measuring again resumes, and a changed prompt or text has
+a score of its own.
 """
 
 import math
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 
@@ -31,11 +31,15 @@ def scorer_of(backend: Backend) -> ScoringEngine:
     Raises:
         InputError: It does not.
     """
-    if not takes_soft_prompts(backend) or not hasattr(backend, "logprobs"):
+    if not _scores(backend):
         raise InputError(
             f"{backend.model} does not score texts, which likelihood needs; use transformers:MODEL or vllm:MODEL"
         )
-    return backend  # type: ignore[return-value]
+    return backend
+
+
+def _scores(backend: Backend) -> TypeGuard[ScoringEngine]:
+    return takes_soft_prompts(backend) and hasattr(backend, "logprobs")
 
 
 async def score(draft: Draft, case: Case, engine: ScoringEngine, journal: CallStore, max_tokens: int) -> float:

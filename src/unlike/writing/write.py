@@ -34,7 +34,7 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
     """The reply to a draft.
 
     Raises:
-        CallFailed: The call failed, or no words are left of its answer; the journal keeps that as it came.
+        CallFailed: The call failed, or cleaning leaves no words of its answer; the journal keeps the raw answer.
         EngineError: The LLM cannot be used.
         Repeated: The text repeats another person's words.
     """
@@ -50,10 +50,10 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
 
 
 async def write_stream(draft: Draft, llm: RecordedLLM, guard: Guard = NO_GUARD) -> AsyncGenerator[str | Reply]:
-    """The pieces of a text, then the whole reply; nothing of it is journalled.
+    """The pieces of a text, then the whole reply; it is not journalled.
 
-    Whoever leaves early closes it, which stops the engine's work. A stream cannot be taken back, so what ``write`` would
-    write again is refused here.
+    Closed early, it stops the engine. Pieces that were sent cannot be taken back, so where ``write`` would write again, this
+    raises Repeated.
 
     Raises:
         CallFailed: As ``write``.
@@ -72,7 +72,7 @@ async def write_stream(draft: Draft, llm: RecordedLLM, guard: Guard = NO_GUARD) 
 
 
 def not_written(draft: Draft, backend: Backend) -> Reply:
-    """The place of a reply that nobody needs: the tokens of the prompt, and no text."""
+    """A placeholder where no reply is needed: the tokens of the prompt, and no text."""
     n_tokens = n_prompt_tokens(draft.call, backend)
     return _reply(draft, NOT_WRITTEN, Completion("", n_tokens, 0, "left out"))
 

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from unlike.embed.sentence_transformer import packaged_minilm
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, first_line
 
 MODEL, LAYER = "allenai/led-base-16384", 6
 PACKAGED = "minilm"
@@ -126,9 +126,9 @@ def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
     try:
         tokenizer, network = library.get_tokenizer(folder), library.get_model(folder, layer)
     except AssertionError as error:  # how the library refuses a layer
-        raise InputError(f"BERTScore: model {model!r}, layer {layer}: {_first_line(error)}") from error
+        raise InputError(f"BERTScore: model {model!r}, layer {layer}: {first_line(error)}") from error
     except (OSError, ValueError) as error:
-        raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {_first_line(error)}") from error
+        raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {first_line(error)}") from error
     if tokenizer.model_max_length > 1_000_000:  # not stated; without a limit the library cannot cut what is too long
         tokenizer.model_max_length = 512
     return tokenizer, network
@@ -149,9 +149,5 @@ def _folder(model: str) -> str:
     except (OSError, ValueError) as error:
         raise MissingPart(
             f"BERTScore's model {model!r} is neither a folder here nor could it be downloaded "
-            f"({_first_line(error)}); name a model folder: bertscore:FOLDER@LAYER"
+            f"({first_line(error)}); name a model folder: bertscore:FOLDER@LAYER"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -45,7 +45,8 @@ from unlike.evaluate.statistics.measured import (
 from unlike.evaluate.statistics.paper import published
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
-from unlike.llm.recorded import LLM, Usage
+from unlike.llm.recorded import LLM
+from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Case

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed, InputError
 from unlike.llm.journal import Call, key
-from unlike.llm.recorded import Usage
+from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import Method, open_method
 from unlike.records import Case, Generation

@@ -1,0 +1,50 @@
+"""What calls of an LLM have used: how many were made, and their tokens."""
+
+from dataclasses import astuple, dataclass
+
+from unlike.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls and tokens used so far.
+
+    Attributes:
+        n_calls: Calls to the engine, failed ones included.
+        n_cached: Calls answered without asking the engine.
+        n_calls_failed: Calls to the engine that failed.
+        prompt_tokens: Of the calls to the engine.
+        completion_tokens: Of the calls to the engine.
+    """
+
+    n_calls: int = 0
+    n_cached: int = 0
+    n_calls_failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def since(self, earlier: "Usage") -> "Usage":
+        """What was added after an earlier reading."""
+        return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
+
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum of both."""
+        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+CACHED = Usage(n_cached=1)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one or several LLMs have used, and what went wrong.
+
+    Attributes:
+        usage: So far; replaced, never changed.
+        failed: The message of the last call that failed; "" for none.
+        unusable: The error after which no call can succeed.
+    """
+
+    usage: Usage = Usage()
+    failed: str = ""
+    unusable: EngineError | None = None
