@@ -123,7 +123,7 @@ def _check_receipt(receipt):
     assert BIRD not in told and "Quokkas" not in told
     assert receipt["deleted"]["records"] == 3 and receipt["deleted"]["keys"] == 1
     assert receipt["deleted_of_others"]["profiles"] >= 3 and receipt["deleted_of_others"]["differences"] >= 6
-    assert receipt["others_built_anew"] == 3
+    assert receipt["others_rebuilt"] == 3
     assert receipt["adapters_trained_with_the_user"] == ["with"]
     assert receipt["files_scrubbed"] is True
     with pytest.raises(InputError):

@@ -57,7 +57,7 @@ class Request:
     """A text to be written for a user.
 
     Attributes:
-        user_id: For whom; one nobody has seen gets a plain text.
+        user_id: For whom; an unknown user gets a plain text.
         item_id: What about.
         item: What is known of the item, where the memory does not know it.
         title: Of the text, where it is given.

@@ -23,7 +23,7 @@ from unlike.methods.steps import Difference, ask, difference_passage, extract, o
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Ask
 from unlike.store import clusterings, differences, jobs, profiles, users
-from unlike.store.database import Outrun, Tx
+from unlike.store.database import TransactionConflict, Tx
 from unlike.store.differences import NewDifference
 from unlike.store.jobs import Job
 from unlike.store.people import people_of
@@ -41,7 +41,7 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     Raises:
         LeaseLost: Another worker has it by now.
         NotReady: Items of its records are still being clustered.
-        Outrun: Someone whose words were read is gone, or does not agree any more; nothing was kept.
+        TransactionConflict: Someone whose words were read is gone, or no longer agrees; nothing was kept.
         CallFailed: An LLM call failed.
         EngineError: The LLM cannot be used.
     """
@@ -129,7 +129,7 @@ def _made_with(kit: Kit, settings: MemorySettings) -> str:
     """What a difference depends on beside its records."""
     step = STEP if settings.private else "difference"
     parts = (kit.llm.backend.model, kit.task.sources[step], kit.task.words, standard(kit), settings.method)
-    return hashlib.sha256(repr((*parts, settings.fewest_peers)).encode()).hexdigest()
+    return hashlib.sha256(repr((*parts, settings.min_peers)).encode()).hexdigest()
 
 
 def covers(profile: NewProfile, material: Material) -> bool:
@@ -145,7 +145,7 @@ def keep(job: Job, material: Material, found: Sequence[Found], statements: Seque
 
     Raises:
         LeaseLost: Another worker has the job by now.
-        Outrun: Someone whose words or figures were read is gone, or does not agree any more.
+        TransactionConflict: Someone whose words or figures were read is gone, or no longer agrees.
     """
     with job.tenant.write(durable=False) as tx:
         people_of(tx, (), compared=chain(*(group for one in material.compared for group in one.against.groups)))
@@ -156,7 +156,7 @@ def keep(job: Job, material: Material, found: Sequence[Found], statements: Seque
             profiles.put(tx, _with_pins(tx, material, statements, numbers))
         differences.sweep(tx, [stored.number for stored in material.past])
         if material.user not in users.agreeing(tx, [material.user]):
-            raise Outrun("the user does not let own records be used any more")
+            raise TransactionConflict("the user does not let own records be used any more")
         if any(_clustered_since(tx, one) for one in material.compared):
             jobs.enqueue(tx, "build", [material.user], tx.now_ms)
         jobs.finish(tx, job)

@@ -17,7 +17,7 @@ from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.recorded import Meter, Usage
 from unlike.llm.stop import STOP
 from unlike.memory.answers import JobRow
-from unlike.memory.worker import MOST_WAIT_S, work_once
+from unlike.memory.worker import MAX_WAIT_S, work_once
 from unlike.progress import OnProgress, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
@@ -101,9 +101,7 @@ async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, on_progr
     done = 0
     while not (STOP.requested or meter.unusable):
         wait_s = await asyncio.to_thread(jobs.wait_s, store)
-        if (
-            wait_s is None or wait_s > MOST_WAIT_S
-        ):  # jobs that the refresh settings postpone for longer are left waiting
+        if wait_s is None or wait_s > MAX_WAIT_S:  # jobs that the refresh settings postpone for longer are left waiting
             break
         on_progress("building", done, done + await asyncio.to_thread(_n_left, store), _seen(meter.usage, wait_s))
         if wait_s > 0:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
 from unlike.memory.representatives import (
-    FEWEST_MEASURED,
+    MIN_MEASURED,
     Against,
     against,
     clustered_set,
@@ -56,7 +56,7 @@ def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
 
     Raises:
         LeaseLost: Another worker has it by now.
-        Outrun: Somebody whose records were clustered is gone, or does not agree any more.
+        TransactionConflict: Somebody whose records were clustered is gone, or no longer agrees.
     """
     known = _read(job.tenant, job.subject, encoder)
     new = _embedded(known, encoder)
@@ -143,7 +143,7 @@ def _changes(now: Against | None, made: StoredDifference | None) -> bool:
 
 def _first_comparable(known: OnItem, settings: MemorySettings) -> bool:
     """Whether records may be chosen as key records because they can be compared from now on."""
-    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
+    fewest = max(settings.min_peers, MIN_MEASURED)
     too_few = known.before is None or len(known.before.group_of) <= fewest
     return settings.key_records == "compared" and too_few
 

@@ -19,7 +19,7 @@ def change_consent(
     """Note what a user agrees to; None leaves that part as it is.
 
     Without ``own`` the user's differences and profiles go; without ``peer`` all that others have of the user goes,
-    and is built anew without.
+    and is rebuilt without.
 
     Args:
         tenant: Whose user.
@@ -32,7 +32,7 @@ def change_consent(
     Raises:
         Unknown: There is no such user.
     """
-    return tenant.insist(lambda tx: _change(tx, user_id, own, peer, wording, by))
+    return tenant.run_with_retry(lambda tx: _change(tx, user_id, own, peer, wording, by))
 
 
 def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: str, by: str) -> Consent:

@@ -34,7 +34,7 @@ from unlike.store.records import Stored
 from unlike.store.tables import JOBS, USERS
 from unlike.writing.draft import Reply
 
-MOST_KEPT = 500
+MAX_KEPT = 500
 """Users whose words are cached; the texts of others behind a profile take some 200 kB."""
 WITHOUT_PROFILE_S = 10.0
 """For so long what is known of a user without a profile is cached."""
@@ -112,7 +112,7 @@ class ProfileContextCache:
             self._kept.pop(user_id, None)
             if profile is None or profile.number == stamp.profile:
                 self._kept[user_id] = (stamp, until_s, context)
-            if len(self._kept) > MOST_KEPT:
+            if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
 
 
@@ -124,7 +124,7 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileConte
     if not row.own:
         return ProfileContext("plain", "this user does not let own records be used", row.id)
     profile = _profile(tx, row.id)
-    without = max(settings.method.n_records, settings.fewest_records)
+    without = max(settings.method.n_records, settings.min_records)
     shown = records.latest(tx, row.id, settings.shown_records if profile else without)
     if profile:
         return _with_profile(tx, row.id, profile, shown, settings)
@@ -161,8 +161,8 @@ def _profile(tx: Tx, user: int) -> StoredProfile | None:
 
 
 def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -> str:
-    if n_shown < settings.fewest_records:
-        return f"records: {n_shown}; a profile takes {settings.fewest_records}"
+    if n_shown < settings.min_records:
+        return f"records: {n_shown}; a profile takes {settings.min_records}"
     if profiles.current(tx, user):
         return "the profile holds no statement"
     under_way = tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})

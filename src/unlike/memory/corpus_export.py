@@ -60,7 +60,7 @@ def _source(tx: Tx, folder: Path) -> Source:
 
 
 def _write(file: Path, rows: Iterator[Mapping[str, Any]], columns: tuple[str, ...]) -> dict[str, str]:
-    """Write rows; gives the columns that hold something, as a source names them."""
+    """Write rows; returns the columns that hold something, as a source names them."""
     filled = set[str]()
     with file.open("w", encoding="utf-8") as lines:
         for row in rows:

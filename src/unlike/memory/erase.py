@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str = "") -> dict[str, Any]:
-    """Delete all of a user's, and all of others' that was made with it; what others lost is queued to be built anew.
+    """Delete all of a user's, and all of others' that was made with it; what others lost is queued to be rebuilt.
 
     The user's records are refused from then on. For a user erased before it gives the receipt of then.
 
@@ -41,7 +41,7 @@ def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str =
         InputError: An adapter cannot be asked; nothing was erased.
     """
     trained = _trained_with(user_id, adapters)  # first, for once the user is gone nothing may fail before the receipt
-    receipt = tenant.insist(lambda tx: _take_out(tx, user_id, trained, by))
+    receipt = tenant.run_with_retry(lambda tx: _take_out(tx, user_id, trained, by))
     scrub(tenant.store)
     with tenant.read() as tx:
         return erasures.receipt_of(tx, user_id) or receipt
@@ -61,7 +61,7 @@ def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
 
 
 def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
-    """Refuse the records of somebody who is not there, or take them again; gives what holds now.
+    """Refuse the records of somebody who is not there, or take them again; returns what holds now.
 
     Raises:
         InputError: The user is there: erase whoever is not to be kept.
@@ -77,11 +77,11 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
         audit.note(tx, "refuse" if refused else "readmit", user_id, {})
         return refused
 
-    return tenant.insist(change)
+    return tenant.run_with_retry(change)
 
 
 def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
-    """Erase whoever these receipts are of and is there again, as after a backup was restored; gives the users' ids.
+    """Erase whoever these receipts are of and is there again, as after a backup was restored; returns the users' ids.
 
     Args:
         tenant: Whose users; receipts of others are left.
@@ -94,23 +94,23 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
         back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
     for user_id in back:
         erase(tenant, user_id, adapters)
-    tenant.insist(lambda tx: erasures.refuse_names(tx, named))
+    tenant.run_with_retry(lambda tx: erasures.refuse_names(tx, named))
     return back
 
 
 def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
-    """Delete one record with all that was made of it; gives the id of its user.
+    """Delete one record with all that was made of it; returns the id of its user.
 
     Raises:
         Unknown: There is no such record.
     """
-    user_id = tenant.insist(lambda tx: take_out_record(tx, record_id, "delete record", by).record.user_id)
+    user_id = tenant.run_with_retry(lambda tx: take_out_record(tx, record_id, "delete record", by).record.user_id)
     scrub(tenant.store)
     return user_id
 
 
 def take_out_record(tx: Tx, record_id: str, why: str, by: str) -> Stored:
-    """Delete a record; what it touched is queued to be built anew."""
+    """Delete a record; what it touched is queued to be rebuilt."""
     found = records.with_ids(tx, [canonical_id(record_id)])
     if not found:
         raise Unknown(f"no record {record_id!r}")
@@ -124,8 +124,10 @@ def take_out_record(tx: Tx, record_id: str, why: str, by: str) -> Stored:
 
 
 def erase_tenant(tenant: Tenant) -> bool:
-    """Delete a tenant with all that it has; gives whether the database's files are clean of it."""
-    tenant.insist(lambda tx: (tx.conn.execute(delete(TENANTS).where(TENANTS.c.id == tx.tenant)), scrubs.owe(tx)))
+    """Delete a tenant with all that it has; returns whether the database's files are clean of it."""
+    tenant.run_with_retry(
+        lambda tx: (tx.conn.execute(delete(TENANTS).where(TENANTS.c.id == tx.tenant)), scrubs.owe(tx))
+    )
     return scrub(tenant.store)
 
 
@@ -146,7 +148,7 @@ def _take_out(tx: Tx, user_id: str, trained: Sequence[str], by: str) -> dict[str
         "at_ms": tx.now_ms,
         "deleted": own,
         "deleted_of_others": touched.counts,
-        "others_built_anew": len(touched.users),
+        "others_rebuilt": len(touched.users),
         "adapters_trained_with_the_user": list(trained),
     }
     erasures.note(tx, user_id, receipt, scrubs.owe(tx))

@@ -28,7 +28,7 @@ from unlike.store.users import Consent
 
 ROWS_AT_ONCE = 2_000
 """Records of one transaction."""
-MOST_CHARS = {
+MAX_CHARS = {
     "id": 256,
     "user_id": 256,
     "item_id": 256,
@@ -36,7 +36,7 @@ MOST_CHARS = {
     "title": 2_000,
 }
 """Of each part of a record."""
-MOST_ITEM_CHARS = {"title": 2_000, "description": 100_000}
+MAX_ITEM_CHARS = {"title": 2_000, "description": 100_000}
 IDS = ("id", "user_id", "item_id")
 NO_IDS = (".", "..")
 """What clients take out of the path of an address."""
@@ -84,7 +84,9 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
     puts = list[Put]()
     for first in range(0, len(clean.rows), ROWS_AT_ONCE):
         batch = clean.rows[first : first + ROWS_AT_ONCE]
-        puts.append(tenant.insist(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable))
+        puts.append(
+            tenant.run_with_retry(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable)
+        )
     return Added(
         n_refused=sum(put.n_refused for put in puts),
         n_new=sum(put.n_new for put in puts),
@@ -113,22 +115,22 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
                 )
         _put(tx, clean.rows, Consent(), settings)
 
-    tenant.insist(change)
+    tenant.run_with_retry(change)
     scrub(tenant.store)
 
 
-def tell_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
-    """Say what an item is, for the product itself; gives the version of its words.
+def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
+    """Store the text of an item on behalf of the product; returns its version.
 
     Raises:
         InputError: It has no id, or words that are too long.
     """
-    wrong = [*_wrong_id("item_id", item.id), *_too_long(item, MOST_ITEM_CHARS, "item ")]
+    wrong = [*_wrong_id("item_id", item.id), *_too_long(item, MAX_ITEM_CHARS, "item ")]
     if wrong:
         raise InputError(f"item {item.id[:256]!r} cannot be kept: {'; '.join(wrong)}")
-    words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MOST_ITEM_CHARS}
+    words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MAX_ITEM_CHARS}
     known = replace(item, id=canonical_id(item.id), **words)
-    return tenant.insist(lambda tx: items.tell(tx, known))
+    return tenant.run_with_retry(lambda tx: items.set_item(tx, known))
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:
@@ -181,7 +183,7 @@ def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord
     if wrong := "; ".join(mistakes(row)):
         raise InputError(f"record {record.id[:256]!r} cannot be kept: {wrong}")
     text, title = (_redacted(part, redactor, found) for part in (record.text, record.title))
-    item = replace(item, **{name: _redacted(getattr(item, name), redactor, found) for name in MOST_ITEM_CHARS})
+    item = replace(item, **{name: _redacted(getattr(item, name), redactor, found) for name in MAX_ITEM_CHARS})
     rating = None if record.rating is None else float(record.rating)  # a database knows no numbers of numpy's
     timestamp = int(record.timestamp)
     ids = {name: canonical_id(getattr(record, name)) for name in IDS}
@@ -203,8 +205,8 @@ def mistakes(row: NewRecord) -> Iterator[str]:
             yield f"it has no {name}; every record needs one"
     for name in IDS:
         yield from _wrong_id(name, getattr(record, name))
-    yield from _too_long(record, MOST_CHARS)
-    yield from _too_long(row.item, MOST_ITEM_CHARS, "item ")
+    yield from _too_long(record, MAX_CHARS)
+    yield from _too_long(row.item, MAX_ITEM_CHARS, "item ")
     if record.rating is not None and not math.isfinite(record.rating):
         yield f"rating {record.rating}; a number is allowed, or none"
     if SECONDS[0] <= record.timestamp < SECONDS[1]:

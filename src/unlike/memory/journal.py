@@ -11,7 +11,7 @@ from typing import Any
 
 from unlike.llm.journal import Call, Entry
 from unlike.store import journal, records, users
-from unlike.store.database import Outrun, Tenant, Tx
+from unlike.store.database import Tenant, TransactionConflict, Tx
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
 
@@ -38,7 +38,7 @@ class StoredJournal:
         """Commit what came of a call.
 
         Raises:
-            Outrun: Somebody whose words are in the call was erased meanwhile, or does not agree any more.
+            TransactionConflict: Somebody whose words are in the call was erased meanwhile, or no longer agrees.
         """
         kept = await asyncio.to_thread(self._put, key, {"model": model, "step": call.step}, call, asdict(entry))
         return Entry(**kept)
@@ -52,7 +52,7 @@ class StoredJournal:
                 self._check(tx, call.record_ids)
                 return journal.put(tx, key, asked, call.record_ids, answer)
             except Unknown as error:
-                raise Outrun(str(error)) from error
+                raise TransactionConflict(str(error)) from error
 
     def _check(self, tx: Tx, record_ids: tuple[str, ...]) -> None:
         """Everybody still agrees, and is held to it until the answer is kept."""
@@ -60,4 +60,4 @@ class StoredJournal:
         own = [stored.number for stored in read if stored.user == self._subject]
         people_of(tx, own, compared=[stored.number for stored in read if stored.user != self._subject])
         if own and self._subject not in users.agreeing(tx, [self._subject]):
-            raise Outrun("own records may not be used any more; what was asked with them is not kept")
+            raise TransactionConflict("own records may not be used any more; what was asked with them is not kept")

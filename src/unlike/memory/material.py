@@ -112,7 +112,7 @@ def read(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Mater
     Raises:
         NotReady: One of the items is being clustered.
     """
-    fewest = max(settings.fewest_records, 1)
+    fewest = max(settings.min_records, 1)
     if user not in users.agreeing(tx, [user]) or len(records.latest(tx, user, fewest)) < fewest:
         return None
     chosen = sorted(choose(tx, user, encoder, settings), key=lambda one: one[0].record.moment)

@@ -125,17 +125,17 @@ class Memory:
         self._parts.contexts.clear()
 
     async def delete_record(self, record_id: str, by: str = "") -> str:
-        """Delete a record with all that was made of it; gives the id of its user."""
+        """Delete a record with all that was made of it; returns the id of its user."""
         user_id = await asyncio.to_thread(delete_record, self.tenant, record_id, by)
         self._parts.contexts.clear()
         return user_id
 
-    async def tell_item(self, item: Item) -> int:
-        """Say what an item is, whatever records told of it; gives the version of its words."""
-        return await asyncio.to_thread(ingest.tell_item, self.tenant, item, self._redactor)
+    async def set_item(self, item: Item) -> int:
+        """Store the text of an item, whatever records say about it; returns its version."""
+        return await asyncio.to_thread(ingest.set_item, self.tenant, item, self._redactor)
 
     async def expire(self) -> dict[str, int]:
-        """Delete what was kept as long as the settings allow; gives how many rows of each kind."""
+        """Delete what was kept as long as the settings allow; returns how many rows of each kind."""
         return await asyncio.to_thread(expire, self.tenant, self.settings.retention)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:
@@ -176,22 +176,18 @@ class Memory:
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, paid for also where it is refused or no words are left of it."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        async with self.spending.hold(self._most_tokens(prepared), llm):
+        async with self.spending.reserve(self._most_tokens(prepared), llm):
             return prepared.written(await write(prepared.draft, llm, prepared.guard))
 
     async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; see ``stream``."""
         llm = RecordedLLM(self.backend, meter=self._meter)
         async with (
-            self.spending.hold(self._most_tokens(prepared), llm),
+            self.spending.reserve(self._most_tokens(prepared), llm),
             aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces,
         ):
             async for piece in pieces:
                 yield piece if isinstance(piece, str) else prepared.written(piece)
-
-    async def check_budget(self) -> None:
-        """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
-        await asyncio.to_thread(self.spending.check)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -229,7 +225,7 @@ class Memory:
         return await asyncio.to_thread(profile_pages.profile, self.tenant, user_id, version)
 
     async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
-        """Put a profile in a person's own words; gives the new version. What is pinned stays when it is built anew.
+        """Put a profile in a person's own words; returns the new version. What is pinned stays when it is rebuilt.
 
         See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
         """
@@ -241,7 +237,7 @@ class Memory:
         await asyncio.to_thread(profile_pages.go_back, self.tenant, user_id, version)
 
     async def build(self, user_ids: Sequence[str] | None = None) -> int:
-        """Ask for profiles to be built now: of some users, or of all; gives how many."""
+        """Ask for profiles to be built now: of some users, or of all; returns how many."""
         return await asyncio.to_thread(profile_pages.ask_to_build, self.tenant, user_ids)
 
     async def consent(self, user_id: str) -> Consent:
@@ -265,7 +261,7 @@ class Memory:
         return await asyncio.to_thread(pages.everything_about, self.tenant, user_id)
 
     async def erase(self, user_id: str, by: str = "") -> dict[str, Any]:
-        """Take a user out; gives the signed receipt, that of then for a user erased before."""
+        """Take a user out; returns the signed receipt, that of then for a user erased before."""
         receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters, by)
         self._parts.contexts.clear()
         return self._signer.sign(receipt)
@@ -280,13 +276,13 @@ class Memory:
         return self._signer.sign(await asyncio.to_thread(receipt_of, self.tenant, user_id))
 
     async def erase_again(self, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Erase whoever these receipts are of and is there again; gives the users' ids."""
+        """Erase whoever these receipts are of and is there again; returns the users' ids."""
         back = await asyncio.to_thread(erase_again, self.tenant, receipts, self._adapters)
         self._parts.contexts.clear()
         return back
 
     async def refuse(self, user_id: str, refused: bool = True) -> bool:
-        """Refuse the records of somebody who is not there, or take them again; gives what holds now."""
+        """Refuse the records of somebody who is not there, or take them again; returns what holds now."""
         return await asyncio.to_thread(refuse, self.tenant, user_id, refused)
 
     async def note_read(self, what: Literal["read", "export"], user_id: str, by: str) -> None:
@@ -323,7 +319,7 @@ class Memory:
         """Build a profile; its calls are paid for like a request's, also where it fails."""
         kit = self._kit(job.subject)
         method = self.settings.method
-        async with self.spending.hold((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
+        async with self.spending.reserve((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
             await build_profile(job, kit, self.encoder, self.settings)
 
     def _kit(self, subject: int) -> Kit:

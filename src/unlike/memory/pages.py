@@ -13,7 +13,7 @@ from unlike.store.tables import RECORDS
 from unlike.store.users import Consent
 
 JOB_STATES = ("waiting", "running", "failed")
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """Of a page."""
 
 
@@ -64,7 +64,7 @@ def everything_about(tenant: Tenant, user_id: str) -> dict[str, Any]:
 
 def note_read(tenant: Tenant, what: str, user_id: str, by: str) -> None:
     """Note in the audit that somebody read what is held about a user."""
-    tenant.insist(lambda tx: audit.note(tx, what, user_id, {}, by), durable=False)
+    tenant.run_with_retry(lambda tx: audit.note(tx, what, user_id, {}, by), durable=False)
 
 
 def check(offset: int, limit: int) -> None:
@@ -73,5 +73,5 @@ def check(offset: int, limit: int) -> None:
     Raises:
         InputError: There cannot.
     """
-    if not (0 <= offset < 2**31 and 1 <= limit <= MOST_ROWS):
-        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MOST_ROWS:,} rows from 0 on are")
+    if not (0 <= offset < 2**31 and 1 <= limit <= MAX_ROWS):
+        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MAX_ROWS:,} rows from 0 on are")

@@ -8,7 +8,7 @@ fewer people than the settings allow, and never of one alone.
 from collections import Counter
 from collections.abc import Sequence
 
-from unlike.memory.representatives import FEWEST_MEASURED
+from unlike.memory.representatives import MIN_MEASURED
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, ask, standard, together
@@ -19,7 +19,7 @@ from unlike.stop_words import STOP_WORDS
 from unlike.writing.draft import Reply
 
 STEP = "difference_facts"
-MOST_WORDS = 8
+MAX_WORDS = 8
 """Shared words told of a group."""
 _LONGEST_WORD = 20
 
@@ -35,9 +35,9 @@ def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySe
         group: One record of each of them.
         settings: How few people are too few.
     """
-    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
+    fewest = max(settings.min_peers, MIN_MEASURED)
     known = "\n".join((own.text, own.title, item.title, item.description))
-    words = shared_words([record.text for record in group], known, fewest, MOST_WORDS)
+    words = shared_words([record.text for record in group], known, fewest, MAX_WORDS)
     lines = [figures_beside(means([facts_of(record) for record in group], fewest), facts_of(own))]
     if words:
         lines.append(f"words that several of them use and this person does not: {', '.join(words)}")

@@ -17,9 +17,9 @@ from unlike.store.clusterings import StoredClustering
 from unlike.store.differences import StoredDifference
 from unlike.store.records import Stored
 
-FEWEST_MEASURED = 2
+MIN_MEASURED = 2
 """Figures of a single person are that person's figures, whatever the settings allow."""
-MOST_MEASURED = 50
+MAX_MEASURED = 50
 """Of a group so many are measured, those nearest to its centroid: that many show how a group writes."""
 
 
@@ -79,20 +79,20 @@ def against(clustering: StoredClustering, mine: int | None, home: int, settings:
     n_peers = sum(len(group) for group in groups) - (mine in clustering.group_of)
     if settings.private:
         at_home = tuple(number for number in groups[home] if number != mine)
-        return _measured(clustering.number, other_groups(groups, home, mine), at_home, settings.fewest_peers)
+        return _measured(clustering.number, other_groups(groups, home, mine), at_home, settings.min_peers)
     peers = representatives(groups, home, settings.method.n_peers, mine)
-    if not peers or n_peers < settings.fewest_peers:
+    if not peers or n_peers < settings.min_peers:
         return None
     return Against(clustering.number, n_peers, peers=tuple(peers))
 
 
 def _measured(
-    clustering: int, away: Sequence[tuple[int, ...]], at_home: tuple[int, ...], fewest_peers: int
+    clustering: int, away: Sequence[tuple[int, ...]], at_home: tuple[int, ...], min_peers: int
 ) -> Against | None:
     """Groups of too few people stay unknown; where all are, everybody on the item is one group."""
-    fewest = max(fewest_peers, FEWEST_MEASURED)
+    fewest = max(min_peers, MIN_MEASURED)
     everybody = tuple(chain(*away, at_home))
     groups = [group for group in away if len(group) >= fewest] or [everybody]
     if len(everybody) < fewest:
         return None
-    return Against(clustering, len(everybody), groups=tuple(group[:MOST_MEASURED] for group in groups))
+    return Against(clustering, len(everybody), groups=tuple(group[:MAX_MEASURED] for group in groups))

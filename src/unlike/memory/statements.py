@@ -21,7 +21,7 @@ from unlike.privacy.sensitive import Sensitive
 from unlike.store.profiles import Statement
 from unlike.writing.draft import Reply
 
-MOST_SOURCES = 3
+MAX_SOURCES = 3
 NEAR = 0.05
 """A source counts when it is at most this much less like the statement than the most alike one (cosine)."""
 
@@ -73,7 +73,7 @@ def _likeness(statements: Sequence[str], sources: Sequence[Source], encoder: Enc
 
 
 def _with_evidence(text: str, likeness: NDArray[np.float32], sources: Sequence[Source]) -> Statement:
-    order = np.argsort(-likeness, kind="stable")[:MOST_SOURCES]
+    order = np.argsort(-likeness, kind="stable")[:MAX_SOURCES]
     near = [sources[place] for place in order if likeness[place] >= likeness[order[0]] - NEAR]
     return Statement(
         text=text,

@@ -16,7 +16,7 @@ from unlike.store import embeddings
 from unlike.store.database import Tenant
 from unlike.store.records import Stored
 
-MOST_REMEMBERED = 100_000
+MAX_REMEMBERED = 100_000
 """Texts whose record is remembered; some 20 MB."""
 
 
@@ -43,7 +43,7 @@ class StoredVectors:
         with self._lock:
             for one in stored:
                 self._numbers[_hash(one.record.text)] = one.number
-            while len(self._numbers) > MOST_REMEMBERED:
+            while len(self._numbers) > MAX_REMEMBERED:
                 self._numbers.popitem(last=False)
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -13,7 +13,7 @@ from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeEr
 from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
 from unlike.store import jobs
-from unlike.store.database import Outrun, Store, Tenant
+from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, LeaseLost
 from unlike.store.spend import BudgetSpent
 
@@ -23,7 +23,7 @@ IDLE_S = 0.5
 ENGINE_PAUSE_S = 30.0
 LEASE_S = 60.0
 """For so long nobody else takes a job whose worker is gone; one who works on it holds it longer."""
-MOST_WAIT_S = 90.0
+MAX_WAIT_S = 90.0
 """Longer than any pause after a failure and any lease."""
 
 OpenMemory = Callable[[Tenant], Memory]
@@ -42,7 +42,7 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
 
 
 async def work_off(store: Store, open_memory: OpenMemory) -> int:
-    """Work until nothing is left to do now; gives how many jobs were done.
+    """Work until nothing is left to do now; returns how many jobs were done.
 
     What has to wait a little (a pause after a failure, new records being gathered) is waited for; what the refresh
     settings put off for longer is left for later.
@@ -51,7 +51,7 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
         EngineError: The LLM cannot be used; what needs it waits on.
     """
     done = 0
-    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MOST_WAIT_S:
+    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MAX_WAIT_S:
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
         ends = await _round(store, open_memory, LEASE_S)
@@ -63,12 +63,12 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
 
 
 async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S) -> int:
-    """Do what is due, at most a handful of jobs; gives how many."""
+    """Do what is due, at most a handful of jobs; returns how many."""
     return len(await _round(store, open_memory, lease_s))
 
 
 async def _round(store: Store, open_memory: OpenMemory, lease_s: float) -> list[EngineError | None]:
-    """What is due, side by side; gives for each job why the LLM could not be used, if so."""
+    """What is due, side by side; returns for each job why the LLM could not be used, if so."""
     taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s)
     return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
 
@@ -90,7 +90,7 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         log.info("job %d was taken over", job.number)
     except NotReady as reason:
         await asyncio.to_thread(_postpone, job, reason.pause_s, str(reason))
-    except Outrun:
+    except TransactionConflict:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
     except Stopped:
         await asyncio.to_thread(_postpone, job, 0.0, "stopped by the user")
@@ -134,9 +134,9 @@ def _hold_on(job: Job, lease_s: float) -> None:
 
 def _fail(job: Job, error: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.fail(tx, job, error), durable=False)
+        job.tenant.run_with_retry(lambda tx: jobs.fail(tx, job, error), durable=False)
 
 
 def _postpone(job: Job, pause_s: float, reason: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)
+        job.tenant.run_with_retry(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)

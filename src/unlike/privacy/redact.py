@@ -19,7 +19,7 @@ from unlike.errors import InputError, MissingPart
 
 Finder = Callable[[str], Iterable[tuple[int, int]]]
 
-MOST_PASSES = 8
+MAX_PASSES = 8
 """Over a text; one that takes more was made to take them."""
 _WORTH_A_LOOK = re.compile(r"[\d@＠]|://|www\.", re.IGNORECASE)
 
@@ -58,14 +58,14 @@ class PatternRedactor:
         """The text with the kind in brackets for each identifier.
 
         It goes over the text until there is nothing left to find, since taking one thing out can uncover another
-        ("a@b.com@c"). What is still uncovered after ``MOST_PASSES`` was made to be: then all words with a digit or a sign
+        ("a@b.com@c"). What is still uncovered after ``MAX_PASSES`` was made to be: then all words with a digit or a sign
         of an identifier go.
         """
         found: Counter[str] = Counter()
-        for n_passes in range(MOST_PASSES + 1):
+        for n_passes in range(MAX_PASSES + 1):
             if not _WORTH_A_LOOK.search(text):
                 break
-            finders = self.finders if n_passes < MOST_PASSES else {"unknown": _suspects}
+            finders = self.finders if n_passes < MAX_PASSES else {"unknown": _suspects}
             before = text
             for kind, finder in finders.items():
                 text, n_found = _replaced(text, finder, f"[{kind}]")

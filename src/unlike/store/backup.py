@@ -13,7 +13,7 @@ from unlike.store.database import FILE, Store, make_private
 
 
 def backup(store: Store, folder: Path) -> Path:
-    """Copy a store to a folder that holds none; gives the file.
+    """Copy a store to a folder that holds none; returns the file.
 
     Raises:
         InputError: The store is in PostgreSQL, the folder holds a store, or it cannot be written.

@@ -24,11 +24,11 @@ from unlike.store.tables import TENANTS
 T = TypeVar("T")
 
 FILE = "store.sqlite"
-OUTRUN = ("40001", "40P01")
+CONFLICT_STATES = ("40001", "40P01")
 """PostgreSQL's states for transactions that got in each other's way."""
 
 
-class Outrun(UnlikeError):
+class TransactionConflict(UnlikeError):
     """Another transaction took away what this one relied on (a user erased meanwhile, say); do it again."""
 
 
@@ -72,14 +72,14 @@ class Tenant:
         with self._transaction(writes=True, durable=durable) as tx:
             yield tx
 
-    def insist(self, work: Callable[[Tx], T], attempts: int = 5, durable: bool = True) -> T:
+    def run_with_retry(self, work: Callable[[Tx], T], attempts: int = 5, durable: bool = True) -> T:
         """Do work in a transaction that may write, and again where another transaction outran it.
 
         Raises:
-            Outrun: At every attempt.
+            TransactionConflict: At every attempt.
         """
         for _ in range(attempts - 1):
-            with suppress(Outrun), self.write(durable) as tx:
+            with suppress(TransactionConflict), self.write(durable) as tx:
                 return work(tx)
         with self.write(durable) as tx:
             return work(tx)
@@ -97,7 +97,7 @@ class Tenant:
             with self.store.connection(writes, durable=durable) as conn:
                 yield Tx(conn, self.id, keys, self.store.now_ms())
         except Gone as error:  # between what was read and the keys that open it
-            raise Outrun("somebody was erased while words of theirs were read; do it again") from error
+            raise TransactionConflict("somebody was erased while words of theirs were read; do it again") from error
         keys.commit()
 
 
@@ -147,7 +147,7 @@ class Store:
 
         Raises:
             InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
-            Outrun: Another transaction was first.
+            TransactionConflict: Another transaction was first.
         """
         writing = self._writing_to_disk if durable else self._writing
         engine = writing if writes else self._asking if once else self._reading
@@ -315,8 +315,8 @@ def _check_master(store: Store) -> None:
 
 def _told(engine: Engine, error: DBAPIError) -> UnlikeError | None:
     """What the caller may do about a database's error; None where it is a fault of ours."""
-    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in OUTRUN:
-        return Outrun("another transaction changed what this one relied on; do it again")
+    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in CONFLICT_STATES:
+        return TransactionConflict("another transaction changed what this one relied on; do it again")
     if isinstance(error, DataError):
         return InputError(f"the store cannot hold a value: {_reason(error)}; allowed are texts without NUL and 64 bits")
     if isinstance(error, OperationalError) or type(error) is DatabaseError:  # SQLite's for a damaged file

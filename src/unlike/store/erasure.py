@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select
 from unlike.store import jobs
 from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.items import drop_unused, forget_teller
+from unlike.store.items import clear_items_of, drop_unused
 from unlike.store.lineage import Touched, drop_from_others, drop_own
 from unlike.store.people import hold
 from unlike.store.tables import DIFFERENCES, EMBEDDINGS, ITEMS, PINS, PROFILES, RECORDS, USERS
@@ -36,7 +36,7 @@ def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
     touched = drop_from_others(tx, user)
     own["jobs"] = jobs.drop(tx, "build", [user])
     items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.user == user).distinct()))
-    own["items"] = forget_teller(tx, user)
+    own["items"] = clear_items_of(tx, user)
     own["keys"] = tx.conn.execute(delete(USERS).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)).rowcount
     if own["keys"]:
         tx.keys.forget(user)

@@ -42,7 +42,7 @@ def receipt_of(tx: Tx, user_id: str) -> dict[str, Any] | None:
 
 
 def readmit(tx: Tx, user_id: str) -> bool:
-    """Take a user's records again; gives whether they were refused."""
+    """Take a user's records again; returns whether they were refused."""
     mine = (ERASURES.c.tenant == tx.tenant) & (ERASURES.c.who == audit.name_of(tx, user_id))
     return tx.conn.execute(update(ERASURES).where(mine, ERASURES.c.refused).values(refused=False)).rowcount > 0
 

@@ -15,7 +15,7 @@ class Facts:
 
     Attributes:
         n_compared: Users who may be compared with others.
-        n_stale: Current profiles that are to be built anew.
+        n_stale: Current profiles that are to be rebuilt.
         jobs: By state.
     """
 

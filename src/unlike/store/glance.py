@@ -18,7 +18,7 @@ class Stamp(NamedTuple):
     """Two that are equal stand for the same user with the same records, profile and own consent.
 
     Attributes:
-        user: Number of the user; None for one nobody has seen.
+        user: Number of the user; None for an unknown one.
         profile: Number of the profile in force; None for a user without one.
     """
 

@@ -15,7 +15,7 @@ from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, TENANTS
 
 Kind = Literal["cluster", "build"]
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 FIRST_PAUSE_MS = 2_000
 CLAIMING = 0x6A6F6273
 """PostgreSQL's advisory lock under which jobs are taken."""
@@ -103,7 +103,7 @@ def _left(now_ms: int) -> ColumnElement[bool]:
 
 
 def _give_up(conn: Connection, now_ms: int) -> None:
-    lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MOST_ATTEMPTS)
+    lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MAX_ATTEMPTS)
     conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker ended without a word"))
 
 
@@ -175,7 +175,7 @@ def fail(tx: Tx, job: Job, error: str) -> None:
     Raises:
         LeaseLost: Another worker has it by now.
     """
-    if job.attempts >= MOST_ATTEMPTS:
+    if job.attempts >= MAX_ATTEMPTS:
         _release(tx, job, state="failed", error=error[:500])
     else:
         _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500])

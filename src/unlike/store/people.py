@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from unlike.store.batches import batches
-from unlike.store.database import Outrun, Tx
+from unlike.store.database import TransactionConflict, Tx
 from unlike.store.tables import RECORDS, USERS
 
 
@@ -21,7 +21,7 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
         compared: Numbers of those that are there only as others' records.
 
     Raises:
-        Outrun: A record is gone, or somebody does not agree any more to be compared.
+        TransactionConflict: A record is gone, or somebody no longer agrees to be compared.
     """
     compared = set(compared)
     wanted = {*records, *compared}
@@ -33,7 +33,9 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
             if peer or record not in compared:
                 users[record] = user
     if len(users) < len(wanted):
-        raise Outrun("records were erased, or may not be compared any more, while something was made of them")
+        raise TransactionConflict(
+            "records were erased, or may not be compared any more, while something was made of them"
+        )
     return sorted(set(users.values()))
 
 

@@ -1,7 +1,7 @@
 """Records of a tenant: accepted once each, sealed, and read as a method reads a corpus.
 
-A record id stands for one text. The same record again changes nothing; another text under the same id is kept out and
-said, since both cannot be what the user wrote.
+A record id belongs to one text. Sending the same record again changes nothing; another text under the same id is not
+stored and is reported, since both cannot be what the user wrote.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from unlike.records import Item, Moment, Record
 from unlike.store import erasures
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.items import Told, Trust, items_with_ids, numbers_of_items
+from unlike.store.items import SourcedItem, Trust, items_with_ids, numbers_of_items
 from unlike.store.tables import ITEMS, RECORDS, USERS
 from unlike.store.users import Consent, agreeing_to_compare, known_users, numbers_of_users
 
@@ -92,7 +92,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     sent = [row for id_, row in sorted(first.items()) if id_ not in known]
     new = allowed(tx, sent)
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
-    items = numbers_of_items(tx, _told(tx, new, users))
+    items = numbers_of_items(tx, _sourced(tx, new, users))
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
@@ -116,19 +116,19 @@ def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
     return [row for row in rows if row.record.user_id not in gone]
 
 
-def _told(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, Told]:
-    """What records tell of their items, the first with the most right of each."""
+def _sourced(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, SourcedItem]:
+    """The items of records by id: of each the text with the most trust, the first of several."""
     agreed = agreeing_to_compare(tx, list(users.values()))
-    told = dict[str, Told]()
+    sourced = dict[str, SourcedItem]()
     for row in rows:
         user = users[row.record.user_id]
-        one = Told(row.item, Trust.PEER_RECORD if user in agreed else Trust.RECORD, user)
-        before = told.setdefault(row.item.id, one)
+        one = SourcedItem(row.item, Trust.PEER_RECORD if user in agreed else Trust.RECORD, user)
+        before = sourced.setdefault(row.item.id, one)
         if before.item == row.item and before.user != user:
-            told[row.item.id] = Told(row.item, max(one.trust, before.trust))
-        elif one.says_something and (one.trust > before.trust or not before.says_something):
-            told[row.item.id] = one
-    return told
+            sourced[row.item.id] = SourcedItem(row.item, max(one.trust, before.trust))
+        elif one.has_text and (one.trust > before.trust or not before.has_text):
+            sourced[row.item.id] = one
+    return sourced
 
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
@@ -258,7 +258,7 @@ def _kept(tx: Tx, record_ids: Sequence[str]) -> dict[str, Record]:
 
 
 def _insert(tx: Tx, new: Sequence[NewRecord], users: Mapping[str, int], items: Mapping[str, int]) -> set[str]:
-    """Insert records; gives the ids of those that nobody else inserted meanwhile."""
+    """Insert records; returns the ids of those that nobody else inserted meanwhile."""
     if not new:
         return set()
     tx.keys.of_users(tx.conn, users.values())

@@ -11,7 +11,7 @@ from unlike.store.tables import SCRUBS
 
 
 def owe(tx: Tx) -> int:
-    """Note that the files have to be cleaned after this transaction; gives the number of the mark."""
+    """Note that the files have to be cleaned after this transaction; returns the number of the mark."""
     return tx.conn.scalars(SCRUBS.insert().values(owed_ms=tx.now_ms).returning(SCRUBS.c.id)).one()
 
 
@@ -27,7 +27,7 @@ def n_owed(store: Store) -> int:
 
 
 def scrub_if_owed(store: Store, patience_s: float = 0.0) -> bool:
-    """Clean the files where that is owed; gives whether nothing is owed any more.
+    """Clean the files where that is owed; returns whether nothing is owed any more.
 
     Raises:
         InputError: The database cannot be used.

@@ -44,7 +44,7 @@ def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0) -> None:
 
 
 def check(tx: Tx) -> int | None:
-    """Refuse where today's budget is used up; gives the tokens a day, None for no limit.
+    """Refuse where today's budget is used up; returns the tokens a day, None for no limit.
 
     Raises:
         BudgetSpent: It is.
@@ -56,7 +56,7 @@ def check(tx: Tx) -> int | None:
 
 
 def reserve(tx: Tx, tokens: int) -> int | None:
-    """Count tokens of a budget that may be used from now on; gives the tokens a day, None for no limit.
+    """Count tokens of a budget that may be used from now on; returns the tokens a day, None for no limit.
 
     Raises:
         BudgetSpent: Nothing is left that is not reserved.

@@ -135,7 +135,7 @@ def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int
 
 
 def find_user(tx: Tx, user_id: str) -> int | None:
-    """Number of a user; None for one nobody has seen."""
+    """Number of a user; None for an unknown one."""
     mine = (USERS.c.tenant == tx.tenant) & (USERS.c.user_id == canonical_id(user_id))
     return tx.conn.scalar(select(USERS.c.id).where(mine))
 
