@@ -4,7 +4,7 @@ import phonenumbers
 import pytest
 
 from unlike.privacy import identifiers
-from unlike.privacy.identifiers import MAX_DIGITS, PHONE_REGIONS, n_to_tell_apart
+from unlike.privacy.identifiers import MAX_DIGITS, PHONE_REGIONS, n_digits_searched
 from unlike.privacy.redact import MAX_PASSES, PatternRedactor, open_redactor
 
 REDACTOR = open_redactor("patterns")
@@ -54,7 +54,7 @@ def test_what_cannot_be_told_apart_goes_rather_than_stays():
 def test_a_few_numbers_are_told_apart_as_ever():
     text = "ISBN 978-3-16-148410-0, call 212-736-5000. " * 10
     assert REDACTOR.redact(text).text == "ISBN 978-3-16-148410-0, call [phone]. " * 10
-    assert n_to_tell_apart(text) == 230
+    assert n_digits_searched(text) == 230
 
 
 def test_a_text_that_is_never_done_ends():

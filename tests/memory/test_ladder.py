@@ -34,7 +34,7 @@ def test_somebody_nobody_has_seen(in_sqlite):
 def test_somebody_who_does_not_want_it(in_sqlite):
     memory = lived_in(in_sqlite)
     asyncio.run(memory.set_consent("ann", own=False))
-    assert rung(memory, "ann") == ("plain", "this user does not let own records be used", None)
+    assert rung(memory, "ann") == ("plain", "this user does not agree to the use of own records", None)
 
 
 def test_too_few_records_for_a_profile(in_sqlite):

@@ -108,8 +108,8 @@ def test_no_words_are_in_jobs_or_logs(in_sqlite, caplog, error):
 def test_our_own_words_are_told():
     too_long = CallFailed("prompt of step 'summary' does not fit")
     too_long.__cause__ = InputError("prompt of step 'summary' does not fit")
-    assert worker.told(too_long) == "prompt of step 'summary' does not fit"
-    assert worker.told(InputError("the store is full")) == "the store is full"
+    assert worker.safe_message(too_long) == "prompt of step 'summary' does not fit"
+    assert worker.safe_message(InputError("the store is full")) == "the store is full"
 
 
 def test_a_job_taken_over_has_its_effects_once(store):

@@ -173,7 +173,7 @@ def test_workers_that_never_come_back_are_not_sent_for_ever(store, tenant, clock
     assert taken(store) == []
     with tenant.read() as tx:
         (kept,) = jobs.listed(tx, "failed")
-    assert kept.error == "every worker ended without a word"
+    assert kept.error == "every worker that took it died"
 
 
 def test_where_the_same_work_waits_a_failed_job_just_ends(store, tenant, clock):

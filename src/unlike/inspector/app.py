@@ -57,7 +57,7 @@ def inspect_folder(inspected: Workspace, views: Sequence[str], key: str | None =
     Args:
         inspected: What is looked at.
         views: Places that make sense there, as ``views_of`` says.
-        key: Queued of everybody; None where only this machine can reach it.
+        key: Asked of everybody; None where only this machine can reach it.
     """
     app = _app([*(module.router for module in (runs, gains, prompts, latent, corpus)), corpus.map_router], views, key)
     app.state.inspected = inspected
@@ -70,7 +70,7 @@ def inspect_store(service: Service, tenant: Tenant, key: str | None = None) -> F
     Args:
         service: Over the store; its LLM is never asked.
         tenant: Whose data is shown.
-        key: Queued of everybody; None where only this machine can reach it.
+        key: Asked of everybody; None where only this machine can reach it.
     """
     caller = Caller(tenant, b"inspect", "inspect", frozenset({"read"}))
     app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, caller)
@@ -105,7 +105,7 @@ class ReadOnlyAccessMiddleware:
 
     Args:
         app: What is inside.
-        key: Queued of everybody; None where the address must be one of this machine instead.
+        key: Asked of everybody; None where the address must be one of this machine instead.
         caller: Who everybody is, where the routes ask that.
     """
 

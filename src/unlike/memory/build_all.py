@@ -42,7 +42,7 @@ class Built:
         tokens: Of their prompts and answers.
         stopped: Whether the work was stopped before all jobs were done.
         failed: The tenant's jobs that failed for good meanwhile.
-        put_off: Why the first waiting job is postponed, where there is a reason.
+        postponed: Why the first waiting job is postponed, where there is a reason.
         call_error: Error of the last LLM call that failed.
     """
 
@@ -53,7 +53,7 @@ class Built:
     wall_s: float
     stopped: bool
     failed: tuple[JobRow, ...]
-    put_off: str
+    postponed: str
     call_error: str
 
 
@@ -88,11 +88,11 @@ async def build_profiles(
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
-    put_off = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
+    postponed = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
     wall_s = time.monotonic() - started
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]
-    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, put_off, call_error)
+    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, postponed, call_error)
     return built, meter.unusable
 
 
@@ -129,7 +129,7 @@ def _tokens(usage: Usage) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BuildForecast:
-    """What building would ask.
+    """What building would cost.
 
     Attributes:
         n_profiles: Profiles that would get a new version.
@@ -148,7 +148,7 @@ async def forecast_build(
     user_ids: Sequence[str] | None = (),
     on_progress: OnProgress = no_progress,
 ) -> BuildForecast:
-    """What ``build_profiles`` would ask, found by building with placeholders in a copy of the store, which is deleted.
+    """What ``build_profiles`` would cost, found by building with placeholders in a copy of the store, which is deleted.
 
     Args:
         tenant: Whose profiles are counted; jobs of the store's other tenants are counted too.

@@ -1,7 +1,7 @@
-"""Taking records in: identifiers out, words sealed, and the work that follows asked for, all in one transaction.
+"""Adding records: identifiers are removed, texts sealed, and jobs queued, all in one transaction.
 
-What cannot be right is refused before anything is kept: ids that not every database and address can hold, times in
-seconds. What no prompt can hold (NUL, half a surrogate pair) becomes U+FFFD in texts, since the rest is what was written.
+Invalid records are refused before anything is stored: ids that not every database and URL can hold, times in seconds.
+Characters that no prompt can hold (NUL, half a surrogate pair) become U+FFFD in texts.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from unlike.errors import InputError
 from unlike.memory.answers import Added
-from unlike.memory.erase import scrub, take_out_record
+from unlike.memory.erase import delete_record_in, scrub
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
 from unlike.records import Item, Record, canonical_id
@@ -35,11 +35,11 @@ MAX_CHARS = {
     "text": 1_000_000,
     "title": 2_000,
 }
-"""Of each part of a record."""
+"""Maximum length of each field of a record."""
 MAX_ITEM_CHARS = {"title": 2_000, "description": 100_000}
 IDS = ("id", "user_id", "item_id")
 NO_IDS = (".", "..")
-"""What clients take out of the path of an address."""
+"""HTTP clients remove these from the path of a URL."""
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is later is no Unix time in milliseconds."""
 SECONDS = (631_152_000, 10_000_000_000)
@@ -51,11 +51,11 @@ _NOT_IN_TEXTS = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Records that may be kept.
+    """Records that are ready to be stored.
 
     Attributes:
         rows: Without identifiers.
-        redacted: How many identifiers were taken out, by kind.
+        redacted: Number of removed identifiers, by kind.
     """
 
     rows: Sequence[NewRecord]
@@ -63,23 +63,23 @@ class Clean:
 
 
 def cleaned(rows: Sequence[NewRecord], redactor: Redactor) -> Clean:
-    """Check records and take identifiers out of their texts and titles; no database is asked meanwhile.
+    """Check records and remove identifiers from their texts and titles; the database is not used.
 
     Raises:
-        InputError: A row has no id, user, item or text, or one that cannot be kept.
+        InputError: A row has no id, user, item or text, or one that cannot be stored.
     """
     redacted = Counter[str]()
     return Clean([_clean(row, redactor, redacted) for row in rows], dict(redacted))
 
 
 def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings) -> Added:
-    """Keep records; sending them again changes nothing.
+    """Store records; sending them again changes nothing.
 
     Args:
         tenant: Whose.
-        clean: In any order; a record without a time bears the present one.
-        consent: Of users not known yet.
-        settings: When the work that follows is due.
+        clean: In any order; a record without a time gets the current one.
+        consent: Of new users.
+        settings: When the jobs that follow are due.
     """
     puts = list[Put]()
     for first in range(0, len(clean.rows), ROWS_AT_ONCE):
@@ -99,7 +99,7 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
 
 
 def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "") -> None:
-    """Put records in the place of those with their ids; what was made of the old words goes.
+    """Replace records by those with the same ids; what was made from the old ones is deleted.
 
     Raises:
         Unknown: There is no such record.
@@ -108,7 +108,7 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
 
     def change(tx: Tx) -> None:
         for row in clean.rows:
-            before = take_out_record(tx, row.record.id, "correct record", by)
+            before = delete_record_in(tx, row.record.id, "correct record", by)
             if before.record.user_id != row.record.user_id:
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
@@ -134,18 +134,18 @@ def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:
-    """A record id that the same text gets again, and that tells nothing about whose it is."""
+    """A record id that is always the same for the same text, and reveals nothing about its user."""
     words = "\0".join((user_id, item_id, title, text))
     return f"feedback-{hashlib.sha256(words.encode()).hexdigest()[:24]}"
 
 
 def ask_to_build(tx: Tx, users: Sequence[int], settings: MemorySettings) -> None:
-    """Build users' profiles anew: after a pause in which more may come where enough is new, else when it has waited.
+    """Queue users' profiles to be rebuilt: after a short pause if there are enough new records, otherwise after a longer one.
 
     Args:
         tx: An open transaction that may write.
         users: Numbers of users with something new.
-        settings: What is enough, and how long the rest may wait.
+        settings: How many new records are enough, and how long fewer may wait.
     """
     refresh = settings.refresh
     profiles.mark_stale(tx, users)

@@ -1,7 +1,7 @@
 """The journal of a service: in the store, sealed, and erased with the people whose words are in it.
 
-A call takes long, and its answer is kept only while everybody whose words were asked with still agrees: the user whom
-it is for to own records being used, all others to being compared.
+A call takes long, so its answer is stored only if all users whose words are in the prompt still agree: the user whom it
+is for to the use of own records, all others to being compared.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class StoredJournal:
         """Commit what came of a call.
 
         Raises:
-            TransactionConflict: Somebody whose words are in the call was erased meanwhile, or no longer agrees.
+            TransactionConflict: A user whose words are in the call was erased meanwhile, or no longer agrees.
         """
         kept = await asyncio.to_thread(self._put, key, {"model": model, "step": call.step}, call, asdict(entry))
         return Entry(**kept)
@@ -55,7 +55,7 @@ class StoredJournal:
                 raise TransactionConflict(str(error)) from error
 
     def _check(self, tx: Tx, record_ids: tuple[str, ...]) -> None:
-        """Everybody still agrees, and is held to it until the answer is kept."""
+        """Check that all users still agree, and lock that until the answer is stored."""
         read = records.with_ids(tx, record_ids)
         own = [stored.number for stored in read if stored.user == self._subject]
         people_of(tx, own, compared=[stored.number for stored in read if stored.user != self._subject])

@@ -1,4 +1,4 @@
-"""Whom a record is compared with on its item (DPL, equation 4), from one clustering that serves everybody.
+"""Whom a record is compared with on its item (DPL, equation 4), from one clustering that serves all users.
 
 All texts on an item whose users agree to be compared are clustered once into K + 1 groups. For a user's own record
 the most central text of every other group is taken; in the private way the whole group is, and only figures of it are
@@ -20,7 +20,7 @@ from unlike.store.records import Stored
 MIN_MEASURED = 2
 """Figures of a single person are that person's figures, whatever the settings allow."""
 MAX_MEASURED = 50
-"""Of a group so many are measured, those nearest to its centroid: that many show how a group writes."""
+"""Members of a group that are measured, nearest to its centroid first; more would hardly change the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Against:
     Attributes:
         clustering: Number of the clustering that they come from.
         n_peers: All others who wrote on the item and agree to be compared.
-        peers: Those whose texts are read, the representatives; nobody in the private way.
+        peers: Those whose texts are read, the representatives; none in private mode.
         groups: Those of whom only figures are read, in the private way.
     """
 
@@ -89,10 +89,10 @@ def against(clustering: StoredClustering, mine: int | None, home: int, settings:
 def _measured(
     clustering: int, away: Sequence[tuple[int, ...]], at_home: tuple[int, ...], min_peers: int
 ) -> Against | None:
-    """Groups of too few people stay unknown; where all are, everybody on the item is one group."""
-    fewest = max(min_peers, MIN_MEASURED)
-    everybody = tuple(chain(*away, at_home))
-    groups = [group for group in away if len(group) >= fewest] or [everybody]
-    if len(everybody) < fewest:
+    """Groups of too few people are not measured; if all are too small, all people on the item form one group."""
+    minimum = max(min_peers, MIN_MEASURED)
+    everyone = tuple(chain(*away, at_home))
+    groups = [group for group in away if len(group) >= minimum] or [everyone]
+    if len(everyone) < minimum:
         return None
-    return Against(clustering, len(everybody), groups=tuple(group[:MAX_MEASURED] for group in groups))
+    return Against(clustering, len(everyone), groups=tuple(group[:MAX_MEASURED] for group in groups))

@@ -1,4 +1,4 @@
-"""Deleting what was kept long enough, as the settings say."""
+"""Deleting expired data, by the retention settings."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 def expire(tenant: Tenant, retention: Retention) -> dict[str, int]:
-    """Delete what is older than it may be; returns how many rows of each kind."""
+    """Delete expired data; returns the number of rows of each kind."""
     found = {
         "records": _all_of(tenant, lambda tx: _expire_records(tx, retention.records)),
         "profile_versions": _all_of(tenant, lambda tx: _delete(tx, PROFILES, retention.profile_versions)),
@@ -28,7 +28,7 @@ def expire(tenant: Tenant, retention: Retention) -> dict[str, int]:
 
 
 def _all_of(tenant: Tenant, some: Callable[[Tx], int]) -> int:
-    """Some at a time, so that others can write in between."""
+    """Delete in batches, so that others can write in between."""
     n = 0
     while done := tenant.run_with_retry(some):
         n += done
@@ -48,7 +48,7 @@ def _expire_records(tx: Tx, days: float | None) -> int:
         jobs.enqueue(tx, "build", [user, *touched.users], tx.now_ms + 1)
         audit.note(tx, "expire", user_id, {"records": len(mine)})
     if rows:
-        scrubs.owe(tx)
+        scrubs.request(tx)
     return len(rows)
 
 
@@ -62,5 +62,5 @@ def _delete(tx: Tx, table: Table, days: float | None) -> int:
     numbers = tx.conn.scalars(old.limit(MAX_VALUES)).all()
     if numbers:
         tx.conn.execute(delete(table).where(table.c.id.in_(numbers)))
-        scrubs.owe(tx)
+        scrubs.request(tx)
     return len(numbers)

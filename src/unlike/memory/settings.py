@@ -12,7 +12,7 @@ from unlike.writing.guard import OnRepeat
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """When what is built is rebuilt.
+    """When profiles are rebuilt.
 
     Attributes:
         debounce_s: How long an item's new records are gathered before it is clustered again.
@@ -56,7 +56,7 @@ class MemorySettings:
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When things are built anew.
-        durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk a batch.
+        durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk per batch.
             Consent and erasure always do.
         retention: What is deleted after some time.
     """

@@ -4,7 +4,7 @@ An LLM's summary does not say where each sentence comes from, so evidence is fou
 records that have a sentence most like the statement, by the vectors of both.
 
 Sensitive statements are held back here, at the one place where words about a person come to be shown and used: a
-difference is shown to nobody, only summarised, and is kept as the LLM wrote it.
+difference is not shown, only summarised, and is stored as the LLM wrote it.
 """
 
 from collections.abc import Sequence

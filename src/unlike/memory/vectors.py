@@ -39,7 +39,7 @@ class StoredVectors:
         return self._encoder.name
 
     def seen(self, stored: Sequence[Stored]) -> None:
-        """Remember which record a text is of."""
+        """Remember the records of these texts."""
         with self._lock:
             for one in stored:
                 self._numbers[_hash(one.record.text)] = one.number

@@ -19,11 +19,11 @@ Span = tuple[int, int]
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IN", "BR", "AU", "IL")
 """Whose national numbers are found; numbers with a country code are found everywhere. US stands for all of +1."""
 MAX_DIGITS = 400
-"""Digits of a text among which phone numbers are told from other numbers; some 0.5 ms each in the worst case."""
+"""Digits of a text that are searched for phone numbers; some 0.5 ms each in the worst case."""
 _MAX_NEAR = 8
 """Runs of digits that are looked at together."""
 _BEFORE, _AFTER = 20, 40
-"""Characters around a run of digits that say what it is: brackets and plus signs, extensions."""
+"""Context around a run of digits that the search needs: brackets, plus signs, extensions."""
 
 _URL = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"]+", re.IGNORECASE)
 _URL_END = ".,;:!?)]}'’”*_"
@@ -65,7 +65,7 @@ _HANDLE = re.compile(
 
 
 def urls(text: str) -> Iterable[Span]:
-    """Addresses that let someone in or tell who asked; "https://example.org/page" is neither."""
+    """Addresses that grant access or identify the reader; "https://example.org/page" is neither."""
     if "://" not in text and "www." not in text.lower():
         return
     for match in _URL.finditer(text):
@@ -120,8 +120,8 @@ def phones(text: str) -> Iterable[Span]:
             yield from runs
 
 
-def n_to_tell_apart(text: str) -> int:
-    """Digits of a text among which phone numbers are looked for, which is what redacting it costs."""
+def n_digits_searched(text: str) -> int:
+    """Digits of a text that are searched for phone numbers, the main cost of redacting it."""
     return min(MAX_DIGITS, sum(len(_DIGIT.findall(text, *run.span())) for run in _DIGITS_IN_A_ROW.finditer(text)))
 
 
@@ -160,7 +160,7 @@ FINDERS: dict[str, Callable[[str], Iterable[Span]]] = {
     "phone": phones,
     "handle": handles,
 }
-"""In the order in which they are asked: what holds others first, what is told by less last."""
+"""In the order of use: identifiers that contain others first, the least specific last."""
 
 
 def _books(text: str) -> Iterable[Span]:

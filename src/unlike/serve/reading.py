@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from unlike.errors import InputError
-from unlike.privacy.identifiers import n_to_tell_apart
+from unlike.privacy.identifiers import n_digits_searched
 from unlike.serve.bodies import ConsentBody, RecordBody
 from unlike.serve.errors import MAX_MISTAKES
 from unlike.store.records import NewRecord
@@ -190,7 +190,7 @@ def _has_many_fields(part: object) -> bool:
 
 def _rows(records: Sequence[RecordBody]) -> list[NewRecord]:
     rows = [record.row() for record in records]
-    n_digits = sum(n_to_tell_apart(part) for row in rows for part in (row.record.text, row.record.title))
+    n_digits = sum(n_digits_searched(part) for row in rows for part in (row.record.text, row.record.title))
     if n_digits > MAX_DIGITS:
         raise InputError(
             f"the texts hold {n_digits:,} digits in long runs; {MAX_DIGITS:,} are allowed: send them in parts"

@@ -50,7 +50,7 @@ def put(tx: Tx, new: NewDifference) -> int:
     """Keep a difference in the place of the record's earlier one; returns its number.
 
     Raises:
-        TransactionConflict: The record, or one it was compared with, is gone; or somebody no longer agrees to be compared.
+        TransactionConflict: The record, or one it was compared with, is gone; or a user no longer agrees to be compared.
     """
     people = people_of(tx, [new.record], compared=new.peers)
     earlier = (DIFFERENCES.c.tenant == tx.tenant) & (DIFFERENCES.c.record == new.record)

@@ -1,4 +1,4 @@
-"""Whose words a text is made of: under whose keys it is sealed, and whether they may be used for it."""
+"""The users whose words a text is made from: it is sealed under their keys, and needs their consent."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,10 @@ from unlike.store.tables import RECORDS, USERS
 
 
 def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> list[int]:
-    """Numbers of the users of records, sorted; until the transaction ends they are held as they are.
+    """Numbers of the users of records, sorted; their rows are locked until the transaction ends.
 
-    Who takes a user out, or withdraws consent, waits for this transaction and then finds what it wrote; so nothing is
-    ever made of words that were taken back.
+    Erasure and withdrawal of consent wait for this transaction and then find what it wrote, so nothing is made from
+    words that were withdrawn.
 
     Args:
         tx: An open transaction that may write.
@@ -21,7 +21,7 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
         compared: Numbers of those that are there only as others' records.
 
     Raises:
-        TransactionConflict: A record is gone, or somebody no longer agrees to be compared.
+        TransactionConflict: A record is gone, or a user no longer agrees to be compared.
     """
     compared = set(compared)
     wanted = {*records, *compared}
@@ -40,5 +40,5 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
 
 
 def hold(tx: Tx, user: int) -> None:
-    """Wait for all who make something of a user's words, and keep others from it until the transaction ends."""
+    """Lock a user's row: wait for transactions that use the user's words, and block new ones until this one ends."""
     tx.conn.execute(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).with_for_update())

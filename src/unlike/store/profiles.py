@@ -77,7 +77,7 @@ def put(tx: Tx, new: NewProfile) -> int:
     """Keep a profile as the newest and current version; returns the version.
 
     Raises:
-        TransactionConflict: A record or difference is gone, or somebody no longer agrees to be compared.
+        TransactionConflict: A record or difference is gone, or a user no longer agrees to be compared.
     """
     peers = _peers_of(tx, new.differences)
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})

@@ -31,7 +31,9 @@ def rotate(store: Store, new: MasterKey) -> dict[str, int]:
     """
     old = store.keys.master
     with store.connection(writes=True) as conn:
-        conn.execute(select(TENANTS.c.id).with_for_update())  # whoever makes a user waits, and then needs the new key
+        conn.execute(
+            select(TENANTS.c.id).with_for_update()
+        )  # creating a user waits for this, and then needs the new key
         return {
             "tenants": _wrap_again(conn, TENANTS, old, new, lambda row: about_tenant(row.name)),
             "users": _wrap_again(conn, USERS, old, new, lambda row: about_user(row.tenant)),

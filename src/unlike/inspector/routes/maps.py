@@ -47,5 +47,5 @@ async def list_differences(user_id: Whose, item_id: On, here: Here) -> Response:
 async def compare(body: CompareBody, here: Here) -> Response:
     """Ask the LLM how the user differs from those who are chosen; no profile is made from it."""
     found = await Inspection(here.memory).compare(body.user_id, body.item_id, body.k, body.selector)
-    here.service.answered(found.prompt_tokens, found.completion_tokens)
+    here.service.answered(found)
     return json_response(found)
