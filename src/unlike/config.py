@@ -130,8 +130,8 @@ class ServiceSettings:
         tenant_requests_per_s: Sustained rate of all keys of a tenant together; None for no limit.
         address_requests_per_s: Sustained rate per address without a valid key; None for no limit.
         burst: Requests per API key that may arrive at once after a pause; twice as many per tenant.
-        most_bytes: Maximum size of a request body with records.
-        most_records: Maximum number of records per request.
+        max_bytes: Maximum size of a request body with records.
+        max_records: Maximum number of records per request.
         key_cache_s: How long a valid key is cached; a revoked key stops working within this time.
         n_workers: Workers that build profiles in this process; 0 where they run elsewhere.
         worker_pause_s: Pause before a worker that failed is restarted.
@@ -142,8 +142,8 @@ class ServiceSettings:
     tenant_requests_per_s: Annotated[float, Gt(0)] | None = 400.0
     address_requests_per_s: Annotated[float, Gt(0)] | None = 50.0
     burst: AtLeast1 = 200
-    most_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
-    most_records: AtLeast1 = 10_000
+    max_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
+    max_records: AtLeast1 = 10_000
     key_cache_s: NotNegative = 3.0
     n_workers: AtLeast0 = 1
     worker_pause_s: Positive = 5.0

@@ -67,7 +67,7 @@ def test_records_are_refused_in_little_memory(name, monkeypatch):
         records_in(body, MOST)
 
     assert peak_of(refused(read)) < 40 * MB
-    assert len(checked) <= reading.MOST_MISTAKES + 1
+    assert len(checked) <= reading.MAX_MISTAKES + 1
 
 
 def counting(work, calls):
@@ -130,7 +130,7 @@ def test_a_body_is_as_large_as_its_route_needs(house):
 
 
 def test_texts_full_of_numbers_are_refused_together(house):
-    rows = [record(f"u{n}", text="1/" * 400) for n in range(reading.MOST_DIGITS // 400 + 1)]
+    rows = [record(f"u{n}", text="1/" * 400) for n in range(reading.MAX_DIGITS // 400 + 1)]
     with calling(house) as client:
         answer = client.post("/v1/records", json={"records": rows})
         assert answer.status_code == 422 and "send them in parts" in answer.json()["error"]["message"]

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from unlike.serve.connection import BODY_S, HEAD_S, MOST_HEAD_BYTES, Connection
+from unlike.serve.connection import BODY_S, HEAD_S, MAX_HEAD_BYTES, Connection
 from unlike.serve.server import config
 
 
@@ -103,10 +103,10 @@ def test_headers_without_end_are_refused(connected, piece):
     connection, transport, _ = connected
     connection.data_received(b"GET /" if piece.startswith(b"/") else b"GET / HTTP/1.1\r\n")
     n = 0
-    while not transport.closed and n < 10 * MOST_HEAD_BYTES:
+    while not transport.closed and n < 10 * MAX_HEAD_BYTES:
         connection.data_received(piece)
         n += len(piece)
-    assert n <= MOST_HEAD_BYTES + 2 * len(piece)
+    assert n <= MAX_HEAD_BYTES + 2 * len(piece)
     assert transport.sent.startswith(b"HTTP/1.1 431 ")
     connection.data_received(b"\r\n\r\n")
     connection.connection_lost(None)
@@ -114,7 +114,7 @@ def test_headers_without_end_are_refused(connected, piece):
 
 def test_large_headers_in_one_piece_are_refused(connected):
     connection, transport, _ = connected
-    connection.data_received(b"GET / HTTP/1.1\r\nx-a: " + b"b" * (MOST_HEAD_BYTES + 1) + b"\r\n\r\n")
+    connection.data_received(b"GET / HTTP/1.1\r\nx-a: " + b"b" * (MAX_HEAD_BYTES + 1) + b"\r\n\r\n")
     assert transport.closed and transport.sent.startswith(b"HTTP/1.1 431 ")
 
 

@@ -79,9 +79,9 @@ def test_what_a_killed_erasure_owes_is_done_at_the_next_start(tmp_path):
     )
     store = open_store(tmp_path / "store", MASTER)
     memory = memory_of(store)
-    assert scrubs.n_owed(store) == 1
+    assert scrubs.n_pending(store) == 1
     assert asyncio.run(memory.erase("ann"))["files_scrubbed"] is True, "asked again, it gives the receipt"
-    assert scrubs.n_owed(store) == 0
+    assert scrubs.n_pending(store) == 0
     assert b"ann" not in b"".join(file.read_bytes() for file in (tmp_path / "store").iterdir())
     store.close()
 

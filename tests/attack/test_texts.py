@@ -4,8 +4,8 @@ import phonenumbers
 import pytest
 
 from unlike.privacy import identifiers
-from unlike.privacy.identifiers import MOST_DIGITS, PHONE_REGIONS, n_to_tell_apart
-from unlike.privacy.redact import MOST_PASSES, PatternRedactor, open_redactor
+from unlike.privacy.identifiers import MAX_DIGITS, PHONE_REGIONS, n_digits_searched
+from unlike.privacy.redact import MAX_PASSES, PatternRedactor, open_redactor
 
 REDACTOR = open_redactor("patterns")
 PIECES = [
@@ -42,7 +42,7 @@ def test_phone_numbers_are_looked_for_in_so_many_digits_only(piece, looked_at):
     """Before, 30 kB of ``1/1/1/...`` took 5 s, all of it in here."""
     text = piece * (100_000 // len(piece))
     once = REDACTOR.redact(text)
-    assert sum(looked_at) <= len(PHONE_REGIONS) * MOST_PASSES * 20 * MOST_DIGITS
+    assert sum(looked_at) <= len(PHONE_REGIONS) * MAX_PASSES * 20 * MAX_DIGITS
     assert REDACTOR.redact(once.text).text == once.text
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_told_apart_goes_rather_than_stays():
 def test_a_few_numbers_are_told_apart_as_ever():
     text = "ISBN 978-3-16-148410-0, call 212-736-5000. " * 10
     assert REDACTOR.redact(text).text == "ISBN 978-3-16-148410-0, call [phone]. " * 10
-    assert n_to_tell_apart(text) == 230
+    assert n_digits_searched(text) == 230
 
 
 def test_a_text_that_is_never_done_ends():

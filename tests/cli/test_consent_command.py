@@ -35,7 +35,7 @@ def test_who_withdraws_is_compared_with_nobody_any_more(unlike, shop):
 def test_without_own_records_texts_are_plain(unlike, shop):
     unlike("consent", "ada", "--own", "no", "--store", shop)
     _, out, _ = unlike("profile", "show", "ada", "--store", shop)
-    assert out == "ada: texts are written from: plain (this user does not let own records be used)\n"
+    assert out == "ada: texts are written from: plain (this user does not agree to the use of own records)\n"
 
 
 def test_an_unknown_user_and_another_word(unlike, shop):

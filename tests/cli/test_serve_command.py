@@ -35,7 +35,7 @@ def test_it_serves_until_told_to_stop(told, served, unlike, shop):
         written = client.post("/v1/generate", json={"user_id": "bob", "item_id": "pen"}).json()
         assert written["rung"] == "full"
         rows = [record("zoe", item) for item in ("pen", "cup", "map")]
-        assert client.post("/v1/records", json={"records": rows}).status_code == 413  # most_records of the file
+        assert client.post("/v1/records", json={"records": rows}).status_code == 413  # max_records of the file
         assert client.post("/v1/records", json={"records": rows[:2]}).json()["n_new"] == 2
         receipt = client.delete("/v1/users/bob").json()
     process.send_signal(told)

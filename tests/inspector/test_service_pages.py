@@ -135,7 +135,7 @@ def test_consent_is_withdrawn_and_others_see_no_text_of_it(service):
     page.get_by_role("switch", name="Own records for own texts").uncheck()
     page.get_by_text("There is no profile yet").wait_for()
     walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
-    page.get_by_text("this user does not let own records be used").wait_for()
+    page.get_by_text("this user does not agree to the use of own records").wait_for()
     walked.check(expected="404")  # there is no profile any more
 
 

@@ -19,7 +19,7 @@ from unlike.memory.erase import erase
 from unlike.memory.material import NotReady
 from unlike.prompts.task import open_task
 from unlike.store import jobs, profiles, records
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.keyring import Keyring
 from unlike.store.records import NewRecord
 from unlike.store.tables import CLUSTERED, DIFFERENCE_READS, DIFFERENCES, PROFILES, RECORDS
@@ -378,7 +378,7 @@ def test_nothing_is_kept_of_words_that_were_taken_back_meanwhile(in_sqlite, at, 
     memory = clustered(in_sqlite, ScriptedBackend(answer))
     build, user = taken_build(memory, "ann"), numbers(memory)["ann"]
     answer.event = lambda: event(memory.tenant)
-    with pytest.raises(Outrun):
+    with pytest.raises(TransactionConflict):
         asyncio.run(memory.do(build))
     assert kept_of(memory, user) == ([], [])
     with memory.tenant.write() as tx:
@@ -418,7 +418,7 @@ def test_or_built_again_where_the_clustering_is_gone(in_sqlite):
     memory = clustered(in_sqlite, ScriptedBackend(answer))
     build = taken_build(memory, "ann")
     answer.event = lambda: somebody_writes(memory)
-    with pytest.raises(Outrun):
+    with pytest.raises(TransactionConflict):
         asyncio.run(memory.do(build))
     with memory.tenant.write() as tx:
         jobs.postpone(tx, build, 0.0, "again")

@@ -15,7 +15,7 @@ from unlike.memory.erase import erase
 from unlike.memory.settings import Refresh
 from unlike.memory.worker import work_once
 from unlike.store import clusterings, differences, embeddings, jobs, records
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.tables import CLUSTERINGS, EMBEDDINGS
 from unlike.store.users import Consent
 
@@ -170,7 +170,7 @@ def test_nothing_is_kept_of_who_goes_meanwhile(store):
     memory = memory_of(store, method=TWO)
     asyncio.run(memory.add(street(items=("tea",)), BOTH))
     job = item_job(memory, "tea")
-    with pytest.raises(Outrun):
+    with pytest.raises(TransactionConflict):
         cluster_item(job, Erasing(memory.tenant, "dora"), memory.settings)
     assert n_of(memory, EMBEDDINGS) == n_of(memory, CLUSTERINGS) == 0
     cluster_item(job, HashingEncoder(64), memory.settings)

@@ -128,7 +128,7 @@ def test_without_own_there_is_no_profile(memory):
         assert told["profiles"] == [] and told["differences"] == [] and told["pins"] == []
         assert not [1 for one in opened(memory)["pins"] if "Loves birds" in one]
         answer = run(memory.generate(REQUEST))
-        assert (answer.rung, answer.why) == ("plain", "this user does not let own records be used")
+        assert (answer.rung, answer.why) == ("plain", "this user does not agree to the use of own records")
         assert (
             run(memory.prepare_chat([{"role": "user", "content": "Hello"}], Sampling(), BIRD)).context.rung == "plain"
         )

@@ -10,7 +10,7 @@ from tests.memory.town import lived_in, memory_of, row, settle
 from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence
-from unlike.memory.context import MOST_KEPT, ProfileContextCache
+from unlike.memory.context import MAX_KEPT, ProfileContextCache
 from unlike.store.database import Store
 from unlike.store.users import Consent
 
@@ -94,8 +94,8 @@ def test_an_item_is_what_is_known_of_it_now(memory, contexts):
 
 
 def test_nothing_stays_open_for_ever(memory, contexts, monkeypatch):
-    monkeypatch.setattr("unlike.memory.context.MOST_KEPT", 2)
-    assert MOST_KEPT > 2
+    monkeypatch.setattr("unlike.memory.context.MAX_KEPT", 2)
+    assert MAX_KEPT > 2
     first = context(contexts, "ann")
     for user in ("bob", "cleo"):
         context(contexts, user)

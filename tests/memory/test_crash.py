@@ -59,7 +59,7 @@ def check(address, n_done, ended=False):
     if ended:
         assert there.keys() == expected
         assert not [job for job in job_rows(memory) if job.state != "failed"]
-        assert {job.error for job in job_rows(memory)} <= {"every worker ended without a word"}
+        assert {job.error for job in job_rows(memory)} <= {"every worker that took it died"}
         assert all(user_has_profile(memory, user) for user in left)
     store.close()
 

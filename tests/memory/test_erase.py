@@ -123,7 +123,7 @@ def _check_receipt(receipt):
     assert BIRD not in told and "Quokkas" not in told
     assert receipt["deleted"]["records"] == 3 and receipt["deleted"]["keys"] == 1
     assert receipt["deleted_of_others"]["profiles"] >= 3 and receipt["deleted_of_others"]["differences"] >= 6
-    assert receipt["others_built_anew"] == 3
+    assert receipt["others_rebuilt"] == 3
     assert receipt["adapters_trained_with_the_user"] == ["with"]
     assert receipt["files_scrubbed"] is True
     with pytest.raises(InputError):
@@ -201,8 +201,8 @@ def test_a_receipt_says_later_that_the_files_are_clean(in_sqlite):
     with memory.tenant.read() as reader:  # whoever reads keeps the log from being emptied
         records.count(reader)
         assert run(memory.erase("ann"))["files_scrubbed"] is False
-        assert scrubs.n_owed(in_sqlite) == 1
-    assert scrubs.scrub_if_owed(in_sqlite) and scrubs.n_owed(in_sqlite) == 0
+        assert scrubs.n_pending(in_sqlite) == 1
+    assert scrubs.scrub_if_pending(in_sqlite) and scrubs.n_pending(in_sqlite) == 0
     receipt = run(memory.receipt("ann"))
     verify(receipt)
     assert receipt["files_scrubbed"] is True
@@ -283,7 +283,7 @@ def test_what_was_kept_long_enough_goes(store):
     store.now_ms = lambda: now + 31 * 86_400_000
     assert run(memory.expire())["records"] == 8
     assert run(memory.records("ann")).total == 0 and not faults(memory)
-    assert scrubs.n_owed(store) == 0
+    assert scrubs.n_pending(store) == 0
 
 
 def test_a_tenant_goes_whole(store):

@@ -34,7 +34,7 @@ def test_somebody_nobody_has_seen(in_sqlite):
 def test_somebody_who_does_not_want_it(in_sqlite):
     memory = lived_in(in_sqlite)
     asyncio.run(memory.set_consent("ann", own=False))
-    assert rung(memory, "ann") == ("plain", "this user does not let own records be used", None)
+    assert rung(memory, "ann") == ("plain", "this user does not agree to the use of own records", None)
 
 
 def test_too_few_records_for_a_profile(in_sqlite):
@@ -45,7 +45,7 @@ def test_too_few_records_for_a_profile(in_sqlite):
 
 
 def test_more_are_asked_for_than_are_shown(in_sqlite):
-    memory = lived_in(in_sqlite, [row("eve", f"item{n}") for n in range(5)] + town(), fewest_records=6)
+    memory = lived_in(in_sqlite, [row("eve", f"item{n}") for n in range(5)] + town(), min_records=6)
     assert rung(memory, "eve")[:2] == ("own_records", "records: 5; a profile takes 6")
 
 
@@ -66,7 +66,7 @@ def test_a_profile_that_cannot_be_built(in_sqlite):
     clock = Clock(in_sqlite)
     memory = memory_of(in_sqlite, ScriptedBackend(fails))
     add(memory, row("eve", "tea"), row("eve", "bread"))
-    for _ in range(jobs.MOST_ATTEMPTS):
+    for _ in range(jobs.MAX_ATTEMPTS):
         clock.work(memory)
         clock.later(60)
     assert rung(memory, "eve")[:2] == ("own_records", "the profile could not be built; see the jobs")

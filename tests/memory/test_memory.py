@@ -199,7 +199,7 @@ def test_a_budget_is_spent_and_renewed_the_next_day(store):
     clock.later(0.001)
     assert run(acme.generate(request)).text
     set_budget(acme, None)
-    run(acme.check_budget())
+    acme.spending.check()
 
 
 def test_builds_are_paid_for_and_wait_until_there_is_a_budget_again(store):

@@ -243,7 +243,7 @@ def test_nothing_new_is_nothing_asked(store):
 
 
 def test_who_has_too_few_around_is_not_compared(store):
-    memory = lived_in(store, neighbours({"ann": LINES["ann"], "bob": LINES["bob"]}), fewest_peers=1, **PRIVATE)
+    memory = lived_in(store, neighbours({"ann": LINES["ann"], "bob": LINES["bob"]}), min_peers=1, **PRIVATE)
     assert clusterings_of(memory) == {}
     assert {step_of(prompt) for prompt in prompts(memory)} == {"summary"}
 
@@ -333,7 +333,7 @@ def test_nobody_is_known_by_a_word(fewest):
         said("Broth, salty and GREY as the harbour!", "cleo"),
         said("Grey broth. I cried in the harbour.", "dora"),
     ]
-    passage = figures(said("I liked it."), SOUP, group, MemorySettings(fewest_peers=fewest, private=True))
+    passage = figures(said("I liked it."), SOUP, group, MemorySettings(min_peers=fewest, private=True))
     assert SHARED.search(passage.text).group(1) == ("broth, grey" if fewest == 3 else "broth, grey, harbour, salty")
     assert "rating" not in passage.text
     assert "zyzzyva" not in passage.text.lower()

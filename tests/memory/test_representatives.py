@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.memory.town import row
 from unlike.config import MethodSettings
 from unlike.memory.representatives import (
-    MOST_MEASURED,
+    MAX_MEASURED,
     Against,
     against,
     clustered_set,
@@ -18,8 +18,8 @@ from unlike.store.differences import NewDifference, StoredDifference
 from unlike.store.records import Stored
 
 GROUPS = StoredClustering(7, "", ((1, 2), (3, 4, 5), (6,), (7, 8, 9)))
-OPEN = MemorySettings(method=MethodSettings(n_peers=2), fewest_peers=2)
-PRIVATE = MemorySettings(method=MethodSettings(n_peers=2), fewest_peers=2, private=True)
+OPEN = MemorySettings(method=MethodSettings(n_peers=2), min_peers=2)
+PRIVATE = MemorySettings(method=MethodSettings(n_peers=2), min_peers=2, private=True)
 
 
 def stored(number, user):
@@ -48,10 +48,10 @@ def test_who_is_not_clustered_has_all_members_for_peers():
 def test_too_few_others_are_nobody():
     alone = StoredClustering(1, "", ((1,),))
     assert against(alone, 1, 0, OPEN) is None
-    assert against(alone, None, 0, MemorySettings(fewest_peers=1)) is None  # nobody in another group
+    assert against(alone, None, 0, MemorySettings(min_peers=1)) is None  # nobody in another group
     pair = StoredClustering(1, "", ((1,), (2,)))
     assert against(pair, 1, 0, OPEN) is None
-    assert against(pair, 1, 0, MemorySettings(fewest_peers=1)) == Against(1, 1, peers=(2,))
+    assert against(pair, 1, 0, MemorySettings(min_peers=1)) == Against(1, 1, peers=(2,))
 
 
 def test_in_private_only_groups_of_enough_people_are_measured():
@@ -65,15 +65,15 @@ def test_in_private_small_groups_are_measured_together_or_not_at_all():
     assert against(small, 1, 0, PRIVATE) == Against(1, 3, groups=((3, 4, 2),))
     pair = StoredClustering(1, "", ((1,), (2,)))
     assert against(pair, 1, 0, PRIVATE) is None
-    assert against(pair, 1, 0, MemorySettings(fewest_peers=1, private=True)) is None  # figures of one are that one's
+    assert against(pair, 1, 0, MemorySettings(min_peers=1, private=True)) is None  # figures of one are that one's
 
 
 def test_in_private_a_large_group_is_measured_in_its_middle():
-    crowd = StoredClustering(1, "", (tuple(range(1, 5)), tuple(range(100, 100 + 3 * MOST_MEASURED))))
+    crowd = StoredClustering(1, "", (tuple(range(1, 5)), tuple(range(100, 100 + 3 * MAX_MEASURED))))
     found = against(crowd, 1, 0, PRIVATE)
     assert found is not None
-    assert found.groups == (tuple(range(100, 100 + MOST_MEASURED)),)
-    assert found.n_peers == 3 + 3 * MOST_MEASURED
+    assert found.groups == (tuple(range(100, 100 + MAX_MEASURED)),)
+    assert found.n_peers == 3 + 3 * MAX_MEASURED
 
 
 @given(
@@ -90,7 +90,7 @@ def test_nobody_is_compared_with_oneself_or_ones_own_group(sizes, own, k, fewest
     clustering = StoredClustering(1, "", groups)
     home = clustering.group_of.get(own, data.draw(st.integers(0, len(groups) - 1)))
     mine = own if own in clustering.group_of else None
-    settings = MemorySettings(method=MethodSettings(n_peers=k), fewest_peers=fewest, private=private)
+    settings = MemorySettings(method=MethodSettings(n_peers=k), min_peers=fewest, private=private)
     found = against(clustering, mine, home, settings)
     if found is None:
         return

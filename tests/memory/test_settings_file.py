@@ -25,7 +25,7 @@ def test_what_is_given_counts(tmp_path):
     file = read_settings(tmp_path / "s.toml")
     assert (file.task, file.redactor, file.prompts) == ("mail", "none", tmp_path / "mine")
     memory = file.memory_settings()
-    assert (memory.fewest_peers, memory.allowed, memory.refresh.debounce_s) == (3, ("health",), 0)
+    assert (memory.min_peers, memory.allowed, memory.refresh.debounce_s) == (3, ("health",), 0)
     assert memory.method == MemorySettings().method.but(n_peers=2)
     assert (file.service_settings().requests_per_s, file.service_settings().n_workers) == (None, 4)
     assert file.service_settings(0).n_workers == 0
@@ -49,7 +49,7 @@ def test_all_errors_are_reported_at_once(tmp_path):
         read_settings(tmp_path / "s.toml")
     for part in (
         "colour is unknown; allowed are task, prompts",
-        "memory.fewest_peers: Input should be greater than or equal to 1",
+        "memory.min_peers: Input should be greater than or equal to 1",
         "memory.allowed.0: Input should be 'health'",
         "method.retriever is unknown; allowed are n_records, n_peers",
         "refresh.debounce_s: Input should be less than inf",

@@ -77,7 +77,7 @@ def test_the_services_prompt_is_the_methods_draft_for_the_same_records(in_sqlite
 def test_without_a_profile_both_show_the_latest_records(in_sqlite):
     rows = rows_of(sample_corpus())[:1] + rows_of(sample_corpus())[-3:]
     corpus = Corpus([row.record for row in rows], list({row.item.id: row.item for row in rows}.values()), [])
-    memory = memory_of(in_sqlite, ScriptedBackend(told), method=SETTINGS, fewest_records=5)
+    memory = memory_of(in_sqlite, ScriptedBackend(told), method=SETTINGS, min_records=5)
     asyncio.run(memory.add(rows, BOTH))
     for user_id in (*corpus.users(), "stranger"):
         draft = drafted(corpus, user_id, rows[0].item.id, SETTINGS.but(min_records=5))

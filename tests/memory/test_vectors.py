@@ -72,7 +72,7 @@ def memory(in_sqlite, model, tmp_path):
     vectors = StoredVectors(tenant, encoder)
     records = StoredRecords(tenant, vectors.seen)
     latent = open_prompter(records, backend, vectors, TASK, tmp_path / "dep", min_peers=2)
-    few = MemorySettings(fewest_records=1_000, refresh=Refresh(debounce_s=0.0))
+    few = MemorySettings(min_records=1_000, refresh=Refresh(debounce_s=0.0))
     opened = Memory(tenant, backend, encoder, REDACTOR, SIGNER, TASK, few, latent=latent)
     opened.encoder = encoder
     asyncio.run(opened.add(town(), BOTH))

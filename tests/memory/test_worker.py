@@ -39,7 +39,7 @@ def test_work_is_put_off_while_the_engine_is_down(in_sqlite):
     down = memory_of(in_sqlite, failing(EngineError("unreachable")))
     run(down.add(town(), BOTH))
     clock.work(down)
-    for _ in range(2 * jobs.MOST_ATTEMPTS):  # however long it takes, it is never given up
+    for _ in range(2 * jobs.MAX_ATTEMPTS):  # however long it takes, it is never given up
         assert {(job.state, job.attempts) for job in builds(down)} == {("waiting", 0)}
         due_ms = (
             clock.ms + worker.ENGINE_PAUSE_S * 1000
@@ -67,14 +67,14 @@ def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(in_sqlite):
     memory = memory_of(in_sqlite, failing(CallFailed("no")))
     run(memory.add([row("ann", "tea"), row("ann", "bread")], BOTH))
     clock.work(memory)
-    for attempt in range(1, jobs.MOST_ATTEMPTS):
+    for attempt in range(1, jobs.MAX_ATTEMPTS):
         (job,) = builds(memory)
         assert (job.state, job.attempts) == ("waiting", attempt)
         assert job.run_at_ms == clock.ms + jobs.FIRST_PAUSE_MS * 2 ** (attempt - 1)
         clock.ms = job.run_at_ms
         once(memory)
     (job,) = run(memory.jobs("failed")).rows
-    assert (job.kind, job.attempts) == ("build", jobs.MOST_ATTEMPTS) and "gave no usable answer" in job.error
+    assert (job.kind, job.attempts) == ("build", jobs.MAX_ATTEMPTS) and "gave no usable answer" in job.error
     clock.later(10**6)
     assert once(memory) == 0
     # A new record is a new start.
@@ -108,8 +108,8 @@ def test_no_words_are_in_jobs_or_logs(in_sqlite, caplog, error):
 def test_our_own_words_are_told():
     too_long = CallFailed("prompt of step 'summary' does not fit")
     too_long.__cause__ = InputError("prompt of step 'summary' does not fit")
-    assert worker.told(too_long) == "prompt of step 'summary' does not fit"
-    assert worker.told(InputError("the store is full")) == "the store is full"
+    assert worker.safe_message(too_long) == "prompt of step 'summary' does not fit"
+    assert worker.safe_message(InputError("the store is full")) == "the store is full"
 
 
 def test_a_job_taken_over_has_its_effects_once(store):

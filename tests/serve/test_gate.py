@@ -96,7 +96,7 @@ def test_too_many_requests_of_a_key_are_429(make_house):
 
 
 def test_too_large_bodies_are_413_also_without_a_length(make_house):
-    house = make_house(most_bytes=5_000)
+    house = make_house(max_bytes=5_000)
     body = json.dumps({"records": [record(text="x" * 6_000)]}).encode()
     pieces = (body[first : first + 100] for first in range(0, len(body), 100))
     with listening(house.app) as address:
@@ -111,7 +111,7 @@ def test_too_large_bodies_are_413_also_without_a_length(make_house):
 
 
 def test_more_records_than_allowed_are_refused(make_house):
-    with calling(make_house(most_records=2)) as client:
+    with calling(make_house(max_records=2)) as client:
         answer = client.post("/v1/records", json={"records": [record(f"u{n}") for n in range(3)]})
     assert answer.status_code == 422
     assert "allowed are 1 to 2" in answer.json()["error"]["message"]

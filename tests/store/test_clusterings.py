@@ -5,9 +5,9 @@ import pytest
 from tests.store.rows import lived_in, numbers, put, row
 from unlike.records import Item
 from unlike.store import clusterings, differences, records
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
-from unlike.store.items import Told, numbers_of_items
+from unlike.store.items import SourcedItem, numbers_of_items
 from unlike.store.users import Consent
 
 
@@ -53,7 +53,7 @@ def test_sweeping_leaves_the_current_one_and_those_that_differences_name(tenant,
     with tenant.write() as tx:
         named, _unnamed, last = (clusterings.put(tx, item, digest, [[a], [b]]) for digest in "abc")
         differences.put(tx, NewDifference(a, (b,), named.number, "text", 1, "m"))
-        bread = numbers_of_items(tx, {"bread": Told(Item("bread"))})["bread"]
+        bread = numbers_of_items(tx, {"bread": SourcedItem(Item("bread"))})["bread"]
         elsewhere = clusterings.put(tx, bread, "d", [])
         clusterings.sweep(tx, item)
         left = tx.conn.exec_driver_sql("select id from clusterings order by id").scalars().all()
@@ -63,14 +63,14 @@ def test_sweeping_leaves_the_current_one_and_those_that_differences_name(tenant,
 
 def test_who_does_not_agree_is_in_no_clustering(tenant, tea):
     put(tenant, row("shy", "tea"), consent=Consent(own=True, peer=False))
-    with pytest.raises(Outrun, match="may not be compared"), tenant.write() as tx:
+    with pytest.raises(TransactionConflict, match="may not be compared"), tenant.write() as tx:
         clusterings.put(tx, tea[1], "digest", [[tea[0][0], numbers(tenant)["shy-tea"]]])
     with tenant.read() as tx:
         assert clusterings.current(tx, tea[1]) is None
 
 
 def test_who_is_gone_is_in_no_clustering(tenant, tea):
-    with pytest.raises(Outrun), tenant.write() as tx:
+    with pytest.raises(TransactionConflict), tenant.write() as tx:
         clusterings.put(tx, tea[1], "digest", [[max(tea[0]) + 1]])
 
 

@@ -9,7 +9,7 @@ from tests.store.rows import BOTH, MASTER, put, row
 from unlike.errors import InputError
 from unlike.privacy.keys import MasterKey
 from unlike.store import records, users
-from unlike.store.database import FILE, Outrun, open_store
+from unlike.store.database import FILE, TransactionConflict, open_store
 from unlike.store.records import StoredRecords
 from unlike.store.tables import ITEMS
 from unlike.store.users import Consent
@@ -88,7 +88,7 @@ def test_what_a_database_cannot_hold(in_postgres, postgres):
 def test_no_value_of_a_row_is_in_an_error(tenant):
     """What an unknown error says may be logged."""
     columns = {"item_id": "canary", "title": "canary", "description": None, "tenant": tenant.id}
-    with pytest.raises(Outrun) as caught, tenant.write() as tx:
+    with pytest.raises(TransactionConflict) as caught, tenant.write() as tx:
         tx.conn.execute(ITEMS.insert().values(columns))
     assert "parameters hidden" in str(caught.value.__cause__)
     assert "canary" not in str(caught.value)
@@ -100,14 +100,14 @@ def test_insisting(tenant):
     def work(tx):
         asked.append(records.put(tx, [row("ann")], BOTH).n_new)
         if len(asked) < 3:
-            raise Outrun
+            raise TransactionConflict
         return "done"
 
-    assert tenant.insist(work) == "done"
+    assert tenant.run_with_retry(work) == "done"
     assert asked == [1, 1, 1]  # the attempts before left nothing
     asked.clear()
-    with pytest.raises(Outrun):
-        tenant.insist(work, attempts=2)
+    with pytest.raises(TransactionConflict):
+        tenant.run_with_retry(work, attempts=2)
     assert asked == [0, 0]
 
 
@@ -118,7 +118,7 @@ def test_the_same_records_from_many_sides(tenant):
 
     def send(order):
         start.wait()
-        came.append(tenant.insist(lambda tx: records.put(tx, rows[::order], BOTH)))
+        came.append(tenant.run_with_retry(lambda tx: records.put(tx, rows[::order], BOTH)))
 
     senders = [threading.Thread(target=send, args=(order,)) for order in (1, -1, 1, -1)]
     for sender in senders:

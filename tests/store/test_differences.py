@@ -5,7 +5,7 @@ import pytest
 from tests.store.rows import lived_in, numbers, put, row, users
 from unlike.privacy.seal import Unreadable
 from unlike.store import differences, profiles
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.people import people_of
 from unlike.store.profiles import NewProfile
@@ -95,7 +95,7 @@ def test_of_many_records_at_once(tenant):
 
 
 def test_with_a_record_that_is_gone_nothing_is_kept(tenant, three):
-    with pytest.raises(Outrun, match="erased"), tenant.write() as tx:
+    with pytest.raises(TransactionConflict, match="erased"), tenant.write() as tx:
         differences.put(tx, NewDifference(three[0], (max(three) + 1,), None, "text", 1, "m"))
 
 
@@ -104,7 +104,7 @@ def test_who_does_not_agree_is_nobodys_peer(tenant, three):
     shy = numbers(tenant)["shy-tea"]
     with tenant.write() as tx:
         differences.put(tx, NewDifference(shy, (three[0],), None, "about the shy one", 1, "m"))
-    with pytest.raises(Outrun, match="may not be compared"), tenant.write() as tx:
+    with pytest.raises(TransactionConflict, match="may not be compared"), tenant.write() as tx:
         differences.put(tx, NewDifference(three[0], (shy,), None, "from the shy one", 1, "m"))
 
 

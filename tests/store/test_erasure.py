@@ -136,7 +136,7 @@ def test_where_a_reader_stays_it_is_said(in_sqlite):
         records.count(reader)
         with tenant.write() as tx:
             erasure.take_out(tx, users.find_user(tx, "ann"))
-        with pytest.raises(InputError, match="could not be emptied: somebody has been reading"):
+        with pytest.raises(InputError, match="could not be emptied: another connection has been reading"):
             scrubs.scrub(in_sqlite, patience_s=0)
     scrubs.scrub(in_sqlite)
 

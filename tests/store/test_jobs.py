@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from tests.store.rows import put, row, users
 from unlike.store import jobs
-from unlike.store.jobs import FIRST_PAUSE_MS, MOST_ATTEMPTS, LeaseLost
+from unlike.store.jobs import FIRST_PAUSE_MS, MAX_ATTEMPTS, LeaseLost
 from unlike.store.tables import JOBS
 
 LEASE_S = 10.0
@@ -148,11 +148,11 @@ def test_holding_a_job_longer(store, tenant, clock):
 
 def test_failing_again_and_again(store, tenant, clock):
     ask(tenant, 1)
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         (job,) = taken(store)
         assert job.attempts == attempt
         fail(job, f"broken {attempt}")
-        if attempt < MOST_ATTEMPTS:
+        if attempt < MAX_ATTEMPTS:
             pause_s = FIRST_PAUSE_MS * 2 ** (attempt - 1) / 1000
             clock.passes(pause_s - 0.001)
             assert taken(store) == []
@@ -160,20 +160,20 @@ def test_failing_again_and_again(store, tenant, clock):
     clock.passes(10**6)
     assert taken(store) == []
     with tenant.read() as tx:
-        assert [(kept.state, kept.error) for kept in jobs.listed(tx)] == [("failed", f"broken {MOST_ATTEMPTS}")]
+        assert [(kept.state, kept.error) for kept in jobs.listed(tx)] == [("failed", f"broken {MAX_ATTEMPTS}")]
     ask(tenant, 1)
     assert [job.attempts for job in taken(store)] == [1]
 
 
 def test_workers_that_never_come_back_are_not_sent_for_ever(store, tenant, clock):
     ask(tenant, 1)
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert len(taken(store)) == 1
         clock.passes(LEASE_S + 1)
     assert taken(store) == []
     with tenant.read() as tx:
         (kept,) = jobs.listed(tx, "failed")
-    assert kept.error == "every worker ended without a word"
+    assert kept.error == "every worker that took it died"
 
 
 def test_where_the_same_work_waits_a_failed_job_just_ends(store, tenant, clock):
@@ -187,7 +187,7 @@ def test_where_the_same_work_waits_a_failed_job_just_ends(store, tenant, clock):
 
 def test_putting_off_does_not_count(store, tenant, clock):
     ask(tenant, 1)
-    for _ in range(MOST_ATTEMPTS + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         (job,) = taken(store)
         with tenant.write() as tx:
             jobs.postpone(tx, job, 3.0, "the engine is down")

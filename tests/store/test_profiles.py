@@ -5,7 +5,7 @@ import pytest
 from tests.store.rows import lived_in, numbers, put, row, users
 from unlike.privacy.seal import Unreadable
 from unlike.store import differences, profiles
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.keyring import Keyring
 from unlike.store.profiles import NewProfile, Statement
@@ -79,8 +79,8 @@ def test_who_is_erased_between_words_and_keys_outran_the_transaction(tenant, ann
         profiles.put(tx, profile_of(ann, "first"))
     monkeypatch.setattr(Keyring, "_load", lambda self, conn, users: {})
     monkeypatch.setattr(tenant.store, "keys", Keyring(tenant.store.keys.master))  # which has opened none yet
-    with pytest.raises(Outrun, match="erased while"):
-        tenant.insist(lambda tx: profiles.current(tx, ann[0]))
+    with pytest.raises(TransactionConflict, match="erased while"):
+        tenant.run_with_retry(lambda tx: profiles.current(tx, ann[0]))
 
 
 def test_a_version_that_is_not_there(tenant, ann):
@@ -125,7 +125,7 @@ def test_a_pin_goes_with_the_profile_it_comes_from(tenant, ann):
 def test_from_what_is_gone_no_profile_is_made(tenant, ann):
     user, record, made = ann
     for gone in (NewProfile(user, "built", (), (record + 99,)), NewProfile(user, "built", (), (), (made + 99,))):
-        with pytest.raises(Outrun), tenant.write() as tx:
+        with pytest.raises(TransactionConflict), tenant.write() as tx:
             profiles.put(tx, gone)
     with tenant.read() as tx:
         assert profiles.current(tx, user) is None
@@ -134,7 +134,7 @@ def test_from_what_is_gone_no_profile_is_made(tenant, ann):
 def test_from_words_that_were_withdrawn_no_profile_is_made(tenant, ann):
     with tenant.write() as tx:
         set_consent(tx, users(tenant)["bob"], Consent(own=True, peer=False))
-    with pytest.raises(Outrun, match="may not be compared"), tenant.write() as tx:
+    with pytest.raises(TransactionConflict, match="may not be compared"), tenant.write() as tx:
         profiles.put(tx, profile_of(ann, "text"))
 
 

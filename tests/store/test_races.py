@@ -7,7 +7,7 @@ import pytest
 from tests.store.rows import ANSWER, numbers, put, row, users
 from unlike.errors import UnlikeError
 from unlike.store import check, clusterings, differences, erasure, journal, lineage, profiles, records
-from unlike.store.database import Outrun
+from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.profiles import NewProfile
 from unlike.store.records import Unknown
@@ -92,7 +92,7 @@ def test_who_makes_waits_for_who_takes(tenant, pair, make, take):
         assert maker.is_alive()
     maker.join(60)
     if (make, take) != (answer, withdraw):  # an answer is not a comparison; its caller looks at consent
-        assert [type(error) for error in wrong] in ([Outrun], [Unknown])
+        assert [type(error) for error in wrong] in ([TransactionConflict], [Unknown])
         nothing_is_left(tenant, ann)
 
 
@@ -101,7 +101,7 @@ def test_a_record_of_somebody_who_is_going_makes_a_new_user(tenant, pair):
     with tenant.write() as tx:
         erasure.take_out(tx, bob.user)
         sender = threading.Thread(
-            target=lambda: tenant.insist(lambda tx: records.put(tx, [row("bob", "bread")], Consent()))
+            target=lambda: tenant.run_with_retry(lambda tx: records.put(tx, [row("bob", "bread")], Consent()))
         )
         sender.start()
         sender.join(0.1)

@@ -7,7 +7,7 @@ from unlike.errors import InputError
 from unlike.records import Item, Record
 from unlike.store import erasure, records, users
 from unlike.store.database import open_store
-from unlike.store.items import tell
+from unlike.store.items import set_item
 from unlike.store.records import NewRecord, StoredRecords, Unknown
 from unlike.store.users import Consent
 
@@ -66,7 +66,7 @@ def test_what_is_told_of_an_item_is_kept_until_told_otherwise(tenant):
     put(tenant, row("dora", "tea", about=Item("tea", "Green tea")))
     assert stored.item("tea") == Item("tea", "Tea", "leaves"), "whoever tells first is believed"
     with tenant.write() as tx:
-        assert tell(tx, Item("tea", "", "dry leaves")) == 3
+        assert set_item(tx, Item("tea", "", "dry leaves")) == 3
     assert stored.item("tea") == Item("tea", "Tea", "dry leaves"), "and the product above all"
     put(tenant, row("emil", "tea", about=Item("tea", "Green tea")))
     assert stored.item("tea") == Item("tea", "Tea", "dry leaves")

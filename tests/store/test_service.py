@@ -34,7 +34,7 @@ def test_a_revoked_key_opens_nothing(store, tenant):
 def test_names_of_keys(tenant):
     with tenant.write() as tx:
         api_keys.new(tx, "web")
-        with pytest.raises(InputError, match="a key 'web' is there already"):
+        with pytest.raises(InputError, match="there is already a key 'web'"):
             api_keys.new(tx, "web")
         with pytest.raises(Unknown, match="no key 'app'"):
             api_keys.revoke(tx, "app")
@@ -69,7 +69,7 @@ def test_what_is_reserved_is_not_there_for_others(store, tenant):
         assert spend.reserve(tx, 10**9) is None
         spend.set_budget(tx, 100)
         assert spend.reserve(tx, 90) == spend.reserve(tx, 90) == 100
-        with pytest.raises(BudgetSpent, match="reserved by calls under way") as refusal:
+        with pytest.raises(BudgetSpent, match="reserved by running calls") as refusal:
             spend.reserve(tx, 1)
         assert refusal.value.renewed_in_s == spend.RESERVED_S
         spend.add(tx, 20, 2, -180)

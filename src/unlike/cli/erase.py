@@ -72,7 +72,7 @@ def erase(  # noqa: C901 - one flag per way to erase
         _confirm(memory, user, yes)
         signed = _erase(memory, user, receipt)
     typer.echo(f"erased {user}: {_counts(signed['deleted'])}")
-    typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_built_anew']:,} will be rebuilt")
+    typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_rebuilt']:,} will be rebuilt")
     if not signed.get("files_scrubbed", True):
         say("the database's files could not be rewritten, because others were reading them")
         say(f"run: unlike doctor --store {place.shown} --scrub")

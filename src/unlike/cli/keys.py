@@ -36,7 +36,7 @@ def new(
 
     with open_tenant(Place(store, tenant, master, say), new=True) as opened:
         lasts_ms = None if days is None else int(days * DAY_MS)
-        key = opened.insist(
+        key = opened.run_with_retry(
             lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, lasts_ms and tx.now_ms + lasts_ms)
         )
     say(f"key {name!r} of tenant {tenant!r}; save it now, it is not shown again. Send it as: Authorization: Bearer KEY")
@@ -75,7 +75,7 @@ def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: M
     from unlike.store import api_keys
 
     with open_tenant(Place(store, tenant, master, say)) as opened:
-        opened.insist(lambda tx: api_keys.revoke(tx, name))
+        opened.run_with_retry(lambda tx: api_keys.revoke(tx, name))
     typer.echo(f"key {name!r} of tenant {tenant!r} is revoked")
 
 
@@ -92,7 +92,7 @@ def budget(
 
     limit = _tokens(tokens)
     with open_tenant(Place(store, tenant, master, say)) as opened:
-        opened.insist(lambda tx: spend.set_budget(tx, limit))
+        opened.run_with_retry(lambda tx: spend.set_budget(tx, limit))
     typer.echo(f"tenant {tenant!r}: {_per_day(limit)}")
 
 

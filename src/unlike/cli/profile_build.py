@@ -117,7 +117,7 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
     typer.echo(f"{what}; {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, {built.tokens:,} tokens")
     later = facts.jobs.get("waiting", 0)
     waits = f"; {n_of(later, 'job')} waiting" if later else ""
-    waits += f": {built.put_off}" if waits and built.put_off else ""
+    waits += f": {built.postponed}" if waits and built.postponed else ""
     typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{waits}")
     if built.failed:
         say(f"{n_of(len(built.failed), 'job')} failed for good; the first: {built.failed[0].error}")

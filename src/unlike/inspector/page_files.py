@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from unlike import __version__
 from unlike.evaluate import report
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 from unlike.serve.gate import PAGES
 
 FILES = Path(__file__).parent / "pages"
@@ -86,7 +86,7 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
 
     @router.get("/config.json")
     async def page_config() -> Response:  # pyright: ignore[reportUnusedFunction]
-        answer = said(config)
+        answer = json_response(config)
         answer.headers.update(HEADERS)
         return answer
 

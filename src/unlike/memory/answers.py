@@ -1,4 +1,4 @@
-"""What goes into a user memory and what comes out, as its callers see it: ids and words, no numbers of rows."""
+"""Requests to a user memory and its answers, as callers see them: with ids, never row numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ Rung = Literal["plain", "own_records", "own_summary", "full"]
 
 
 class NoConsent(UnlikeError):
-    """The user does not let records be used for this."""
+    """The user does not agree to this use of the records."""
 
 
 class Changed(UnlikeError):
-    """A profile is not what it was when somebody read it; writing over it could bring back words that had to go."""
+    """A profile changed after it was read; overwriting it could restore text that was erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of records that were sent.
+    """Result of adding records.
 
     Attributes:
         n_new: Accepted.
-        n_same: There already, with the same words.
-        conflicts: Ids that are there with other words or another rating; those stay as they were. See how to correct one.
-        n_refused: Of users who were erased, or refused in advance.
+        n_same: Stored already, with the same content.
+        conflicts: Ids that are stored with another text or rating; the stored records are unchanged.
+        n_refused: Records of users who were erased, or refused in advance.
         n_users: Users with something new.
         n_items: Items with something new.
-        redacted: Identifiers taken out, by kind.
+        redacted: Number of removed identifiers, by kind.
     """
 
     n_new: int
@@ -57,12 +57,12 @@ class Request:
     """A text to be written for a user.
 
     Attributes:
-        user_id: For whom; one nobody has seen gets a plain text.
-        item_id: What about.
-        item: What is known of the item, where the memory does not know it.
-        title: Of the text, where it is given.
-        rating: Of the item by the user, where it is given.
-        max_tokens: New tokens.
+        user_id: For whom; an unknown user gets a plain text.
+        item_id: What it is about.
+        item: The item, if the memory does not know it.
+        title: Title of the text, if it is given.
+        rating: The user's rating of the item, if it is given.
+        max_tokens: Maximum number of new tokens.
         retrieved: Own records to show beside the profile, those that fit the request best.
     """
 
@@ -80,13 +80,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text written for a user, and from what.
+    """A text written for a user, and what it was written from.
 
     Attributes:
         rung: How much of the user it was written from.
         why: Why from that much, in words.
         profile_version: Of the profile it was written from.
-        repeats: Runs of words of others that it repeats, where the settings only mark them.
+        repeats: Word runs of others that it repeats, if the settings only mark them.
     """
 
     text: str
@@ -101,12 +101,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One statement of a profile with what bears it out.
+    """One statement of a profile with its evidence.
 
     Attributes:
         record_ids: The user's own records.
-        n_peers: Others whom these were compared with; 0 where it rests on the own records alone.
-        pinned: Whether refreshes keep it.
+        n_peers: Number of peers in the comparison; 0 if it rests on the own records alone.
+        pinned: Whether it stays when the profile is rebuilt.
         origin: Whether it was built or written by hand.
     """
 

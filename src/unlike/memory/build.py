@@ -1,7 +1,7 @@
 """The job of a user: compare the key records, summarise, and keep the profile with its lineage (DPL, ahead of requests).
 
-What did not change is not asked for again: a difference that would be found as it is stays, and a profile that would say
-what it says stays. All effects are committed with the end of the job; where someone whose words were read has gone or
+Unchanged parts are reused without an LLM call: a difference whose inputs are the same stays, and so does a profile whose
+statements are the same. All effects are committed with the end of the job; where someone whose words were read has gone or
 withdrawn meanwhile, nothing is kept and the job is done again.
 """
 
@@ -23,7 +23,7 @@ from unlike.methods.steps import Difference, ask, difference_passage, extract, o
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Ask
 from unlike.store import clusterings, differences, jobs, profiles, users
-from unlike.store.database import Outrun, Tx
+from unlike.store.database import TransactionConflict, Tx
 from unlike.store.differences import NewDifference
 from unlike.store.jobs import Job
 from unlike.store.people import people_of
@@ -32,7 +32,7 @@ from unlike.store.tables import PROFILES
 from unlike.writing.draft import Reply
 
 Found = tuple[Compared, Difference]
-"""A key record with the difference that was found, or that still holds."""
+"""A key record with its difference, new or reused."""
 
 
 async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySettings) -> None:
@@ -41,7 +41,7 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     Raises:
         LeaseLost: Another worker has it by now.
         NotReady: Items of its records are still being clustered.
-        Outrun: Someone whose words were read is gone, or does not agree any more; nothing was kept.
+        TransactionConflict: A user whose words were read is gone, or no longer agrees; nothing was stored.
         CallFailed: An LLM call failed.
         EngineError: The LLM cannot be used.
     """
@@ -81,7 +81,7 @@ async def _differences(material: Material, made_with: str, kit: Kit, settings: M
         found = await extract([one.comparison for one in missing], kit)
     theirs = _others(missing, settings)
     new = {one.comparison.record.id: _in_own_words(one, theirs) for one in found}
-    return [(one, new.get(one.own.record.id) or _again(one)) for one in material.compared]
+    return [(one, new.get(one.own.record.id) or _reused(one)) for one in material.compared]
 
 
 def _others(compared: Sequence[Compared], settings: MemorySettings) -> Others | None:
@@ -101,8 +101,8 @@ def _in_own_words(difference: Difference, others: Others | None) -> Difference:
     )
 
 
-def _again(one: Compared) -> Difference:
-    """A difference that is there, as a step would have given it."""
+def _reused(one: Compared) -> Difference:
+    """A stored difference, as a step would have returned it."""
     assert one.before is not None
     return Difference(one.comparison, Reply(one.before.difference.text, {}, one.made_from))
 
@@ -129,7 +129,7 @@ def _made_with(kit: Kit, settings: MemorySettings) -> str:
     """What a difference depends on beside its records."""
     step = STEP if settings.private else "difference"
     parts = (kit.llm.backend.model, kit.task.sources[step], kit.task.words, standard(kit), settings.method)
-    return hashlib.sha256(repr((*parts, settings.fewest_peers)).encode()).hexdigest()
+    return hashlib.sha256(repr((*parts, settings.min_peers)).encode()).hexdigest()
 
 
 def covers(profile: NewProfile, material: Material) -> bool:
@@ -140,23 +140,23 @@ def covers(profile: NewProfile, material: Material) -> bool:
 def keep(job: Job, material: Material, found: Sequence[Found], statements: Sequence[Statement], made_with: str) -> None:
     """Keep what was built and end the job.
 
-    A version that would say what the last one that was built says is not kept: so one that was edited or gone back to
-    stays in force until there is something new.
+    A version equal to the last built one is not stored, so an edited or restored version stays current until there is
+    something new.
 
     Raises:
         LeaseLost: Another worker has the job by now.
-        Outrun: Someone whose words or figures were read is gone, or does not agree any more.
+        TransactionConflict: Someone whose words or figures were read is gone, or no longer agrees.
     """
     with job.tenant.write(durable=False) as tx:
         people_of(tx, (), compared=chain(*(group for one in material.compared for group in one.against.groups)))
         numbers = [_number_of(tx, one, difference, made_with) for one, difference in found]
-        if _says_the_same(material, statements):
-            _freshen(tx, material.user)
+        if _is_same(material, statements):
+            _mark_fresh(tx, material.user)
         else:
             profiles.put(tx, _with_pins(tx, material, statements, numbers))
         differences.sweep(tx, [stored.number for stored in material.past])
         if material.user not in users.agreeing(tx, [material.user]):
-            raise Outrun("the user does not let own records be used any more")
+            raise TransactionConflict("the user no longer agrees to the use of own records")
         if any(_clustered_since(tx, one) for one in material.compared):
             jobs.enqueue(tx, "build", [material.user], tx.now_ms)
         jobs.finish(tx, job)
@@ -170,8 +170,8 @@ def _number_of(tx: Tx, one: Compared, difference: Difference, made_with: str) ->
     return differences.put(tx, new)
 
 
-def _says_the_same(material: Material, statements: Sequence[Statement]) -> bool:
-    """Whether the last version that was built says so already."""
+def _is_same(material: Material, statements: Sequence[Statement]) -> bool:
+    """Whether the last built version has the same statements."""
     if material.built is None or material.current is None:
         return False
     then = [statement.text for statement in material.built.profile.statements if not statement.pinned]
@@ -180,13 +180,13 @@ def _says_the_same(material: Material, statements: Sequence[Statement]) -> bool:
     return then == now and covers(material.built.profile, material)
 
 
-def _freshen(tx: Tx, user: int) -> None:
+def _mark_fresh(tx: Tx, user: int) -> None:
     of_user = (PROFILES.c.tenant == tx.tenant) & (PROFILES.c.user == user)
     tx.conn.execute(update(PROFILES).where(of_user, PROFILES.c.current).values(stale=False))
 
 
 def _with_pins(tx: Tx, material: Material, statements: Sequence[Statement], numbers: Sequence[int]) -> NewProfile:
-    """The profile, with what people pinned before the rest; it goes back to whatever the pinned statements go back to."""
+    """The profile with pinned statements first; its lineage includes that of the pinned statements."""
     pins = profiles.pinned(tx, material.user)
     pinned = [statement for statement, _ in pins]
     rest = [one for one in statements if one.text not in {statement.text for statement in pinned}]
@@ -199,6 +199,6 @@ def _with_pins(tx: Tx, material: Material, statements: Sequence[Statement], numb
 
 
 def _clustered_since(tx: Tx, one: Compared) -> bool:
-    """Whether the item was clustered while the LLM was at work, so that others may stand for it now."""
+    """Whether the item was clustered during the LLM calls, so that its representatives may have changed."""
     current = clusterings.current(tx, one.own.item)
     return current is None or current.number != one.against.clustering

@@ -17,7 +17,7 @@ from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
-from unlike.memory.worker import MOST_WAIT_S, work_once
+from unlike.memory.worker import MAX_WAIT_S, work_once
 from unlike.progress import OnProgress, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
@@ -42,7 +42,7 @@ class Built:
         tokens: Of their prompts and answers.
         stopped: Whether the work was stopped before all jobs were done.
         failed: The tenant's jobs that failed for good meanwhile.
-        put_off: Why the first waiting job is postponed, where there is a reason.
+        postponed: Why the first waiting job is postponed, where there is a reason.
         call_error: Error of the last LLM call that failed.
     """
 
@@ -53,7 +53,7 @@ class Built:
     wall_s: float
     stopped: bool
     failed: tuple[JobRow, ...]
-    put_off: str
+    postponed: str
     call_error: str
 
 
@@ -88,11 +88,11 @@ async def build_profiles(
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
-    put_off = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
+    postponed = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
     wall_s = time.monotonic() - started
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]
-    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, put_off, call_error)
+    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, postponed, call_error)
     return built, meter.unusable
 
 
@@ -101,9 +101,7 @@ async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, on_progr
     done = 0
     while not (STOP.requested or meter.unusable):
         wait_s = await asyncio.to_thread(jobs.wait_s, store)
-        if (
-            wait_s is None or wait_s > MOST_WAIT_S
-        ):  # jobs that the refresh settings postpone for longer are left waiting
+        if wait_s is None or wait_s > MAX_WAIT_S:  # jobs that the refresh settings postpone for longer are left waiting
             break
         on_progress("building", done, done + await asyncio.to_thread(_n_left, store), _seen(meter.usage, wait_s))
         if wait_s > 0:
@@ -131,7 +129,7 @@ def _tokens(usage: Usage) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BuildForecast:
-    """What building would ask.
+    """What building would cost.
 
     Attributes:
         n_profiles: Profiles that would get a new version.
@@ -150,7 +148,7 @@ async def forecast_build(
     user_ids: Sequence[str] | None = (),
     on_progress: OnProgress = no_progress,
 ) -> BuildForecast:
-    """What ``build_profiles`` would ask, found by building with placeholders in a copy of the store, which is deleted.
+    """What ``build_profiles`` would cost, found by building with placeholders in a copy of the store, which is deleted.
 
     Args:
         tenant: Whose profiles are counted; jobs of the store's other tenants are counted too.

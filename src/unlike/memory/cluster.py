@@ -1,7 +1,7 @@
 """The job of an item: embed its new texts, cluster them, and note whose profiles this changes.
 
-A profile changes where one of its key records would be compared otherwise than it was. So a new text that is nobody's
-representative costs nobody an LLM call, and neither do records that no profile was made of.
+A profile changes where one of its key records would be compared otherwise than it was. So a new text that is no
+representative causes no LLM call, and neither do records that are in no profile.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
 from unlike.memory.representatives import (
-    FEWEST_MEASURED,
+    MIN_MEASURED,
     Against,
     against,
     clustered_set,
@@ -56,7 +56,7 @@ def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
 
     Raises:
         LeaseLost: Another worker has it by now.
-        Outrun: Somebody whose records were clustered is gone, or does not agree any more.
+        TransactionConflict: A user whose records were clustered is gone, or no longer agrees.
     """
     known = _read(job.tenant, job.subject, encoder)
     new = _embedded(known, encoder)
@@ -143,8 +143,8 @@ def _changes(now: Against | None, made: StoredDifference | None) -> bool:
 
 def _first_comparable(known: OnItem, settings: MemorySettings) -> bool:
     """Whether records may be chosen as key records because they can be compared from now on."""
-    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
-    too_few = known.before is None or len(known.before.group_of) <= fewest
+    minimum = max(settings.min_peers, MIN_MEASURED)
+    too_few = known.before is None or len(known.before.group_of) <= minimum
     return settings.key_records == "compared" and too_few
 
 

@@ -1,4 +1,4 @@
-"""What a user agrees to, and what follows from a change at once: nothing that was made against it stays."""
+"""Changes of consent: what it no longer covers is deleted at once."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from unlike.store.users import Consent, find_user
 def change_consent(
     tenant: Tenant, user_id: str, own: bool | None, peer: bool | None, wording: str = "", by: str = ""
 ) -> Consent:
-    """Note what a user agrees to; None leaves that part as it is.
+    """Change a user's consent; None leaves a part as it is.
 
-    Without ``own`` the user's differences and profiles go; without ``peer`` all that others have of the user goes,
-    and is built anew without.
+    Without ``own`` the user's differences and profiles are deleted; without ``peer`` everything of others that was made
+    with the user's records is deleted and rebuilt without them.
 
     Args:
         tenant: Whose user.
@@ -32,7 +32,7 @@ def change_consent(
     Raises:
         Unknown: There is no such user.
     """
-    return tenant.insist(lambda tx: _change(tx, user_id, own, peer, wording, by))
+    return tenant.run_with_retry(lambda tx: _change(tx, user_id, own, peer, wording, by))
 
 
 def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: str, by: str) -> Consent:
@@ -57,14 +57,14 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
     jobs.enqueue(tx, "cluster", items, tx.now_ms)
     jobs.enqueue(tx, "build", [user, *others], tx.now_ms + 1)
     audit.note(tx, "consent", user_id, {"own": int(after.own), "peer": int(after.peer)}, by)
-    scrubs.owe(tx)
+    scrubs.request(tx)
     return after
 
 
 def _drop_own(tx: Tx, user: int) -> None:
     """Delete what was made for the user alone; the records stay, and may still serve others where that is agreed.
 
-    Who a call was made for is not noted, so all that hold the user's words go; others' are asked again when needed.
+    It is not stored for whom a call was made, so all calls with the user's words go; those of others are repeated when needed.
     """
     calls = select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(_records_of(user)))
     tx.conn.execute(delete(JOURNAL).where(JOURNAL.c.id.in_(calls)))

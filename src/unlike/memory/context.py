@@ -1,14 +1,14 @@
 """What a user's requests are written from, and why no more: the cold-start levels, read once and cached.
 
-    plain         nobody, nothing, or not wanted         the request alone
+    plain         unknown, no records, or no consent     the request alone
     own_records   few records, or no profile yet         the latest own records
-    own_summary   a profile, but nobody to compare with  the profile and the latest own records
+    own_summary   a profile without comparisons          the profile and the latest own records
     full          a profile with differences             the same
 
-Reading and unsealing a profile, the records shown with it and the texts of others behind it costs many times what it costs
-to ask whether any of them has changed, so most requests ask only that. Of users without a profile more may change than is
-asked for (whether one is being built, say), so these are read again after some seconds. What becomes known of the items of
-records shown before is shown with the next change.
+Reading and unsealing a profile, the records shown with it and the texts of others behind it costs far more than checking
+whether any of them has changed, so most requests only check. The check does not cover everything about users without a
+profile (for example whether one is being built), so their contexts expire after some seconds. A new text of an item of
+records shown before appears with the next change.
 """
 
 import math
@@ -34,10 +34,10 @@ from unlike.store.records import Stored
 from unlike.store.tables import JOBS, USERS
 from unlike.writing.draft import Reply
 
-MOST_KEPT = 500
-"""Users whose words are cached; the texts of others behind a profile take some 200 kB."""
+MAX_KEPT = 500
+"""Users whose contexts are cached; the texts of others behind a profile take some 200 kB."""
 WITHOUT_PROFILE_S = 10.0
-"""For so long what is known of a user without a profile is cached."""
+"""How long the context of a user without a profile is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ProfileContext:
         why: In words.
         user: Number of the user; None for an unknown one.
         past: The latest own records, as passages, oldest first.
-        profile: The profile in force.
+        profile: The current profile.
         peer_ids: Ids of the records of others that the profile goes back to.
         others: Their texts, which may not be repeated.
     """
@@ -64,17 +64,17 @@ class ProfileContext:
 
     @property
     def profile_version(self) -> int | None:
-        """Version of the profile in force."""
+        """Version of the current profile."""
         return self.profile.version if self.profile else None
 
     @property
     def summary(self) -> Reply | None:
-        """The profile as a step of a method would have given it."""
+        """The profile as a step of a method would return it."""
         return Reply(self.profile.profile.text, {}, self.peer_ids) if self.profile else None
 
 
 class ProfileContextCache:
-    """Reads contexts, and keeps those read last.
+    """Reads contexts, and caches the latest.
 
     Args:
         tenant: Whose users.
@@ -88,7 +88,7 @@ class ProfileContextCache:
         self._kept: OrderedDict[str, tuple[Stamp, float, ProfileContext]] = OrderedDict()
 
     def of(self, user_id: str, item_id: str) -> tuple[ProfileContext, Item | None]:
-        """The context of a user, and the item that is asked about where it is known."""
+        """The context of a user, and the item of the request if it is known."""
         stamp, item = glance(self._tenant, user_id, item_id)
         with self._lock:
             found = self._kept.get(user_id)
@@ -100,19 +100,19 @@ class ProfileContextCache:
         return context, item
 
     def clear(self) -> None:
-        """Forget everything, as after an erasure."""
+        """Empty the cache, as after an erasure."""
         with self._lock:
             self._kept.clear()
 
     def _keep(self, user_id: str, stamp: Stamp, context: ProfileContext) -> None:
-        """A context newer than its stamp is read once more than necessary."""
+        """Cache a context; one that is newer than its stamp is only read once more than necessary."""
         profile = context.profile
         until_s = math.inf if profile else time.monotonic() + WITHOUT_PROFILE_S
         with self._lock:
             self._kept.pop(user_id, None)
             if profile is None or profile.number == stamp.profile:
                 self._kept[user_id] = (stamp, until_s, context)
-            if len(self._kept) > MOST_KEPT:
+            if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
 
 
@@ -122,9 +122,9 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileConte
     if row is None:
         return ProfileContext("plain", "nothing is known of this user")
     if not row.own:
-        return ProfileContext("plain", "this user does not let own records be used", row.id)
+        return ProfileContext("plain", "this user does not agree to the use of own records", row.id)
     profile = _profile(tx, row.id)
-    without = max(settings.method.n_records, settings.fewest_records)
+    without = max(settings.method.n_records, settings.min_records)
     shown = records.latest(tx, row.id, settings.shown_records if profile else without)
     if profile:
         return _with_profile(tx, row.id, profile, shown, settings)
@@ -155,14 +155,14 @@ def _passages(tx: Tx, shown: Sequence[Stored]) -> tuple[Passage, ...]:
 
 
 def _profile(tx: Tx, user: int) -> StoredProfile | None:
-    """The profile in force, if it says anything: all of its statements may have been held back."""
+    """The current profile, if it has statements: all of them may have been held back."""
     profile = profiles.current(tx, user)
     return profile if profile and profile.profile.statements else None
 
 
 def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -> str:
-    if n_shown < settings.fewest_records:
-        return f"records: {n_shown}; a profile takes {settings.fewest_records}"
+    if n_shown < settings.min_records:
+        return f"records: {n_shown}; a profile takes {settings.min_records}"
     if profiles.current(tx, user):
         return "the profile holds no statement"
     under_way = tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})

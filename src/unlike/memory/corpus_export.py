@@ -36,7 +36,7 @@ def write_corpus_of(tenant: Tenant, settings: CurateSettings, out: Path) -> dict
         The manifest.
 
     Raises:
-        InputError: Nobody agrees, no record passes the thresholds, or the folder cannot be written.
+        InputError: No user agrees, no record passes the thresholds, or the folder cannot be written.
     """
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def write_corpus_of(tenant: Tenant, settings: CurateSettings, out: Path) -> dict
 
 
 def _source(tx: Tx, folder: Path) -> Source:
-    """The consenting users' records as files; a column that nobody fills is none."""
+    """The consenting users' records as files; columns without values are left out."""
     filled = _write(folder / "records.jsonl", _records(tx), RECORD_COLUMNS)
     if not filled:
         raise InputError("no user agrees to both uses of their records; see: unlike consent USER --own yes --peer yes")
@@ -60,7 +60,7 @@ def _source(tx: Tx, folder: Path) -> Source:
 
 
 def _write(file: Path, rows: Iterator[Mapping[str, Any]], columns: tuple[str, ...]) -> dict[str, str]:
-    """Write rows; gives the columns that hold something, as a source names them."""
+    """Write rows; returns the columns with values, as a source names them."""
     filled = set[str]()
     with file.open("w", encoding="utf-8") as lines:
         for row in rows:

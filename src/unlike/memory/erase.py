@@ -1,4 +1,4 @@
-"""Taking users and records out of the memory, and the receipts for it (see ``store.erasure`` for what goes)."""
+"""Erasing users and records, and the receipts for it (see ``store.erasure`` for what is deleted)."""
 
 import json
 import logging
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 
 
 def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str = "") -> dict[str, Any]:
-    """Delete all of a user's, and all of others' that was made with it; what others lost is queued to be built anew.
+    """Delete all data of a user, and all data of others that was made with it, which is queued to be rebuilt.
 
-    The user's records are refused from then on. For a user erased before it gives the receipt of then.
+    The user's records are refused from then on. For a user who was erased before, the receipt of that erasure is returned.
 
     Args:
         tenant: Whose user.
         user_id: Of the user.
-        adapters: Folders of trained adapters; those that learned from the user are named, since weights cannot be
+        adapters: Folders of trained adapters; those trained on the user are named in the receipt, since weights cannot be
             unlearned here.
         by: Name of the API key.
 
@@ -38,10 +38,10 @@ def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str =
 
     Raises:
         Unknown: There is no such user.
-        InputError: An adapter cannot be asked; nothing was erased.
+        InputError: An adapter cannot be read; nothing was erased.
     """
-    trained = _trained_with(user_id, adapters)  # first, for once the user is gone nothing may fail before the receipt
-    receipt = tenant.insist(lambda tx: _take_out(tx, user_id, trained, by))
+    trained = _trained_with(user_id, adapters)  # first: once the user is erased, nothing may fail before the receipt
+    receipt = tenant.run_with_retry(lambda tx: _take_out(tx, user_id, trained, by))
     scrub(tenant.store)
     with tenant.read() as tx:
         return erasures.receipt_of(tx, user_id) or receipt
@@ -61,10 +61,10 @@ def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
 
 
 def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
-    """Refuse the records of somebody who is not there, or take them again; gives what holds now.
+    """Refuse future records of a user who has none, or accept them again; returns whether they are refused now.
 
     Raises:
-        InputError: The user is there: erase whoever is not to be kept.
+        InputError: The user has records, and can only be erased.
     """
 
     def change(tx: Tx) -> bool:
@@ -77,15 +77,15 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
         audit.note(tx, "refuse" if refused else "readmit", user_id, {})
         return refused
 
-    return tenant.insist(change)
+    return tenant.run_with_retry(change)
 
 
 def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
-    """Erase whoever these receipts are of and is there again, as after a backup was restored; gives the users' ids.
+    """Erase the users of these receipts who exist again, as after restoring a backup; returns their ids.
 
     Args:
-        tenant: Whose users; receipts of others are left.
-        receipts: Checked ones.
+        tenant: Whose users; receipts of other tenants are ignored.
+        receipts: Verified ones.
         adapters: See ``erase``.
     """
     named = {str(receipt.get("who_hmac_sha256")) for receipt in receipts if receipt.get("tenant") == tenant.name}
@@ -94,23 +94,23 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
         back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
     for user_id in back:
         erase(tenant, user_id, adapters)
-    tenant.insist(lambda tx: erasures.refuse_names(tx, named))
+    tenant.run_with_retry(lambda tx: erasures.refuse_names(tx, named))
     return back
 
 
 def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
-    """Delete one record with all that was made of it; gives the id of its user.
+    """Delete one record with everything made from it; returns the id of its user.
 
     Raises:
         Unknown: There is no such record.
     """
-    user_id = tenant.insist(lambda tx: take_out_record(tx, record_id, "delete record", by).record.user_id)
+    user_id = tenant.run_with_retry(lambda tx: delete_record_in(tx, record_id, "delete record", by).record.user_id)
     scrub(tenant.store)
     return user_id
 
 
-def take_out_record(tx: Tx, record_id: str, why: str, by: str) -> Stored:
-    """Delete a record; what it touched is queued to be built anew."""
+def delete_record_in(tx: Tx, record_id: str, why: str, by: str) -> Stored:
+    """Delete a record in an open transaction, and queue what was made from it to be rebuilt."""
     found = records.with_ids(tx, [canonical_id(record_id)])
     if not found:
         raise Unknown(f"no record {record_id!r}")
@@ -119,13 +119,15 @@ def take_out_record(tx: Tx, record_id: str, why: str, by: str) -> Stored:
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
     audit.note(tx, why, stored.record.user_id, {"records": 1}, by)
-    scrubs.owe(tx)
+    scrubs.request(tx)
     return stored
 
 
 def erase_tenant(tenant: Tenant) -> bool:
-    """Delete a tenant with all that it has; gives whether the database's files are clean of it."""
-    tenant.insist(lambda tx: (tx.conn.execute(delete(TENANTS).where(TENANTS.c.id == tx.tenant)), scrubs.owe(tx)))
+    """Delete a tenant with all its data; returns whether the database's files are scrubbed."""
+    tenant.run_with_retry(
+        lambda tx: (tx.conn.execute(delete(TENANTS).where(TENANTS.c.id == tx.tenant)), scrubs.request(tx))
+    )
     return scrub(tenant.store)
 
 
@@ -146,17 +148,17 @@ def _take_out(tx: Tx, user_id: str, trained: Sequence[str], by: str) -> dict[str
         "at_ms": tx.now_ms,
         "deleted": own,
         "deleted_of_others": touched.counts,
-        "others_built_anew": len(touched.users),
+        "others_rebuilt": len(touched.users),
         "adapters_trained_with_the_user": list(trained),
     }
-    erasures.note(tx, user_id, receipt, scrubs.owe(tx))
+    erasures.note(tx, user_id, receipt, scrubs.request(tx))
     return receipt | {"files_scrubbed": False}
 
 
 def scrub(store: Store, patience_s: float = 1.0) -> bool:
-    """Clean the database's files; where something stands in the way it stays owed, since what was deleted is gone."""
+    """Scrub the database's files; if that fails now, it stays pending, since the data itself is deleted."""
     try:
-        return scrubs.scrub_if_owed(store, patience_s)
+        return scrubs.scrub_if_pending(store, patience_s)
     except UnlikeError as error:
         log.warning("something was deleted, but the database's files were not scrubbed: %s", error)
         return False
@@ -178,6 +180,6 @@ def _about(folder: Path) -> dict[str, Any]:
         return {"salt": str(about["salt"]), "users": list(about["users"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"adapter {folder.name} does not say whom it was trained on: {type(error).__name__} in {ADAPTER}; nobody is "
-            "erased until it does or is no longer named"
+            f"adapter {folder.name} does not state which users it was trained on: {type(error).__name__} in {ADAPTER}; "
+            "nothing is erased until it does or is removed from the settings"
         ) from error

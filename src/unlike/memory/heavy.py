@@ -1,7 +1,7 @@
-"""Work that takes a processor for long, such as checking and redacting thousands of texts.
+"""CPU-bound work, such as checking and redacting thousands of texts.
 
-Each tenant has one thread for it, and only two of all threads work at a time: so one tenant's batches delay the requests of
-no other tenant, and its next batch waits for its last one.
+Each tenant has one thread for it, and at most two threads work at a time. So the batches of one tenant do not delay the
+requests of another, and a tenant's batches run one after the other.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Heavy:
         self._thread = ThreadPoolExecutor(1, "unlike-heavy")
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do work when it is this tenant's turn."""
+        """Run work in the tenant's thread."""
 
         def in_turn() -> T:
             with _AT_ONCE:

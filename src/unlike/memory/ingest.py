@@ -1,7 +1,7 @@
-"""Taking records in: identifiers out, words sealed, and the work that follows asked for, all in one transaction.
+"""Adding records: identifiers are removed, texts sealed, and jobs queued, all in one transaction.
 
-What cannot be right is refused before anything is kept: ids that not every database and address can hold, times in
-seconds. What no prompt can hold (NUL, half a surrogate pair) becomes U+FFFD in texts, since the rest is what was written.
+Invalid records are refused before anything is stored: ids that not every database and URL can hold, times in seconds.
+Characters that no prompt can hold (NUL, half a surrogate pair) become U+FFFD in texts.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from unlike.errors import InputError
 from unlike.memory.answers import Added
-from unlike.memory.erase import scrub, take_out_record
+from unlike.memory.erase import delete_record_in, scrub
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
 from unlike.records import Item, Record, canonical_id
@@ -28,18 +28,18 @@ from unlike.store.users import Consent
 
 ROWS_AT_ONCE = 2_000
 """Records of one transaction."""
-MOST_CHARS = {
+MAX_CHARS = {
     "id": 256,
     "user_id": 256,
     "item_id": 256,
     "text": 1_000_000,
     "title": 2_000,
 }
-"""Of each part of a record."""
-MOST_ITEM_CHARS = {"title": 2_000, "description": 100_000}
+"""Maximum length of each field of a record."""
+MAX_ITEM_CHARS = {"title": 2_000, "description": 100_000}
 IDS = ("id", "user_id", "item_id")
 NO_IDS = (".", "..")
-"""What clients take out of the path of an address."""
+"""HTTP clients remove these from the path of a URL."""
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is later is no Unix time in milliseconds."""
 SECONDS = (631_152_000, 10_000_000_000)
@@ -51,11 +51,11 @@ _NOT_IN_TEXTS = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Records that may be kept.
+    """Records that are ready to be stored.
 
     Attributes:
         rows: Without identifiers.
-        redacted: How many identifiers were taken out, by kind.
+        redacted: Number of removed identifiers, by kind.
     """
 
     rows: Sequence[NewRecord]
@@ -63,28 +63,30 @@ class Clean:
 
 
 def cleaned(rows: Sequence[NewRecord], redactor: Redactor) -> Clean:
-    """Check records and take identifiers out of their texts and titles; no database is asked meanwhile.
+    """Check records and remove identifiers from their texts and titles; the database is not used.
 
     Raises:
-        InputError: A row has no id, user, item or text, or one that cannot be kept.
+        InputError: A row has no id, user, item or text, or one that cannot be stored.
     """
     redacted = Counter[str]()
     return Clean([_clean(row, redactor, redacted) for row in rows], dict(redacted))
 
 
 def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings) -> Added:
-    """Keep records; sending them again changes nothing.
+    """Store records; sending them again changes nothing.
 
     Args:
         tenant: Whose.
-        clean: In any order; a record without a time bears the present one.
-        consent: Of users not known yet.
-        settings: When the work that follows is due.
+        clean: In any order; a record without a time gets the current one.
+        consent: Of new users.
+        settings: When the jobs that follow are due.
     """
     puts = list[Put]()
     for first in range(0, len(clean.rows), ROWS_AT_ONCE):
         batch = clean.rows[first : first + ROWS_AT_ONCE]
-        puts.append(tenant.insist(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable))
+        puts.append(
+            tenant.run_with_retry(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable)
+        )
     return Added(
         n_refused=sum(put.n_refused for put in puts),
         n_new=sum(put.n_new for put in puts),
@@ -97,7 +99,7 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
 
 
 def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "") -> None:
-    """Put records in the place of those with their ids; what was made of the old words goes.
+    """Replace records by those with the same ids; what was made from the old ones is deleted.
 
     Raises:
         Unknown: There is no such record.
@@ -106,44 +108,44 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
 
     def change(tx: Tx) -> None:
         for row in clean.rows:
-            before = take_out_record(tx, row.record.id, "correct record", by)
+            before = delete_record_in(tx, row.record.id, "correct record", by)
             if before.record.user_id != row.record.user_id:
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
                 )
         _put(tx, clean.rows, Consent(), settings)
 
-    tenant.insist(change)
+    tenant.run_with_retry(change)
     scrub(tenant.store)
 
 
-def tell_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
-    """Say what an item is, for the product itself; gives the version of its words.
+def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
+    """Store the text of an item on behalf of the product; returns its version.
 
     Raises:
         InputError: It has no id, or words that are too long.
     """
-    wrong = [*_wrong_id("item_id", item.id), *_too_long(item, MOST_ITEM_CHARS, "item ")]
+    wrong = [*_wrong_id("item_id", item.id), *_too_long(item, MAX_ITEM_CHARS, "item ")]
     if wrong:
         raise InputError(f"item {item.id[:256]!r} cannot be kept: {'; '.join(wrong)}")
-    words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MOST_ITEM_CHARS}
+    words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MAX_ITEM_CHARS}
     known = replace(item, id=canonical_id(item.id), **words)
-    return tenant.insist(lambda tx: items.tell(tx, known))
+    return tenant.run_with_retry(lambda tx: items.set_item(tx, known))
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:
-    """A record id that the same text gets again, and that tells nothing about whose it is."""
+    """A record id that is always the same for the same text, and reveals nothing about its user."""
     words = "\0".join((user_id, item_id, title, text))
     return f"feedback-{hashlib.sha256(words.encode()).hexdigest()[:24]}"
 
 
 def ask_to_build(tx: Tx, users: Sequence[int], settings: MemorySettings) -> None:
-    """Build users' profiles anew: after a pause in which more may come where enough is new, else when it has waited.
+    """Queue users' profiles to be rebuilt: after a short pause if there are enough new records, otherwise after a longer one.
 
     Args:
         tx: An open transaction that may write.
         users: Numbers of users with something new.
-        settings: What is enough, and how long the rest may wait.
+        settings: How many new records are enough, and how long fewer may wait.
     """
     refresh = settings.refresh
     profiles.mark_stale(tx, users)
@@ -181,7 +183,7 @@ def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord
     if wrong := "; ".join(mistakes(row)):
         raise InputError(f"record {record.id[:256]!r} cannot be kept: {wrong}")
     text, title = (_redacted(part, redactor, found) for part in (record.text, record.title))
-    item = replace(item, **{name: _redacted(getattr(item, name), redactor, found) for name in MOST_ITEM_CHARS})
+    item = replace(item, **{name: _redacted(getattr(item, name), redactor, found) for name in MAX_ITEM_CHARS})
     rating = None if record.rating is None else float(record.rating)  # a database knows no numbers of numpy's
     timestamp = int(record.timestamp)
     ids = {name: canonical_id(getattr(record, name)) for name in IDS}
@@ -203,8 +205,8 @@ def mistakes(row: NewRecord) -> Iterator[str]:
             yield f"it has no {name}; every record needs one"
     for name in IDS:
         yield from _wrong_id(name, getattr(record, name))
-    yield from _too_long(record, MOST_CHARS)
-    yield from _too_long(row.item, MOST_ITEM_CHARS, "item ")
+    yield from _too_long(record, MAX_CHARS)
+    yield from _too_long(row.item, MAX_ITEM_CHARS, "item ")
     if record.rating is not None and not math.isfinite(record.rating):
         yield f"rating {record.rating}; a number is allowed, or none"
     if SECONDS[0] <= record.timestamp < SECONDS[1]:

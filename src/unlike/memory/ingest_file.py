@@ -24,7 +24,7 @@ class RecordTable:
     Attributes:
         file: A table in any format, a folder of them, or "-" for standard input.
         columns: The file's names of columns, by ours.
-        reading: Encoding, units and the like, where they are not to be recognised.
+        reading: Encoding, units and the like, if they are not to be detected.
     """
 
     file: Path
@@ -42,8 +42,8 @@ class Ingested:
 
     Attributes:
         n_new: New records.
-        n_same: Records that were there already.
-        conflicts: Ids that are there with other texts.
+        n_same: Records that were stored already.
+        conflicts: Ids that are stored with another text.
         n_refused: Records of users who were erased, or refused in advance.
         n_wrong: Lines that are not valid records.
         redacted: Removed identifiers, by kind.

@@ -1,7 +1,7 @@
 """The journal of a service: in the store, sealed, and erased with the people whose words are in it.
 
-A call takes long, and its answer is kept only while everybody whose words were asked with still agrees: the user whom
-it is for to own records being used, all others to being compared.
+A call takes long, so its answer is stored only if all users whose words are in the prompt still agree: the user whom it
+is for to the use of own records, all others to being compared.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 from unlike.llm.journal import Call, Entry
 from unlike.store import journal, records, users
-from unlike.store.database import Outrun, Tenant, Tx
+from unlike.store.database import Tenant, TransactionConflict, Tx
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
 
@@ -38,7 +38,7 @@ class StoredJournal:
         """Commit what came of a call.
 
         Raises:
-            Outrun: Somebody whose words are in the call was erased meanwhile, or does not agree any more.
+            TransactionConflict: A user whose words are in the call was erased meanwhile, or no longer agrees.
         """
         kept = await asyncio.to_thread(self._put, key, {"model": model, "step": call.step}, call, asdict(entry))
         return Entry(**kept)
@@ -52,12 +52,12 @@ class StoredJournal:
                 self._check(tx, call.record_ids)
                 return journal.put(tx, key, asked, call.record_ids, answer)
             except Unknown as error:
-                raise Outrun(str(error)) from error
+                raise TransactionConflict(str(error)) from error
 
     def _check(self, tx: Tx, record_ids: tuple[str, ...]) -> None:
-        """Everybody still agrees, and is held to it until the answer is kept."""
+        """Check that all users still agree, and lock that until the answer is stored."""
         read = records.with_ids(tx, record_ids)
         own = [stored.number for stored in read if stored.user == self._subject]
         people_of(tx, own, compared=[stored.number for stored in read if stored.user != self._subject])
         if own and self._subject not in users.agreeing(tx, [self._subject]):
-            raise Outrun("own records may not be used any more; what was asked with them is not kept")
+            raise TransactionConflict("own records may not be used any more; what was asked with them is not kept")

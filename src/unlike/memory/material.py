@@ -53,7 +53,7 @@ class Compared:
         item: What it is about.
         against: Whom it is compared with.
         peers: Their records whose texts are read.
-        groups: What is told of them instead, in the private way.
+        groups: Passages of figures about them instead, in private mode.
         before: The current difference of the record.
     """
 
@@ -95,7 +95,7 @@ class Material:
         user: Number of the user.
         past: Key records, oldest first.
         compared: Those of them that are compared.
-        current: The profile in force.
+        current: The current profile.
         built: The last version that was not written by hand.
     """
 
@@ -112,8 +112,8 @@ def read(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Mater
     Raises:
         NotReady: One of the items is being clustered.
     """
-    fewest = max(settings.fewest_records, 1)
-    if user not in users.agreeing(tx, [user]) or len(records.latest(tx, user, fewest)) < fewest:
+    minimum = max(settings.min_records, 1)
+    if user not in users.agreeing(tx, [user]) or len(records.latest(tx, user, minimum)) < minimum:
         return None
     chosen = sorted(choose(tx, user, encoder, settings), key=lambda one: one[0].record.moment)
     before = differences.current_of(tx, [stored.number for stored, _ in chosen])
@@ -201,7 +201,7 @@ def _against(
 
 
 def _nearest(tx: Tx, clustering: StoredClustering, own: Stored, encoder: Encoder) -> int | None:
-    """The group that a record counts to which is not clustered; None where one cannot tell yet."""
+    """The group that a record counts to which is not clustered; None if it is not known yet."""
     vectors = embeddings.of_records(tx, encoder.name, [own.number, *clustering.group_of])
     if own.number not in vectors or len(vectors) <= len(clustering.group_of) or not clustering.groups:
         return None

@@ -1,7 +1,7 @@
-"""One tenant's user memory: the door that HTTP and the command go through.
+"""One tenant's user memory, which the HTTP service and the command line use.
 
-Work on the database runs in worker threads, but for what a request reads from a file; a request costs one LLM call and
-nothing of it is kept.
+Database work runs in worker threads, except for a request's reads from a local file. A request costs one LLM call, and
+nothing of it is stored.
 """
 
 import asyncio
@@ -51,17 +51,17 @@ class Memory:
         tenant: Whose.
         backend: Writes profiles and texts; the caller closes it.
         encoder: Of texts, without a cache of its own: vectors are kept in the store, where they can be erased.
-        redactor: Takes identifiers out of what is kept.
+        redactor: Removes identifiers from what is stored.
         signer: Signs receipts.
         task: Words and templates.
         settings: Of building and answering.
-        adapters: Folders of trained adapters, which receipts name where they learned from the user.
-        concurrency: LLM calls of builds under way at once.
-        latent: A trained adapter at work, where texts are written from vectors; see ``vectors``.
-        meter: Counts what is asked of the LLM, also by other memories.
+        adapters: Folders of trained adapters, which receipts name if they were trained on the user.
+        concurrency: Simultaneous LLM calls of builds.
+        latent: An opened adapter, if texts are written from vectors; see ``vectors``.
+        meter: Counts LLM calls, also those of other memories.
 
     Attributes:
-        heavy: Does what takes a processor for long.
+        heavy: Runs CPU-bound work.
         population: Distances of all users from the population's mean.
         spending: Counts tokens.
     """
@@ -96,47 +96,47 @@ class Memory:
         self._parts = RequestParts(tenant, backend, task, self.settings, contexts, self.spending)
 
     def close(self) -> None:
-        """Write down what is only counted yet; tenant and backend are the caller's to close."""
+        """Store the usage that is only counted so far; the caller closes tenant and backend."""
         self.spending.write()
 
     @property
     def owes_writing(self) -> bool:
-        """Whether something that was used could not be written down yet."""
+        """Whether some usage could not be stored yet."""
         return self.spending.owes_writing
 
     # Records ----------------------------------------------------------------------------------------------------------
 
     async def add(self, rows: Sequence[NewRecord], consent: Consent | None = None) -> Added:
-        """Keep records; see ``ingest.add``. Users not known yet agree to ``consent`` (by default not to be compared)."""
+        """Store records; see ``ingest.add``. New users get ``consent`` (by default they are not compared)."""
         clean = await self.heavy.run(ingest.cleaned, rows, self._redactor)
         return await asyncio.to_thread(ingest.add, self.tenant, clean, consent or Consent(), self.settings)
 
     async def feedback(
         self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None
     ) -> Added:
-        """Keep the text that a person really sent; sending the same text again changes nothing."""
+        """Store the text that a person really sent; sending the same text again changes nothing."""
         record_id = ingest.id_of_feedback(user_id, item_id, title, text)
         record = Record(record_id, user_id, item_id, text, title, rating)
         return await self.add([NewRecord(record, Item(item_id))])
 
     async def correct(self, row: NewRecord, by: str = "") -> None:
-        """Put a record in the place of the one with its id; see ``ingest.correct``."""
+        """Replace the record with the same id; see ``ingest.correct``."""
         clean = await self.heavy.run(ingest.cleaned, [row], self._redactor)
         await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by)
         self._parts.contexts.clear()
 
     async def delete_record(self, record_id: str, by: str = "") -> str:
-        """Delete a record with all that was made of it; gives the id of its user."""
+        """Delete a record with everything made from it; returns the id of its user."""
         user_id = await asyncio.to_thread(delete_record, self.tenant, record_id, by)
         self._parts.contexts.clear()
         return user_id
 
-    async def tell_item(self, item: Item) -> int:
-        """Say what an item is, whatever records told of it; gives the version of its words."""
-        return await asyncio.to_thread(ingest.tell_item, self.tenant, item, self._redactor)
+    async def set_item(self, item: Item) -> int:
+        """Store the text of an item, whatever records say about it; returns its version."""
+        return await asyncio.to_thread(ingest.set_item, self.tenant, item, self._redactor)
 
     async def expire(self) -> dict[str, int]:
-        """Delete what was kept as long as the settings allow; gives how many rows of each kind."""
+        """Delete expired data; returns the number of rows of each kind."""
         return await asyncio.to_thread(expire, self.tenant, self.settings.retention)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:
@@ -159,7 +159,7 @@ class Memory:
         return await self.write(await self._prepared(request))
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Written]:
-        """The same in pieces, then the whole; whoever leaves early closes it, and pays for what was written."""
+        """The same in pieces, then the whole; if it is closed early, what was written is still counted."""
         async with aclosing(self.write_stream(await self._prepared(request))) as pieces:
             async for piece in pieces:
                 yield piece
@@ -175,24 +175,20 @@ class Memory:
         return await asyncio.to_thread(prepare_chat, self._parts, messages, sampling, user_id, item_id)
 
     async def write(self, prepared: Prepared) -> Written:
-        """The text of a prepared request, paid for also where it is refused or no words are left of it."""
+        """The text of a prepared request, counted also if it is refused or empty."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        async with self.spending.hold(self._most_tokens(prepared), llm):
+        async with self.spending.reserve(self._max_tokens(prepared), llm):
             return prepared.written(await write(prepared.draft, llm, prepared.guard))
 
     async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; see ``stream``."""
         llm = RecordedLLM(self.backend, meter=self._meter)
         async with (
-            self.spending.hold(self._most_tokens(prepared), llm),
+            self.spending.reserve(self._max_tokens(prepared), llm),
             aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces,
         ):
             async for piece in pieces:
                 yield piece if isinstance(piece, str) else prepared.written(piece)
-
-    async def check_budget(self) -> None:
-        """Refuse where the tenant's tokens of the day are used up (BudgetSpent)."""
-        await asyncio.to_thread(self.spending.check)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 
@@ -230,19 +226,19 @@ class Memory:
         return await asyncio.to_thread(profile_pages.profile, self.tenant, user_id, version)
 
     async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
-        """Put a profile in a person's own words; gives the new version. What is pinned stays when it is built anew.
+        """Replace a profile by hand; returns the new version. Pinned statements stay when it is rebuilt.
 
         See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
         """
-        said = await self.heavy.run(profile_pages.cleaned, statements, self._redactor)
-        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, said, read_ms)
+        clean = await self.heavy.run(profile_pages.cleaned, statements, self._redactor)
+        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, clean, read_ms)
 
     async def go_back(self, user_id: str, version: int) -> None:
         """Make an earlier version current again."""
         await asyncio.to_thread(profile_pages.go_back, self.tenant, user_id, version)
 
     async def build(self, user_ids: Sequence[str] | None = None) -> int:
-        """Ask for profiles to be built now: of some users, or of all; gives how many."""
+        """Queue profiles to be built now: of some users, or of all; returns how many."""
         return await asyncio.to_thread(profile_pages.ask_to_build, self.tenant, user_ids)
 
     async def consent(self, user_id: str) -> Consent:
@@ -256,17 +252,17 @@ class Memory:
     async def set_consent(
         self, user_id: str, own: bool | None = None, peer: bool | None = None, wording: str = "", by: str = ""
     ) -> Consent:
-        """Note what a user agrees to; what was made against it goes at once."""
+        """Change a user's consent; data that it no longer covers is deleted at once."""
         consent = await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer, wording, by)
         await asyncio.to_thread(scrub, self.tenant.store)
         return consent
 
     async def export(self, user_id: str) -> dict[str, Any]:
-        """All that is held about a user."""
+        """All data about a user."""
         return await asyncio.to_thread(pages.everything_about, self.tenant, user_id)
 
     async def erase(self, user_id: str, by: str = "") -> dict[str, Any]:
-        """Take a user out; gives the signed receipt, that of then for a user erased before."""
+        """Erase a user; returns the signed receipt, which for a user erased before is that of the first erasure."""
         receipt = await asyncio.to_thread(erase, self.tenant, user_id, self._adapters, by)
         self._parts.contexts.clear()
         return self._signer.sign(receipt)
@@ -277,21 +273,21 @@ class Memory:
         return self._signer.public_key
 
     async def receipt(self, user_id: str) -> dict[str, Any]:
-        """The signed receipt of a user's erasure, as things are now; Unknown where there was none."""
+        """The signed receipt of a user's erasure; Unknown if there was none."""
         return self._signer.sign(await asyncio.to_thread(receipt_of, self.tenant, user_id))
 
     async def erase_again(self, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Erase whoever these receipts are of and is there again; gives the users' ids."""
+        """Erase the users of these receipts who exist again; returns their ids."""
         back = await asyncio.to_thread(erase_again, self.tenant, receipts, self._adapters)
         self._parts.contexts.clear()
         return back
 
     async def refuse(self, user_id: str, refused: bool = True) -> bool:
-        """Refuse the records of somebody who is not there, or take them again; gives what holds now."""
+        """Refuse future records of a user who has none, or accept them again; returns whether they are refused now."""
         return await asyncio.to_thread(refuse, self.tenant, user_id, refused)
 
     async def note_read(self, what: Literal["read", "export"], user_id: str, by: str) -> None:
-        """Note in the audit that somebody read what is held about a user."""
+        """Note in the audit log that data about a user was read."""
         await asyncio.to_thread(pages.note_read, self.tenant, what, user_id, by)
 
     # Work -------------------------------------------------------------------------------------------------------------
@@ -321,10 +317,10 @@ class Memory:
             await self._build(job)
 
     async def _build(self, job: Job) -> None:
-        """Build a profile; its calls are paid for like a request's, also where it fails."""
+        """Build a profile; its usage is counted like a request's, also if it fails."""
         kit = self._kit(job.subject)
         method = self.settings.method
-        async with self.spending.hold((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
+        async with self.spending.reserve((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
             await build_profile(job, kit, self.encoder, self.settings)
 
     def _kit(self, subject: int) -> Kit:
@@ -340,14 +336,14 @@ class Memory:
         )
 
     async def _prepared(self, request: Request) -> Prepared:
-        """A request's prompt; to read a profile from a file beside us takes less time than to hand it to a thread."""
+        """A request's prompt; reading a profile from a local file takes less time than passing the work to a thread."""
         if self.latent is not None:
             return await asyncio.to_thread(prepare_soft, self._parts, request, self.latent)
         if request.retrieved or not self.tenant.store.is_file:
             return await asyncio.to_thread(prepare, self._parts, request)
         return prepare(self._parts, request)
 
-    def _most_tokens(self, prepared: Prepared) -> int:
-        """Tokens that a request may use, which are reserved for it."""
-        again = 2 if prepared.guard.others.texts and prepared.guard.on_repeat == "retry" else 1
-        return again * (estimate_tokens(prepared.draft.call.messages) + prepared.draft.call.sampling.max_tokens)
+    def _max_tokens(self, prepared: Prepared) -> int:
+        """Maximum number of tokens of a request, which are reserved for it."""
+        n_attempts = 2 if prepared.guard.others.texts and prepared.guard.on_repeat == "retry" else 1
+        return n_attempts * (estimate_tokens(prepared.draft.call.messages) + prepared.draft.call.sampling.max_tokens)

@@ -92,13 +92,13 @@ class MemoryParts:
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":
         """The adapter over a tenant's records; a difference needs as many peers as any comparison here, and never only one."""
         from unlike.latent.open import open_prompter
-        from unlike.memory.representatives import FEWEST_MEASURED
+        from unlike.memory.representatives import MIN_MEASURED
         from unlike.memory.vectors import StoredVectors
         from unlike.store.records import StoredRecords
 
         vectors = StoredVectors(tenant, self.encoder)
-        records, floor = StoredRecords(tenant, vectors.seen), self.file.memory_settings().fewest_peers
-        return open_prompter(records, self.backend, vectors, self.task, adapter, min_peers=max(floor, FEWEST_MEASURED))
+        records, floor = StoredRecords(tenant, vectors.seen), self.file.memory_settings().min_peers
+        return open_prompter(records, self.backend, vectors, self.task, adapter, min_peers=max(floor, MIN_MEASURED))
 
 
 def open_memory_parts(

@@ -1,4 +1,4 @@
-"""What a person may read of a memory, besides profiles: records, jobs, consent, and all that is held about a user."""
+"""What can be read from a memory besides profiles: records, jobs, consent, and the export of a user."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,8 +13,8 @@ from unlike.store.tables import RECORDS
 from unlike.store.users import Consent
 
 JOB_STATES = ("waiting", "running", "failed")
-MOST_ROWS = 10_000
-"""Of a page."""
+MAX_ROWS = 10_000
+"""Maximum number of rows of a page."""
 
 
 def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[RecordRow]:
@@ -57,21 +57,21 @@ def consent_of(tenant: Tenant, user_id: str) -> Consent:
 
 
 def everything_about(tenant: Tenant, user_id: str) -> dict[str, Any]:
-    """All that is held about a user; Unknown where there is no such user."""
+    """All data about a user; Unknown if there is no such user."""
     with tenant.read() as tx:
         return export.everything_about(tx, known_user(tx, user_id), user_id)
 
 
 def note_read(tenant: Tenant, what: str, user_id: str, by: str) -> None:
-    """Note in the audit that somebody read what is held about a user."""
-    tenant.insist(lambda tx: audit.note(tx, what, user_id, {}, by), durable=False)
+    """Note in the audit log that data about a user was read."""
+    tenant.run_with_retry(lambda tx: audit.note(tx, what, user_id, {}, by), durable=False)
 
 
 def check(offset: int, limit: int) -> None:
-    """Whether there can be such a page.
+    """Check the bounds of a page.
 
     Raises:
-        InputError: There cannot.
+        InputError: They are out of range.
     """
-    if not (0 <= offset < 2**31 and 1 <= limit <= MOST_ROWS):
-        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MOST_ROWS:,} rows from 0 on are")
+    if not (0 <= offset < 2**31 and 1 <= limit <= MAX_ROWS):
+        raise InputError(f"there is no page of {limit} rows from row {offset}; 1 to {MAX_ROWS:,} rows from 0 on are")

@@ -3,8 +3,8 @@
 A user's place is the mean of the vectors of the user's texts; the centre is the mean over the places of those who agree
 to be compared; uniqueness is the Euclidean distance between the two. ``evaluate.uniqueness`` is the same over a corpus.
 
-It is found in one pass over the stored vectors when somebody asks, and of that pass only a number a user is kept. The pass is
-made again where somebody was erased or changed consent since, and, where texts came in, once a minute at most.
+The distances are computed on request in one pass over the stored vectors, and only one number per user is cached. They are
+computed again after an erasure or change of consent, and after new texts at most once a minute.
 """
 
 import threading
@@ -24,7 +24,7 @@ from unlike.store.tables import AUDIT, EMBEDDINGS, RECORDS, USERS
 from unlike.store.users import UserRow
 
 FRESH_S = 60.0
-"""For so long new texts need not be seen."""
+"""For how long new texts may be left out."""
 N_BINS = 30
 UNIQUENESS = "uniqueness"
 SORTS = (*users.SORTS, UNIQUENESS)
@@ -76,7 +76,7 @@ class Uniqueness:
 
 
 class Population:
-    """The distances of a tenant's users, measured when asked for.
+    """The distances of a tenant's users, computed on request.
 
     Args:
         tenant: Whose.
@@ -91,11 +91,11 @@ class Population:
         self._fresh_until_s = 0.0
 
     def known(self) -> Mapping[int, float]:
-        """Distances that were measured already, by number of user."""
+        """Cached distances by number of user."""
         return self._known.of if self._known else {}
 
     def distances(self) -> Distances:
-        """Distances as they are, measured now where they are not known; one thread measures for all who ask."""
+        """Current distances, computed if the cached ones are outdated; concurrent calls share one computation."""
         with self._lock, self._tenant.read() as tx:
             version = _version(tx)
             if self._known is None or self._is_old(version):
@@ -127,16 +127,16 @@ def list_users(
 ) -> Page[UserRow]:
     """A page of users.
 
-    The most unlike come first by uniqueness, which is measured for that; any other order waits for nothing, and gives
-    the uniqueness that is known by then.
+    Sorted by uniqueness, the most unlike come first, and distances are computed if necessary; other orders only use cached
+    distances.
     """
     if sort == UNIQUENESS:
         population.distances()
     known = population.known()
     with tenant.read() as tx:
         if sort == UNIQUENESS:
-            everybody = sorted(users.numbers_of(tx, search, "records"), key=lambda number: -known.get(number, -1.0))
-            numbers = everybody[offset : offset + limit]  # without a vector: last, most records first
+            ranked = sorted(users.numbers_of(tx, search, "records"), key=lambda number: -known.get(number, -1.0))
+            numbers = ranked[offset : offset + limit]  # without a vector: last, most records first
         else:
             numbers = users.numbers_of(tx, search, sort, offset, limit)
         rows, total = users.with_numbers(tx, numbers), users.count(tx, search)
@@ -144,7 +144,7 @@ def list_users(
 
 
 def _version(tx: Tx) -> tuple[int, int]:
-    """What changes when texts came in, and what changes when somebody went or changed consent; both are looked up."""
+    """Two versions from indexes: one changes with new texts, the other with erasures and changes of consent."""
     vectors = tx.conn.scalar(select(func.max(EMBEDDINGS.c.id)))
     ours = (AUDIT.c.tenant == tx.tenant) & AUDIT.c.what.not_in(READS)
     changes = tx.conn.scalar(select(func.max(AUDIT.c.id)).where(ours))
@@ -169,7 +169,7 @@ def _measured(tx: Tx, encoder: str) -> Distances:
 
 
 def _users(tx: Tx) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Numbers of all users whose records serve anybody, rising, and whether each agrees to be compared."""
+    """Numbers, ascending, of all users whose records may be used, and whether each agrees to be compared."""
     serving = select(USERS.c.id, USERS.c.peer).where(USERS.c.tenant == tx.tenant, USERS.c.own | USERS.c.peer)
     rows = tx.conn.execute(serving.order_by(USERS.c.id)).all()
     return np.array([row.id for row in rows], np.int64), np.array([row.peer for row in rows], bool)
@@ -183,7 +183,7 @@ def _sums(tx: Tx, encoder: str, numbers: NDArray[np.int64]) -> tuple[NDArray[np.
             sums = np.zeros((len(numbers), vectors.shape[1]), np.float32)
         order = np.argsort(owners, kind="stable")
         whose, first, n = np.unique(owners[order], return_index=True, return_counts=True)
-        known = np.isin(whose, numbers)  # others let no record be used
+        known = np.isin(whose, numbers)  # the others do not agree to any use
         places = np.searchsorted(numbers, whose[known])
         sums[places] += np.add.reduceat(vectors[order], first)[known]
         n_texts[places] += n[known]
@@ -191,7 +191,7 @@ def _sums(tx: Tx, encoder: str, numbers: NDArray[np.int64]) -> tuple[NDArray[np.
 
 
 def _batches(tx: Tx, encoder: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """(number of the user of each, vectors) of all records, some thousands at a time."""
+    """(user numbers, vectors) of all records, in batches."""
     made = select(RECORDS.c.user, EMBEDDINGS.c.vector).join(RECORDS, RECORDS.c.id == EMBEDDINGS.c.record)
     mine = made.where(EMBEDDINGS.c.tenant == tx.tenant, EMBEDDINGS.c.encoder == encoder)
     rows: Sequence[tuple[int, NDArray[np.float32]]]

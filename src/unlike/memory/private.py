@@ -1,6 +1,6 @@
 """Comparison in private: a record against figures of the groups that others fall into; their texts are in no prompt.
 
-It goes beyond both papers: where DPL reads the representative of a group (equation 5), the LLM is told here how the
+It goes beyond both papers: where DPL reads the representative of a group (equation 5), the prompt states how the
 group writes (``style_facts``) and which words several of its people use. What stands in a prompt of a group is never of
 fewer people than the settings allow, and never of one alone.
 """
@@ -8,7 +8,7 @@ fewer people than the settings allow, and never of one alone.
 from collections import Counter
 from collections.abc import Sequence
 
-from unlike.memory.representatives import FEWEST_MEASURED
+from unlike.memory.representatives import MIN_MEASURED
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, ask, standard, together
@@ -19,45 +19,45 @@ from unlike.stop_words import STOP_WORDS
 from unlike.writing.draft import Reply
 
 STEP = "difference_facts"
-MOST_WORDS = 8
-"""Shared words told of a group."""
+MAX_WORDS = 8
+"""Maximum number of shared words of a group in a prompt."""
 _LONGEST_WORD = 20
 
 
 def figures(own: Record, item: Item, group: Sequence[Record], settings: MemorySettings) -> Passage:
-    """What may be told of a group next to a person's record: figures, and words that several of its people use.
+    """The passage about a group next to a person's record: figures, and words that several of its people use.
 
-    The passage names the records it was made from, so that what is made of it goes when one of them goes.
+    It lists the records it was made from, so that what is made from it is deleted with any of them.
 
     Args:
         own: The person's record on the item.
-        item: What they all wrote about; its own words tell nothing of them.
+        item: What they all wrote about; its own words reveal nothing about them.
         group: One record of each of them.
-        settings: How few people are too few.
+        settings: The minimum number of people.
     """
-    fewest = max(settings.fewest_peers, FEWEST_MEASURED)
+    minimum = max(settings.min_peers, MIN_MEASURED)
     known = "\n".join((own.text, own.title, item.title, item.description))
-    words = shared_words([record.text for record in group], known, fewest, MOST_WORDS)
-    lines = [figures_beside(means([facts_of(record) for record in group], fewest), facts_of(own))]
+    words = shared_words([record.text for record in group], known, minimum, MAX_WORDS)
+    lines = [figures_beside(means([facts_of(record) for record in group], minimum), facts_of(own))]
     if words:
         lines.append(f"words that several of them use and this person does not: {', '.join(words)}")
     ids = tuple(record.id for record in group)
     return Passage("others", "\n".join(lines), item, record_ids=ids, n_others=len(group))
 
 
-def shared_words(texts: Sequence[str], own: str, fewest: int, most: int) -> list[str]:
+def shared_words(texts: Sequence[str], own: str, minimum: int, maximum: int) -> list[str]:
     """Words that several people use and a person does not, those of most people first.
 
     Args:
         texts: One text of each of these people.
         own: All texts whose words do not count, the person's above all.
-        fewest: As many people use the word at least, so that it is no single person's.
-        most: Words wanted.
+        minimum: Minimum number of people who use the word, so that it is no single person's.
+        maximum: Maximum number of words.
     """
     used = Counter(word for text in texts for word in vocabulary(text))
     shared = used.keys() - vocabulary(own) - STOP_WORDS
-    frequent = [word for word in shared if used[word] >= fewest and len(word) <= _LONGEST_WORD]
-    return sorted(frequent, key=lambda word: (-used[word], word))[:most]
+    frequent = [word for word in shared if used[word] >= minimum and len(word) <= _LONGEST_WORD]
+    return sorted(frequent, key=lambda word: (-used[word], word))[:maximum]
 
 
 async def extract_in_private(comparisons: Sequence[tuple[Comparison, Sequence[Passage]]], kit: Kit) -> list[Difference]:

@@ -17,10 +17,10 @@ from unlike.store.records import Unknown
 from unlike.store.tables import USERS
 from unlike.store.users import find_user
 
-MOST_CHARS = 10_000
+MAX_STATEMENT_CHARS = 10_000
 """Of one statement."""
 SAME_WORDS = 5
-"""So many words in a row of a built statement make another one rest on it."""
+"""A statement that shares a run of this many words with a built one keeps its evidence."""
 
 
 def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
@@ -50,38 +50,39 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
 
 
 def cleaned(statements: Sequence[Evidence], redactor: Redactor) -> list[Evidence]:
-    """Statements as they may be kept: identifiers are taken out; no database is asked meanwhile.
+    """Statements ready to be stored: identifiers are removed; the database is not used.
 
     Raises:
         InputError: A statement is empty or very long.
     """
     for statement in statements:
-        if not 0 < len(statement.text.strip()) <= MOST_CHARS:
+        n_chars = len(statement.text.strip())
+        if not 0 < n_chars <= MAX_STATEMENT_CHARS:
             raise InputError(
-                f"a statement has {len(statement.text.strip()):,} characters; 1 to {MOST_CHARS:,} are allowed; leave it out"
+                f"a statement has {n_chars:,} characters; 1 to {MAX_STATEMENT_CHARS:,} are allowed; leave it out"
             )
     return [replace(one, text=redactor.redact(readable(one.text)).text) for one in statements]
 
 
 def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
-    """Keep a profile as a person wants it; gives the new version.
+    """Store a profile edited by hand; returns the new version.
 
-    A statement that stands in a version, or repeats some words in a row of a built one, keeps that one's evidence, and
-    the new version its lineage: words that others had a part in stay so when a comma is changed. Any other is the
-    person's own.
+    A statement that is in an earlier version, or shares a run of words with a built one, keeps that statement's evidence,
+    and the new version its lineage. So text that others had a part in keeps its lineage after a small edit. Any other
+    statement is the person's own.
 
     Args:
         tenant: Whose.
         user_id: Whose profile.
         statements: In order; see ``cleaned``.
-        read_ms: ``created_ms`` of the profile that the person read before; None for whoever read none.
+        read_ms: ``created_ms`` of the profile that the person read before; None if there was none.
 
     Raises:
         Unknown: There is no such user.
-        Changed: Another profile is in force than the one that was read.
-        NoConsent: The user does not let own records be used.
+        Changed: The profile changed after it was read.
+        NoConsent: The user does not agree to the use of own records.
     """
-    return tenant.insist(lambda tx: _edit(tx, user_id, statements, read_ms))
+    return tenant.run_with_retry(lambda tx: _edit(tx, user_id, statements, read_ms))
 
 
 def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], read_ms: int | None) -> int:
@@ -100,10 +101,10 @@ def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], read_ms: int | N
 
 
 def _check_unchanged(tx: Tx, user: int, read_ms: int | None) -> None:
-    """Words of somebody who was erased since would come back, as if the person had written them."""
+    """Otherwise text of a user erased meanwhile could return as if the person had written it."""
     now = profiles.current(tx, user)
     if read_ms is not None and (now is None or now.created_ms != read_ms):
-        raise Changed("the profile was built anew since it was read, so nothing was changed; read it and edit again")
+        raise Changed("the profile was rebuilt since it was read, so nothing was changed; read it and edit it again")
 
 
 def go_back(tenant: Tenant, user_id: str, version: int) -> None:
@@ -112,17 +113,17 @@ def go_back(tenant: Tenant, user_id: str, version: int) -> None:
     Raises:
         Unknown: There is no such user or version.
     """
-    tenant.insist(lambda tx: profiles.go_back(tx, known_user(tx, user_id), version))
+    tenant.run_with_retry(lambda tx: profiles.go_back(tx, known_user(tx, user_id), version))
 
 
 def ask_to_build(tenant: Tenant, user_ids: Sequence[str] | None) -> int:
-    """Queue profiles to be built now; all for None. Gives how many.
+    """Queue profiles to be built now; all for None. Returns how many.
 
     Raises:
         Unknown: There is no such user.
-        NoConsent: A user does not let own records be used.
+        NoConsent: A user does not agree to the use of own records.
     """
-    return tenant.insist(lambda tx: _ask_to_build(tx, user_ids))
+    return tenant.run_with_retry(lambda tx: _ask_to_build(tx, user_ids))
 
 
 def _ask_to_build(tx: Tx, user_ids: Sequence[str] | None) -> int:
@@ -150,7 +151,7 @@ def known_user(tx: Tx, user_id: str) -> int:
 def _agreeing_user(tx: Tx, user_id: str) -> int:
     user = known_user(tx, user_id)
     if not users.agreeing(tx, [user]):
-        raise NoConsent(f"user {user_id!r} does not let own records be used, so there is no profile")
+        raise NoConsent(f"user {user_id!r} does not agree to the use of own records, so there is no profile")
     return user
 
 

@@ -53,7 +53,7 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
     Args:
         file: A table in any format, a folder of them, or "-" for standard input.
         columns: The table's column for each of ``sources.KINDS`` that it calls otherwise.
-        reading: Encoding, units and the like, where the user says them.
+        reading: Encoding, units and the like, if the user sets them.
 
     Raises:
         InputError: It cannot be read, or has no usable row.
@@ -111,8 +111,8 @@ def _malformed(quarantine: Path) -> Iterator[str]:
     if quarantine.exists():
         with quarantine.open(encoding="utf-8") as lines:
             for line in lines:
-                told = json.loads(line)
-                yield f"line {told['line']}: {told['reason']}"
+                row = json.loads(line)
+                yield f"line {row['line']}: {row['reason']}"
 
 
 def _checked(row: Mapping[str, Any]) -> "NewRecord | str":

@@ -1,4 +1,4 @@
-"""Whom a record is compared with on its item (DPL, equation 4), from one clustering that serves everybody.
+"""Whom a record is compared with on its item (DPL, equation 4), from one clustering that serves all users.
 
 All texts on an item whose users agree to be compared are clustered once into K + 1 groups. For a user's own record
 the most central text of every other group is taken; in the private way the whole group is, and only figures of it are
@@ -17,10 +17,10 @@ from unlike.store.clusterings import StoredClustering
 from unlike.store.differences import StoredDifference
 from unlike.store.records import Stored
 
-FEWEST_MEASURED = 2
+MIN_MEASURED = 2
 """Figures of a single person are that person's figures, whatever the settings allow."""
-MOST_MEASURED = 50
-"""Of a group so many are measured, those nearest to its centroid: that many show how a group writes."""
+MAX_MEASURED = 50
+"""Members of a group that are measured, nearest to its centroid first; more would hardly change the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Against:
     Attributes:
         clustering: Number of the clustering that they come from.
         n_peers: All others who wrote on the item and agree to be compared.
-        peers: Those whose texts are read, the representatives; nobody in the private way.
+        peers: Those whose texts are read, the representatives; none in private mode.
         groups: Those of whom only figures are read, in the private way.
     """
 
@@ -79,20 +79,20 @@ def against(clustering: StoredClustering, mine: int | None, home: int, settings:
     n_peers = sum(len(group) for group in groups) - (mine in clustering.group_of)
     if settings.private:
         at_home = tuple(number for number in groups[home] if number != mine)
-        return _measured(clustering.number, other_groups(groups, home, mine), at_home, settings.fewest_peers)
+        return _measured(clustering.number, other_groups(groups, home, mine), at_home, settings.min_peers)
     peers = representatives(groups, home, settings.method.n_peers, mine)
-    if not peers or n_peers < settings.fewest_peers:
+    if not peers or n_peers < settings.min_peers:
         return None
     return Against(clustering.number, n_peers, peers=tuple(peers))
 
 
 def _measured(
-    clustering: int, away: Sequence[tuple[int, ...]], at_home: tuple[int, ...], fewest_peers: int
+    clustering: int, away: Sequence[tuple[int, ...]], at_home: tuple[int, ...], min_peers: int
 ) -> Against | None:
-    """Groups of too few people stay unknown; where all are, everybody on the item is one group."""
-    fewest = max(fewest_peers, FEWEST_MEASURED)
-    everybody = tuple(chain(*away, at_home))
-    groups = [group for group in away if len(group) >= fewest] or [everybody]
-    if len(everybody) < fewest:
+    """Groups of too few people are not measured; if all are too small, all people on the item form one group."""
+    minimum = max(min_peers, MIN_MEASURED)
+    everyone = tuple(chain(*away, at_home))
+    groups = [group for group in away if len(group) >= minimum] or [everyone]
+    if len(everyone) < minimum:
         return None
-    return Against(clustering, len(everybody), groups=tuple(group[:MOST_MEASURED] for group in groups))
+    return Against(clustering, len(everyone), groups=tuple(group[:MAX_MEASURED] for group in groups))

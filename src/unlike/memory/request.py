@@ -140,17 +140,17 @@ def prepare_chat(
     parts.spending.check()
     tenant, whole = parts.tenant, tuple(dict(message) for message in messages)
     if user_id is None:
-        # Who names no user shares the engine's cache with the tenant's others who name none, and with nobody else.
+        # Requests without a user share the engine's cache within the tenant, and with no other tenant.
         context, salt = ProfileContext("plain", "no user is named"), f"tenant {tenant.id}"
     else:
-        context, item = parts.contexts.of(user_id, item_id or "")  # an unknown item has nothing to say in a chat
+        context, item = parts.contexts.of(user_id, item_id or "")  # a chat leaves out an unknown item
         salt, whole = salt_of(tenant, context), _personal(parts, whole, context, item)
     call = Call("chat", "", whole, replace(sampling, cache_salt=salt), context.peer_ids, tenant.name)
     return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat))
 
 
 def _personal(parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None) -> Messages:
-    """The messages with as much of the user before them as there is room for."""
+    """The messages, with as much about the user before them as there is room for."""
     profile = (profile_passage(context.summary),) if context.summary else ()
     for passages in filter(None, ((*context.past, *profile), profile)):
         whole = (*messages_of(Ask("chat", passages, item), parts.task), *messages)
@@ -160,7 +160,7 @@ def _personal(parts: RequestParts, messages: Messages, context: ProfileContext, 
 
 
 def salt_of(tenant: Tenant, context: ProfileContext) -> str:
-    """Who may share the engine's cache of a prompt: this user, with this version of the profile."""
+    """The salt of the engine's prompt cache: one per user and profile version."""
     version = context.profile_version or 0
     return hashlib.sha256(f"{tenant.name}\0{context.user}\0{version}".encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""Deleting what was kept long enough, as the settings say."""
+"""Deleting expired data, by the retention settings."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from sqlalchemy import Table, delete, select
 from unlike.memory.erase import scrub
 from unlike.memory.settings import Retention
 from unlike.store import audit, erasure, jobs, scrubs
-from unlike.store.batches import MOST
+from unlike.store.batches import MAX_VALUES
 from unlike.store.database import Tenant, Tx
 from unlike.store.tables import AUDIT, JOURNAL, PROFILES, RECORDS, USERS
 
@@ -15,7 +15,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 def expire(tenant: Tenant, retention: Retention) -> dict[str, int]:
-    """Delete what is older than it may be; gives how many rows of each kind."""
+    """Delete expired data; returns the number of rows of each kind."""
     found = {
         "records": _all_of(tenant, lambda tx: _expire_records(tx, retention.records)),
         "profile_versions": _all_of(tenant, lambda tx: _delete(tx, PROFILES, retention.profile_versions)),
@@ -28,9 +28,9 @@ def expire(tenant: Tenant, retention: Retention) -> dict[str, int]:
 
 
 def _all_of(tenant: Tenant, some: Callable[[Tx], int]) -> int:
-    """Some at a time, so that others can write in between."""
+    """Delete in batches, so that others can write in between."""
     n = 0
-    while done := tenant.insist(some):
+    while done := tenant.run_with_retry(some):
         n += done
     return n
 
@@ -40,7 +40,7 @@ def _expire_records(tx: Tx, days: float | None) -> int:
         return 0
     old = (RECORDS.c.tenant == tx.tenant) & (RECORDS.c.created_ms < tx.now_ms - days * DAY_MS)
     columns = select(RECORDS.c.id, RECORDS.c.user, USERS.c.user_id).join(USERS, USERS.c.id == RECORDS.c.user)
-    rows = tx.conn.execute(columns.where(old).order_by(RECORDS.c.user).limit(MOST)).all()
+    rows = tx.conn.execute(columns.where(old).order_by(RECORDS.c.user).limit(MAX_VALUES)).all()
     for user, user_id in {(row.user, row.user_id) for row in rows}:
         mine = [row.id for row in rows if row.user == user]
         touched = erasure.take_out_records(tx, user, mine)
@@ -48,7 +48,7 @@ def _expire_records(tx: Tx, days: float | None) -> int:
         jobs.enqueue(tx, "build", [user, *touched.users], tx.now_ms + 1)
         audit.note(tx, "expire", user_id, {"records": len(mine)})
     if rows:
-        scrubs.owe(tx)
+        scrubs.request(tx)
     return len(rows)
 
 
@@ -59,8 +59,8 @@ def _delete(tx: Tx, table: Table, days: float | None) -> int:
     old = select(table.c.id).where(table.c.tenant == tx.tenant, at < tx.now_ms - days * DAY_MS)
     if table is PROFILES:
         old = old.where(~PROFILES.c.current)
-    numbers = tx.conn.scalars(old.limit(MOST)).all()
+    numbers = tx.conn.scalars(old.limit(MAX_VALUES)).all()
     if numbers:
         tx.conn.execute(delete(table).where(table.c.id.in_(numbers)))
-        scrubs.owe(tx)
+        scrubs.request(tx)
     return len(numbers)

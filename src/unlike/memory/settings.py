@@ -12,7 +12,7 @@ from unlike.writing.guard import OnRepeat
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """When what is built is built anew.
+    """When profiles are rebuilt.
 
     Attributes:
         debounce_s: How long an item's new records are gathered before it is clustered again.
@@ -49,22 +49,22 @@ class MemorySettings:
     Attributes:
         method: N, K, dimensions and sampling of the steps that build a profile (DPL's defaults).
         key_records: Which records a profile is built from.
-        fewest_records: Minimum number of own records for a profile; with fewer, the records are shown as they are.
-        fewest_peers: Minimum number of other reviewers of an item for a comparison, so that no single person is exposed.
+        min_records: Minimum number of own records for a profile; with fewer, the records are shown as they are.
+        min_peers: Minimum number of other reviewers of an item for a comparison, so that no single person is exposed.
         shown_records: Latest own records shown beside the profile.
         private: Compare with figures of the clusters instead of texts, so that no other person's words enter a prompt.
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When things are built anew.
-        durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk a batch.
+        durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk per batch.
             Consent and erasure always do.
         retention: What is deleted after some time.
     """
 
     method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
     key_records: KeyRecords = "recency"
-    fewest_records: AtLeast1 = 2
-    fewest_peers: AtLeast1 = 2
+    min_records: AtLeast1 = 2
+    min_peers: AtLeast1 = 2
     shown_records: AtLeast0 = 2
     private: bool = False
     on_repeat: OnRepeat = "retry"

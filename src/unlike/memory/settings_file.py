@@ -6,7 +6,7 @@
     adapters = ["adapters/old"]  # other trained adapters; receipts name those that were trained on the user
 
     [memory]
-    fewest_peers = 3
+    min_peers = 3
     on_repeat = "mark"
     allowed = ["health"]
 

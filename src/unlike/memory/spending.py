@@ -1,11 +1,12 @@
-"""What a tenant's calls cost: written down at once where there is a budget to keep, otherwise once a second.
+"""What a tenant's LLM calls cost: stored at once where there is a budget, otherwise once a second.
 
-A call that may be dear is reserved before it is made and settled after, so calls made at once cannot all take what is left:
-one starts only while something is left that no other has reserved. What was used is counted whatever happens to the database:
-an answer that was paid for is given out, and what could not be written down is written with the next one (``owes_writing``).
+Work reserves an estimate of its tokens before it starts, and what it used replaces the reservation when it ends. So
+simultaneous calls cannot all spend the same remainder: each starts only while part of the budget is neither used nor
+reserved. Usage is counted even while the database cannot be written: a paid answer is still returned, and the count is
+stored with the next one (``owes_writing``).
 
-A write costs more than the rest of a request. A process that is killed loses what it counted in its last second, leaves what
-it had reserved as spent, and a budget that is set where there was none counts a second later.
+Writes are batched because one costs more than the rest of a request. A process that is killed loses the counts of its last
+second and leaves its reservations behind, and a new budget takes effect within a second.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Spending:
         tenant: Whose.
 
     Attributes:
-        owes_writing: Whether something that was used could not be written down yet.
+        owes_writing: Whether some usage could not be stored yet.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -54,25 +55,25 @@ class Spending:
         self.owes_writing = False
 
     def check(self) -> None:
-        """Refuse where today's budget is used up; where there is none, that is looked up once a second.
+        """Check that today's budget is not used up; whether there is a budget is looked up once a second.
 
         Raises:
-            BudgetSpent: It is.
+            BudgetSpent: It is used up.
         """
-        if self._limited or _late(self._looked_at):
+        if self._limited or _is_due(self._looked_at):
             with self._tenant.read() as tx:
-                self._looked(spend.check(tx))
+                self._set_budget(spend.check(tx))
 
     @asynccontextmanager
-    async def hold(self, estimate: int, llm: Counted) -> AsyncGenerator[None]:
-        """Reserve tokens for a piece of work, and count what it used in their place, however it ends.
+    async def reserve(self, estimate: int, llm: Counted) -> AsyncGenerator[None]:
+        """Reserve tokens for a piece of work; at its end, successful or not, count what it used instead.
 
         Args:
             estimate: Tokens that it may use.
-            llm: Made for this work alone; its usage is what is counted.
+            llm: Used for this work only; its usage is what is counted.
 
         Raises:
-            BudgetSpent: Nothing is left that is not reserved.
+            BudgetSpent: The rest of the budget is used up or reserved.
         """
         reserved = await asyncio.to_thread(self._reserve, estimate)
         try:
@@ -83,18 +84,8 @@ class Spending:
             if self._add(tokens, used.n_calls if tokens else 0, reserved):
                 await asyncio.shield(asyncio.to_thread(self.write))
 
-    async def spend(self, tokens: int, calls: int = 1) -> None:
-        """Count calls, and write them down when it is time."""
-        if self._add(tokens, calls):
-            await asyncio.to_thread(self.write)
-
-    async def spend_used(self, used: Usage) -> None:
-        """Count what a piece of work has used, if anything."""
-        if tokens := used.prompt_tokens + used.completion_tokens:
-            await self.spend(tokens, used.n_calls)
-
     def write(self) -> None:
-        """Write down what has gathered; what cannot be written now is kept for the next time."""
+        """Store the counts so far; those that cannot be stored now are kept for the next time."""
         with self._lock:
             tokens, calls, reserved = self._tokens, self._calls, self._reserved
             self._tokens, self._calls, self._reserved = 0, 0, 0
@@ -102,41 +93,42 @@ class Spending:
         if not (calls or tokens or reserved):
             return
         try:
-            self._looked(self._tenant.insist(lambda tx: _written(tx, tokens, calls, reserved), durable=False))
+            self._set_budget(
+                self._tenant.run_with_retry(lambda tx: _written(tx, tokens, calls, reserved), durable=False)
+            )
             self.owes_writing = False
         except UnlikeError as error:
             self._add(tokens, calls, reserved)
             self.owes_writing = True
-            log.error("what a tenant used cannot be written down yet: %s", type(error.__cause__ or error).__name__)
+            log.error("usage of a tenant cannot be stored yet: %s", type(error.__cause__ or error).__name__)
 
     def _reserve(self, tokens: int) -> int:
-        """Reserve tokens of a budget, where there is one; gives how many."""
-        self.check()
+        """Reserve tokens of the budget if there is one; returns how many."""
+        if not self._limited:
+            self.check()
         if not self._limited:
             return 0
-        budget = self._tenant.insist(lambda tx: spend.reserve(tx, tokens), durable=False)
-        self._looked(budget)
+        budget = self._tenant.run_with_retry(lambda tx: spend.reserve(tx, tokens), durable=False)
+        self._set_budget(budget)
         return 0 if budget is None else tokens
 
     def _add(self, tokens: int, calls: int, reserved: int = 0) -> bool:
-        """Count calls, and what need not be reserved any more; gives whether it is time to write."""
+        """Count calls and reservations that ended; returns whether the counts are to be stored now."""
         with self._lock:
-            self._tokens, self._calls, self._reserved = (
-                self._tokens + tokens,
-                self._calls + calls,
-                self._reserved + reserved,
-            )
-            return self._limited or _late(self._written_at)
+            self._tokens += tokens
+            self._calls += calls
+            self._reserved += reserved
+            return self._limited or _is_due(self._written_at)
 
-    def _looked(self, budget: int | None) -> None:
+    def _set_budget(self, budget: int | None) -> None:
         self._limited, self._looked_at = budget is not None, time.monotonic()
 
 
-def _late(last: float) -> bool:
+def _is_due(last: float) -> bool:
     return time.monotonic() - last >= EVERY_S
 
 
 def _written(tx: Tx, tokens: int, calls: int, reserved: int) -> int | None:
-    """The budget, once the tokens are written."""
+    """Store the counts; returns the budget."""
     spend.add(tx, tokens, calls, -reserved)
     return spend.budget_of(tx)

@@ -4,7 +4,7 @@ An LLM's summary does not say where each sentence comes from, so evidence is fou
 records that have a sentence most like the statement, by the vectors of both.
 
 Sensitive statements are held back here, at the one place where words about a person come to be shown and used: a
-difference is shown to nobody, only summarised, and is kept as the LLM wrote it.
+difference is not shown, only summarised, and is stored as the LLM wrote it.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from unlike.privacy.sensitive import Sensitive
 from unlike.store.profiles import Statement
 from unlike.writing.draft import Reply
 
-MOST_SOURCES = 3
+MAX_SOURCES = 3
 NEAR = 0.05
 """A source counts when it is at most this much less like the statement than the most alike one (cosine)."""
 
@@ -73,7 +73,7 @@ def _likeness(statements: Sequence[str], sources: Sequence[Source], encoder: Enc
 
 
 def _with_evidence(text: str, likeness: NDArray[np.float32], sources: Sequence[Source]) -> Statement:
-    order = np.argsort(-likeness, kind="stable")[:MOST_SOURCES]
+    order = np.argsort(-likeness, kind="stable")[:MAX_SOURCES]
     near = [sources[place] for place in order if likeness[place] >= likeness[order[0]] - NEAR]
     return Statement(
         text=text,

@@ -16,7 +16,7 @@ from unlike.store import embeddings
 from unlike.store.database import Tenant
 from unlike.store.records import Stored
 
-MOST_REMEMBERED = 100_000
+MAX_REMEMBERED = 100_000
 """Texts whose record is remembered; some 20 MB."""
 
 
@@ -39,11 +39,11 @@ class StoredVectors:
         return self._encoder.name
 
     def seen(self, stored: Sequence[Stored]) -> None:
-        """Remember which record a text is of."""
+        """Remember the records of these texts."""
         with self._lock:
             for one in stored:
                 self._numbers[_hash(one.record.text)] = one.number
-            while len(self._numbers) > MOST_REMEMBERED:
+            while len(self._numbers) > MAX_REMEMBERED:
                 self._numbers.popitem(last=False)
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -1,7 +1,7 @@
-"""Workers: take jobs that are due, do them, and note what failed. Any number of them may share a store.
+"""Workers take due jobs, run them, and store failures. Any number of workers may share a store.
 
-Whatever happens to a job, the worker goes on. What an engine says when it fails may hold a prompt, so of its errors only
-the names are noted.
+A worker survives any failure of a job. An engine's error message may hold a prompt, so only the class names of its errors
+are stored.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeEr
 from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
 from unlike.store import jobs
-from unlike.store.database import Outrun, Store, Tenant
+from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, LeaseLost
 from unlike.store.spend import BudgetSpent
 
 AT_ONCE = 8
-"""Jobs that one worker does side by side."""
+"""Jobs that one worker runs concurrently."""
 IDLE_S = 0.5
 ENGINE_PAUSE_S = 30.0
 LEASE_S = 60.0
-"""For so long nobody else takes a job whose worker is gone; one who works on it holds it longer."""
-MOST_WAIT_S = 90.0
+"""After this time another worker may take a job; a running job renews its lease."""
+MAX_WAIT_S = 90.0
 """Longer than any pause after a failure and any lease."""
 
 OpenMemory = Callable[[Tenant], Memory]
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> None:
-    """Work until told to stop; jobs under way are finished."""
+    """Work until ``stop`` is set; running jobs are finished."""
     while not stop.is_set():
         if not await work_once(store, open_memory):
             try:
@@ -42,16 +42,16 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
 
 
 async def work_off(store: Store, open_memory: OpenMemory) -> int:
-    """Work until nothing is left to do now; gives how many jobs were done.
+    """Work until no job is due soon; returns how many jobs were done.
 
-    What has to wait a little (a pause after a failure, new records being gathered) is waited for; what the refresh
-    settings put off for longer is left for later.
+    Short pauses (after a failure, or while new records are gathered) are waited for; jobs that the refresh settings
+    postpone for longer are left.
 
     Raises:
-        EngineError: The LLM cannot be used; what needs it waits on.
+        EngineError: The LLM cannot be used; jobs that need it keep waiting.
     """
     done = 0
-    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MOST_WAIT_S:
+    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MAX_WAIT_S:
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
         ends = await _round(store, open_memory, LEASE_S)
@@ -63,12 +63,12 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
 
 
 async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S) -> int:
-    """Do what is due, at most a handful of jobs; gives how many."""
+    """Run due jobs, at most ``AT_ONCE``; returns how many."""
     return len(await _round(store, open_memory, lease_s))
 
 
 async def _round(store: Store, open_memory: OpenMemory, lease_s: float) -> list[EngineError | None]:
-    """What is due, side by side; gives for each job why the LLM could not be used, if so."""
+    """Run due jobs concurrently; returns for each job the error of an LLM that cannot be used, if any."""
     taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s)
     return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
 
@@ -90,29 +90,29 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         log.info("job %d was taken over", job.number)
     except NotReady as reason:
         await asyncio.to_thread(_postpone, job, reason.pause_s, str(reason))
-    except Outrun:
+    except TransactionConflict:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
     except Stopped:
         await asyncio.to_thread(_postpone, job, 0.0, "stopped by the user")
     except BudgetSpent as spent:
         await asyncio.to_thread(_postpone, job, spent.renewed_in_s, str(spent))
     except EngineError as error:
-        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, told(error))
+        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, safe_message(error))
         return error
     except UnlikeError as error:
-        await asyncio.to_thread(_fail, job, told(error))
-    except Exception as error:  # noqa: BLE001 - a worker outlives any job; the text of an unknown error may hold words
+        await asyncio.to_thread(_fail, job, safe_message(error))
+    except Exception as error:  # noqa: BLE001 - a worker survives any failure of a job
         log.error("job %d failed: %s", job.number, type(error).__name__)
         await asyncio.to_thread(_fail, job, f"unexpected {type(error).__name__}")
     return None
 
 
-def told(error: UnlikeError) -> str:
-    """What may be kept of an error: our own words, and of an engine's error its names."""
+def safe_message(error: UnlikeError) -> str:
+    """The message of an error that may be stored: our own, and for an engine's error only class names."""
     if not isinstance(error, CallFailed | EngineError) or isinstance(error.__cause__, InputError):
         return str(error)
-    said = "cannot be used" if isinstance(error, EngineError) else "gave no usable answer"
-    return f"the LLM {said} ({' < '.join(_names(error))}); the engine's own log says more"
+    failure = "cannot be used" if isinstance(error, EngineError) else "gave no usable answer"
+    return f"the LLM {failure} ({' < '.join(_names(error))}); see the engine's own log"
 
 
 def _names(error: BaseException) -> list[str]:
@@ -123,7 +123,7 @@ def _names(error: BaseException) -> list[str]:
 async def _hold(job: Job, lease_s: float) -> None:
     while True:
         await asyncio.sleep(lease_s / 3)
-        with suppress(UnlikeError):  # whoever lost the lease learns it at the end
+        with suppress(UnlikeError):  # a lost lease is noticed when the job ends
             await asyncio.to_thread(_hold_on, job, lease_s)
 
 
@@ -134,9 +134,9 @@ def _hold_on(job: Job, lease_s: float) -> None:
 
 def _fail(job: Job, error: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.fail(tx, job, error), durable=False)
+        job.tenant.run_with_retry(lambda tx: jobs.fail(tx, job, error), durable=False)
 
 
 def _postpone(job: Job, pause_s: float, reason: str) -> None:
     with suppress(LeaseLost):
-        job.tenant.insist(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)
+        job.tenant.run_with_retry(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)

@@ -3,7 +3,7 @@
 Numbers are found by form and kept only if their own rule holds: phone numbers by the numbering plans of the
 phonenumbers library, cards by Luhn's check, bank accounts by their country's format and check digits (python-stdnum).
 Each pattern is bounded, so that no text, however made, takes more than linear time. What costs most for each character,
-looking for phone numbers, is done for at most ``MOST_DIGITS`` digits of a text; further long runs of digits all go.
+looking for phone numbers, is done for at most ``MAX_DIGITS`` digits of a text; further long runs of digits all go.
 """
 
 import re
@@ -18,12 +18,12 @@ Span = tuple[int, int]
 
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IN", "BR", "AU", "IL")
 """Whose national numbers are found; numbers with a country code are found everywhere. US stands for all of +1."""
-MOST_DIGITS = 400
-"""Digits of a text among which phone numbers are told from other numbers; some 0.5 ms each in the worst case."""
-_MOST_NEAR = 8
+MAX_DIGITS = 400
+"""Digits of a text that are searched for phone numbers; some 0.5 ms each in the worst case."""
+_MAX_NEAR = 8
 """Runs of digits that are looked at together."""
 _BEFORE, _AFTER = 20, 40
-"""Characters around a run of digits that say what it is: brackets and plus signs, extensions."""
+"""Context around a run of digits that the search needs: brackets, plus signs, extensions."""
 
 _URL = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"]+", re.IGNORECASE)
 _URL_END = ".,;:!?)]}'’”*_"
@@ -65,7 +65,7 @@ _HANDLE = re.compile(
 
 
 def urls(text: str) -> Iterable[Span]:
-    """Addresses that let someone in or tell who asked; "https://example.org/page" is neither."""
+    """Addresses that grant access or identify the reader; "https://example.org/page" is neither."""
     if "://" not in text and "www." not in text.lower():
         return
     for match in _URL.finditer(text):
@@ -110,7 +110,7 @@ def ips(text: str) -> Iterable[Span]:
 
 def phones(text: str) -> Iterable[Span]:
     """Phone numbers that someone could have; book numbers (ISBN) and decimals look alike and are left."""
-    left = MOST_DIGITS
+    left = MAX_DIGITS
     for runs in _near_each_other(_DIGITS_IN_A_ROW.finditer(text), _BEFORE + _AFTER):
         start, end = max(0, runs[0][0] - _BEFORE), runs[-1][1] + _AFTER
         left -= sum(len(_DIGIT.findall(text, *run)) for run in runs)
@@ -120,16 +120,16 @@ def phones(text: str) -> Iterable[Span]:
             yield from runs
 
 
-def n_to_tell_apart(text: str) -> int:
-    """Digits of a text among which phone numbers are looked for, which is what redacting it costs."""
-    return min(MOST_DIGITS, sum(len(_DIGIT.findall(text, *run.span())) for run in _DIGITS_IN_A_ROW.finditer(text)))
+def n_digits_searched(text: str) -> int:
+    """Digits of a text that are searched for phone numbers, the main cost of redacting it."""
+    return min(MAX_DIGITS, sum(len(_DIGIT.findall(text, *run.span())) for run in _DIGITS_IN_A_ROW.finditer(text)))
 
 
 def _near_each_other(matches: Iterable[re.Match[str]], gap: int) -> Iterable[list[Span]]:
     """Runs of digits, those together that stand near each other."""
     near = list[Span]()
     for match in matches:
-        if near and (match.start() > near[-1][1] + gap or len(near) == _MOST_NEAR):
+        if near and (match.start() > near[-1][1] + gap or len(near) == _MAX_NEAR):
             yield near
             near = []
         near.append(match.span())
@@ -160,7 +160,7 @@ FINDERS: dict[str, Callable[[str], Iterable[Span]]] = {
     "phone": phones,
     "handle": handles,
 }
-"""In the order in which they are asked: what holds others first, what is told by less last."""
+"""In the order of use: identifiers that contain others first, the least specific last."""
 
 
 def _books(text: str) -> Iterable[Span]:

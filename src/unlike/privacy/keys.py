@@ -178,7 +178,7 @@ def _output(arguments: list[str]) -> bytes:
 
 
 def _no_key(origin: str, seen: str) -> InputError:
-    return InputError(f"master key {origin} is not usable: {seen} seen; needed are {_FORM}; mend it there")
+    return InputError(f"master key {origin} is not usable: {seen} seen; needed are {_FORM}; fix it there")
 
 
 def _failed(origin: str, reason: str) -> InputError:

@@ -76,7 +76,7 @@ class Signer:
         try:
             body: Receipt = json.loads(json.dumps({**receipt, "public_key": self.public_key}, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise InputError(f"receipt cannot be signed: {error}; only JSON values are allowed; mend it") from error
+            raise InputError(f"receipt cannot be signed: {error}; only JSON values are allowed; fix it") from error
         body.pop("signature", None)
         return {**body, "signature": self.private.sign(_canonical(body)).hex()}
 

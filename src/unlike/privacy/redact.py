@@ -3,7 +3,7 @@
 An address, number or handle becomes its kind in brackets ("[email]"); every other character stays, because case,
 punctuation and wording are the style that profiles are made of. The invariant: redacting twice changes nothing.
 
-Identifiers are told by form alone, so this is a floor and not a guarantee: "jane at example dot com", a number spelled
+Identifiers are recognised by form alone, so this is a minimum and not a guarantee: "jane at example dot com", a number spelled
 out, a local phone number without its area code and a person's name all stay. Four numbers with dots between them
 ("version 1.2.3.4") count as an IP address.
 """
@@ -19,8 +19,8 @@ from unlike.errors import InputError, MissingPart
 
 Finder = Callable[[str], Iterable[tuple[int, int]]]
 
-MOST_PASSES = 8
-"""Over a text; one that takes more was made to take them."""
+MAX_PASSES = 8
+"""Over a text; only an adversarial text needs more."""
 _WORTH_A_LOOK = re.compile(r"[\d@＠]|://|www\.", re.IGNORECASE)
 
 
@@ -46,7 +46,7 @@ class Redactor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PatternRedactor:
-    """Asks one finder a kind, in their order; each sees what the ones before it left.
+    """Runs one finder per kind, in their order; each sees what the ones before it left.
 
     Args:
         finders: Kind to where it is found. Each span holds a digit, "@", "://" or "www.".
@@ -58,14 +58,14 @@ class PatternRedactor:
         """The text with the kind in brackets for each identifier.
 
         It goes over the text until there is nothing left to find, since taking one thing out can uncover another
-        ("a@b.com@c"). What is still uncovered after ``MOST_PASSES`` was made to be: then all words with a digit or a sign
-        of an identifier go.
+        ("a@b.com@c"). A text that still changes after ``MAX_PASSES`` is adversarial: then all words with a digit or a sign of an
+        identifier are removed.
         """
         found: Counter[str] = Counter()
-        for n_passes in range(MOST_PASSES + 1):
+        for n_passes in range(MAX_PASSES + 1):
             if not _WORTH_A_LOOK.search(text):
                 break
-            finders = self.finders if n_passes < MOST_PASSES else {"unknown": _suspects}
+            finders = self.finders if n_passes < MAX_PASSES else {"unknown": _suspects}
             before = text
             for kind, finder in finders.items():
                 text, n_found = _replaced(text, finder, f"[{kind}]")

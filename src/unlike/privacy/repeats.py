@@ -1,7 +1,7 @@
-"""Repeated words: does a generated text say what a peer wrote?
+"""Repeated words: does a generated text copy what a peer wrote?
 
-The texts of peers are in a prompt to be compared with, not to be said again. A run of eight words that stands in a
-peer's text too is a copy more likely than a coincidence; what happens then (block, retry, mark) is the caller's.
+The texts of peers are in a prompt for comparison, not to be copied. A run of eight words that is also in a peer's text is
+more likely a copy than a coincidence; what happens then (block, retry, mark) is the caller's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 
 class Others:
-    """Texts that may not be repeated, read once, for whoever looks at many texts or at one that grows.
+    """Texts that may not be repeated, indexed once to check many texts or a growing one.
 
     Args:
         texts: What may be repeated; no run goes over the end of one of them.

@@ -7,7 +7,7 @@ doubt a statement is held back: a profile can do without it.
 
 In eleven other languages the plainest words hold a statement back (``other_languages.toml``).
 
-This is a floor and not a guarantee: it knows these languages only, and what is said in other words ("counts the days since his
+This is a minimum and not a guarantee: it knows these languages only, and what is said in other words ("counts the days since his
 last drink") passes. Of 25 such sentences written without a look at the lexicon it holds back 15, of 25 innocent ones
 none (``tests/privacy/test_sensitive.py``). A statement about an item ("a record on her cancer") is held back
 too, as if it were about the person.
@@ -28,10 +28,10 @@ _CLAUSE_END = r"(?=\s*(?:[.,;:!?)]|$|(?:and|but|or|by|who|on)\b))"
 
 
 def held_back(statement: str) -> Sensitive | None:
-    """Which sensitive thing a statement seems to say, the first of SENSITIVE; None where it says none."""
+    """The sensitive kind of a statement, the first of SENSITIVE that matches; None for none."""
     patterns, plain = _patterns(), statement.replace("’", "'")
-    said = patterns["innocent"].sub("-", plain)
-    found: Sensitive | None = next((name for name in SENSITIVE if patterns[name].search(said)), None)
+    remaining = patterns["innocent"].sub("-", plain)
+    found: Sensitive | None = next((name for name in SENSITIVE if patterns[name].search(remaining)), None)
     return found or next((name for name, pattern in _other_languages().items() if pattern.search(plain)), None)
 
 

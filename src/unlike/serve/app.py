@@ -1,4 +1,4 @@
-"""The app: routes behind two plain layers, with the workers that build profiles running beside them."""
+"""The ASGI app: routes behind two middlewares, and the workers that build profiles in the background."""
 
 import asyncio
 import logging
@@ -44,8 +44,8 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
             of_key=Rates(limits.requests_per_s, limits.burst),
             of_tenant=Rates(limits.tenant_requests_per_s, 2 * limits.burst),
             of_address=Rates(limits.address_requests_per_s, limits.burst),
-            most_bytes=limits.most_bytes,
-            most_records=limits.most_records,
+            max_bytes=limits.max_bytes,
+            max_records=limits.max_records,
         ),
     )
     app = App(
@@ -74,22 +74,22 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
     stop = asyncio.Event()
-    workers = [asyncio.create_task(_go_on(service, stop, _work)) for _ in range(service.settings.n_workers)]
-    workers.append(asyncio.create_task(_go_on(service, stop, _keep_house)))
+    workers = [asyncio.create_task(_keep_running(service, stop, _work)) for _ in range(service.settings.n_workers)]
+    workers.append(asyncio.create_task(_keep_running(service, stop, _clean_up)))
     yield
     stop.set()
     await asyncio.gather(*workers)
-    await service.settle()
+    await service.store_usage()
 
 
-async def _go_on(
+async def _keep_running(
     service: Service, stop: asyncio.Event, work: Callable[[Service, asyncio.Event], Awaitable[None]]
 ) -> None:
-    """Work that is started again where it breaks, as it does while the database is away."""
+    """Restart work whenever it fails, as it does while the database cannot be used."""
     while not stop.is_set():
         try:
             await work(service, stop)
-        except Exception as error:  # the queue must go on whatever it was
+        except Exception as error:  # whatever it was, the queue must go on
             log("worker failed", logging.ERROR, error=names_of(error), places=places_in(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), service.settings.worker_pause_s)
@@ -99,9 +99,9 @@ async def _work(service: Service, stop: asyncio.Event) -> None:
     await work(service.store, service.memory, stop)
 
 
-async def _keep_house(service: Service, stop: asyncio.Event) -> None:
-    """Begin at once: the process before may have ended between a deletion and the cleaning of the files."""
-    await asyncio.to_thread(service.keep_house)
+async def _clean_up(service: Service, stop: asyncio.Event) -> None:
+    """Clean up at once and then regularly: the last process may have ended between a deletion and the cleaning."""
+    await asyncio.to_thread(service.clean_up)
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), service.settings.housekeeping_s)
 

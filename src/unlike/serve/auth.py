@@ -1,7 +1,7 @@
 """Whose request it is: keys are sent as ``Authorization: Bearer unlike_…`` and looked up by their hash.
 
-A key found valid is remembered for seconds, so a request costs no query and a revoked key still stops soon. There is
-nothing to learn from how long a refusal takes: what is compared is a SHA-256 of 256 random bits.
+A valid key is cached for some seconds, so most requests need no query and a revoked key still stops soon. The time of
+a refusal reveals nothing: what is compared is a SHA-256 of 256 random bits.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from unlike.store import api_keys
 from unlike.store.database import Store, Tenant
 
 SCHEME = "bearer"
-_MOST_KEYS = 10_000
-"""Remembered at once."""
+_MAX_KEYS = 10_000
+"""Cached at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Keys:
 
     Args:
         store: Knows the keys.
-        cache_s: How long a valid key is remembered.
+        cache_s: How long a valid key is cached.
     """
 
     def __init__(self, store: Store, cache_s: float) -> None:
@@ -54,10 +54,10 @@ class Keys:
         self._lookups: dict[bytes, _Lookup] = {}
 
     async def caller(self, authorization: str) -> Caller | None:
-        """Who sent this header; None where it holds no valid key.
+        """The caller who sent this header; None if it holds no valid key.
 
         Raises:
-            InputError: The database cannot be asked.
+            InputError: The database cannot be used.
         """
         key = _key_in(authorization)
         if not key:
@@ -69,7 +69,7 @@ class Keys:
         return Caller(found.tenant, digest, found.name, found.scopes)
 
     def knows(self, authorization: str) -> bool:
-        """Whether the key in this header was found valid lately, so that nothing has to be looked up."""
+        """Whether the key in this header is cached, so that nothing has to be looked up."""
         lookup = self._lookups.get(hashlib.sha256(_key_in(authorization).encode()).digest())
         return lookup is not None and lookup.until > time.monotonic()
 
@@ -77,18 +77,18 @@ class Keys:
         lookup = self._lookups.get(digest)
         if lookup is None or lookup.until <= time.monotonic():
             lookup = self._look_up(key, digest)
-        # Others may wait for the same answer, so one who leaves must not take it away from them.
+        # Shielded: several requests may wait for the same lookup, and one that is cancelled must not cancel it.
         return await asyncio.shield(lookup.found)
 
     def _look_up(self, key: str, digest: bytes) -> _Lookup:
-        """Ask the database, once for all who wait; only what is found valid is remembered."""
+        """Query the database, once for all waiting requests; only valid keys stay in the cache."""
 
         def forget_invalid(found: "asyncio.Task[api_keys.Found | None]") -> None:
             valid = not found.cancelled() and found.exception() is None and found.result() is not None
             if not valid and self._lookups.get(digest) is lookup:
                 del self._lookups[digest]
 
-        if len(self._lookups) >= _MOST_KEYS:
+        if len(self._lookups) >= _MAX_KEYS:
             self._lookups.clear()
         asked = asyncio.create_task(asyncio.to_thread(api_keys.find, self._store, key))
         lookup = self._lookups[digest] = _Lookup(asked, time.monotonic() + self._cache_s)

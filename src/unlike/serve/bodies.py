@@ -1,4 +1,4 @@
-"""What callers send: checked here once, with every mistake named, and turned into the memory's own words."""
+"""Request bodies: validated once, with all mistakes listed, and converted to the memory's types."""
 
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -7,12 +7,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, Str
 
 from unlike.config import SelectorName
 from unlike.memory.answers import Evidence, Request
-from unlike.memory.ingest import LAST_MS, NO_IDS
+from unlike.memory.ingest import LAST_MS, MAX_CHARS, MAX_ITEM_CHARS, NO_IDS
+from unlike.memory.profile_pages import MAX_STATEMENT_CHARS
 from unlike.records import Item, Record, canonical_id
 from unlike.store.records import NewRecord
 from unlike.store.users import Consent
 
-MOST_NUMBER = 2**31 - 1
+MAX_NUMBER = 2**31 - 1
 
 
 def _usable(given: str) -> str:
@@ -22,13 +23,15 @@ def _usable(given: str) -> str:
 
 
 Id = Annotated[
-    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_usable)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_CHARS["id"], pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_usable),
 ]
 """Any characters but control characters; the same characters are the same id, however they are composed."""
 _NO_NUL = r"^[^\x00]*$"
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000_000, pattern=_NO_NUL)]
-Title = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
-Description = Annotated[str, StringConstraints(max_length=100_000, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CHARS["text"], pattern=_NO_NUL)]
+Title = Annotated[str, StringConstraints(max_length=MAX_CHARS["title"], pattern=_NO_NUL)]
+Description = Annotated[str, StringConstraints(max_length=MAX_ITEM_CHARS["description"], pattern=_NO_NUL)]
 Wording = Annotated[str, StringConstraints(max_length=10_000, pattern=_NO_NUL)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
@@ -51,7 +54,7 @@ _RECORD = {
 
 
 class Body(BaseModel):
-    """What all bodies share: types as they are, and no key that nobody reads."""
+    """What all bodies share: strict types, and unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
@@ -63,7 +66,7 @@ class ItemBody(Body):
     description: Description = ""
 
     def item(self, item_id: str) -> Item:
-        """In the library's words."""
+        """Convert to the memory's type."""
         return Item(item_id, self.title, self.description)
 
 
@@ -73,18 +76,18 @@ class RecordBody(Body):
     model_config = ConfigDict(json_schema_extra=example(**_RECORD))
 
     record_id: Id
-    """Stands for this text for ever: sent again, it changes nothing."""
+    """Identifies this text: sending the same record again changes nothing."""
     user_id: Id
     item_id: Id
     text: Text
     title: Title = ""
     rating: Rating | None = None
     timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
-    """Unix milliseconds; the present where it is left out."""
+    """Unix milliseconds; now if omitted."""
     item: ItemBody = ItemBody()
 
     def row(self) -> NewRecord:
-        """In the library's words."""
+        """Convert to the memory's type."""
         record = Record(
             self.record_id, self.user_id, self.item_id, self.text, self.title, self.rating, self.timestamp or 0
         )
@@ -92,7 +95,7 @@ class RecordBody(Body):
 
 
 class ConsentBody(Body):
-    """What users not known yet agree to."""
+    """The consent of new users."""
 
     own: bool = True
     """Their records may be used for texts written for them."""
@@ -102,7 +105,7 @@ class ConsentBody(Body):
     wording: Wording = ""
 
     def consent(self) -> Consent:
-        """In the library's words."""
+        """Convert to the memory's type."""
         return Consent(self.own, self.peer, self.wording)
 
 
@@ -116,7 +119,7 @@ class RecordsBody(Body):
 
 
 class ConsentChange(Body):
-    """What a user agrees to from now on; what is left out stays as it is."""
+    """A change of consent; omitted parts stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=example(own=True, peer=False))
 
@@ -127,7 +130,7 @@ class ConsentChange(Body):
 
 
 class RefusalBody(Body):
-    """Whether records of somebody are refused."""
+    """Whether records of a user are refused."""
 
     model_config = ConfigDict(json_schema_extra=example(refused=True))
 
@@ -135,7 +138,7 @@ class RefusalBody(Body):
 
 
 class CorrectionBody(Body):
-    """What takes the place of a record's words."""
+    """The new content of a record."""
 
     model_config = ConfigDict(json_schema_extra=example(**{k: v for k, v in _RECORD.items() if k != "record_id"}))
 
@@ -148,17 +151,17 @@ class CorrectionBody(Body):
     timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
 
     def row(self, record_id: str) -> NewRecord:
-        """In the library's words."""
-        said = (self.text, self.title, self.rating, self.timestamp or 0)
-        return NewRecord(Record(record_id, self.user_id, self.item_id, *said), Item(self.item_id))
+        """Convert to the memory's type."""
+        own = (self.text, self.title, self.rating, self.timestamp or 0)
+        return NewRecord(Record(record_id, self.user_id, self.item_id, *own), Item(self.item_id))
 
 
 class StatementBody(Body):
-    """A statement of a profile. What ``GET`` gave may be sent back: one whose words are unchanged keeps its evidence."""
+    """A statement of a profile. What ``GET`` returned may be sent back: a statement with unchanged text keeps its evidence."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_STATEMENT_CHARS, pattern=_NO_NUL)]
     pinned: bool = False
-    """Whether it stays when the profile is built anew."""
+    """Whether it stays when the profile is rebuilt."""
     record_ids: list[str] = []
     """Not read: evidence cannot be written by hand."""
     n_peers: int = 0
@@ -167,7 +170,7 @@ class StatementBody(Body):
     """Not read."""
 
     def evidence(self) -> Evidence:
-        """In the library's words."""
+        """Convert to the memory's type."""
         return Evidence(self.text, pinned=self.pinned, origin="edited")
 
 
@@ -178,13 +181,13 @@ class ProfileBody(Body):
 
     statements: Annotated[list[StatementBody], FailFast(), Field(max_length=200)]
     read_ms: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
-    """``created_ms`` of the profile that was read before; where another is in force by then, nothing is changed."""
+    """``created_ms`` of the profile that was read before; if another one is current by now, nothing is changed."""
 
 
 class RollbackBody(Body):
     """Which version is to be current again."""
 
-    version: Annotated[int, Field(ge=1, le=MOST_NUMBER, examples=[1])]
+    version: Annotated[int, Field(ge=1, le=MAX_NUMBER, examples=[1])]
 
 
 class FeedbackBody(Body):
@@ -203,7 +206,7 @@ class TextBody(Body):
     """A text to be written for a user about an item."""
 
     user_id: Id
-    """For whom; one nobody has seen gets a plain text."""
+    """For whom; an unknown user gets a plain text."""
     item_id: Id
     title: Title = ""
     rating: Rating | None = None
@@ -211,11 +214,11 @@ class TextBody(Body):
     """Of every call of the LLM."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
-    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_NUMBER)] = 0
     """The same request with the same seed gets the same text, where the engine can do that."""
 
     def request(self) -> Request:
-        """In the library's words."""
+        """Convert to the memory's type."""
         return Request(
             user_id=self.user_id,
             item_id=self.item_id,
@@ -233,17 +236,17 @@ class GenerateBody(TextBody):
 
     model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", rating=4, max_tokens=200))
 
-    item_id: Annotated[str, StringConstraints(max_length=256, pattern=_NO_NUL)] = ""
-    """What about; may be left out where ``item`` says it."""
+    item_id: Annotated[str, StringConstraints(max_length=MAX_CHARS["item_id"], pattern=_NO_NUL)] = ""
+    """What it is about; may be omitted when ``item`` is given."""
     item: ItemBody | None = None
-    """What is known of the item, where it was never sent with a record."""
+    """The item, if it was never sent with a record."""
     retrieved: Annotated[int, Field(ge=0, le=50)] = 0
     """Own records to show beside the profile, those that fit the request best."""
     stream: bool = False
     """Send the text as it is written, as server-sent events."""
 
     def request(self) -> Request:
-        """In the library's words."""
+        """Convert to the memory's type."""
         item = self.item.item(self.item_id) if self.item else None
         return replace(super().request(), item=item, retrieved=self.retrieved)
 
@@ -271,6 +274,6 @@ class PlayBody(TextBody):
     model_config = ConfigDict(json_schema_extra=example(user_id="ada", item_id="album-7", method="rag", max_tokens=200))
 
     method: Annotated[str, StringConstraints(max_length=40)]
-    """One of those that `GET /v1/playground` gives."""
+    """One of those that `GET /v1/playground` lists."""
     stream: bool = False
     """Send prompts and text as they come, as server-sent events."""

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions as this service takes them: what it can do is done, what it cannot is refused by name."""
+"""Bodies of OpenAI's chat completions: supported parameters are used, unsupported ones are refused by name."""
 
 import json
 import secrets
@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from unlike.llm.backend import Backend, Sampling
-from unlike.serve.bodies import MOST_NUMBER, Body, Id, Text, example
+from unlike.serve.bodies import MAX_NUMBER, Body, Id, Text, example
 from unlike.serve.errors import NotOffered
 
 MAX_TOKENS = 2048
-"""Where a caller sets no limit."""
+"""If the caller sets no limit."""
 _NOTHING: tuple[Any, ...] = (None, False, 0, "", [], {})
 _ASKS_FOR_NOTHING: Mapping[str, tuple[Any, ...]] = {
     "n": (None, 1),
@@ -21,11 +21,11 @@ _ASKS_FOR_NOTHING: Mapping[str, tuple[Any, ...]] = {
     "function_call": (None, "none", "auto"),
     "modalities": (None, ["text"]),
 }
-"""Values with which a parameter that is not offered changes nothing, where they are not the usual ones."""
-_OVERLOOKED = frozenset(
+"""Values with which an unsupported parameter changes nothing, where they differ from _NOTHING."""
+_IGNORED = frozenset(
     {"parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "store"}
 )
-"""Parameters that change no answer here."""
+"""Parameters that are accepted and ignored, since they change no answer."""
 
 
 class TextPart(Body):
@@ -50,13 +50,13 @@ class Message(Body):
 
 
 class StreamOptions(Body):
-    """What a stream tells besides its pieces."""
+    """What a stream contains besides the pieces of the answer."""
 
     include_usage: bool = False
 
 
 class ChatBody(Body):
-    """A chat to go on with; ``user`` makes the answer that user's own."""
+    """A chat to continue; ``user`` makes the answer personal."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -69,7 +69,7 @@ class ChatBody(Body):
     )
 
     model: str
-    """Any name: there is one model, which `GET /v1/models` tells."""
+    """Any name: there is one model, which `GET /v1/models` names."""
     messages: Annotated[list[Message], Field(min_length=1, max_length=2_000)]
     user: Id | None = None
     metadata: dict[str, str] | None = None
@@ -78,8 +78,8 @@ class ChatBody(Body):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
-    seed: Annotated[int, Field(ge=0, le=MOST_NUMBER)] | None = None
-    """Without one, each answer is another."""
+    seed: Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None = None
+    """Random if omitted."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
@@ -99,7 +99,7 @@ class ChatBody(Body):
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
             max_tokens=self.max_completion_tokens or self.max_tokens or MAX_TOKENS,
-            seed=secrets.randbelow(MOST_NUMBER) if self.seed is None else self.seed,
+            seed=secrets.randbelow(MAX_NUMBER) if self.seed is None else self.seed,
             schema=self._schema(backend),
         )
 
@@ -109,13 +109,13 @@ class ChatBody(Body):
         return (self.metadata or {}).get("item_id")
 
     @property
-    def tells_usage(self) -> bool:
+    def wants_usage(self) -> bool:
         """Whether a stream ends with the number of tokens."""
         return self.stream_options is not None and self.stream_options.include_usage
 
     def _refuse_what_is_not_offered(self) -> None:
         for name, value in (self.model_extra or {}).items():
-            if name not in _OVERLOOKED and value not in _ASKS_FOR_NOTHING.get(name, _NOTHING):
+            if name not in _IGNORED and value not in _ASKS_FOR_NOTHING.get(name, _NOTHING):
                 raise NotOffered(f"{name!r} is not offered with this value; leave it out")
 
     def _schema(self, backend: Backend) -> str:

@@ -1,7 +1,7 @@
-"""One shape for everything that goes wrong: ``{"error": {"type", "message"}}``, which is OpenAI's too.
+"""One form for all errors: ``{"error": {"type", "message"}}``, which is OpenAI's too.
 
-What an LLM or a database says when it fails may hold prompts, addresses or names, so callers get a sentence of ours
-instead; the log gets the names of the errors.
+Error messages of an LLM or a database may hold prompts, addresses or names, so callers get a sentence of ours instead,
+and the log gets the class names of the errors.
 """
 
 import sqlite3
@@ -24,8 +24,9 @@ from unlike.writing.guard import Repeated
 
 TRY_AGAIN_S = 5
 UNREADABLE = 400
-"""What FastAPI answers to a body that is no text; ours is 422, as for every body of another form."""
-_MOST_MISTAKES = 10
+"""FastAPI's status for a body that is not text; it is replaced by 422, as for every invalid body."""
+MAX_MISTAKES = 10
+"""Mistakes of a request that are listed."""
 
 
 class NotOffered(HTTPException):
@@ -57,10 +58,10 @@ class ErrorBody:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as HTTP says it.
+    """An error as an HTTP answer.
 
     Attributes:
-        status: HTTP's number.
+        status: HTTP status.
         text: The body.
         headers: Such as when to try again.
     """
@@ -86,7 +87,7 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     MissingPart: (503, "not_installed", "the service lacks a part that this needs; its operator has to install it"),
     UnlikeError: (500, "internal", "this could not be done"),
 }
-"""Status, type, and what is said in place of the error's own words."""
+"""Status, type, and the message that replaces the error's own; "" to keep it."""
 
 _HTTP_KINDS = {
     400: "not_offered",
@@ -108,14 +109,14 @@ def problem_of(error: UnlikeError) -> Problem:
 
 
 def invalid(error: RequestValidationError) -> Problem:
-    """What a request gets that is not of the documented form; several mistakes at once, without what was sent."""
+    """The answer to a request that is not of the documented form: several mistakes at once, without the values sent."""
     mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"[:300] for mistake in error.errors()]
-    more = "; and more" if len(mistakes) > _MOST_MISTAKES else ""
-    return Problem(422, ErrorText("invalid", "; ".join(mistakes[:_MOST_MISTAKES]) + more))
+    more = "; and more" if len(mistakes) > MAX_MISTAKES else ""
+    return Problem(422, ErrorText("invalid", "; ".join(mistakes[:MAX_MISTAKES]) + more))
 
 
 def refused(error: HTTPException) -> Problem:
-    """What the router or a limit refuses."""
+    """The answer to a request that the router or a limit refuses."""
     if error.status_code == UNREADABLE and not isinstance(error, NotOffered):
         return Problem(422, ErrorText("invalid", "the body cannot be read; send JSON in UTF-8"))
     kind = _HTTP_KINDS.get(error.status_code, "refused")
@@ -133,7 +134,7 @@ def names_of(error: BaseException) -> str:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for the OpenAPI document."""
-    told = {
+    descriptions = {
         400: "What is asked for is not offered",
         403: "The user does not agree to this, or the key may not do it",
         404: "No such user, item or version",
@@ -144,7 +145,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "The LLM or the database cannot be used; `Retry-After` says when to try again",
     }
     always = {401: "No valid API key", 429: "Too many requests, or the budget is spent; see `Retry-After`"}
-    texts = always | {status: told[status] for status in (*statuses, 403, 503)}
+    texts = always | {status: descriptions[status] for status in (*statuses, 403, 503)}
     return {status: {"model": ErrorBody, "description": text} for status, text in sorted(texts.items())}
 
 
@@ -155,12 +156,12 @@ def _retry_after(error: UnlikeError, status: int) -> dict[str, str] | None:
 
 
 async def answer_invalid(_: Request, error: Exception) -> Response:
-    """What a request that is not of its form gets."""
+    """Handle a request that is not of its documented form."""
     assert isinstance(error, RequestValidationError)
     return invalid(error).response()
 
 
 async def answer_refused(_: Request, error: Exception) -> Response:
-    """What a request for something that is not there, or not offered, gets."""
+    """Handle a request for something that does not exist or is not offered."""
     assert isinstance(error, HTTPException)
     return refused(error).response()

@@ -1,6 +1,6 @@
-"""The two layers every request goes through: ``Watch`` sees how it ends, ``Gate`` lets in who may come.
+"""The two middlewares of every request: ``Watch`` logs and counts it, ``Gate`` checks key, limits and body.
 
-Both are plain ASGI, since they are passed by each request of a service that promises milliseconds.
+Both are plain ASGI, which is faster than Starlette's middleware classes.
 """
 
 import logging
@@ -17,27 +17,27 @@ from unlike.serve.errors import ErrorText, Problem, names_of, problem_of, refuse
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.metrics import Metrics
-from unlike.serve.reading import given_again, limit_of, read
+from unlike.serve.reading import limit_of, read, replay
 from unlike.serve.scopes import scope_of
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
 PAGES = "/inspect"
-"""Below it are the inspector's pages, which hold nothing of anybody; what they show needs a key."""
+"""Below it are the inspector's pages, which hold no data; the API calls they make need a key."""
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-"""Headers of every answer of the API: it is data, and nobody's cache may keep it."""
+"""Headers of every answer of the API: it is data that no cache may keep."""
 _GONE = 499
-"""Counted where the client left before an answer began."""
+"""Status counted when the client disconnected before the answer."""
 
 
 class Watch:
-    """Counts and logs each request, and answers what nobody else did.
+    """Counts and logs each request, and answers unexpected errors.
 
     Args:
-        app: What is inside.
-        metrics: Counts.
+        app: The next ASGI app.
+        metrics: Where requests are counted.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -53,7 +53,7 @@ class Watch:
         scope.setdefault("state", {})
         try:
             await self._app(scope, receive, seen.send)
-        except Exception as error:  # the last door: whatever it is, the caller gets an answer and the log no text
+        except Exception as error:  # whatever it is, the caller gets an answer, and no text of it is logged
             log("failed", logging.ERROR, request_id=seen.request_id, error=names_of(error), places=places_in(error))
             if not seen.status:
                 await _unexpected(seen.request_id).response()(scope, receive, seen.send)
@@ -83,29 +83,29 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What requests are held to.
+    """Limits of requests.
 
     Attributes:
-        of_key: Requests a second of each key.
-        of_tenant: Of all keys of a tenant together.
-        of_address: Of requests from an address without a valid key.
-        most_bytes: Of any body.
-        most_records: Of one body.
+        of_key: Rate of each key.
+        of_tenant: Rate of all keys of a tenant together.
+        of_address: Rate of requests from an address without a valid key.
+        max_bytes: Maximum size of a body.
+        max_records: Maximum number of records in a body.
     """
 
     of_key: Rates
     of_tenant: Rates
     of_address: Rates
-    most_bytes: int
-    most_records: int
+    max_bytes: int
+    max_records: int
 
 
 class Gate:
-    """Lets in requests with a valid key that are within their limits, with their bodies read.
+    """Passes on requests that have a valid key and are within their limits, with their bodies read.
 
     Args:
-        app: What is inside; it finds the caller in ``scope["state"]``.
-        keys: Know whose request it is.
+        app: The next ASGI app; it finds the caller in ``scope["state"]``.
+        keys: Look up the caller.
         limits: For all requests.
     """
 
@@ -115,14 +115,14 @@ class Gate:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
         problem = await self._problem(scope, headers)
         if problem is None and scope["method"] in _WITH_BODY:
-            limit = limit_of(scope["path"], self._limits.most_bytes, self._limits.most_records)
+            limit = limit_of(scope["path"], self._limits.max_bytes, self._limits.max_records)
             try:
                 body = await read(receive, limit, headers.get(b"content-length", b"0"))
             except HTTPException as error:
@@ -130,14 +130,14 @@ class Gate:
             else:
                 if body is None:
                     return
-                receive = given_again(body, receive)
+                receive = replay(body, receive)
         if problem is None:
             await self._app(scope, receive, send)
         else:
             await problem.response()(scope, receive, send)
 
     async def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
-        """Why a request is not let in."""
+        """Why a request is refused; None if it is not."""
         address = (scope.get("client") or ("",))[0]
         if _is_open(scope["path"].removeprefix(scope.get("root_path", ""))):
             return _too_many(self._limits.of_address.take(address), "from this address")
@@ -182,7 +182,7 @@ def _is_open(path: str) -> bool:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a request came to."""
+    """Status and time of a request."""
 
     to: Send
     request_id: str

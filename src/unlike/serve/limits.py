@@ -1,11 +1,11 @@
-"""How many requests a second somebody may make: a key, a tenant, or the address of those without a valid key."""
+"""Rate limits: requests per second of a key, of a tenant, and of an address without a valid key."""
 
 import math
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-_MOST_BUCKETS = 10_000
+_MAX_BUCKETS = 10_000
 
 
 @dataclass(slots=True)
@@ -18,9 +18,9 @@ class Rates:
     """A token bucket for each caller.
 
     Args:
-        per_s: Tokens that come back each second; None for no limit.
+        per_s: Tokens added per second; None for no limit.
         burst: Tokens of a full bucket.
-        clock: Seconds that only grow.
+        clock: Monotonic, in seconds.
     """
 
     def __init__(self, per_s: float | None, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,11 +33,11 @@ class Rates:
         """Count a request.
 
         Args:
-            caller: Whose.
-            tokens: 0 to only look whether there is one left.
+            caller: Whose request it is.
+            tokens: 0 to only check whether a request would be allowed.
 
         Returns:
-            0 where it may go on, else the seconds after which to try again.
+            0 if it is allowed, otherwise the seconds after which to try again.
         """
         if self._per_s is None:
             return 0
@@ -51,7 +51,7 @@ class Rates:
         return 0
 
     def _full(self, caller: Hashable, now: float) -> _Bucket:
-        if len(self._buckets) >= _MOST_BUCKETS:
+        if len(self._buckets) >= _MAX_BUCKETS:
             self._buckets.clear()
         bucket = self._buckets[caller] = _Bucket(self._burst, now)
         return bucket

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, about requests and never about what is in them.
+"""The log: one JSON object per line, about requests and never about their content.
 
 No text, user id, path or query string of a request is written: of a request the route's template, of an error its name
 and the places in the code. Other libraries' messages may hold anything, so only their origin is kept.
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 LOG = logging.getLogger("unlike.serve")
 _OURS = ("unlike", "uvicorn")
-"""Loggers whose words, without what is filled in, are safe."""
+"""Loggers whose message templates are safe to log; arguments are left out."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

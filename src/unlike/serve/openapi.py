@@ -1,4 +1,4 @@
-"""The OpenAPI document, with what FastAPI cannot see by itself."""
+"""The OpenAPI document, with what FastAPI cannot derive."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _KEY = {"type": "http", "scheme": "bearer", "description": "An API key of a tena
 
 
 class App(FastAPI):
-    """An app whose document also says which routes need a key, and the bodies that are read by hand."""
+    """An app whose document also states which routes need a key, and the bodies that are parsed by hand."""
 
     def openapi(self) -> dict[str, Any]:
         """The document."""

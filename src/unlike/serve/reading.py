@@ -1,8 +1,7 @@
-"""Bodies as bytes: how large one may be on which route, and records read from one.
+"""Request bodies: how large they may be on each route, and how records are read from them.
 
-What a request costs is bounded before anything is made of it: first the bytes are counted, then the values of the JSON,
-and only then is it parsed. A body is refused at its first mistakes; to name every one of a million would cost more than to
-keep a million records.
+The cost of a body is limited before it is parsed: first its bytes are counted, then its JSON values. A body is refused
+after its first mistakes, since listing a million mistakes would cost more than storing a million records.
 """
 
 import re
@@ -17,19 +16,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from unlike.errors import InputError
-from unlike.privacy.identifiers import n_to_tell_apart
+from unlike.privacy.identifiers import n_digits_searched
 from unlike.serve.bodies import ConsentBody, RecordBody
+from unlike.serve.errors import MAX_MISTAKES
 from unlike.store.records import NewRecord
 from unlike.store.users import Consent
 
 T = TypeVar("T")
 
-MOST_MISTAKES = 10
-"""Named of a body."""
-MOST_FIELDS = 64
-"""Of one object in it."""
-MOST_DIGITS = 40_000
-"""Digits in the texts of one request among which phone numbers have to be told from other numbers."""
+MAX_FIELDS = 64
+"""Of one JSON object."""
+MAX_DIGITS = 40_000
+"""Digits in the texts of one request that are searched for phone numbers, the most expensive part of redaction."""
 _VALUES_OF_A_RECORD = 16
 _RECORD: TypeAdapter[RecordBody] = TypeAdapter(RecordBody)
 _CONSENT: TypeAdapter[ConsentBody] = TypeAdapter(ConsentBody)
@@ -40,11 +38,11 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{,]', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a body may be.
+    """Limits of a body.
 
     Attributes:
-        n_bytes: Of all of it.
-        n_values: Of its JSON: numbers, strings, lists and so on.
+        n_bytes: Maximum size.
+        n_values: Maximum number of JSON values: numbers, strings, lists and so on.
     """
 
     n_bytes: int
@@ -52,31 +50,31 @@ class Limit:
 
 
 USUAL = Limit(2**20, 10_000)
-"""Of a route that takes one thing."""
+"""Of most routes."""
 CHAT = Limit(16 * 2**20, 100_000)
-"""Images come in the body."""
+"""A chat may be long."""
 
 
-def limit_of(path: str, most_bytes: int, most_records: int) -> Limit:
-    """What the body of a request to a path may be."""
+def limit_of(path: str, max_bytes: int, max_records: int) -> Limit:
+    """The limit of bodies sent to a path."""
     if path.startswith("/v1/records"):
-        return Limit(most_bytes, most_records * _VALUES_OF_A_RECORD)
-    return Limit(min(CHAT.n_bytes, most_bytes), CHAT.n_values) if path.startswith("/v1/chat/") else USUAL
+        return Limit(max_bytes, max_records * _VALUES_OF_A_RECORD)
+    return Limit(min(CHAT.n_bytes, max_bytes), CHAT.n_values) if path.startswith("/v1/chat/") else USUAL
 
 
-def too_large(most_bytes: int) -> HTTPException:
-    """What a body over the limit gets; the connection is closed, so that the rest of it is not read."""
-    message = f"the body is larger than the {most_bytes:,} bytes allowed; send it in parts"
+def too_large(max_bytes: int) -> HTTPException:
+    """The error for a body over the limit; the connection is closed, so that the rest is not read."""
+    message = f"the body is larger than the {max_bytes:,} bytes allowed; send it in parts"
     return HTTPException(413, message, {"connection": "close"})
 
 
-async def read(receive: Receive, limit: Limit, said: bytes = b"0") -> bytes | None:
-    """The body of a request, whatever its length was said to be; None where the client left.
+async def read(receive: Receive, limit: Limit, content_length: bytes = b"0") -> bytes | None:
+    """The body of a request; None when the client disconnected. The declared length is only used to refuse early.
 
     Raises:
         HTTPException: 413 for one over the limit.
     """
-    if said.isdigit() and int(said) > limit.n_bytes:
+    if content_length.isdigit() and int(content_length) > limit.n_bytes:
         raise too_large(limit.n_bytes)
     body = bytearray()
     while True:
@@ -91,8 +89,8 @@ async def read(receive: Receive, limit: Limit, said: bytes = b"0") -> bytes | No
             return bytes(body)
 
 
-def given_again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives a body that was read, then what comes after it."""
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that returns a body read before, then the messages after it."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
@@ -102,10 +100,10 @@ def given_again(body: bytes, receive: Receive) -> Receive:
 
 
 def check_values(body: bytes | bytearray, most: int) -> None:
-    """Count the values of a JSON text without parsing it; those in strings do not count.
+    """Count the values of a JSON text without parsing it, ignoring characters in strings.
 
     Raises:
-        HTTPException: 413 where there are more than allowed.
+        HTTPException: 413 when there are more than allowed.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") <= most:
         return
@@ -117,26 +115,30 @@ def check_values(body: bytes | bytearray, most: int) -> None:
 
 
 def records_in(body: bytes, most: int) -> tuple[list[NewRecord], Consent]:
-    """The records of one JSON object, and what their users agreed to.
+    """The records of one JSON object, and the consent of their users.
 
     Raises:
-        RequestValidationError: It is no such object; its first mistakes are named.
+        RequestValidationError: It is not such an object; its first mistakes are listed.
         InputError: It holds more records than allowed, or none.
     """
     sent = _parsed(body)
     if not isinstance(sent, dict) or not isinstance(sent.get("records"), list):
-        raise _invalid([{"loc": ("body",), "msg": "an object with a list of records is needed", "type": "records"}])
-    if unknown := sorted(sent.keys() - {"records", "consent"})[:MOST_MISTAKES]:
-        raise _invalid([{"loc": ("body", name), "msg": "no such field", "type": "extra_forbidden"} for name in unknown])
+        raise RequestValidationError(
+            [{"loc": ("body",), "msg": "an object with a list of records is needed", "type": "records"}]
+        )
+    if unknown := sorted(sent.keys() - {"records", "consent"})[:MAX_MISTAKES]:
+        raise RequestValidationError(
+            [{"loc": ("body", name), "msg": "no such field", "type": "extra_forbidden"} for name in unknown]
+        )
     rows: list[Any] = sent["records"]
     _check_number(len(rows), most)
     records = _all_checked(_RECORD, ((row, ("body", "records", number)) for number, row in enumerate(rows)))
     (consent,) = _all_checked(_CONSENT, [(sent.get("consent", {}), ("body", "consent"))])
-    return _kept(records), consent.consent()
+    return _rows(records), consent.consent()
 
 
 def records_in_lines(body: bytes, most: int) -> tuple[list[NewRecord], Consent]:
-    """The records of a JSON object a line; see ``records_in``."""
+    """The records of JSON lines, one object per line; see ``records_in``."""
     lines = list[tuple[int, bytes]]()
     number, seen = 1, 0
     for line in _LINE.finditer(body):
@@ -147,49 +149,51 @@ def records_in_lines(body: bytes, most: int) -> tuple[list[NewRecord], Consent]:
             break
     _check_number(len(lines), most)
     parsed = ((_parsed(line, "line", number), ("line", number)) for number, line in lines)
-    return _kept(_all_checked(_RECORD, parsed)), Consent()
+    return _rows(_all_checked(_RECORD, parsed)), Consent()
 
 
 def _parsed(body: bytes, *where: str | int) -> Any:  # noqa: ANN401 - JSON
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise _invalid(
+        raise RequestValidationError(
             [{"loc": where or ("body",), "msg": f"JSON is needed: {error}", "type": "json_invalid"}]
         ) from None
 
 
 def _all_checked(form: TypeAdapter[T], parts: Iterable[tuple[Any, tuple[str | int, ...]]]) -> list[T]:
-    """All parts in the library's words, unless there are mistakes in them."""
+    """All parts, validated."""
     checked, mistakes = list[T](), list[dict[str, Any]]()
     for part, where in parts:
         if _has_many_fields(part):
-            raise _invalid([{"loc": where, "msg": f"more than {MOST_FIELDS} fields", "type": "too_many_fields"}])
+            raise RequestValidationError(
+                [{"loc": where, "msg": f"more than {MAX_FIELDS} fields", "type": "too_many_fields"}]
+            )
         try:
             checked.append(form.validate_python(part))
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             mistakes += [{**mistake, "loc": (*where, *mistake["loc"])} for mistake in found]
-            if len(mistakes) > MOST_MISTAKES:
+            if len(mistakes) > MAX_MISTAKES:
                 break
     if mistakes:
-        raise _invalid(mistakes)
+        raise RequestValidationError(mistakes)
     return checked
 
 
 def _has_many_fields(part: object) -> bool:
-    """Whether to name every mistake in it would cost more than it is worth."""
+    """Whether it has so many fields that listing its mistakes would be expensive."""
     if not isinstance(part, dict):
         return False
-    return len(part) > MOST_FIELDS or any(isinstance(one, dict) and len(one) > MOST_FIELDS for one in part.values())
+    return len(part) > MAX_FIELDS or any(isinstance(one, dict) and len(one) > MAX_FIELDS for one in part.values())
 
 
-def _kept(records: Sequence[RecordBody]) -> list[NewRecord]:
+def _rows(records: Sequence[RecordBody]) -> list[NewRecord]:
     rows = [record.row() for record in records]
-    n_digits = sum(n_to_tell_apart(part) for row in rows for part in (row.record.text, row.record.title))
-    if n_digits > MOST_DIGITS:
+    n_digits = sum(n_digits_searched(part) for row in rows for part in (row.record.text, row.record.title))
+    if n_digits > MAX_DIGITS:
         raise InputError(
-            f"the texts hold {n_digits:,} digits in long runs; {MOST_DIGITS:,} are allowed: send them in parts"
+            f"the texts hold {n_digits:,} digits in long runs; {MAX_DIGITS:,} are allowed: send them in parts"
         )
     return rows
 
@@ -198,7 +202,3 @@ def _check_number(n: int, most: int) -> None:
     if not 1 <= n <= most:
         more = "or more " if n > most else ""
         raise InputError(f"{n:,} {more}records in one request; allowed are 1 to {most:,}: send them in parts")
-
-
-def _invalid(mistakes: Sequence[dict[str, Any]]) -> RequestValidationError:
-    return RequestValidationError(mistakes)

@@ -1,9 +1,9 @@
-"""What the routes share: the store, one memory a tenant, settings, and what was last seen of the LLM."""
+"""What the routes share: the store, one memory per tenant, settings, and how the LLM's last call went."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,20 @@ T = TypeVar("T")
 FRESH_S = 1.0
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
+
+
+class Answer(Protocol):
+    """What the LLM answered."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompts."""
+        ...
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of the answers."""
+        ...
 
 
 class Service:
@@ -58,32 +72,32 @@ class Service:
             found = self._memories[tenant.id] = self._open_memory(tenant)
         return found
 
-    def answered(self, prompt_tokens: int, completion_tokens: int) -> None:
+    def answered(self, answer: Answer) -> None:
         """Note an answer of the LLM."""
         self.llm = "up"
-        self.metrics.used(prompt_tokens, completion_tokens)
+        self.metrics.used(answer.prompt_tokens, answer.completion_tokens)
 
     def failed(self, error: UnlikeError) -> Problem:
-        """Note that something went wrong; gives what to tell the caller."""
+        """Note an error; returns what the caller is sent."""
         if isinstance(error, EngineError):
             self.llm = "down"
         return problem_of(error)
 
-    async def settle(self) -> None:
-        """Write down what is only counted yet."""
+    async def store_usage(self) -> None:
+        """Store the usage that is only counted so far."""
         for memory in self._memories.values():
             await asyncio.to_thread(memory.close)
 
     async def ready(self) -> bool:
-        """Whether the database answers, has all migrations, and holds what was used; asked once a second for all."""
+        """Whether the database answers, has all migrations, and holds all usage; checked at most once per second."""
         return await self._once_a_second("ready", self._is_ready)
 
     async def n_jobs(self) -> dict[str, int]:
-        """Jobs of all tenants by state; counted once a second for all. Nothing where the database is away."""
+        """Jobs of all tenants by state, counted at most once per second; empty while the database cannot be used."""
         return await self._once_a_second("jobs", self._count_jobs)
 
-    def keep_house(self) -> None:
-        """Do what time brings: clean files of what was deleted, delete what was kept long enough.
+    def clean_up(self) -> None:
+        """Regular cleaning: remove deleted data from the files, delete what has expired, store usage that could not be stored.
 
         Raises:
             InputError: The database cannot be used.
@@ -116,5 +130,5 @@ class Service:
         try:
             with self.store.connection(writes=False) as conn:
                 return jobs.counts_of_all(conn)
-        except InputError:  # the other counts are wanted all the more now
+        except InputError:  # the other metrics are needed all the more
             return {}

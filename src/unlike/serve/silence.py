@@ -1,4 +1,4 @@
-"""What keeps both apps from telling anybody anything by themselves."""
+"""Switches off FastAPI's telemetry."""
 
 from fastapi.telemetry import TelemetryConfig
 

@@ -15,16 +15,16 @@ from unlike.store.tables import API_KEYS, TENANTS
 
 PREFIX = "unlike_"
 Scope = Literal["read", "write", "generate", "administer"]
-"""What a key may do: read what is kept; send records; ask for texts; change and erase what users say, and export it."""
+"""What a key may do: read; send records; generate texts; edit, export and erase data of users."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whose a key is, and what it may do.
+    """The tenant of a key, and what it may do.
 
     Attributes:
-        expires_ms: When it ends; None for never.
+        expires_ms: When it expires; None for never.
     """
 
     tenant: Tenant
@@ -34,23 +34,23 @@ class Found:
 
 
 def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | None = None) -> str:
-    """Make a key; this is the only time it is seen.
+    """Create a key; it is returned only this once.
 
     Args:
         tx: An open transaction.
-        name: What it is called.
+        name: Its name.
         scopes: What it may do.
-        expires_ms: When it ends; None for never.
+        expires_ms: When it expires; None for never.
 
     Raises:
-        InputError: The tenant has a key of that name, a scope is unknown, or the key would have ended already.
+        InputError: The tenant has a key of that name, a scope is unknown, or the expiry is in the past.
     """
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise InputError(f"unknown scope: {', '.join(unknown)}; allowed are {', '.join(SCOPES)}")
     if not scopes or (expires_ms is not None and expires_ms <= tx.now_ms):
-        raise InputError("the key could do nothing: give at least one scope, and an end that is still to come")
+        raise InputError("the key would be useless: give at least one scope, and an expiry in the future")
     if tx.conn.scalar(select(API_KEYS.c.id).where(API_KEYS.c.tenant == tx.tenant, API_KEYS.c.name == name)):
-        raise InputError(f"a key {name!r} is there already; revoke it or choose another name")
+        raise InputError(f"there is already a key {name!r}; revoke it or choose another name")
     key = PREFIX + secrets.token_urlsafe(32)
     row = {"tenant": tx.tenant, "name": name, "hash": _hash(key), "created_ms": tx.now_ms}
     row |= {"scopes": sorted(set(scopes)), "expires_ms": expires_ms}
@@ -59,7 +59,7 @@ def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | Non
 
 
 def revoke(tx: Tx, name: str) -> None:
-    """Make a key worthless.
+    """Revoke a key.
 
     Raises:
         Unknown: There is no such key.
@@ -76,7 +76,7 @@ def listed(tx: Tx) -> Sequence[Row[*tuple[Any, ...]]]:
 
 
 def find(store: Store, key: str) -> Found | None:
-    """Whose key it is; None for one unknown, revoked or expired."""
+    """Look up a key; None for one that is unknown, revoked or expired."""
     valid = (API_KEYS.c.hash == _hash(key)) & API_KEYS.c.revoked_ms.is_(None)
     lasts = or_(API_KEYS.c.expires_ms.is_(None), API_KEYS.c.expires_ms > store.now_ms())
     columns = (API_KEYS.c.name.label("key"), API_KEYS.c.scopes, API_KEYS.c.expires_ms)

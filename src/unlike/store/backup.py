@@ -1,7 +1,7 @@
-"""A copy of a store from one moment, while others go on writing; to restore it is to open its folder.
+"""A consistent copy of a store while others keep writing; to restore it, open its folder.
 
-A backup holds what was erased after it was made: keep it no longer than you promise, or rotate the master key and
-destroy the old one.
+A backup still holds what is erased later: keep it no longer than you promise, or rotate the master key and destroy the
+old one.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from unlike.store.database import FILE, Store, make_private
 
 
 def backup(store: Store, folder: Path) -> Path:
-    """Copy a store to a folder that holds none; gives the file.
+    """Copy a store to a folder that holds none; returns the file.
 
     Raises:
         InputError: The store is in PostgreSQL, the folder holds a store, or it cannot be written.
@@ -36,6 +36,6 @@ def backup(store: Store, folder: Path) -> Path:
 
 
 def _copy(store: Store, file: Path) -> None:
-    """All pages in one step: they are of one moment, and a log lets others write meanwhile."""
+    """Copy all pages in one step, so that they are consistent; with a write-ahead log others can write meanwhile."""
     with closing(sqlite3.connect(str(store.engine.url.database))) as source, closing(sqlite3.connect(file)) as target:
         source.backup(target)

@@ -5,11 +5,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST = 500
+MAX_VALUES = 500
 """Values in one statement."""
 
 
 def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The values in their order, at most MOST at a time."""
-    for first in range(0, len(values), MOST):
-        yield values[first : first + MOST]
+    """The values in their order, at most MAX_VALUES at a time."""
+    for first in range(0, len(values), MAX_VALUES):
+        yield values[first : first + MAX_VALUES]

@@ -182,7 +182,7 @@ def _some_at_a_time(tx: Tx, table: Table) -> Iterator[Sequence[Any]]:
 
 
 def _n_closed(tx: Tx, sealed: Sequence[Sealed]) -> int:
-    with suppress(KeyError, InputError):  # all keys at once; where one does not open, each value tells for itself
+    with suppress(KeyError, InputError):  # read all keys at once; if one does not open, each value is checked by itself
         tx.keys.of_users(tx.conn, {user for people, _, _ in sealed for user in people})
     return sum(not _opens(tx, *one) for one in sealed)
 
@@ -199,5 +199,5 @@ def _damaged(tx: Tx) -> dict[str, int]:
     """What SQLite finds wrong with its file; PostgreSQL has checksums of its own."""
     if tx.conn.dialect.name != "sqlite":
         return {}
-    told = tx.conn.exec_driver_sql("pragma quick_check").scalars().all()
-    return {"damaged places of the file": sum(line != "ok" for line in told)}
+    lines = tx.conn.exec_driver_sql("pragma quick_check").scalars().all()
+    return {"damaged places of the file": sum(line != "ok" for line in lines)}

@@ -47,7 +47,7 @@ def put(tx: Tx, item: int, digest: str, groups: Sequence[Sequence[int]]) -> Stor
     """Keep a clustering as the item's current one; the same set clustered alike is kept once.
 
     Raises:
-        Outrun: A record is gone, or its user does not agree any more to be compared.
+        TransactionConflict: A record is gone, or its user no longer agrees to be compared.
     """
     people_of(tx, (), compared=[record for records in groups for record in records])
     insert = tx.insert(CLUSTERINGS).values(tenant=tx.tenant, item=item, digest=digest, created_ms=tx.now_ms)

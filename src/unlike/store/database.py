@@ -1,8 +1,8 @@
 """The database: opened by folder or address, one transaction at a time, each for one tenant.
 
 SQLite runs in WAL mode and overwrites what it deletes; a transaction that writes takes the write lock at its start, so
-two writers wait for each other instead of failing half-way. What is committed is on the disk, unless the caller says that it
-can be made again (``durable=False``): then it survives a crash of the process, and perhaps not one of the machine.
+two writers wait for each other instead of failing half-way. What is committed is on the disk, unless the caller
+passes ``durable=False`` for data that can be rebuilt: that survives a crash of the process, but perhaps not of the machine.
 """
 
 import sqlite3
@@ -24,12 +24,12 @@ from unlike.store.tables import TENANTS
 T = TypeVar("T")
 
 FILE = "store.sqlite"
-OUTRUN = ("40001", "40P01")
-"""PostgreSQL's states for transactions that got in each other's way."""
+CONFLICT_STATES = ("40001", "40P01")
+"""PostgreSQL's error codes for conflicts between transactions: serialization failure and deadlock."""
 
 
-class Outrun(UnlikeError):
-    """Another transaction took away what this one relied on (a user erased meanwhile, say); do it again."""
+class TransactionConflict(UnlikeError):
+    """Another transaction changed what this one relied on, for example erased a user; it has to be retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Tx:
     Attributes:
         conn: To the database.
         tenant: Number of the tenant; part of every condition.
-        keys: Opens the keys of users.
-        now_ms: The time that everything written here bears.
+        keys: The keys of users.
+        now_ms: The time of everything written in it.
     """
 
     conn: Connection
@@ -49,7 +49,7 @@ class Tx:
     now_ms: int
 
     def insert(self, table: Table) -> Any:  # noqa: ANN401 - each dialect has its own Insert
-        """An insert that can say ON CONFLICT."""
+        """An insert that supports ON CONFLICT."""
         return insert_into(self.conn, table)
 
     def inserted(self, table: Table, row: Mapping[str, Any]) -> int:
@@ -72,21 +72,21 @@ class Tenant:
         with self._transaction(writes=True, durable=durable) as tx:
             yield tx
 
-    def insist(self, work: Callable[[Tx], T], attempts: int = 5, durable: bool = True) -> T:
-        """Do work in a transaction that may write, and again where another transaction outran it.
+    def run_with_retry(self, work: Callable[[Tx], T], attempts: int = 5, durable: bool = True) -> T:
+        """Do work in a transaction that may write; after a conflict with another transaction, do it again.
 
         Raises:
-            Outrun: At every attempt.
+            TransactionConflict: At every attempt.
         """
         for _ in range(attempts - 1):
-            with suppress(Outrun), self.write(durable) as tx:
+            with suppress(TransactionConflict), self.write(durable) as tx:
                 return work(tx)
         with self.write(durable) as tx:
             return work(tx)
 
     @contextmanager
     def read(self) -> Generator[Tx]:
-        """A transaction that only reads, all from one moment, and waits for nobody."""
+        """A read-only transaction on one consistent snapshot, without waiting for writers."""
         with self._transaction(writes=False) as tx:
             yield tx
 
@@ -96,8 +96,8 @@ class Tenant:
         try:
             with self.store.connection(writes, durable=durable) as conn:
                 yield Tx(conn, self.id, keys, self.store.now_ms())
-        except Gone as error:  # between what was read and the keys that open it
-            raise Outrun("somebody was erased while words of theirs were read; do it again") from error
+        except Gone as error:  # erased between reading the rows and reading their keys
+            raise TransactionConflict("a user was erased while the user's texts were read; try again") from error
         keys.commit()
 
 
@@ -112,8 +112,10 @@ class Store:
     def __init__(self, engine: Engine, master: MasterKey) -> None:
         self.engine = engine
         self.keys = Keyring(master)
-        # The same pool three times: options are dear to set for each transaction anew.
-        of_one_moment = {} if self.is_file else {"isolation_level": "REPEATABLE READ"}  # rows, and keys that open them
+        # All use the same pool: setting options for each transaction would cost more than the transaction.
+        of_one_moment = (
+            {} if self.is_file else {"isolation_level": "REPEATABLE READ"}
+        )  # so that rows and their keys match
         self._reading = engine.execution_options(unlike_begin="begin", **of_one_moment)
         self._asking = engine.execution_options(unlike_begin="")
         self._writing = engine.execution_options(unlike_begin="begin immediate")
@@ -121,7 +123,7 @@ class Store:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of this machine, which is read at once, whoever writes to it meanwhile."""
+        """Whether it is a local file, which can be read at any time while others write to it."""
         return self.engine.dialect.name == "sqlite"
 
     def tenant(self, name: str = "default") -> Tenant:
@@ -142,12 +144,12 @@ class Store:
 
         Args:
             writes: Whether it may write.
-            once: Whether one statement is all it will be asked, which needs no transaction around it.
+            once: Whether it is for a single statement, which needs no transaction.
             durable: Whether what it writes is on the disk when it ends.
 
         Raises:
             InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
-            Outrun: Another transaction was first.
+            TransactionConflict: Another transaction changed the same rows.
         """
         writing = self._writing_to_disk if durable else self._writing
         engine = writing if writes else self._asking if once else self._reading
@@ -157,10 +159,10 @@ class Store:
                     conn.exec_driver_sql("set local synchronous_commit = off")
                 yield conn
         except DBAPIError as error:
-            told = _told(self.engine, error)
-            if told is None:
+            known = _known_error(self.engine, error)
+            if known is None:
                 raise
-            raise told from error
+            raise known from error
         except sqlite3.Error as error:
             raise _unusable(self.engine, error) from error
         except UnicodeEncodeError as error:
@@ -187,7 +189,7 @@ class Store:
         return time.time_ns() // 1_000_000
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
     def _new_tenant(self, name: str) -> int:
@@ -231,7 +233,7 @@ def address_of(where: str) -> str:
 
 
 def insert_into(conn: Connection, table: Table) -> Any:  # noqa: ANN401 - each dialect has its own Insert
-    """The dialect's insert, which knows ON CONFLICT."""
+    """The dialect's insert, which supports ON CONFLICT."""
     if conn.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
@@ -313,10 +315,10 @@ def _check_master(store: Store) -> None:
         raise wrapped_by_another(other, store.keys.master.id)
 
 
-def _told(engine: Engine, error: DBAPIError) -> UnlikeError | None:
-    """What the caller may do about a database's error; None where it is a fault of ours."""
-    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in OUTRUN:
-        return Outrun("another transaction changed what this one relied on; do it again")
+def _known_error(engine: Engine, error: DBAPIError) -> UnlikeError | None:
+    """A database error as one of ours; None for a bug in our own statements."""
+    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in CONFLICT_STATES:
+        return TransactionConflict("another transaction changed what this one relied on; try again")
     if isinstance(error, DataError):
         return InputError(f"the store cannot hold a value: {_reason(error)}; allowed are texts without NUL and 64 bits")
     if isinstance(error, OperationalError) or type(error) is DatabaseError:  # SQLite's for a damaged file

@@ -47,10 +47,10 @@ class StoredDifference:
 
 
 def put(tx: Tx, new: NewDifference) -> int:
-    """Keep a difference in the place of the record's earlier one; gives its number.
+    """Keep a difference in the place of the record's earlier one; returns its number.
 
     Raises:
-        Outrun: The record, or one it was compared with, is gone; or somebody does not agree any more to be compared.
+        TransactionConflict: The record, or one it was compared with, is gone; or a user no longer agrees to be compared.
     """
     people = people_of(tx, [new.record], compared=new.peers)
     earlier = (DIFFERENCES.c.tenant == tx.tenant) & (DIFFERENCES.c.record == new.record)
@@ -86,7 +86,7 @@ def current_of(tx: Tx, records: Iterable[int]) -> dict[int, StoredDifference]:
 
 
 def mark_stale(tx: Tx, records: Sequence[int]) -> None:
-    """Note that the differences of records are to be made anew."""
+    """Note that the differences of records are to be rebuilt."""
     for batch in batches(records):
         tx.conn.execute(update(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current).values(stale=True))
 

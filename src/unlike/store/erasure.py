@@ -1,7 +1,7 @@
-"""Taking a user out: everything of the user's own by the user's row, everything of others through lineage.
+"""Erasing a user: the user's own rows by the user's number, rows of others by lineage.
 
 The invariant: after the transaction that ``take_out`` belongs to, no row refers to the user or to a record of the
-user's, and nobody has the user's key. ``store.scrubs`` then sees to what a database leaves behind in its files.
+user's, and the user's key is deleted. ``store.scrubs`` then removes what the database leaves behind in its files.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,17 @@ from sqlalchemy import ColumnElement, Table, delete, func, select
 from unlike.store import jobs
 from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.items import drop_unused, forget_teller
+from unlike.store.items import clear_items_of, drop_unused
 from unlike.store.lineage import Touched, drop_from_others, drop_own
 from unlike.store.people import hold
 from unlike.store.tables import DIFFERENCES, EMBEDDINGS, ITEMS, PINS, PROFILES, RECORDS, USERS
 
 
 def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
-    """Delete a user with all that was made of the user's records.
+    """Delete a user with everything made from the user's records.
 
     Returns:
-        What there was of the user's own, in rows by table; and what of others was touched, with the items that are left.
+        Number of deleted rows of the user by table, and what was deleted of others, with the items that remain.
     """
     hold(tx, user)
     mine = select(RECORDS.c.id).where(RECORDS.c.user == user)
@@ -36,16 +36,16 @@ def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
     touched = drop_from_others(tx, user)
     own["jobs"] = jobs.drop(tx, "build", [user])
     items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.user == user).distinct()))
-    own["items"] = forget_teller(tx, user)
+    own["items"] = clear_items_of(tx, user)
     own["keys"] = tx.conn.execute(delete(USERS).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)).rowcount
     if own["keys"]:
         tx.keys.forget(user)
     drop_unused(tx, items)
-    return own, replace(touched, items=_still_there(tx, {*touched.items, *items}))
+    return own, replace(touched, items=_existing(tx, {*touched.items, *items}))
 
 
 def take_out_records(tx: Tx, user: int, chosen: Sequence[int]) -> Touched:
-    """Delete some of a user's records with all that was made of them, the user's own and others'."""
+    """Delete some of a user's records with everything made from them, the user's own and others'."""
     hold(tx, user)
     mine = select(RECORDS.c.id).where(RECORDS.c.user == user, RECORDS.c.id.in_(chosen))
     items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.id.in_(mine)).distinct()))
@@ -53,14 +53,14 @@ def take_out_records(tx: Tx, user: int, chosen: Sequence[int]) -> Touched:
     drop_own(tx, user, mine)
     tx.conn.execute(delete(RECORDS).where(RECORDS.c.id.in_(list(tx.conn.scalars(mine)))))
     drop_unused(tx, items)
-    return replace(touched, items=_still_there(tx, {*touched.items, *items}))
+    return replace(touched, items=_existing(tx, {*touched.items, *items}))
 
 
 def _count(tx: Tx, table: Table, condition: ColumnElement[bool]) -> int:
     return tx.conn.scalars(select(func.count()).select_from(table).where(table.c.tenant == tx.tenant, condition)).one()
 
 
-def _still_there(tx: Tx, items: Iterable[int]) -> tuple[int, ...]:
+def _existing(tx: Tx, items: Iterable[int]) -> tuple[int, ...]:
     mine = select(ITEMS.c.id).where(ITEMS.c.tenant == tx.tenant)
     found = (tx.conn.scalars(mine.where(ITEMS.c.id.in_(batch))) for batch in batches(sorted(items)))
     return tuple(item for some in found for item in some)

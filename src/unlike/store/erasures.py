@@ -1,6 +1,6 @@
-"""Who was erased and may not come back by a record that is sent again, and the receipts; nobody is named.
+"""Receipts of erasures, and the users whose records are refused; ids appear only as keyed hashes (``audit.name_of``).
 
-A user stands here as a keyed hash (``audit.name_of``). A row without a receipt is of somebody who refused in advance.
+An erased user cannot come back by a record that is sent again. A row without a receipt is of a user refused in advance.
 """
 
 from collections.abc import Iterable
@@ -11,49 +11,49 @@ from sqlalchemy import select, update
 from unlike.store import audit
 from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.scrubs import is_owed
+from unlike.store.scrubs import is_pending
 from unlike.store.tables import ERASURES
 
 
 def note(tx: Tx, user_id: str, receipt: dict[str, Any] | None, scrub: int | None) -> None:
-    """Refuse a user's records from now on, and keep what is to be told of the erasure.
+    """Refuse a user's records from now on, and store the receipt of the erasure.
 
     Args:
         tx: An open transaction.
         user_id: Whose.
-        receipt: What was erased, not signed; None where nothing was.
-        scrub: Number of the scrub that is owed for it.
+        receipt: What was erased, not signed; None for a refusal in advance.
+        scrub: Number of the pending scrub.
     """
     row = {"tenant": tx.tenant, "who": audit.name_of(tx, user_id), "refused": True, "at_ms": tx.now_ms}
-    told = {} if receipt is None else {"receipt": receipt, "scrub": scrub}
-    insert = tx.insert(ERASURES).values(row | told)
-    changed = {"refused": True} | (told | {"at_ms": tx.now_ms} if told else {})
+    erased = {} if receipt is None else {"receipt": receipt, "scrub": scrub}
+    insert = tx.insert(ERASURES).values(row | erased)
+    changed = {"refused": True} | (erased | {"at_ms": tx.now_ms} if erased else {})
     tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "who"], set_=changed))
 
 
 def receipt_of(tx: Tx, user_id: str) -> dict[str, Any] | None:
-    """The receipt of a user's last erasure, as things are now and not signed; None where there was none."""
+    """The receipt of a user's last erasure, not signed; None if there was no erasure."""
     row = tx.conn.execute(
         select(ERASURES).where(ERASURES.c.tenant == tx.tenant, ERASURES.c.who == audit.name_of(tx, user_id))
     ).first()
     if row is None or row.receipt is None:
         return None
-    return row.receipt | {"files_scrubbed": row.scrub is None or not is_owed(tx.conn, row.scrub)}
+    return row.receipt | {"files_scrubbed": row.scrub is None or not is_pending(tx.conn, row.scrub)}
 
 
 def readmit(tx: Tx, user_id: str) -> bool:
-    """Take a user's records again; gives whether they were refused."""
+    """Accept a user's records again; returns whether they were refused."""
     mine = (ERASURES.c.tenant == tx.tenant) & (ERASURES.c.who == audit.name_of(tx, user_id))
     return tx.conn.execute(update(ERASURES).where(mine, ERASURES.c.refused).values(refused=False)).rowcount > 0
 
 
 def refuse_names(tx: Tx, names: Iterable[str]) -> None:
-    """Refuse users by what they are called in receipts."""
+    """Refuse users by their keyed hashes, as receipts hold them."""
     row = {"tenant": tx.tenant, "refused": True, "at_ms": tx.now_ms}
     if rows := [row | {"who": name} for name in sorted(names)]:
         insert = tx.insert(ERASURES)
-        told = insert.on_conflict_do_update(index_elements=["tenant", "who"], set_={"refused": True})
-        tx.conn.execute(told, rows)
+        upsert = insert.on_conflict_do_update(index_elements=["tenant", "who"], set_={"refused": True})
+        tx.conn.execute(upsert, rows)
 
 
 def refused(tx: Tx, user_ids: Iterable[str]) -> set[str]:

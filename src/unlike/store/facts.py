@@ -1,4 +1,4 @@
-"""How much is in a tenant's share of a store, for people to read."""
+"""Counts of a tenant's data, for people to read."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Facts:
 
     Attributes:
         n_compared: Users who may be compared with others.
-        n_stale: Current profiles that are to be built anew.
+        n_stale: Current profiles that are to be rebuilt.
         jobs: By state.
     """
 
@@ -42,7 +42,7 @@ def facts_of(tx: Tx) -> Facts:
 
 
 def built_since(tx: Tx, at_ms: int) -> list[str]:
-    """Ids of users whose profile in force was built at that time or later."""
+    """Ids of users whose current profile was built at that time or later."""
     mine = (PROFILES.c.tenant == tx.tenant) & PROFILES.c.current & (PROFILES.c.origin == "built")
     built = select(USERS.c.user_id).join(PROFILES, PROFILES.c.user == USERS.c.id)
     return list(tx.conn.scalars(built.where(mine, PROFILES.c.created_ms >= at_ms).order_by(USERS.c.user_id)))

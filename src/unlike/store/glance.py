@@ -1,8 +1,7 @@
-"""One statement that tells a request all it needs where nothing about its user has changed.
+"""One query that suffices for a request while nothing about its user has changed.
 
-Records are never changed, only added and taken out, and a profile's words stay as they are while its row is current; so
-whoever has read both need not read them again while the stamp is the same. Numbers of rows may be given again after an
-erasure, and the times beside them tell that apart.
+Records are never changed, only added and deleted, and the text of a profile does not change while its row is current; so
+both can be cached while the stamp is the same. Row numbers may be reused after an erasure, so the stamp also holds times.
 """
 
 from typing import Any, NamedTuple
@@ -15,11 +14,11 @@ from unlike.store.tables import ITEMS, PROFILES, RECORDS, USERS
 
 
 class Stamp(NamedTuple):
-    """Two that are equal stand for the same user with the same records, profile and own consent.
+    """Equal stamps mean the same user with the same records, profile and own consent.
 
     Attributes:
-        user: Number of the user; None for one nobody has seen.
-        profile: Number of the profile in force; None for a user without one.
+        user: Number of the user; None for an unknown one.
+        profile: Number of the current profile; None for a user without one.
     """
 
     user: int | None

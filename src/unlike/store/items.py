@@ -1,9 +1,9 @@
-"""Items of a tenant: what is told of one, by whom, and in which version.
+"""Items of a tenant: title and description, where they come from, and their version.
 
-An item's words stand in prompts of all who write about it, so not every record may change them. Whoever tells first is
-believed until somebody with more right tells otherwise: a record of somebody who does not agree to be compared, one of
-somebody who does, and the product itself (``tell``), in this order. Words that only one user ever told of an item go with that
-user; what two users told alike is nobody's.
+The text of an item is in the prompts of all users who wrote about it, so not every record may change it. The first text
+stays until a source with more trust sends another: a record of a user who does not agree to be compared, a record of one
+who does, and the product itself (``set_item``), in this order. Text that only one user ever sent is erased with that
+user; text that two users sent alike belongs to neither.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,22 +24,22 @@ _WITH_IDS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
 
 
 class Trust(IntEnum):
-    """Who told of an item."""
+    """Where the text of an item comes from; a higher value replaces a lower one."""
 
-    NOBODY = 0
+    NONE = 0
     RECORD = 1
     PEER_RECORD = 2
     PRODUCT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What somebody tells of an item.
+class SourcedItem:
+    """An item with the source of its text.
 
     Attributes:
-        item: Title and description; empty ones tell nothing.
-        trust: Who tells it.
-        user: Number of the user whose record it came with.
+        item: Title and description; an empty one leaves the stored one as it is.
+        trust: The kind of source.
+        user: Number of the user whose record it came with; None for the product, and for what several users sent.
     """
 
     item: Item
@@ -47,45 +47,45 @@ class Told:
     user: int | None = None
 
     @property
-    def says_something(self) -> bool:
-        """Whether there are words."""
+    def has_text(self) -> bool:
+        """Whether there is a title or a description."""
         return bool(self.item.title or self.item.description)
 
 
-def numbers_of_items(tx: Tx, told: Mapping[str, Told]) -> dict[str, int]:
-    """Numbers of items by id; what is new is kept, and what is told of a known one by somebody with more right."""
-    there = _rows(tx, sorted(told))
-    new = [told[item_id] for item_id in sorted(told) if item_id not in there]
+def numbers_of_items(tx: Tx, sent: Mapping[str, SourcedItem]) -> dict[str, int]:
+    """Numbers of items by id; new items are stored, and the text of known ones is updated where the source may do so."""
+    there = _rows(tx, sorted(sent))
+    new = [sent[item_id] for item_id in sorted(sent) if item_id not in there]
     if new:
         insert = tx.insert(ITEMS).on_conflict_do_nothing(index_elements=["tenant", "item_id"])
         tx.conn.execute(insert, [_row(tx, one, 1) for one in new])
         there |= _rows(tx, [one.item.id for one in new])
     for item_id, row in there.items():
-        _tell(tx, row, told[item_id])
+        _update(tx, row, sent[item_id])
     return {item_id: row.id for item_id, row in there.items()}
 
 
-def tell(tx: Tx, item: Item) -> int:
-    """Say what an item is, for the product itself; gives the version of its words."""
-    number = numbers_of_items(tx, {item.id: Told(item)})[item.id]
+def set_item(tx: Tx, item: Item) -> int:
+    """Store the text of an item on behalf of the product; returns its version."""
+    number = numbers_of_items(tx, {item.id: SourcedItem(item)})[item.id]
     return tx.conn.scalars(select(ITEMS.c.version).where(ITEMS.c.id == number)).one()
 
 
 def items_with_ids(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
-    """The items of these ids that are there."""
+    """The stored items with these ids."""
     rows = tx.conn.execute(_WITH_IDS, {"tenant": tx.tenant, "item_ids": sorted(set(item_ids))})
     return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
 
 
-def forget_teller(tx: Tx, user: int) -> int:
-    """Take back what only this user told of items; gives of how many."""
-    mine = (ITEMS.c.tenant == tx.tenant) & (ITEMS.c.told_by == user)
-    nothing = {"title": "", "description": "", "trust": Trust.NOBODY, "told_by": None, "version": ITEMS.c.version + 1}
-    return tx.conn.execute(update(ITEMS).where(mine).values(nothing)).rowcount
+def clear_items_of(tx: Tx, user: int) -> int:
+    """Clear the text of items that only this user sent; returns how many."""
+    mine = (ITEMS.c.tenant == tx.tenant) & (ITEMS.c.source_user == user)
+    empty = {"title": "", "description": "", "trust": Trust.NONE, "source_user": None, "version": ITEMS.c.version + 1}
+    return tx.conn.execute(update(ITEMS).where(mine).values(empty)).rowcount
 
 
 def drop_unused(tx: Tx, items: Sequence[int]) -> int:
-    """Delete those of these items that nobody writes about and that the product did not tell of; gives how many."""
+    """Delete those of these items that have no record and no text from the product; returns how many."""
     n = 0
     for batch in batches(items):
         unused = ~select(RECORDS.c.id).where(RECORDS.c.item == ITEMS.c.id).exists()
@@ -95,30 +95,30 @@ def drop_unused(tx: Tx, items: Sequence[int]) -> int:
 
 
 def is_there(tx: Tx, item: int) -> bool:
-    """Whether there still is an item."""
+    """Whether an item still exists."""
     return tx.conn.scalar(select(ITEMS.c.id).where(ITEMS.c.tenant == tx.tenant, ITEMS.c.id == item)) is not None
 
 
-def _tell(tx: Tx, row: Row[*tuple[Any, ...]], told: Told) -> None:
-    words = told.item.title or row.title, told.item.description or row.description
+def _update(tx: Tx, row: Row[*tuple[Any, ...]], sent: SourcedItem) -> None:
+    text = sent.item.title or row.title, sent.item.description or row.description
     changed: dict[str, Any] = {}
-    if words == (row.title, row.description):
-        if any(words) and row.told_by is not None and told.user != row.told_by:
-            changed = {"told_by": None, "trust": max(row.trust, told.trust)}
-    elif told.trust > row.trust or told.trust == Trust.PRODUCT or not (row.title or row.description):
-        changed = _row(tx, Told(Item(row.item_id, *words), told.trust, told.user), row.version + 1)
+    if text == (row.title, row.description):
+        if any(text) and row.source_user is not None and sent.user != row.source_user:
+            changed = {"source_user": None, "trust": max(row.trust, sent.trust)}
+    elif sent.trust > row.trust or sent.trust == Trust.PRODUCT or not (row.title or row.description):
+        changed = _row(tx, SourcedItem(Item(row.item_id, *text), sent.trust, sent.user), row.version + 1)
     if changed:
         tx.conn.execute(update(ITEMS).where(ITEMS.c.id == row.id).values(changed))
 
 
-def _row(tx: Tx, told: Told, version: int) -> dict[str, Any]:
+def _row(tx: Tx, sent: SourcedItem, version: int) -> dict[str, Any]:
     return {
         "tenant": tx.tenant,
-        "item_id": told.item.id,
-        "title": told.item.title,
-        "description": told.item.description,
-        "trust": told.trust if told.says_something else Trust.NOBODY,
-        "told_by": told.user if told.says_something else None,
+        "item_id": sent.item.id,
+        "title": sent.item.title,
+        "description": sent.item.description,
+        "trust": sent.trust if sent.has_text else Trust.NONE,
+        "source_user": sent.user if sent.has_text else None,
         "version": version,
     }
 

@@ -15,7 +15,7 @@ from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, TENANTS
 
 Kind = Literal["cluster", "build"]
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 FIRST_PAUSE_MS = 2_000
 CLAIMING = 0x6A6F6273
 """PostgreSQL's advisory lock under which jobs are taken."""
@@ -43,7 +43,7 @@ class Job:
 
 
 def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None:
-    """Ask for work; what waits already is not asked for twice, and is done at the earlier of both times."""
+    """Queue jobs; one that waits already is not queued twice, and runs at the earlier of both times."""
     if not subjects:
         return
     insert = tx.insert(JOBS)
@@ -54,24 +54,24 @@ def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None
         set_={"run_at_ms": earlier},
     )
     facts = {"tenant": tx.tenant, "kind": kind, "state": "waiting", "run_at_ms": run_at_ms, "created_ms": tx.now_ms}
-    nobody = {"lease": "", "lease_until_ms": 0, "attempts": 0, "error": ""}
-    tx.conn.execute(asked, [facts | nobody | {"subject": subject} for subject in sorted(set(subjects))])
+    unclaimed = {"lease": "", "lease_until_ms": 0, "attempts": 0, "error": ""}
+    tx.conn.execute(asked, [facts | unclaimed | {"subject": subject} for subject in sorted(set(subjects))])
 
 
 def claim(store: Store, n: int, lease_s: float) -> list[Job]:
     """Take at most n jobs that are due, of all tenants; no two of them, nor any other taken one, have one subject.
 
-    A job whose lease ran out at its last attempt is given up: whoever takes it does not come back.
+    A job whose lease ran out at its last attempt fails: every worker that took it has died.
     """
     now = store.now_ms()
-    with store.connection(writes=False) as conn:  # who finds nothing to do holds up nobody who writes
+    with store.connection(writes=False) as conn:  # without a write lock, which most calls do not need
         if conn.scalar(select(JOBS.c.id).where(_due(now)).limit(1)) is None:
             return []
     lease = secrets.token_hex(16)
     with store.connection(writes=True, durable=False) as conn:
         if (
             conn.dialect.name == "postgresql"
-        ):  # one claim sees what the one before took; SQLite lets one write at a time
+        ):  # so that each claim sees the one before; SQLite has one writer at a time anyway
             conn.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
         _give_up(conn, now)
         rows = _first_due(conn, now, n)
@@ -84,7 +84,7 @@ def claim(store: Store, n: int, lease_s: float) -> list[Job]:
 
 
 def _due(now_ms: int) -> ColumnElement[bool]:
-    """Waiting long enough, or left by a worker; and nobody works on the same subject."""
+    """Due or left by a dead worker, while no other running job has the same subject."""
     other = JOBS.alias("other")
     taken = exists().where(
         other.c.tenant == JOBS.c.tenant,
@@ -103,14 +103,14 @@ def _left(now_ms: int) -> ColumnElement[bool]:
 
 
 def _give_up(conn: Connection, now_ms: int) -> None:
-    lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MOST_ATTEMPTS)
-    conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker ended without a word"))
+    lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MAX_ATTEMPTS)
+    conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker that took it died"))
 
 
 def _first_due(conn: Connection, now_ms: int, n: int) -> list[Row[*tuple[Any, ...]]]:
-    """At most n jobs that are due, one of each subject: one of each tenant in turn, whoever has been served least lately.
+    """At most n jobs that are due, one of each subject: shared equally among tenants, those with the fewest running jobs first.
 
-    So a tenant with a thousand jobs waiting delays another's by no more than one round.
+    So a thousand waiting jobs of one tenant delay another tenant's by no more than one round.
     """
     found: dict[tuple[int, str, int], Row[*tuple[Any, ...]]] = {}
     tenants = _tenants_with_work(conn, now_ms, n)
@@ -125,7 +125,7 @@ def _first_due(conn: Connection, now_ms: int, n: int) -> list[Row[*tuple[Any, ..
 
 
 def _tenants_with_work(conn: Connection, now_ms: int, n: int) -> list[int]:
-    """At most n tenants with jobs that are due, those with the fewest under way first, then the one who waits longest."""
+    """At most n tenants with due jobs, those with the fewest running jobs first, then those who have waited longest."""
     of_tenant = JOBS.c.tenant == TENANTS.c.id
     waits = select(func.min(JOBS.c.run_at_ms)).where(of_tenant, JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now_ms)
     running = select(func.count()).where(of_tenant, JOBS.c.state == "running", JOBS.c.lease_until_ms > now_ms)
@@ -175,14 +175,14 @@ def fail(tx: Tx, job: Job, error: str) -> None:
     Raises:
         LeaseLost: Another worker has it by now.
     """
-    if job.attempts >= MOST_ATTEMPTS:
+    if job.attempts >= MAX_ATTEMPTS:
         _release(tx, job, state="failed", error=error[:500])
     else:
         _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500])
 
 
 def postpone(tx: Tx, job: Job, pause_s: float, reason: str) -> None:
-    """Put a job off through no fault of its own: this attempt does not count.
+    """Postpone a job for a reason that is not its own; this attempt does not count.
 
     Raises:
         LeaseLost: Another worker has it by now.
@@ -190,14 +190,14 @@ def postpone(tx: Tx, job: Job, pause_s: float, reason: str) -> None:
     _wait_again(tx, job, int(pause_s * 1000), error=reason, attempts=job.attempts - 1)
 
 
-def hurry(tx: Tx, reason: str) -> None:
-    """Make due now what was put off for a reason that begins so."""
-    put_off = (JOBS.c.tenant == tx.tenant) & (JOBS.c.state == "waiting") & JOBS.c.error.startswith(reason)
-    tx.conn.execute(update(JOBS).where(put_off, JOBS.c.run_at_ms > tx.now_ms).values(run_at_ms=tx.now_ms))
+def run_now(tx: Tx, reason: str) -> None:
+    """Make due now the jobs that were postponed for a reason that begins with this text."""
+    postponed = (JOBS.c.tenant == tx.tenant) & (JOBS.c.state == "waiting") & JOBS.c.error.startswith(reason)
+    tx.conn.execute(update(JOBS).where(postponed, JOBS.c.run_at_ms > tx.now_ms).values(run_at_ms=tx.now_ms))
 
 
 def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:
-    """Back among those that wait; where the same work waits there already, that will do."""
+    """Queue a job again; if the same work is waiting already, end this job instead."""
     same = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == job.kind) & (JOBS.c.subject == job.subject)
     if tx.conn.scalar(select(JOBS.c.id).where(same, JOBS.c.state == "waiting")):
         finish(tx, job)
@@ -227,7 +227,7 @@ def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50) -> Sequenc
 
 
 def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
-    """Forget all work about some subjects."""
+    """Delete all jobs about some subjects."""
     doomed = delete(JOBS).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind, JOBS.c.subject.in_(subjects))
     return tx.conn.execute(doomed).rowcount
 

@@ -32,7 +32,7 @@ def get(tx: Tx, key: str) -> dict[str, Any] | None:
 def put(
     tx: Tx, key: str, asked: Mapping[str, str], record_ids: Sequence[str], answer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Keep an answer; one that is done already stays. Gives what is kept now.
+    """Keep an answer; one that is done already stays. Returns what is kept now.
 
     Args:
         tx: An open transaction.
@@ -43,7 +43,7 @@ def put(
 
     Raises:
         Unknown: A record is gone.
-        Outrun: A record is going just now.
+        TransactionConflict: A record is going just now.
     """
     before = get(tx, key)
     if before is not None and before["state"] == "done":

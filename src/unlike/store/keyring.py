@@ -19,7 +19,7 @@ from unlike.privacy.seal import seal, unseal
 from unlike.store.batches import batches
 from unlike.store.tables import USERS
 
-MOST_OPEN = 200_000
+MAX_OPEN = 200_000
 """Keys kept open; some 20 MB."""
 _KEYS = select(USERS.c.id, USERS.c.tenant, USERS.c.wrapped_key, USERS.c.master).where(
     USERS.c.id.in_(bindparam("users", expanding=True))
@@ -54,7 +54,7 @@ class Keyring:
 
     def commit(self) -> None:
         """Keep open for all what was opened here, and end for all what was forgotten."""
-        if len(self._shared) + len(self._own) > MOST_OPEN:
+        if len(self._shared) + len(self._own) > MAX_OPEN:
             self._shared.clear()
         self._ended |= self._forgotten
         self._shared |= self._own

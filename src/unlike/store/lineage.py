@@ -49,7 +49,7 @@ def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> T
     all_of_user = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
     mine = all_of_user if records is None else records
     clusterings = select(CLUSTERED.c.clustering).where(CLUSTERED.c.record.in_(mine)).distinct()
-    # Whoever is about to keep a difference made on one of them must be seen below, or come too late.
+    # Locked, so that a difference made from one of them is either found below or not stored at all.
     tx.conn.execute(select(CLUSTERINGS.c.id).where(CLUSTERINGS.c.id.in_(clusterings)).with_for_update()).all()
     differences = _others_differences(tx, user, mine, clusterings)
     profiles = _others_profiles(tx, user, mine, differences)
@@ -92,7 +92,7 @@ def _others_profiles(tx: Tx, user: int, mine: Select[int], differences: Sequence
 
 
 def _others_calls(tx: Tx, user: int, mine: Select[int]) -> list[int]:
-    """Calls with a record of the user's in the prompt, whoever they were made for."""
+    """Calls with a record of the user's in the prompt, for any user."""
     return list(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine)).distinct()))
 
 

@@ -1,19 +1,19 @@
-"""Whose words a text is made of: under whose keys it is sealed, and whether they may be used for it."""
+"""The users whose words a text is made from: it is sealed under their keys, and needs their consent."""
 
 from collections.abc import Iterable
 
 from sqlalchemy import select
 
 from unlike.store.batches import batches
-from unlike.store.database import Outrun, Tx
+from unlike.store.database import TransactionConflict, Tx
 from unlike.store.tables import RECORDS, USERS
 
 
 def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> list[int]:
-    """Numbers of the users of records, sorted; until the transaction ends they are held as they are.
+    """Numbers of the users of records, sorted; their rows are locked until the transaction ends.
 
-    Who takes a user out, or withdraws consent, waits for this transaction and then finds what it wrote; so nothing is
-    ever made of words that were taken back.
+    Erasure and withdrawal of consent wait for this transaction and then find what it wrote, so nothing is made from
+    words that were withdrawn.
 
     Args:
         tx: An open transaction that may write.
@@ -21,7 +21,7 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
         compared: Numbers of those that are there only as others' records.
 
     Raises:
-        Outrun: A record is gone, or somebody does not agree any more to be compared.
+        TransactionConflict: A record is gone, or a user no longer agrees to be compared.
     """
     compared = set(compared)
     wanted = {*records, *compared}
@@ -33,10 +33,12 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
             if peer or record not in compared:
                 users[record] = user
     if len(users) < len(wanted):
-        raise Outrun("records were erased, or may not be compared any more, while something was made of them")
+        raise TransactionConflict(
+            "records were erased, or may not be compared any more, while something was made of them"
+        )
     return sorted(set(users.values()))
 
 
 def hold(tx: Tx, user: int) -> None:
-    """Wait for all who make something of a user's words, and keep others from it until the transaction ends."""
+    """Lock a user's row: wait for transactions that use the user's words, and block new ones until this one ends."""
     tx.conn.execute(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).with_for_update())

@@ -74,10 +74,10 @@ class StoredProfile:
 
 
 def put(tx: Tx, new: NewProfile) -> int:
-    """Keep a profile as the newest and current version; gives the version.
+    """Keep a profile as the newest and current version; returns the version.
 
     Raises:
-        Outrun: A record or difference is gone, or somebody does not agree any more to be compared.
+        TransactionConflict: A record or difference is gone, or a user no longer agrees to be compared.
     """
     peers = _peers_of(tx, new.differences)
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
@@ -146,7 +146,7 @@ def go_back(tx: Tx, user: int, number: int) -> None:
 
 
 def mark_stale(tx: Tx, users: Sequence[int]) -> None:
-    """Note that the profiles of users are to be made anew."""
+    """Note that the profiles of users are to be rebuilt."""
     for batch in batches(users):
         of_users = and_(PROFILES.c.tenant == tx.tenant, PROFILES.c.user.in_(batch))
         tx.conn.execute(update(PROFILES).where(of_users, PROFILES.c.current).values(stale=True))

@@ -1,7 +1,7 @@
 """Records of a tenant: accepted once each, sealed, and read as a method reads a corpus.
 
-A record id stands for one text. The same record again changes nothing; another text under the same id is kept out and
-said, since both cannot be what the user wrote.
+A record id belongs to one text. Sending the same record again changes nothing; another text under the same id is not
+stored and is reported, since both cannot be what the user wrote.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from unlike.records import Item, Moment, Record
 from unlike.store import erasures
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.items import Told, Trust, items_with_ids, numbers_of_items
+from unlike.store.items import SourcedItem, Trust, items_with_ids, numbers_of_items
 from unlike.store.tables import ITEMS, RECORDS, USERS
 from unlike.store.users import Consent, agreeing_to_compare, known_users, numbers_of_users
 
@@ -44,7 +44,7 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What came of new records.
+    """Result of storing records.
 
     Attributes:
         n_new: Accepted.
@@ -92,13 +92,13 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     sent = [row for id_, row in sorted(first.items()) if id_ not in known]
     new = allowed(tx, sent)
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
-    items = numbers_of_items(tx, _told(tx, new, users))
+    items = numbers_of_items(tx, _sourced(tx, new, users))
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
     kept = {row.record.id: row.record for row in new} | known
     there = [row for row in rows if row.record.id in kept]
-    other = [row.record.id for row in there if not _says_the_same(row.record, kept[row.record.id])]
+    other = [row.record.id for row in there if not _is_same(row.record, kept[row.record.id])]
     return Put(
         n_new=len(accepted),
         n_same=len(there) - len(accepted) - len(other),
@@ -110,25 +110,25 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 
 
 def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
-    """Those of some records whose users are known, or may come."""
+    """Those of some records whose users are known, or new and not refused."""
     wanted = {row.record.user_id for row in rows}
     gone = erasures.refused(tx, wanted - known_users(tx, wanted).keys())
     return [row for row in rows if row.record.user_id not in gone]
 
 
-def _told(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, Told]:
-    """What records tell of their items, the first with the most right of each."""
+def _sourced(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, SourcedItem]:
+    """The items of records by id: of each the text with the most trust, the first of several."""
     agreed = agreeing_to_compare(tx, list(users.values()))
-    told = dict[str, Told]()
+    sourced = dict[str, SourcedItem]()
     for row in rows:
         user = users[row.record.user_id]
-        one = Told(row.item, Trust.PEER_RECORD if user in agreed else Trust.RECORD, user)
-        before = told.setdefault(row.item.id, one)
+        one = SourcedItem(row.item, Trust.PEER_RECORD if user in agreed else Trust.RECORD, user)
+        before = sourced.setdefault(row.item.id, one)
         if before.item == row.item and before.user != user:
-            told[row.item.id] = Told(row.item, max(one.trust, before.trust))
-        elif one.says_something and (one.trust > before.trust or not before.says_something):
-            told[row.item.id] = one
-    return told
+            sourced[row.item.id] = SourcedItem(row.item, max(one.trust, before.trust))
+        elif one.has_text and (one.trust > before.trust or not before.has_text):
+            sourced[row.item.id] = one
+    return sourced
 
 
 def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
@@ -158,8 +158,8 @@ def latest(tx: Tx, user: int, n: int) -> list[Stored]:
 class StoredRecords:
     """A tenant's records as methods read them: ``unlike.records.Records``.
 
-    Consent is kept here, at the only door: a user who does not let own records be used has no history, and a record
-    whose user does not agree to be compared is nobody's peer.
+    Consent is kept here, at the only door: a user who does not agree to the use of own records has no history, and a record
+    whose user does not agree to be compared is never a peer.
     """
 
     def __init__(self, tenant: Tenant, seen: Callable[[Sequence[Stored]], None] = lambda stored: None) -> None:
@@ -167,7 +167,7 @@ class StoredRecords:
 
         Args:
             tenant: Whose.
-            seen: Is shown every record that is handed out, with its number.
+            seen: Called with every record that is returned, with its number.
         """
         self._tenant = tenant
         self._seen = seen
@@ -188,15 +188,15 @@ class StoredRecords:
         """The user's own records before a moment, oldest first."""
         with self._tenant.read() as tx:
             timestamp, record_id = before
-            return self._handed_out(_asked(tx, _HISTORY, user_id=user_id, timestamp=timestamp, record_id=record_id))
+            return self._returned(_asked(tx, _HISTORY, user_id=user_id, timestamp=timestamp, record_id=record_id))
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
         with self._tenant.read() as tx:
             limit = LATER if before is None else before
-            return self._handed_out(_asked(tx, _PEERS, item_id=item_id, before=limit))
+            return self._returned(_asked(tx, _PEERS, item_id=item_id, before=limit))
 
-    def _handed_out(self, stored: Sequence[Stored]) -> list[Record]:
+    def _returned(self, stored: Sequence[Stored]) -> list[Record]:
         self._seen(stored)
         return [one.record for one in stored]
 
@@ -258,7 +258,7 @@ def _kept(tx: Tx, record_ids: Sequence[str]) -> dict[str, Record]:
 
 
 def _insert(tx: Tx, new: Sequence[NewRecord], users: Mapping[str, int], items: Mapping[str, int]) -> set[str]:
-    """Insert records; gives the ids of those that nobody else inserted meanwhile."""
+    """Insert records; returns the ids of those that no other transaction has inserted meanwhile."""
     if not new:
         return set()
     tx.keys.of_users(tx.conn, users.values())
@@ -287,7 +287,7 @@ def place_of(tx: Tx, record_id: str) -> str:
     return f"record {tx.tenant} {record_id}"
 
 
-def _says_the_same(sent: Record, kept: Record) -> bool:
-    """Whether a record is the one that is kept; one without a rating says nothing of it."""
+def _is_same(sent: Record, kept: Record) -> bool:
+    """Whether a record is the stored one; a missing rating matches any."""
     words = all(getattr(sent, name) == getattr(kept, name) for name in ("user_id", "item_id", "title", "text"))
     return words and sent.rating in (None, kept.rating)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, select, update
 
 from unlike.privacy.keys import MasterKey
-from unlike.store.batches import MOST
+from unlike.store.batches import MAX_VALUES
 from unlike.store.database import Store
 from unlike.store.keyring import about_tenant, about_user
 from unlike.store.tables import TENANTS, USERS
@@ -31,7 +31,9 @@ def rotate(store: Store, new: MasterKey) -> dict[str, int]:
     """
     old = store.keys.master
     with store.connection(writes=True) as conn:
-        conn.execute(select(TENANTS.c.id).with_for_update())  # whoever makes a user waits, and then needs the new key
+        conn.execute(
+            select(TENANTS.c.id).with_for_update()
+        )  # creating a user waits for this, and then needs the new key
         return {
             "tenants": _wrap_again(conn, TENANTS, old, new, lambda row: about_tenant(row.name)),
             "users": _wrap_again(conn, USERS, old, new, lambda row: about_user(row.tenant)),
@@ -41,7 +43,7 @@ def rotate(store: Store, new: MasterKey) -> dict[str, int]:
 def _wrap_again(conn: Connection, table: Table, old: MasterKey, new: MasterKey, about: About) -> int:
     wrapped = update(table).where(table.c.id == bindparam("number"))
     after, n = 0, 0
-    while rows := conn.execute(select(table).where(table.c.id > after).order_by(table.c.id).limit(MOST)).all():
+    while rows := conn.execute(select(table).where(table.c.id > after).order_by(table.c.id).limit(MAX_VALUES)).all():
         changed = [{"number": row.id} | _wrapped(row, old, new, about(row).encode()) for row in rows]
         conn.execute(wrapped, changed)
         after, n = rows[-1].id, n + len(rows)

@@ -1,6 +1,6 @@
-"""Cleaning the database's files of what was deleted: owed from the transaction that deletes until it is done.
+"""Removing deleted data from the database's files: pending from the transaction that deletes until it is done.
 
-The mark is a row, so that a process that ends in between leaves it to the next one.
+A pending scrub is a row, so if a process ends before it, the next process does it.
 """
 
 from sqlalchemy import Connection, delete, func, select, text
@@ -10,29 +10,29 @@ from unlike.store.database import Store, Tx
 from unlike.store.tables import SCRUBS
 
 
-def owe(tx: Tx) -> int:
-    """Note that the files have to be cleaned after this transaction; gives the number of the mark."""
+def request(tx: Tx) -> int:
+    """Note that the files have to be scrubbed after this transaction; returns the number of the scrub."""
     return tx.conn.scalars(SCRUBS.insert().values(owed_ms=tx.now_ms).returning(SCRUBS.c.id)).one()
 
 
-def is_owed(conn: Connection, number: int) -> bool:
-    """Whether the files have not been cleaned yet since that mark."""
+def is_pending(conn: Connection, number: int) -> bool:
+    """Whether a scrub has not been done yet."""
     return conn.scalar(select(SCRUBS.c.id).where(SCRUBS.c.id == number)) is not None
 
 
-def n_owed(store: Store) -> int:
-    """How many deletions still lie in the files."""
+def n_pending(store: Store) -> int:
+    """Number of deletions whose data is still in the files."""
     with store.connection(writes=False) as conn:
         return conn.scalar(select(func.count()).select_from(SCRUBS)) or 0
 
 
-def scrub_if_owed(store: Store, patience_s: float = 0.0) -> bool:
-    """Clean the files where that is owed; gives whether nothing is owed any more.
+def scrub_if_pending(store: Store, patience_s: float = 0.0) -> bool:
+    """Scrub the files if that is pending; returns whether nothing is pending any more.
 
     Raises:
         InputError: The database cannot be used.
     """
-    if not n_owed(store):
+    if not n_pending(store):
         return True
     try:
         scrub(store, patience_s)
@@ -42,20 +42,20 @@ def scrub_if_owed(store: Store, patience_s: float = 0.0) -> bool:
 
 
 class StillRead(InputError):
-    """The log could not be emptied, because somebody is still reading."""
+    """The log could not be emptied, because another connection is still reading."""
 
 
 def scrub(store: Store, patience_s: float = 60.0, rewrite: bool = False) -> None:
-    """Leave nothing of deleted rows in the database's files.
+    """Remove deleted rows from the database's files.
 
     SQLite has overwritten them in the file (secure_delete), and its log is emptied. PostgreSQL's dead rows are vacuumed;
-    its write-ahead log and backups, the wrapped keys in them too, are what they were until they expire, or until the master
-    key is rotated and the old one destroyed (``store.rotate``).
+    its write-ahead log and backups, with the wrapped keys in them, stay until they expire, or until the master key is rotated
+    and the old one destroyed (``store.rotate``).
 
     Args:
-        store: To clean.
-        patience_s: How long to wait for those who read.
-        rewrite: Write SQLite's file anew, too, which gives back its free pages; nobody else can write meanwhile.
+        store: The database.
+        patience_s: How long to wait for readers.
+        rewrite: Also rewrite SQLite's file, which returns its free pages to the disk; it blocks other writers meanwhile.
 
     Raises:
         StillRead: SQLite's log could not be emptied.
@@ -81,6 +81,6 @@ def _scrub_file(store: Store, patience_s: float, rewrite: bool) -> None:
         busy, *_ = file.execute("pragma wal_checkpoint(truncate)").fetchone()
     if busy:
         raise StillRead(
-            f"the log of {store.engine.url.render_as_string()} could not be emptied: somebody has been reading for "
+            f"the log of {store.engine.url.render_as_string()} could not be emptied: another connection has been reading for "
             f"{patience_s:g} s; end long-running readers, then run: unlike doctor --store DIR --scrub"
         )

@@ -11,32 +11,32 @@ from unlike.store.tables import SPEND, TENANTS
 
 DAY_MS = 24 * 3600 * 1000
 RESERVED_S = 5.0
-"""After which it is worth to try again what is refused because calls under way have reserved the rest."""
+"""After which a call may be retried that was refused because running calls have reserved the rest."""
 _SPENT = "today's budget"
-"""How the reason begins for which a job waits until it is renewed."""
+"""Start of the reason of jobs that wait for a new budget."""
 _SETTINGS = select(TENANTS.c.settings).where(TENANTS.c.id == bindparam("tenant"))
 
 
 class BudgetSpent(UnlikeError):
-    """The tenant's tokens of the day are used up, or reserved by calls under way.
+    """The tenant's tokens of the day are used up, or reserved by running calls.
 
     Args:
-        budget: Tokens a day.
+        budget: Tokens per day.
         used: Tokens of today.
-        renewed_in_s: How long until it is worth to try again.
+        renewed_in_s: Seconds after which to try again.
 
     Attributes:
         renewed_in_s: The same.
     """
 
     def __init__(self, budget: int, used: int, renewed_in_s: float) -> None:
-        when = "it is renewed at midnight UTC" if used >= budget else "the rest is reserved by calls under way"
+        when = "it is renewed at midnight UTC" if used >= budget else "the rest is reserved by running calls"
         super().__init__(f"{_SPENT} of {budget:,} tokens is used up ({used:,}); {when}")
         self.renewed_in_s = renewed_in_s
 
 
 def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0) -> None:
-    """Count tokens and calls of today; negative reserved ones are given back."""
+    """Count tokens and calls of today; a negative reservation releases tokens."""
     counts = {"tokens": tokens, "calls": calls, "reserved": reserved}
     insert = tx.insert(SPEND).values(tenant=tx.tenant, day=_day(tx), **counts)
     more = {name: SPEND.c[name] + n for name, n in counts.items()}
@@ -44,10 +44,10 @@ def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0) -> None:
 
 
 def check(tx: Tx) -> int | None:
-    """Refuse where today's budget is used up; gives the tokens a day, None for no limit.
+    """Check that today's budget is not used up; returns the tokens per day, None for no limit.
 
     Raises:
-        BudgetSpent: It is.
+        BudgetSpent: It is used up.
     """
     budget = budget_of(tx)
     if budget is not None and (used := used_today(tx)) >= budget:
@@ -56,10 +56,10 @@ def check(tx: Tx) -> int | None:
 
 
 def reserve(tx: Tx, tokens: int) -> int | None:
-    """Count tokens of a budget that may be used from now on; gives the tokens a day, None for no limit.
+    """Reserve tokens of today's budget; returns the tokens per day, None for no limit.
 
     Raises:
-        BudgetSpent: Nothing is left that is not reserved.
+        BudgetSpent: The rest of the budget is used up or reserved.
     """
     tx.conn.execute(select(TENANTS.c.id).where(TENANTS.c.id == tx.tenant).with_for_update())
     budget = check(tx)
@@ -81,16 +81,16 @@ def _today(tx: Tx, column: Column[int]) -> int:
 
 
 def budget_of(tx: Tx) -> int | None:
-    """Tokens a day; None for no limit."""
+    """Tokens per day; None for no limit."""
     return tx.conn.scalars(_SETTINGS, {"tenant": tx.tenant}).one().get("tokens_a_day")
 
 
 def set_budget(tx: Tx, tokens_a_day: int | None) -> None:
-    """Limit the tokens of a day; None for no limit. Jobs that wait for the budget to be renewed are tried again now."""
+    """Limit the tokens per day; None for no limit. Jobs that wait for a new budget run now."""
     settings = tx.conn.scalars(_SETTINGS, {"tenant": tx.tenant}).one()
     changed = settings | {"tokens_a_day": tokens_a_day}
     tx.conn.execute(update(TENANTS).where(TENANTS.c.id == tx.tenant).values(settings=changed))
-    jobs.hurry(tx, _SPENT)
+    jobs.run_now(tx, _SPENT)
 
 
 def _day(tx: Tx) -> str:

@@ -118,7 +118,7 @@ ITEMS = _table(
     Column("description", Text, nullable=False),
     Column("trust", Integer, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("told_by", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("source_user", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     UniqueConstraint("tenant", "item_id"),
 )
 

@@ -19,8 +19,8 @@ class Consent:
 
     Attributes:
         own: For texts written for the user.
-        peer: To be compared with others' records. Without it a record is in nobody else's prompt or clustering.
-        wording: What the user agreed to, in the words that the user was shown.
+        peer: To be compared with others' records. Without it a record is in no other user's prompt, and in no clustering.
+        wording: The text that the user was shown and agreed to.
     """
 
     own: bool = True
@@ -33,7 +33,7 @@ class UserRow:
     """A user in a list.
 
     Attributes:
-        uniqueness: Distance from the population, as far as it is known; see ``memory.population``.
+        uniqueness: Distance from the population, if it is known; see ``memory.population``.
     """
 
     user_id: str
@@ -98,7 +98,7 @@ def consent_of(tx: Tx, user: int) -> Consent:
 
 
 def consents_of(tx: Tx, user: int) -> list[dict[str, Any]]:
-    """What a user agreed to, when, and in which words; the first first."""
+    """All consents of a user with their times and wordings, oldest first."""
     columns = tuple(CONSENTS.c[name] for name in ("at_ms", "own", "peer", "source", "wording"))
     rows = tx.conn.execute(select(*columns).where(CONSENTS.c.user == user).order_by(CONSENTS.c.id))
     return [dict(row) for row in rows.mappings()]
@@ -106,8 +106,8 @@ def consents_of(tx: Tx, user: int) -> list[dict[str, Any]]:
 
 def _note_consents(tx: Tx, users: Iterable[int], consent: Consent, source: str) -> None:
     facts = {"tenant": tx.tenant, "at_ms": tx.now_ms, "source": source}
-    said = {"own": consent.own, "peer": consent.peer, "wording": consent.wording}
-    tx.conn.execute(CONSENTS.insert(), [facts | said | {"user": user} for user in users])
+    agreed = {"own": consent.own, "peer": consent.peer, "wording": consent.wording}
+    tx.conn.execute(CONSENTS.insert(), [facts | agreed | {"user": user} for user in users])
 
 
 def set_consent(tx: Tx, user: int, consent: Consent) -> None:
@@ -120,7 +120,7 @@ def set_consent(tx: Tx, user: int, consent: Consent) -> None:
 
 
 def agreeing(tx: Tx, users: Sequence[int]) -> set[int]:
-    """Those of these users who let their own records be used."""
+    """Those of these users who agree to the use of their own records."""
     return _those(tx, users, USERS.c.own)
 
 
@@ -135,7 +135,7 @@ def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int
 
 
 def find_user(tx: Tx, user_id: str) -> int | None:
-    """Number of a user; None for one nobody has seen."""
+    """Number of a user; None for an unknown one."""
     mine = (USERS.c.tenant == tx.tenant) & (USERS.c.user_id == canonical_id(user_id))
     return tx.conn.scalar(select(USERS.c.id).where(mine))
 
@@ -167,10 +167,10 @@ def known_users(tx: Tx, user_ids: Iterable[str]) -> dict[str, int]:
 
 
 def _check_master(tx: Tx) -> None:
-    """No new key is wrapped by a master key that was rotated away meanwhile.
+    """Check that the master key was not rotated meanwhile, since new keys are wrapped by it.
 
     Raises:
-        InputError: It was.
+        InputError: It was rotated.
     """
     now = select(TENANTS.c.master).where(TENANTS.c.id == tx.tenant).with_for_update(read=True)
     if (master := tx.conn.scalars(now).one()) != tx.keys.master.id:

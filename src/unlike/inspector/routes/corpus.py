@@ -21,7 +21,7 @@ from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, page
 from unlike.inspector.store.maps import MOST_TEXTS, USUAL, OnMap, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import Item, Record, others_on
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
 map_router = APIRouter(tags=["maps"])
@@ -164,13 +164,13 @@ def get_map(here: Here, user_id: Id, item_id: Id, k: K = 4, selector: SelectorNa
     """All texts on an item as points in a plane, with their clusters and whom the user is compared with."""
     corpus = here.corpus()
     there = on_map(corpus, user_id, corpus.item(item_id), _encoder(here))
-    return said(drawn(user_id, there, k, selector, MemorySettings()))
+    return json_response(drawn(user_id, there, k, selector, MemorySettings()))
 
 
 @map_router.get("/v1/map/differences")
 def list_differences(user_id: Id, item_id: Id) -> Response:
     """Nothing: what runs found of a user stands on the pages of their cases."""
-    return said({"rows": []})
+    return json_response({"rows": []})
 
 
 @map_router.get("/v1/users/{user_id:path}/records")
@@ -178,7 +178,7 @@ def list_records(here: Here, user_id: str, offset: Offset = 0, limit: Limit = 50
     """A page of what a user wrote, the latest first."""
     corpus = here.corpus()
     records, whole = page(list(reversed(corpus.history(user_id, LAST))), offset, limit)
-    return said({**whole, "rows": [with_title(corpus, record) for record in records]})
+    return json_response({**whole, "rows": [with_title(corpus, record) for record in records]})
 
 
 def on_map(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> OnMap:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from unlike.inspector.store.inspection import Inspection
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 from unlike.serve.bodies import CompareBody, Id, Selector
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here
@@ -34,18 +34,18 @@ async def get_map(user_id: Whose, item_id: On, here: Here, k: K = 4, selector: C
 
     It is made of stored vectors; no LLM is asked. Others are those who agree to be compared, without their ids.
     """
-    return said(await Inspection(here.memory).map(user_id, item_id, k, selector))
+    return json_response(await Inspection(here.memory).map(user_id, item_id, k, selector))
 
 
 @router.get("/v1/map/differences", response_model=KeptDifferences, responses=documented(404, 422))
 async def list_differences(user_id: Whose, item_id: On, here: Here) -> Response:
     """What was found of how a user differs on an item, by dimension."""
-    return said(KeptDifferences(await Inspection(here.memory).differences(user_id, item_id)))
+    return json_response(KeptDifferences(await Inspection(here.memory).differences(user_id, item_id)))
 
 
 @router.post("/v1/map/differences", response_model=FoundDifference, responses=documented(403, 404, 413, 422, 502))
 async def compare(body: CompareBody, here: Here) -> Response:
     """Ask the LLM how the user differs from those who are chosen; no profile is made from it."""
     found = await Inspection(here.memory).compare(body.user_id, body.item_id, body.k, body.selector)
-    here.service.answered(found.prompt_tokens, found.completion_tokens)
-    return said(found)
+    here.service.answered(found)
+    return json_response(found)

@@ -39,14 +39,12 @@ class Inspection:
 
     async def compare(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> FoundDifference:
         """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
-        await asyncio.to_thread(self.memory.spending.check)
         args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
-        kit, llm = self._kit(user_id, user, self.memory.settings.method)
-        try:
+        method = self.memory.settings.method
+        kit, llm = self._kit(user_id, user, method)
+        async with self.memory.spending.reserve(2 * method.max_tokens, llm):
             return await map_differences.ask_for(kit, own, chosen, n_peers)
-        finally:
-            await self.memory.spending.spend_used(llm.usage)
 
     async def table(self, request: Request) -> Table:
         """What may be tried for a request; Unknown where there is no such item."""
@@ -72,12 +70,12 @@ class Inspection:
         stored = {request.user_id: laid.context.summary}
         kit = replace(kit, profile_of=stored.get)
         guard = partial(guard_of, self.memory.tenant, request.user_id, settings=self.memory.settings)
-        try:
-            async with aclosing(play(name, laid, kit, llm, guard)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            await self.memory.spending.spend_used(llm.usage)
+        async with (
+            self.memory.spending.reserve((settings.n_records + 1) * 2 * settings.max_tokens, llm),
+            aclosing(play(name, laid, kit, llm, guard)) as events,
+        ):
+            async for event in events:
+                yield event
 
     def _kit(self, user_id: str, subject: int, method: MethodSettings) -> tuple[Kit, RecordedLLM]:
         """The collaborators of a method over the store, and its LLM.
@@ -88,7 +86,7 @@ class Inspection:
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
-        stored = FewShow(self.memory.tenant, user_id, self.memory.settings.fewest_peers, vectors)
+        stored = FewShow(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
         llm = RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject))
         kit = Kit(
             records=stored,

@@ -1,7 +1,7 @@
 """The difference map: all texts on an item as points in a plane, with who is compared with whom (DPL, equation 4).
 
 It is made of stored vectors alone and asks no LLM. Consent is kept as everywhere: texts of others are those of people who
-agree to be compared, without any id; a user who does not let own records be used is not on it.
+agree to be compared, without any id; a user who does not agree to the use of own records is not on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -220,15 +220,15 @@ def _others(tx: Tx, item_id: str, user: int) -> list[Stored]:
 
 def _few(others: Sequence[Stored], settings: MemorySettings) -> Sequence[Stored]:
     """Those who may be shown: nobody where they are so few that each would show."""
-    return others[:MOST_TEXTS] if len(others) >= settings.fewest_peers else ()
+    return others[:MOST_TEXTS] if len(others) >= settings.min_peers else ()
 
 
 def _why(own: bool, n_others: int, settings: MemorySettings) -> str:
     if not own:
-        return "this user does not let own records be used"
-    if n_others >= settings.fewest_peers:
+        return "this user does not agree to the use of own records"
+    if n_others >= settings.min_peers:
         return ""
-    return f"others on this item who agree to be compared: {n_others}; from {settings.fewest_peers} on they are shown"
+    return f"others on this item who agree to be compared: {n_others}; from {settings.min_peers} on they are shown"
 
 
 def _target(

@@ -158,7 +158,7 @@ def lay(tenant: Tenant, request: Request, latent: Latent | None, settings: Memor
         others = records.read(tx, *there)
     real = own[-1].record if own else None
     n_peers = len({one.user for one in others})
-    peers = tuple(one.record.text for one in others[-MOST_PEERS:]) if n_peers >= settings.fewest_peers else ()
+    peers = tuple(one.record.text for one in others[-MOST_PEERS:]) if n_peers >= settings.min_peers else ()
     ways = _ways(context, own[-1] if own else None, latent, settings)
     table = Table(request.user_id, request.item_id, item.title, ways, real, n_peers)
     return Laid(table, _case(request, real, tenant.store.now_ms()), context, peers)

@@ -1,1 +1,1 @@
-"""The routes, one file a noun. What belongs here: reading a request, one call of the memory, sending what it gave."""
+"""The routes, one file per noun. What belongs here: reading a request, one call of the memory, sending its result."""

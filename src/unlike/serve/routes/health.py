@@ -1,4 +1,4 @@
-"""For those who run the service: is it up, can it work, what does it do. No key is needed, and no user is named."""
+"""For operators: health, readiness and metrics. No key is needed, and no user is named."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 from unlike.serve.metrics import CONTENT_TYPE
 from unlike.serve.routes.visit import service_of
 from unlike.serve.service import LLMState
@@ -37,7 +37,7 @@ class Readiness:
 @router.get("/healthz", response_model=Health)
 async def healthz() -> Response:
     """Whether the process is up."""
-    return said(Health())
+    return json_response(Health())
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready"}})
@@ -45,7 +45,7 @@ async def readyz(request: Request) -> Response:
     """Whether the database can be used; 503 where not."""
     service = service_of(request)
     is_ready = await service.ready()
-    return said(Readiness("up" if is_ready else "down", service.llm), 200 if is_ready else 503)
+    return json_response(Readiness("up" if is_ready else "down", service.llm), 200 if is_ready else 503)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {}}}})

@@ -1,4 +1,4 @@
-"""The work that follows records: what waits, what runs, what was given up."""
+"""Background jobs: waiting, running and failed ones."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.memory.answers import JobRow, Page
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here, Limit, Offset
 
@@ -16,5 +16,5 @@ State = Annotated[Literal["", "waiting", "running", "failed"], Query(description
 
 @router.get("/v1/jobs", response_model=Page[JobRow], responses=documented(422))
 async def list_jobs(here: Here, state: State = "", offset: Offset = 0, limit: Limit = 50) -> Response:
-    """A page of jobs, the next due first; what is done is not kept."""
-    return said(await here.memory.jobs(state, offset, limit))
+    """A page of jobs, the next due first; finished jobs are not stored."""
+    return json_response(await here.memory.jobs(state, offset, limit))

@@ -1,4 +1,4 @@
-"""Profiles: what they say, on what evidence, and changing them by hand."""
+"""Profiles: statements with their evidence, and changes by hand."""
 
 from typing import Annotated
 
@@ -6,40 +6,40 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.memory.answers import Profile
-from unlike.serve.answers import Asked, NewVersion, said
-from unlike.serve.bodies import MOST_NUMBER, ProfileBody, RollbackBody
+from unlike.serve.answers import NewVersion, Queued, json_response
+from unlike.serve.bodies import MAX_NUMBER, ProfileBody, RollbackBody
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here, UserId
 
 router = APIRouter(tags=["profiles"])
-Version = Annotated[int | None, Query(ge=1, le=MOST_NUMBER, description="An earlier one; else the current one")]
+Version = Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="An earlier one; else the current one")]
 
 
 @router.get("/v1/users/{user_id:path}/profile", response_model=Profile, responses=documented(404, 422))
 async def get_profile(user_id: UserId, here: Here, version: Version = None) -> Response:
-    """A profile: each statement with the records that bear it out and how many peers it was compared with."""
+    """A profile: each statement with the records that support it and the number of peers in the comparison."""
     profile = await here.memory.profile(user_id, version)
     await here.memory.note_read("read", user_id, here.key)
-    return said(profile)
+    return json_response(profile)
 
 
 @router.put("/v1/users/{user_id:path}/profile", response_model=NewVersion, responses=documented(404, 409, 413, 422))
 async def edit_profile(user_id: UserId, body: ProfileBody, here: Here) -> Response:
-    """Put a profile in one's own words; pinned statements stay when it is built anew."""
+    """Replace a profile by hand; pinned statements stay when it is rebuilt."""
     statements = [statement.evidence() for statement in body.statements]
-    return said(NewVersion(await here.memory.edit(user_id, statements, body.read_ms)))
+    return json_response(NewVersion(await here.memory.edit(user_id, statements, body.read_ms)))
 
 
 @router.post(
-    "/v1/users/{user_id:path}/profile/build", status_code=202, response_model=Asked, responses=documented(404, 422)
+    "/v1/users/{user_id:path}/profile/build", status_code=202, response_model=Queued, responses=documented(404, 422)
 )
 async def build_profile(user_id: UserId, here: Here) -> Response:
-    """Ask for a profile to be built now; see `GET /v1/jobs`."""
-    return said(Asked(await here.memory.build([user_id])), 202)
+    """Queue a profile to be built now; see `GET /v1/jobs`."""
+    return json_response(Queued(await here.memory.build([user_id])), 202)
 
 
 @router.post("/v1/users/{user_id:path}/profile/rollback", response_model=Profile, responses=documented(404, 413, 422))
 async def go_back(user_id: UserId, body: RollbackBody, here: Here) -> Response:
     """Make an earlier version of a profile current again."""
     await here.memory.go_back(user_id, body.version)
-    return said(await here.memory.profile(user_id))
+    return json_response(await here.memory.profile(user_id))

@@ -1,4 +1,4 @@
-"""Records come in: many at once, as one JSON object or a JSON object a line."""
+"""Adding records: many at once, as one JSON object or as JSON lines."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from unlike.memory.answers import Added
-from unlike.serve.answers import JSON, NewVersion, said
+from unlike.serve.answers import JSON, NewVersion, json_response
 from unlike.serve.bodies import CorrectionBody, FeedbackBody, Id, ItemBody
 from unlike.serve.errors import documented
 from unlike.serve.reading import records_in, records_in_lines
@@ -22,50 +22,50 @@ _BODY: dict[str, Any] = {
     "required": True,
     "content": {
         JSON: {"schema": {"$ref": f"{SCHEMA}RecordsBody"}},
-        LINES: {"schema": {"type": "string", "description": "A RecordBody a line; new users agree to `own` only."}},
+        LINES: {"schema": {"type": "string", "description": "One RecordBody per line; new users agree to `own` only."}},
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Whose record it was; the user's profile is built anew."""
+    """Whose record it was; the user's profile is rebuilt."""
 
     user_id: str
 
 
 @router.post("/v1/records", response_model=Added, responses=documented(413, 422), openapi_extra={"requestBody": _BODY})
 async def add_records(request: Request, here: Here) -> Response:
-    """Keep records, each once: a record id sent again changes nothing.
+    """Store records, each once: a record id sent again changes nothing.
 
-    Identifiers such as mail addresses are taken out. Profiles are built afterwards, see `GET /v1/jobs`.
+    Identifiers such as mail addresses are removed. Profiles are built afterwards, see `GET /v1/jobs`.
     """
-    body, most = await request.body(), here.service.settings.most_records
+    body, most = await request.body(), here.service.settings.max_records
     as_lines = request.headers.get("content-type", "").startswith(LINES)
     rows, consent = await here.memory.heavy.run(records_in_lines if as_lines else records_in, body, most)
-    return said(await here.memory.add(rows, consent))
+    return json_response(await here.memory.add(rows, consent))
 
 
 @router.post("/v1/feedback", response_model=Added, responses=documented(413, 422))
 async def feedback(body: FeedbackBody, here: Here) -> Response:
-    """Keep the text that a person really sent, so that the next one is closer to it."""
-    return said(await here.memory.feedback(body.user_id, body.item_id, body.text, body.title, body.rating))
+    """Store the text that a person really sent, so that the next one is closer to it."""
+    return json_response(await here.memory.feedback(body.user_id, body.item_id, body.text, body.title, body.rating))
 
 
 @router.put("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 413, 422))
 async def correct_record(record_id: RecordId, body: CorrectionBody, here: Here) -> Response:
-    """Put other words, another rating or time in the place of a record's; what was made of the old ones goes."""
+    """Replace a record's text, rating and time; what was made of the old ones is deleted."""
     await here.memory.correct(body.row(record_id), here.key)
-    return said(Changed(body.user_id))
+    return json_response(Changed(body.user_id))
 
 
 @router.delete("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 422))
 async def delete_record(record_id: RecordId, here: Here) -> Response:
     """Delete a record, and all that was made of it."""
-    return said(Changed(await here.memory.delete_record(record_id, here.key)))
+    return json_response(Changed(await here.memory.delete_record(record_id, here.key)))
 
 
 @router.put("/v1/items/{item_id:path}", response_model=NewVersion, responses=documented(413, 422))
-async def tell_item(item_id: ItemId, body: ItemBody, here: Here) -> Response:
-    """Say what an item is, whatever records told of it; the answer names the version of its words."""
-    return said(NewVersion(await here.memory.tell_item(body.item(item_id))))
+async def set_item(item_id: ItemId, body: ItemBody, here: Here) -> Response:
+    """Set title and description of an item, whatever records say about it; the answer has their version."""
+    return json_response(NewVersion(await here.memory.set_item(body.item(item_id))))

@@ -1,4 +1,4 @@
-"""Users: who there is, what is held about them, what they agree to, and taking them out."""
+"""Users: lists, their records, consent, export and erasure."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from unlike.memory.answers import Page, RecordRow
 from unlike.memory.population import Uniqueness
-from unlike.serve.answers import said
+from unlike.serve.answers import json_response
 from unlike.serve.bodies import ConsentChange, RefusalBody
 from unlike.serve.errors import documented
 from unlike.serve.routes.visit import Here, Limit, Offset, UserId
@@ -22,61 +22,62 @@ Search = Annotated[str, Query(max_length=256, pattern=r"^[^\x00]*$", description
 async def list_users(
     here: Here, search: Search = "", sort: Sort = "user_id", offset: Offset = 0, limit: Limit = 50
 ) -> Response:
-    """A page of users. By uniqueness the most unlike come first; in other orders it is given as far as it is known."""
-    return said(await here.memory.users(search, sort, offset, limit))
+    """A page of users. Sorted by uniqueness, the most unlike come first; in other orders it is included if known."""
+    return json_response(await here.memory.users(search, sort, offset, limit))
 
 
 @router.get("/v1/users/{user_id:path}/records", response_model=Page[RecordRow], responses=documented(404, 422))
 async def list_records(user_id: UserId, here: Here, offset: Offset = 0, limit: Limit = 50) -> Response:
-    """A page of a user's records, as they are kept."""
+    """A page of a user's records, as stored."""
     page = await here.memory.records(user_id, offset, limit)
     await here.memory.note_read("read", user_id, here.key)
-    return said(page)
+    return json_response(page)
 
 
 @router.get("/v1/users/{user_id:path}/uniqueness", response_model=Uniqueness, responses=documented(404, 422))
 async def get_uniqueness(user_id: UserId, here: Here) -> Response:
-    """How unlike the others a user is: the distance of the mean vector from the population's, and those of all others."""
-    return said(await here.memory.uniqueness(user_id))
+    """How unlike the others a user is: the distance of the mean vector from the population's, and all distances."""
+    return json_response(await here.memory.uniqueness(user_id))
 
 
 @router.get("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 422))
 async def get_consent(user_id: UserId, here: Here) -> Response:
-    """What a user agrees to."""
-    return said(await here.memory.consent(user_id))
+    """A user's consent."""
+    return json_response(await here.memory.consent(user_id))
 
 
 @router.put("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 413, 422))
 async def set_consent(user_id: UserId, body: ConsentChange, here: Here) -> Response:
-    """Change what a user agrees to; what was made against it goes at once."""
-    return said(await here.memory.set_consent(user_id, body.own, body.peer, body.wording, here.key))
+    """Change a user's consent; data that it no longer covers is deleted at once."""
+    return json_response(await here.memory.set_consent(user_id, body.own, body.peer, body.wording, here.key))
 
 
 @router.get("/v1/users/{user_id:path}/export", response_model=dict[str, Any], responses=documented(404, 422))
 async def export_user(user_id: UserId, here: Here) -> Response:
-    """All that is held about a user, for that user."""
+    """All data about a user, for that user."""
     held = await here.memory.export(user_id)
     await here.memory.note_read("export", user_id, here.key)
-    return said(held)
+    return json_response(held)
 
 
 @router.delete("/v1/users/{user_id:path}", response_model=dict[str, Any], responses=documented(404, 422))
 async def erase_user(user_id: UserId, here: Here) -> Response:
-    """Take a user out: records, profiles, jobs, keys, and what others' profiles have of them.
+    """Erase a user: records, profiles, jobs, keys, and what others' profiles have of them.
 
-    The answer is a signed receipt, which `unlike erase --verify` checks; it holds no text. Asked again, it is given again.
-    Records that come later for this id are refused; see `PUT .../refusal`.
+    The answer is a signed receipt, which `unlike erase --verify` checks; it holds no text. A repeated request returns it
+    again.
+    Later records for this id are refused; see `PUT .../refusal`.
     """
-    return said(await here.memory.erase(user_id, here.key))
+    return json_response(await here.memory.erase(user_id, here.key))
 
 
 @router.get("/v1/users/{user_id:path}/erasure", response_model=dict[str, Any], responses=documented(404, 422))
 async def get_receipt(user_id: UserId, here: Here) -> Response:
-    """The receipt of a user's erasure, as things are now: `files_scrubbed` becomes true when the files are clean."""
-    return said(await here.memory.receipt(user_id))
+    """The receipt of a user's erasure; `files_scrubbed` becomes true when the files are clean."""
+    return json_response(await here.memory.receipt(user_id))
 
 
 @router.put("/v1/users/{user_id:path}/refusal", response_model=RefusalBody, responses=documented(413, 422))
 async def set_refusal(user_id: UserId, body: RefusalBody, here: Here) -> Response:
-    """Refuse the records of somebody who is not there, in advance, or take them again after an erasure."""
-    return said(RefusalBody(refused=await here.memory.refuse(user_id, body.refused)))
+    """Refuse future records of a user who has none, or accept them again after an erasure."""
+    return json_response(RefusalBody(refused=await here.memory.refuse(user_id, body.refused)))

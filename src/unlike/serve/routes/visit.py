@@ -1,4 +1,4 @@
-"""What a route is given: the service, and the memory of the tenant whose key came with the request."""
+"""What a route receives: the service, and the memory of the tenant whose key was sent."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,13 +11,13 @@ from unlike.serve.bodies import Id
 from unlike.serve.service import Service
 
 UserId = Annotated[Id, Path(description="Of the product; may hold any characters, percent-encoded", examples=["ada"])]
-Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out")]
-Limit = Annotated[int, Query(ge=1, le=500, description="Rows to give at most")]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to skip")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Maximum number of rows")]
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request that was let in.
+    """An authenticated request.
 
     Attributes:
         memory: Of the caller's tenant, and of no other.
@@ -30,7 +30,7 @@ class Visit:
 
 
 def service_of(request: Request) -> Service:
-    """The service that an app was made for."""
+    """The service behind an app."""
     return request.app.state.service
 
 
