@@ -50,17 +50,17 @@ async def lay_out(user_id: Whose, item_id: On, here: Here) -> Response:
 async def play(body: PlayBody, here: Here) -> Response:
     """Try a method. About an item the user wrote on, it is answered as of that moment, without the real text."""
     if body.stream:
-        return Events(_told(body, here))
+        return Events(_events(body, here))
     async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:
         async for one in events:
             if isinstance(one, Played):
                 here.service.answered(one.prompt_tokens, one.completion_tokens)
                 return said(one)
-    raise AssertionError("a method that was tried comes to something")
+    raise AssertionError("a method that was tried ends with its result")
 
 
-async def _told(body: PlayBody, here: Visit) -> AsyncGenerator[bytes]:
-    """The events; what goes wrong before the first of them is raised."""
+async def _events(body: PlayBody, here: Visit) -> AsyncGenerator[bytes]:
+    """The events; an error before the first of them is raised."""
     begun = False
     try:
         async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:

@@ -10,7 +10,7 @@ from unlike.config import MethodSettings, SelectorName
 from unlike.inspector.store import map_differences, maps, playground
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.inspector.store.playground import Event, FewShow, Table, guard_of, play
+from unlike.inspector.store.playground import EnoughPeersRecords, Event, Table, guard_of, play
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.journal import StoredJournal
@@ -24,7 +24,7 @@ from unlike.retrieve.open import open_retriever
 
 @dataclass(frozen=True)
 class Inspection:
-    """Looking into a tenant's memory, with the memory's own parts, consent, budget and settings."""
+    """Maps, differences and the playground of a tenant, with the parts, budget and settings of its memory."""
 
     memory: Memory
 
@@ -33,15 +33,15 @@ class Inspection:
         return await asyncio.to_thread(self._map, user_id, item_id, k, selector)
 
     async def differences(self, user_id: str, item_id: str) -> tuple[FoundDifference, ...]:
-        """What is kept of how a user differs on an item; Unknown where there is no such user."""
+        """The stored differences of a user on an item; Unknown where there is no such user."""
         names = [dimension.name for dimension in self.memory.task.standard(self.memory.settings.method.dimensions)]
         return await asyncio.to_thread(map_differences.kept_on, self.memory.tenant, user_id, item_id, names)
 
     async def compare(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> FoundDifference:
-        """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
+        """Ask the LLM how a user differs on an item from K others; errors as in ``map_differences``."""
         await asyncio.to_thread(self.memory.spending.check)
         args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
-        user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
+        user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
         kit, llm = self._kit(user_id, user, self.memory.settings.method)
         try:
             return await map_differences.ask_for(kit, own, chosen, n_peers)
@@ -49,17 +49,17 @@ class Inspection:
             await self.memory.spending.spend_used(llm.usage)
 
     async def table(self, request: Request) -> Table:
-        """What may be tried for a request; Unknown where there is no such item."""
+        """The methods that can be tried for a request; Unknown where there is no such item."""
         return (
             await asyncio.to_thread(
-                playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+                playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
             )
         ).table
 
     async def play(self, request: Request, name: str) -> AsyncGenerator[Event]:
-        """A method at work; see ``playground.method_of`` and ``playground.play`` for what can go wrong."""
-        laid = await asyncio.to_thread(
-            playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+        """Try a method; errors as in ``playground.method_of`` and ``playground.play``."""
+        prepared = await asyncio.to_thread(
+            playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
         )
         settings = self.memory.settings.method.but(
             temperature=request.temperature,
@@ -68,12 +68,12 @@ class Inspection:
             seed=request.seed,
             shown_records=self.memory.settings.shown_records,
         )
-        kit, llm = self._kit(request.user_id, -1 if laid.context.user is None else laid.context.user, settings)
-        stored = {request.user_id: laid.context.summary}
+        kit, llm = self._kit(request.user_id, -1 if prepared.context.user is None else prepared.context.user, settings)
+        stored = {request.user_id: prepared.context.summary}
         kit = replace(kit, profile_of=stored.get)
         guard = partial(guard_of, self.memory.tenant, request.user_id, settings=self.memory.settings)
         try:
-            async with aclosing(play(name, laid, kit, llm, guard)) as events:
+            async with aclosing(play(name, prepared, kit, llm, guard)) as events:
                 async for event in events:
                     yield event
         finally:
@@ -83,12 +83,12 @@ class Inspection:
         """The collaborators of a method over the store, and its LLM.
 
         Args:
-            user_id: For whom.
-            subject: Number of that user, whose agreement what is kept depends on.
+            user_id: The user.
+            subject: Number of that user, on whose consent stored calls depend.
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
-        stored = FewShow(self.memory.tenant, user_id, self.memory.settings.fewest_peers, vectors)
+        stored = EnoughPeersRecords(self.memory.tenant, user_id, self.memory.settings.fewest_peers, vectors)
         llm = RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject))
         kit = Kit(
             records=stored,
@@ -104,5 +104,5 @@ class Inspection:
         return kit, llm
 
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
-        there = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
-        return maps.drawn(user_id, there, k, selector, self.memory.settings)
+        data = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
+        return maps.drawn(user_id, data, k, selector, self.memory.settings)
