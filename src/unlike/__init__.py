@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unlike.api import agenerate, generate, open_kit, sample_corpus, train
+    from unlike.api import agenerate, generate, open_kit, sample_corpus
     from unlike.config import CurateSettings, MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unlike.evaluate.running.run import arun
     from unlike.experiments.experiment import experiment
     from unlike.experiments.run import run
+    from unlike.experiments.train import train
     from unlike.llm.open import open_llm
     from unlike.memory.open import open_memory
     from unlike.methods.kit import Kit
@@ -67,7 +68,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "unlike.api": ("agenerate", "generate", "open_kit", "sample_corpus", "train"),
+    "unlike.api": ("agenerate", "generate", "open_kit", "sample_corpus"),
     "unlike.config": ("CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),
@@ -76,6 +77,7 @@ _HOME = {
     "unlike.evaluate.metrics.score": ("score",),
     "unlike.experiments.experiment": ("experiment",),
     "unlike.experiments.run": ("run",),
+    "unlike.experiments.train": ("train",),
     "unlike.llm.open": ("open_llm",),
     "unlike.memory.open": ("open_memory",),
     "unlike.methods.kit": ("Kit",),

@@ -1,20 +1,19 @@
 """The library in a few lines: open the parts by name, generate, run.
 
-This is where names become concrete parts, for scripts and for the command alike.
+Scripts and the command line both turn names into concrete parts here.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlike import sample
-from unlike.config import MethodSettings, vector_file
+from unlike.config import MethodSettings
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
-from unlike.errors import InputError
 from unlike.latent.open import open_prompter
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
@@ -33,8 +32,6 @@ from unlike.writing.write import write
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.latent.adapter import Adapter
-    from unlike.latent.train import OnStep
 
 
 def open_kit(
@@ -52,19 +49,19 @@ def open_kit(
     """A kit for any method, from names.
 
     Args:
-        corpus: Whose texts.
+        corpus: Records, items and cases.
         llm: "openai:MODEL", "llama.cpp:FILE|smollm2", "scripted:FILE|echo", or an open backend.
         embedder: As in open_encoder, or an open encoder.
         settings: None for the papers' settings.
         journal: File that keeps every LLM call; None keeps them for this process only.
         vectors: File that keeps vectors; None keeps none.
         task: A built-in task by name, or one from open_task.
-        concurrency: LLM calls under way at once.
+        concurrency: Maximum number of LLM calls at the same time.
         keep_prompts: Whether the journal keeps prompts beside their answers.
 
     Raises:
         InputError: A name is unknown or a setting unusable.
-        MissingPart: Something that a name needs is not installed.
+        MissingPart: A package that a name needs is not installed.
     """
     encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
     backend = open_llm(llm) if isinstance(llm, str) else llm
@@ -83,11 +80,11 @@ def kits(
     """Kits for many settings that share LLM, journal, vectors, clusterings and adapters.
 
     Args:
-        corpus: Whose texts.
+        corpus: Records, items and cases.
         llm: Behind its journal.
         encoder: Of texts.
         task: Words and templates.
-        adapter_folder: Where the adapter of some settings lies.
+        adapter_folder: Returns the folder of the adapter of some settings.
     """
     neighbours = MeanNeighbours(corpus, corpus.users(), encoder)
 
@@ -134,74 +131,6 @@ async def agenerate(case: Case, method: str, kit: Kit) -> Outcome:
 def generate(case: Case, method: str, kit: Kit) -> Outcome:
     """``agenerate`` for code that is not async; works in notebooks too."""
     return wait_for(agenerate(case, method, kit))
-
-
-def train(
-    corpus: "Corpus",
-    kind: str,
-    llm: str,
-    out: Path,
-    *,
-    embedder: str | Encoder = "minilm",
-    preset: str = "small",
-    settings: Mapping[str, Any] | None = None,
-    task: str | Task = "review",
-    salt: str = "",
-    resume: bool = True,
-    track: str = "",
-    on_step: "OnStep | None" = None,
-) -> "Adapter":
-    """Train an adapter for a frozen LLM into a folder, with a picture of its losses; or resume the training there.
-
-    Args:
-        corpus: With cases in the splits train and validation.
-        kind: "dep", "pplug" or "prompt_tuning".
-        llm: "transformers:MODEL|FOLDER|smollm2".
-        out: The adapter's folder.
-        embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
-        preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
-        settings: What differs from the preset, by name of a setting of adapter, training or loss; ``choose_by`` says
-            whether METEOR of generated texts (ROUGE-L where they are not English) or the likelihood of real ones
-            chooses the checkpoint.
-        task: A built-in task by name, or one from open_task.
-        salt: For the hashes of the training users' ids; random if empty.
-        resume: Whether to go on with an unfinished training in ``out``, and to keep a finished one; else start again.
-        track: "tensorboard" or "wandb" to log losses there too.
-        on_step: Called with a StepRow after every step.
-
-    Returns:
-        The adapter; its ``metadata.training`` has plan, losses, validations and what chose the checkpoint.
-
-    Raises:
-        InputError: A name or setting is invalid, there is nothing to learn, or ``out`` holds another training.
-        EngineError: The loss is NaN or infinite, or memory does not suffice.
-        MissingPart: Something that a name needs is not installed.
-    """
-    from unlike.evaluate.metrics.meteor import meteor
-    from unlike.evaluate.metrics.rouge import rouge_l
-    from unlike.language import language_of
-    from unlike.latent import checkpoints
-    from unlike.latent.settings import recipe
-    from unlike.latent.train import discard, train
-    from unlike.latent.training_data import training_data
-    from unlike.llm.local_model import open_local_model
-
-    scheme, _, name = llm.partition(":")
-    if scheme != "transformers" or not name:
-        raise InputError(f"llm {llm!r}: training needs the model itself; give transformers:MODEL, FOLDER or smollm2")
-    chosen = recipe(preset, kind, settings)
-    if not resume:
-        discard(out)
-    encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
-    opened = open_task(task) if isinstance(task, str) else task
-    model = open_local_model(name, chosen.train.precision)
-    data = training_data(corpus, model, encoder, opened, chosen, salt)
-    is_english = language_of([example.case.reference or "" for example in data.validation]) == "english"
-    metric = checkpoints.TextMetric("meteor", meteor) if is_english else checkpoints.TextMetric("rougeL", rouge_l)
-    choice = checkpoints.choice_of(data, chosen.train, metric)
-    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
-    checkpoints.draw_losses(adapter.metadata.training or {}, out / "losses.png")
-    return adapter
 
 
 def sample_corpus(folder: Path | None = None) -> "Corpus":

@@ -1,4 +1,4 @@
-"""Settings, typed, with their source; what a user gets who sets nothing is what the papers did.
+"""Settings, typed, with their source; the defaults are what the papers did.
 
 A preset is one entry of a literal dict. Settings are frozen dataclasses; files are checked against the same dataclasses,
 unknown keys fail, and all errors are reported at once.
@@ -35,22 +35,22 @@ class CurateSettings:
 
     min_chars: AtLeast0 = 200
     description_chars: tuple[int, int] | None = (100, 2000)
-    """Allowed length of an item's description; None asks for no description at all ("any")."""
+    """Allowed length of an item's description; None if items need no description ("any")."""
     min_reviewers: AtLeast0 = 4
-    """Distinct reviewers an item needs."""
+    """Minimum number of distinct reviewers per item."""
     min_records: AtLeast0 = 18
     max_records: AtLeast0 = 500
     test_targets: AtLeast0 = 1
     val_targets: AtLeast0 = 1
     train_targets: AtLeast0 = 8
-    """Targets a user gives at most, most recent first: test, then validation, then train."""
+    """Maximum number of targets per user, most recent first: test, then validation, then train."""
     shrink_train_to_profile: AtLeast0 | None = None
-    """None: every user gives exactly ``train_targets``. A number: as many, up to ``train_targets``, as leave
+    """None: every user has exactly ``train_targets``. A number: as many, up to ``train_targets``, as leave at least
     that many records in the profile before the oldest target."""
     min_profile: AtLeast0 = 8
-    """Profile records (those before the oldest target) a user needs whose item has enough reviewers."""
+    """Minimum number of profile records (those before the oldest target) per user whose item has enough reviewers."""
     min_profile_reviewers: AtLeast0 = 5
-    """Reviewers, the user included, that an item needs among all profiles to count for ``min_profile``."""
+    """Minimum number of reviewers of an item among all profiles, the user included, to count for ``min_profile``."""
     drop_unshared: bool = False
     """Whether profile records whose item has too few reviewers leave the corpus (released code) or stay (paper)."""
     require_categories: bool = False
@@ -80,7 +80,7 @@ Layout = Literal["single", "turns"]
 
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
-    """What the methods share (DPL, sections 4.1 and D.2).
+    """Settings that all methods share (DPL, sections 4.1 and D.2).
 
     Attributes:
         n_records: N, the key records retrieved for a request.
@@ -94,7 +94,7 @@ class MethodSettings:
         layout: How the past texts are shown to the LLM that writes the text.
         key_records: Of ``stored_profile``: which records the profile is built from.
         min_records: Of ``stored_profile``: users with fewer records get no profile; their records are shown.
-        min_peers: Of ``stored_profile``: a record is compared where at least so many others wrote about its item.
+        min_peers: Of ``stored_profile``: minimum number of others on an item for a record to be compared.
         shown_records: Of ``stored_profile``: latest own records shown beside the profile.
         adapter: Folder of the trained adapter, for the methods that need one.
     """
@@ -188,7 +188,7 @@ def checked(kind: type[T], values: object, source: str) -> T:
     Args:
         kind: A dataclass or model.
         values: As a TOML file or a command holds them.
-        source: Where they come from, for the message.
+        source: Their origin, for the message.
 
     Raises:
         InputError: Some values are not allowed; the message lists all of them.
@@ -202,7 +202,7 @@ def checked(kind: type[T], values: object, source: str) -> T:
 
 
 def problems_of(error: Any, kind: Any) -> list[str]:  # noqa: ANN401 - pydantic is imported only where it is used
-    """What pydantic found wrong, one line each; an unknown key comes with the allowed ones."""
+    """The problems that pydantic found, one line each; for an unknown key, with the allowed ones."""
     return [_problem(detail, kind) for detail in error.errors(include_url=False, include_context=False)]
 
 
@@ -237,7 +237,7 @@ def _fields_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:  # noqa: A
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again: UNLIKE_CACHE, or the user's cache folder."""
+    """Folder of data that can be downloaded or computed again: UNLIKE_CACHE, or the user's cache folder."""
     if "UNLIKE_CACHE" in os.environ:
         return Path(os.environ["UNLIKE_CACHE"])
     from platformdirs import user_cache_path
@@ -246,5 +246,5 @@ def cache_folder() -> Path:
 
 
 def vector_file() -> Path:
-    """The vectors of texts that were encoded on this machine."""
+    """The cache of vectors of texts that were encoded on this machine."""
     return cache_folder() / "vectors.sqlite"

@@ -1,4 +1,4 @@
-"""The synchronous door: async functions for scripts and notebooks, also where an event loop is already running.
+"""Runs async functions for synchronous callers: scripts and notebooks, also where an event loop is already running.
 
 All calls run on one background loop, so clients and connections made by one call serve the next.
 """
@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_FIRST = threading.Lock()
+_CREATING = threading.Lock()
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the library's own loop and wait for what it returns or raises."""
+    """Run a coroutine on the library's own loop; return its result or raise its error."""
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
         return future.result()
@@ -25,7 +25,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    with _FIRST:  # two threads may come first at the same time
+    with _CREATING:  # two threads may need it for the first time at once
         return _only_loop()
 
 

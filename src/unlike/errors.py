@@ -41,7 +41,7 @@ class CallFailed(UnlikeError):
 
     Attributes:
         raw: What the engine sent, where it sent anything.
-        tokens: Tokens of an answer that cannot be used; 0 where there was none, or their number is not known.
+        tokens: Tokens of an answer that cannot be used; 0 where there was none, or the engine did not report them.
     """
 
     def __init__(self, reason: str, raw: str = "", tokens: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""How far long work is: one signature for whoever does the work and whoever shows it."""
+"""Progress of long work: the signatures of its callbacks, and callbacks that show nothing."""
 
 from collections.abc import Callable
 

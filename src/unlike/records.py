@@ -90,7 +90,7 @@ class Records(Protocol):
         ...
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
-        """The user's own records before a moment, oldest first; empty for a user nobody has seen."""
+        """The user's own records before a moment, oldest first; empty for an unknown user."""
         ...
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:

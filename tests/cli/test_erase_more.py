@@ -40,7 +40,7 @@ def test_who_was_erased_is_refused_until_readmitted(unlike, shop, lines, tmp_pat
     erase(unlike, "ada", "--store", shop, "--receipt", tmp_path / "r.json", "--yes")
     _, _, err = unlike("ingest", lines, "--store", shop)
     assert "of erased users refused" in err
-    assert "are taken from now on" in erase(unlike, "ada", "--readmit", "--store", shop)[1]
+    assert "are accepted from now on" in erase(unlike, "ada", "--readmit", "--store", shop)[1]
     assert "3 new records" in unlike("ingest", lines, "--store", shop)[1]
 
 

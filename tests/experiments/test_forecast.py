@@ -8,6 +8,7 @@ import pytest
 import unlike
 from unlike.experiments.experiment import open_experiment
 from unlike.experiments.forecast import forecast_experiment, forecast_run
+from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import Watch
 from unlike.llm.forecast import distinct_text
 from unlike.methods.table import ADAPTED, METHODS
@@ -54,18 +55,20 @@ def test_what_is_left_is_forecast_where_some_is_done(plan_file, tmp_path):
 
 def test_answers_are_assumed_as_long_as_the_journal_and_the_real_texts_are(sample, answers, tmp_path):
     corpus, out = unlike.Corpus.open(sample), tmp_path / "run"
-    before = forecast_run(corpus, "dpl", answers, out, embedder="hashing:64", limit=3)
+    before = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
     assert set(before.lengths) == {"generate", "generate_turns"}
     assert 20 < before.lengths["generate"] < 200
     unlike.run(corpus, "dpl", answers, out, embedder="hashing:64", limit=2)
-    after = forecast_run(corpus, "dpl", answers, out, embedder="hashing:64", limit=3)
+    after = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
     assert after.lengths["difference"] < 20
 
 
 def test_it_needs_no_key(sample, tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    found = forecast_run(unlike.Corpus.open(sample), "rag", "openai:m", tmp_path, embedder="hashing:64", limit=3)
+    found = forecast_run(
+        RunRequest(unlike.Corpus.open(sample), "rag", "openai:m", tmp_path, embedder="hashing:64", limit=3)
+    )
     assert found.usage.n_calls == 3
 
 
@@ -75,7 +78,7 @@ def test_encoding_is_shown(sample, tmp_path, monkeypatch):
     seen = []
     watch = Watch(lambda *progress: seen.append(progress))
     corpus = unlike.Corpus.open(sample)
-    forecast_run(corpus, "dpl", "scripted:echo", tmp_path / "out", embedder="hashing:64", limit=2, watch=watch)
+    forecast_run(RunRequest(corpus, "dpl", "scripted:echo", tmp_path / "out", embedder="hashing:64", limit=2), watch)
     assert {"encoding texts", "forecast"} == {what for what, *_ in seen}
 
 

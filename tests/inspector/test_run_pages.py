@@ -153,14 +153,14 @@ def test_every_view_fits_and_shuts_nobody_out(width, scheme, open_inspector, wal
 def test_what_texts_hold_is_shown_as_text_in_every_view(open_inspector, walk, hostile_run):
     walked = walk(open_inspector(hostile_run))
     rows = Rows(hostile_run)
-    statuses = {head.status for head in rows.heads}
+    statuses = {summary.status for summary in rows.summaries}
     assert statuses == {"done", "failed"}
     walked.go(at("runs"), "Runs")
     walked.check()
     walked.go(at("runs", "run"), "Run run")
     walked.check()
-    for head in rows.heads:
-        page = walked.go(at("runs", "run", "cases", head.case_id), "Case")
+    for summary in rows.summaries:
+        page = walked.go(at("runs", "run", "cases", summary.case_id), "Case")
         seen = walked.seen()
         assert SCRIPT_TAG in seen
         for summary in page.locator("summary", has_text="representative").all():
@@ -168,13 +168,13 @@ def test_what_texts_hold_is_shown_as_text_in_every_view(open_inspector, walk, ho
         page.get_by_text("Exact prompts").click()
         page.locator("section:has(#calls) details details, section:has(#calls) .notice").first.wait_for()
         walked.check()
-    failed = next(head for head in rows.heads if head.status == "failed")
+    failed = next(summary for summary in rows.summaries if summary.status == "failed")
     walked.go(at("runs", "run", "cases", failed.case_id), "Case")
     assert f"refused {SCRIPT_TAG}" in walked.seen()
-    for user in {head.user_id for head in rows.heads}:
+    for user in {summary.user_id for summary in rows.summaries}:
         walked.go(at("corpus", user=user), "User")
         walked.check()
-    for item in {head.item_id for head in rows.heads}:
+    for item in {summary.item_id for summary in rows.summaries}:
         page = walked.go(at("corpus", item=item), "Item")
         seen = walked.seen()
         assert SCRIPT_TAG in seen

@@ -116,8 +116,8 @@ def test_a_profile_is_edited_pinned_compared_and_gone_back_from(house, service):
     page.get_by_role("button", name="Make version 1 current again").click()
     page.get_by_text("version 1", exact=True).wait_for()
     assert "guess" not in page.locator("section", has=page.get_by_role("heading", name="Profile")).inner_text()
-    page.get_by_role("button", name="Build it anew").click()
-    page.get_by_text("It is being built anew").wait_for()
+    page.get_by_role("button", name="Rebuild it").click()
+    page.get_by_text("It is being rebuilt").wait_for()
     assert house.work() >= 1
     walked.check()
 
@@ -212,7 +212,7 @@ def test_a_map_is_found_from_the_user_and_shows_where_one_usually_is(service):
     page.get_by_label("Item's id").fill("plain")
     page.get_by_role("button", name="Show").click()
     walked.there("Map of Plain")
-    page.get_by_text("stands at the mean of all own texts").wait_for()
+    page.get_by_text("shown at the mean of all own texts").wait_for()
     walked.check()
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlike.records import Case
-from unlike.spread.units import MOST_ROWS, units_of
+from unlike.spread.units import MAX_ROWS, units_of
 
 JOBS = st.lists(st.lists(st.integers(0, 30), max_size=40), min_size=1, max_size=4)
 
@@ -28,4 +28,4 @@ def test_every_row_is_in_one_unit_with_all_rows_of_its_user(users_of, workers):
 def test_units_are_small_and_many_enough_for_all_workers(n_users, workers):
     units = units_of([cases(range(n_users))], workers)
     assert len(units) >= min(n_users, 32 * workers)
-    assert max(map(len, units)) <= MOST_ROWS
+    assert max(map(len, units)) <= MAX_ROWS

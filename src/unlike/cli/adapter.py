@@ -60,7 +60,7 @@ def _print(adapter: "Adapter", folder: Path, as_json: bool) -> None:
 
 
 def facts_of(adapter: "Adapter", folder: Path) -> dict[str, Any]:
-    """What is known of an adapter; None for what is not known."""
+    """Facts about an adapter; None for what is not known."""
     from dataclasses import asdict
 
     from unlike.latent.adapter import WEIGHTS

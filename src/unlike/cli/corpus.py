@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unlike.cli.curate import settings_from, show_manifest, warn, with_thresholds
+from unlike.cli.curate import add_options, settings_from, show_manifest, warn
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
 from unlike.cli.output import print_facts, print_json, say
@@ -46,10 +46,15 @@ def show(folder: Annotated[Path, typer.Argument(help="A corpus folder.")], as_js
     typer.echo(f"next: unlike run --corpus {folder} --method dpl --llm llama.cpp:smollm2 --limit 5 --out RUN")
 
 
-def _store(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "") -> None: ...
-
-
-def _export(out: Path, json: bool, store: str, tenant: str, master: str, **thresholds: Any) -> None:  # noqa: ANN401
+def _export(
+    store: StoreAt,
+    tenant: TenantName = "default",
+    master: MasterAt = "",
+    *,
+    out: Path,
+    json: bool,
+    **thresholds: Any,  # noqa: ANN401 - the options that add_options adds
+) -> None:
     """Make a corpus from the users who agree to both uses of their records, to compare methods on it.
 
     A corpus folder holds texts and user ids unencrypted, and no later erasure reaches it.
@@ -64,6 +69,6 @@ def _export(out: Path, json: bool, store: str, tenant: str, master: str, **thres
     say(f"{out} holds texts and user ids unencrypted; when a user is erased from the store, export it again")
 
 
-_own = list(inspect.signature(_store).parameters.values())
-_export.__signature__ = with_thresholds(_own, preset="small")  # type: ignore[attr-defined]
+_parameters = inspect.signature(_export).parameters.values()
+add_options(_export, [each for each in _parameters if each.kind is each.POSITIONAL_OR_KEYWORD], preset="small")
 corpus.command("export")(_export)

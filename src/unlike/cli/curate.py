@@ -1,7 +1,7 @@
 """``unlike curate``: raw reviews to a corpus folder, one command per data set."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,17 +27,18 @@ FORMATS = (
     ".jsonl, .json, .csv, .tsv (plain, .gz, .bz2, .xz, .zst, .zip), .parquet, a folder of them, or - for standard input"
 )
 Reviews = Annotated[Path, typer.Option(help=f"File with the reviews: {FORMATS}.")]
-Items = Annotated[Path | None, typer.Option(help="File with the items. Default: what the reviews say of them.")]
+Items = Annotated[Path | None, typer.Option(help="File with the items. Default: what the reviews hold.")]
 Table = Annotated[Path, typer.Argument(help=f"File with the texts: {FORMATS}.")]
 Map = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         help="OURS=THEIRS, may be repeated. Ours: user_id, item_id, text, record_id, title, rating, timestamp, "
         "item_title, item_description."
     ),
 ]
 ItemMap = Annotated[
-    list[str], typer.Option(help="OURS=THEIRS in --items: item_id, title, description, categories, rating_number.")
+    list[str] | None,
+    typer.Option(help="OURS=THEIRS in --items: item_id, title, description, categories, rating_number."),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the corpus; an existing corpus is replaced.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
@@ -95,19 +96,20 @@ def settings_from(preset: str, description_chars: str | None = None, **threshold
     return checked(CurateSettings, asdict(CURATE_PRESETS[preset]) | changes, "thresholds")
 
 
-def with_thresholds(own: list[inspect.Parameter], preset: str = "dpl-paper") -> inspect.Signature:
-    """The parameters of a command that makes a corpus: its own, --out, --json and the thresholds."""
+def add_options(command: Callable[..., None], own: Sequence[inspect.Parameter], preset: str = "dpl-paper") -> None:
+    """Set the options of a command that makes a corpus: its own, --out, --json and the thresholds."""
     keyword = inspect.Parameter.KEYWORD_ONLY
-    ours = [inspect.Parameter("out", keyword, annotation=Out)]
+    options = [*(parameter.replace(kind=keyword) for parameter in own)]
+    options.append(inspect.Parameter("out", keyword, annotation=Out))
     for name, annotation in THRESHOLDS.items():
         default = preset if name == "preset" else None
-        ours.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
-    ours.append(inspect.Parameter("json", keyword, annotation=Json, default=False))
-    return inspect.Signature([*(parameter.replace(kind=keyword) for parameter in own), *ours])
+        options.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
+    options.append(inspect.Parameter("json", keyword, annotation=Json, default=False))
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined] - typer reads it
 
 
 def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
-    """Print what is left after each step, and what to do next."""
+    """Print what is left after each step, and the next command."""
     from rich.console import Console
     from rich.table import Table as Grid
 
@@ -169,7 +171,7 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
             show_manifest(write_corpus(source, settings_from(**options), out), out, json)
 
         command.__doc__ = read.__doc__
-        command.__signature__ = with_thresholds([*own.values(), *_reading_options()])  # type: ignore[attr-defined]
+        add_options(command, [*own.values(), *_reading_options()])
         curate.command(name)(command)
         return read
 
@@ -177,7 +179,7 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
 
 
 def _reading_options() -> list[inspect.Parameter]:
-    """The parameters that say how files are read."""
+    """The parameters of how files are read."""
     from unlike.data.tables.fields import Reading
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -220,12 +222,12 @@ def goodreads(reviews: Reviews, items: Items = None) -> "Source":
 
 
 @_source_command("table")
-def table(file: Table, map: Map = [], items: Items = None, item_map: ItemMap = []) -> "Source":  # noqa: B006
+def table(file: Table, map: Map = None, items: Items = None, item_map: ItemMap = None) -> "Source":
     """Any table with a user, an item and a text in every row."""
     from unlike.data import sources
 
-    columns = pairs(map, "--map", "user_id=author")
-    return sources.table(file, columns, items, pairs(item_map, "--item-map", "item_id=id"))
+    columns = pairs(map or (), "--map", "user_id=author")
+    return sources.table(file, columns, items, pairs(item_map or (), "--item-map", "item_id=id"))
 
 
 @curate.command("dpl-hub")

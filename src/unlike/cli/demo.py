@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 METHODS_SHOWN = ("non_perso", "rag", "dpl", "dpl_verified")
 PERSON = "esme"
-"""Whose case is shown; fixed before anything was written, not chosen by how the texts turned out."""
+"""The user whose case is shown; fixed beforehand, not chosen by the result."""
 MODEL = "qwen2.5-coder-1.5b"
 
 

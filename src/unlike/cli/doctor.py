@@ -25,7 +25,7 @@ class Finding:
 
     Attributes:
         needed_for: What does not work without it.
-        fault: Whether a store holds what it must not.
+        fault: Whether the store is inconsistent, or holds data that must not be there.
     """
 
     part: str
@@ -173,7 +173,7 @@ def store_findings(place: Place, scrub: bool) -> list[Finding]:
     """Check a store, all its tenants included; its tables are migrated first.
 
     Args:
-        place: Where it is.
+        place: The store.
         scrub: Rewrite the database's files, so that they no longer hold deleted data.
 
     Raises:
@@ -204,7 +204,7 @@ def _master(folder: Path, given: str) -> Finding:
         return Finding("master key", True, "not stored beside the data")
     if given and given != f"file:{file}":
         return Finding("master key", True, f"{given}; {file} is not used: if the key was rotated, it is the old one")
-    advice = f"{file} is beside the data, so whoever copies the folder has both; move it and give --master file:PATH"
+    advice = f"{file} is beside the data, so a copy of the folder has both; move it and give --master file:PATH"
     return Finding("master key", False, advice)
 
 
@@ -218,7 +218,7 @@ def _receipts(folder: Path) -> Finding:
 
 
 def _log(folder: Path) -> Finding:
-    """What SQLite's log holds; every erasure empties it."""
+    """The size of SQLite's log; every erasure empties it."""
     from unlike.store.database import FILE
 
     log = folder / f"{FILE}-wal"

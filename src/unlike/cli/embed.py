@@ -1,7 +1,7 @@
 """``unlike embed``: vectors of all texts of a corpus, and a table of differences."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -12,8 +12,7 @@ from unlike.cli.progress import progress
 from unlike.errors import InputError
 
 MAX_COUNTED = 2_000
-"""Texts whose tokens are counted."""
-WEIGHTINGS = ("mean", "profile_weighted")
+"""Maximum number of texts whose tokens are counted."""
 
 
 def embed(
@@ -37,11 +36,13 @@ def embed(
     Vectors that exist cost nothing. --split, --limit, --records, --weighting and --time apply to --differences.
     """
     from unlike.data.corpus import Corpus
+    from unlike.latent.settings import Weighting
     from unlike.spread.embed import embed, vector_file
     from unlike.spread.engine import read_engine
 
-    if weighting not in WEIGHTINGS:
-        raise InputError(f"--weighting {weighting!r}; allowed are {' and '.join(WEIGHTINGS)}")
+    weightings: dict[str, Weighting] = {name: name for name in get_args(Weighting)}
+    if weighting not in weightings:
+        raise InputError(f"--weighting {weighting!r}; allowed are {' and '.join(weightings)}")
     rule, chosen, opened = time_rule(time), read_engine(engine), Corpus.open(corpus)
     with progress() as on_progress, interruptible():
         n_texts = embed(opened.texts(), embedder, chosen, on_progress)
@@ -49,16 +50,16 @@ def embed(
         _warn_of_cut_texts(embedder, opened.texts())
         if differences:
             from unlike.evaluate.running.run import pick_cases
-            from unlike.spread.differences import Wanted, write_differences
+            from unlike.spread.differences import DifferenceRequest, write_differences
 
             cases = pick_cases(opened, split, limit)
-            wanted = Wanted(opened, cases, embedder, records, weighting, rule)  # type: ignore[arg-type]
+            wanted = DifferenceRequest(opened, cases, embedder, records, weightings[weighting], rule)
             n_rows = write_differences(wanted, differences, chosen, on_progress)
             typer.echo(f"{n_rows:,} differences of {len(cases):,} cases: {differences}")
 
 
 def _warn_of_cut_texts(embedder: str, texts: list[str]) -> None:
-    """A local encoder reads only the beginning of a long text; say how much of these texts that is."""
+    """A local encoder reads only the beginning of a long text; warn where it does not read all."""
     from unlike.embed.open import open_encoder
 
     if not (read_share := getattr(open_encoder(embedder), "read_share", None)):

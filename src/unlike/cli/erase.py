@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unlike.memory.memory import Memory
 
 
-def erase(  # noqa: C901 - one flag per way to erase
+def erase(
     user: Annotated[str, typer.Argument(help="User id.")] = "",
     store: StoreAt = "",
     receipt: Annotated[Path | None, typer.Option(help="New file for the receipt.")] = None,
@@ -51,26 +51,28 @@ def erase(  # noqa: C901 - one flag per way to erase
     if verify is not None:
         _verify(verify, public_key)
         return
-    place = Place(store, tenant, master, say)
-    if store and (replay or record or whole_tenant or (user and (refuse or readmit))):
-        with open_tenant(place) as opened:
-            if whole_tenant:
-                erase_tenant(opened, yes)
-                return
-            memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
-            if replay:
-                erase_again(memory, [_read(file) for file in files_in(replay)], public_key and _public_key(public_key))
-            elif record:
-                delete_record(memory, record)
-            else:
-                refuse_user(memory, user, refuse)
-        return
-    if not (user and store and receipt):
+    refuses = bool(user) and (refuse or readmit)
+    if not store or not (replay or record or whole_tenant or refuses or (user and receipt)):
         raise InputError("erase needs USER, --store and --receipt FILE; to verify a receipt, give --verify FILE")
+    place = Place(store, tenant, master, say)
     with open_tenant(place) as opened:
+        if whole_tenant:
+            erase_tenant(opened, yes)
+            return
         memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
-        _confirm(memory, user, yes)
-        signed = _erase(memory, user, receipt)
+        if replay:
+            erase_again(memory, [_read(file) for file in files_in(replay)], public_key and _public_key(public_key))
+        elif record:
+            delete_record(memory, record)
+        elif refuses:
+            refuse_user(memory, user, refuse)
+        elif receipt:
+            _confirm(memory, user, yes)
+            _show_erased(_erase(memory, user, receipt), user, receipt, place)
+
+
+def _show_erased(signed: Mapping[str, Any], user: str, receipt: Path, place: Place) -> None:
+    """Print what was deleted, and what the operator must still do."""
     typer.echo(f"erased {user}: {_counts(signed['deleted'])}")
     typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_rebuilt']:,} will be rebuilt")
     if not signed.get("files_scrubbed", True):
@@ -84,7 +86,7 @@ def erase(  # noqa: C901 - one flag per way to erase
 
 
 def _confirm(memory: "Memory", user: str, yes: bool) -> None:
-    """Say what will be deleted, and ask whether to go on."""
+    """Print what will be deleted, and ask for confirmation."""
     from unlike.door import wait_for
 
     held = wait_for(memory.export(user))
@@ -101,7 +103,7 @@ def _confirm(memory: "Memory", user: str, yes: bool) -> None:
 
 
 def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:
-    """Erase with a receipt; its file is opened first, so that no erasure lacks one."""
+    """Erase and write the receipt; its file is opened first, so that no erasure lacks a receipt."""
     from unlike.door import wait_for
 
     file = _opened(receipt)

@@ -1,4 +1,4 @@
-"""What ``unlike erase`` does beside erasing a user: again after a restore, one record, refusals, a whole tenant."""
+"""The other modes of ``unlike erase``: replay after a restore, one record, refusals, a whole tenant."""
 
 import sys
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def files_in(place: Path) -> list[Path]:
 
 
 def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key: str) -> None:
-    """Erase whom receipts are of; each must be signed by the store's own key, or by the one that is given."""
+    """Erase the users of receipts again; each must be signed by the store's key, or by ``public_key``."""
     from unlike.door import wait_for
     from unlike.privacy.receipt import verify
 
@@ -37,27 +37,27 @@ def delete_record(memory: "Memory", record_id: str) -> None:
     from unlike.door import wait_for
 
     user = wait_for(memory.delete_record(record_id))
-    typer.echo(f"record {record_id} of {user} is deleted; the profile is built anew without it")
+    typer.echo(f"record {record_id} of {user} is deleted; the profile is rebuilt without it")
 
 
 def refuse_user(memory: "Memory", user: str, refused: bool) -> None:
-    """Refuse a user's records, or take them again."""
+    """Refuse a user's records, or accept them again."""
     from unlike.door import wait_for
 
     wait_for(memory.refuse(user, refused))
-    typer.echo(f"records of {user} are {'refused' if refused else 'taken'} from now on")
+    typer.echo(f"records of {user} are {'refused' if refused else 'accepted'} from now on")
 
 
 def erase_tenant(tenant: "Tenant", yes: bool) -> None:
-    """Delete a tenant with all that it has."""
-    from unlike.memory.erase import erase_tenant as take_out
+    """Delete a tenant with all its data."""
+    from unlike.memory.erase import erase_tenant as delete_tenant
 
     typer.echo(f"about to delete tenant {tenant.name!r}: its users, records, profiles, keys and budget")
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("there is no terminal to ask whether to delete; nothing was deleted: give --yes")
-        if not typer.confirm("This cannot be taken back. Delete?"):
+            raise InputError("there is no terminal to ask for confirmation; nothing was deleted: give --yes")
+        if not typer.confirm("This cannot be undone. Delete?"):
             raise typer.Exit(1)
-    clean = take_out(tenant)
-    owed = "" if clean else "; its files are still read by others: run unlike doctor --store DIR --scrub"
-    typer.echo(f"tenant {tenant.name!r} is deleted{owed}")
+    is_scrubbed = delete_tenant(tenant)
+    advice = "" if is_scrubbed else "; its files are still read by others: run unlike doctor --store DIR --scrub"
+    typer.echo(f"tenant {tenant.name!r} is deleted{advice}")

@@ -50,10 +50,9 @@ def generate(
 
     about = Item(item, item_title, item_description) if item_title or item_description else None
     if not (item or about):
-        raise InputError("say what the text is about: give --item, or --item-title and --item-description")
+        raise InputError("nothing to write about: give --item, or --item-title and --item-description")
     request = Request(user, item, about, title, rating, max_tokens, temperature, top_p, seed, retrieved)
-    at = {"tenant": tenant, "settings": settings, "master": master}
-    with open_memory(store, llm, embedder, **at, notify=say) as memory:  # type: ignore[arg-type]
+    with open_memory(store, llm, embedder, tenant=tenant, settings=settings, master=master, notify=say) as memory:
         try:
             written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:

@@ -17,7 +17,7 @@ class Group(TyperGroup):
     """A group that lists the whole first paragraph of each command's help."""
 
     default = ""
-    """The command that is meant where the first word is not a command; "" for none."""
+    """The command to run where the first word is not a command; "" for none."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own context is private
         """Insert the default command where no command is given."""

@@ -1,4 +1,4 @@
-"""``unlike identity``: how well vectors tell a user's next text from those of others."""
+"""``unlike identity``: how well vectors distinguish a user's next text from those of others."""
 
 import json as jsons
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def identity(
 ) -> None:
     """Measure whether the difference from others identifies the user: own texts against others' on the same items.
 
-    It needs no LLM and no training, only vectors, with controls for everything else that could tell the texts apart.
+    It needs no LLM and no training, only vectors, with controls for everything else that could distinguish the texts.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder

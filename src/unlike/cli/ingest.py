@@ -35,7 +35,7 @@ def ingest(
     consent: Annotated[
         str, typer.Option(help="What new users agree to: own,peer (also to be compared with others), own, or none.")
     ] = "own",
-    map: Map = [],  # noqa: B006
+    map: Map = None,
     encoding: Encoding = "",
     delimiter: Delimiter = "",
     time_unit: TimeUnit = "",
@@ -62,7 +62,7 @@ def ingest(
     if build and not llm:
         raise InputError("--build needs an LLM; give --llm")
     reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
-    table = RecordTable(file, pairs(map, "--map", "user_id=author"), reading)
+    table = RecordTable(file, pairs(map or (), "--map", "user_id=author"), reading)
     if strict:
         _refuse_wrong(table)
     parts = open_memory_parts(settings, llm if build else "", embedder if build else "")

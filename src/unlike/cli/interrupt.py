@@ -15,10 +15,10 @@ from unlike.llm.stop import STOP
 
 @contextmanager
 def interruptible(waits_for: str = "") -> Generator[None]:
-    """Handle Ctrl-C while the block runs; it then ends with ``Stopped``, or well where nothing was left to do.
+    """Handle Ctrl-C while the block runs; it then raises ``Stopped``, unless nothing was left to do.
 
     Args:
-        waits_for: What is finished first; "" for the calls in flight.
+        waits_for: The work that is finished first, for the message; "" for the calls in flight.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

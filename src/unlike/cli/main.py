@@ -21,7 +21,7 @@ COMMANDS = {
         "curate": "Turn raw reviews into a corpus.",
         "corpus": "Show what is in a corpus, or make one from a store.",
         "embed": "Encode all texts of a corpus ahead of time; write differences as a table.",
-        "identity": "Measure how well vectors tell a user's texts from those of others.",
+        "identity": "Measure how well vectors distinguish a user's texts from those of others.",
     },
     "Compare methods": {
         "run": "Generate a text for every case with one method.",

@@ -67,7 +67,7 @@ def time_rule(given: str) -> TimeRule:
     """The time rule that --time names.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: The name is unknown.
     """
     rules: dict[str, TimeRule] = {rule: rule for rule in get_args(TimeRule)}
     if given not in rules:
@@ -79,9 +79,9 @@ def pairs(given: Sequence[str], option: str, example: str) -> dict[str, str]:
     """NAME=VALUE options as a dict.
 
     Args:
-        given: As typed.
+        given: The options.
         option: Name of the option, for the message.
-        example: What a right one looks like.
+        example: A correct one.
 
     Raises:
         InputError: One of them has no name or no value.

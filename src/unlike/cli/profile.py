@@ -162,7 +162,7 @@ def _read(file: Path) -> str:
 
 
 def _kept(text: str) -> Path:
-    """A file with the text that could not be used."""
+    """Save the text that could not be used; returns the file."""
     descriptor, name = tempfile.mkstemp(prefix="unlike-profile-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

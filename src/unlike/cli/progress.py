@@ -1,6 +1,6 @@
 """Progress of long work on standard error: a bar in a terminal, elsewhere a line at least every 30 seconds.
 
-Both show the rate and the time left, counted from when the work was first seen, so that what was done before is free.
+Both show the rate and the time left, measured from the first call on, so that work done before does not count.
 """
 
 import threading
@@ -76,7 +76,7 @@ def _lines(console: "Console") -> Generator[OnProgress]:
 
 
 class Lines:
-    """Progress as lines: one when work begins, unless it is done at once, then one after every half of LINE_S.
+    """Progress as lines: one when work begins, unless it is done at once, then one every LINE_S / 2 seconds.
 
     Args:
         write: Prints a line.
@@ -92,7 +92,7 @@ class Lines:
         self._written_s = 0.0
 
     def on_progress(self, what: str, n_done: int, n_total: int, details: str) -> None:
-        """Take in how far the work is."""
+        """Update the state, and write a line where one is due."""
         with self._lock:
             is_new = what != self._what
             self._state = (n_done, n_total, details)
@@ -103,7 +103,7 @@ class Lines:
                 self._print()
 
     def tick(self) -> None:
-        """Write a line where the last one is old."""
+        """Write a line where the last one is too old."""
         with self._lock:
             n_done, n_total, _ = self._state
             if self._what and n_done < n_total and self._now() - self._written_s >= LINE_S / 2:

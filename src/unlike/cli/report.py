@@ -37,7 +37,10 @@ def report(
 
 
 def show_comparison(comparison: "Comparison") -> None:
-    """Print the main table and the files of the report."""
+    """Print the report's answer, the main table and the files."""
+    from unlike.evaluate.report.answer import answer
+
+    typer.echo(answer(comparison.findings))
     show_findings(comparison.findings)
     typer.echo("report: " + "  ".join(str(file) for file in comparison.files))
 

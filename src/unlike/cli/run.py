@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,18 +16,31 @@ from unlike.config import MethodSettings, checked
 
 if TYPE_CHECKING:
     from unlike.experiments.forecast import Forecast
+    from unlike.experiments.run import RunRequest
     from unlike.records import Generation
+
+
+Method = Annotated[
+    str, typer.Option(help="Name of a method, such as non_perso, rag or dpl; an unknown name lists all.")
+]
+LLM = Annotated[
+    str,
+    typer.Option(
+        help="openai:MODEL[@URL], llama.cpp:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], scripted:FILE|echo; "
+        "NAME is one that unlike models lists.",
+    ),
+]
+Layout = Annotated[
+    str,
+    typer.Option(help="single (past texts in one prompt, as in the papers) or turns (each as a turn of the chat)."),
+]
 
 
 def run(
     corpus: CorpusAt,
-    method: str = typer.Option(..., help="Name of a method, such as non_perso, rag or dpl; an unknown name lists all."),
-    llm: str = typer.Option(
-        ...,
-        help="openai:MODEL[@URL], llama.cpp:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], scripted:FILE|echo; "
-        "NAME is one that unlike models lists.",
-    ),
-    out: Path = typer.Option(..., help="Run folder; the same command again resumes."),
+    method: Method,
+    llm: LLM,
+    out: Annotated[Path, typer.Option(help="Run folder; the same command again resumes.")],
     embedder: Embedder = "minilm",
     split: Split = "test",
     limit: Limit = None,
@@ -40,9 +53,7 @@ def run(
     temperature: float = typer.Option(0.8, help="Sampling temperature of every LLM call."),
     top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),
     max_tokens: int = typer.Option(2048, help="Maximum number of new tokens per LLM call."),
-    layout: str = typer.Option(
-        "single", help="single (past texts in one prompt, as in the papers) or turns (each as a turn of the chat)."
-    ),
+    layout: Layout = "single",
     seed: int = typer.Option(0, help="Seed of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="Maximum number of LLM calls at the same time, per worker."),
     engine: Engine = "local",
@@ -61,43 +72,36 @@ def run(
     Exit status: 0 all cases done, 3 some failed (run it again to retry them), 2 nothing could be done.
     """
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.running.run import read_run
-    from unlike.experiments.forecast import forecast_run
-    from unlike.experiments.run import run
-    from unlike.experiments.watch import Watch
+    from unlike.experiments.run import RunRequest
 
-    given = {
-        "n_records": records,
-        "n_peers": peers,
-        "retriever": retriever,
-        "selector": selector,
-        "time_rule": time_rule(time),
-        "dimensions": {"all": None, "none": ()}.get(dimensions, tuple(names_in(dimensions))),
-        "temperature": temperature,
-        "top_p": top_p,
-        "max_tokens": max_tokens,
-        "seed": seed,
-        "layout": layout,
-        "adapter": str(adapter.resolve()) if adapter else "",
-    }
+    given = {"n_records": records, "n_peers": peers, "retriever": retriever, "selector": selector, "seed": seed}
+    given |= {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "layout": layout}
+    given |= {"time_rule": time_rule(time), "adapter": str(adapter.resolve()) if adapter else ""}
+    given |= {"dimensions": {"all": None, "none": ()}.get(dimensions, tuple(names_in(dimensions)))}
     settings, opened = checked(MethodSettings, given, "settings"), Corpus.open(corpus)
-    shared: dict[str, Any] = {"settings": settings, "embedder": embedder, "split": split, "limit": limit, "task": task}
-    shared |= {"prompts": prompts, "concurrency": concurrency, "journal": journal}
+    request = RunRequest(
+        opened, method, llm, out, embedder, settings, split, limit, task, prompts, concurrency, journal, keep_prompts
+    )
     if settings.time_rule == "as_of":
         warn(opened.manifest)
+    if dry_run:
+        _forecast(request, (price_in, price_out), as_json)
+    else:
+        _run(request, engine, {"corpus": str(corpus.resolve())}, as_json)
+
+
+def _run(request: "RunRequest", engine: str, facts: dict[str, Any], as_json: bool) -> None:
+    from unlike.evaluate.running.run import read_run
+    from unlike.experiments.run import run_request
+    from unlike.experiments.watch import Watch
+
     with progress(quiet=as_json) as on_progress, interruptible():
-        watch = Watch(on_progress, say)
-        if dry_run:
-            found = forecast_run(opened, method, llm, out, watch=watch, **shared)
-            _show_forecast(found, (price_in, price_out), as_json)
-            return
-        facts = {"corpus": str(corpus.resolve())}
-        run(opened, method, llm, out, engine=engine, keep_prompts=keep_prompts, facts=facts, watch=watch, **shared)
-    rows, done = read_run(out)
+        run_request(request, engine, facts, Watch(on_progress, say))
+    rows, done = read_run(request.out)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
     else:
-        _summarise(done, next((row for row in rows if row.status == "failed"), None), out)
+        _summarise(done, next((row for row in rows if row.status == "failed"), None), request.out)
     if done["n_failed"]:
         raise typer.Exit(3)
 
@@ -114,7 +118,12 @@ def _summarise(done: dict[str, Any], failed: "Generation | None", out: Path) -> 
     say(f"rows: {out / 'generations.jsonl'}")
 
 
-def _show_forecast(forecast: "Forecast", prices: tuple[float | None, float | None], as_json: bool) -> None:
+def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], as_json: bool) -> None:
+    from unlike.experiments.forecast import forecast_run
+    from unlike.experiments.watch import Watch
+
+    with progress(quiet=as_json) as on_progress, interruptible():
+        forecast = forecast_run(request, Watch(on_progress, say))
     if as_json:
         print_json({"n_cases": forecast.n_cases, **asdict(forecast.usage), "cost": forecast.cost(prices)})
         return
@@ -124,7 +133,7 @@ def _show_forecast(forecast: "Forecast", prices: tuple[float | None, float | Non
 
 
 def print_forecast(forecast: "Forecast", cost: float | None) -> None:
-    """Print what is left to ask, and how it was counted."""
+    """Print the calls and tokens that are left, and how they were counted."""
     usage, lengths = forecast.usage, forecast.lengths
     known = f" ({usage.n_cached:,} more are in the journal or shared between methods)" if usage.n_cached else ""
     typer.echo(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unlike.records import Generation
 
 MAX_CHARS = 300
-"""Of a record's text."""
+"""Maximum number of characters shown of a record."""
 
 
 def show(

@@ -36,11 +36,11 @@ def train(
 
     Interrupted and started again it continues where it was, to the same losses.
     """
-    from unlike.api import train
     from unlike.config import vector_file
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.experiments.adapters import summary_of
+    from unlike.experiments.train import train
     from unlike.experiments.watch import Watch
     from unlike.prompts.task import open_task
 

@@ -1,4 +1,4 @@
-"""The adapters of an experiment: trained before they are used, once per seed, and used only as they were asked for."""
+"""The adapters of an experiment: trained once per seed before the runs; one that was trained differently is refused."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class WantedAdapter:
         name: As the plan calls it.
         seed: Of the training and of the runs.
         recipe: What the plan asks for.
-        folder: Where it is, or will be.
+        folder: Its folder, which may not exist yet.
     """
 
     name: str
@@ -38,7 +38,7 @@ class WantedAdapter:
 
     @property
     def is_there(self) -> bool:
-        """Whether it is trained, to the end."""
+        """Whether its training is finished."""
         from unlike.latent.adapter import METADATA
 
         return (self.folder / METADATA).is_file()
@@ -55,10 +55,10 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
     """Train the adapters that ``untrained_adapters`` found.
 
     Raises:
-        InputError: There is nothing to learn.
+        InputError: There are no training cases.
         EngineError: A training failed; the message says what to lower.
     """
-    from unlike.api import train
+    from unlike.experiments.train import train
     from unlike.prompts.task import open_task
 
     plan, corpus = opened.plan, opened.corpus
@@ -82,7 +82,7 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
 
 
 def summary_of(adapter: "Adapter", folder: Path) -> str:
-    """What was trained on what, what chose the checkpoint, and where it is."""
+    """One line: kind, examples, how the checkpoint was chosen, and the files."""
     metadata, training = adapter.metadata, adapter.metadata.training or {}
     size_mb = sum(file.stat().st_size for file in folder.glob("adapter.*")) / 2**20
     return (
@@ -101,7 +101,7 @@ def untrained_adapters(opened: "Experiment") -> list[WantedAdapter]:
     wanted = _wanted(opened)
     for adapter in wanted:
         if adapter.is_there:
-            _check_as_asked(adapter, opened)
+            _check_trained_as_planned(adapter, opened)
     untrained = [adapter for adapter in wanted if not adapter.is_there]
     uri = opened.plan.llm.uri
     if untrained and not uri.startswith("transformers:"):
@@ -122,7 +122,7 @@ def _wanted(opened: "Experiment") -> list[WantedAdapter]:
     ]
 
 
-def _check_as_asked(adapter: WantedAdapter, opened: "Experiment") -> None:
+def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> None:
     """Refuse an adapter that was trained with other settings, or on other texts, than the plan says now."""
     from unlike.latent.adapter import load_adapter
     from unlike.latent.settings import Recipe
@@ -146,6 +146,6 @@ def _check_as_asked(adapter: WantedAdapter, opened: "Experiment") -> None:
 
 
 def _by_name(adapter: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that determine an adapter, as JSON holds them."""
+    """The settings that determine an adapter, in the types of JSON."""
     every = {**adapter, **train, **train["weights"]}
     return json.loads(json.dumps({name: value for name, value in every.items() if name not in NOT_COMPARED}))

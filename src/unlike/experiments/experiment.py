@@ -15,7 +15,7 @@ from unlike.evaluate.running.plan import Plan, read_plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, write_whole
 from unlike.experiments.folder import claim_folder
-from unlike.experiments.watch import NOBODY, Watch
+from unlike.experiments.watch import SILENT_WATCH, Watch
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
@@ -31,13 +31,13 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment that is open.
+    """An opened experiment.
 
     Attributes:
         plan: What is compared.
         corpus: Of the plan.
-        encoder: Of the plan, behind the cache of vectors.
-        folder: Where runs, adapters, journal and report go.
+        encoder: Of the plan, with the cache of vectors.
+        folder: Folder of runs, adapters, journal and report.
     """
 
     plan: Plan
@@ -46,7 +46,7 @@ class Experiment:
     folder: Path
 
     def kits(self, engine: "Engine", journal: Path | None, asks: bool = True) -> "KitOf":
-        """Kits for any settings, over one LLM and one journal.
+        """Kits for any settings, which share one LLM and one journal.
 
         Args:
             engine: The LLM.
@@ -70,7 +70,7 @@ class Experiment:
         return kits(self.corpus, llm, self.encoder, task, self.adapter_folder)
 
     def adapter_folder(self, settings: MethodSettings) -> Path:
-        """Where the adapter of some settings is: one that the experiment trains per seed, or a folder's path."""
+        """Folder of the adapter of some settings: one that the experiment trains per seed, or a given folder."""
         if settings.adapter in {entry.name for entry in self.plan.adapters}:
             return self.folder / "adapters" / f"{settings.adapter}-s{settings.seed}"
         return Path(settings.adapter)
@@ -78,7 +78,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What an experiment or a report found.
+    """The result of an experiment or a report.
 
     Attributes:
         findings: The tables, tests and curves.
@@ -103,7 +103,7 @@ def experiment(
     embedder: str | None = None,
     limit: int | None = None,
     engine: str = "local",
-    watch: Watch = NOBODY,
+    watch: Watch = SILENT_WATCH,
 ) -> Comparison:
     """Run everything that an experiment file asks for, and write the report.
 
@@ -138,7 +138,7 @@ def open_experiment(
     llm: str | None = None,
     embedder: str | None = None,
     limit: int | None = None,
-    watch: Watch = NOBODY,
+    watch: Watch = SILENT_WATCH,
 ) -> Experiment:
     """Read an experiment file and open its corpus and encoder; see ``experiment``."""
     from unlike.data.corpus import Corpus
@@ -155,7 +155,7 @@ def open_experiment(
     return Experiment(plan, Corpus.open(plan.corpus), encoder, out or Path(path.stem))
 
 
-def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = NOBODY) -> Comparison:
+def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SILENT_WATCH) -> Comparison:
     """Train, run, measure and report; see ``experiment``."""
     from unlike.door import wait_for
     from unlike.experiments.adapters import train_adapters, untrained_adapters
@@ -206,7 +206,7 @@ def report(
     *,
     corpus: Path | None = None,
     embedder: str = "minilm",
-    watch: Watch = NOBODY,
+    watch: Watch = SILENT_WATCH,
     **options: Any,  # noqa: ANN401 - keys of a plan
 ) -> Comparison:
     """Compare run folders that exist already.
@@ -255,7 +255,7 @@ def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watc
 
 
 def _spread(opened: Experiment, engine: str) -> "Spread | None":
-    """Where the runs are made; likelihoods, grades and metrics are always made in this process."""
+    """The Ray workers that make the runs; None for this process, which always makes likelihoods, grades and metrics."""
     from unlike.spread.methods import Supplies, templates_of
     from unlike.spread.runs import open_spread
 

@@ -1,6 +1,6 @@
-"""A folder belongs to one plan, so that no table ever mixes rows that were made under different conditions.
+"""A folder belongs to one plan, so that no table mixes rows that were made under different conditions.
 
-What a plan fixes is kept in the folder with its hash. The same plan may grow: more methods, more repeats, more cases.
+The conditions are stored in the folder with their hash. The same plan may grow: more methods, more repeats, more cases.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ PLAN = "plan.json"
 
 
 def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
-    """Take a folder for a plan, or check that it belongs to this plan.
+    """Assign a folder to a plan, or check that it belongs to this plan.
 
     Raises:
         InputError: It belongs to another plan, would get fewer cases than it has, or cannot be written.
@@ -38,7 +38,7 @@ def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
 
 
 def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:
-    """What all runs of a plan share; a change of it is another experiment."""
+    """The conditions that all runs of a plan share; with other conditions it is another experiment."""
     fixed = {
         "corpus": corpus_hash[:16],
         "split": plan.split,
@@ -56,7 +56,7 @@ def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:
 
 
 def model_of(uri: str) -> str:
-    """An LLM without its address: the same model behind another endpoint gives the same run."""
+    """An LLM without its address: the same model at another endpoint makes the same run."""
     return uri.partition("@http")[0]
 
 
@@ -66,7 +66,7 @@ def digest(wanted: Mapping[str, Any]) -> str:
 
 
 def refuse_other_run(folder: Path, facts: Mapping[str, Any], n_cases: int) -> None:
-    """Check that a run folder is free or holds the same run with no more cases than now.
+    """Check that a run folder is free, or holds the same run with no more cases.
 
     Args:
         folder: The run folder.

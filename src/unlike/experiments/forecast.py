@@ -1,4 +1,4 @@
-"""What a run or an experiment would ask and cost, or what is left of one that was begun. No LLM is called.
+"""Calls, tokens and cost of a run or an experiment, or of what is left of one that was begun. No LLM is called.
 
 Answers are assumed to be as long as those of the same step in the journal; the text itself, as the real texts; other
 steps, as ``ASSUMED_COMPLETION_TOKENS`` says.
@@ -10,46 +10,43 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlike.api import open_kit
-from unlike.config import MethodSettings, vector_file
+from unlike.config import MethodSettings
 from unlike.door import wait_for
-from unlike.embed.open import open_encoder
 from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
 from unlike.experiments.adapters import untrained_adapters
-from unlike.experiments.watch import NOBODY, Watch
+from unlike.experiments.run import RunRequest
+from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_counter
 from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
-from unlike.prompts.task import open_task
 
 if TYPE_CHECKING:
-    from unlike.data.corpus import Corpus
     from unlike.experiments.adapters import WantedAdapter
     from unlike.experiments.experiment import Experiment
     from unlike.llm.backend import Backend
     from unlike.records import Case
 
 REFERENCES_COUNTED = 200
-"""Real texts whose length is counted, at most."""
+"""Maximum number of real texts whose length is counted."""
 Prices = tuple[float | None, float | None]
-"""Of a million prompt tokens and of a million completion tokens."""
+"""Price per million prompt tokens and per million completion tokens."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is left to ask.
+    """The LLM calls that are left.
 
     Attributes:
         what: Runs or judge.
         n_cases: Cases of all runs together.
         usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
         counts_exactly: Whether prompts were counted with the model's tokenizer.
-        lengths: Assumed length of the answers by step, in tokens, as far as something is known.
+        lengths: Assumed length of the answers by step, in tokens, where it can be estimated.
         otherwise: Assumed length of answers of other steps.
     """
 
@@ -70,11 +67,12 @@ class Forecast:
 
 @dataclass(frozen=True)
 class ExperimentForecast:
-    """What is left to do in an experiment.
+    """The trainings and LLM calls that are left in an experiment.
 
     Attributes:
         untrained: Adapters that would be trained first, each with its number of steps.
-        n_left_out: Runs that need them, so that their prompts are not known yet.
+        n_left_out: Number of runs that need them, so that their prompts are not known yet.
+        n_runs: Number of all runs.
         parts: The other runs, and the judge where there is one, each with its cost.
     """
 
@@ -84,40 +82,25 @@ class ExperimentForecast:
     parts: tuple[tuple[Forecast, float | None], ...]
 
 
-def forecast_run(
-    corpus: "Corpus",
-    method: str,
-    llm: str,
-    out: Path,
-    *,
-    embedder: str = "minilm",
-    settings: MethodSettings | None = None,
-    split: str = "test",
-    limit: int | None = None,
-    task: str = "review",
-    prompts: Path | None = None,
-    concurrency: int = 16,
-    journal: Path | None = None,
-    watch: Watch = NOBODY,
-) -> Forecast:
-    """What ``run`` with the same arguments would still ask.
+def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
+    """The LLM calls that ``run_request`` would still make.
 
     Raises:
         InputError: A name or setting is not allowed.
         MissingPart: A package is not installed.
     """
-    backend, cases = open_counter(llm), pick_cases(corpus, split, limit)
-    encoder = open_encoder(embedder, vector_file(), watch.encoding)
-    kit = open_kit(corpus, backend, encoder, settings, task=open_task(task, prompts), concurrency=concurrency)
-    with _existing(journal or out / JOURNAL) as known:
+    backend = open_counter(request.llm) if isinstance(request.llm, str) else request.llm
+    cases = pick_cases(request.corpus, request.split, request.limit)
+    kit = request.open_kit(backend, None, watch)
+    with _existing(request.journal_file) as known:
         asked = _forecast_llm(backend, known, cases)
-        job = Job(method, open_method(method), cases, replace(kit, llm=asked))
+        job = Job(request.method, open_method(request.method), cases, replace(kit, llm=asked))
         wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked)))
-        return Forecast(method, len(cases), asked.usage, backend.counts_exactly, asked.lengths)
+        return Forecast(request.method, len(cases), asked.usage, backend.counts_exactly, asked.lengths)
 
 
-def forecast_experiment(opened: "Experiment", watch: Watch = NOBODY) -> ExperimentForecast:
-    """What an experiment would still train and ask.
+def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> ExperimentForecast:
+    """The trainings and LLM calls that are left in an experiment.
 
     Raises:
         InputError: As ``experiment``.
@@ -165,7 +148,7 @@ def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Ca
 
 @contextmanager
 def _existing(path: Path) -> Generator[Journal | None]:
-    """A journal that is there already."""
+    """A journal; None if the file does not exist."""
     if not path.is_file():
         yield None
         return

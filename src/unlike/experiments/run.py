@@ -1,6 +1,6 @@
 """One method over the cases of a corpus, written to a run folder."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,55 @@ from unlike.embed.open import open_encoder
 from unlike.evaluate.running.progress import told
 from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
 from unlike.experiments.folder import model_of, refuse_other_run
-from unlike.experiments.watch import NOBODY, Watch
+from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.prompts.task import open_task
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend
+    from unlike.methods.kit import Kit
     from unlike.records import Generation
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A method over the cases of a corpus; see ``run`` for the fields."""
+
+    corpus: "Corpus"
+    method: str
+    llm: "str | Backend"
+    out: Path
+    embedder: "str | Encoder" = "minilm"
+    settings: MethodSettings = MethodSettings()
+    split: str = "test"
+    limit: int | None = None
+    task: str = "review"
+    prompts: Path | None = None
+    concurrency: int = 16
+    journal: Path | None = None
+    keep_prompts: bool = True
+
+    @property
+    def journal_file(self) -> Path:
+        """The file that keeps the calls."""
+        return self.journal or self.out / JOURNAL
+
+    def open_kit(self, llm: "str | Backend", journal: Path | None, watch: Watch) -> "Kit":
+        """The method's collaborators; without a journal, calls are kept for this process only."""
+        encoder = self.embedder
+        if isinstance(encoder, str):
+            encoder = open_encoder(encoder, vector_file(), watch.encoding)
+        return open_kit(
+            self.corpus,
+            llm,
+            encoder,
+            self.settings,
+            journal=journal,
+            task=open_task(self.task, self.prompts),
+            concurrency=self.concurrency,
+            keep_prompts=self.keep_prompts,
+        )
 
 
 def run(
@@ -38,7 +79,7 @@ def run(
     keep_prompts: bool = True,
     engine: str = "local",
     facts: dict[str, Any] | None = None,
-    watch: Watch = NOBODY,
+    watch: Watch = SILENT_WATCH,
 ) -> "list[Generation]":
     """Generate a text for every case of a split with one method; the same call again resumes.
 
@@ -69,33 +110,32 @@ def run(
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
     """
+    chosen = settings or MethodSettings()
+    request = RunRequest(
+        corpus, method, llm, out, embedder, chosen, split, limit, task, prompts, concurrency, journal, keep_prompts
+    )
+    return run_request(request, engine, facts, watch)
+
+
+def run_request(
+    request: RunRequest, engine: str = "local", facts: dict[str, Any] | None = None, watch: Watch = SILENT_WATCH
+) -> "list[Generation]":
+    """Make a run; see ``run``."""
     from unlike.spread.methods import Supplies, templates_of
     from unlike.spread.runs import open_spread, run_spread
 
-    chosen, kept = settings or MethodSettings(), journal or out / JOURNAL
-    names = {"llm": llm if isinstance(llm, str) else llm.model, "embedder": _name(embedder)}
-    facts = names | {"concurrency": concurrency} | (facts or {})
-    same = {"method": method, "split": split, "embedder": names["embedder"], "llm": model_of(names["llm"])}
-    refuse_other_run(out, same | asdict(chosen), len(pick_cases(corpus, split, limit)))
-    supplies = Supplies(corpus, names["llm"], names["embedder"], concurrency, None, task, templates_of(prompts))
-    spread = open_spread(engine, kept, supplies, keep_prompts)
-    opened = open_encoder(embedder, vector_file(), watch.encoding) if isinstance(embedder, str) else embedder
-    kit = open_kit(
-        corpus,
-        llm,
-        opened,
-        chosen,
-        journal=kept,
-        task=open_task(task, prompts),
-        concurrency=concurrency,
-        keep_prompts=keep_prompts,
-    )
-    watch.destination(names["llm"])
+    corpus, method, out, split, limit = request.corpus, request.method, request.out, request.split, request.limit
+    llm = request.llm if isinstance(request.llm, str) else request.llm.model
+    embedder = request.embedder if isinstance(request.embedder, str) else request.embedder.name
+    facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
+    same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
+    refuse_other_run(out, same | asdict(request.settings), len(pick_cases(corpus, split, limit)))
+    templates = templates_of(request.prompts)
+    supplies = Supplies(corpus, llm, embedder, request.concurrency, None, request.task, templates)
+    spread = open_spread(engine, request.journal_file, supplies, request.keep_prompts)
+    kit = request.open_kit(request.llm, request.journal_file, watch)
+    watch.destination(llm)
     on_progress = told(out, watch.cases(method, spread.tally if spread else kit.llm))
     if spread:
         return run_spread(replace(spread, on_progress=on_progress), method, kit, out, split, limit, facts)
     return wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
-
-
-def _name(embedder: "str | Encoder") -> str:
-    return embedder if isinstance(embedder, str) else embedder.name

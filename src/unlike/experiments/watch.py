@@ -1,4 +1,4 @@
-"""Whoever watches an experiment: progress of each part of it, and lines for a person."""
+"""Callbacks that show the progress of a run or an experiment, and print lines for a person."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ TERMS = ("gen", "recon", "sparse", "contrast")
 
 
 class HasUsage(Protocol):
-    """An LLM, or the sum of what many workers asked."""
+    """An LLM, or the sum of the usage of many workers."""
 
     @property
     def usage(self) -> Usage:
-        """What was asked so far."""
+        """Calls and tokens so far."""
         ...
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Callbacks of a run or an experiment; by default nobody watches.
+    """Callbacks of a run or an experiment; by default they show nothing.
 
     Attributes:
         on_progress: Called often while something takes long.
@@ -39,7 +39,7 @@ class Watch:
     say: Say = say_nothing
 
     def destination(self, uri: str) -> None:
-        """Say which host the texts are sent to; nothing for an LLM in this process."""
+        """Print which host the texts are sent to; nothing for an LLM in this process."""
         if host := destination(uri):
             self.say(f"texts are sent to {host} ({uri.partition('@http')[0]})")
 
@@ -72,5 +72,5 @@ class Watch:
         return on_case
 
 
-NOBODY = Watch()
+SILENT_WATCH = Watch()
 """Shows nothing."""

@@ -1,5 +1,5 @@
 """The inspector: pages in the browser over runs, corpora and stores.
 
-``readers`` open what lies on disk, ``store`` reads a store through its memory, ``routes`` answer the pages, and ``pages``
-holds the HTML, CSS and JavaScript.
+``readers`` read run and corpus folders, ``store`` reads a store through its memory, ``routes`` answer the pages, and
+``pages`` has the HTML, CSS and JavaScript.
 """

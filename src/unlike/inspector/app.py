@@ -1,8 +1,8 @@
-"""The inspector on its own: pages and a reading API over what lies on a disk, and nothing that writes.
+"""The inspector as an application of its own: pages and a read-only API over folders or a store.
 
-It listens on the machine itself and then asks for no key, so the one thing to keep out is another page in the same
-browser that has its own name point here: the address asked for must be one of this machine. On any other address a
-key is asked for, drawn anew at each start.
+On a loopback address it needs no key. To stop DNS rebinding, where a page of another site lets its own host name point
+here, the host of a request must then be a name of this machine. On other addresses a key is needed, which is generated at
+each start.
 """
 
 import hashlib
@@ -29,17 +29,17 @@ from unlike.serve.service import Service
 from unlike.serve.silence import SILENT
 from unlike.store.database import Tenant
 
-OURS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-"""Names of this machine that need no key."""
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""Host names of this machine, for which no key is needed."""
 SERVICE_VIEWS = ("users", "map", "playground")
-"""Views of the inspector that a service has an API for."""
+"""Views that a service has an API for."""
 API = f"{PAGES}/api"
-READS = frozenset({"GET", "HEAD"})
+READ_METHODS = frozenset({"GET", "HEAD"})
 HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
 def views_of(inspected: Workspace) -> tuple[str, ...]:
-    """The places that make sense for what is looked at."""
+    """The views that a folder has data for."""
     if (inspected.where / "manifest.json").is_file():
         return ("corpus", "map")
     adapted = any(run.facts["settings"].get("adapter") for run in inspected.runs() if not run.damage)
@@ -55,9 +55,9 @@ def inspect_folder(inspected: Workspace, views: Sequence[str], key: str | None =
     """The inspector of runs, an experiment or a corpus.
 
     Args:
-        inspected: What is looked at.
-        views: Places that make sense there, as ``views_of`` says.
-        key: Asked of everybody; None where only this machine can reach it.
+        inspected: The folder.
+        views: Its views, from ``views_of``.
+        key: Needed for every request; None where only this machine can reach it.
     """
     app = _app([*(module.router for module in (runs, gains, prompts, latent, corpus)), corpus.map_router], views, key)
     app.state.inspected = inspected
@@ -68,9 +68,9 @@ def inspect_store(service: Service, tenant: Tenant, key: str | None = None) -> F
     """The inspector of a tenant's store: the service's reading routes, without an LLM and without workers.
 
     Args:
-        service: Over the store; its LLM is never asked.
-        tenant: Whose data is shown.
-        key: Asked of everybody; None where only this machine can reach it.
+        service: Of the store; its LLM is never called.
+        tenant: The tenant.
+        key: Needed for every request; None where only this machine can reach it.
     """
     caller = Caller(tenant, b"inspect", "inspect", frozenset({"read"}))
     app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, caller)
@@ -101,12 +101,12 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
 
 
 class ReadOnlyAccessMiddleware:
-    """Lets readers in and refuses every request that would change something.
+    """Checks host and key, and refuses every request that would change data.
 
     Args:
-        app: What is inside.
-        key: Asked of everybody; None where the address must be one of this machine instead.
-        caller: Who everybody is, where the routes ask that.
+        app: The application.
+        key: Needed for every request; None where the host must be a name of this machine instead.
+        caller: The caller of every request, for routes that need one.
     """
 
     def __init__(self, app: ASGIApp, key: str | None, caller: Caller | None) -> None:
@@ -121,14 +121,14 @@ class ReadOnlyAccessMiddleware:
             return
         scope.setdefault("state", {})["caller"] = self._caller
         problem = self._problem(scope, dict(scope["headers"]))
-        inside = self._app if problem is None else problem.response()
-        await inside(scope, receive, _with_headers(send))
+        handler = self._app if problem is None else problem.response()
+        await handler(scope, receive, _with_headers(send))
 
     def _problem(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Problem | None:
-        if self._digest is None and not _is_ours(headers.get(b"host", b"").decode("latin-1")):
+        if self._digest is None and not _is_local(headers.get(b"host", b"").decode("latin-1")):
             return _problem(421, "wrong_address", "this inspector is for this machine; open it at http://127.0.0.1")
-        if scope["method"] not in READS:
-            return _problem(405, "not_allowed", "this inspector only reads; to change data, use unlike serve")
+        if scope["method"] not in READ_METHODS:
+            return _problem(405, "not_allowed", "this inspector is read-only; to change data, use unlike serve")
         if self._digest is None or _is_page(scope["path"]):
             return None
         sent = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ").strip()
@@ -137,9 +137,9 @@ class ReadOnlyAccessMiddleware:
         return _problem(401, "unauthorised", "a key is needed: the one that unlike inspect printed when it started")
 
 
-def _is_ours(host: str) -> bool:
+def _is_local(host: str) -> bool:
     name, _, port = host.rpartition(":")
-    return (name if port.isdigit() else host).lower() in OURS
+    return (name if port.isdigit() else host).lower() in LOCAL_HOSTS
 
 
 def _is_page(path: str) -> bool:
@@ -153,9 +153,11 @@ def _digest(key: str) -> bytes:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            there = {name for name, _ in message.get("headers", ())}
-            ours = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there]
-            message["headers"] = [*message.get("headers", ()), *ours]
+            present = {name for name, _ in message.get("headers", ())}
+            missing = [
+                (name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in present
+            ]
+            message["headers"] = [*message.get("headers", ()), *missing]
         await send(message)
 
     return sending
@@ -168,12 +170,10 @@ def _problem(status: int, kind: str, message: str) -> Problem:
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, UnlikeError)
     if isinstance(error, InputError) and hasattr(request.app.state, "inspected"):
-        return _problem(
-            422, "invalid", str(error)
-        ).response()  # the reader owns these files and may see what is wrong with them
+        return _problem(422, "invalid", str(error)).response()  # the files are the user's own, so details may be shown
     return problem_of(error).response()
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
-    message = f"this failed unexpectedly ({type(error).__name__}); the terminal says where"
+    message = f"this failed unexpectedly ({type(error).__name__}); the terminal shows the traceback"
     return _problem(500, "internal", message).response()

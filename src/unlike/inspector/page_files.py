@@ -1,7 +1,7 @@
-"""The inspector's pages: files as they are, for whoever asks, since nothing of anybody is in them.
+"""The inspector's pages: static files, served without a key, since they have no user data.
 
-What they show comes from the API, with the key that a person gives. A policy of content keeps them to files of this
-service: no script, style or address from elsewhere, and none from a text that somebody wrote.
+Their data comes from the API, with the key that the user enters. The content security policy allows only files of this
+service: no script, style or connection from elsewhere, and none from a text that a user wrote.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ TYPES = {
     ".md": "text/plain; charset=utf-8",
     ".LICENSE": "text/plain; charset=utf-8",
 }
-"""What a machine's own list says of them differs."""
+"""Content types by suffix; those that Python guesses depend on the machine."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -53,12 +53,12 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class PageConfig:
-    """What the pages find on this server.
+    """Configuration of the pages.
 
     Attributes:
-        views: Places that have an API here.
-        needs_key: Whether the API asks for a key.
-        reads_only: Whether nothing can be changed here.
+        views: Views that have an API here.
+        needs_key: Whether the API needs a key.
+        reads_only: Whether the API is read-only.
         version: Of the program.
     """
 
@@ -72,16 +72,16 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
     """Routes of the pages, at ``/inspect/``.
 
     Args:
-        views: Places that have an API on this server, such as "users" or "runs".
-        needs_key: Whether the API asks for a key.
-        reads_only: Whether nothing can be changed there.
+        views: Views that have an API on this server, such as "users" or "runs".
+        needs_key: Whether the API needs a key.
+        reads_only: Whether the API is read-only.
     """
     router = APIRouter(prefix=PAGES, include_in_schema=False)
     config = PageConfig(tuple(views), needs_key, reads_only)
     files, of_reports = StaticFiles(directory=FILES), StaticFiles(directory=Path(report.__file__).parent)
 
     @router.get("")
-    async def to_the_page() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def redirect_to_page() -> Response:  # pyright: ignore[reportUnusedFunction]
         return RedirectResponse("inspect/", headers=HEADERS)
 
     @router.get("/config.json")
@@ -99,7 +99,7 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
 
 
 async def _file(files: StaticFiles, file: str, request: Request) -> Response:
-    """A file with its type and the policy; what is not in the list of types is not given out."""
+    """A file with its type and the policy; other types than the listed ones are not served."""
     kind = TYPES.get(PurePosixPath(file).suffix)
     if kind is None:
         raise HTTPException(404, "there is no such page")

@@ -1,8 +1,8 @@
-"""DEP's difference vectors of a corpus as one Parquet table, made here or by many workers.
+"""DEP's difference vectors of a corpus as one Parquet table, made by this process or by many workers.
 
-A row is a past record of a case: its own vector (``his``), its difference (``diff``) and whose words that holds. Rows
-come user by user, so the table is the same whatever made it. Each unit of work is a file beside the table until the
-table is whole: memory depends on a unit, not on the corpus.
+A row is a past record of a case: its own vector (``his``), its difference (``diff``) and the peers whose texts it uses. Rows
+come user by user, so the table is the same with every engine. Each unit of work is a file beside the table until the
+table is complete: memory depends on the unit, not on the corpus.
 """
 
 import os
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which differences.
+class DifferenceRequest:
+    """Which differences are computed.
 
     Attributes:
         corpus: Histories and peers.
-        cases: Whose past records.
+        cases: Cases whose past records are compared.
         embedder: Name, as in ``open_encoder``.
         n_records: N, the most recent records of a case (DEP).
-        weighting: How peers count.
-        time_rule: Which texts of others are seen.
+        weighting: Weights of the peers.
+        time_rule: Which texts of others count.
     """
 
     corpus: "Corpus"
@@ -53,13 +53,13 @@ class Wanted:
 
 
 class DifferenceWork:
-    """Makes the rows of units of cases.
+    """Computes the rows of units of cases.
 
     Args:
-        wanted: Which differences.
+        wanted: Which differences are computed.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: DifferenceRequest) -> None:
         self._wanted = wanted
         self._made: Differences | None = None
 
@@ -70,7 +70,7 @@ class DifferenceWork:
         self._made = Differences(wanted.corpus, encoder, wanted.weighting, wanted.time_rule)
 
     def do(self, unit: Sequence[Place]) -> "pl.DataFrame":
-        """The rows of a unit; no rows of cases whose user has no past."""
+        """The rows of a unit; none for cases whose user has no past records."""
         import polars as pl
 
         tables = [self._rows(self._wanted.cases[place]) for _, place in unit]
@@ -95,7 +95,7 @@ class DifferenceWork:
 
 
 def write_differences(
-    wanted: Wanted,
+    wanted: DifferenceRequest,
     out: Path,
     engine: RayEngine | None = None,
     on_progress: OnProgress = no_progress,
@@ -103,7 +103,7 @@ def write_differences(
     """Write the table.
 
     Args:
-        wanted: Which differences.
+        wanted: Which differences are computed.
         out: The Parquet file.
         engine: None for this process.
         on_progress: Called after each unit of cases.
@@ -113,7 +113,7 @@ def write_differences(
 
     Raises:
         InputError: No such embedder or cluster, or the file cannot be written.
-        MissingPart: Something needed is not installed.
+        MissingPart: A package is not installed.
     """
     import polars as pl
 
@@ -131,7 +131,7 @@ def write_differences(
     return n_rows
 
 
-def _tables(wanted: Wanted, engine: RayEngine | None) -> "Iterator[tuple[int, int, pl.DataFrame]]":
+def _tables(wanted: DifferenceRequest, engine: RayEngine | None) -> "Iterator[tuple[int, int, pl.DataFrame]]":
     """Number of a unit, its cases and its rows, as units are done."""
     work = DifferenceWork(wanted)
     if engine is None:
@@ -148,7 +148,7 @@ def _tables(wanted: Wanted, engine: RayEngine | None) -> "Iterator[tuple[int, in
 
 @contextmanager
 def _parts(out: Path) -> Generator[Path]:
-    """A folder beside the table that goes with the block.
+    """A folder beside the table, removed at the end of the block.
 
     Raises:
         InputError: It, or the table, cannot be written.

@@ -1,4 +1,4 @@
-"""All texts of a corpus as vectors in the cache, made here or by many workers."""
+"""Vectors of all texts of a corpus in the cache, made by this process or by many workers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from unlike.progress import OnProgress, no_progress
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
 
-TEXTS_A_UNIT = 512
-"""Maximum number of texts that are encoded again when a worker is lost."""
+TEXTS_PER_UNIT = 512
+"""Maximum number of texts per unit of work; so many are encoded again when a worker is lost."""
 
 
 def embed(
@@ -24,7 +24,7 @@ def embed(
     engine: RayEngine | None = None,
     on_progress: OnProgress = no_progress,
 ) -> int:
-    """Bring vectors of texts into this machine's cache; those that exist cost nothing.
+    """Encode texts into this machine's cache; vectors that exist are not computed again.
 
     Args:
         texts: In any order; equal ones are encoded once.
@@ -33,15 +33,15 @@ def embed(
         on_progress: Called after each batch.
 
     Returns:
-        How many different texts there are.
+        Number of distinct texts.
 
     Raises:
         EngineError: The endpoint of the embedder cannot be used.
         InputError: No such embedder or cluster, or the cache cannot be written.
-        MissingPart: Something needed is not installed.
+        MissingPart: A package is not installed.
     """
     unique = list(dict.fromkeys(texts))
-    units = [unique[start : start + TEXTS_A_UNIT] for start in range(0, len(unique), TEXTS_A_UNIT)]
+    units = [unique[start : start + TEXTS_PER_UNIT] for start in range(0, len(unique), TEXTS_PER_UNIT)]
     encoder, n_done = open_encoder(embedder, vector_file()), 0
     if engine is None:
         for unit in units:
@@ -50,11 +50,11 @@ def embed(
             on_progress("embed", n_done, len(unique), "")
             STOP.raise_if_requested()
         return len(unique)
-    arrived = Arrived(encoder.name)
-    kept = CachedEncoder(arrived, vector_file())
+    received = ReceivedVectors(encoder.name)
+    kept = CachedEncoder(received, vector_file())
     with cluster(engine) as workers:
         for number, vectors in done_by_workers(EmbedWork(embedder), units, workers):
-            arrived.vectors = dict(zip(units[number], vectors, strict=True))
+            received.vectors = dict(zip(units[number], vectors, strict=True))
             kept.encode(units[number])
             n_done += len(units[number])
             on_progress("embed", n_done, len(unique), "")
@@ -63,7 +63,7 @@ def embed(
 
 
 class EmbedWork:
-    """Encodes units of texts; each machine has a cache of its own, so that one that begins again goes on.
+    """Encodes units of texts; each machine has its own cache, so that a restarted one continues.
 
     Args:
         embedder: Name, as in ``open_encoder``.
@@ -83,8 +83,8 @@ class EmbedWork:
         return self._encoder.encode(unit)
 
 
-class Arrived:
-    """An Encoder of vectors that were made elsewhere, through which the cache takes them in.
+class ReceivedVectors:
+    """An Encoder that returns vectors made by workers, so that they can be written to the cache.
 
     Args:
         name: Of the encoder that made them.
@@ -95,5 +95,5 @@ class Arrived:
         self.vectors: dict[str, Any] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that have arrived, (len(texts), dim) float32."""
+        """The received vectors of texts, (len(texts), dim) float32."""
         return np.stack([self.vectors[text] for text in texts])

@@ -15,7 +15,7 @@ ALLOWED = "local, ray, ray:WORKERS or ray://HOST:PORT"
 
 @dataclass(frozen=True, slots=True)
 class RayEngine:
-    """A Ray cluster and how many workers to start in it.
+    """A Ray cluster, and the number of workers to start in it.
 
     Attributes:
         address: HOST:PORT of the cluster's head; empty for the cluster that RAY_ADDRESS names, or for one that is
@@ -67,13 +67,13 @@ def cluster(engine: RayEngine) -> Generator[int]:
 
 
 def import_ray() -> Any:  # noqa: ANN401 - a module without types of its own
-    """Ray, quiet and without reports to anybody.
+    """Import Ray, without its log output and its usage reports.
 
     Raises:
         MissingPart: It is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its remarks on its own plumbing go to standard error
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its internal warnings go to standard error
     try:
         import ray
         import ray.data
@@ -84,7 +84,7 @@ def import_ray() -> Any:  # noqa: ANN401 - a module without types of its own
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.memory_usage_poll_interval_s = None  # each unit of work would read the process's memory map every second
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # a worker that is lost and replaced is no news
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # a lost worker is replaced
     return ray
 
 

@@ -1,8 +1,8 @@
-"""The journal of spread work: it stays beside the run, in parts, and workers ask for it through Ray.
+"""The journal of distributed work: stored beside the run, in parts, and read and written by workers through Ray.
 
-A call belongs to the part that its hash names; one process keeps each part, on the machine where the command was
-started. So workers need no disk in common, an answer is safe before it counts, also from a machine that is lost, and a
-call known to one worker is known to all. At the end, and at the next start, the parts are merged into the journal.
+The hash of a call selects its part; one process owns each part, on the machine where the command was started. So workers
+need no shared disk, an answer is stored before it counts, also if its machine is lost, and an answer known to one worker
+is known to all. At the end, and at the next start, the parts are merged into the journal.
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -13,20 +13,20 @@ from typing import Any
 
 from unlike.llm.journal import Call, Entry, Journal
 
-MOST_PARTS = 8
-"""Processes that keep the journal, beside the command; what one takes is measured in docs/scale.md."""
+MAX_PARTS = 8
+"""Maximum number of processes that own parts of the journal; docs/scale.md measures the throughput of one."""
 
 
 def part_path(journal: Path, part: int) -> Path:
-    """Where a part of a journal lies."""
+    """File of a part of a journal."""
     return journal.with_name(f"{journal.stem}-{part}{journal.suffix}")
 
 
 def merge_parts(journal: Path) -> int:
-    """Take in the parts that lie beside a journal, and remove them.
+    """Merge the parts beside a journal into it, and delete them.
 
     Returns:
-        How many there were.
+        Number of parts.
 
     Raises:
         InputError: A file cannot be read or written.
@@ -42,10 +42,10 @@ def merge_parts(journal: Path) -> int:
 
 
 class Keeper:
-    """Keeps one part of a journal, in a process of its own. Started again it goes on with the same file.
+    """Owns one part of a journal, in its own process. Restarted, it continues with the same file.
 
     Args:
-        journal: The run's journal; what it held before is answered from it.
+        journal: The run's journal; earlier answers are read from it.
         part: Number of the part.
         keep_prompts: As of the run's journal.
     """
@@ -55,27 +55,27 @@ class Keeper:
         self._part = Journal(part_path(Path(journal), part), keep_prompts)
 
     async def get(self, key: str) -> Entry | None:
-        """What is known about a call."""
+        """The entry of a call; None for an unknown call."""
         earlier = self._earlier.get(key)
         return earlier if earlier and earlier.state == "done" else self._part.get(key) or earlier
 
     async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
-        """Commit what came of a call; see ``Journal.put``."""
+        """Store the result of a call; see ``Journal.put``."""
         return await self._part.put(key, call, model, entry)
 
     async def link(self, key: str, record_ids: Sequence[str]) -> None:
-        """Note more records whose words an answered call holds."""
+        """Add records whose texts an answered call used."""
         journal = self._part if self._part.get(key) else self._earlier
         await journal.link(key, record_ids)
 
     async def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._part.close()
         self._earlier.close()
 
 
 class KeptJournal:
-    """The journal as a worker sees it; answers like ``Journal``.
+    """The journal for a worker, with the methods of ``Journal``.
 
     Args:
         keepers: Handles of the keepers, in the order of their parts.
@@ -85,18 +85,18 @@ class KeptJournal:
         self._keepers = keepers
 
     def get(self, key: str) -> Entry | None:
-        """What is known about a call."""
+        """The entry of a call; None for an unknown call."""
         import ray
 
         return ray.get(self._keeper(key).get.remote(key))
 
     async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
-        """Commit what came of a call; gives what is kept now."""
-        kept = replace(call, template="", soft=None)  # only what the journal writes travels
+        """Store the result of a call; returns the stored entry."""
+        kept = replace(call, template="", soft=None)  # only what the journal writes is sent
         return await self._keeper(key).put.remote(key, kept, model, entry)
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
-        """Note more records whose words an answered call holds."""
+        """Add records whose texts an answered call used."""
         await self._keeper(key).link.remote(key, list(record_ids))
 
     def _keeper(self, key: str) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""What workers run methods with: a kit of their own, opened from what travels to them."""
+"""Runs methods in worker processes: each opens its own kit from data that is sent to it."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpreadJob:
-    """A method over cases, as it travels to a worker.
+    """A method over cases, in a form that can be sent to a worker.
 
     Attributes:
         name: Of the method.
@@ -41,16 +41,16 @@ class SpreadJob:
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """What a worker opens its kit from. It travels by value, so machines need no disk in common.
+    """Data from which a worker opens its kit. It is sent by value, so machines need no shared disk.
 
     Attributes:
-        corpus: Whose texts.
+        corpus: Records, items and cases.
         llm: URI, as in ``open_llm``.
         embedder: Name, as in ``open_encoder``; each machine has a vector cache of its own.
-        concurrency: LLM calls that one worker has under way at once.
-        context_tokens: What the model takes, where it is given.
+        concurrency: Maximum number of LLM calls at the same time per worker.
+        context_tokens: Maximum context of the model; None for its own.
         task: Name of the built-in task.
-        templates: Files in front of the task's own, by name.
+        templates: Files that override the task's own, by name.
     """
 
     corpus: "Corpus"
@@ -63,18 +63,18 @@ class Supplies:
 
 
 def templates_of(folder: Path | None) -> dict[str, str]:
-    """The files of a prompts folder, ready to travel; ``open_task`` says what is wrong with a folder."""
+    """The files of a prompts folder by name; ``open_task`` checks them."""
     files = [] if folder is None else [*folder.glob("*.jinja"), *folder.glob("task.toml")]
     return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 @dataclass(frozen=True, slots=True)
 class UnitDone:
-    """What came of a unit of work.
+    """The result of a unit of work.
 
     Attributes:
         rows: The row of each place.
-        usage: What was asked for each job.
+        usage: Calls and tokens of each job.
     """
 
     rows: Mapping[Place, Generation]
@@ -82,11 +82,11 @@ class UnitDone:
 
 
 class MethodWork:
-    """Jobs, unit by unit: what a worker is made of that runs methods.
+    """Runs the units of jobs in a worker.
 
     Args:
-        supplies: What the kits are opened from.
-        jobs: The jobs; a unit names rows of them.
+        supplies: Data from which the kits are opened.
+        jobs: The jobs that units take rows from.
         keepers: Of the journal.
     """
 

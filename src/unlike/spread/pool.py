@@ -1,6 +1,6 @@
-"""Units of work on a pool of workers: Ray Data hands them out, and does those of a lost worker once more.
+"""Units of work on a pool of workers: Ray Data distributes them, and repeats those of a lost worker.
 
-What goes wrong for good is told by the worker, not raised there: Ray would try it again, on every worker in turn.
+A worker returns its errors and does not raise them: Ray would retry the unit on every worker in turn.
 """
 
 import pickle
@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from unlike.errors import UnlikeError
 from unlike.spread.engine import import_ray
 
-MOST_AT_ONCE = 64
-"""Threads of a worker, each of which does one unit."""
+MAX_AT_ONCE = 64
+"""Maximum number of threads per worker; each does one unit."""
 
 
 class Work(Protocol):
-    """What a worker process is made of: opened once, then asked for unit after unit, from several threads."""
+    """The work of a worker process: opened once, then called with one unit after another, from several threads."""
 
     def open(self) -> None:
         """Open what all units need."""
@@ -62,8 +62,8 @@ def done_by_workers(work: Work, units: Sequence[Any], workers: int, at_once: int
 
     Args:
         work: What each worker opens.
-        units: What there is to do.
-        workers: Processes.
+        units: The units.
+        workers: Number of processes.
         at_once: Units that a worker does at a time.
 
     Raises:
@@ -79,8 +79,8 @@ def done_by_workers(work: Work, units: Sequence[Any], workers: int, at_once: int
         fn_constructor_args=(shipped,),
         compute=ray.data.ActorPoolStrategy(
             size=min(workers, len(units)),
-            max_tasks_in_flight_per_actor=min(at_once, MOST_AT_ONCE),
-            max_concurrent_calls_per_actor=min(at_once, MOST_AT_ONCE),
+            max_tasks_in_flight_per_actor=min(at_once, MAX_AT_ONCE),
+            max_concurrent_calls_per_actor=min(at_once, MAX_AT_ONCE),
             enable_true_multi_threading=True,
         ),
         num_cpus=1,
@@ -93,6 +93,6 @@ def done_by_workers(work: Work, units: Sequence[Any], workers: int, at_once: int
 
 
 def _cause(error: UnlikeError) -> UnlikeError:
-    """The error itself, where Ray brought it from another process."""
+    """The original error, where Ray wrapped it."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, UnlikeError) else error

@@ -1,7 +1,7 @@
 """Runs and experiments whose rows are made by many workers.
 
 Rows come back through Ray and are written by the process that asked, in the order of the cases, as ``evaluate`` writes
-its own. Progress is kept by the journal alone: started again, with either engine, a run pays for nothing that was
+its own. Only the journal stores progress: started again, with either engine, a run repeats no call that was
 answered.
 """
 
@@ -24,14 +24,14 @@ from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
 from unlike.spread.engine import RayEngine, cluster, import_ray, read_engine
-from unlike.spread.keeper import MOST_PARTS, keeping, merge_parts
+from unlike.spread.keeper import MAX_PARTS, keeping, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
 from unlike.spread.pool import done_by_workers
-from unlike.spread.units import rows_a_unit, units_of
+from unlike.spread.units import rows_per_unit, units_of
 
 
 class Tally:
-    """What was asked of LLMs so far, by all workers."""
+    """LLM calls and tokens so far, of all workers."""
 
     def __init__(self) -> None:
         self.usage = Usage()
@@ -39,14 +39,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Spread:
-    """Work to be spread, and where it is kept.
+    """Work for many workers, and where its results are stored.
 
     Attributes:
         supplies: What workers open their kits from.
         engine: Which cluster.
         journal: The run's journal.
         on_progress: Called after every unit of work.
-        tally: Counts what was asked.
+        tally: Counts calls and tokens.
         keep_prompts: Whether the journal keeps prompts beside their answers.
     """
 
@@ -59,7 +59,7 @@ class Spread:
 
 
 def open_spread(engine: str, journal: Path, supplies: Supplies, keep_prompts: bool = True) -> Spread | None:
-    """Where the work is done; None for this process. Parts of a journal that a killed run left are merged first.
+    """The workers that make a run; None for this process. Parts of a journal that a killed run left are merged first.
 
     Args:
         engine: "local", "ray", "ray:WORKERS" or "ray://HOST:PORT".
@@ -84,13 +84,13 @@ def run_spread(
     """A method over the cases of a split, written to a run folder: ``arun`` on many workers.
 
     Args:
-        spread: Where the work goes.
+        spread: The workers.
         method: Name of the method.
-        kit: Of this process, for what run.json says; it is asked nothing.
+        kit: Of this process, for the facts in run.json; its LLM is not called.
         out: The run folder.
-        split: Which cases.
+        split: Split of the cases.
         limit: Run only the first N cases.
-        facts: What else run.json should say.
+        facts: Entries to add to run.json.
 
     Raises:
         EngineError: The LLM cannot be used; what was answered is kept.
@@ -112,10 +112,10 @@ def plan_spread(
     """Run all planned runs, each into a folder of its own below ``out``: ``run_plan`` on many workers.
 
     Args:
-        spread: Where the work goes.
+        spread: The workers.
         plan: What is compared.
-        kit_of: Kits of this process, for what each run.json says; they are asked nothing.
-        adapter_folder: Where the adapter of some settings lies, on every machine.
+        kit_of: Kits of this process, for the facts in each run.json; their LLM is not called.
+        adapter_folder: Returns the folder of the adapter of some settings, on every machine.
         out: The experiment's folder.
 
     Raises:
@@ -137,8 +137,8 @@ def plan_spread(
     done = spread_jobs(sent, spread)
     folders, wall_s = run_folders(plan, out), time.monotonic() - start
     for run, job, (rows, usage), folder in zip(runs, sent, done, folders, strict=True):
-        told = Job(job.name, open_method(job.name), job.cases, kit_of(job.settings))
-        write_run(folder, rows, run_facts(told, rows, usage, wall_s, corpus, plan.split) | planned_facts(plan, run))
+        planned = Job(job.name, open_method(job.name), job.cases, kit_of(job.settings))
+        write_run(folder, rows, run_facts(planned, rows, usage, wall_s, corpus, plan.split) | planned_facts(plan, run))
     return folders
 
 
@@ -170,12 +170,12 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
 
 
 def _keepers(spread: Spread, workers: int) -> AbstractContextManager[list[Any]]:
-    return keeping(spread.journal, min(workers, MOST_PARTS), spread.keep_prompts)
+    return keeping(spread.journal, min(workers, MAX_PARTS), spread.keep_prompts)
 
 
 def _units_at_once(n_rows: int, workers: int, concurrency: int) -> int:
-    """Units that a worker does at a time: twice the rows that its LLM calls ask for, as one process has them."""
-    return 1 + ceil(2 * concurrency / rows_a_unit(n_rows, workers))
+    """Units that a worker does at a time: enough for twice as many rows as concurrent LLM calls, as in one process."""
+    return 1 + ceil(2 * concurrency / rows_per_unit(n_rows, workers))
 
 
 def _sum(*usages: Usage) -> Usage:

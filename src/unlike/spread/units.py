@@ -1,6 +1,6 @@
-"""Units of work: the rows of a few users each, so that all that is known of a user is worked on in one place.
+"""Units of work: each has all rows of a few users.
 
-Whatever of one user's calls is the same in several methods is then one call, as in a run of one process.
+Calls of a user that are the same in several methods are then made once, as in a run of one process.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from unlike.records import Case
 Place = tuple[int, int]
 """Number of a job, and of a case in it."""
 
-UNITS_A_WORKER = 64
-"""So many that workers end together, though users differ in what they cost."""
-MOST_ROWS = 64
-"""Rows of a unit at most, unless one user has more: what is handed over at once stays small."""
+UNITS_PER_WORKER = 64
+"""Large enough that workers end at about the same time, though users differ in cost."""
+MAX_ROWS = 64
+"""Maximum number of rows per unit, unless one user has more, so that messages between processes stay small."""
 
 
 def units_of(cases_of: Sequence[Sequence[Case]], workers: int) -> list[list[Place]]:
@@ -21,13 +21,13 @@ def units_of(cases_of: Sequence[Sequence[Case]], workers: int) -> list[list[Plac
 
     Args:
         cases_of: The cases of each job.
-        workers: Who share the work.
+        workers: Number of workers.
     """
     rows_of: dict[str, list[Place]] = {}
     for job, cases in enumerate(cases_of):
         for number, case in enumerate(cases):
             rows_of.setdefault(case.user_id, []).append((job, number))
-    wanted = rows_a_unit(sum(map(len, rows_of.values())), workers)
+    wanted = rows_per_unit(sum(map(len, rows_of.values())), workers)
     units: list[list[Place]] = []
     for rows in rows_of.values():
         if not units or len(units[-1]) >= wanted:
@@ -36,6 +36,6 @@ def units_of(cases_of: Sequence[Sequence[Case]], workers: int) -> list[list[Plac
     return units
 
 
-def rows_a_unit(n_rows: int, workers: int) -> int:
-    """Rows that a unit should have."""
-    return min(MOST_ROWS, max(1, n_rows // (workers * UNITS_A_WORKER)))
+def rows_per_unit(n_rows: int, workers: int) -> int:
+    """Target number of rows per unit."""
+    return min(MAX_ROWS, max(1, n_rows // (workers * UNITS_PER_WORKER)))

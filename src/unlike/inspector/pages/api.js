@@ -1,5 +1,5 @@
-// The HTTP API, as every other client sees it: the same keys, limits and errors. The key lives in this tab's
-// sessionStorage and nowhere else.
+// The HTTP API, as every other client sees it: the same keys, limits and errors. The key is stored only in this tab's
+// sessionStorage.
 
 export const KEY_WANTED = "unlike-key-wanted"; // an event of the window
 const KEY = "unlike-key";
@@ -8,7 +8,7 @@ const LONGEST_WAIT_S = 5;
 
 let config = { views: [], needs_key: true, reads_only: false, version: "" };
 
-// What the service answers when something cannot be done.
+// An error answer of the service.
 export class ApiError extends Error {
   constructor(status, type, message) {
     super(message);
@@ -18,7 +18,7 @@ export class ApiError extends Error {
   }
 }
 
-// There is no key, or it is not taken; the page asks for one.
+// There is no key, or it is not valid; the page asks for one.
 export class NeedsKey extends ApiError {
   constructor(message) {
     super(401, "unauthorised", message);
@@ -42,7 +42,7 @@ export async function readConfig() {
   return config;
 }
 
-// Whether this server has a view, and whether it only reads.
+// Whether this server has a view, and whether it is read-only.
 export const offers = (view) => config.views.includes(view);
 export const readsOnly = () => config.reads_only;
 
@@ -52,7 +52,7 @@ export function path(strings, ...values) {
 }
 
 // get(path, query), put/post(path, body), del(path): the JSON of the answer. stream(path, body, onEvent): each
-// server-sent event as onEvent(name, data). All end when the view is left, or `signal` of their own says so.
+// server-sent event as onEvent(name, data). All are aborted when the view is left, or by their own `signal`.
 export function openApi(left) {
   const call = async (method, where, { query, body, signal } = {}) => {
     const url = new URL(where.replace(/^\//, ""), HOME);
@@ -81,7 +81,7 @@ function authorization() {
   return { authorization: `Bearer ${key}` };
 }
 
-// One answer. Where the service asks for a moment's patience, it is given it once.
+// One answer; retried once after the time that the service asks for.
 async function asked(url, options, patient = true) {
   let answer;
   try {

@@ -1,4 +1,4 @@
-// The shell: which view an address names, the key, and what stays on the page while views change.
+// The shell: the view of an address, the key, and the parts of the page that all views share.
 // An address is the part after #, such as #/users/ada. A view is a module with title(params) and render(root, params, api).
 
 import { ApiError, KEY_WANTED, NeedsKey, forgetKey, keepKey, openApi, readConfig } from "./api.js";
@@ -33,7 +33,7 @@ let config = { views: [], needs_key: true, version: "" };
 let going = new AbortController();
 let stop = null; // what the view that is shown wants done when it is left
 
-// What an address names: its route, the parts of its path and its query, decoded.
+// The route of an address, with the parts of its path and its query, decoded.
 function found(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
   const parts = path.split("/").filter(Boolean).map(decoded);
@@ -112,7 +112,7 @@ function markPlace(part) {
   }
 }
 
-// Also when the service takes the key no more while a view is shown.
+// Also when the service rejects the key while a view is shown.
 function askForKey() {
   going.abort();
   stop?.();
@@ -166,7 +166,7 @@ async function start() {
   await show();
 }
 
-// The address stays what it is: it says which view is shown.
+// The address stays, since it names the view that is shown.
 function skipped(event) {
   event.preventDefault();
   main.focus();

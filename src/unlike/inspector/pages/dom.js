@@ -1,4 +1,4 @@
-// Elements, made so that nothing anybody wrote can become markup: all words are text nodes, and no attribute is taken
+// Elements, made so that no text of a user can become markup: all words are text nodes, and no attribute comes
 // from a text. Styles are classes, since the pages' security policy allows no style attribute.
 
 const SHOWN_CHARS = 1000;
@@ -29,24 +29,24 @@ function nodes(children) {
     .map((child) => (child instanceof Node ? child : document.createTextNode(visible(String(child)))));
 }
 
-// Control characters, and those that turn all words round, as the signs that stand for them; the rest is what it is.
+// Control and bidirectional characters as visible symbols; the rest unchanged.
 export function visible(text) {
   return text.replace(CONTROL, (one) => NAMED[one] ?? String.fromCharCode(0x2400 + one.charCodeAt(0)));
 }
 
-// Put these in the place of what an element holds.
+// Replace the content of an element.
 export function fill(element, ...children) {
   element.replaceChildren(...nodes(children));
   return element;
 }
 
-// Give the view that is shown a title that is only known now.
+// Set the title of the shown view, once it is known.
 export function entitle(text) {
   document.querySelector("main h1").textContent = text;
   document.title = `${text} · unlike`;
 }
 
-// Say something to who cannot see that it changed.
+// Announce a change to screen readers.
 export function announce(text) {
   document.getElementById("told").textContent = text;
 }
@@ -59,7 +59,7 @@ export function hashOf(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}${tail ? `?${tail}` : ""}`;
 }
 
-// A text that somebody or an LLM wrote: isolated, in its own direction, the beginning first where it is long.
+// A text by a user or an LLM: isolated, in its own direction, the beginning first where it is long.
 // `marked` may turn the text into nodes; see words().
 export function prose(text, { marked = (part) => [part], label = "text" } = {}) {
   const whole = String(text ?? "");
@@ -90,7 +90,7 @@ function cut(text, n) {
   return text.length <= n ? text : [...text.slice(0, 2 * n)].slice(0, n).join("");
 }
 
-// A text as words and what stands between them: [{text, word}], word in lower case or "". For marking what is shared.
+// A text as words and the characters between them: [{text, word}], word in lower case or "". For marking what is shared.
 export function words(text) {
   const parts = [];
   let at = 0;
@@ -120,7 +120,7 @@ export function table({ caption, columns, rows, empty = "Nothing to show.", onSo
   );
 }
 
-// The way through a list that the server gives in parts; nothing where one page is all.
+// Page links of a list; nothing if there is one page.
 export function pager({ offset, limit, total, onPage }) {
   if (offset === 0 && total <= limit) return null;
   const last = Math.min(offset + limit, total);
@@ -132,7 +132,7 @@ export function pager({ offset, limit, total, onPage }) {
   );
 }
 
-// Something to be seen: kind "note", "good", "warning" or "problem" (which is said at once).
+// A notice: kind "note", "good", "warning" or "problem" (announced at once).
 export function notice(kind, ...children) {
   return h("div", { class: `notice ${kind}`, role: kind === "problem" ? "alert" : "status" }, children);
 }
@@ -152,7 +152,7 @@ export function choice(options, value, onChange) {
   return select;
 }
 
-// A button that does something which takes a while, says when it fails (in `where`), and cannot be pressed twice.
+// A button for slow work: shows a failure in `where`, and cannot be pressed twice.
 export function doing(label, work, { where, kind = "" } = {}) {
   const button = h("button", { type: "button", class: kind }, label);
   button.addEventListener("click", async () => {
@@ -173,7 +173,7 @@ export function doing(label, work, { where, kind = "" } = {}) {
   return button;
 }
 
-// A fold: what is behind it is made when it is first opened.
+// A fold whose content is made when it is first opened.
 export function fold(summary, make, open = false) {
   const details = h("details", { open }, h("summary", {}, summary));
   const opened = () => details.open && details.childElementCount === 1 && details.append(...nodes([make()]));
@@ -216,7 +216,7 @@ export function time(ms) {
 
 let loading = null;
 
-// Observable Plot and d3, brought in when the first plot is drawn: {Plot, d3}.
+// Observable Plot and d3, loaded when the first plot is drawn: {Plot, d3}.
 export function loadPlot() {
   loading ??= script("pages/vendor/d3.min.js")
     .then(() => script("pages/vendor/plot.umd.min.js"))
@@ -231,8 +231,8 @@ function script(src) {
   });
 }
 
-// A plot with its sentence, and the same as a table behind a fold for who cannot see it.
-// `draw(width)` gives what Plot.plot() gave; it is drawn again when the place gets wider or narrower.
+// A plot with its caption, and a folded table of the same data.
+// `draw(width)` returns the result of Plot.plot(); it is called again when the width changes.
 export function figure({ label, caption, draw, rows }) {
   const place = h("div", { class: "plot-place" });
   const whole = h("figure", {}, place, caption && h("figcaption", {}, caption), rows && fold("As a table", rows));
@@ -256,7 +256,7 @@ export function figure({ label, caption, draw, rows }) {
   return whole;
 }
 
-// Plot labels its groups, which have no role that may bear a label; the whole is one image with a label of its own.
+// Plot labels groups without a role, which ARIA does not allow; the whole plot is one labelled image instead.
 function unlabel(svg) {
   svg.querySelectorAll("[aria-label]").forEach((part) => {
     part.dataset.mark = part.getAttribute("aria-label");

@@ -1,1 +1,1 @@
-"""Readers of what lies on disk: run folders, their corpora and values, one case in full."""
+"""Readers of folders: runs, their corpora and metric values, one case in full."""

@@ -1,6 +1,6 @@
 """One case of a run as plain data: what its method read, found and wrote; ``unlike show`` prints the same.
 
-The trace names records by id; their words come from the corpus. Without a corpus only the ids are given.
+The trace names records by id; their texts come from the corpus. Without a corpus only the ids are returned.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,19 +16,19 @@ from unlike.methods.aspects import by_dimension
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record
 
-MOST_MARKED_CHARS = 50_000
-"""In longer texts no words are marked: a page of a hundred thousand marks is of no use to anybody."""
+MAX_MARKED_CHARS = 50_000
+"""Maximum length of text and reference together for shared words to be marked: more marks make a page useless."""
 _PARTS = frozenset(
     {"time_rule", "history_records", "past", "differences", "profile", "generate", "earlier_profiles", "calls"}
 )
 
 
 def case_details(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:
-    """A case with everything that was made of it.
+    """A case with its records, differences, profile and calls.
 
     Args:
         row: Of the run.
-        corpus: Of the run; None where it is gone.
+        corpus: Of the run; None where it is missing.
         dimensions: Names that the paragraphs of a difference start with.
     """
     trace = row.trace
@@ -55,16 +55,16 @@ def case_details(row: Generation, corpus: Corpus | None, dimensions: Sequence[st
 
 
 def marked(text: str | None, reference: str | None) -> list[tuple[str, bool]] | None:
-    """A text in pieces, each with whether it is a word that the real text has too; None for no text."""
+    """A text in pieces, each with whether the real text has that word too; None for no text."""
     if text is None:
         return None
-    if len(text) + len(reference or "") > MOST_MARKED_CHARS:
+    if len(text) + len(reference or "") > MAX_MARKED_CHARS:
         return [(text, False)]
     return shared_words(text, reference or "")
 
 
 def others_read(row: Generation, corpus: Corpus) -> Sequence[str]:
-    """The texts of others that the method read for a case: what leakage is measured against.
+    """The texts of others that the method read for a case; leakage is measured against them.
 
     Raises:
         InputError: The trace is damaged, or names a record that the corpus lacks.
@@ -76,7 +76,7 @@ def others_read(row: Generation, corpus: Corpus) -> Sequence[str]:
 
 
 def _differences(trace: Mapping[str, Any], corpus: Corpus | None, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    found = [reply.get("text", "") for reply in _objects(trace.get("dimensions"))]  # DRP finds its own, each time
+    found = [reply.get("text", "") for reply in _objects(trace.get("dimensions"))]  # DRP finds its own dimensions
     for number, difference in enumerate(_objects(trace.get("differences"))):
         own = [each.name for each in dimensions_in(found[number])] if number < len(found) else names
         yield {
@@ -130,7 +130,7 @@ def _record_ids(trace: Mapping[str, Any]) -> Iterator[str]:
         yield from _ids([*counterexamples, *counterexamples.values()])
 
 
-def _ids(found: Any) -> list[str]:  # noqa: ANN401 - of a trace, which may hold anything
+def _ids(found: Any) -> list[str]:  # noqa: ANN401 - a trace may have any value
     return [one for one in found if isinstance(one, str)] if isinstance(found, list | tuple) else []
 
 

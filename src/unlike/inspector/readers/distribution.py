@@ -1,4 +1,4 @@
-"""How values lie: quartiles, the fences that outliers are beyond, and a part of very many points that looks like all."""
+"""Distribution of values: quartiles, the fences beyond which values are outliers, and a sample of very many points."""
 
 import math
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ import numpy as np
 
 T = TypeVar("T")
 
-REACH = 1.5
-"""Quartile distances beyond the quartiles up to which a value is no outlier (Tukey, 1977)."""
+FENCE_IQR = 1.5
+"""Distance of the fences from the quartiles, in interquartile ranges (Tukey, 1977)."""
 
 
 def distribution(values: Sequence[float]) -> dict[str, Any]:
-    """Number, mean, quartiles and fences of some values; None for what there is not."""
+    """Number, mean, quartiles and fences of some values; None where there are no values."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return {"n": 0, "mean": None, "q1": None, "median": None, "q3": None, "low": None, "high": None}
     q1, median, q3 = (float(part) for part in np.quantile(finite, [0.25, 0.5, 0.75]))
-    reach = REACH * (q3 - q1)
+    reach = FENCE_IQR * (q3 - q1)
     return {
         "n": len(finite),
         "mean": sum(finite) / len(finite),
@@ -30,16 +30,16 @@ def distribution(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def thinned(ordered: Sequence[T], most: int) -> list[T]:
-    """At most so many points of an ordered list: a tenth from each end, where one looks for outliers, the rest evenly.
+def thinned(ordered: Sequence[T], max_points: int) -> list[T]:
+    """A sample of an ordered list: a tenth from each end, where outliers are, the rest evenly spaced.
 
     Args:
         ordered: By value.
-        most: At least 10.
+        max_points: Maximum size of the sample, at least 10.
     """
-    if len(ordered) <= most:
+    if len(ordered) <= max_points:
         return list(ordered)
-    ends = most // 10
+    ends = max_points // 10
     middle = ordered[ends:-ends]
-    places = np.linspace(0, len(middle) - 1, most - 2 * ends).astype(int)
+    places = np.linspace(0, len(middle) - 1, max_points - 2 * ends).astype(int)
     return [*ordered[:ends], *(middle[place] for place in places), *ordered[-ends:]]

@@ -1,4 +1,4 @@
-"""What a folder or an address holds."""
+"""The kind of a folder or an address: store, corpus, run or experiment."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,10 +13,10 @@ Kind = Literal["store", "corpus", "run", "experiment"]
 
 
 def kind_of(where: str) -> Kind:
-    """What is there.
+    """The kind of a folder or an address.
 
     Raises:
-        InputError: Nothing that can be inspected.
+        InputError: It is none of these.
     """
     folder = Path(where)
     if "://" in where or (folder / FILE).is_file():

@@ -1,7 +1,7 @@
-"""Looking into run folders without reading them whole: which runs there are, their rows by case, what was found.
+"""Run folders, read in parts: the list of runs, their rows by case, the findings.
 
-A run may hold a hundred thousand rows with long traces, so a row is found by its place in the file. What a page lists is
-kept of every row; the rest is read when somebody looks at it.
+A run may have a hundred thousand rows with long traces, so a row is found by its offset in the file. The columns of lists
+are kept in memory for every row; the rest of a row is read when it is shown.
 """
 
 import json
@@ -29,8 +29,8 @@ class RunFolder:
 
     Attributes:
         name: Of the folder; unique in the list.
-        folder: Where it lies.
-        facts: Its run.json; empty where that cannot be read.
+        folder: The folder.
+        facts: Its run.json; empty where it cannot be read.
         damage: Why it cannot be read; "" where it can.
     """
 
@@ -41,11 +41,11 @@ class RunFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What a list shows of a row.
+class RowSummary:
+    """The columns of a row that lists show.
 
     Attributes:
-        start: Place of its line in the file, in bytes.
+        start: Offset of its line in the file, in bytes.
         n_words: Of the generated text; None where there is none.
         error: The beginning of the reason, where it failed.
     """
@@ -60,7 +60,7 @@ class Head:
 
 
 def run_folders(where: Path) -> list[Path]:
-    """The run folders at a place: itself, those of an experiment, or those that lie in it side by side."""
+    """The run folders of a path: itself, those of an experiment, or its subfolders."""
     if (where / RUN).is_file() or (where / GENERATIONS).is_file():
         return [where]
     inside = where / "runs" if (where / "runs").is_dir() else where
@@ -68,7 +68,7 @@ def run_folders(where: Path) -> list[Path]:
 
 
 def list_runs(where: Path) -> list[RunFolder]:
-    """All runs at a place; one that cannot be read is there with the reason."""
+    """All runs of a path; those that cannot be read have a reason."""
     return [_listed(folder) for folder in run_folders(where)]
 
 
@@ -135,24 +135,26 @@ class Rows:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / GENERATIONS
-        self.heads = list(_heads(self.path))
-        self._places = {head.case_id: place for place, head in enumerate(self.heads)}
+        self.summaries = list(_summaries(self.path))
+        self._places = {summary.case_id: place for place, summary in enumerate(self.summaries)}
 
-    def head(self, case_id: str) -> Head:
-        """What a list shows of a case.
+    def summary(self, case_id: str) -> RowSummary:
+        """The summary of a case.
 
         Raises:
             InputError: The run has no such case.
         """
         if case_id not in self._places:
-            raise InputError(f"no case {case_id[:80]!r} among {len(self.heads)} of this run; take one from its list")
-        return self.heads[self._places[case_id]]
+            raise InputError(
+                f"no case {case_id[:80]!r} among {len(self.summaries)} of this run; take one from its list"
+            )
+        return self.summaries[self._places[case_id]]
 
     def around(self, case_id: str) -> tuple[str | None, str | None]:
         """Ids of the cases before and after, in the order of the run."""
-        place = self._places[self.head(case_id).case_id]
-        before = self.heads[place - 1].case_id if place else None
-        return before, self.heads[place + 1].case_id if place + 1 < len(self.heads) else None
+        place = self._places[self.summary(case_id).case_id]
+        before = self.summaries[place - 1].case_id if place else None
+        return before, self.summaries[place + 1].case_id if place + 1 < len(self.summaries) else None
 
     def row(self, case_id: str) -> Generation:
         """A whole row.
@@ -160,22 +162,22 @@ class Rows:
         Raises:
             InputError: The run has no such case, or its file has changed since.
         """
-        head = self.head(case_id)
+        summary = self.summary(case_id)
         try:
             with self.path.open("rb") as file:
-                file.seek(head.start)
+                file.seek(summary.start)
                 return _generation(file.readline())
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{self.path} has changed while it was read: {error}; look again") from error
 
 
-def _heads(path: Path) -> Iterator[Head]:
+def _summaries(path: Path) -> Iterator[RowSummary]:
     start = number = 0
     try:
         with path.open("rb") as lines:
             for line in lines:
                 number += 1
-                yield _head(_generation(line), start)
+                yield _summary(_generation(line), start)
                 start += len(line)
     except FileNotFoundError as error:
         raise InputError(
@@ -196,6 +198,6 @@ def _generation(line: bytes) -> Generation:
     return row
 
 
-def _head(row: Generation, start: int) -> Head:
+def _summary(row: Generation, start: int) -> RowSummary:
     n_words = None if row.text is None else len(row.text.split())
-    return Head(row.case_id, row.user_id, row.item_id, row.status, start, n_words, row.error[:_ERROR_CHARS])
+    return RowSummary(row.case_id, row.user_id, row.item_id, row.status, start, n_words, row.error[:_ERROR_CHARS])

@@ -22,23 +22,23 @@ from unlike.prompts.task import open_task
 from unlike.records import Generation
 
 METRICS = ("rouge1", "rougeL", "meteor", "bleu_sentence", "length_ratio", "distinct2", "leakage")
-"""What is offered for every run; each is measured when somebody looks at it."""
-_MOST_KEPT = 64
+"""Metrics offered for every run; each is computed when it is shown."""
+_MAX_CACHED = 64
 
 T = TypeVar("T")
 
 
 class Workspace:
-    """What an inspector looks at.
+    """The folder that an inspector shows, with a cache of opened files and computed values.
 
     Args:
         where: A run folder, an experiment folder, a folder of runs, or a corpus folder.
-        corpus: Where the corpus is, if it has moved since the runs.
-        llm: URI of the runs' LLM, where they do not say it so that it can be opened.
-        embedder: Encoder for maps, where it is not to be that of the runs.
+        corpus: The corpus folder, if it has moved since the runs.
+        llm: URI of the runs' LLM, where run.json has none that can be opened.
+        embedder: Encoder for maps; "" for that of the runs.
 
     Attributes:
-        where: As given.
+        where: The folder.
     """
 
     def __init__(self, where: Path, corpus: Path | None = None, llm: str = "", embedder: str = "") -> None:
@@ -46,12 +46,12 @@ class Workspace:
         self._moved_corpus = corpus
         self._llm = llm
         self._embedder = embedder
-        self._kept: dict[Hashable, Any] = {}
+        self._cache: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def runs(self) -> list[RunFolder]:
-        """All runs, the damaged ones with their reason."""
+        """All runs; damaged ones have a reason."""
         return list_runs(self.where)
 
     def run(self, name: str) -> RunFolder:
@@ -74,7 +74,7 @@ class Workspace:
             InputError: There is no such run, or it is damaged.
         """
         folder = self.run(name).folder
-        return self.once(("rows", folder, _changed(folder / GENERATIONS)), lambda: Rows(folder))
+        return self.cached(("rows", folder, _version_of(folder / GENERATIONS)), lambda: Rows(folder))
 
     def values(self, name: str, metric: str) -> dict[str, float]:
         """The value of each case of a run, by case id.
@@ -87,8 +87,8 @@ class Workspace:
         if metric == LOGLIK:
             return self.likelihood_of(run)
         measure = of_cases(metric)
-        what = ("values", run.folder, metric, _changed(run.folder / GENERATIONS))
-        return self.once(what, lambda: self._measured(run, measure))
+        what = ("values", run.folder, metric, _version_of(run.folder / GENERATIONS))
+        return self.cached(what, lambda: self._measured(run, measure))
 
     def _measured(self, run: RunFolder, metric: Metric) -> dict[str, float]:
         others = None
@@ -105,36 +105,36 @@ class Workspace:
     def likelihood_of(self, run: RunFolder) -> dict[str, float]:
         """The likelihood of the real texts of a run, by case id; empty where it was not measured."""
         path = run.folder / LIKELIHOOD
-        return self.once((LOGLIK, path, _changed(path)), lambda: _likelihood(run.folder))
+        return self.cached((LOGLIK, path, _version_of(path)), lambda: _likelihood(run.folder))
 
     def findings(self) -> Findings | None:
-        """What an experiment or a report found; None where there is none yet.
+        """The findings of an experiment or a report; None where there are none yet.
 
         Raises:
             InputError: It is damaged.
         """
         path = self.where / FINDINGS
-        return self.once(("findings", path, _changed(path)), lambda: read_findings(self.where))
+        return self.cached(("findings", path, _version_of(path)), lambda: read_findings(self.where))
 
     def report(self) -> dict[str, Any] | None:
-        """The same as its report shows it: title, answer, and the rest as HTML."""
+        """The findings as the report shows them: title, answer, and the rest as HTML; None where there are none yet."""
         found = self.findings()
         if found is None:
             return None
-        html = self.once(("report", _changed(self.where / FINDINGS)), lambda: render_body(found))
+        html = self.cached(("report", _version_of(self.where / FINDINGS)), lambda: render_body(found))
         return {"title": found.title, "answer": answer(found), "html": html, "has_gains": bool(found.gains)}
 
     def llm_of(self, run: RunFolder) -> str:
-        """URI of the LLM that a run was made with; an experiment names it with a digest behind, which is no part of it."""
+        """URI of the LLM that a run was made with; an experiment appends a digest, which is removed."""
         return self._llm or str(run.facts.get("llm_uri") or run.facts.get("llm") or "").partition("#")[0]
 
     def embedder(self) -> str:
-        """Name of the encoder for maps: as given, that of the runs, or the packaged one."""
+        """Name of the encoder for maps: the given one, that of the runs, or the packaged one."""
         of_runs = (str(run.facts.get("embedder") or "") for run in self.runs())
         return self._embedder or next((name for name in of_runs if name), "minilm")
 
     def dimensions_of(self, run: RunFolder) -> list[str]:
-        """Names of the dimensions that a run compared along; none where its task is not among the built-in ones."""
+        """Names of the dimensions that a run compared along; none where its task is not a built-in one."""
         try:
             task = open_task(str(run.facts.get("task", "")))
             return [dimension.name for dimension in task.standard(run.facts["settings"].get("dimensions"))]
@@ -142,7 +142,7 @@ class Workspace:
             return []
 
     def corpus(self) -> Corpus:
-        """The corpus: what is looked at, or that of the runs.
+        """The corpus: the folder itself, or that of the runs.
 
         Raises:
             InputError: There is none.
@@ -158,32 +158,32 @@ class Workspace:
         """The corpus that a run was made on.
 
         Raises:
-            InputError: It is not where the run says.
+            InputError: It is not at the path in run.json.
         """
         path = self._moved_corpus or Path(str(run.facts.get("corpus") or ""))
         if not (path / "manifest.json").is_file():
             raise InputError(
-                f"the corpus of run {run.name} is not in {str(path)!r} any more; say where it is with --corpus"
+                f"the corpus of run {run.name} is not in {str(path)!r} any more; give its folder with --corpus"
             )
         return self.corpus_at(path)
 
     def corpus_at(self, path: Path) -> Corpus:
         """An opened corpus folder."""
-        return self.once(("corpus", path, _changed(path / "manifest.json")), lambda: Corpus.open(path))
+        return self.cached(("corpus", path, _version_of(path / "manifest.json")), lambda: Corpus.open(path))
 
-    def once(self, what: Hashable, make: Callable[[], T]) -> T:
-        """What was made before under this name; else it is made now, once for all who wait."""
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """A cached value; a missing one is computed once, also where several threads need it."""
         with self._lock:
-            mine = self._locks.setdefault(what, threading.Lock())
+            mine = self._locks.setdefault(key, threading.Lock())
         with mine:
             with self._lock:
-                if what in self._kept:
-                    return cast(T, self._kept[what])
+                if key in self._cache:
+                    return cast(T, self._cache[key])
             made = make()
             with self._lock:
-                self._kept[what] = made
-                for old in list(self._kept)[:-_MOST_KEPT]:
-                    del self._kept[old]
+                self._cache[key] = made
+                for old in list(self._cache)[:-_MAX_CACHED]:
+                    del self._cache[old]
                     self._locks.pop(old, None)
             return made
 
@@ -192,7 +192,7 @@ def of_cases(name: str) -> Metric:
     """A metric that has a value for each case.
 
     Raises:
-        InputError: There is none of that name, or it is one of the whole corpus.
+        InputError: The name is unknown, or the metric is one of all texts together.
     """
     metric = open_metric(name)
     if metric.per_case is None:
@@ -201,7 +201,7 @@ def of_cases(name: str) -> Metric:
 
 
 def metrics_of(run: RunFolder) -> list[dict[str, Any]]:
-    """What can be looked at for the cases of a run: name, label and scale."""
+    """The metrics that a run has values of per case: name, label and scale."""
     names = [open_metric(name) for name in METRICS]
     found = [{"name": metric.name, "label": metric.label, "scale": metric.scale} for metric in names]
     if (run.folder / LIKELIHOOD).is_file():
@@ -213,8 +213,8 @@ def _likelihood(folder: Path) -> dict[str, float]:
     return {row.case_id: row.loglik for row in read_likelihood(folder) if row.loglik is not None}
 
 
-def _changed(path: Path) -> tuple[int, int]:
-    """When a file was last written, and how long it is."""
+def _version_of(path: Path) -> tuple[int, int]:
+    """Time of the last change of a file, and its size."""
     try:
         seen = path.stat()
     except OSError:
@@ -223,11 +223,11 @@ def _changed(path: Path) -> tuple[int, int]:
 
 
 def values_of_case(row: Generation, corpus: Corpus | None, loglik: float | None) -> list[dict[str, Any]]:
-    """All metrics of one case: name, label, scale and value, or why there is none.
+    """All metrics of one case: name, label, scale and value, or the reason why there is none.
 
     Args:
         row: Of the run.
-        corpus: Of the run; None where it is gone.
+        corpus: Of the run; None where it is missing.
         loglik: The likelihood of the real text, where it was measured.
     """
     found = [open_metric(name) for name in METRICS]

@@ -1,7 +1,7 @@
-"""A corpus as it lies on disk: its users and items in pages, what one user wrote or was written about one item, and maps.
+"""A corpus folder: pages of users and items, the records of one user or item, and maps.
 
-The map of an item is the one that a service draws of its store, with vectors made of the texts here; the paths are the
-service's, so that one page serves both. In a corpus everybody agreed to be compared.
+The map of an item is that of a service, with vectors computed from the texts here; the paths are the service's, so that
+one page works with both. All users of a corpus count as agreeing to be compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,8 +17,8 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, page, sent
-from unlike.inspector.store.maps import MOST_TEXTS, USUAL, OnMap, drawn
+from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, json_response, page
+from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import Item, Record, others_on
 from unlike.serve.answers import json_response
@@ -33,15 +33,15 @@ UserId = Annotated[str, Query(alias="user", max_length=2_000, description="Of th
 ItemId = Annotated[str, Query(alias="item", max_length=2_000, description="Of the item")]
 Order = Literal["up", "down"]
 LAST = (2**63 - 1, "")
-"""A moment after all others."""
+"""A moment after all records."""
 
 
 @router.get("")
 def about(here: Here) -> Response:
-    """Counts, time and where the corpus comes from."""
+    """Counts, times and source of the corpus."""
     corpus = here.corpus()
     records, manifest = corpus.records(), corpus.manifest
-    return sent(
+    return json_response(
         {
             "n_users": len(corpus.users()),
             "n_items": len(corpus.items()),
@@ -67,7 +67,7 @@ def users(
 ) -> Response:
     """A page of users: records, items, first and last time."""
     corpus = here.corpus()
-    listed = here.once(("users", corpus.hash), lambda: [_user(corpus, user) for user in corpus.users()])
+    listed = here.cached(("users", corpus.hash), lambda: [_user(corpus, user) for user in corpus.users()])
     return _page(listed, search, sort, order, offset, limit)
 
 
@@ -82,28 +82,28 @@ def items(
 ) -> Response:
     """A page of items: records, users, first and last time."""
     corpus = here.corpus()
-    listed = here.once(("items", corpus.hash), lambda: [_item(corpus, item.id) for item in corpus.items()])
+    listed = here.cached(("items", corpus.hash), lambda: [_item(corpus, item.id) for item in corpus.items()])
     return _page(listed, search, sort, order, offset, limit)
 
 
 @router.get("/user")
 def user(here: Here, user: UserId, offset: Offset = 0, limit: Limit = 20) -> Response:
-    """What a user wrote, the latest first, and the cases made of it."""
+    """Records of a user, the latest first, and the user's cases."""
     corpus = here.corpus()
     records, whole = page(list(reversed(corpus.history(user, LAST))), offset, limit)
     cases = [{"id": case.id, "split": case.split} for case in corpus.cases() if case.user_id == user]
-    return sent(
+    return json_response(
         {**whole, "user_id": user, "cases": cases, "records": [with_title(corpus, record) for record in records]}
     )
 
 
 @router.get("/item")
 def item(here: Here, item: ItemId, offset: Offset = 0, limit: Limit = 20) -> Response:
-    """What was written about an item, the latest first."""
+    """Records on an item, the latest first."""
     corpus = here.corpus()
     found = asdict(corpus.item(item))
     records, whole = page(list(reversed(corpus.peers(item, None))), offset, limit)
-    return sent({**whole, "item": found, "records": [with_title(corpus, record) for record in records]})
+    return json_response({**whole, "item": found, "records": [with_title(corpus, record) for record in records]})
 
 
 def _page(listed: list[dict[str, Any]], search: str, sort: str, order: Order, offset: int, limit: int) -> Response:
@@ -111,7 +111,7 @@ def _page(listed: list[dict[str, Any]], search: str, sort: str, order: Order, of
     fitting = [row for row in listed if not search or folded in f"{row['id']}\n{row.get('title', '')}".casefold()]
     fitting.sort(key=lambda row: (row[sort], row["id"]), reverse=order == "down")
     rows, whole = page(fitting, offset, limit)
-    return sent({**whole, "rows": rows})
+    return json_response({**whole, "rows": rows})
 
 
 def _user(corpus: Corpus, user_id: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _count_by_split(corpus: Corpus) -> dict[str, int]:
 
 
 def _by_month(records: Iterable[Record]) -> list[tuple[int, int]]:
-    """(start of a month in ms, records in it), where there are any; of long times the months are thirty days."""
+    """(start in ms, number of records) for each period of 30 days that has records."""
     month_ms = 30 * 86_400_000
     counts: dict[int, int] = {}
     for record in records:
@@ -161,46 +161,46 @@ def _named(source: object) -> str:
 
 @map_router.get("/v1/map")
 def get_map(here: Here, user_id: Id, item_id: Id, k: K = 4, selector: SelectorName = "kmeans") -> Response:
-    """All texts on an item as points in a plane, with their clusters and whom the user is compared with."""
+    """All texts on an item as points in a plane, with their clusters and the representatives of the user."""
     corpus = here.corpus()
-    there = on_map(corpus, user_id, corpus.item(item_id), _encoder(here))
-    return json_response(drawn(user_id, there, k, selector, MemorySettings()))
+    data = map_data_of(corpus, user_id, corpus.item(item_id), _encoder(here))
+    return json_response(drawn(user_id, data, k, selector, MemorySettings()))
 
 
 @map_router.get("/v1/map/differences")
 def list_differences(user_id: Id, item_id: Id) -> Response:
-    """Nothing: what runs found of a user stands on the pages of their cases."""
+    """No rows: differences that runs found are on the pages of their cases."""
     return json_response({"rows": []})
 
 
 @map_router.get("/v1/users/{user_id:path}/records")
 def list_records(here: Here, user_id: str, offset: Offset = 0, limit: Limit = 50) -> Response:
-    """A page of what a user wrote, the latest first."""
+    """A page of a user's records, the latest first."""
     corpus = here.corpus()
     records, whole = page(list(reversed(corpus.history(user_id, LAST))), offset, limit)
     return json_response({**whole, "rows": [with_title(corpus, record) for record in records]})
 
 
-def on_map(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> OnMap:
-    """What a map of a corpus is drawn from: the latest text of each person on the item, the user's among them.
+def map_data_of(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> MapData:
+    """The data of a map of a corpus: the latest text of each user on the item.
 
     Args:
-        corpus: Whose texts.
-        user_id: Who is compared; one who wrote nothing on the item stands at the mean of all own texts.
-        item: What is written about.
+        corpus: The corpus.
+        user_id: The user who is compared; one without a text on the item is at the mean of all own texts.
+        item: The item.
         encoder: Of texts.
     """
     own = corpus.history(user_id, LAST)
     mine = next((record for record in reversed(own) if record.item_id == item.id), None)
     others = sorted(others_on(corpus, item.id, user_id, None), key=lambda record: record.moment, reverse=True)
-    shown = [*([mine] if mine else []), *others[:MOST_TEXTS]]
+    shown = [*([mine] if mine else []), *others[:MAX_TEXTS]]
     vectors = dict(zip([record.id for record in shown], encoder.encode([record.text for record in shown]), strict=True))
     if mine is None and own:
-        mine = Record(USUAL, user_id, item.id, "")
-        vectors[USUAL] = np.mean(encoder.encode([record.text for record in own]), axis=0)
-    return OnMap(0, item, mine, others[:MOST_TEXTS], vectors, len(others), "")
+        mine = Record(MEAN_RECORD, user_id, item.id, "")
+        vectors[MEAN_RECORD] = np.mean(encoder.encode([record.text for record in own]), axis=0)
+    return MapData(0, item, mine, others[:MAX_TEXTS], vectors, len(others), "")
 
 
 def _encoder(here: Workspace) -> Encoder:
     name = here.embedder()
-    return here.once(("encoder", name), lambda: open_encoder(name, vector_file()))
+    return here.cached(("encoder", name), lambda: open_encoder(name, vector_file()))

@@ -1,4 +1,4 @@
-"""What each user of an experiment gains over Non-Perso, searched, ordered and paged by the server."""
+"""The gain of each user of an experiment over Non-Perso, searched, sorted and paged by the server."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.errors import InputError
-from unlike.inspector.routes.parameters import Here, Limit, MetricName, Offset, Search, page, sent
+from unlike.inspector.routes.parameters import Here, Limit, MetricName, Offset, Search, json_response, page
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 
@@ -24,10 +24,10 @@ def gains(
     offset: Offset = 0,
     limit: Limit = 50,
 ) -> Response:
-    """A page of the users, by what they gain with a variant on a metric; the first of each where none is asked for."""
+    """A page of users with their gain by a variant in a metric; by default the first variant and metric."""
     found = here.findings()
     if found is None or not found.gains:
-        raise InputError("there are no gains of users here: make a report of runs of which one is of non_perso")
+        raise InputError("there are no gains of users here: make a report of runs that include one of non_perso")
     every = found.gains
     variants = list(dict.fromkeys(gain.variant for gain in every))
     metrics = list(dict.fromkeys(gain.metric for gain in every))
@@ -41,7 +41,7 @@ def gains(
     ]
     of = dict(zip(("variant", "metric"), chosen, strict=True))
     described = [metric for metric in found.metrics if metric[0] in metrics]
-    return sent({**about, **of, "variants": variants, "metrics": described, "rows": listed})
+    return json_response({**about, **of, "variants": variants, "metrics": described, "rows": listed})
 
 
 def _one_of(known: list[str], asked: str, what: str) -> str:

@@ -1,7 +1,6 @@
-"""What a trained adapter makes of its users: units with their top records, and what carried a text.
+"""Explanations of a trained adapter: latent units with their top records, and the parts that carried a text.
 
-Heavy: it loads the frozen LLM, so it is done when somebody asks, in a worker thread, one at a time. torch is imported
-only then.
+They load the frozen LLM, so they are computed on request, in a worker thread, one at a time. torch is imported only then.
 """
 
 import threading
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from unlike.api import open_prompter
 from unlike.config import vector_file
 from unlike.data.corpus import Corpus
 from unlike.door import wait_for
@@ -23,7 +21,8 @@ from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, page, sent
+from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, json_response, page
+from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.prompts.task import open_task
 from unlike.records import Generation
@@ -39,15 +38,15 @@ TOP_RECORDS = 5
 TOP_UNITS = 8
 TORCH = 'torch is not installed, which adapters need; run: pip install "unlike[latent]"'
 EXPLAINED = "dep"
-"""The method whose vectors each belong to a record."""
+"""The method that has a vector for each record."""
 _one_at_a_time = threading.Lock()
 
 
 @router.get("")
 def runs(here: Here) -> Response:
-    """Runs that used an adapter, and why nothing can be shown of one where that is so."""
+    """Runs that used an adapter, each with the reason why it cannot be explained, if so."""
     found = [run for run in here.runs() if not run.damage and run.facts["settings"].get("adapter")]
-    return sent(
+    return json_response(
         {
             "runs": [{"name": run.name, "method": run.facts["method"], "why_not": why_not(run)} for run in found],
             "why_none": "" if found else "no run here used an adapter",
@@ -56,7 +55,7 @@ def runs(here: Here) -> Response:
 
 
 def why_not(run: RunFolder) -> str:
-    """Why the vectors of a run cannot be looked into; "" where they can."""
+    """Why a run cannot be explained; "" where it can."""
     if run.facts["method"] != EXPLAINED:
         return f"method {run.facts['method']}: its vectors belong to no single record; only those of {EXPLAINED} do"
     if any(find_spec(part) is None for part in ("torch", "transformers")):
@@ -66,7 +65,7 @@ def why_not(run: RunFolder) -> str:
 
 
 def adapter_of(run: RunFolder) -> Path:
-    """Where the adapter of a run lies: as named, or trained by the experiment that the run is part of."""
+    """Folder of a run's adapter: a named folder, or one that the run's experiment trained."""
     settings = run.facts["settings"]
     named = str(settings.get("adapter", ""))
     trained = run.folder.parent.parent / "adapters" / f"{named}-s{settings.get('seed', 0)}"
@@ -82,28 +81,28 @@ def units(
     offset: Offset = 0,
     limit: Limit = 20,
 ) -> Response:
-    """A page of latent units with the records they are most active for; by contrast: the peak less what is usual."""
+    """A page of latent units with the records they are most active for; by contrast: peak minus mean activation."""
     found = _checked(here, run)
     corpus = here.corpus_of(found)
     listed = [_unit(number, unit) for number, unit in enumerate(_units(here, found, corpus))]
     listed.sort(key=lambda row: (row[sort], row["unit"]), reverse=order == "down")
     rows, whole = page(listed, offset, limit)
     ids = {top["record_id"] for row in rows for top in row["top"]}
-    return sent({**whole, "rows": rows, "records": _records(corpus, ids)})
+    return json_response({**whole, "rows": rows, "records": _records(corpus, ids)})
 
 
 @router.get("/case")
 def case(here: Here, run: RunName, case: CaseId, real: bool = False) -> Response:
-    """What each record, difference and unit carried of a case's text, generated or real."""
+    """How much each record, difference and unit carried a case's text, generated or real."""
     found = _checked(here, run)
     row, corpus = here.rows(found.name).row(case), here.corpus_of(found)
     text = row.reference if real else row.text
     if not text:
         raise InputError(f"case {case[:80]!r} has no {'real' if real else 'generated'} text; choose the other one")
     key = ("explained", found.folder, case, real)
-    explanation = here.once(key, lambda: _explain(found, corpus, row, text, here.llm_of(found)))
+    explanation = here.cached(key, lambda: _explain(found, corpus, row, text, here.llm_of(found)))
     ids = {share.record_id for share in explanation.vectors if share.record_id}
-    return sent({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
+    return json_response({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
 
 
 def _checked(here: Workspace, name: str) -> RunFolder:
@@ -131,7 +130,7 @@ def _units(here: Workspace, run: RunFolder, corpus: Corpus) -> "list[Unit]":
         with _one_at_a_time:
             return top_records(load_adapter(adapter_of(run)), _encoder(run), corpus.records(), TOP_RECORDS)
 
-    return here.once(("units", run.folder, corpus.hash), make)
+    return here.cached(("units", run.folder, corpus.hash), make)
 
 
 def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: str) -> "Explanation":
@@ -153,7 +152,7 @@ def _engine(uri: str) -> ScoringEngine:
     """The frozen LLM.
 
     Raises:
-        InputError: It is not where the run says.
+        InputError: It cannot be opened.
     """
     try:
         return scorer_of(open_llm(uri))

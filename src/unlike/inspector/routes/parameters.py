@@ -1,6 +1,6 @@
-"""What the inspector's routes share: what is looked at, how a page of a list is asked for, how an answer is sent.
+"""Parameters and answers that the inspector's routes share.
 
-Ids go in the query and not in the path, since they may hold any characters.
+Ids are in the query and not in the path, since they may have any characters.
 """
 
 import json
@@ -29,11 +29,11 @@ def _inspected(request: Request) -> Workspace:
 Here = Annotated[Workspace, Depends(_inspected)]
 
 
-def sent(value: object) -> Response:
-    """An answer as JSON in ASCII, which carries whatever a damaged text may hold."""
+def json_response(value: object) -> Response:
+    """An answer as JSON in ASCII, which can encode damaged text, such as lone surrogates."""
     return Response(json.dumps(value, ensure_ascii=True, allow_nan=False, default=vars), media_type="application/json")
 
 
 def page(rows: Sequence[T], offset: int, limit: int) -> tuple[Sequence[T], dict[str, Any]]:
-    """A part of a list, and what is said of the whole."""
+    """A part of a list, and its place in the whole list."""
     return rows[offset : offset + limit], {"total": len(rows), "offset": offset, "limit": limit}

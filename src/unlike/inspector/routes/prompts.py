@@ -1,4 +1,4 @@
-"""The prompts of a case, as the journal kept them."""
+"""The prompts of a case, from the journal."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from unlike.errors import InputError
 from unlike.evaluate.running.progress import SentCall, journal_of, sent_calls
 from unlike.evaluate.statistics.measured import keys_in
-from unlike.inspector.routes.parameters import CaseId, Here, RunName, sent
+from unlike.inspector.routes.parameters import CaseId, Here, RunName, json_response
 from unlike.prompts.slots import show_slots
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
@@ -24,7 +24,9 @@ def prompts(here: Here, run: RunName, case: CaseId) -> Response:
         raise InputError("the journal is not beside this run, so there are no prompts to show")
     keys = keys_in(row.trace)
     calls = sent_calls(journal, keys)
-    return sent({"calls": [_shown(call) for call in calls if call.messages is not None], "note": _note(keys, calls)})
+    return json_response(
+        {"calls": [_shown(call) for call in calls if call.messages is not None], "note": _note(keys, calls)}
+    )
 
 
 def _shown(call: SentCall) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from unlike.config import MethodSettings, SelectorName
 from unlike.inspector.store import map_differences, maps, playground
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.inspector.store.playground import Event, FewShow, Table, guard_of, play
+from unlike.inspector.store.playground import EnoughPeersRecords, Event, Table, guard_of, play
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.journal import StoredJournal
@@ -24,7 +24,7 @@ from unlike.retrieve.open import open_retriever
 
 @dataclass(frozen=True)
 class Inspection:
-    """Looking into a tenant's memory, with the memory's own parts, consent, budget and settings."""
+    """Maps, differences and the playground of a tenant, with the parts, budget and settings of its memory."""
 
     memory: Memory
 
@@ -33,31 +33,31 @@ class Inspection:
         return await asyncio.to_thread(self._map, user_id, item_id, k, selector)
 
     async def differences(self, user_id: str, item_id: str) -> tuple[FoundDifference, ...]:
-        """What is kept of how a user differs on an item; Unknown where there is no such user."""
+        """The stored differences of a user on an item; Unknown where there is no such user."""
         names = [dimension.name for dimension in self.memory.task.standard(self.memory.settings.method.dimensions)]
         return await asyncio.to_thread(map_differences.kept_on, self.memory.tenant, user_id, item_id, names)
 
     async def compare(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> FoundDifference:
         """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
         args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
-        user, own, chosen, n_peers = await asyncio.to_thread(map_differences.compared, *args)
+        user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
         method = self.memory.settings.method
         kit, llm = self._kit(user_id, user, method)
         async with self.memory.spending.reserve(2 * method.max_tokens, llm):
             return await map_differences.ask_for(kit, own, chosen, n_peers)
 
     async def table(self, request: Request) -> Table:
-        """What may be tried for a request; Unknown where there is no such item."""
+        """The methods that can be tried for a request; Unknown where there is no such item."""
         return (
             await asyncio.to_thread(
-                playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+                playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
             )
         ).table
 
     async def play(self, request: Request, name: str) -> AsyncGenerator[Event]:
-        """A method at work; see ``playground.method_of`` and ``playground.play`` for what can go wrong."""
-        laid = await asyncio.to_thread(
-            playground.lay, self.memory.tenant, request, self.memory.latent, self.memory.settings
+        """Try a method; errors as in ``playground.method_of`` and ``playground.play``."""
+        prepared = await asyncio.to_thread(
+            playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
         )
         settings = self.memory.settings.method.but(
             temperature=request.temperature,
@@ -66,13 +66,13 @@ class Inspection:
             seed=request.seed,
             shown_records=self.memory.settings.shown_records,
         )
-        kit, llm = self._kit(request.user_id, -1 if laid.context.user is None else laid.context.user, settings)
-        stored = {request.user_id: laid.context.summary}
+        kit, llm = self._kit(request.user_id, -1 if prepared.context.user is None else prepared.context.user, settings)
+        stored = {request.user_id: prepared.context.summary}
         kit = replace(kit, profile_of=stored.get)
         guard = partial(guard_of, self.memory.tenant, request.user_id, settings=self.memory.settings)
         async with (
             self.memory.spending.reserve((settings.n_records + 1) * 2 * settings.max_tokens, llm),
-            aclosing(play(name, laid, kit, llm, guard)) as events,
+            aclosing(play(name, prepared, kit, llm, guard)) as events,
         ):
             async for event in events:
                 yield event
@@ -81,8 +81,8 @@ class Inspection:
         """The collaborators of a method over the store, and its LLM.
 
         Args:
-            user_id: For whom.
-            subject: Number of that user, whose agreement what is kept depends on.
+            user_id: The user.
+            subject: Number of that user, on whose consent stored calls depend.
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
@@ -102,5 +102,5 @@ class Inspection:
         return kit, llm
 
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
-        there = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
-        return maps.drawn(user_id, there, k, selector, self.memory.settings)
+        data = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
+        return maps.drawn(user_id, data, k, selector, self.memory.settings)

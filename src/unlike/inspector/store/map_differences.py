@@ -1,11 +1,11 @@
-"""What sets a user apart on one item, dimension by dimension: what is kept of it, and what an LLM finds when it is asked."""
+"""How a user differs on one item, by dimension: stored differences, and new ones by an LLM call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlike.config import SelectorName
 from unlike.embed.encoder import Encoder
-from unlike.inspector.store.maps import Given, read, representatives
+from unlike.inspector.store.maps import KnownVectors, read, representatives
 from unlike.memory.answers import NoConsent
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
@@ -21,7 +21,7 @@ from unlike.store.tables import ITEMS, RECORDS
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """What was found along one dimension; "" names none."""
+    """A difference along one dimension; "" for text that names none."""
 
     dimension: str
     text: str
@@ -29,13 +29,13 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True)
 class FoundDifference:
-    """What one comparison found.
+    """The result of one comparison.
 
     Attributes:
-        aspects: By dimension, in the order they were written.
-        n_peers: Others who could have been chosen.
-        stale: Whether it is to be found anew.
-        kept: Whether a profile may be made from it; one that was asked for on a map is only shown.
+        aspects: By dimension, in the order of the text.
+        n_peers: Number of others to choose representatives from.
+        stale: Whether it will be recomputed.
+        kept: Whether it is stored for profiles; one that was computed for a map is only shown.
     """
 
     aspects: tuple[Aspect, ...]
@@ -50,10 +50,10 @@ def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) ->
     """The differences of a user's records on an item that profiles are made from.
 
     Args:
-        tenant: Whose.
-        user_id: Of the user.
-        item_id: Of the item.
-        names: Of the dimensions.
+        tenant: The tenant.
+        user_id: The user.
+        item_id: The item.
+        names: Names of the dimensions.
 
     Raises:
         Unknown: There is no such user.
@@ -68,7 +68,7 @@ def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) ->
 
 
 async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int) -> FoundDifference:
-    """One comparison by the LLM (DPL, equation 5); the same one again is read from the journal.
+    """One comparison by the LLM (DPL, equation 5); a repeated one is read from the journal.
 
     Raises:
         CallFailed: The call failed.
@@ -86,7 +86,7 @@ async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int)
     )
 
 
-def compared(
+def comparison_of(
     tenant: Tenant,
     user_id: str,
     item_id: str,
@@ -95,24 +95,24 @@ def compared(
     encoder: Encoder,
     settings: MemorySettings,
 ) -> tuple[int, Record, list[Record], int]:
-    """Number of the user, the own record, the representatives and how many others there are.
+    """Number of the user, the own record, the representatives and the number of others.
 
     Raises:
         Unknown: There is no such user or item.
-        NoConsent: There is nothing that may be compared, or nobody it may be compared with.
+        NoConsent: There is no text to compare, or no one to compare it with.
     """
-    there = read(tenant, user_id, item_id, encoder, settings)
+    data = read(tenant, user_id, item_id, encoder, settings)
     if settings.private:
-        raise NoConsent("texts are not compared here: this memory is set to compare with figures of others only")
-    if there.target is None or not there.target.id:
+        raise NoConsent("texts are not compared here: this memory is set to compare only with statistics of others")
+    if data.target is None or not data.target.id:
         raise NoConsent(
-            there.why or f"user {user_id!r} wrote nothing on item {item_id!r}, so there is nothing to compare"
+            data.why or f"user {user_id!r} wrote nothing on item {item_id!r}, so there is nothing to compare"
         )
-    given = Given({record.text: there.vectors[record.id] for record in there.shown})
-    chosen = representatives(there, k, open_selector(selector, given, settings.method.seed))
+    vectors = KnownVectors({record.text: data.vectors[record.id] for record in data.shown})
+    chosen = representatives(data, k, open_selector(selector, vectors, settings.method.seed))
     if not chosen:
-        raise NoConsent(there.why or "nobody else on this item can be compared with yet")
-    return there.user, there.target, chosen, there.n_others
+        raise NoConsent(data.why or "there is no one else on this item to compare with yet")
+    return data.user, data.target, chosen, data.n_others
 
 
 def _aspects(text: str, names: Sequence[str]) -> tuple[Aspect, ...]:

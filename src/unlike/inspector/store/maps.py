@@ -1,7 +1,7 @@
-"""The difference map: all texts on an item as points in a plane, with who is compared with whom (DPL, equation 4).
+"""The difference map: all texts on an item as points in a plane, with the user's representatives (DPL, equation 4).
 
-It is made of stored vectors alone and asks no LLM. Consent is kept as everywhere: texts of others are those of people who
-agree to be compared, without any id; a user who does not agree to the use of own records is not on it.
+It uses only stored vectors and no LLM. Consent is respected: texts of others are those of users who agree to be compared,
+without any id; a user who does not let own records be used is not on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, Unknown
 from unlike.store.tables import ITEMS, RECORDS, USERS
 
-MOST_TEXTS = 5_000
-"""On a map, the latest; more cannot be told apart by eye."""
-MOST_CHARS = 2_000
-"""Of each text on a map."""
-USUAL = ""
-"""Record id of the stand-in for a user who wrote nothing on the item."""
+MAX_TEXTS = 5_000
+"""Maximum number of texts on a map, the latest; more cannot be distinguished by eye."""
+MAX_CHARS = 2_000
+"""Maximum number of characters per text on a map."""
+MEAN_RECORD = ""
+"""Record id of the mean of all own texts, for a user without a text on the item."""
 
 Place = Literal["text", "usual", "none"]
 
@@ -45,8 +45,8 @@ class Point:
         group: Number of its cluster.
         chosen: Whether it is a representative.
         mine: Whether it is the user's.
-        text: Its beginning; "" where the settings show figures of others only.
-        n_chars: Its whole length.
+        text: Its beginning; "" where the settings show only statistics of others.
+        n_chars: Length of the whole text.
     """
 
     x: float
@@ -63,14 +63,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class DifferenceMap:
-    """A user among those who wrote on an item.
+    """A user's text among those of others on an item.
 
     Attributes:
-        place: Where the user stands: at the own text on the item, at the mean of all own texts, or nowhere.
-        why: Why the user or the others are not shown, in words; "" where they are.
-        n_others: People besides the user who wrote on it and agree to be compared.
-        n_left_out: Of them, those who are not on the map: without a vector yet, or more than it holds.
-        explained: Shares of what sets the texts apart that the two directions show.
+        place: The user's point: the own text on the item, the mean of all own texts, or none.
+        why: Reason why the user or the others are not shown; "" where they are.
+        n_others: Number of other users with a text on it who agree to be compared.
+        n_left_out: Number of them who are not on the map: without a vector yet, or more than its maximum.
+        explained: Share of the variance of the texts along each of the two directions.
         points: The user's first, then the others.
     """
 
@@ -88,12 +88,12 @@ class DifferenceMap:
 
 
 @dataclass(frozen=True, slots=True)
-class OnMap:
-    """What a map is drawn from.
+class MapData:
+    """The data of a map.
 
     Attributes:
-        target: The user's own record, or one that stands in for it; None for nobody.
-        others: One record of each other person.
+        target: The user's own record, or one for the mean of all own texts; None if there is neither.
+        others: One record of each other user.
         vectors: Of all of them by record id.
     """
 
@@ -107,12 +107,12 @@ class OnMap:
 
     @property
     def shown(self) -> list[Record]:
-        """All points, the user's first."""
+        """All records, the user's first."""
         return [*([self.target] if self.target else []), *self.others]
 
 
-def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings) -> OnMap:
-    """What there is for a map.
+def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings) -> MapData:
+    """Read the data of a map.
 
     Raises:
         Unknown: There is no such user or item.
@@ -125,61 +125,61 @@ def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings:
         others = _others(tx, item_id, user)
         own = users.consent_of(tx, user).own
         mine = records.read(tx, RECORDS.c.user == user) if own else []
-        known = _few(others, settings)
+        known = _shown_others(others, settings)
         kept = embeddings.of_records(tx, encoder.name, [one.number for one in (*known, *mine)])
     target, at = _target(user_id, item_id, mine, kept, encoder)
     placed = [one for one in known if one.number in kept]
     vectors = {one.record.id: kept[one.number] for one in placed} | ({target.id: at} if target else {})
     why = _why(own, len(others), settings)
-    return OnMap(user, item, target, [one.record for one in placed], vectors, len(others), why)
+    return MapData(user, item, target, [one.record for one in placed], vectors, len(others), why)
 
 
-def drawn(user_id: str, there: OnMap, k: int, selector: SelectorName, settings: MemorySettings) -> DifferenceMap:
-    """The map of what was read.
+def drawn(user_id: str, data: MapData, k: int, selector: SelectorName, settings: MemorySettings) -> DifferenceMap:
+    """The map of some data.
 
     Args:
-        user_id: Whose map.
-        there: From ``read``.
-        k: K, how many representatives are chosen.
-        selector: How.
-        settings: The seed, and whether others' words are shown.
+        user_id: The user.
+        data: From ``read``.
+        k: K, number of representatives.
+        selector: How they are chosen.
+        settings: The seed, and whether others' texts are shown.
     """
-    shown = there.shown
-    rows = np.stack([there.vectors[record.id] for record in shown]) if shown else np.zeros((0, 2), np.float32)
-    given = Given({record.text: there.vectors[record.id] for record in shown})
-    kmeans = KMeansSelector(given, settings.method.seed)
+    shown = data.shown
+    rows = np.stack([data.vectors[record.id] for record in shown]) if shown else np.zeros((0, 2), np.float32)
+    vectors = KnownVectors({record.text: data.vectors[record.id] for record in shown})
+    kmeans = KMeansSelector(vectors, settings.method.seed)
     group_of = kmeans.clustering(shown, k + 1).group_of if shown else {}
-    choice = kmeans if selector == "kmeans" else open_selector(selector, given, settings.method.seed)
-    chosen = {record.id for record in representatives(there, k, choice)}
+    choice = kmeans if selector == "kmeans" else open_selector(selector, vectors, settings.method.seed)
+    chosen = {record.id for record in representatives(data, k, choice)}
     places, explained = plane(rows)
-    place: Place = "none" if there.target is None else "usual" if there.target.id == USUAL else "text"
+    place: Place = "none" if data.target is None else "usual" if data.target.id == MEAN_RECORD else "text"
     return DifferenceMap(
         user_id=user_id,
-        item_id=there.item.id,
-        item_title=there.item.title,
+        item_id=data.item.id,
+        item_title=data.item.title,
         k=k,
         selector=selector,
         place=place,
-        why=there.why,
-        n_others=there.n_others,
-        n_left_out=there.n_others - len(there.others),
+        why=data.why,
+        n_others=data.n_others,
+        n_left_out=data.n_others - len(data.others),
         explained=explained,
         points=tuple(
-            _point(record, x, y, group_of[record.id], record.id in chosen, record is there.target, settings)
+            _point(record, x, y, group_of[record.id], record.id in chosen, record is data.target, settings)
             for record, (x, y) in zip(shown, places.tolist(), strict=True)
         ),
     )
 
 
-def representatives(there: OnMap, k: int, choice: Selector) -> list[Record]:
-    """The K that the user's text is compared with; nobody where there is no such text."""
-    return choice.select(there.target, there.others, k) if there.target else []
+def representatives(data: MapData, k: int, choice: Selector) -> list[Record]:
+    """The K records that the user's text is compared with; none without such a text."""
+    return choice.select(data.target, data.others, k) if data.target else []
 
 
-class Given:
-    """An encoder of texts whose vectors are at hand."""
+class KnownVectors:
+    """An encoder of texts whose vectors are known."""
 
-    name = "given"
+    name = "known"
 
     def __init__(self, vectors: Mapping[str, Vector]) -> None:
         self._vectors = vectors
@@ -213,14 +213,14 @@ def plane(vectors: Vectors) -> tuple[NDArray[np.float64], tuple[float, float]]:
 
 
 def _others(tx: Tx, item_id: str, user: int) -> list[Stored]:
-    """One record of each other person on the item who agrees to be compared, the latest people first."""
+    """One record of each other user on the item who agrees to be compared, the latest first."""
     there = records.read(tx, ITEMS.c.item_id == item_id, USERS.c.peer, RECORDS.c.user != user)
     return sorted(clustered_set(there), key=lambda one: one.record.moment, reverse=True)
 
 
-def _few(others: Sequence[Stored], settings: MemorySettings) -> Sequence[Stored]:
-    """Those who may be shown: nobody where they are so few that each would show."""
-    return others[:MOST_TEXTS] if len(others) >= settings.min_peers else ()
+def _shown_others(others: Sequence[Stored], settings: MemorySettings) -> Sequence[Stored]:
+    """Those who may be shown: none if there are too few of them to hide who wrote what."""
+    return others[:MAX_TEXTS] if len(others) >= settings.min_peers else ()
 
 
 def _why(own: bool, n_others: int, settings: MemorySettings) -> str:
@@ -228,13 +228,13 @@ def _why(own: bool, n_others: int, settings: MemorySettings) -> str:
         return "this user does not agree to the use of own records"
     if n_others >= settings.min_peers:
         return ""
-    return f"others on this item who agree to be compared: {n_others}; from {settings.min_peers} on they are shown"
+    return f"others on this item who agree to be compared: {n_others}; at least {settings.min_peers} are needed to show them"
 
 
 def _target(
     user_id: str, item_id: str, mine: Sequence[Stored], kept: Mapping[int, Vector], encoder: Encoder
 ) -> tuple[Record | None, Vector]:
-    """The user's own record on the item with its vector; without one, a stand-in at the mean of all own texts."""
+    """The user's own record on the item with its vector; without one, the mean of all own texts."""
     nowhere = np.zeros(0, np.float32)
     own = [one for one in mine if one.record.item_id == item_id]
     if own:
@@ -243,7 +243,7 @@ def _target(
     usual = [kept[one.number] for one in mine if one.number in kept]
     if not usual:
         return None, nowhere
-    return Record(USUAL, user_id, item_id, ""), np.mean(usual, axis=0)
+    return Record(MEAN_RECORD, user_id, item_id, ""), np.mean(usual, axis=0)
 
 
 def _point(record: Record, x: float, y: float, group: int, chosen: bool, mine: bool, settings: MemorySettings) -> Point:
@@ -255,7 +255,7 @@ def _point(record: Record, x: float, y: float, group: int, chosen: bool, mine: b
         chosen=chosen,
         mine=mine,
         title=record.title if shown else "",
-        text=record.text[:MOST_CHARS] if shown else "",
+        text=record.text[:MAX_CHARS] if shown else "",
         n_chars=len(record.text),
         rating=record.rating if shown else None,
         timestamp=record.timestamp,

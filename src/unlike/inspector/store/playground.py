@@ -1,8 +1,8 @@
-"""One request by several methods side by side, as people try them out: their prompts, texts, tokens and seconds.
+"""One request by several methods side by side: their prompts, texts, tokens and seconds.
 
-A request about an item that the user wrote on is answered as of that moment: neither that text nor anything later of the
-user is shown to the LLM, so that what comes can be read beside what the user really wrote. Nothing of a request is kept
-but, as of every build, the steps before its text.
+A request about an item that the user wrote on is answered as of that moment: the LLM sees neither that text nor anything
+later of the user, so that the new text can be compared with the real one. Nothing of a request is stored except, as in
+every build, the steps before its text.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ from unlike.store.tables import ITEMS, RECORDS, USERS
 from unlike.writing.draft import Reply
 from unlike.writing.write import Guard, write_stream
 
-MOST_PEERS = 500
-"""Texts of others, the latest, that a text is looked through for words of."""
+MAX_PEERS = 500
+"""Maximum number of texts of others, the latest, that a text is checked against for shared words."""
 SHARED_WORDS = 4
-"""So many words in a row that another person wrote on the item too are marked."""
+"""Minimum length of a run of words, shared with a text of another user on the item, that is marked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class MethodChoice:
     """A method that may be tried.
 
     Attributes:
         method: Its name.
-        why_not: Why it cannot be used for this request, in words; "" where it can.
-        note: What to know of its text; "" for nothing.
+        why_not: Reason why it cannot be used for this request; "" where it can.
+        note: A remark about its text; "" for none.
     """
 
     method: str
@@ -54,28 +54,28 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A request laid out: what may be tried, and what the user really wrote.
+    """The methods that may be tried for a request, and the user's real text.
 
     Attributes:
         real: The user's own text on the item, where there is one.
-        n_peers: Others who wrote on it and agree to be compared.
+        n_peers: Number of others with a text on it who agree to be compared.
     """
 
     user_id: str
     item_id: str
     item_title: str
-    ways: tuple[Way, ...]
+    ways: tuple[MethodChoice, ...]
     real: Record | None
     n_peers: int
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """The same with what the methods need.
+class Prepared:
+    """A request with the data that the methods need.
 
     Attributes:
         case: The request, at its moment.
-        context: What the user's texts are written from.
+        context: The user's profile, or why there is none.
         peers: Texts of others on the item.
     """
 
@@ -87,7 +87,7 @@ class Laid:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a step asks the LLM."""
+    """The prompt of a step."""
 
     step: str
     messages: Messages
@@ -95,12 +95,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A text by one method, and what it took.
+    """A text by one method, with its cost.
 
     Attributes:
-        shared: Runs of words that others wrote on the item too, as they stand in the text.
+        shared: Runs of words of the text that are also in texts of others on the item.
         n_calls: Calls of the LLM that were made.
-        n_kept: Calls whose answer was kept from before.
+        n_kept: Calls whose answer was in the journal.
         prompt_tokens: Of the calls made.
         completion_tokens: Of the calls made.
     """
@@ -119,33 +119,33 @@ Event = Prompt | str | Played
 GuardOf = Callable[[Sequence[str]], Guard]
 
 
-class FewShow(StoredRecords):
-    """A tenant's records without those of others on items where so few wrote that each would show.
+class EnoughPeersRecords(StoredRecords):
+    """A tenant's records, without those of others on items with too few others to hide who wrote what.
 
     Args:
-        tenant: Whose.
-        user_id: Who asks.
-        fewest: Of others.
-        vectors: Is shown what is handed out.
+        tenant: The tenant.
+        user_id: The user of the request.
+        min_peers: Minimum number of others.
+        vectors: Is given the records that are read.
     """
 
-    def __init__(self, tenant: Tenant, user_id: str, fewest: int, vectors: StoredVectors) -> None:
+    def __init__(self, tenant: Tenant, user_id: str, min_peers: int, vectors: StoredVectors) -> None:
         super().__init__(tenant, vectors.seen)
-        self._user_id, self._fewest = user_id, fewest
+        self._user_id, self._min_peers = user_id, min_peers
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
-        """All records on an item that may serve others, where enough others wrote."""
+        """All records on an item that others may be compared with; none if too few others wrote."""
         found = super().peers(item_id, before)
         others = {record.user_id for record in found} - {self._user_id}
-        return found if len(others) >= self._fewest else []
+        return found if len(others) >= self._min_peers else []
 
 
-def lay(tenant: Tenant, request: Request, latent: Latent | None, settings: MemorySettings) -> Laid:
-    """What there is for a request.
+def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: MemorySettings) -> Prepared:
+    """Read the data for a request.
 
     Raises:
         Unknown: The item is not known.
-        BudgetSpent: The tenant's tokens of the day are used up.
+        BudgetSpent: The tenant's tokens per day are used up.
     """
     with tenant.read() as tx:
         spend.check(tx)
@@ -158,20 +158,20 @@ def lay(tenant: Tenant, request: Request, latent: Latent | None, settings: Memor
         others = records.read(tx, *there)
     real = own[-1].record if own else None
     n_peers = len({one.user for one in others})
-    peers = tuple(one.record.text for one in others[-MOST_PEERS:]) if n_peers >= settings.min_peers else ()
-    ways = _ways(context, own[-1] if own else None, latent, settings)
+    peers = tuple(one.record.text for one in others[-MAX_PEERS:]) if n_peers >= settings.min_peers else ()
+    ways = _choices(context, own[-1] if own else None, latent, settings)
     table = Table(request.user_id, request.item_id, item.title, ways, real, n_peers)
-    return Laid(table, _case(request, real, tenant.store.now_ms()), context, peers)
+    return Prepared(table, _case(request, real, tenant.store.now_ms()), context, peers)
 
 
-def method_of(name: str, laid: Laid) -> Method:
+def method_of(name: str, prepared: Prepared) -> Method:
     """The method of that name, for this request.
 
     Raises:
-        InputError: There is none of that name here.
+        InputError: The method is unknown here.
         NoConsent: It cannot be used for this request.
     """
-    ways = {way.method: way for way in laid.table.ways}
+    ways = {way.method: way for way in prepared.table.ways}
     if name not in ways:
         raise InputError(f"unknown method: {name!r}; allowed here are {', '.join(ways)}")
     if ways[name].why_not:
@@ -179,24 +179,24 @@ def method_of(name: str, laid: Laid) -> Method:
     return open_method(name)
 
 
-async def play(name: str, laid: Laid, kit: Kit, llm: RecordedLLM, guard_of: GuardOf) -> AsyncGenerator[Event]:
-    """Try a method: its prompts and the pieces of its text, then what it came to.
+async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_of: GuardOf) -> AsyncGenerator[Event]:
+    """Try a method: its prompts and the pieces of its text, then the result.
 
-    Whoever leaves early closes it, which stops the engine's work.
+    To stop early, close the generator; this stops the LLM.
 
     Args:
-        name: Of the method.
-        laid: The request.
+        name: The method.
+        prepared: The request.
         kit: The method's collaborators.
         llm: The kit's LLM.
-        guard_of: What a text may not repeat that was made from some records.
+        guard_of: Returns the guard against repeats for a text that was made from some records.
 
     Raises:
         CallFailed: A call failed.
         EngineError: The LLM cannot be used.
         Repeated: The text was about to repeat another person's words.
     """
-    method, started_s = method_of(name, laid), time.monotonic()
+    method, started_s = method_of(name, prepared), time.monotonic()
     events = asyncio.Queue[Prompt | str | None]()
 
     def on_call(call: Call) -> None:
@@ -205,7 +205,7 @@ async def play(name: str, laid: Laid, kit: Kit, llm: RecordedLLM, guard_of: Guar
     async def work() -> Reply:
         try:
             seen = llm.part(on_call)
-            draft = await method(laid.case, replace(kit, llm=seen))
+            draft = await method(prepared.case, replace(kit, llm=seen))
             guard = await asyncio.to_thread(guard_of, draft.call.record_ids)
             async with aclosing(write_stream(draft, seen, guard)) as pieces:
                 async for piece in pieces:
@@ -223,13 +223,13 @@ async def play(name: str, laid: Laid, kit: Kit, llm: RecordedLLM, guard_of: Guar
         reply = await task
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError, UnlikeError):  # what it raised was raised above
+        with suppress(asyncio.CancelledError, UnlikeError):  # its error was raised above
             await task
     usage = llm.usage
     yield Played(
         method=name,
         text=reply.text,
-        shared=tuple(await asyncio.to_thread(repeats, reply.text, laid.peers, SHARED_WORDS)),
+        shared=tuple(await asyncio.to_thread(repeats, reply.text, prepared.peers, SHARED_WORDS)),
         n_calls=usage.n_calls,
         n_kept=usage.n_cached,
         prompt_tokens=usage.prompt_tokens,
@@ -239,7 +239,7 @@ async def play(name: str, laid: Laid, kit: Kit, llm: RecordedLLM, guard_of: Guar
 
 
 def guard_of(tenant: Tenant, user_id: str, record_ids: Sequence[str], settings: MemorySettings) -> Guard:
-    """Texts of others among these records, which a user's text may not repeat unless that is only to be marked."""
+    """A guard against repeats of the texts of others among these records; empty if repeats are only marked."""
     if settings.on_repeat == "mark":
         return Guard(Others(()), "mark")
     with tenant.read() as tx:
@@ -248,21 +248,21 @@ def guard_of(tenant: Tenant, user_id: str, record_ids: Sequence[str], settings: 
     return Guard(Others(texts, settings.repeat_words), settings.on_repeat)
 
 
-def _ways(
+def _choices(
     context: ProfileContext, real: Stored | None, latent: Latent | None, settings: MemorySettings
-) -> tuple[Way, ...]:
-    """All methods that are known here, each with why it cannot be used, if so."""
+) -> tuple[MethodChoice, ...]:
+    """All methods that are known here, each with the reason why it cannot be used, if so."""
     alone = context.why if context.rung == "plain" else ""
     compared = "others' texts are not put into prompts here" if settings.private else ""
     made_with = context.profile.profile.records if context.profile else ()
-    saw = "this profile was built with the real text in hand" if real and real.number in made_with else ""
+    saw = "this profile was built from records that include the real text" if real and real.number in made_with else ""
     ways = [
-        Way("non_perso"),
-        Way("rag", alone),
-        Way("dpl", alone or compared),
-        Way("stored_profile", alone or ("" if context.profile else context.why), saw),
+        MethodChoice("non_perso"),
+        MethodChoice("rag", alone),
+        MethodChoice("dpl", alone or compared),
+        MethodChoice("stored_profile", alone or ("" if context.profile else context.why), saw),
     ]
-    return (*ways, Way(latent.kind, alone)) if latent else tuple(ways)
+    return (*ways, MethodChoice(latent.kind, alone)) if latent else tuple(ways)
 
 
 def _own(tx: Tx, context: ProfileContext, item_id: str) -> list[Stored]:

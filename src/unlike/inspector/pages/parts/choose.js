@@ -1,11 +1,11 @@
-// Choosing whose text on which item is looked at; a view that is opened without either opens on an example.
+// Choosing a user and an item; a view that is opened without them opens on an example.
 
 import { brief, choice, field, fill, h, hashOf } from "../dom.js";
 import { offers, path } from "../api.js";
 
 const MOST_TRIED = 5;
 
-// Somebody with an item that others wrote on too: {user, item}; null where nobody wrote anything.
+// A user with an item that others wrote on too: {user, item}; null without records.
 async function example(api) {
   if (!offers("users")) {
     const [most] = (await api.get("/inspect/api/corpus/items", { sort: "records", order: "down", limit: 1 })).rows;
@@ -47,5 +47,5 @@ export async function chooser({ user, item }, go, api) {
     offers("users") && h("a", { href: hashOf("users") }, "All users"));
 }
 
-// What a view shows where there is nothing to open on.
+// What a view shows without records.
 export const nothing = (root) => fill(root, h("p", {}, "Nobody has written anything here yet; texts come with records."));

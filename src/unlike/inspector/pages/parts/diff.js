@@ -59,7 +59,7 @@ export function changes(before, after) {
 
 const item = (kind, ...words) => h("li", { class: `change ${kind}`, dir: "auto" }, words);
 
-// Sentences that took each other's place: word by word where they have enough in common.
+// Replaced sentences: word by word where they have enough in common.
 function paired(before, after) {
   return Array.from({ length: Math.max(before.length, after.length) }, (_, n) => {
     if (before[n] === undefined) return item("new", marked("new", after[n]));

@@ -1,4 +1,4 @@
-// A user's records: over time as a plot, and as a list that the server gives in pages.
+// A user's records: over time as a plot, and as a list in pages.
 
 import { announce, brief, count, day, decimal, figure, fill, h, hashOf, loadPlot, pager, prose, short, table } from "../dom.js";
 import { offers, path } from "../api.js";

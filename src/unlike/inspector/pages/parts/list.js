@@ -1,4 +1,4 @@
-// What the views of lists share: what an address asks for, headings that sort, a form that searches.
+// Shared by the views of lists: parameters in the address, headings that sort, a search form.
 
 import { field, h, hashOf } from "../dom.js";
 
@@ -22,7 +22,7 @@ export function sorting(asked, change) {
   };
 }
 
-// `before` are fields that stand in front of what is searched for.
+// `before` are fields before the search field.
 export function searchForm(label, value, onSearch, ...before) {
   const search = h("input", { type: "search", value, maxlength: 256, spellcheck: false, autocomplete: "off" });
   const sent = (event) => {

@@ -1,11 +1,11 @@
-// The difference map as a plot: a point a text, a colour a cluster, a number a representative, a star the user.
+// The difference map as a plot: a point per text, a colour per cluster, a number per representative, a star for the user.
 
 import { brief, count, decimal, loadPlot, figure, table } from "../dom.js";
 
 export const colour = (group) => `var(--c${group % 6})`;
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "wye"];
 
-// `state` has points (with n, their place, and number, of a representative) and chosen, the place of the one that is
+// `state` has points (with n, their index, and the number of a representative) and chosen, the index of the one that is
 // read. `onRead(point)` is called when one is pointed at or tapped; `whole.redraw()` draws again after a change.
 export async function mapPlot(state, onRead) {
   const { Plot, d3 } = await loadPlot();

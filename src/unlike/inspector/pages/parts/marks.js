@@ -1,4 +1,4 @@
-// Which words of a text somebody else wrote too, for the reader's eye; no metric.
+// Marks words of a text that are also in other texts; for reading, not a metric.
 
 import { h, words } from "../dom.js";
 

@@ -1,4 +1,4 @@
-// A profile: its statements with what bears them out, changing it by hand, its versions and what changed between them.
+// A profile: its statements with their evidence, editing, its versions and the changes between them.
 
 import { announce, choice, doing, field, fill, fold, h, notice, time } from "../dom.js";
 import { ApiError, path, readsOnly } from "../api.js";
@@ -48,9 +48,9 @@ function evidence(ids, user, records) {
 }
 
 function rebuild(user, api, told) {
-  return doing("Build it anew", async () => {
+  return doing("Rebuild it", async () => {
     await api.post(path`/v1/users/${user}/profile/build`);
-    fill(told, notice("good", "It is being built anew; that takes some calls of the LLM. What is pinned stays."));
+    fill(told, notice("good", "It is being rebuilt, which takes some LLM calls. Pinned statements stay."));
   }, { where: told });
 }
 
@@ -61,7 +61,7 @@ function starting(where, user, api, again) {
 
 // Editing ------------------------------------------------------------------------------------------------------------
 
-// `read` is the profile as it was read: where another is in force by the time of saving, nothing is changed.
+// `read` is the profile that is edited: if it is not the current one any more when saved, nothing is changed.
 function edit(where, user, read, api, again) {
   const { statements } = read;
   const list = h("ul", { class: "statements" });
@@ -89,7 +89,7 @@ function edit(where, user, read, api, again) {
   fill(
     where,
     h("h2", {}, "Edit the profile"),
-    h("p", { class: "quiet" }, "A pinned statement stays when the profile is built anew. A statement whose words you change little keeps its evidence."),
+    h("p", { class: "quiet" }, "A pinned statement stays when the profile is rebuilt. A statement that you change only a little keeps its evidence."),
     list,
     h("div", { class: "row" }, save, h("button", { type: "button", onclick: () => add({ text: "", pinned: true }, true) }, "Add a statement"), h("button", { type: "button", onclick: again }, "Leave it as it is")),
     told,

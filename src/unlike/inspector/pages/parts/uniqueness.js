@@ -3,7 +3,7 @@
 import { count, decimal, figure, h, loadPlot, short, table, time } from "../dom.js";
 
 export const ABOUT_UNIQUENESS =
-  "Uniqueness is how far a user's texts are, on average, from those of everybody: the distance of the mean text vector from the mean over all users. Users without a text that may be used have none.";
+  "Uniqueness is how far a user's texts are, on average, from those of all users: the distance of the mean text vector from the mean over all users. Users without a text that may be used have none.";
 
 export async function uniquenessCard(found) {
   const { Plot } = await loadPlot();

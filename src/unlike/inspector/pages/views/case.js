@@ -1,4 +1,4 @@
-// One case of a run: what was asked, what the method read, thought and wrote, beside what the user really wrote.
+// One case of a run: the request, what the method read, found and wrote, beside the real text.
 
 import { brief, count, day, decimal, entitle, fill, fold, h, hashOf, notice, prose, table } from "../dom.js";
 import { valued } from "./charts.js";
@@ -20,7 +20,7 @@ export async function render(root, params, api) {
     thoughts(told),
     pastRecords(told),
     calls(told, () => prompts(ids, api)),
-    Object.keys(told.more).length > 0 && fold("What else the trace holds", () => h("pre", { tabindex: 0 }, JSON.stringify(told.more, null, 1).slice(0, 100_000))));
+    Object.keys(told.more).length > 0 && fold("The rest of the trace", () => h("pre", { tabindex: 0 }, JSON.stringify(told.more, null, 1).slice(0, 100_000))));
   showValues(values, ids, api); // some metrics take long to load; the texts can be read meanwhile
 }
 

@@ -1,12 +1,12 @@
-// The plots of the experiment views. Each point of a case can be clicked; who cannot point finds the same in the table behind
-// the fold and in the list of cases.
+// The plots of the experiment views. Each point of a case can be clicked; without a pointer, the same is in the folded
+// table and in the list of cases.
 
 import { brief, decimal, figure, h, loadPlot, table } from "../dom.js";
 
 const SQUARE = "square";
 const MOST_TABLE_ROWS = 200;
 
-// A value with as many digits as its scale asks for.
+// A value with the digits of its scale.
 export function valued(value, scale) {
   if (scale === "words" && Number.isInteger(value)) return String(value);
   return decimal(value, scale === 100 || typeof scale === "string" ? 2 : 4);
@@ -21,14 +21,14 @@ export function axis(label, scale) {
   return typeof scale === "string" ? `${label} (${scale})` : label;
 }
 
-// What is said of the point under the pointer.
+// The label of the point under the pointer.
 function tip(words) {
   return { title: words, tip: { fill: "var(--card)", maxRadius: 30, lineWidth: 24 } };
 }
 
 const place = (width, more) => ({ width, marginLeft: 16, marginRight: 16, marginBottom: 40, style: { background: "none" }, ...more });
 
-// Every case a dot, where its value is; beyond the fences an outlier. `to(point)` is where a click goes.
+// A dot per case at its value; beyond the fences it is an outlier. `to(point)` is the target of a click.
 export async function dots({ data, to, caption }) {
   const { Plot } = await loadPlot();
   const points = data.points.map(([id, user, value]) => ({ id, user, value, out: value < data.low || value > data.high }));
@@ -55,7 +55,7 @@ export async function dots({ data, to, caption }) {
   return figure({ label: `Distribution of ${data.label} over ${data.n} cases`, caption, draw, rows });
 }
 
-// Two runs: a point a case, left across, right up; above the line the right one is better.
+// Two runs: a point per case, left run on x, right run on y; above the line the right one is better.
 export async function pairs({ data, left, right, to, caption }) {
   const { Plot, d3 } = await loadPlot();
   const points = data.points.map(([id, user, a, b]) => ({ id, user, a, b, gain: b - a }));
@@ -87,7 +87,7 @@ export async function pairs({ data, left, right, to, caption }) {
   return figure({ label: `${data.label} of each case in two runs`, caption, draw, rows });
 }
 
-// Records over time, a bar a month.
+// Records over time, a bar per month.
 export async function months({ rows, caption }) {
   const { Plot } = await loadPlot();
   const bars = rows.map(([start, n]) => ({ from: new Date(start), to: new Date(start + 30 * 86_400_000), n }));
@@ -125,7 +125,7 @@ function ends(points) {
   return points.length <= MOST_TABLE_ROWS ? points : [...points.slice(0, MOST_TABLE_ROWS / 2), ...points.slice(-MOST_TABLE_ROWS / 2)];
 }
 
-// Where the pointer's point leads on a click.
+// The target of a click on a point.
 function clickable(plot, to) {
   plot.addEventListener("click", () => plot.value && (location.hash = to(plot.value)));
   plot.addEventListener("input", () => plot.classList.toggle("pointed", Boolean(plot.value)));

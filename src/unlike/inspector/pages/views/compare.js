@@ -1,4 +1,4 @@
-// Two runs case by case: who gains, who loses, and both texts beside the real one.
+// Two runs case by case: largest gains and losses, and both texts beside the real one.
 
 import { announce, brief, choice, count, field, fill, h, hashOf, notice, prose, table } from "../dom.js";
 import { pairs, signed, valued } from "./charts.js";

@@ -1,4 +1,4 @@
-// A corpus: how much is in it, its users and items page by page, and what one user wrote or was written on one item.
+// A corpus: its size, its users and items page by page, and the records of one user or item.
 
 import { brief, choice, count, day, entitle, field, fill, fold, h, hashOf, pager, prose, table } from "../dom.js";
 import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";

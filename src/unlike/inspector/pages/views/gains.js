@@ -1,4 +1,4 @@
-// The users of an experiment by what they gain over Non-Perso: searched, ordered and paged by the server.
+// The users of an experiment by their gain over Non-Perso: searched, sorted and paged by the server.
 
 import { announce, brief, choice, count, decimal, field, fill, h, hashOf, pager, table } from "../dom.js";
 import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";
@@ -34,7 +34,7 @@ function listed(found, asked, metric, run, change) {
   return table({
     caption: `Gain of ${brief(found.variant, 60)} over Non-Perso in ${metric.label}`,
     rows: found.rows,
-    empty: asked.search ? "Nobody's id holds that." : "There is nobody.",
+    empty: asked.search ? "No id contains that." : "There are no users.",
     onSort,
     columns: [
       column("User", "user_id", (row) => (run ? h("a", { href: hashOf("runs", run.name, { search: row.user_id }) }, user(row)) : user(row))),

@@ -1,4 +1,4 @@
-// What a trained adapter makes of users: its units with their top records, and what carried the text of a case.
+// Explanations of a trained adapter: its units with their top records, and the parts that carried the text of a case.
 
 import { brief, choice, count, decimal, doing, field, fill, fold, h, hashOf, notice, pager, prose, table } from "../dom.js";
 import { nOf, recordCard } from "./record.js";

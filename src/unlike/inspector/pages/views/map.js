@@ -1,5 +1,5 @@
-// The difference map: a user among those who wrote on an item. Clusters and choices are made anew as the controls are
-// moved; the LLM is asked only where somebody presses for it.
+// The difference map: a user among others on an item. Clusters and representatives follow the controls; the LLM is called
+// only when its button is pressed.
 
 import { announce, brief, choice, count, day, doing, entitle, field, fill, h, hashOf, notice, pager, prose } from "../dom.js";
 import { readsOnly } from "../api.js";
@@ -134,7 +134,7 @@ function legend() {
 
 function sentences(map, n_chosen) {
   const others = `${count(map.n_others)} other${map.n_others === 1 ? "" : "s"} wrote on it and agree to be compared`;
-  const place = { text: "", usual: "; this user did not, and stands at the mean of all own texts", none: "; this user is not on the map" }[map.place];
+  const place = { text: "", usual: "; this user did not, and is shown at the mean of all own texts", none: "; this user is not on the map" }[map.place];
   const shares = map.explained.reduce((sum, share) => sum + share, 0);
   return `${others}${place}. ${count(n_chosen)} ${n_chosen === 1 ? "is" : "are"} chosen to be compared with. The two directions show ${Math.round(100 * shares)} % of what sets the texts apart.`;
 }

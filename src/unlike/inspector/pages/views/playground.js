@@ -1,4 +1,4 @@
-// The playground: one request by several methods side by side, as it is written, beside what the user really wrote.
+// The playground: one request by several methods side by side, streamed, beside the real text.
 
 import { announce, brief, count, decimal, field, fill, fold, h, hashOf, notice, prose } from "../dom.js";
 import { chooser, nothing, start } from "../parts/choose.js";
@@ -11,7 +11,7 @@ const METHODS = {
   stored_profile: ["From the profile", "What the service does: the profile built ahead, one call."],
   dep: ["DEP", "Soft vectors of the user's records and of how they differ."],
   pplug: ["PPlug", "One soft vector of the user."],
-  prompt_tuning: ["Prompt tuning", "Learned vectors, the same for everybody."],
+  prompt_tuning: ["Prompt tuning", "Learned vectors, the same for all users."],
 };
 
 export const title = () => "Playground";
@@ -91,7 +91,7 @@ function realText(laid) {
   return h("section", { class: "card real" }, h("h2", {}, "What the user really wrote"), laid.real.title && h("strong", { class: "prose", dir: "auto" }, brief(laid.real.title, 200)), prose(laid.real.text));
 }
 
-// One method at work ---------------------------------------------------------------------------------------------------
+// One method -----------------------------------------------------------------------------------------------------------
 
 function panel(way, body, laid, api, signal) {
   const [name] = METHODS[way.method] ?? [way.method];

@@ -2,7 +2,7 @@
 
 import { brief, count, day, h, hashOf, prose } from "../dom.js";
 
-// A record: who wrote it, about what, when; and its words. `who` stands in the place of the user's name.
+// A record: user, item, time and text. `who` replaces the user's name.
 export function recordCard(id, records, { who, corpus = true } = {}) {
   const record = records[id];
   if (!record) return h("p", { class: "quiet" }, "Record ", h("code", {}, brief(id, 60)), ": its text is not at hand.");

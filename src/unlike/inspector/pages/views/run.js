@@ -1,4 +1,4 @@
-// One run: how each metric lies over its cases, and all cases, page by page.
+// One run: the distribution of each metric over its cases, and all cases, page by page.
 
 import { brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, pager, table } from "../dom.js";
 import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";

@@ -1,4 +1,4 @@
-// An experiment while it runs and when it is done: progress, its report as the server made it, all runs.
+// An experiment while it runs and when it is done: progress, the report, all runs.
 
 import { announce, brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, table } from "../dom.js";
 
@@ -43,7 +43,7 @@ export async function render(root, _params, api) {
   return every(look, api.signal);
 }
 
-// Ask again and again until the view is left; a server that is away is asked again later.
+// Poll until the view is left; retry later if the server does not answer.
 function every(look, signal) {
   let timer = setTimeout(again, EACH_MS);
   async function again() {
@@ -94,7 +94,7 @@ function waiting(news) {
   return notice("note", "There is no report of these runs yet. ", h("code", {}, "unlike report FOLDER --out FOLDER/report.html"), " makes one, and then its tables and pictures stand here.");
 }
 
-// The report in a tree of its own, with its own style sheet. The server has escaped every word in it.
+// The report in a shadow tree with its own style sheet. The server has escaped all text in it.
 function reportOf(found, news) {
   const place = h("div");
   const tree = place.attachShadow({ mode: "open" });

@@ -1,4 +1,4 @@
-// A user: how unlike the others, what was written, what is said of it, on what evidence, and the user's say in it.
+// A user: uniqueness, records, profile with its evidence, and consent.
 
 import { announce, brief, count, decimal, day, doing, download, field, fill, h, hashOf, notice } from "../dom.js";
 import { offers, path, readsOnly } from "../api.js";
@@ -56,7 +56,7 @@ function consentCard(user, consent, profile, records, api) {
       box.disabled = true;
       try {
         const now = await api.put(path`/v1/users/${user}/consent`, { [name]: box.checked });
-        fill(told, notice("good", now[name] ? "Noted." : "Noted; what was made against it is gone."));
+        fill(told, notice("good", now[name] ? "Noted." : "Noted; what it no longer allows is deleted."));
         await showProfile(profile, user, records, api);
       } catch (error) {
         box.checked = !box.checked;
@@ -70,12 +70,12 @@ function consentCard(user, consent, profile, records, api) {
   return h("section", { class: "card" },
     h("h2", {}, "What this user agrees to"),
     one("own", "Own records for own texts", "Without it there is no profile, and texts are not personalised."),
-    one("peer", "To be compared with others", "Without it nobody else's prompt, map or clustering holds a record of this user."),
+    one("peer", "To be compared with others", "Without it no prompt, map or clustering of others contains a record of this user."),
     told,
   );
 }
 
-// Taking with one, and leaving ------------------------------------------------------------------------------------------
+// Export and erasure ----------------------------------------------------------------------------------------------------
 
 function leaveCard(root, user, api) {
   const told = h("div");

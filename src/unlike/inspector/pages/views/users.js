@@ -1,4 +1,4 @@
-// Users: a list that the server searches, orders and gives in pages.
+// Users: a list that the server searches, sorts and pages.
 
 import { ABOUT_UNIQUENESS } from "../parts/uniqueness.js";
 import { announce, brief, choice, count, day, decimal, field, fill, h, hashOf, notice, pager, table } from "../dom.js";
@@ -51,9 +51,9 @@ function listed(page, asked, change) {
   const sorted = (name) => (asked.sort === name ? (name === "user_id" ? "up" : "down") : undefined);
   const column = (name, sort, cell) => ({ name, cell, figure: true, sort, sorted: sorted(sort) });
   return table({
-    caption: asked.search ? `Users whose id holds “${asked.search}”` : "Everybody with a record here",
+    caption: asked.search ? `Users whose id contains “${asked.search}”` : "All users with a record here",
     rows: page.rows,
-    empty: asked.search ? "Nobody's id holds that." : "There are no users yet; they come with their first record.",
+    empty: asked.search ? "No id contains that." : "There are no users yet; they come with their first record.",
     onSort: (sort) => change({ sort, offset: 0 }),
     columns: [
       { name: "User", cell: (row) => h("a", { href: hashOf("users", row.user_id) }, h("bdi", {}, brief(row.user_id))), sort: "user_id", sorted: sorted("user_id") },

@@ -1,0 +1,96 @@
+"""An adapter trained from names: corpus, LLM, encoder and settings to a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlike.config import vector_file
+from unlike.embed.open import open_encoder
+from unlike.errors import InputError
+from unlike.prompts.task import Task, open_task
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.embed.encoder import Encoder
+    from unlike.latent.adapter import Adapter
+    from unlike.latent.checkpoints import TextMetric
+    from unlike.latent.train import OnStep
+    from unlike.latent.training_data import TrainingData
+
+
+def train(
+    corpus: "Corpus",
+    kind: str,
+    llm: str,
+    out: Path,
+    *,
+    embedder: "str | Encoder" = "minilm",
+    preset: str = "small",
+    settings: Mapping[str, Any] | None = None,
+    task: str | Task = "review",
+    salt: str = "",
+    resume: bool = True,
+    track: str = "",
+    on_step: "OnStep | None" = None,
+) -> "Adapter":
+    """Train an adapter for a frozen LLM into a folder, with a picture of its losses; or resume the training there.
+
+    Args:
+        corpus: With cases in the splits train and validation.
+        kind: "dep", "pplug" or "prompt_tuning".
+        llm: "transformers:MODEL|FOLDER|smollm2".
+        out: The adapter's folder.
+        embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
+        preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
+        settings: Changes to the preset, by name of a setting of adapter, training or loss; ``choose_by`` says
+            whether METEOR of generated texts (ROUGE-L where they are not English) or the likelihood of real ones
+            chooses the checkpoint.
+        task: A built-in task by name, or one from open_task.
+        salt: For the hashes of the training users' ids; random if empty.
+        resume: Whether to continue an unfinished training in ``out``, and to keep a finished one; else start again.
+        track: "tensorboard" or "wandb" to log losses there too.
+        on_step: Called with a StepRow after every step.
+
+    Returns:
+        The adapter; its ``metadata.training`` has plan, losses, validations and what chose the checkpoint.
+
+    Raises:
+        InputError: A name or setting is invalid, there are no training cases, or ``out`` holds another training.
+        EngineError: The loss is NaN or infinite, or memory does not suffice.
+        MissingPart: A package that a name needs is not installed.
+    """
+    from unlike.latent.checkpoints import choice_of, draw_losses
+    from unlike.latent.settings import recipe
+    from unlike.latent.train import discard, train
+    from unlike.latent.training_data import training_data
+    from unlike.llm.local_model import open_local_model
+
+    name, chosen = _model_name(llm), recipe(preset, kind, settings)
+    if not resume:
+        discard(out)
+    encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
+    opened = open_task(task) if isinstance(task, str) else task
+    model = open_local_model(name, chosen.train.precision)
+    data = training_data(corpus, model, encoder, opened, chosen, salt)
+    choice = choice_of(data, chosen.train, _text_metric(data))
+    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
+    draw_losses(adapter.metadata.training or {}, out / "losses.png")
+    return adapter
+
+
+def _model_name(llm: str) -> str:
+    scheme, _, name = llm.partition(":")
+    if scheme != "transformers" or not name:
+        raise InputError(f"llm {llm!r}: training needs the model itself; give transformers:MODEL, FOLDER or smollm2")
+    return name
+
+
+def _text_metric(data: "TrainingData") -> "TextMetric":
+    """The metric of generated texts that may choose the checkpoint: METEOR, or ROUGE-L where they are not English."""
+    from unlike.evaluate.metrics.meteor import meteor
+    from unlike.evaluate.metrics.rouge import rouge_l
+    from unlike.language import language_of
+    from unlike.latent.checkpoints import TextMetric
+
+    is_english = language_of([example.case.reference or "" for example in data.validation]) == "english"
+    return TextMetric("meteor", meteor) if is_english else TextMetric("rougeL", rouge_l)
