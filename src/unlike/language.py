@@ -1,8 +1,8 @@
-"""Words and sentences in any script, and which way of splitting a set of texts needs.
+"""Words and sentences in any script, and the kind of language of a set of texts.
 
-English is measured with the settings of the papers, which know no letters but a to z. All other texts are split here: in
-scripts without spaces (Chinese, Japanese, Thai) each character counts as a word, and elsewhere a word is a run of letters,
-their marks and digits.
+English is measured with the settings of the papers, which treat only a to z as letters. Other texts are split here: in
+scripts without spaces (Chinese, Japanese, Thai) each character is a word; elsewhere a word is a run of letters, combining
+marks and digits.
 """
 
 import re
@@ -13,72 +13,73 @@ from typing import Literal
 import regex
 
 Language = Literal["english", "spaced", "chinese", "unspaced"]
-"""How texts are split: as the papers do, in words between spaces, or in characters (of Chinese, of other scripts)."""
+"""How texts are split: as in the papers, into words between spaces, or into characters (of Chinese, of other scripts)."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 
 
 def word_of(letters: str) -> regex.Pattern[str]:
-    """A word of certain characters; in scripts without spaces each one, with its marks, is a word."""
+    """A pattern of words of the given characters; in scripts without spaces each character, with its marks, is a word."""
     some = rf"[[{letters}]--[{_UNSPACED}]]+"
     return regex.compile(rf"{some}(?:['’]{some})*|[{_UNSPACED}]\p{{M}}*", flags=regex.V1)
 
 
 WORD = word_of(r"\p{L}\p{M}\p{N}")
 ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
-"""The same of lower-case ASCII, in a third of the time."""
+"""``WORD`` for lower-case ASCII, in a third of the time."""
 PIECE = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+", flags=regex.V1)
-"""What stands between white space; in scripts without spaces a character."""
+"""A run between white space; in scripts without spaces a character."""
 SENTENCE_END = re.compile(r"(?<=[.!?…؟۔।])[\"'”’)\]]*\s+|(?<=[。！？｡])[\"'”’」』）)\]]*\s*(?![。！？｡])|\n+")
 """Between two sentences: white space after a mark, and nothing after the marks of scripts without spaces."""
 
-_ENOUGH_CHARS = 100_000
-"""Of more, every second text is looked at, or every third, and so on."""
+_SAMPLE_CHARS = 100_000
+"""Larger sets of texts are sampled: every second text, every third, and so on."""
 _LETTER = regex.compile(r"\p{L}")
 _ASCII_LETTER = re.compile("[A-Za-z]")
-_IDEOGRAM = regex.compile(r"\p{Han}")
-NO_SPACES = regex.compile(rf"[{_UNSPACED}]", flags=regex.V1)
-_FOREIGN_LETTERS = 0.004
-"""English texts have fewer letters beyond a to z ("café"); German, the poorest in them of its neighbours, has 0.015."""
-_MANY = 0.15
-"""A Chinese character is a word, which has five letters elsewhere; so few make half of the words."""
-_FUNCTION_WORDS = frozenset(  # of English, and of few of its neighbours
+_HAN = regex.compile(r"\p{Han}")
+UNSPACED_CHAR = regex.compile(rf"[{_UNSPACED}]", flags=regex.V1)
+_MAX_FOREIGN_SHARE = 0.004
+"""Of letters beyond a to z in English ("café"). Of related languages German has the lowest share, 0.015."""
+_MIN_UNSPACED_SHARE = 0.15
+"""Of characters in scripts without spaces. Each is a word, which has five letters elsewhere: they are half of the words."""
+_FUNCTION_WORDS = frozenset(  # of English, and of few related languages
     ["the", "and", "of", "to", "it", "for", "this", "that", "with", "but", "you", "not", "are", "they", "have"]
 )
-_SOME_WORDS, _FEW_FUNCTION_WORDS = 200, 0.05
+_MIN_WORDS, _MIN_FUNCTION_SHARE = 200, 0.05
+"""A text of at least so many words is English only with this share of function words."""
 
 
 def language_of(texts: Sequence[str]) -> Language:
-    """How texts are to be split, decided once for all of them, so that their values can be compared."""
-    every = 1 + sum(map(len, texts)) // _ENOUGH_CHARS
+    """The language by which texts are split, one for all of them, so that their values can be compared."""
+    every = 1 + sum(map(len, texts)) // _SAMPLE_CHARS
     text = " ".join(texts[::every])
     n = len(_LETTER.findall(text))
-    n_unspaced = len(NO_SPACES.findall(text))
-    if n_unspaced > _MANY * n:
-        return "chinese" if len(_IDEOGRAM.findall(text)) == n_unspaced else "unspaced"
+    n_unspaced = len(UNSPACED_CHAR.findall(text))
+    if n_unspaced > _MIN_UNSPACED_SHARE * n:
+        return "chinese" if len(_HAN.findall(text)) == n_unspaced else "unspaced"
     n_foreign = n - n_unspaced - len(_ASCII_LETTER.findall(text))
-    return "english" if n_foreign <= _FOREIGN_LETTERS * n and _may_be_english(text) else "spaced"
+    return "english" if n_foreign <= _MAX_FOREIGN_SHARE * n and _may_be_english(text) else "spaced"
 
 
 def _may_be_english(text: str) -> bool:
-    """Whether a text has some of the words that English needs, where it has many words at all."""
+    """Whether a text is short, or has a share of function words as in English."""
     found = ASCII_WORD.findall(text.lower())
     common = sum(word in _FUNCTION_WORDS for word in found)
-    return len(found) < _SOME_WORDS or common >= _FEW_FUNCTION_WORDS * len(found)
+    return len(found) < _MIN_WORDS or common >= _MIN_FUNCTION_SHARE * len(found)
 
 
 def words(text: str) -> list[str]:
-    """The words of a text as they are compared: case, width and the form of the apostrophe do not count."""
+    """The words of a text, normalised by ``normalised``."""
     if text.isascii():
         return ASCII_WORD.findall(text.lower())
-    return [compared(word) for word in WORD.findall(text)]
+    return [normalised(word) for word in WORD.findall(text)]
 
 
-def compared(word: str) -> str:
-    """A word as it is compared with others."""
+def normalised(word: str) -> str:
+    """A word without differences of case, character width and form of the apostrophe."""
     return unicodedata.normalize("NFKC", word.replace("’", "'").casefold())
 
 
 def pieces(text: str) -> list[str]:
-    """The parts of a text by which its length is counted: between white space, or characters where there is none."""
+    """The units in which the length of a text is counted: runs between white space, or characters in scripts without it."""
     return text.split() if text.isascii() else PIECE.findall(text)

@@ -1,4 +1,4 @@
-"""English words that every writer uses, so that they say nothing about one: articles, pronouns, auxiliaries and the like."""
+"""Common English words, which characterise no writer: articles, pronouns, auxiliaries and similar words."""
 
 _WORDS = (
     "a about above across after again against all almost along already also although always am among an and another "

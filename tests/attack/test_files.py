@@ -90,7 +90,7 @@ def test_what_a_killed_erasure_owes_is_done_at_the_next_start(tmp_path):
 def test_a_line_without_end_is_one_clear_error(tmp_path, suffix, monkeypatch):
     """A small file may hold a line of gigabytes; no more of it is read than a line may have."""
     monkeypatch.setattr("unlike.data.tables.jsonl.CHUNK_BYTES", 1000)
-    monkeypatch.setattr("unlike.data.tables.jsonl.MOST_LINE_BYTES", 2000)
+    monkeypatch.setattr("unlike.data.tables.jsonl.MAX_LINE_BYTES", 2000)
     file = tmp_path / f"records{suffix}"
     with (gzip.open if suffix.endswith("gz") else open)(file, "wb") as out:
         out.write(b'{"user_id": "a", "item_id": "b", "text": "c"}\n{"user_id": "' + b"x" * 1_000_000)

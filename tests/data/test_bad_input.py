@@ -134,7 +134,7 @@ def test_no_valid_line(write_lines, tmp_path, lenient):
 def test_a_wrong_type_in_all_lines(write_lines, tmp_path, lenient):
     row = {"user_id": "a", "item_id": "x", "text": "hello there", "stars": "good"}
     message = refused(table(write_lines("t.jsonl", [row, row]), {"rating": "stars"}), lenient, tmp_path / "c")
-    assert message.startswith("t.jsonl has no value for stars in any line that can be read (there is 'good')")
+    assert message.startswith("t.jsonl has no value for stars in any line that can be read, only values such as 'good'")
 
 
 @pytest.mark.parametrize("columns", [{"rating": "starz"}, {"user_id": "author"}])

@@ -130,7 +130,7 @@ def test_delimiters(tmp_path, given, delimiter):
 def test_an_encoding_that_is_given(tmp_path):
     (tmp_path / "r.csv").write_bytes(forms.as_csv(forms.records(), "mac_roman"))
     whole(curated(tmp_path / "r.csv", encoding="mac-roman"))
-    with pytest.raises(InputError, match="no encoding 'latin-99'; give such as utf-8"):
+    with pytest.raises(InputError, match="no encoding 'latin-99'; give an encoding such as utf-8"):
         curated(tmp_path / "r.csv", encoding="latin-99")
 
 
@@ -145,7 +145,7 @@ def test_a_lone_quotation_mark_costs_its_own_line(tmp_path):
     assert corpus.record("u199:i").text == 'a 5" nail'
     (bad,) = [json.loads(line) for line in (tmp_path / "made" / "quarantine.jsonl").read_text().splitlines()]
     assert bad == {"file": "r.csv", "line": 101,
-                   "reason": "a quotation mark opens a cell and does not close; double it or take it out"}  # fmt: skip
+                   "reason": "a quotation mark opens a cell and does not close; double or remove it"}  # fmt: skip
 
 
 def test_a_quotation_mark_on_the_last_line(tmp_path):

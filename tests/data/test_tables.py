@@ -102,7 +102,7 @@ def test_the_unit_of_a_column(values, ms):
 def test_times_outside_the_range_of_the_unit_are_none_and_counted():
     times, log = read_times("1400000000", "0", "-5", "1e300")
     assert times == [1_400_000_000_000, None, None, None]
-    assert log.facts()["unread"]["at"]["values"] == 3
+    assert log.facts()["unreadable"]["at"]["values"] == 3
     assert log.facts()["assumed"] == {"at": "numbers are Unix times in s"}
 
 

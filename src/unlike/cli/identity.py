@@ -44,7 +44,7 @@ def identity(
     settings, opened = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed), Corpus.open(corpus)
     with progress(quiet=json) as on_progress:
         encoder = open_encoder(embedder, vector_file(), Watch(on_progress).encoding)
-        found = identity(opened, encoder, settings, lambda what, done, total: on_progress(what, done, total, ""))
+        found = identity(opened, encoder, settings, on_progress)
     files = write_identity(found, corpus.resolve().name, out) if out else []
     if json:
         typer.echo(jsons.dumps(asdict(found), indent=1, ensure_ascii=False))

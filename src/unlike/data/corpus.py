@@ -112,7 +112,7 @@ class Corpus:
         return there[: None if before is None else bisect_left(there, before, key=lambda record: record.timestamp)]
 
     def has_peers(self, case: Case, rule: TimeRule) -> bool:
-        """Whether others wrote, before the request, about something that the user has written about."""
+        """Whether any other user wrote, before the request, about an item of the user's history."""
         before, own = case.peers_before(rule), self.history(case.user_id, case.moment)
         return any(peer.user_id != case.user_id for record in own for peer in self.peers(record.item_id, before))
 

@@ -21,13 +21,13 @@ from unlike.data import parquet_rows
 from unlike.data.corpus import Corpus
 from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manifest
 from unlike.data.sources import Source
-from unlike.data.split import Split, comparable_cases, split
+from unlike.data.split import Split, count_without_peers, split
 from unlike.data.staging import stage_items, stage_records
 from unlike.data.steps import Step, Steps
 from unlike.data.tables.log import ReadLog
 from unlike.errors import InputError
 
-PAPER = "DPL has nothing to compare there; run with --time paper, which reads all texts of others"
+TIME_PAPER = "DPL has nothing to compare there; run with --time paper, which reads all texts of others"
 
 
 def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
@@ -49,8 +49,8 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
     """``curate`` without opening what it made; returns the manifest."""
     with (
         building(Path(out)) as folder,
-        _keeping_quarantine(folder / QUARANTINE, Path(out)),
         ReadLog(folder / QUARANTINE) as log,
+        _keep_quarantine_on_error(log, folder / QUARANTINE, Path(out)),
     ):
         stage = folder / "stage"
         stage.mkdir()
@@ -63,7 +63,7 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
         _write_tables(parts, records, items, folder)
         shutil.rmtree(stage)
         log.close()
-        peers = comparable_cases(parts)
+        peers = count_without_peers(parts)
         return write_manifest(
             folder,
             _facts(source, settings, steps, kept, parts)
@@ -73,29 +73,29 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
 
 
 @contextmanager
-def _keeping_quarantine(file: Path, out: Path) -> Generator[None]:
-    """Where nothing comes of it, the malformed lines are a likely cause: keep them beside the folder, and say so."""
+def _keep_quarantine_on_error(log: ReadLog, file: Path, out: Path) -> Generator[None]:
+    """Where no corpus is made, malformed lines are a likely cause: keep them beside the folder and name the file."""
     kept = out.absolute().with_name(f"{out.name}.{QUARANTINE}")
     try:
         yield
     except InputError as error:
-        if not file.exists():
+        if not log.count:
             raise
+        log.close()
         shutil.copyfile(file, kept)
-        n = sum(1 for _ in file.open("rb"))
-        raise InputError(f"{error}; {n:,} malformed lines, with reasons: {kept.name}") from error
+        raise InputError(f"{error}; {log.count:,} malformed lines, with reasons: {kept.name}") from error
     kept.unlink(missing_ok=True)
 
 
 def _warnings_of_time(source: Source, kept: pl.DataFrame, peers: Mapping[str, int]) -> list[str]:
-    """What is wrong with times for methods that compare with others."""
+    """What makes the times unusable for methods that compare with others."""
     if not source.has("timestamp"):
-        return [f"the records have no timestamp, so nothing was written before anything else: {PAPER}"]
+        return [f"the records have no timestamp, so nothing was written before anything else: {TIME_PAPER}"]
     if kept.height > 1 and kept["timestamp"].n_unique() == 1:
-        return [f"all records have the same timestamp, so nothing was written before anything else: {PAPER}"]
+        return [f"all records have the same timestamp, so nothing was written before anything else: {TIME_PAPER}"]
     n, without = peers["cases"], peers["without_as_of"]
     if without * 2 > n:
-        return [f"{without:,} of {n:,} cases have no text of others before them: {PAPER}"]
+        return [f"{without:,} of {n:,} cases have no text of others before them: {TIME_PAPER}"]
     return []
 
 

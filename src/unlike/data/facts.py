@@ -1,4 +1,4 @@
-"""What a corpus holds, for people and programs."""
+"""What a corpus holds, as figures to print or to export."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,8 +8,8 @@ from typing import Any
 
 from unlike.data.corpus import Corpus
 
-PEERS_WANTED = 4
-"""K of DPL: a record with as many other reviewers on its item can be compared in full."""
+FULL_PEERS = 4
+"""K of DPL: a record can be compared in full where at least as many other users reviewed its item."""
 
 
 def facts_of(corpus: Corpus) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
         "history of a case": _spread([len(corpus.history(case.user_id, case.moment)) for case in cases]),
         "characters of a text": _spread([len(record.text) for record in records]),
         "first and last day": [_day(record.timestamp) for record in (*records[:1], *records[-1:])],
-        f"records with {PEERS_WANTED} others on the item": round(_comparable(corpus), 3),
+        f"records with {FULL_PEERS} others on the item": round(_comparable(corpus), 3),
         "cases without any text of others": corpus.manifest.get("peers", {}),
         "quarantined lines": corpus.manifest["quarantined"],
         "sample": asdict(records[len(records) // 2]) if records else {},
@@ -33,9 +33,9 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
 
 
 def _comparable(corpus: Corpus) -> float:
-    """The share of records on whose item at least PEERS_WANTED other users wrote."""
+    """The share of records on whose item at least FULL_PEERS other users wrote."""
     writers = {item.id: len({r.user_id for r in corpus.peers(item.id, None)}) for item in corpus.items()}
-    enough = [writers.get(record.item_id, 0) > PEERS_WANTED for record in corpus.records()]
+    enough = [writers.get(record.item_id, 0) > FULL_PEERS for record in corpus.records()]
     return sum(enough) / max(1, len(enough))
 
 

@@ -20,7 +20,7 @@ from unlike.records import Case, Item, Record
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 ITEM_IDS = ("asin", "business_id", "item_id", "parent_asin")
-"""What the sets call an item's id."""
+"""The data sets' columns for an item's id."""
 
 Row = Mapping[str, Any]
 
@@ -84,7 +84,7 @@ def _records(row: Row, where: str) -> tuple[list[Record], Record]:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"a row of {where} is not of DPL-main's form ({error}); it needs user_id, profile and data, each text with "
-            f"{' or '.join(ITEM_IDS)}, text, and where there are any rating, timestamp, title"
+            f"{' or '.join(ITEM_IDS)} and text, and optionally rating, timestamp and title"
         ) from error
 
 
@@ -102,10 +102,10 @@ def _record(user_id: str, entry: Row) -> Record:
 
 
 def _first(entry: Row, names: Sequence[str], default: Any = ...) -> Any:  # noqa: ANN401
-    """The first value that is there.
+    """The first value that is not None.
 
     Raises:
-        KeyError: There is none, and no default.
+        KeyError: All are None, and there is no default.
     """
     found = next((entry[name] for name in names if entry.get(name) is not None), default)
     if found is ...:
@@ -114,12 +114,12 @@ def _first(entry: Row, names: Sequence[str], default: Any = ...) -> Any:  # noqa
 
 
 def _ms(value: Any) -> int:  # noqa: ANN401
-    """Unix milliseconds, or a date in words."""
+    """Milliseconds of a number, which are Unix milliseconds already, or of a date."""
     if isinstance(value, int | float):
         return int(value)
     found = dates(pl.Series([value.isoformat() if isinstance(value, datetime) else str(value)]))[0]
     if found is None:
-        raise ValueError(f"{value!r} is no time")
+        raise ValueError(f"{value!r} is not a time")
     return int(found)
 
 

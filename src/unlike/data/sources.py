@@ -22,7 +22,7 @@ class Source:
         record_fields: Its columns. ``item_title`` and ``item_description`` may be among them.
         items: The file with the items; None where the records carry all that is known of them.
         item_fields: Its columns.
-        reading: Encoding, delimiter, units and the like, where the user says them.
+        reading: Encoding, delimiter, units and other options that the user gave.
     """
 
     name: str
@@ -38,9 +38,7 @@ class Source:
 
     def items_have(self, name: str) -> bool:
         """Whether items have a field of that name, from their own file or from the records."""
-        return (self.items is not None and any(field.name == name for field in self.item_fields)) or self.has(
-            f"item_{name}"
-        )
+        return any(field.name == name for field in self.item_fields) or self.has(f"item_{name}")
 
     def facts(self) -> dict[str, object]:
         """What the manifest keeps of it: no paths, which would differ from machine to machine."""
@@ -49,11 +47,11 @@ class Source:
             "records": self.records.name,
             "items": self.items.name if self.items else None,
             "columns": {field.name: "|".join(field.keys) for field in self.record_fields},
-            "item_columns": {field.name: "|".join(field.keys) for field in self.item_fields} if self.items else {},
+            "item_columns": {field.name: "|".join(field.keys) for field in self.item_fields},
         }
 
 
-KINDS: dict[str, Kind] = {
+RECORD_KINDS: dict[str, Kind] = {
     "user_id": "id",
     "item_id": "id",
     "text": "text",
@@ -64,7 +62,6 @@ KINDS: dict[str, Kind] = {
     "item_title": "text",
     "item_description": "prose",
 }
-"""The columns of records."""
 ITEM_KINDS: dict[str, Kind] = {
     "item_id": "id",
     "title": "text",
@@ -74,11 +71,20 @@ ITEM_KINDS: dict[str, Kind] = {
 }
 
 
-def _fields(kinds: Mapping[str, Kind], names: Mapping[str, str]) -> tuple[Field, ...]:
-    """Fields from the keys that a data set has for them, with | between those of its versions."""
+def _source(
+    name: str, reviews: Path, columns: Mapping[str, str], items: Path | None, item_columns: Mapping[str, str]
+) -> Source:
+    """A published data set, from its columns for each of ours."""
+    return Source(
+        name, reviews, _fields(RECORD_KINDS, columns), items, _fields(ITEM_KINDS, item_columns if items else {})
+    )
+
+
+def _fields(kinds: Mapping[str, Kind], columns: Mapping[str, str]) -> tuple[Field, ...]:
+    """Fields by the data set's columns; a column that is called otherwise in another version follows after "|"."""
     return tuple(
         Field(name, tuple(keys.split("|")), kinds[name], required=kinds[name] == "id" or name == "text")
-        for name, keys in names.items()
+        for name, keys in columns.items()
     )
 
 
@@ -87,7 +93,7 @@ def amazon_2023(reviews: Path, items: Path | None = None) -> Source:
     ours = {"item_id": "parent_asin|asin", "title": "title"}
     records = {"user_id": "user_id", **ours, "text": "text", "rating": "rating", "timestamp": "timestamp"}
     of_items = {**ours, "description": "description", "categories": "categories", "rating_number": "rating_number"}
-    return Source("amazon-2023", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+    return _source("amazon-2023", reviews, records, items, of_items)
 
 
 def amazon_2014(reviews: Path, items: Path | None = None) -> Source:
@@ -103,7 +109,7 @@ def amazon_2014(reviews: Path, items: Path | None = None) -> Source:
     of_items = {
         "item_id": "asin", "title": "title", "description": "description", "categories": "categories|category",
     }  # fmt: skip
-    return Source("amazon-2014", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+    return _source("amazon-2014", reviews, records, items, of_items)
 
 
 def yelp(reviews: Path, items: Path | None = None) -> Source:
@@ -113,7 +119,7 @@ def yelp(reviews: Path, items: Path | None = None) -> Source:
         "timestamp": "date",
     }  # fmt: skip
     of_items = {"item_id": "business_id", "title": "name", "categories": "categories"}
-    return Source("yelp", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+    return _source("yelp", reviews, records, items, of_items)
 
 
 def goodreads(reviews: Path, items: Path | None = None) -> Source:
@@ -126,7 +132,7 @@ def goodreads(reviews: Path, items: Path | None = None) -> Source:
         "item_id": "book_id", "title": "title|title_without_series", "description": "description",
         "rating_number": "ratings_count",
     }  # fmt: skip
-    return Source("goodreads", reviews, _fields(KINDS, records), items, _fields(ITEM_KINDS, of_items))
+    return _source("goodreads", reviews, records, items, of_items)
 
 
 def table(
@@ -144,15 +150,16 @@ def table(
             file; record_id, title, rating, timestamp, item_title, item_description may.
         items: A table of the items.
         item_columns: Its columns, likewise: item_id must be there; title, description, categories, rating_number may.
-        reading: Encoding, delimiter, units and the like, where they are not to be recognised.
+        reading: Encoding, delimiter, units and other options; what is not given is detected.
 
     Raises:
         InputError: A name is not one of ours.
     """
     chosen = {name: name for name in ("user_id", "item_id", "text")} | dict(columns or {})
     of_items = {"item_id": "item_id"} | dict(item_columns or {}) if items else {}
-    mapped, of_items_mapped = _mapped(chosen, KINDS), _mapped(of_items, ITEM_KINDS)
-    return Source("table", records, mapped, items, of_items_mapped, reading or Reading())
+    return Source(
+        "table", records, _mapped(chosen, RECORD_KINDS), items, _mapped(of_items, ITEM_KINDS), reading or Reading()
+    )
 
 
 def _mapped(columns: Mapping[str, str], allowed: Mapping[str, Kind]) -> tuple[Field, ...]:

@@ -78,11 +78,11 @@ def _profile_rule(
         users, profile = left, profile.join(left, on="user_id", how="semi")
 
 
-def comparable_cases(parts: Split) -> dict[str, int]:
-    """How many cases there are, and how many have a history whose items nobody else wrote on.
+def count_without_peers(parts: Split) -> dict[str, int]:
+    """The number of cases, and of those where no other user wrote about any item of the user's history.
 
     Returns:
-        cases; without_as_of: nobody else wrote before the case; without_paper: nobody else wrote at any time.
+        ``cases``; ``without_as_of``: no other user wrote before the case; ``without_paper``: none wrote at any time.
     """
     by_item = parts.records.sort("item_id", "timestamp", "id").with_columns(
         place=pl.int_range(pl.len()).over("item_id"),

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import polars as pl
 
-from unlike.data.sources import ITEM_KINDS, KINDS, Source
+from unlike.data.sources import ITEM_KINDS, RECORD_KINDS, Source
 from unlike.data.tables.fields import Kind
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
 from unlike.data.tables.times import check_format, with_one_unit
 
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "time": pl.Int64}
-"""By kind; all others are texts."""
-_FAR = 10
-"""A rating is far outside where it lies so many interquartile ranges from the quartiles."""
+"""Column types by kind; columns of other kinds are texts."""
+_OUTLIER_IQRS = 10
+"""A rating is an outlier when it lies more interquartile ranges than this outside the quartiles."""
 
 
 def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     """Read the source's texts into Parquet parts.
 
     Returns:
-        A column for each of ``sources.KINDS`` (null where the source has none), ``row``, ``n_chars`` of the text before
+        A column for each of ``sources.RECORD_KINDS`` (null where the source has none), ``row``, ``n_chars`` of the text before
         white space is normalised, and ``text_hash``.
 
     Raises:
@@ -33,12 +33,12 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     check_format(source.reading.time_format)
     derived = {"n_chars": pl.col("text").str.len_chars(), "text_hash": pl.col("text").hash(seed=0)}
     read = read_table(source.records, source.record_fields, log, source.reading)
-    rows = _staged(read, KINDS, folder, derived)
+    rows = _staged(read, RECORD_KINDS, folder, derived)
     if source.has("timestamp"):
         rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
-        log.refuse_unread("timestamp", int(rows.select(pl.len()).collect().item()), source.reading.max_malformed)
+        log.check_unreadable("timestamp", int(rows.select(pl.len()).collect().item()), source.reading.max_malformed)
     if source.has("rating"):
-        _flag_ratings(rows, log)
+        _warn_of_outliers(rows, log)
     return rows
 
 
@@ -62,7 +62,7 @@ def stage_items(source: Source, records: pl.LazyFrame, folder: Path, log: ReadLo
 def _staged(
     frames: Iterable[pl.DataFrame], kinds: Mapping[str, Kind], folder: Path, derived: Mapping[str, pl.Expr]
 ) -> pl.LazyFrame:
-    """A table in Parquet parts with all columns in one order, so that all parts look alike."""
+    """A table in Parquet parts, all with the same columns in the same order."""
     folder.mkdir()
     types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | {"timestamp_as_number": pl.Float64}
     start = 0
@@ -77,13 +77,13 @@ def _staged(
     return pl.scan_parquet(folder / "*.parquet")
 
 
-def _flag_ratings(rows: pl.LazyFrame, log: ReadLog) -> None:
-    """Warn of ratings that are far from all others: another scale, or another column's value."""
+def _warn_of_outliers(rows: pl.LazyFrame, log: ReadLog) -> None:
+    """Warn of ratings far from all others: they may be on another scale, or belong to another column."""
     rating = pl.col("rating")
     low, high = rows.select(low=rating.quantile(0.25), high=rating.quantile(0.75)).collect(engine="streaming").row(0)
     if low is None:
         return
-    reach = _FAR * max(high - low, 1.0)
+    reach = _OUTLIER_IQRS * max(high - low, 1.0)
     far = rows.filter(~rating.is_between(low - reach, high + reach)).select("rating").collect(engine="streaming")
     if far.height:
         log.warn(

@@ -1,6 +1,6 @@
-"""Vectors kept on disk by content: a text is encoded once per model, whoever asks, in whichever run.
+"""Vectors stored on disk by content: a text is encoded once per model, in whichever run.
 
-One SQLite file a folder, keyed by the hash of (encoder name, text). Threads and processes may share it.
+One SQLite file per folder, keyed by the hash of (encoder name, text). Threads and processes may share it.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ import numpy as np
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.errors import InputError
 
-_MOST_PARAMETERS = 500
+_MAX_PARAMETERS = 500
 TEXTS_AT_ONCE = 256
-"""Texts that are encoded and kept together."""
+"""Texts that are encoded and stored together."""
 
 
 class CachedEncoder:
@@ -25,7 +25,7 @@ class CachedEncoder:
     Args:
         encoder: Who encodes what is missing.
         path: The SQLite file; made with its folders where absent.
-        on_progress: Called while many texts are encoded, with texts done and in total.
+        on_progress: Called while more than ``TEXTS_AT_ONCE`` texts are encoded, with their number so far and in total.
 
     Raises:
         InputError: The file cannot be opened or is no cache.
@@ -58,7 +58,7 @@ class CachedEncoder:
             known = self._read(keys)
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
             if missing:
-                known |= self._encode_and_keep(missing)
+                known |= self._encode_and_store(missing)
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
     def close(self) -> None:
@@ -71,15 +71,15 @@ class CachedEncoder:
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         found: dict[bytes, Vectors] = {}
         unique = list(dict.fromkeys(keys))
-        for start in range(0, len(unique), _MOST_PARAMETERS):
-            batch = unique[start : start + _MOST_PARAMETERS]
+        for start in range(0, len(unique), _MAX_PARAMETERS):
+            batch = unique[start : start + _MAX_PARAMETERS]
             marks = ",".join("?" * len(batch))
             for key, blob in self._db.execute(f"select key, vector from vectors where key in ({marks})", batch):
                 found[key] = np.frombuffer(blob, dtype=np.float32)
         return found
 
-    def _encode_and_keep(self, missing: dict[bytes, str]) -> dict[bytes, Vectors]:
-        """Encode in batches, each of which is kept before the next one begins."""
+    def _encode_and_store(self, missing: dict[bytes, str]) -> dict[bytes, Vectors]:
+        """Encode in batches, each of which is stored before the next one begins."""
         items, new = list(missing.items()), dict[bytes, Vectors]()
         for start in range(0, len(items), TEXTS_AT_ONCE):
             batch = dict(items[start : start + TEXTS_AT_ONCE])

@@ -18,7 +18,7 @@ def open_encoder(
         name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), or
             any model name or folder that sentence-transformers can load.
         cache: File that keeps vectors; None keeps nothing.
-        on_progress: Called while many texts without a vector are encoded, with texts done and in total; needs a cache.
+        on_progress: Called while many texts are encoded, with their number so far and in total; needs a cache.
 
     Raises:
         InputError: The name is not usable.

@@ -66,7 +66,7 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float]:
-        """How many tokens of a text the model reads, and which share of all tokens of these texts that is."""
+        """The maximum number of tokens that the model reads of a text, and the share of these texts' tokens that it reads."""
         limit = int(self._model.max_seq_length or self._model.tokenizer.model_max_length)
         ids = self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
         lengths = [len(one) for one in ids]

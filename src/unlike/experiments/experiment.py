@@ -242,12 +242,12 @@ def report(
 def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watch: Watch) -> list[Path]:
     """Run the plan in this process or on the workers; returns the run folders."""
     from unlike.door import wait_for
-    from unlike.evaluate.running.progress import told
+    from unlike.evaluate.running.progress import with_progress_file
     from unlike.spread.runs import plan_spread
 
     n_runs = len(planned_runs(opened.plan))
     label, llm = f"{n_runs} run{'s' if n_runs > 1 else ''}", kit_of(MethodSettings()).llm
-    on_progress = told(opened.folder, watch.cases(label, spread.tally if spread else llm))
+    on_progress = with_progress_file(opened.folder, watch.cases(label, spread.tally if spread else llm))
     if spread:
         spread = replace(spread, on_progress=on_progress)
         return plan_spread(spread, opened.plan, kit_of, opened.adapter_folder, opened.folder)

@@ -8,7 +8,7 @@ from unlike.api import open_kit
 from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
 from unlike.embed.open import open_encoder
-from unlike.evaluate.running.progress import told
+from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
 from unlike.experiments.folder import model_of, refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
@@ -135,7 +135,7 @@ def run_request(
     spread = open_spread(engine, request.journal_file, supplies, request.keep_prompts)
     kit = request.open_kit(request.llm, request.journal_file, watch)
     watch.destination(llm)
-    on_progress = told(out, watch.cases(method, spread.tally if spread else kit.llm))
+    on_progress = with_progress_file(out, watch.cases(method, spread.tally if spread else kit.llm))
     if spread:
         return run_spread(replace(spread, on_progress=on_progress), method, kit, out, split, limit, facts)
     return wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))

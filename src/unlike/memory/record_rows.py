@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.data.sources import KINDS, Source
+from unlike.data.sources import RECORD_KINDS, Source
 from unlike.data.tables.fields import Field, Reading
 from unlike.errors import InputError
 from unlike.records import Item, Record
@@ -52,7 +52,7 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
 
     Args:
         file: A table in any format, a folder of them, or "-" for standard input.
-        columns: The table's column for each of ``sources.KINDS`` that it calls otherwise.
+        columns: The table's column for each of ``sources.RECORD_KINDS`` that it calls otherwise.
         reading: Encoding, units and the like, if the user sets them.
 
     Raises:
@@ -79,8 +79,8 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
 
 
 def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:
-    if unknown := [name for name in columns if name not in KINDS]:
-        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(KINDS)}")
+    if unknown := [name for name in columns if name not in RECORD_KINDS]:
+        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(RECORD_KINDS)}")
     return tuple(
         Field(
             name,
@@ -89,7 +89,7 @@ def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:
             required=name in NEEDED,
             expected=name in columns,
         )
-        for name, kind in KINDS.items()
+        for name, kind in RECORD_KINDS.items()
     )
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 import regex
 
 from unlike.errors import InputError
-from unlike.language import ASCII_WORD, WORD, compared, word_of
+from unlike.language import ASCII_WORD, WORD, normalised, word_of
 
 _UNSEEN = r"\p{Cf}\u034f\u115f\u1160\u3164\uffa0"
 """Characters that are not seen: soft hyphens, joiners, blanks without width. They are in a word, or part two of them."""
@@ -104,7 +104,7 @@ def _readings(text: str) -> list[tuple[list[str], list[Span]]]:
 
 
 def _read(pattern: regex.Pattern[str], text: str) -> tuple[list[str], list[Span]]:
-    found = [(_ANY_UNSEEN.sub("", compared(match.group())), match.span()) for match in pattern.finditer(text)]
+    found = [(_ANY_UNSEEN.sub("", normalised(match.group())), match.span()) for match in pattern.finditer(text)]
     return [word for word, _ in found if word], [span for word, span in found if word]
 
 

@@ -19,7 +19,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, get_args
 
-from unlike.language import NO_SPACES
+from unlike.language import UNSPACED_CHAR
 
 Sensitive = Literal["health", "belief", "politics", "origin", "sexuality"]
 SENSITIVE: tuple[Sensitive, ...] = get_args(Sensitive)
@@ -48,7 +48,7 @@ def _other_languages() -> dict[Sensitive, re.Pattern[str]]:
 
 
 def _stem(stem: str) -> str:
-    return re.escape(stem) if NO_SPACES.search(stem) else rf"(?<!\w){re.escape(stem)}"
+    return re.escape(stem) if UNSPACED_CHAR.search(stem) else rf"(?<!\w){re.escape(stem)}"
 
 
 @cache

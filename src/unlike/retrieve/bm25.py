@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain
 
-from unlike.language import NO_SPACES, words
+from unlike.language import UNSPACED_CHAR, words
 from unlike.records import Record
 from unlike.retrieve.query import Document
 
@@ -23,7 +23,7 @@ EPSILON = 0.25
 class BM25Retriever:
     """Okapi BM25 over white-space tokens, case kept, as the released code does.
 
-    In scripts without spaces the tokens are ``unlike.language.words``, or no document would have a word of the query.
+    Texts with scripts that have no spaces are split by ``unlike.language.words``; their runs between spaces rarely match.
     """
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
@@ -70,7 +70,7 @@ def _counted(text: str) -> Counter[str]:
 
 
 def _split(text: str) -> list[str]:
-    return words(text) if not text.isascii() and NO_SPACES.search(text) else text.split()
+    return words(text) if not text.isascii() and UNSPACED_CHAR.search(text) else text.split()
 
 
 def _idf(corpus: Sequence[Counter[str]], terms: Iterable[str]) -> dict[str, float]:

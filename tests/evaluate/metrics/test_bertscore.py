@@ -187,5 +187,5 @@ def test_texts_that_the_model_does_not_read_whole_are_counted(tmp_path):
     rows = [{"text": "a lamp", "reference": "a lamp"}, {"text": "lamp " * 600, "reference": "a lamp"}]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}"]).rows
-    assert row.tokens == "1 of 2 texts cut at 512 tokens"
-    assert ours.cut_texts(["a lamp"], ["a lamp"], "minilm", LAYER) == ""
+    assert row.tokens == "1 of 2 texts truncated to 512 tokens"
+    assert ours.count_truncated(["a lamp"], ["a lamp"], "minilm", LAYER) == ""

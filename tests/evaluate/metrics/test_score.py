@@ -227,6 +227,13 @@ def test_lamp_predictions_and_references(tmp_path, command):
     assert (row["metric"], row["mean"], row["n"], row["n_failed"]) == ("rouge1", 0.5, 2, 1)
 
 
+def test_a_table_of_references_that_are_no_texts_is_an_error(tmp_path, command):
+    write(tmp_path / "gold.jsonl", [{"id": "1", "output": "a lamp"}, {"id": "2", "output": 3}])
+    write(tmp_path / "made.jsonl", [{"id": "1", "output": "a lamp"}])
+    found = command([str(tmp_path / "made.jsonl"), "--references", str(tmp_path / "gold.jsonl")])
+    assert "gold.jsonl, line 2: 'reference' is 3; a string or a list" in str(found.exception)
+
+
 def test_of_several_real_texts_the_best_counts(tmp_path):
     rows = [{"text": "a b", "reference": ["x y", "a b"]}, {"text": "a b", "reference": ["a b", "c"]},
             {"text": "a b", "reference": "a c"}]  # fmt: skip

@@ -1,5 +1,4 @@
 """Reading tables of any size and format, one batch at a time, as columns with the names of this library.
 
-Lines that cannot be used are set apart with file, line number and reason; they never stop the reading and never
-disappear.
+Lines that cannot be used are logged with file, line number and reason. Only too many of them are an error.
 """

@@ -1,7 +1,7 @@
 """Text columns to ids, numbers and times: the only place where a value gets its meaning, whatever the format.
 
 An id is stripped of white space around it, and an integral number is its integer: 7, 7.0 and 7e+0 are "7". An optional
-value that cannot be read is null and counted; only a missing required value makes a line malformed.
+value that cannot be read is counted and becomes null; only a missing required value makes a line malformed.
 """
 
 import json
@@ -28,10 +28,10 @@ def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: Rea
     """Cast text columns to their kinds.
 
     Args:
-        raw: A text column per field, by the field's name, and whatever else came along.
+        raw: A text column per field, by the field's name; other columns are kept.
         fields: What the columns must hold.
-        reading: Format of times, and whether markup stays.
-        log: Is told which values could not be read.
+        reading: Format of times, and whether markup is kept.
+        log: Counts values that cannot be read.
 
     Returns:
         The frame with its columns cast, ``<name>_as_number`` beside each time, and a column ``reason``: null where the
@@ -59,22 +59,23 @@ def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list
     if field.kind in ("text", "prose", "list"):
         return [text if reading.keep_markup else _clean(text, field, log)]
     text = text.str.strip_chars().replace("", None)
-    number = numbers(text) if field.kind == "number" else plain_numbers(text)
     if field.kind == "number":
-        _count_unread(text, number, field.name, log)
+        number = numbers(text)
+        _count_unreadable(text, number, field.name, log)
         return [number]
+    number = plain_numbers(text)
     if reading.time_format:
         number = number.clear(len(number))
     words = text.set(number.is_not_null(), None)
     moment = dates(words, reading.time_format)
-    _count_unread(words, moment, field.name, log)
+    _count_unreadable(words, moment, field.name, log)
     return [moment, number.alias(f"{field.name}_as_number")]
 
 
-def _count_unread(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:
+def _count_unreadable(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:
     wrong = text.filter(value.is_null() & text.is_not_null())
     if len(wrong):
-        log.unread(name, len(wrong), repr(wrong[0][:40]))
+        log.add_unreadable(name, len(wrong), repr(wrong[0][:40]))
 
 
 def _clean(text: pl.Series, field: Field, log: ReadLog) -> pl.Series:
@@ -86,7 +87,7 @@ def _clean(text: pl.Series, field: Field, log: ReadLog) -> pl.Series:
 
 
 def _clean_list(text: pl.Series) -> pl.Series:
-    """JSON lists whose texts are cleaned one by one."""
+    """A column of JSON lists without the markup in their texts."""
     suspect = text.str.contains("[<&]").fill_null(False)
     if not suspect.any():
         return text
@@ -98,7 +99,7 @@ def _clean_list(text: pl.Series) -> pl.Series:
 def ids(text: pl.Series) -> pl.Series:
     """Ids without white space around them; an integral number is its integer."""
     plain = text.str.strip_chars().str.replace(_INTEGRAL, "$1")
-    if not plain.str.contains(r"^[+-]").any() and not plain.str.contains("+", literal=True).any():
+    if not plain.str.contains(r"^-|\+").any():
         return plain
     plain = plain.str.replace(r"^-0$", "0")
     large = plain.str.contains(_EXPONENT).fill_null(False)
@@ -107,13 +108,13 @@ def ids(text: pl.Series) -> pl.Series:
 
 
 def plain_numbers(text: pl.Series) -> pl.Series:
-    """Texts as finite numbers, null where they are none."""
+    """Texts as finite numbers, null where a text is no number."""
     value = text.cast(pl.Float64, strict=False)
     return value.set(~value.is_finite(), None)
 
 
 def numbers(text: pl.Series) -> pl.Series:
-    """Texts as finite numbers, also those in the forms of ``number_in``; null where they are none."""
+    """Texts as finite numbers, also in the forms of ``number_in``; null where a text is no number."""
     value = plain_numbers(text)
     left = text.filter(value.is_null()).drop_nulls().unique()
     if left.is_empty():

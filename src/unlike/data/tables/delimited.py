@@ -1,18 +1,19 @@
 """CSV and TSV with a header line.
 
-A quotation mark that opens a cell and does not close costs its own line alone: reading goes on with the next one.
+A quotation mark that opens a cell and does not close makes only its own line malformed: reading continues with the next.
 """
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 import polars as pl
 
 from unlike.data.tables.encoding import Encoding
 from unlike.data.tables.fields import Field, Reading
-from unlike.data.tables.log import ReadLog
+from unlike.data.tables.log import BadLines, ReadLog
 from unlike.data.tables.opening import TableFile
 from unlike.errors import InputError
 
@@ -21,12 +22,10 @@ MAX_CELL_CHARS = 10_000_000
 MAX_CELL_LINES = 1_000
 DELIMITERS = (",", ";", "\t", "|")
 
-Bad = list[tuple[int, str]]
-
 
 def batches(
     table: TableFile, fields: Sequence[Field], reading: Reading, encoding: Encoding, log: ReadLog
-) -> Iterator[tuple[pl.DataFrame, Bad]]:
+) -> Iterator[tuple[pl.DataFrame, BadLines]]:
     """Yield frames of text columns with a column ``line`` (where the row begins), and the malformed rows beside each.
 
     Raises:
@@ -34,13 +33,14 @@ def batches(
     """
     csv.field_size_limit(MAX_CELL_CHARS)
     with table.open() as file:
-        lines = encoding.lines(file)
-        first = next((line for line in lines if line.strip()), "")
-        usual = "\t" if table.format == "tsv" else ","
-        delimiter = reading.delimiter.replace("\\t", "\t") or _delimiter(first, fields, usual)
+        lines = Lines(encoding.lines(file))
+        usual = _usual_delimiter(table)
+        delimiter = reading.delimiter.replace("\\t", "\t") or best_delimiter(
+            table, partial(_n_columns, lines.first, fields)
+        )
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
-        rows = rows_in(Lines(lines, first), delimiter)
+        rows = rows_in(lines, delimiter)
         _, header = next(rows, (0, list[str]()))
         if isinstance(header, str):
             raise InputError(f"{table.name} has a header that is {header}; save it as UTF-8, or give --encoding")
@@ -56,7 +56,7 @@ def _frame(
     keys: Sequence[Sequence[str]],
     constants: Mapping[str, str | None],
     fields: Sequence[Field],
-) -> tuple[pl.DataFrame, Bad]:
+) -> tuple[pl.DataFrame, BadLines]:
     bad = [(number, row) for number, row in batch if isinstance(row, str)]
     good = [(*row, number) for number, row in batch if not isinstance(row, str)]
     places = [f"{place}" for place in range(len(names))]
@@ -72,7 +72,7 @@ def _frame(
 
 
 def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> list[list[str]]:
-    """The columns of each field, none for an optional one that the table lacks.
+    """The columns of each field; none for an optional field that the table lacks.
 
     Raises:
         InputError: A required or expected column is not there.
@@ -90,21 +90,33 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
     return keys
 
 
-def _delimiter(header: str, fields: Sequence[Field], usual: str) -> str:
-    """The delimiter by which the header has most of the columns that are needed."""
+def best_delimiter(table: TableFile, score: Callable[[str], int]) -> str:
+    """The delimiter with the highest score; of equal ones the usual one of the format."""
+    return max((_usual_delimiter(table), *DELIMITERS), key=score)
 
-    def found(delimiter: str) -> int:
-        names = {name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])}
-        return sum(not names.isdisjoint(field.keys) for field in fields)
 
-    return max((usual, *DELIMITERS), key=found)
+def _usual_delimiter(table: TableFile) -> str:
+    return "\t" if table.format == "tsv" else ","
+
+
+def _n_columns(header: str, fields: Sequence[Field], delimiter: str) -> int:
+    """The number of fields that have a column when a delimiter splits the header."""
+    names = {name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])}
+    return sum(not names.isdisjoint(field.keys) for field in fields)
 
 
 class Lines:
-    """Lines of a file that can be given back, with their numbers."""
+    """Lines of a file, with pushback.
 
-    def __init__(self, lines: Iterator[str], first: str) -> None:
-        self._lines, self._again = lines, deque([first] if first else [])
+    Attributes:
+        first: The first line that is not blank, where numbering begins.
+        taken: Lines of the current row.
+        number: Of the line that was read last.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.first = next((line for line in lines if line.strip()), "")
+        self._lines, self._pushed_back = lines, deque([self.first] if self.first else [])
         self.taken: list[str] = []
         self.number = 0
 
@@ -114,20 +126,20 @@ class Lines:
     def __next__(self) -> str:
         if len(self.taken) >= MAX_CELL_LINES:
             raise csv.Error(f"a cell of more than {MAX_CELL_LINES:,} lines")
-        line = self._again.popleft() if self._again else next(self._lines)
+        line = self._pushed_back.popleft() if self._pushed_back else next(self._lines)
         self.taken.append(line)
         self.number += 1
         return line
 
-    def keep_first(self) -> None:
-        """Give back all lines of the row but its first."""
-        again = self.taken[1:]
-        self._again.extendleft(reversed(again))
-        self.number -= len(again)
+    def push_back_all_but_first(self) -> None:
+        """Push back all lines of the current row except its first."""
+        others = self.taken[1:]
+        self._pushed_back.extendleft(reversed(others))
+        self.number -= len(others)
 
 
 def rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """(line number, cells, or what is wrong with the row); the first row, the header, sets the width."""
+    """Yield (line number, cells or the fault of the row); the first row, the header, sets the number of cells."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0
     while True:
@@ -142,8 +154,8 @@ def rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str
         if isinstance(row, list) and width and row and len(row) != width:
             row = f"{len(row)} cells, the header has {width}"
         if isinstance(row, str) and len(lines.taken) > 1:
-            row = "a quotation mark opens a cell and does not close; double it or take it out"
-            lines.keep_first()
+            row = "a quotation mark opens a cell and does not close; double or remove it"
+            lines.push_back_all_but_first()
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         width = width or len(row)
         if row:
@@ -151,7 +163,7 @@ def rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str
 
 
 def _read_leniently(taken: Sequence[str], delimiter: str, width: int) -> list[str] | None:
-    """A row on one line with quotation marks inside its cells that are not doubled."""
+    """A one-line row whose cells contain quotation marks that are not doubled; None where it is no such row."""
     if len(taken) != 1:
         return None
     row = next(csv.reader(taken, delimiter=delimiter), [])

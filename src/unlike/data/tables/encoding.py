@@ -1,4 +1,4 @@
-"""Which encoding the bytes of a text file have: UTF-8 unless something else is given, marked or found."""
+"""The encoding of a text file: the one that is given, else by byte order mark, else UTF-8 or what its bytes look like."""
 
 import codecs
 import io
@@ -26,22 +26,24 @@ _WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâã
 class Encoding:
     """The encoding of one file.
 
-    A file that is neither marked nor UTF-8 is looked at as a whole, once a line is found that is not UTF-8: where most
-    lines beyond ASCII are UTF-8 the line is malformed, and else all lines have the encoding that fits best.
+    The first line that is not UTF-8, in a file without byte order mark, makes the whole file be examined: where most
+    non-ASCII lines are UTF-8 the line is malformed; otherwise all lines have the encoding that fits best.
     """
 
     def __init__(self, file: TableFile, reading: Reading, log: ReadLog) -> None:
-        """Look at the first bytes.
+        """Examine the first bytes.
 
         Raises:
-            InputError: An encoding is given that there is not.
+            InputError: The given encoding does not exist.
         """
         self._file, self._log = file, log
-        self._looked = bool(reading.encoding)
+        self._is_detected = bool(reading.encoding)
         try:
-            self.name = codecs.lookup(reading.encoding).name if reading.encoding else _marked(file.head())
+            self.name = codecs.lookup(reading.encoding).name if reading.encoding else _by_first_bytes(file.head())
         except LookupError as error:
-            raise InputError(f"no encoding {reading.encoding!r}; give such as utf-8, cp1252 or utf-16") from error
+            raise InputError(
+                f"no encoding {reading.encoding!r}; give an encoding such as utf-8, cp1252 or utf-16"
+            ) from error
         if self.name != "utf-8":
             log.assume(file.name, f"encoded in {self.name}")
 
@@ -59,32 +61,32 @@ class Encoding:
         try:
             return line.decode(self.name)
         except UnicodeDecodeError:
-            if self._looked:
+            if self._is_detected:
                 raise
-        self._look()
+        self._detect()
         return line.decode(self.name)
 
     def lines(self, file: io.BufferedReader) -> Iterator[str]:
-        """The lines with their ends; bytes that are not of the encoding become lone surrogates, or U+FFFD."""
-        if not self._looked and not self.is_wide:
-            self._look_unless_utf8()
+        """The lines with their line ends; undecodable bytes become lone surrogates, or U+FFFD in wide encodings."""
+        if not self._is_detected and not self.is_wide:
+            self._detect_unless_utf8()
         errors = "replace" if self.is_wide else "surrogateescape"
         encoding = "utf-8-sig" if self.name == "utf-8" else self.name
         return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
 
-    def _look_unless_utf8(self) -> None:
+    def _detect_unless_utf8(self) -> None:
         with self._file.open() as file:
             for line in file:
                 if not line.isascii():
                     try:
                         line.decode()
                     except UnicodeDecodeError:
-                        return self._look()
+                        return self._detect()
         return None
 
-    def _look(self) -> None:
-        """Find the encoding of the whole file."""
-        self._looked = True
+    def _detect(self) -> None:
+        """Detect the encoding of the whole file."""
+        self._is_detected = True
         with self._file.open() as file:
             n_utf8, n_other, sample = _sampled(file)
         if n_other > n_utf8 and (found := best_encoding(sample)):
@@ -92,8 +94,8 @@ class Encoding:
             self._log.assume(self._file.name, f"encoded in {found}, as it is not UTF-8")
 
 
-def _marked(head: bytes) -> str:
-    """By byte order mark, or by the zero bytes of UTF-16 between ASCII letters."""
+def _by_first_bytes(head: bytes) -> str:
+    """The encoding by byte order mark, or by the zero bytes of UTF-16 between ASCII letters; UTF-8 otherwise."""
     for mark, name in MARKS.items():
         if head.startswith(mark):
             return name
@@ -104,7 +106,7 @@ def _marked(head: bytes) -> str:
 
 
 def _sampled(lines: Iterable[bytes]) -> tuple[int, int, bytes]:
-    """How many lines beyond ASCII are UTF-8, how many are not, and some of these."""
+    """The number of non-ASCII lines that are UTF-8, of those that are not, and some bytes of the latter."""
     n_utf8, n_other, sample = 0, 0, bytearray()
     for line in lines:
         if line.isascii():
@@ -120,14 +122,14 @@ def _sampled(lines: Iterable[bytes]) -> tuple[int, int, bytes]:
 
 
 def best_encoding(sample: bytes) -> str | None:
-    """The encoding in which bytes look most like a language; Western Europe's where all its characters are usual there."""
+    """The encoding in which bytes look most like text; cp1252 where nearly all characters are common in Western Europe."""
     from charset_normalizer import from_bytes
 
     try:
         beyond = [one for one in sample.decode("cp1252") if not one.isascii()]
     except UnicodeDecodeError:
         beyond = list[str]()
-    # Western letters stand between ASCII ones; those of other scripts follow each other.
+    # Non-ASCII letters of Western European languages stand alone; those of other scripts follow each other.
     n_runs = len(_RUNS.findall(sample))
     if beyond and len(beyond) <= 1.5 * n_runs and sum(one in _WESTERN for one in beyond) >= 0.95 * len(beyond):
         return "cp1252"

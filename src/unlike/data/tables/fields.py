@@ -1,6 +1,6 @@
-"""What a column must hold, and a decoded value as the text from which ``casts`` makes numbers and times.
+"""What a column must hold, and the conversion of decoded values to texts, from which ``casts`` makes numbers and times.
 
-Every format yields text columns, so a review means the same in JSON, CSV and Parquet.
+Every format yields text columns, so a value means the same in JSON, CSV and Parquet.
 """
 
 import json
@@ -23,11 +23,11 @@ class Field:
 
     Attributes:
         name: What this library calls it.
-        keys: What the file may call it; the first one that holds a value counts. ``item.title`` is the key ``title``
-            of the object ``item``.
+        keys: The file's names for it; the first one with a value counts. ``item.title`` is the key ``title`` of the
+            object ``item``.
         kind: What it holds.
         required: A line without it is malformed.
-        expected: A file in which no line has it is an error; for columns that a user named.
+        expected: It is an error if no line has it; for columns that a user named.
     """
 
     name: str
@@ -39,15 +39,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How files are read; what is empty is recognised, and the manifest says as what.
+    """Options for reading files; what is empty is detected and noted in the manifest.
 
     Attributes:
         encoding: Of text files, such as cp1252 or utf-16.
         delimiter: Between the cells of a CSV file.
         time_unit: Of numeric times: a key of ``times.UNITS_PER_MS``.
-        time_format: Of times in words, for ``strptime``, such as %d/%m/%Y.
-        keep_markup: Whether HTML tags and entities stay in the texts.
-        max_malformed: The share of lines that may be malformed.
+        time_format: Of dates, for ``strptime``, such as %d/%m/%Y.
+        keep_markup: Whether HTML tags and entities are kept in the texts.
+        max_malformed: The maximum share of malformed lines.
     """
 
     encoding: str = ""
@@ -58,8 +58,12 @@ class Reading:
     max_malformed: float = 0.1
 
 
+DEFAULT_READING = Reading()
+"""Everything is detected."""
+
+
 def as_text(value: Any, kind: Kind) -> str | None:  # noqa: ANN401 - whatever a JSON line holds
-    """A decoded value as text, None where there is none.
+    """A decoded value as text; None where it is empty.
 
     Raises:
         ValueError: A value of this type cannot be of this kind.
@@ -76,7 +80,7 @@ def as_text(value: Any, kind: Kind) -> str | None:  # noqa: ANN401 - whatever a 
 
 
 def number_as_text(value: float) -> str | None:
-    """A number without exponent, an integral one without point; None for NaN and infinity."""
+    """A number as text, without exponent, and without decimal point where it is integral; None for NaN and infinity."""
     if not math.isfinite(value):
         return None
     return str(int(value)) if value == int(value) else format(Decimal(repr(value)), "f")

@@ -1,6 +1,6 @@
-"""JSON lines and arrays: whole chunks through polars, and line by line only where a line needs it.
+"""JSON lines and arrays: parsed in chunks by polars, and line by line only where polars cannot.
 
-Of a key that stands in an object twice the first value counts, on either way.
+Of a key that is twice in an object the first value counts, in both ways of parsing.
 """
 
 import ast
@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -15,25 +16,24 @@ import polars as pl
 
 from unlike.data.tables.encoding import Encoding
 from unlike.data.tables.fields import Field, as_text
-from unlike.data.tables.log import ReadLog
+from unlike.data.tables.log import BadLines, ReadLog
 from unlike.data.tables.opening import TableFile
 from unlike.errors import InputError
 
 CHUNK_BYTES = 32_000_000
-MOST_LINE_BYTES = 64_000_000
-"""Of a line that goes over the end of a chunk; a gzipped file of a few megabytes may hold one of gigabytes."""
+MAX_LINE_BYTES = 64_000_000
+"""Maximum of the part of a line beyond its chunk; a gzipped file of a few megabytes may hold a line of gigabytes."""
 
 Numbered = Sequence[tuple[int, bytes]]
-Bad = list[tuple[int, str]]
 _BOM = b"\xef\xbb\xbf"
 _OPENS_LIST = re.compile(r'\{\s*(?:"\w+"\s*:\s*"[^"]*"\s*,\s*)*"\w+"\s*:\s*\[\s*\{')
-"""An object whose first value that is no text is a list of objects."""
+"""An object whose first value that is not a string is a list of objects."""
 _NOT_IN_TEXTS = re.compile("[\0\ud800-\udfff]")
 
 
 def batches(
     table: TableFile, fields: Sequence[Field], encoding: Encoding, log: ReadLog
-) -> Iterator[tuple[pl.DataFrame, Bad]]:
+) -> Iterator[tuple[pl.DataFrame, BadLines]]:
     """Yield frames of text columns with a column ``line``, and beside each the malformed lines of its chunk."""
     number = 1
     whole = elements(table, encoding)
@@ -51,7 +51,7 @@ def batches(
 
 
 def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
-    """The lines as they are, some at a time; those of wide encodings in UTF-8."""
+    """Yield the undecoded lines in chunks; those of wide encodings as UTF-8."""
     with table.open() as file:
         if encoding.is_wide:
             lines = (line.encode() for line in encoding.lines(file))
@@ -60,10 +60,10 @@ def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
             return
         first = True
         while text := file.read(CHUNK_BYTES):
-            end = b"" if text.endswith(b"\n") else file.readline(MOST_LINE_BYTES)
-            if len(end) == MOST_LINE_BYTES and not end.endswith(b"\n"):
+            end = b"" if text.endswith(b"\n") else file.readline(MAX_LINE_BYTES)
+            if len(end) == MAX_LINE_BYTES and not end.endswith(b"\n"):
                 raise InputError(
-                    f"{table.name} has a line of more than {MOST_LINE_BYTES:,} bytes; no record is so long"
+                    f"{table.name} has a line of more than {MAX_LINE_BYTES:,} bytes; no record is that long"
                 )
             chunk = io.BytesIO(text + end).readlines()
             if first:
@@ -73,7 +73,7 @@ def chunks(table: TableFile, encoding: Encoding) -> Iterator[list[bytes]]:
 
 
 def in_utf8(line: bytes, encoding: Encoding) -> bytes:
-    """A line of ``chunks`` in UTF-8; one that cannot be decoded as it is."""
+    """A line of ``chunks`` as UTF-8; unchanged where it cannot be decoded."""
     if encoding.is_wide:
         return line
     try:
@@ -83,9 +83,9 @@ def in_utf8(line: bytes, encoding: Encoding) -> bytes:
 
 
 def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
-    """The elements of a JSON array, or of the only array in an object; None where the file is neither.
+    """The elements of a JSON array, or of the first array in an object; None where the file is neither.
 
-    Such a file is read at once.
+    Such a file is read into memory as a whole.
     """
     head = table.head().decode(encoding.name, errors="replace").lstrip("\ufeff \t\r\n")
     if not head.startswith("[") and not _OPENS_LIST.match(head):
@@ -102,8 +102,8 @@ def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
-def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, Bad] | None:
-    """The chunk in one go; None where a line is malformed or a value is not certainly of its kind."""
+def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, BadLines] | None:
+    """Parse a chunk at once; None where a line is malformed or a value may not be of its kind."""
     keys = [key for field in fields for key in field.keys]
     if any(field.kind in ("prose", "list") for field in fields) or any("." in key for key in keys):
         return None
@@ -117,13 +117,13 @@ def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.Da
         *(pl.coalesce(pl.col(field.keys).replace("", None)).alias(field.name) for field in fields),
         line=pl.Series([number for number, _ in lines], dtype=pl.UInt32),
     )
-    return _suspects_read_again(frame, lines, fields, log)
+    return _reparse_suspects(frame, lines, fields, log)
 
 
-def _suspects_read_again(
+def _reparse_suspects(
     frame: pl.DataFrame, lines: Numbered, fields: Sequence[Field], log: ReadLog
-) -> tuple[pl.DataFrame, Bad]:
-    """Read the lines again where a list or an object stands for a text, which polars yields as JSON, or half a pair."""
+) -> tuple[pl.DataFrame, BadLines]:
+    """Parse the lines again that may hold a list or an object for a text, which polars returns as JSON, or a lone surrogate."""
     suspect = pl.any_horizontal(
         pl.col(field.name).str.starts_with("[")
         | pl.col(field.name).str.starts_with("{")
@@ -137,7 +137,7 @@ def _suspects_read_again(
     return pl.concat([frame.filter(~suspect), again.select(frame.columns)]).sort("line"), bad
 
 
-def _slow(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, Bad]:
+def _slow(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, BadLines]:
     rows = [(number, _row(line, fields, log)) for number, line in lines]
     bad = [(number, str(row)) for number, row in rows if isinstance(row, ValueError)]
     good = [(*row, number) for number, row in rows if not isinstance(row, ValueError)]
@@ -146,7 +146,7 @@ def _slow(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.Da
 
 
 def _row(line: bytes, fields: Sequence[Field], log: ReadLog) -> list[str | None] | ValueError:
-    """The line's values as texts, or what is wrong with it."""
+    """The line's values as texts, or the fault of the line."""
     try:
         row = _decoded(line)
         if not isinstance(row, dict):
@@ -163,17 +163,15 @@ def _row(line: bytes, fields: Sequence[Field], log: ReadLog) -> list[str | None]
 
 
 def _decoded(line: bytes) -> Any:  # noqa: ANN401
-    """JSON, or the Python of Amazon's data of 2014."""
+    """A line of JSON, or of the Python literals of Amazon's data of 2014."""
     text = line.decode()
     try:
         return json.loads(text, object_pairs_hook=_first_wins)
     except json.JSONDecodeError:
         if not text.lstrip().startswith(("{'", "{u'")):
             raise
-        try:
+        with suppress(SyntaxError, ValueError, MemoryError):
             return ast.literal_eval(text.strip())
-        except (SyntaxError, ValueError, MemoryError):
-            pass
         raise
 
 
@@ -189,13 +187,13 @@ def _value(row: dict[str, Any], field: Field, log: ReadLog) -> str | None:
     except ValueError as error:
         if field.required:
             raise ValueError(f"{key} is {error}") from None
-        log.unread(field.name, 1, str(error).partition(",")[0])
+        log.add_unreadable(field.name, 1, str(error).partition(",")[0])
         return None
     return _NOT_IN_TEXTS.sub("\ufffd", text) if text else None
 
 
 def _at(row: dict[str, Any], key: str) -> Any:  # noqa: ANN401
-    """The value of a key; of "item.title" also that of the key title in the object item."""
+    """The value of a key; "item.title" is also the key title in the object item."""
     outer, dot, inner = key.partition(".")
     value = row.get(key)
     if value is None and dot:

@@ -1,4 +1,4 @@
-"""What reading files came to: malformed lines set apart in a JSONL file, values left out, and what was assumed."""
+"""What was found while files were read: malformed lines, values that cannot be read, assumptions and warnings."""
 
 import json
 from collections import Counter
@@ -9,30 +9,33 @@ from typing import Any, TextIO
 
 from unlike.errors import InputError
 
-FEW_LINES = 10
-"""So many malformed lines are never too many."""
+TOLERATED = 10
+"""Up to this many malformed lines or values are never an error."""
+
+BadLines = list[tuple[int, str]]
+"""(line number, reason) of malformed lines."""
 
 
 class ReadLog:
-    """Of any number of files.
+    """The log of any number of files. Malformed lines are written to a JSONL file.
 
     Attributes:
         count: Malformed lines.
-        n_cleaned: Texts that markup was taken out of.
+        n_cleaned: Texts from which markup was removed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Without a path malformed lines are counted only."""
+        """Without a path malformed lines are only counted."""
         self._path = path
         self._file: TextIO | None = None
-        self._unread: dict[str, tuple[int, str]] = {}
+        self._unreadable: dict[str, tuple[int, str]] = {}
         self._assumed: dict[str, str] = {}
         self._warnings: list[str] = []
         self.count = 0
         self.n_cleaned = 0
 
     def add(self, file: str, lines: Iterable[tuple[int, str]]) -> None:
-        """Set lines of a file apart: (line number, reason) each."""
+        """Write malformed lines of a file, each as (line number, reason)."""
         for number, reason in lines:
             self.count += 1
             if self._path:
@@ -40,49 +43,52 @@ class ReadLog:
                 row = {"file": file, "line": number, "reason": reason}
                 self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def unread(self, column: str, n: int, example: str) -> None:
-        """Count values of a column that could not be read and are null."""
-        before, first = self._unread.get(column, (0, example))
-        self._unread[column] = (before + n, first)
+    def add_unreadable(self, column: str, n: int, example: str) -> None:
+        """Count values of a column that cannot be read; they are null in what was read."""
+        before, first = self._unreadable.get(column, (0, example))
+        self._unreadable[column] = (before + n, first)
 
     def assume(self, what: str, how: str) -> None:
-        """Note as what a file or column was read."""
+        """Note how a file or column was interpreted."""
         self._assumed[what] = how
 
     def warn(self, message: str) -> None:
-        """Note what a person should look at, once."""
+        """Add a warning for the user; the same one only once."""
         if message not in self._warnings:
             self._warnings.append(message)
 
     def facts(self) -> dict[str, Any]:
-        """For the manifest."""
-        unread = {name: {"values": n, "such_as": example} for name, (n, example) in self._unread.items()}
-        return {"assumed": self._assumed, "unread": unread, "texts_with_markup": self.n_cleaned}
+        """What the manifest keeps of the log."""
+        unreadable = {name: {"values": n, "example": example} for name, (n, example) in self._unreadable.items()}
+        return {"assumed": self._assumed, "unreadable": unreadable, "texts_with_markup": self.n_cleaned}
 
     def warnings(self) -> list[str]:
-        """What a person should look at."""
-        unread = [f"{n:,} values of {name} cannot be read: {one}" for name, (n, one) in self._unread.items()]
-        return [*self._warnings, *unread]
+        """All warnings, and how many values of each column cannot be read."""
+        columns = self._unreadable.items()
+        return [
+            *self._warnings,
+            *(f"{n:,} values of {name} cannot be read: {example}" for name, (n, example) in columns),
+        ]
 
-    def why_unread(self, column: str) -> str:
-        """An example of what could not be read in a column; empty where there was nothing."""
-        return f" that can be read (there is {self._unread[column][1]})" if column in self._unread else ""
+    def example_of_unreadable(self, column: str) -> str:
+        """A value of a column that cannot be read; empty where all can."""
+        return self._unreadable.get(column, (0, ""))[1]
 
-    def refuse_unread(self, column: str, n_rows: int, most: float) -> None:
-        """Stop where more values of a column could not be read than a slip explains.
+    def check_unreadable(self, column: str, n_rows: int, max_share: float) -> None:
+        """Check that no more than the allowed share of a column's values cannot be read.
 
         Raises:
-            InputError: They are.
+            InputError: More cannot be read.
         """
-        n, example = self._unread.get(column, (0, ""))
-        if n > FEW_LINES and n > most * n_rows:
+        n, example = self._unreadable.get(column, (0, ""))
+        if _too_many(n, n_rows, max_share):
             raise InputError(
-                f"{n:,} of {n_rows:,} values of {column} cannot be read, {example} is one (day and month may be "
-                "mistaken for each other); name their format, such as --time-format %d/%m/%Y, or --max-malformed 1"
+                f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example} (day and month may be in "
+                "either order); give their format, such as --time-format %d/%m/%Y, or --max-malformed 1"
             )
 
     def close(self) -> None:
-        """Write the last lines."""
+        """Close the file of malformed lines."""
         if self._file is not None:
             self._file.close()
 
@@ -93,17 +99,22 @@ class ReadLog:
         self.close()
 
 
-def refuse_too_many(name: str, reasons: Counter[str], n_usable: int, most: float) -> None:
-    """Stop where more lines are malformed than a slip explains.
+def check_malformed(name: str, reasons: Counter[str], n_usable: int, max_share: float) -> None:
+    """Check that no more than the allowed share of lines is malformed.
 
     Raises:
-        InputError: They are.
+        InputError: More are malformed.
     """
     bad = reasons.total()
-    if bad <= FEW_LINES or bad <= most * (bad + n_usable):
+    total = bad + n_usable
+    if not _too_many(bad, total, max_share):
         return
     reason, n = reasons.most_common(1)[0]
     raise InputError(
-        f"{name}: {bad:,} of {bad + n_usable:,} lines are malformed, {n:,} of them: {reason}; correct the file or its "
-        f"options (--encoding, --delimiter), or read the rest with --max-malformed {min(1.0, bad / (bad + n_usable) + 0.01):.2f}"
+        f"{name}: {bad:,} of {total:,} lines are malformed, {n:,} of them: {reason}; correct the file or its "
+        f"options (--encoding, --delimiter), or read the rest with --max-malformed {min(1.0, bad / total + 0.01):.2f}"
     )
+
+
+def _too_many(n: int, total: int, max_share: float) -> bool:
+    return n > TOLERATED and n > max_share * total

@@ -1,4 +1,4 @@
-"""Texts without the markup of the web page they come from: HTML tags and entities, and Amazon's links to items and videos."""
+"""Removes the markup of web pages from texts: HTML tags and entities, and Amazon's links to items and videos."""
 
 import html
 import re
@@ -16,7 +16,7 @@ _MAY_HAVE_MARKUP = r"<[a-zA-Z/!]|&[#a-zA-Z]\w+;|\[\[(?:VIDEOID|ASIN):"
 
 
 def without_markup(text: str) -> str:
-    """The text as a reader of the page saw it: tags out, entities decoded, links as their words.
+    """The text as a reader of the page saw it: without tags, with entities decoded, links as their words.
 
     What only looks like a tag ("<3", "a < b", "<unk>") stays. Entities that were encoded twice are decoded twice.
     """

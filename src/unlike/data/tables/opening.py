@@ -1,5 +1,6 @@
-"""Where tables lie and how their bytes are opened: folders, archives, compression, standard input, formats by content."""
+"""Finds tables and opens their bytes: folders, archives, compressed files, standard input; formats by name or content."""
 
+import atexit
 import bz2
 import gzip
 import io
@@ -29,17 +30,12 @@ FORMATS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
     ".pq": "parquet", ".txt": "",
 }  # fmt: skip
-"""By suffix; an empty format, like a missing suffix, is recognised by the content."""
+"""By suffix; an empty format, like a missing suffix, is detected by content."""
 STDIN = Path("-")
 _HEAD_BYTES = 4096
-
-
 COMPRESSION: dict[str, Callable[[Path], Any]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-    ".zst": zstd.open,
-}
+    ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zst": zstd.open,
+}  # fmt: skip
 MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ": ".xz", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip"}
 
 
@@ -51,7 +47,7 @@ class TableFile:
         name: For messages.
         path: Of the file.
         member: Within the archive.
-        constants: Columns that folder names such as ``category=Books`` give all rows.
+        constants: Columns with the same value in all rows, from folder names such as ``category=Books``.
     """
 
     name: str
@@ -78,7 +74,7 @@ class TableFile:
 
     @property
     def format(self) -> str:
-        """Its format by name or else by content: jsonl, csv, tsv or parquet."""
+        """Its format by name, or else by content: jsonl, csv, tsv or parquet."""
         return _named_format(Path(self.member or self.path.name)) or _format_in(self.head())
 
 
@@ -89,7 +85,7 @@ def files_of(path: Path) -> list[TableFile]:
         path: A file, a folder with files at any depth, a zip archive, or "-" for standard input.
 
     Raises:
-        InputError: There are none, or of no known format.
+        InputError: There are none, or none of a known format.
     """
     if path == STDIN:
         return [TableFile("standard input", _kept_stdin())]
@@ -106,7 +102,7 @@ def files_of(path: Path) -> list[TableFile]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """Files at any depth; names with _ or . in front are a writer's own marks."""
+    """Files at any depth, without those whose name or folder begins with _ or ., which hold no tables."""
     for path in folder.rglob("*"):
         if path.is_file() and not any(part[0] in "_." for part in path.relative_to(folder).parts):
             yield path
@@ -130,21 +126,21 @@ def _tables_in(file: Path, root: Path) -> Iterator[TableFile]:
 
 
 def _named_format(path: Path) -> str | None:
-    """The format a name stands for; empty where the content must tell, None for names that no table has."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] and suffixes[-1] in COMPRESSION:
-        suffixes.pop()
-        return None if suffixes[-1:] == [".parquet"] else FORMATS.get(suffixes[-1], "") if suffixes else ""
-    return FORMATS.get(suffixes[-1]) if suffixes else ""
+    """The format that a name stands for; empty where it is detected by content, None where the file is no table."""
+    *others, last = ["", *(suffix.lower() for suffix in path.suffixes)]
+    if last not in COMPRESSION:
+        return FORMATS.get(last) if last else ""
+    inner = FORMATS.get(others[-1], "")
+    return None if inner == "parquet" else inner
 
 
 def _compression(file: Path) -> str:
-    suffix = file.suffix.lower()
-    if suffix in COMPRESSION or suffix == ".zip" or suffix in FORMATS and FORMATS[suffix]:
-        return suffix
+    """The suffix of the compression, by name, or by content for a name without a suffix."""
+    if file.suffix:
+        return file.suffix.lower()
     with file.open("rb") as raw:
         head = raw.read(8)
-    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "") if not suffix else ""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
 
 
 def _format_in(head: bytes) -> str:
@@ -155,10 +151,8 @@ def _format_in(head: bytes) -> str:
 
 
 def _kept_stdin() -> Path:
-    """Standard input in a temporary file, since formats are read from files."""
+    """Standard input as a temporary file, because a table is opened more than once."""
     folder = Path(tempfile.mkdtemp(prefix="unlike-stdin-"))
-    import atexit
-
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with (folder / "input").open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
@@ -167,7 +161,7 @@ def _kept_stdin() -> Path:
 
 @contextmanager
 def reading(name: str) -> Generator[None]:
-    """Turn what a damaged or unreadable file raises into one clear error."""
+    """Convert the exceptions of damaged and unreadable files to one clear error."""
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile, zstd.ZstdError) as error:
@@ -176,8 +170,8 @@ def reading(name: str) -> Generator[None]:
     except pl.exceptions.ComputeError as error:
         raise InputError(f"{name} cannot be read: {str(error).splitlines()[0]}; check its format") from error
     except PermissionError as error:
-        raise InputError(f"{name} cannot be opened: {error.strerror}; check its rights") from error
+        raise InputError(f"{name} cannot be opened: {error.strerror}; check its permissions") from error
     except OSError as error:
-        if error.errno is None:  # bz2 says so of what is none
+        if error.errno is None:  # raised by bz2 for data that is not bz2
             raise InputError(f"{name} is a broken file: {error}; download or compress it again") from error
         raise

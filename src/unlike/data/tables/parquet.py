@@ -36,12 +36,12 @@ def batches(file: TableFile, fields: Sequence[Field]) -> Iterator[pl.DataFrame]:
 
 def _on_disk(file: TableFile) -> Path:
     if file.member:
-        raise InputError(f"{file.name} is Parquet in an archive; unpack it, since Parquet is compressed already")
+        raise InputError(f"{file.name} is Parquet in an archive; unpack it, because Parquet is compressed already")
     return file.path
 
 
 def _first(columns: Sequence[pl.Series], field: Field, n_rows: int) -> pl.Series:
-    """The first value that is there."""
+    """The first value of each row that is not empty."""
     if not columns:
         return pl.Series(field.name, [None] * n_rows, dtype=pl.String)
     return pl.select(pl.coalesce([column.replace("", None) for column in columns])).to_series().alias(field.name)

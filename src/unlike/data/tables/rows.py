@@ -1,4 +1,4 @@
-"""Rows of any table as they stand in it, for tables whose columns are not known beforehand."""
+"""Rows of any table, uncast, for tables whose columns are not known beforehand."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ import polars as pl
 
 from unlike.data.tables import delimited, jsonl
 from unlike.data.tables.encoding import Encoding
-from unlike.data.tables.fields import Reading
+from unlike.data.tables.fields import DEFAULT_READING
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError, MissingPart
@@ -21,21 +21,21 @@ _SHOWN_CHARS = 60
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row and where it stands."""
+    """A row and its place in the file."""
 
     file: str
     line: int
     values: Mapping[str, Any]
 
     def wrong(self, what: str) -> InputError:
-        """The error that says what is wrong with it."""
+        """An error that names the row and its fault."""
         return InputError(f"{self.file}, line {self.line}: {what}")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a table in any format, or of a folder that ``datasets`` saved.
 
-    An object with one list of objects in it, such as {"golds": [...]}, is that list.
+    An object that contains a list of objects, such as {"golds": [...]}, is read as that list.
 
     Raises:
         InputError: There is no such table, or a line of it cannot be read.
@@ -47,14 +47,15 @@ def read_rows(path: Path) -> Iterator[Row]:
     for found in files_of(path):
         file = replace(found, name=str(path) if path.is_file() else f"{path}/{found.name}")
         with reading(file.name):
-            encoding = Encoding(file, Reading(), log)
             if file.path.stat().st_size == 0:
                 continue
-            if file.format == "parquet":
+            form = file.format
+            if form == "parquet":
                 rows = enumerate(pl.read_parquet(file.path).iter_rows(named=True), 1)
                 yield from (Row(file.name, number, row) for number, row in rows)
             else:
-                yield from _from_json(file, encoding) if file.format == "jsonl" else _from_csv(file, encoding)
+                read = _from_json if form == "jsonl" else _from_csv
+                yield from read(file, Encoding(file, DEFAULT_READING, log))
 
 
 def _from_json(file: TableFile, encoding: Encoding) -> Iterator[Row]:
@@ -84,10 +85,8 @@ def _object(file: TableFile, number: int, element: Any) -> Row:  # noqa: ANN401
 
 def _from_csv(file: TableFile, encoding: Encoding) -> Iterator[Row]:
     with file.open() as opened:
-        lines = encoding.lines(opened)
-        first = next((line for line in lines if line.strip()), "")
-        separators = ("\t" if file.format == "tsv" else ",", *delimited.DELIMITERS)
-        rows = delimited.rows_in(delimited.Lines(lines, first), max(separators, key=first.count))
+        lines = delimited.Lines(encoding.lines(opened))
+        rows = delimited.rows_in(lines, delimited.best_delimiter(file, lines.first.count))
         names = next(rows, (0, list[str]()))[1]
         for number, row in rows:
             if isinstance(row, str):

@@ -16,7 +16,7 @@ from unlike.errors import InputError
 
 UNITS_PER_MS: dict[str, float] = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 FORMS = (*UNITS_PER_MS, "date", "year")
-"""What a number may be: a Unix time in a unit, a date such as 20200913, a year."""
+"""What a number may mean: a Unix time in a unit, a date such as 20200913, or a year."""
 FIRST_S, LAST_S = 1e8, 4.1e9
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
@@ -24,10 +24,10 @@ LAST_MS = 253_402_300_799_999
 _FORMATS = (
     "%Y/%m/%d", "%m %d, %Y", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
-"""Formats of large data sets, read in columns; the other ones are read one by one."""
+"""Formats of large data sets, parsed by column; dates in other formats are parsed one by one."""
 _ZONES = {name: hours * 3600 for name, hours in {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
           "PST": -8, "PDT": -7}.items()}  # fmt: skip
-"""The names of zones that RFC 822 defines."""
+"""Time zones of RFC 822, in seconds."""
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d")
 
 
@@ -63,10 +63,10 @@ def _parsed(text: pl.Series, form: str) -> pl.Series:
 
 @lru_cache(maxsize=100_000)
 def _date(text: str) -> int | None:
-    """A date in words; None where day, month or year are missing, or day and month could stand for each other."""
+    """A date as Unix milliseconds; None where day, month or year is missing, or day and month may be in either order."""
     from dateutil import parser
 
-    if _ISO.match(text):  # read before, or no date: 2014-13-05 has no month
+    if _ISO.match(text):  # a valid one is parsed already; 2014-13-05 has no valid month
         return None
     try:
         read = [
@@ -81,13 +81,13 @@ def _date(text: str) -> int | None:
 
 
 def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.LazyFrame:
-    """Make times of a column's numbers, which ``casts.typed`` left in ``<name>_as_number``.
+    """Convert a column's numbers, which ``casts.typed`` left in ``<name>_as_number``, to times.
 
     Args:
         rows: With the columns ``name`` (ms, from dates) and ``<name>_as_number``.
         name: Of the column.
         unit: A key of UNITS_PER_MS; empty to recognise it.
-        log: Is told the unit, and how many values are no times.
+        log: Gets the unit, and the number of values that are not times.
 
     Raises:
         InputError: No unit is plausible for the numbers, or more than one.
@@ -105,7 +105,7 @@ def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.
     plausible = number.is_between(0, LAST_MS * UNITS_PER_MS[unit]) if unit else _is(form, number)
     n_wrong = rows.select((number.is_not_null() & ~plausible).sum()).collect(engine="streaming").item()
     if n_wrong:
-        log.unread(name, int(n_wrong), f"between {row['low']:.0f} and {row['high']:.0f}, not {_named(form)}")
+        log.add_unreadable(name, int(n_wrong), f"between {row['low']:.0f} and {row['high']:.0f}, not {_named(form)}")
     log.assume(name, f"numbers are {_named(form)}")
     read = pl.when(plausible).then(_ms(form, number))
     return rows.with_columns(pl.coalesce(name, read).alias(name)).drop(f"{name}_as_number")
@@ -114,7 +114,7 @@ def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.
 def _only_form(counts: dict[str, float], name: str) -> str:
     present = [form for form in FORMS if counts[form]]
     seen = f"{name} has numbers from {counts['low']:.0f} to {counts['high']:.0f}"
-    how = f"name the unit: --time-unit {', '.join(UNITS_PER_MS)}"
+    how = f"give the unit: --time-unit {', '.join(UNITS_PER_MS)}"
     if not present:
         raise InputError(f"{seen}, which are Unix times in no unit (1973 to 2099 are plausible); {how}")
     if len(present) > 1:
@@ -124,7 +124,7 @@ def _only_form(counts: dict[str, float], name: str) -> str:
 
 
 def _is(form: str, number: pl.Expr) -> pl.Expr:
-    """Whether a number is plausible in a form; no number is in two."""
+    """Whether a number is plausible in a form; no number is plausible in two."""
     if form in UNITS_PER_MS:
         factor = UNITS_PER_MS[form] * 1000
         return number.is_between(FIRST_S * factor, LAST_S * factor).fill_null(False)
@@ -146,7 +146,7 @@ def _named(form: str) -> str:
 
 
 def check_format(form: str) -> None:
-    """Refuse a format that no date has.
+    """Check that a format is that of a date.
 
     Raises:
         InputError: It does not name day, month and year.
@@ -155,4 +155,6 @@ def check_format(form: str) -> None:
     if form and not any(whole in form for whole in ("%F", "%D", "%s")):
         lacking = [names[0] for names in parts if not any(name in form for name in names)]
         if lacking:
-            raise InputError(f"--time-format {form!r} has no {', '.join(lacking)}; give such as %d/%m/%Y %H:%M")
+            raise InputError(
+                f"--time-format {form!r} has no {', '.join(lacking)}; give a format such as %d/%m/%Y %H:%M"
+            )

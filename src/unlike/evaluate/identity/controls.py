@@ -1,4 +1,4 @@
-"""Controls of the identity measure: what else than the user could make the own text look nearer?
+"""Controls of the identity measure: what other than the user could make the own text look nearer?
 
 Each control changes one thing: whose history is compared, whose texts are the peers, which foils are allowed, or what the
 vectors still hold.
@@ -20,22 +20,22 @@ from unlike.language import words
 from unlike.peers.representatives import cluster
 from unlike.peers.selectors import KMeansSelector
 
-LENGTH_RATIO = 1.5
-"""A longer text has at most so many times the characters of a text of like length."""
+MAX_LENGTH_RATIO = 1.5
+"""Characters of the longer text over those of the shorter, for texts of similar length."""
 PHRASE_WORDS = 5
-"""Words of a phrase: a signature or a formula that a user repeats has at least so many."""
-NEAR_MS = 365 * 86_400_000
-"""Texts from about the same time are at most so far apart."""
-TRIES = 1_000
-"""Random records that are looked at for another item."""
+"""Words of a phrase, such as a signature that a user repeats."""
+MAX_APART_MS = 365 * 86_400_000
+"""Between texts of about the same time."""
+MAX_TRIES = 1_000
+"""Random records that are tried to find another item."""
 
 
 def same_rating_and_length(texts: Texts) -> Accepts:
-    """Foils with the rating of the own text and about its length."""
+    """Foils with the rating of the own text and a similar length."""
 
     def accepts(own: int, foil: int) -> bool:
         a, b = texts.records[own], texts.records[foil]
-        return a.rating == b.rating and abs(math.log(len(a.text) / len(b.text))) <= math.log(LENGTH_RATIO)
+        return a.rating == b.rating and abs(math.log(len(a.text) / len(b.text))) <= math.log(MAX_LENGTH_RATIO)
 
     return accepts
 
@@ -47,7 +47,7 @@ def by_active_author(texts: Texts, min_records: int) -> Accepts:
 
 def near_in_time(texts: Texts) -> Accepts:
     """Foils from about the time of the own text."""
-    return lambda own, foil: abs(texts.records[own].timestamp - texts.records[foil].timestamp) <= NEAR_MS
+    return lambda own, foil: abs(texts.records[own].timestamp - texts.records[foil].timestamp) <= MAX_APART_MS
 
 
 def without_shared_phrases(texts: Texts, trials: Sequence[Trial]) -> list[Trial]:
@@ -64,17 +64,17 @@ def without_shared_phrases(texts: Texts, trials: Sequence[Trial]) -> list[Trial]
 
 
 def with_stranger(texts: Texts, trials: Sequence[Trial], number: int) -> list[Trial | None]:
-    """The trials with another user's history in the place of the user's: neither text should be nearer.
+    """The trials with another user's history in place of the user's: neither text should be nearer.
 
-    The stranger is one of the users who count, with as many records from before the own text, and is out of all means too.
+    The stranger is one of the users who count, has as many records before the own text, and is left out of all means too.
 
     Args:
         texts: The records.
         trials: Of all users who count.
-        number: Of the draw: each has other strangers.
+        number: Of the draw; each draw has other strangers.
 
     Returns:
-        None in the place of a trial for which there is nobody.
+        None in place of a trial for which there is no stranger.
     """
     pool = [trial.user_id for trial in trials]
     return [_stranger(texts, trial, pool, number) for trial in trials]
@@ -93,10 +93,10 @@ def _stranger(texts: Texts, trial: Trial, pool: Sequence[str], number: int) -> T
 
 
 def with_peers_of_another_item(texts: Texts, trials: Sequence[Trial]) -> list[Trial | None]:
-    """The trials with as many peers of some other item: what a text says about its own item stays in its difference.
+    """The trials with as many peers of another item: what a text says about its own item then stays in its difference.
 
     Returns:
-        None in the place of a trial for which there is no such item.
+        None in place of a trial for which there is no such item.
     """
     pool = sorted({one.record for trial in trials for one in trial.history})
     return [_elsewhere(texts, trial, pool) for trial in trials]
@@ -110,7 +110,7 @@ def _elsewhere(texts: Texts, trial: Trial, pool: Sequence[int]) -> Trial | None:
         """The record with peers of the item of a random record from before."""
         now = texts.records[one.record]
         n_seen = bisect_left(pool, texts.n_seen(before))
-        for place in map(int, random.integers(n_seen, size=TRIES) if n_seen else ()):
+        for place in map(int, random.integers(n_seen, size=MAX_TRIES) if n_seen else ()):
             item_id = texts.records[pool[place]].item_id
             if item_id != now.item_id and (found := texts.peers(item_id, before, authors)):
                 return replace(one, peers=texts.shuffled(found, now.id)[: len(one.peers)])
@@ -151,7 +151,7 @@ def _known(*columns: ArrayLike) -> NDArray[np.float64]:
 
 
 class Representatives:
-    """K representatives in the place of all peers (DPL, equation 4).
+    """K representatives in place of all peers (DPL, equation 4).
 
     Own text and foil are compared with the same representatives, and neither may choose them: the peers on their item
     are clustered alone, into K groups.
@@ -169,7 +169,7 @@ class Representatives:
         self._vectors = vectors
         self._k = k
         self._seed = seed
-        self._selector = KMeansSelector(_Given({texts.records[n].text: vectors[n] for n in numbers}), seed)
+        self._selector = KMeansSelector(_FixedVectors({texts.records[n].text: vectors[n] for n in numbers}), seed)
 
     def of(self, trial: Trial) -> Trial:
         """The trial with representatives."""
@@ -191,8 +191,8 @@ class Representatives:
         return tuple(by_id[ids[0]] for ids in groups if ids)
 
 
-class _Given:
-    """An Encoder of texts whose vectors are there."""
+class _FixedVectors:
+    """An Encoder that looks up the vectors of known texts."""
 
     name = "given"
 

@@ -1,11 +1,11 @@
-"""Does the difference from others know the user? A measure that needs vectors of the texts and nothing else.
+"""Does the difference from others identify the user? A measure that needs only vectors of the texts.
 
-A user's next text stands against somebody else's text on the same item. Each is compared with the mean over earlier texts of
-the user, once by its own vector and once by its difference from what others wrote on the item (DEP, equation 4). The share
-of users whose own text is nearer is the result, beside controls that look for reasons other than the user.
+A user's next text is set against another user's text on the same item. Each is compared with the mean over earlier texts of
+the user, once by its own vector and once by its difference from what others wrote on the item (DEP, equation 4). The result
+is the share of users whose own text is nearer. Controls test for reasons other than the user.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,13 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
-from unlike.evaluate.identity.plan import FEWEST_USERS, IdentityPlan, K, Planned, Section
+from unlike.evaluate.identity.plan import IdentityPlan, K, Planned, Section
 from unlike.evaluate.identity.scores import Contrast, Floats, VectorSpace, against_strangers, contrast
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
+from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import OnProgress, no_progress
 
 TEXTS_AT_ONCE = 512
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class IdentityReport:
         corpus: Its hash, and numbers of users, items and records.
         embedder: Name of the encoder.
         settings: What was measured.
-        n_repeated: Texts left out since they repeat earlier ones.
+        n_repeated: Texts left out because they repeat earlier ones.
         left_out: Users that do not count, by reason.
         n_items: Different items of the trials.
         n_foil_authors: Different authors of foils.
@@ -80,9 +79,9 @@ def identity(
     corpus: Corpus,
     encoder: Encoder,
     settings: IdentitySettings | None = None,
-    on_progress: OnProgress = lambda what, n_done, n: None,
+    on_progress: OnProgress = no_progress,
 ) -> IdentityReport:
-    """Measure how well a user's next text is told from somebody else's, with the vectors of an encoder.
+    """Measure how well a user's next text is distinguished from another user's, with the vectors of an encoder.
 
     Args:
         corpus: Whose texts; its cases do not matter.
@@ -91,7 +90,7 @@ def identity(
         on_progress: Called while texts are encoded and figures computed.
 
     Raises:
-        InputError: The corpus has too few users for the measure, or a setting cannot be.
+        InputError: The corpus has too few users for the measure, or a setting is not allowed.
     """
     study = _Study(corpus, settings or IdentitySettings(), on_progress)
     return study.report(study.encoded(encoder), encoder.name)
@@ -102,9 +101,9 @@ def identity_of_vectors(
     vectors: Floats,
     embedder: str,
     settings: IdentitySettings | None = None,
-    on_progress: OnProgress = lambda what, n_done, n: None,
+    on_progress: OnProgress = no_progress,
 ) -> IdentityReport:
-    """The same with vectors that are there already.
+    """``identity`` with given vectors.
 
     Args:
         corpus: Whose texts; its cases do not matter.
@@ -114,7 +113,7 @@ def identity_of_vectors(
         on_progress: Called while figures are computed.
 
     Raises:
-        InputError: The vectors are not those of the corpus, the corpus has too few users, or a setting cannot be.
+        InputError: The vectors do not fit the corpus, the corpus has too few users, or a setting is not allowed.
     """
     n_records = len(corpus.records())
     if vectors.ndim != 2 or len(vectors) != n_records or not np.isfinite(vectors).all():
@@ -142,7 +141,7 @@ class _Study:
         for start in range(0, len(self._needed), TEXTS_AT_ONCE):
             numbers = self._needed[start : start + TEXTS_AT_ONCE]
             found.append(encoder.encode([self._texts.records[number].text for number in numbers]))
-            self._on_progress("texts encoded", start + len(numbers), len(self._needed))
+            self._on_progress("texts encoded", start + len(numbers), len(self._needed), "")
         vectors = np.zeros((len(self._texts.records), found[0].shape[1]), np.float32)
         vectors[self._needed] = np.concatenate(found)
         return vectors
@@ -154,7 +153,7 @@ class _Study:
         rows: dict[Section, list[Measured]] = {}
         for n_done, planned in enumerate(plan.rows):
             rows.setdefault(planned.section, []).append(self._measured(planned, space))
-            self._on_progress("measured", n_done + 1, len(plan.rows))
+            self._on_progress("measured", n_done + 1, len(plan.rows), "")
         return IdentityReport(
             corpus={
                 "hash": self._corpus.hash,
@@ -185,11 +184,11 @@ class _Study:
             n_users=n_users,
             n_records=len(history) / max(1, n_users * len(repeats)),
             n_peers=sum(len(one.peers) for one in history) / max(1, len(history)),
-            found=measure(space, repeats, self._settings.seed) if n_users >= FEWEST_USERS else None,
+            found=measure(space, repeats, self._settings.seed) if n_users >= MIN_USERS else None,
         )
 
     def _changed(self, row: Planned, space: VectorSpace) -> tuple[VectorSpace, Sequence[Sequence[Trial]]]:
-        """Vectors and trials as a row wants them."""
+        """The vectors and trials of a row."""
         if row.how == "regressed":
             changed = controls.without_rating_length_and_date(space.vectors, self._needed, self._texts)
             return VectorSpace(changed, space.centre), row.repeats

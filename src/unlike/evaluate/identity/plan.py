@@ -1,4 +1,4 @@
-"""Everything that the identity measure measures: the result, its controls, and curves over N and K, as lists of trials.
+"""The rows of the identity report as lists of trials: the result, its controls, and curves over N and K.
 
 All of it is laid out before a text is encoded, so only texts that are needed are.
 """
@@ -10,9 +10,8 @@ from typing import Literal
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
 from unlike.evaluate.identity.trials import Accepts, IdentitySettings, Texts, Trial, choose_trials
+from unlike.evaluate.statistics.significance import MIN_USERS
 
-FEWEST_USERS = 10
-"""With fewer users an interval says nothing."""
 N_STRANGERS = 2
 """Strangers whose history is tried in each trial."""
 K = 4
@@ -62,7 +61,7 @@ class IdentityPlan:
         self._texts = texts
         self._settings = settings
         self.trials, self.left_out = choose_trials(texts, settings, self._regular())
-        if len(self.trials[0]) < FEWEST_USERS:
+        if len(self.trials[0]) < MIN_USERS:
             raise InputError(_too_few(len(self.trials[0]), self.left_out, settings))
         self.rows = list(self._rows())
 
@@ -126,7 +125,7 @@ def complete(repeats: Sequence[Sequence[Trial | None]]) -> list[list[Trial]]:
 def _too_few(n_users: int, left_out: Mapping[str, int], settings: IdentitySettings) -> str:
     reasons = "; ".join(f"{n:,} with {reason}" for reason, n in left_out.items())
     return (
-        f"identity cannot be measured: {n_users} users count, at least {FEWEST_USERS} are needed. Left out: {reasons}. "
+        f"identity cannot be measured: {n_users} users count, at least {MIN_USERS} are needed. Left out: {reasons}. "
         f"Lower the number of earlier records that a user needs (now {settings.min_records}), curate with lower "
         "thresholds, or use the time rule paper"
     )

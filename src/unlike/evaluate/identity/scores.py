@@ -1,4 +1,4 @@
-"""How well three measures tell a user's text from a foil: shares, areas under the curve, and gains of the last over the others.
+"""How well three measures distinguish a user's text from a foil: shares, areas under the curve, and gains of the last.
 
 Each text has a score: its cosine with the mean over the user's earlier records. The measures differ in what is compared:
 
@@ -52,8 +52,8 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How well one measure tells own texts from foils; chance is 0.5 in both.
+class Discrimination:
+    """How well one measure distinguishes own texts from foils; chance is 0.5 in both.
 
     Attributes:
         share: Of the trials in which the own text is nearer; equal scores count half.
@@ -83,9 +83,9 @@ class Gain:
 class Contrast:
     """The three measures on the same trials."""
 
-    own_vector: Told
-    centred: Told
-    difference: Told
+    own_vector: Discrimination
+    centred: Discrimination
+    difference: Discrimination
     over_own_vector: Gain
     over_centred: Gain
 
@@ -104,8 +104,8 @@ def contrast(space: VectorSpace, repeats: Sequence[Sequence[Trial]], seed: int) 
 def against_strangers(space: VectorSpace, repeats: Sequence[Sequence[Trial]], seed: int) -> Contrast:
     """Does the user's own history favour the own text more than a stranger's history does?
 
-    What makes one of the two texts nearer to everybody's history is on both sides, so this is 0.5 for whoever is no nearer
-    to the own history than to any other, whatever the two texts are.
+    What makes one of the two texts nearer to any history cancels out, so this is 0.5 where the own history is no nearer
+    than any other history, whatever the two texts are.
 
     Args:
         space: The vectors.
@@ -165,16 +165,16 @@ def compared(scored: Scores, seed: int) -> Contrast:
     sampled = np.concatenate([_figures(scored, weights) for weights in _resampled(n_users, seed)], axis=2)
     won = [wins(of_measure) for of_measure in scored]
 
-    def told(measure: int) -> Told:
+    def of(measure: int) -> Discrimination:
         share, auc = (_estimate(found[kind, measure], sampled[kind, measure]) for kind in (0, 1))
-        return Told(share, auc)
+        return Discrimination(share, auc)
 
     def gain_over(measure: int) -> Gain:
         more, more_sampled = found[:, -1] - found[:, measure], sampled[:, -1] - sampled[:, measure]
         share, auc = (_estimate(more[kind], more_sampled[kind]) for kind in (0, 1))
         return Gain(share, auc, permutation_test(won[-1] - won[measure], seed))
 
-    return Contrast(told(0), told(1), told(2), gain_over(0), gain_over(1))
+    return Contrast(of(0), of(1), of(2), gain_over(0), gain_over(1))
 
 
 def _resampled(n_users: int, seed: int) -> Iterator[Floats]:

@@ -24,7 +24,7 @@ from unlike.records import Record, TimeRule
 RUN_WORDS = 8
 """Words of a run; two texts rarely share one by chance."""
 REPEATED_SHARE = 0.5
-"""A text repeats others when so much of its runs of words stand in earlier texts."""
+"""A text repeats others when at least this share of its runs of words is in earlier texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class IdentitySettings:
         n_records: N, the most recent earlier records of a user that are compared at most.
         n_peers: K, the peers of a record at most, drawn at random; None for all (DEP, equation 4).
         min_records: Earlier records, each on an item that others wrote about, that a user needs.
-        n_foils: Texts of others that a user's next text stands against, each in a trial of its own.
+        n_foils: Texts of others that a user's next text is compared with, each in its own trial.
         seed: Of foils, strangers, peers and the bootstrap.
     """
 
@@ -56,8 +56,8 @@ class IdentitySettings:
 
 TOO_SHORT = "too few texts"
 NOT_COMPARED = "too few earlier texts on items that others wrote about before"
-NO_FOIL = "no text on an item with a text by somebody else and one by a third person before both"
-NOT_ACCEPTED = "no such text by somebody who writes as much"
+NO_FOIL = "no text on an item with a text by another user and one by a third user before both"
+NOT_ACCEPTED = "no such text by a user who writes as much"
 REASONS = (TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
 """Why a user does not count, the first obstacle first."""
 
@@ -77,9 +77,9 @@ class Trial:
     Attributes:
         user_id: Whose trial it is: the unit of resampling.
         own: The user's text.
-        foil: Somebody else's text on the same item.
+        foil: Another user's text on the same item.
         peers: Texts by third persons on that item, in random order.
-        history: Earlier records of the user, or of the stranger who stands in, most recent first.
+        history: Earlier records of the user, or of a stranger in the user's place, most recent first.
     """
 
     user_id: str
@@ -142,7 +142,7 @@ class Texts:
         return int.from_bytes(hashlib.sha256(written.encode()).digest()[:8], "big")
 
     def peers(self, item_id: str, before: int, authors: Collection[str]) -> list[int]:
-        """The latest visible text on an item of everybody but some authors; of equal times the later id."""
+        """The latest visible text of each user on an item, without some authors; of equal times the later id."""
         latest: dict[str, int] = {}
         for number in self.by_item.get(item_id, ()):
             record = self.records[number]
@@ -167,7 +167,7 @@ class Texts:
     def history(self, user_id: str, before: int, authors: Collection[str]) -> tuple[ComparedText, ...]:
         """A user's records before a record and on other items, most recent first, compared with others than these authors.
 
-        Records on which nobody else is seen are not among them.
+        Records without peers are left out.
         """
         now = self.records[before]
         earlier = [number for number in self.by_user[user_id] if self.records[number].moment < now.moment]

@@ -58,8 +58,8 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
     return values
 
 
-def cut_texts(texts: Sequence[str], references: Sequence[str], model: str = MODEL, layer: int = LAYER) -> str:
-    """How many of the texts are longer than the model reads; empty where none is.
+def count_truncated(texts: Sequence[str], references: Sequence[str], model: str = MODEL, layer: int = LAYER) -> str:
+    """A note on how many of the texts are longer than the model reads; empty where none is.
 
     Raises:
         MissingPart: The library is not installed, or the model is not to be had.
@@ -68,12 +68,12 @@ def cut_texts(texts: Sequence[str], references: Sequence[str], model: str = MODE
     limit = int(tokenizer.model_max_length)
     whole = list(dict.fromkeys([*texts, *references]))
     n = sum(len(ids) > limit for ids in tokenizer(whole, truncation=False, verbose=False)["input_ids"]) if whole else 0
-    return f"{n:,} of {len(whole):,} texts cut at {limit:,} tokens" if n else ""
+    return f"{n:,} of {len(whole):,} texts truncated to {limit:,} tokens" if n else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """The library with a loaded model."""
+    """The library's F1 with a loaded model."""
 
     f1: F1
     tokenizer: Any
@@ -87,7 +87,7 @@ def _open(model: str, layer: int) -> _Opened:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer, network = _load(library, model, layer)
     network.to(device)
-    weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf, and the marks around a text do not count
+    weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf weights; special tokens do not count
     weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0
 
     def f1(texts: list[str], references: list[str]) -> list[float]:
@@ -129,7 +129,7 @@ def _load(library: ModuleType, model: str, layer: int) -> tuple[Any, Any]:
         raise InputError(f"BERTScore: model {model!r}, layer {layer}: {first_line(error)}") from error
     except (OSError, ValueError) as error:
         raise MissingPart(f"BERTScore's model {model!r} cannot be loaded: {first_line(error)}") from error
-    if tokenizer.model_max_length > 1_000_000:  # not stated; without a limit the library cannot cut what is too long
+    if tokenizer.model_max_length > 1_000_000:  # no limit is stated, and the library needs one to truncate
         tokenizer.model_max_length = 512
     return tokenizer, network
 

@@ -1,7 +1,7 @@
 """BLEU by sacreBLEU, 0..100: in English with its own defaults (tokenizer 13a), as HF ``evaluate`` gave it to both papers.
 
 In other languages it is sacreBLEU's tokenizer for them. BLEU is a value of a corpus: the mean of sentence values is
-another number. Paired tests over users need a value a case, so the sentence value (with effective order) stands beside
+another number. Paired tests over users need a value per case, so the sentence value (with effective order) stands beside
 it under a name of its own.
 """
 
@@ -27,12 +27,12 @@ def bleu(texts: Sequence[str], references: References, language: Language | None
     from sacrebleu.metrics.bleu import BLEU
 
     several = [[real] if isinstance(real, str) else list(real) for real in references]
-    # sacreBLEU takes None where a text has fewer real ones, unlike what its types say.
+    # sacreBLEU accepts None where a text has fewer real ones, although its types do not.
     streams: list[list[Any]] = [
         [one[n] if n < len(one) else None for one in several] for n in range(max(map(len, several)))
     ]
     split = language or language_of([real for one in several for real in one])
-    # force: spaced punctuation in a text is no reason for a warning on the console; the value stays the same.
+    # force: no warning on the console about spaced punctuation; the value is the same.
     return BLEU(force=True, tokenize=TOKENIZERS[split]).corpus_score(texts, streams).score
 
 

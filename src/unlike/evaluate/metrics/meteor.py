@@ -52,7 +52,7 @@ def meteor(texts: Sequence[str], references: Sequence[str], language: Language |
 
 
 def find_data() -> str:
-    """Load what METEOR needs, downloading it where it is missing; says what is there.
+    """Load METEOR's data, downloading it where it is missing; returns a description of it.
 
     Raises:
         MissingPart: WordNet or the sentence model is not there and could not be downloaded.

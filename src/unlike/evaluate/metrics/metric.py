@@ -1,6 +1,6 @@
 """All metrics by name. To add one, write its file and name it here.
 
-Two kinds of names are made on demand: any metric of texts with "_cut" behind it, and BERTScore with another model.
+Two kinds of metrics are made on demand: those with the suffix "_cut", and BERTScore with another model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics.bertscore import bertscore, cut_texts
+from unlike.evaluate.metrics.bertscore import bertscore, count_truncated
 from unlike.evaluate.metrics.bleu import TOKENIZERS, bleu, bleu_sentence
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
@@ -20,7 +20,7 @@ from unlike.language import Language
 T = TypeVar("T")
 
 Needs = Literal["reference", "peers", "nothing"]
-"""What a text is held against: the real text, the texts of others it was made from, or nothing."""
+"""What a text is compared with: the real text, the texts of others it was made from, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,16 @@ class Metric:
     """One way to measure texts; exactly one of ``per_case`` and ``corpus`` is there.
 
     Attributes:
-        name: The word of the command line and of results.
-        label: The words of a table.
-        scale: The highest value where there is one, or the unit.
-        per_case: (texts, what each is held against) to one float a text. The mean over cases is the result.
-        corpus: (texts, what each is held against) to one float for all of them.
-        needs: What the second argument holds: a real text each, a list of peers' texts each, or anything at all.
-        has_cut: Whether it says anything about texts cut to equal length.
-        tokens: By language, how it splits texts; None where the language does not matter to it. Such a metric takes
-            the language as a third argument.
-        cut: Says of (texts, real texts) how many are longer than the metric reads.
+        name: On the command line and in results.
+        label: In tables.
+        scale: The maximum value where there is one, or the unit.
+        per_case: (texts, what each is compared with) to one float per text. The mean over cases is the result.
+        corpus: (texts, what each is compared with) to one float for all of them.
+        needs: The second argument: the real text of each text, the peers' texts of each, or a value that is ignored.
+        has_cut: Whether it has a meaning on texts cut to equal length.
+        tokens: By language, how it splits texts; a metric that has it takes the language as a third argument. None
+            where the language does not matter.
+        truncated: (texts, real texts) to a note on how many are longer than the metric reads.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Metric:
     needs: Needs = "reference"
     has_cut: bool = True
     tokens: Mapping[Language, str] | None = None
-    cut: Callable[[Sequence[str], Sequence[str]], str] | None = None
+    truncated: Callable[[Sequence[str], Sequence[str]], str] | None = None
 
 
 _WORDS = "words of any script"
@@ -70,11 +70,10 @@ METRICS: dict[str, Metric] = {
     "meteor": Metric("meteor", "METEOR", per_case=meteor, tokens=_METEOR),
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
     "distinct2": Metric("distinct2", "Distinct-2", per_case=distinct_2, needs="nothing"),
-    "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore, cut=cut_texts),
+    "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore, truncated=count_truncated),
     "length_ratio": Metric("length_ratio", "Length ratio", "generated / real", per_case=length_ratio, has_cut=False),
     "leakage": Metric("leakage", "Leakage", "words", per_case=leakage, needs="peers", has_cut=False),
 }
-
 
 CUT = "_cut"
 _WITH_MODEL = "bertscore:"
@@ -84,7 +83,7 @@ def open_metric(name: str) -> Metric:
     """The metric of that name.
 
     Args:
-        name: A key of METRICS, or "bertscore:MODEL@LAYER" with a model folder or name; "_cut" behind it measures text
+        name: A key of METRICS, or "bertscore:MODEL@LAYER" with a model folder or name; the suffix "_cut" measures text
             and real text cut to the same number of words.
 
     Raises:
@@ -94,11 +93,13 @@ def open_metric(name: str) -> Metric:
     metric = _bertscore_with(whole) if whole.startswith(_WITH_MODEL) else METRICS.get(whole)
     if metric is None:
         allowed = ", ".join([*METRICS, f"{_WITH_MODEL}MODEL@LAYER"])
-        raise InputError(f"unknown metric: {name!r}; allowed are {allowed}, and most of them with {CUT} behind")
+        raise InputError(f"unknown metric: {name!r}; allowed are {allowed}, and most of them with the suffix {CUT}")
     if whole == name:
         return metric
     if not metric.has_cut:
-        raise InputError(f"metric {name!r} says nothing: {whole} has no meaning on texts of equal length; use {whole}")
+        raise InputError(
+            f"metric {name!r} is not offered: {whole} has no meaning on texts of equal length; use {whole}"
+        )
     return _on_cut_texts(metric)
 
 
@@ -108,12 +109,12 @@ def _bertscore_with(name: str) -> Metric:
     if not model or not layer.isdecimal():
         raise InputError(f"metric {name!r} names no model and layer; write bertscore:MODEL@LAYER, the layer a number")
     measure = partial(bertscore, model=model, layer=int(layer))
-    cut = partial(cut_texts, model=model, layer=int(layer))
-    return Metric(name, f"BERTScore ({Path(model).name}, layer {layer})", per_case=measure, cut=cut)
+    truncated = partial(count_truncated, model=model, layer=int(layer))
+    return Metric(name, f"BERTScore ({Path(model).name}, layer {layer})", per_case=measure, truncated=truncated)
 
 
 def _on_cut_texts(metric: Metric) -> Metric:
-    """The metric on text and real text cut to the same number of words, for more words find more matches."""
+    """The metric on text and real text cut to the same number of words, because longer texts have more matches."""
     return replace(
         metric,
         name=metric.name + CUT,

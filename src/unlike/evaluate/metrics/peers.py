@@ -1,4 +1,4 @@
-"""Whose words a generation was made from: what leakage is held against."""
+"""The texts of others that a generation was made from, which leakage compares with."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol

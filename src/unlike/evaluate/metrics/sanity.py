@@ -1,8 +1,8 @@
-"""Sanity columns beside the metrics that compare with the real text: diversity, copying, length.
+"""Sanity checks beside the metrics that compare with the real text: diversity, copying, length.
 
 Distinct-n (Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016) is taken there over
 all texts together; here over each text, so that it has a value per case. Longer texts repeat more: compare it on texts of
-equal length. Recall-heavy metrics reward whoever writes more, so texts can be cut to equal length. Leakage is the length
+equal length. Recall-heavy metrics favour longer texts, so texts can be cut to equal length. Leakage is the length
 of the longest run of words that a text shares with a text of others that the method read. A word is what stands between
 white space, or a character in scripts that have none.
 """
@@ -62,8 +62,8 @@ def length_ratio(texts: Sequence[str], references: Sequence[str]) -> list[float]
 def cut_to_equal(texts: Sequence[str], reference: str) -> list[str]:
     """The texts that several methods wrote for one case, cut to the length of the shortest of them.
 
-    None stays longer than the real text either. A text without words is left as it is and does not decide the
-    length, or one failure to write would empty all.
+    None stays longer than the real text either. A text without words is kept and does not decide the length; otherwise
+    one empty text would empty all.
 
     Args:
         texts: One text per method.

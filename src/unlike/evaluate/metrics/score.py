@@ -1,7 +1,7 @@
-"""Generations to numbers: a row a metric, and a value a case for statistics.
+"""Scores generations: a row per metric, and a value per case for statistics.
 
 A run folder and any table with ``text`` and ``reference`` are scored alike, so texts made elsewhere can be compared
-too. A failed case is counted and never scored; a metric that cannot run here leaves a row that says why.
+too. A failed case is counted and never scored; a metric that cannot run has a row with the reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.peers import Peers
-from unlike.evaluate.metrics.texts import Form, ScoredText, TextsOfMethod, read_texts
+from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
 
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
@@ -24,13 +24,13 @@ class Row:
     Attributes:
         run: Name of the run folder or file.
         method: The method that wrote the texts.
-        split: The split of the cases, where the run says it.
+        split: The split of the cases, where it is known.
         metric: Name of the metric.
         mean: Mean over the scored cases, or the corpus value of a corpus metric; None where nothing was scored.
         n: Cases scored.
         n_failed: Cases without a text.
-        note: Why there is no value, where there is none.
-        tokens: How the metric split the texts, where that depends on their language; how many it cut.
+        note: Why there is no value.
+        tokens: How the metric split the texts, where that depends on their language, or how many it truncated.
     """
 
     run: str
@@ -46,10 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Rows for a table, and what they are made of.
+    """Rows for a table, and the values behind them.
 
     Attributes:
-        rows: One a (run, method, metric).
+        rows: One per (run, method, metric).
         per_case: By (run, method, metric): value by case id; corpus metrics have none.
     """
 
@@ -63,7 +63,7 @@ def score(
     paths: Sequence[Path],
     metrics: Sequence[str] = DEFAULT_METRICS,
     peers: Peers | None = None,
-    form: Form = Form(),  # noqa: B008 - frozen
+    form: Form = DEFAULT_FORM,
     language: Language | None = None,
 ) -> Scores:
     """Score run folders and tables of texts.
@@ -72,8 +72,8 @@ def score(
         paths: Run folders, or tables in any format with a row for each text.
         metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
         peers: Texts of others, for metrics that compare with them; ``peers_of`` finds those of a run folder.
-        form: What the tables call their columns.
-        language: Of all texts; recognised where none is given.
+        form: The columns of the tables.
+        language: Of all texts; detected where it is None.
 
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.
@@ -91,7 +91,7 @@ def score(
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each path, no two alike: its last part, with as many of those before it as tell them apart.
+    """A unique name for each path: its last part, preceded by as many parts as make it unique.
 
     Raises:
         InputError: A path is given twice.
@@ -110,15 +110,15 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 def _score_metric(
     scores: Scores, texts: TextsOfMethod, metric: Metric, peers: Peers | None, language: Language
 ) -> None:
-    """Add the row of a metric, and its values by case where it has such."""
+    """Add the row of a metric, and its values by case where it has any."""
     try:
         mean, values = _measure(metric, texts.done, peers, language)
         n, note = (0, "no case has a text") if mean is None else (len(texts.done), "")
     except (MissingPart, NotMeasurable) as missing:
         mean, values, n, note = None, {}, 0, str(missing)
     tokens = (metric.tokens or {}).get(language, "")
-    if metric.cut and n:
-        tokens = metric.cut([text.text for text in texts.done], [text.reference for text in texts.done])
+    if metric.truncated and n:
+        tokens = metric.truncated([text.text for text in texts.done], [text.reference for text in texts.done])
     row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens)
     scores.rows.append(row)
     if metric.per_case:
@@ -146,7 +146,7 @@ def _measure(
 def _best(
     measure: Callable[..., list[float]], texts: Sequence[ScoredText], first: list[float], options: tuple[Language, ...]
 ) -> list[float]:
-    """The value against the best of several real texts, as rouge-score and nltk take it."""
+    """The values against the best of several real texts, as in rouge-score and nltk."""
     best = list(first)
     for n in range(1, max(len(text.references) for text in texts)):
         places = [place for place, text in enumerate(texts) if len(text.references) > n]
@@ -157,7 +157,7 @@ def _best(
 
 
 def _against(metric: Metric, texts: Sequence[ScoredText], peers: Peers | None) -> Sequence[object]:
-    """What each text is held against."""
+    """What each text is compared with."""
     if metric.needs == "reference":
         return [text.reference for text in texts]
     if metric.needs == "nothing":

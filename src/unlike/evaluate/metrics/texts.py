@@ -1,4 +1,4 @@
-"""Texts to score, out of a run folder or any table: which have a text, which failed, whose they are."""
+"""Reads the texts to score from a run folder or any table."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,10 +39,10 @@ class TextsOfMethod:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a table of texts looks like.
+    """The form of a table of texts.
 
     Attributes:
-        columns: Its column for each of NAMES that it calls otherwise.
+        columns: Its column for each of NAMES that has another name.
         references: Real texts by case id, from another table.
         with_reference: Whether every text must have a real text beside it.
     """
@@ -54,6 +54,10 @@ class Form:
     def of(self, row: Row, name: str) -> Any:  # noqa: ANN401
         """A row's value under one of our names."""
         return row.values.get(self.columns.get(name, name))
+
+
+DEFAULT_FORM = Form()
+"""All columns have our names."""
 
 
 def mapped(columns: Mapping[str, str]) -> Form:
@@ -71,16 +75,15 @@ def read_references(path: Path, columns: Mapping[str, str]) -> dict[str, tuple[s
     """Real texts by case id: columns case_id (or id) and reference (or output).
 
     Raises:
-        InputError: A row has neither.
+        InputError: A row has no case id, or a reference that is not text.
     """
     form = Form({"case_id": "id", "reference": "output"} | dict(columns))
     found: dict[str, tuple[str, ...]] = {}
     for row in read_rows(path):
         case_id = form.of(row, "case_id") if form.of(row, "case_id") is not None else row.values.get("case_id")
-        real = _references(form.of(row, "reference") or row.values.get("reference"))
         if case_id is None:
             raise row.wrong(f"no case id: there are {', '.join(row.values)}; name it: --map case_id=NAME")
-        found[str(case_id)] = real or ()
+        found[str(case_id)] = _references(row, form.of(row, "reference") or row.values.get("reference"))
     return found
 
 
@@ -107,7 +110,7 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
         method = str(form.of(row, "method") or facts.get("method") or run)
         case_id = str(row.line if form.of(row, "case_id") is None else form.of(row, "case_id"))
         if (method, case_id) in seen:
-            raise row.wrong(f"case_id {case_id!r} is there twice; a method has one row a case; remove one")
+            raise row.wrong(f"case_id {case_id!r} is there twice; a method has one row per case; remove one")
         seen.add((method, case_id))
         split = str(form.of(row, "split") or facts.get("split") or "")
         texts = methods.setdefault(method, TextsOfMethod(run, method, split))
@@ -123,7 +126,7 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
 
 
 def _file_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
-    """The table, and what is known of a run."""
+    """The table, and the content of run.json."""
     if not path.is_dir() or not (path / "generations.jsonl").is_file():
         if not path.exists():
             raise InputError(f"no generations: {path} does not exist; name a run folder or a table")
@@ -132,7 +135,7 @@ def _file_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _rows(file: Path, form: Form) -> Iterator[Row]:
-    """The rows; where case ids are asked for, LaMP's "id" and "output" count too."""
+    """The rows; a row of LaMP has its "id" as case id and its "output" as text."""
     for row in read_rows(file):
         if "text" not in form.columns and {"id", "output"} <= set(row.values) and "text" not in row.values:
             yield replace(row, values={"case_id": row.values["id"], "text": row.values["output"], **row.values})
@@ -141,7 +144,7 @@ def _rows(file: Path, form: Form) -> Iterator[Row]:
 
 
 def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
-    """Add a row; False where it has no real text, and failed for that."""
+    """Add a row; False where it counts as failed because it has no real text."""
     text_name = form.columns.get("text", "text")
     if text_name not in row.values:
         names = ", ".join(map(str, row.values)) or "none"
@@ -152,10 +155,10 @@ def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
         return True
     if not isinstance(text, str):
         raise row.wrong(f"{text_name!r} is {shown(text)}; allowed are a string, and null where it failed")
-    own = form.of(row, "reference")
-    real = form.references.get(case_id, ()) if form.references is not None else _references(own)
-    if real is None:
-        raise row.wrong(f"'reference' is {shown(own)}; a string or a list of them is needed, the real text")
+    if form.references is None:
+        real = _references(row, form.of(row, "reference"))
+    else:
+        real = form.references.get(case_id, ())
     if form.with_reference and not real:
         texts.n_failed += 1
         return False
@@ -163,17 +166,22 @@ def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
     return True
 
 
-def _references(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
-    """The real texts in a value; None where they are no texts."""
+def _references(row: Row, value: object) -> tuple[str, ...]:
+    """The real texts in a value of a row.
+
+    Raises:
+        InputError: It holds something else.
+    """
     if value is None or isinstance(value, str):
         return () if value is None else (value,)
-    if not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
-        return None
-    return tuple(cast("Sequence[str]", value))
+    texts = tuple(cast("Sequence[object]", value)) if isinstance(value, Sequence) else (value,)
+    if not all(isinstance(text, str) for text in texts):
+        raise row.wrong(f"'reference' is {shown(value)}; a string or a list of them is needed, the real text")
+    return cast("tuple[str, ...]", texts)
 
 
 def _facts(folder: Path) -> Mapping[str, Any]:
-    """What run.json says; a folder with generations alone is scored too."""
+    """The content of run.json; empty without one."""
     try:
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

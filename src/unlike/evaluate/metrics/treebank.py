@@ -1,11 +1,11 @@
-"""Words as ``nltk.word_tokenize`` splits them, without asking patterns that cannot match.
+"""Words as ``nltk.word_tokenize`` splits them, without trying patterns that cannot match.
 
 METEOR's input in HF ``evaluate`` is ``word_tokenize``'s output. NLTK runs some thirty substitutions over every
-sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order; one that is only asked when its text
-can be there gives the same result. A pattern this module does not know is always asked.
+sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order; one that is only tried when its text
+can be there gives the same result. A pattern this module does not know is always tried.
 
-NLTK keeps its data outside its package, in the folders of ``NLTK_DATA`` and a few others; it is found or fetched once. A
-machine without network must not wait long for a download that cannot come, and must be told what to do.
+NLTK keeps its data outside its package, in the folders of ``NLTK_DATA`` and a few others; it is found or downloaded once.
+The download has a time limit, for machines without network, and its failure is an error that names the remedy.
 """
 
 import io

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from unlike.evaluate.identity.measure import IdentityReport, Measured
-from unlike.evaluate.identity.scores import Contrast, Estimate, Gain, Told
+from unlike.evaluate.identity.scores import Contrast, Discrimination, Estimate, Gain
 from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_rows, stand_alone, value_axis
 from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable, two_lines
@@ -14,7 +14,7 @@ Kind = Literal["share", "auc"]
 
 MEASURES = {"own vector": "own_vector", "own vector, centred": "centred", "difference": "difference"}
 """Words of each measure, and its field."""
-BELOW = {
+CONTROL_NOTES = {
     "history of a stranger": "another user's history in the place of the user's; without another reason than the user: 0.5",
     "own history against a stranger's": "whether the user's history favours the own text more than another user's does; "
     "what favours one of the two texts whoever is asked is on both sides",
@@ -62,7 +62,7 @@ def _about(report: IdentityReport) -> str:
 
 def _tables(report: IdentityReport) -> list[tuple[str, Table]]:
     controls, swept = [report.main, *report.controls], "Share of pairs in which the own text is nearer, by "
-    remarks = tuple(f"{name}: {words}." for name, words in BELOW.items())
+    remarks = tuple(f"{name}: {words}." for name, words in CONTROL_NOTES.items())
     shares = _table("controls", "Share of pairs in which the own text is nearer.", controls, "share")
     return [
         ("Result", _main_table(report.main)),
@@ -81,14 +81,14 @@ def _tables(report: IdentityReport) -> list[tuple[str, Table]]:
 def _main_table(main: Measured) -> Table:
     rows = [_measure_row(main.found, words, field) for words, field in MEASURES.items()] if main.found else []
     columns = ("measure", "share", "area", "difference's gain in share", "p", "difference's gain in area")
-    return Table("main", "How well the user's next text is told from a foil.", columns, (Group(tuple(rows)),))
+    return Table("main", "How well the user's next text is distinguished from a foil.", columns, (Group(tuple(rows)),))
 
 
 def _measure_row(found: Contrast, words: str, field: str) -> Row:
-    accuracy: Told = getattr(found, field)
+    own: Discrimination = getattr(found, field)
     gain: Gain | None = getattr(found, f"over_{field}", None)
     gains = (_gain(gain.share), TableCell(p_value(gain.p)), _gain(gain.auc)) if gain else entries("", "", "")
-    return (TableCell(words), _estimated(accuracy.share), _estimated(accuracy.auc), *gains)
+    return (TableCell(words), _estimated(own.share), _estimated(own.auc), *gains)
 
 
 def _table(name: str, caption: str, rows: Sequence[Measured], kind: Kind) -> Table:

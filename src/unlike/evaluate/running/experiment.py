@@ -1,7 +1,7 @@
-"""An experiment from plan to findings: run everything missing, grade it, compare it.
+"""An experiment from plan to findings: run what is missing, grade it, compare it.
 
-All runs share one journal, so identical calls of different methods are made once and a killed experiment, started
-again, pays only for what was in flight.
+All runs share one journal, so identical calls of different methods are made once, and a killed experiment that is started
+again repeats only the calls that were in flight.
 """
 
 import subprocess
@@ -52,7 +52,7 @@ from unlike.methods.table import open_method
 from unlike.records import Case
 
 ASSUMED_GRADE_TOKENS = 8
-"""Length of a judge's answer that is a number and little else."""
+"""Length of a judge's answer, which is little more than a number."""
 
 KitOf = Callable[[MethodSettings], Kit]
 """Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
@@ -113,7 +113,7 @@ async def likelihood_of_plan(
 
 
 def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
-    """What run.json says of a planned run, beside what every run says."""
+    """What run.json contains for a planned run, in addition to ``run_facts``."""
     return {
         "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
         "llm_uri": plan.llm.uri,
@@ -125,7 +125,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
 
 
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun], llm: ForecastLLM) -> Usage:
-    """What some of the planned runs would ask, without the judge.
+    """The calls and tokens that some of the planned runs would need, without the judge.
 
     Args:
         plan: What is compared.
@@ -139,10 +139,10 @@ async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[Pla
 
 
 async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
-    """What grading would ask: every text of these runs, each assumed to be as long as the real one."""
+    """The calls and tokens of grading every text of these runs, each assumed to be as long as the real one."""
     llm = ForecastLLM(kit.llm.backend, otherwise=ASSUMED_GRADE_TOKENS)
     for planned in runs:
-        # Texts of different runs are different calls: the run's name makes them so.
+        # The run's name makes the texts of different runs different calls.
         cases = cases_of(plan, corpus, planned.sample)
         texts = [(case, f"{planned.folder} {case.reference}") for case in cases]
         await judge(texts, llm, corpus, kit.task, plan.judge.repeats if plan.judge else 0)
@@ -150,7 +150,7 @@ async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[Pl
 
 
 def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
-    """The cases of one run: those that are named, the first so many, or a seeded sample."""
+    """The cases of one run: those named in the plan, the first ``limit``, or a seeded sample."""
     if plan.cases:
         return [corpus.case(case_id) for case_id in plan.cases]
     cases = pick_cases(corpus, plan.split, plan.limit)
@@ -208,7 +208,7 @@ async def grade_all(runs: Sequence[MeasuredRun], repeats: int, corpus: Corpus, k
 
     Args:
         runs: Measured runs; they are added to.
-        repeats: Grades a text, averaged.
+        repeats: Grades per text, averaged.
         corpus: Where cases and items are.
         kit: Its LLM is the judge, its task has the template.
     """
@@ -248,8 +248,8 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
 
 
 def _repeats(plan: Plan) -> str:
-    told = {"temperatures": plan.repeats.temperatures, "seeds": plan.repeats.seeds}
-    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in told.items() if values) or "none"
+    varied = {"temperatures": plan.repeats.temperatures, "seeds": plan.repeats.seeds}
+    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in varied.items() if values) or "none"
 
 
 def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:

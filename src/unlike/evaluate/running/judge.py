@@ -111,7 +111,7 @@ async def judge(
         llm: The judge.
         records: Where the items come from.
         task: Words and templates.
-        repeats: Grades a case; each is a call with a seed of its own.
+        repeats: Grades per case; each is a call with its own seed.
         sampling: Of every call; the schema is added where the engine offers it.
 
     Raises:
@@ -135,7 +135,9 @@ async def judge(
 def _check(texts: Sequence[tuple[Case, str]]) -> None:
     ids = [case.id for case, _ in texts]
     if len(set(ids)) < len(ids):
-        raise InputError(f"judge: {len(ids)} texts of {len(set(ids))} cases; one text a case is allowed; judge per run")
+        raise InputError(
+            f"judge: {len(ids)} texts of {len(set(ids))} cases; one text per case is allowed; judge per run"
+        )
     without = [case.id for case, _ in texts if case.reference is None]
     if without:
         raise InputError(f"judge: {len(without)} cases have no real text, {without[0]!r} is one; leave them out")

@@ -1,7 +1,7 @@
 """How likely a method makes the real text: its mean log-probability per token behind the method's draft.
 
-Far less noisy than any comparison of a sampled text, so small gains show. The method runs as it is; behind its draft the
-real text is scored instead of a text being written. Scores are journalled as answers are, so measuring again is resuming.
+Far less noisy than comparing sampled texts, so it detects small gains. The method runs unchanged; the real text is scored
+after its draft instead of a text being written. Scores are journalled like answers, so a measurement can be resumed.
 """
 
 import json
@@ -25,9 +25,9 @@ class Likelihood:
 
     Attributes:
         case_id: The case.
-        loglik: Mean log-probability per token; None exactly where ``error`` says why there is none.
+        loglik: Mean log-probability per token; None where there is an ``error``.
         max_tokens: Tokens of the real text that count, from its beginning.
-        error: Why there is none.
+        error: Why there is no value.
     """
 
     case_id: str
@@ -70,7 +70,7 @@ async def likelihood(
 
 
 def write_likelihood(folder: Path, rows: Sequence[Likelihood]) -> None:
-    """Keep the rows beside those of a run.
+    """Write the rows beside those of a run.
 
     Raises:
         InputError: They cannot be written.

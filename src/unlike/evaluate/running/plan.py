@@ -1,4 +1,4 @@
-"""An experiment as a file: one TOML says what is compared, on what, with which LLMs, and how it is measured.
+"""An experiment as a TOML file: what is compared, on what data, with which LLMs, and how it is measured.
 
     title = "All methods on Digital Music"
     corpus = "corpus"                       # relative to the file
@@ -6,7 +6,7 @@
     limit = 12
     embedder = "minilm"
     metrics = ["rouge1", "meteor", "bleu"]
-    users = "users.csv"                     # user_id and what is known of users: whom does it serve worse?
+    users = "users.csv"                     # user_id and attributes of users, by which gains are compared
 
     [llm]
     uri = "openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1"
@@ -16,7 +16,7 @@
 
     [[methods]]
     method = "dpl"
-    settings = { selector = "random" }      # what sets this one apart
+    settings = { selector = "random" }      # its own settings
 
     [[adapters]]                            # trained before they are used: settings = { adapter = "dep" }
     name = "dep"
@@ -65,7 +65,7 @@ class MethodEntry(Section):
 
     method: str
     name: str = ""
-    """How the table calls it; made from method and settings where it is not given."""
+    """Its name in the tables; made of method and settings where it is empty."""
     settings: MethodTable = Field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ class Engine(Section):
     uri: str = ""
     concurrency: int = Field(default=16, ge=1)
     context_tokens: int | None = Field(default=None, ge=256)
-    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for what the model takes."""
+    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for the model's own limit."""
     price_in: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens."""
     price_out: float | None = Field(default=None, ge=0)
@@ -87,7 +87,7 @@ class Judge(Engine):
 
     uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
     repeats: int = Field(default=2, ge=1)
-    """Grades a text, averaged."""
+    """Grades per text, averaged."""
 
 
 class Repeats(Section):
@@ -115,7 +115,7 @@ class Sweeps(Section):
 class AdapterEntry(Section):
     """An adapter that the experiment trains before it is used; methods name it in ``settings.adapter``.
 
-    It is trained once for each seed of the experiment's repeats, since a training is as random as a text.
+    It is trained once for each seed of the experiment's repeats, because training is random too.
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -134,11 +134,11 @@ class Plan(Section):
     limit: int | None = Field(default=None, ge=1)
     samples: Samples | None = None
     cases: tuple[str, ...] = ()
-    """Ids of the cases, where neither all nor the first ones are wanted."""
+    """Ids of the cases; empty for all, or the first ``limit``."""
     task: str = "review"
     prompts: Path | None = None
     users: Path | None = None
-    """Table of what is known of the users, by whose columns gains are compared; see ``read_attributes``."""
+    """Table with attributes of the users, by which gains are compared; see ``read_attributes``."""
     embedder: str = "minilm"
     llm: Engine = Engine()
     settings: MethodTable = Field(default_factory=dict)
@@ -151,7 +151,7 @@ class Plan(Section):
     likelihood: int = Field(default=0, ge=0)
     """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none.
 
-    Where ``metrics`` is empty no texts are written at all.
+    Where ``metrics`` is empty no texts are written.
     """
     keep_prompts: bool = True
     """Whether the journal keeps prompts beside their answers, so that they can be shown."""
@@ -161,18 +161,18 @@ class Plan(Section):
 
     @property
     def likelihood_alone(self) -> bool:
-        """Whether no texts are written, because nothing is asked of them."""
+        """Whether no texts are written, because only likelihoods are measured."""
         return bool(self.likelihood) and not (self.metrics or self.judge)
 
 
 def _contradictions(plan: Plan) -> Iterator[str]:
-    """What is wrong with a plan whose values are allowed one by one."""
+    """Problems of a plan whose values are allowed one by one."""
     for entry in plan.methods:
         if entry.method not in METHODS:
             yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
         if entry.method in ADAPTED and not (entry.settings.get("adapter") or plan.settings.get("adapter")):
             yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
-    yield from _duplicates("methods", [named(entry) for entry in plan.methods])
+    yield from _duplicates("methods", [name_of(entry) for entry in plan.methods])
     yield from _duplicates("adapters", [entry.name for entry in plan.adapters])
     for name in plan.sweeps.methods:
         if name not in {entry.method for entry in plan.methods}:
@@ -187,7 +187,7 @@ def _contradictions(plan: Plan) -> Iterator[str]:
 
 
 def _unusable_files(plan: Plan) -> Iterator[str]:
-    """Metrics and the table of users are opened before the first call, so that a mistake shows at once."""
+    """Problems of metrics and the table of users, found before the first call."""
     for metric in (*plan.metrics, *plan.sanity):
         try:
             open_metric(metric)
@@ -250,8 +250,8 @@ def plan_of(raw: Mapping[str, Any], source: str) -> Plan:
 
 
 def _valid_part(raw: Mapping[str, Any], wrong: Sequence[tuple[int | str, ...]]) -> Plan | None:
-    """The plan without what is wrong, so that the rest of it is checked in the same message."""
-    rest: dict[str, Any] = {"title": ""} | {
+    """The plan without its invalid values, so that the rest is checked for the same message; None where that fails."""
+    rest: dict[str, Any] = {
         key: list(value) if isinstance(value, list | tuple) else value for key, value in raw.items()
     }
     for key, *inner in sorted(set(wrong), key=str, reverse=True):
@@ -267,16 +267,16 @@ def _valid_part(raw: Mapping[str, Any], wrong: Sequence[tuple[int | str, ...]]) 
         return None
 
 
-def named(entry: MethodEntry) -> str:
-    """The row's name: the one given, or the method with what sets it apart."""
+def name_of(entry: MethodEntry) -> str:
+    """The row's name: the given one, or the method with its own settings."""
     return entry.name or variant_name(entry.method, entry.settings)
 
 
 def variant_name(method: str, apart: Mapping[str, Any]) -> str:
-    """The method with what sets it apart, as in: dpl K=2 selector=random."""
+    """The method with its own settings, as in: dpl K=2 selector=random."""
     short = {"n_peers": "K", "n_records": "N"}
     return " ".join([method, *(f"{short.get(key, key)}={_shown(value)}" for key, value in apart.items())])
 
 
-def _shown(value: object) -> str:
-    return "+".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)  # pyright: ignore
+def _shown(value: str | float | tuple[str, ...] | None) -> str:
+    return "+".join(value) or "none" if isinstance(value, tuple) else str(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from unlike.config import MethodSettings
-from unlike.evaluate.running.plan import Plan, Repeats, named, variant_name
+from unlike.evaluate.running.plan import Plan, Repeats, name_of, variant_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class PlannedRun:
         variant: Row of the table.
         method: Name of the method.
         settings: Complete settings.
-        apart: What sets the variant apart from the experiment's settings.
+        apart: Settings of the variant that differ from the experiment's.
         sample: Number of the sample of cases; None for all.
     """
 
@@ -37,7 +37,7 @@ class PlannedRun:
 def planned_runs(plan: Plan) -> list[PlannedRun]:
     """All runs of an experiment: methods, then sweeps, each at every temperature and seed, on every sample."""
     base = MethodSettings().but(**plan.settings)
-    variants = [(named(entry), entry.method, entry.settings) for entry in plan.methods]
+    variants = [(name_of(entry), entry.method, entry.settings) for entry in plan.methods]
     variants += [variant for variant in _swept(plan, base) if variant[0] not in {name for name, _, _ in variants}]
     samples = range(plan.samples.times) if plan.samples else (None,)
     return [

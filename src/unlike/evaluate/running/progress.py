@@ -1,6 +1,6 @@
-"""How far a run or an experiment is, for whoever looks from outside: cases from a small file, calls from the journal.
+"""The progress of a run or an experiment, for other processes: cases from a small file, calls from the journal.
 
-The journal alone keeps progress. The file only tells it on: without it a run goes on all the same, and calls are seen.
+Resuming needs only the journal. The file is for display: a run continues where it cannot be written.
 """
 
 import json
@@ -17,8 +17,8 @@ from unlike.evaluate.running.run import JOURNAL, Progress, write_whole
 from unlike.llm.journal import read_prompt
 
 FILE = "progress.json"
-EACH_S = 1.0
-"""Between two writings of the file."""
+INTERVAL_S = 1.0
+"""Minimum time between two writes of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Calls:
     tokens: int
 
 
-def told(folder: Path, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """The same callback, which also tells on in a folder how far the work is: now and then, and at its end.
+def with_progress_file(folder: Path, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """A callback that also writes the progress to a file: at most once in ``INTERVAL_S``, and at the end.
 
     Args:
         folder: Of the run or the experiment.
@@ -40,20 +40,20 @@ def told(folder: Path, on_progress: Callable[[Progress], None]) -> Callable[[Pro
     """
     next_s = 0.0
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         nonlocal next_s
         on_progress(progress)
         at_end = progress.n_done + progress.n_failed >= progress.n_cases
         if at_end or time.monotonic() >= next_s:
-            next_s = time.monotonic() + EACH_S
-            with suppress(InputError):  # what a disk does not take, the rows will say
+            next_s = time.monotonic() + INTERVAL_S
+            with suppress(InputError):  # a disk that cannot be written to is an error when the rows are written
                 write_whole(folder / FILE, json.dumps(asdict(progress)) + "\n")
 
-    return tell
+    return report
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """How many cases are done of how many; None where nothing tells."""
+    """The progress in the file of a folder; None without a usable file."""
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return Progress(int(found["n_cases"]), int(found["n_done"]), int(found["n_failed"]))
@@ -69,12 +69,12 @@ def journal_of(folder: Path) -> Path | None:
 
 
 def open_to_read(journal: Path) -> sqlite3.Connection:
-    """A journal that somebody may be writing, opened so that nothing is written here.
+    """Open a journal read-only, while another process may write it.
 
     Raises:
         InputError: It is no journal.
     """
-    # Without a log nobody is writing; SQLite would make one even for a reader.
+    # Without a write-ahead log no process is writing, and SQLite would create one even for a reader.
     quiet = not journal.with_name(journal.name + "-wal").exists()
     address = f"{journal.resolve().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
@@ -86,7 +86,7 @@ def open_to_read(journal: Path) -> sqlite3.Connection:
 
 
 def calls_in_journal(journal: Path) -> list[Calls]:
-    """What was answered so far, by step.
+    """The calls answered so far, by step.
 
     Raises:
         InputError: It is no journal.
@@ -103,8 +103,8 @@ class SentCall:
 
     Attributes:
         step: The method's name for it.
-        messages: The prompt; None where the journal was not to keep prompts.
-        answer: What came back, thoughts included; "" where the call failed.
+        messages: The prompt; None where the journal does not keep prompts.
+        answer: The reply, including thoughts; "" where the call failed.
         error: Why it failed.
     """
 
@@ -122,7 +122,7 @@ def sent_calls(journal: Path, keys: Sequence[str]) -> list[SentCall]:
     """The calls of these keys that a journal holds, in the order in which they were answered.
 
     Raises:
-        InputError: It is no journal, or one of a version that kept no prompts.
+        InputError: It is no journal, or of a version that kept no prompts.
     """
     marks = ",".join("?" * len(keys))
     query = f"""SELECT step, prompt, text, error, prompt_tokens, completion_tokens, finish_reason, wall_s

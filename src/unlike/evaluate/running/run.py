@@ -1,7 +1,7 @@
-"""A method over many cases: one row a case, failed ones included.
+"""A method over many cases: one row per case, including failed ones.
 
-Progress is kept by the journal alone. Running again therefore walks all cases again, pays only for calls that are
-not answered yet, and writes the same rows.
+Progress is kept only in the journal. A run that is started again therefore goes over all cases, makes only the calls that
+are not answered yet, and writes the same rows.
 """
 
 import asyncio
@@ -62,15 +62,11 @@ class Job:
 
 
 class Row(Protocol):
-    """What was made of a case.
-
-    Attributes:
-        error: Why nothing was; empty where something was.
-    """
+    """The result of a case."""
 
     @property
     def error(self) -> str:
-        """Why nothing was made of it."""
+        """Why the case failed; empty where it did not."""
         ...
 
 
@@ -91,14 +87,14 @@ async def run_jobs(
     Args:
         jobs: Methods over cases.
         row_of: Makes the row of a case: ``generation``, or the likelihood of its real text.
-        window: Rows under way at once; four times the calls that the engine takes at once keep its slots busy to the end.
+        window: Rows in progress at once; four times the engine's concurrent calls keep its slots busy until the end.
         on_progress: Called after every case, with the counts of all jobs together.
 
     Returns:
         The rows of each job, in the order of its cases.
 
     Raises:
-        EngineError: No call can succeed, so going on makes no sense; what was answered is in the journal.
+        EngineError: No call can succeed; what was answered is in the journal.
     """
     places = asyncio.Semaphore(window)
     n_rows = sum(len(job.cases) for job in jobs)
@@ -128,7 +124,7 @@ async def run_jobs(
 async def generation(job: Job, case: Case) -> Generation:
     """The row of one case; a failed call makes a failed row, never an empty text.
 
-    The trace of a failed row names the calls that were made, so that their prompts can be looked at.
+    The trace of a failed row names the calls that were made, so that their prompts can be shown.
     """
     calls: list[Call] = []
     kit = replace(job.kit, llm=job.kit.llm.part(calls.append))
@@ -138,7 +134,7 @@ async def generation(job: Job, case: Case) -> Generation:
         reply = await write(draft, kit.llm) if job.writes else not_written(draft, kit.llm.backend)
     except CallFailed as failure:
         error = f"{failure} | engine sent: {failure.raw[:2000]}" if failure.raw else str(failure)
-        made = {key(call, kit.llm.backend.model): call.step for call in calls}  # side by side, so in any order
+        made = {key(call, kit.llm.backend.model): call.step for call in calls}  # made concurrently, in any order
         return replace(row, error=error, trace={"calls": [{"step": made[name], "key": name} for name in sorted(made)]})
     outcome = draft.outcome(reply)
     return replace(row, text=outcome.text, status="done", trace=dict(outcome.trace))
@@ -165,8 +161,8 @@ async def arun(
         out: The run folder.
         split: Which cases.
         limit: Run only the first N cases.
-        cases: Which cases, where neither split nor limit says it.
-        facts: What else run.json should say.
+        cases: The cases, instead of ``split`` and ``limit``.
+        facts: What else run.json contains.
         on_progress: Called after every case.
 
     Raises:
@@ -185,7 +181,7 @@ async def arun(
 def run_facts(
     job: Job, rows: Sequence[Generation], usage: Usage, wall_s: float, corpus: Corpus, split: str
 ) -> dict[str, Any]:
-    """What run.json says: all that is needed to read the rows, and to make them again."""
+    """The content of run.json: what is needed to read the rows and to make them again."""
     kit, done = job.kit, sum(row.status == "done" for row in rows)
     return {
         "method": job.name,

@@ -1,8 +1,7 @@
-"""Whom does it serve worse? Gains over Non-Perso by any attribute of the users: their age group, language, country.
+"""Gains over Non-Perso by attributes of the users, such as age group, language or country: which users gain less?
 
-Comparing users with each other may amplify bias, so the mean gain alone is no answer. What is known of the users comes
-from a table of the experimenter's; the length of their history is always known. No user disappears from an attribute:
-those without a value are a group of their own.
+Comparing users with each other may amplify bias, which a mean over all users hides. Attributes come from a table that the
+experimenter gives; the length of the history is always known. Users without a value of an attribute are a group of their own.
 """
 
 import math
@@ -21,7 +20,7 @@ from unlike.data.tables.fields import as_text
 from unlike.data.tables.rows import read_rows
 from unlike.errors import InputError
 from unlike.evaluate.statistics.findings import GroupGain, UserGain
-from unlike.evaluate.statistics.significance import MIN_USERS, Values, bootstrap_interval, holm
+from unlike.evaluate.statistics.significance import MIN_USERS, Values, holm, interval_ends
 
 Attributes = Mapping[str, Mapping[str, str]]
 """By name of the attribute, by user id: the value as the table has it. Users without one are absent."""
@@ -29,13 +28,13 @@ Attributes = Mapping[str, Mapping[str, str]]
 USER = "user_id"
 HISTORY = "history length"
 NOT_KNOWN = "not known"
-MOST_NUMBERS = 5
-"""A numeric attribute with more distinct values than this is cut in two; others are groups as they are."""
+MAX_NUMBERS = 5
+"""A numeric attribute with more distinct values is split into two halves; otherwise each value is a group."""
 _ROUNDING = 1e-12
 
 
 def read_attributes(path: Path) -> Attributes:
-    """Read what is known of the users: a line a user, a column an attribute; empty places are not known.
+    """Read the attributes of users: a line per user, a column per attribute; empty cells are not known.
 
     Args:
         path: A table in any format with a column user_id, or a folder of them.
@@ -46,7 +45,7 @@ def read_attributes(path: Path) -> Attributes:
     table = _table(path)
     twice = table.filter(table[USER].is_duplicated())[USER]
     if len(twice):
-        raise InputError(f"{path.name} has user {twice[0]!r} more than once; one line a user is allowed; merge them")
+        raise InputError(f"{path.name} has user {twice[0]!r} more than once; one line per user is allowed; merge them")
     texts = table.with_columns(pl.all().exclude(USER).str.strip_chars().replace("", None))
     columns = (column for column in texts.iter_columns() if column.name != USER)
     return {column.name: _known(dict(zip(texts[USER], column, strict=True))) for column in columns}
@@ -57,7 +56,7 @@ def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> lis
 
     Args:
         gains: Of every user with every variant.
-        attributes: What is known of the users; those that gained nothing measurable do not count.
+        attributes: Of the users; users without a gain do not count.
     """
     records = {gain.user_id: str(gain.history_records) for gain in gains}
     found: list[GroupGain] = []
@@ -76,7 +75,7 @@ def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> lis
 def groups_of(attribute: str, values: Mapping[str, str]) -> dict[str, str]:
     """The group of each user: the value itself, or the half where the values are many numbers.
 
-    The cut is the median, or the highest value below it where nothing is above, so that no half is empty.
+    They are split at the median, or just below the highest value where that is the median, so that no half is empty.
 
     Args:
         attribute: Its name, which the halves carry.
@@ -84,14 +83,14 @@ def groups_of(attribute: str, values: Mapping[str, str]) -> dict[str, str]:
     """
     numbers = {user: number for user, value in values.items() if (number := _number(value)) is not None}
     distinct = sorted(set(numbers.values()))
-    if len(numbers) < len(values) or len(distinct) <= MOST_NUMBERS:
+    if len(numbers) < len(values) or len(distinct) <= MAX_NUMBERS:
         return dict(values)
     cut = min(median(numbers.values()), distinct[-2])
     return {user: f"{attribute} {'<=' if number <= cut else '>'} {cut:.12g}" for user, number in numbers.items()}
 
 
 def welch(a: Values, b: Values) -> float | None:
-    """Two-sided p of the t-test for two groups of unequal variance (Welch, 1947); None for fewer than 10 users in one.
+    """Two-sided p of the t-test for two groups of unequal variance (Welch, 1947); None where a group has fewer than 10 users.
 
     Groups without any spread differ for certain or not at all, as in the paired t-test.
     """
@@ -120,7 +119,7 @@ def _table(path: Path) -> pl.DataFrame:
     texts = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
     texts = texts.with_columns(ids(texts[USER])).filter(~pl.all_horizontal(pl.all().is_null()))
     if (texts[USER].fill_null("") == "").any():
-        raise InputError(f"{path.name} has a line without {USER}; every line needs one; fill it in or take it out")
+        raise InputError(f"{path.name} has a line without {USER}; every line needs one; add it or remove the line")
     return texts
 
 
@@ -154,15 +153,15 @@ def _group(place: tuple[str, str, str], name: str, ours: Values, others: Values)
     """
     variant, metric, attribute = place
     gain = float(ours.mean())
-    interval = bootstrap_interval(ours) if len(ours) > 1 else None
+    low, high = interval_ends(ours)
     return GroupGain(
         variant=variant,
         metric=metric,
         attribute=attribute,
         group=name,
         gain=gain,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        low=low,
+        high=high,
         n_users=len(ours),
         difference=gain - float(others.mean()) if len(others) else None,
         p_welch=welch(ours, others),
@@ -170,14 +169,14 @@ def _group(place: tuple[str, str, str], name: str, ours: Values, others: Values)
 
 
 def _corrected(made: Sequence[GroupGain]) -> list[GroupGain]:
-    """With Holm's correction over the groups. Of two groups both tests are the same one: a single question."""
+    """The groups with Holm's correction. The tests of two groups against each other are one test, which needs none."""
     asked = {one.group: one.p_welch for one in made if one.p_welch is not None}
     corrected = holm(asked) if len(made) > 2 else asked
     return [replace(one, p_holm=corrected.get(one.group)) for one in made]
 
 
 def _marked(made: Sequence[GroupGain]) -> list[GroupGain]:
-    """With the lowest gain marked, among groups of two users or more: a single user is no group to speak of."""
+    """The groups with the lowest gain marked; groups of a single user are not considered."""
     gains = [one.gain for one in made if one.n_users > 1]
     if not gains or max(gains) == min(gains):
         return list(made)

@@ -21,13 +21,13 @@ from unlike.evaluate.statistics.measured import (
     unmatched,
     values_by_user,
 )
-from unlike.evaluate.statistics.significance import MIN_USERS, bootstrap_interval, compare, holm, paired
+from unlike.evaluate.statistics.significance import MIN_USERS, compare, holm, interval_ends, paired
 from unlike.records import Case, Records
 
 PLAIN = "non_perso"
 """What a gain is measured against."""
 CONTROLS = {"dep": ("dep_shuffled", "prompt_tuning", PLAIN), "pplug": ("prompt_tuning", PLAIN)}
-"""By method: what differs from it in nothing but the user, the closest first; of all others it is ``PLAIN``."""
+"""By method: its controls, which differ from it only in the user, closest first; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -75,9 +75,11 @@ def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) 
 
 def _over_runs(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
     """One value per run, as DPL tests over its five temperatures."""
-    return tuple(  # type: ignore[return-value]
-        {run_key(run): mean for run in runs if (mean := run.means.get(metric)) is not None} for runs in (a, b)
-    )
+    return _means_by_run(a, metric), _means_by_run(b, metric)
+
+
+def _means_by_run(runs: Sequence[MeasuredRun], metric: str) -> dict[str, float]:
+    return {run_key(run): mean for run in runs if (mean := run.means.get(metric)) is not None}
 
 
 def _test(
@@ -184,9 +186,7 @@ def gains_by_half(gains: Sequence[UserGain], distances: Mapping[str, float]) -> 
         for half, users in halves({user: distances[user] for user in of_user}).items():
             values = np.asarray([of_user[user] for user in users])
             if len(values):
-                interval = bootstrap_interval(values) if len(values) > 1 else None
-                low, high = (interval.low, interval.high) if interval else (None, None)
-                found.append(Half(variant, metric, half, float(values.mean()), low, high, len(values)))
+                found.append(Half(variant, metric, half, float(values.mean()), *interval_ends(values), len(values)))
     return found
 
 

@@ -1,6 +1,6 @@
-"""What an experiment found, as plain data: everything a report shows, and nothing a report must compute.
+"""The results of an experiment as plain data: everything a report shows, fully computed.
 
-``experiment.py`` puts it together from measured runs; the renderers of ``report/`` only lay it out. All of it is JSON-able.
+``running.experiment`` makes it of measured runs; ``report`` only lays it out. All of it can be written as JSON.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class PairedTest:
         high: Upper end.
         n: Pairs.
         n_left_out: Cases that failed for one of the two, left out for both.
-        p_t: Paired t-test; like all others None where fewer than 10 users stand behind it.
+        p_t: Paired t-test; None, like all other tests, for fewer than 10 users.
         p_wilcoxon: Wilcoxon signed rank.
         p_permutation: Paired permutation.
         p_holm: p_t after Holm's correction over all tests of that metric and unit.
@@ -73,7 +73,7 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a variant took, summed over its runs and divided by its cases. Journalled calls are counted as if paid.
+    """Mean cost per case of a variant, over its runs. Calls answered from the journal count as if they had been made.
 
     Attributes:
         calls: LLM calls per case.
@@ -95,10 +95,10 @@ class Variant:
     """A row of the main table: a method with its settings, over all its runs.
 
     Attributes:
-        name: "dpl", or "dpl K=2" where a sweep or an ablation sets it apart.
+        name: "dpl", or "dpl K=2" where a sweep or an ablation changes a setting.
         method: Name of the method.
         is_baseline: Whether others are tested against it.
-        settings: What sets it apart from the experiment's settings, e.g. {"n_peers": 2}.
+        settings: Those that differ from the experiment's, such as {"n_peers": 2}.
         cells: By metric.
         cost: Mean cost of a case.
         paper: Figures of the papers for this variant where they survive: by metric label; {} where none do.
@@ -130,12 +130,15 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """Gain over Non-Perso in one half of the users by uniqueness (DPL, section 4.4.2)."""
+    """Gain over Non-Perso in one half of the users by uniqueness (DPL, section 4.4.2).
+
+    Attributes:
+        half: "unique" (upper half by distance to the mean embedding of all users) or "not unique".
+    """
 
     variant: str
     metric: str
     half: str
-    """"unique" (upper half by distance to the population's mean embedding) or "not unique"."""
     gain: float
     low: float | None
     high: float | None
@@ -144,7 +147,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class UserGain:
-    """What one user gains over Non-Perso with one variant on one metric, beside what is known of the user."""
+    """The gain of one user over Non-Perso with one variant on one metric, with properties of the user."""
 
     variant: str
     metric: str
@@ -156,13 +159,13 @@ class UserGain:
 
 @dataclass(frozen=True, slots=True)
 class GroupGain:
-    """What the users of one group gain over Non-Perso, against all other users.
+    """The gain of the users of one group over Non-Perso, compared with all other users.
 
     Attributes:
         variant: Who made the texts.
         metric: Name of the metric.
-        attribute: What is known of the users, e.g. "language".
-        group: Its value, the half it lies in ("age <= 34"), or "not known".
+        attribute: Of users, such as "language".
+        group: A value of the attribute, a half of its values ("age <= 34"), or "not known".
         gain: Mean over the group's users.
         low: 95 % bootstrap interval over users; None for a single user.
         high: Upper end.
@@ -189,7 +192,12 @@ class GroupGain:
 
 @dataclass(frozen=True, slots=True)
 class CaseStudy:
-    """One case with the texts of several variants side by side."""
+    """One case with the texts of several variants side by side.
+
+    Attributes:
+        texts: By variant; None where it failed.
+        profiles: By variant, for those that make a profile.
+    """
 
     case_id: str
     user_id: str
@@ -198,9 +206,7 @@ class CaseStudy:
     rating: float | None
     reference: str
     texts: dict[str, str | None]
-    """By variant; None where it failed."""
     profiles: dict[str, str]
-    """By variant that makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +227,9 @@ class Findings:
         metrics: (name, label, highest value or unit) in the order of columns. Names ending in "_cut" are measured on
             texts cut to equal length.
         main: Metrics of the main table; the others are sanity columns.
-        facts: What is needed to repeat it: corpus, split, number of cases and users, LLM, embedder, time rule,
+        facts: What is needed to repeat the experiment: corpus, split, number of cases and users, LLM, embedder, time rule,
             settings, versions, commit, hashes; label to value.
-        notes: Sentences that must stand beside the results (tiny model, missing metric, few users).
+        notes: Caveats shown with the results (tiny model, missing metric, few users).
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
     """
 

@@ -7,25 +7,24 @@ value is the mean over all that user's cases in all runs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
-from unlike.evaluate.statistics.significance import bootstrap_interval, mean_and_std
+from unlike.evaluate.statistics.significance import interval_ends, mean_and_std
 from unlike.records import Generation
 
 BASELINES = (
     *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "persona_db", "pplug"),
     *("prompt_tuning", "dep_shuffled"),
 )
-"""What others are compared with; any other method, also one of the reader's own, is tested against these."""
+"""Any other method, also one of your own, is tested against these."""
 
 _REASON_CHARS = 200
 
@@ -56,7 +55,7 @@ class MeasuredRun:
         return str(self.facts.get("variant", self.facts["method"]))
 
     def add(self, metric: str, values: Mapping[str, float], note: str = "") -> None:
-        """Take in the values of a metric that was measured elsewhere, such as a judge's grades."""
+        """Add the values of a metric that was measured elsewhere, such as a judge's grades."""
         self.per_case[metric] = dict(values)
         self.means[metric] = sum(values.values()) / len(values) if values else None
         self.notes[metric] = note
@@ -79,7 +78,7 @@ def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun
     """
     rows, facts = read_run(folder)
     run = MeasuredRun(folder, rows, facts)
-    scores = score([folder], [metric for metric in metrics if open_metric(metric)], peers_of(rows, corpus))
+    scores = score([folder], metrics, peers_of(rows, corpus))
     for row in scores.rows:
         run.means[row.metric], run.notes[row.metric] = row.mean, row.note
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
@@ -100,8 +99,8 @@ def _of_cases(likely: Sequence[Likelihood], case_ids: Sequence[str]) -> tuple[di
 def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     """The runs of each variant, in the order in which variants first come.
 
-    Runs of one method that differ in more than temperature, seed and sample, such as two LLMs, are no repeats of each
-    other: each is a variant of its own then, named after its folder too.
+    Runs of one method that differ in more than temperature, seed and sample, for example in the LLM, are no repeats of
+    each other: each is then its own variant, with its folder in the name.
     """
     kinds: dict[str, set[str]] = {}
     for run in runs:
@@ -186,11 +185,9 @@ def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:
     if not means:
         return Cell(None, n_failed=n_failed, note=next((run.notes.get(metric, "") for run in runs), ""))
     mean, std = mean_and_std(means)
-    users = list(values_by_user(runs, metric).values())
-    interval = bootstrap_interval(np.asarray(users)) if len(users) > 1 else None
+    low, high = interval_ends(np.asarray(list(values_by_user(runs, metric).values())))
     n = sum(row.status == "done" for run in runs for row in run.rows)
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return Cell(mean, std if len(means) > 1 else None, low, high, n, n_failed, rank)
+    return Cell(mean, std, low, high, n, n_failed, rank)
 
 
 def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
@@ -219,20 +216,17 @@ def cost(runs: Sequence[MeasuredRun], prices: tuple[float | None, float | None])
 def calls_in(trace: object) -> list[Mapping[str, Any]]:
     """Every LLM call of a trace, wherever the method put it."""
     if isinstance(trace, Mapping):
-        found: Mapping[str, Any] = trace  # pyright: ignore[reportUnknownVariableType]
+        found = cast("Mapping[str, Any]", trace)
         inner = [call for value in found.values() for call in calls_in(value)]
         return [found, *inner] if "completion_tokens" in found else inner
     if isinstance(trace, list | tuple):
-        return [call for value in trace for call in calls_in(value)]  # pyright: ignore[reportUnknownVariableType]
+        return [call for value in cast("Sequence[object]", trace) for call in calls_in(value)]
     return []
 
 
-def keys_in(trace: object) -> list[str]:
-    """Journal keys of all calls of a trace, each once; of a failed case, of the calls that were made."""
-    calls = calls_in(trace)
-    if isinstance(trace, Mapping):
-        made: object = trace.get("calls")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        calls += [call for call in made if isinstance(call, Mapping)] if isinstance(made, list) else []
+def keys_in(trace: Mapping[str, Any]) -> list[str]:
+    """Journal keys of all calls of a trace, each once; for a failed case, of the calls that were made."""
+    calls = [*calls_in(trace), *trace.get("calls", ())]
     return list(dict.fromkeys(str(call["key"]) for call in calls if call.get("key")))
 
 
@@ -251,7 +245,7 @@ def failures(groups: Groups) -> list[Failure]:
 
 
 def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
-    """A line a method for each setting that a sweep varied alone."""
+    """A line per method for each setting that a sweep varied alone."""
     found: list[Curve] = []
     for setting in ("n_peers", "n_records"):
         swept = {

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 """(n,) one value per case, user or run."""
 
 MIN_USERS = 10
-"""Fewer users bear no test: with three, a t-test may say p = 0.02 where no permutation can say less than 0.25."""
+"""Minimum for a test or an interval: of three users a t-test may give p = 0.02, a permutation test never less than 0.25."""
 _DRAWS_AT_ONCE = 2_000_000
 
 
@@ -134,6 +134,14 @@ def bootstrap_interval(values: Values, seed: int = 0, n_resamples: int = 10_000,
         means[start : start + len(drawn)] = values[drawn].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)
+
+
+def interval_ends(values: Values) -> tuple[float | None, float | None]:
+    """The ends of the 95 % bootstrap interval of the mean; None for fewer than two values."""
+    if len(values) < 2:
+        return None, None
+    interval = bootstrap_interval(values)
+    return interval.low, interval.high
 
 
 def t_test(differences: Values) -> float:
