@@ -115,7 +115,7 @@ def test_an_adapter_in_the_settings_writes_from_vectors(unlike, shop, tmp_path):
     status, _, err = unlike(*words, "--llm", f"transformers:{llm}", "--embedder", "hashing:64")
     assert status == 0, err
     assert "from: full (vectors of 2 records, 2 compared); " in err
-    (tmp_path / "s.toml").write_text('adapter = "dep"\n[memory]\nfewest_peers = 5\n')  # there are 4 others
+    (tmp_path / "s.toml").write_text('adapter = "dep"\n[memory]\nmin_peers = 5\n')  # there are 4 others
     status, _, err = unlike(*words, "--llm", f"transformers:{llm}", "--embedder", "hashing:64")
     assert status == 0, err
     assert "from: own records (vectors of 2 records, 0 compared); " in err

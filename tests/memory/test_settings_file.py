@@ -19,7 +19,7 @@ def test_what_is_not_given_stays_as_it_is(tmp_path):
 def test_what_is_given_counts(tmp_path):
     (tmp_path / "s.toml").write_text(
         'task = "mail"\nredactor = "none"\nprompts = "mine"\n'
-        '[memory]\nfewest_peers = 3\nallowed = ["health"]\n[method]\nn_peers = 2\n'
+        '[memory]\nmin_peers = 3\nallowed = ["health"]\n[method]\nn_peers = 2\n'
         "[refresh]\ndebounce_s = 0\n[service]\nrequests_per_s = inf\nn_workers = 4\n"
     )
     file = read_settings(tmp_path / "s.toml")
@@ -42,7 +42,7 @@ def test_the_adapter_at_work_is_among_those_that_receipts_name(tmp_path):
 
 def test_all_errors_are_reported_at_once(tmp_path):
     (tmp_path / "s.toml").write_text(
-        'colour = 1\n[memory]\nfewest_peers = 0\nallowed = ["money"]\n[method]\nretriever = "bm25"\n'
+        'colour = 1\n[memory]\nmin_peers = 0\nallowed = ["money"]\n[method]\nretriever = "bm25"\n'
         "[refresh]\ndebounce_s = nan\n"
     )
     with pytest.raises(InputError) as refused:

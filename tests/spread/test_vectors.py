@@ -7,7 +7,7 @@ from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
-from unlike.spread.differences import Wanted, write_differences
+from unlike.spread.differences import DifferenceRequest, write_differences
 from unlike.spread.embed import Arrived, embed, vector_file
 from unlike.spread.engine import RayEngine
 
@@ -41,7 +41,7 @@ def test_what_arrived_is_kept_under_the_name_of_who_made_it(tmp_path):
 
 def test_the_table_is_the_same_whoever_made_it_and_right(ray, sample, tmp_path):
     cases = sample.cases("train", 9)
-    wanted = Wanted(sample, cases, "hashing:32", 3, "profile_weighted")
+    wanted = DifferenceRequest(sample, cases, "hashing:32", 3, "profile_weighted")
     n_rows = [
         write_differences(wanted, tmp_path / f"{name}.parquet", engine) for name, engine in (("a", None), ("b", TWO))
     ]
@@ -63,4 +63,6 @@ def test_the_table_is_the_same_whoever_made_it_and_right(ray, sample, tmp_path):
 def test_a_place_that_cannot_be_written_is_one_line(sample, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        write_differences(Wanted(sample, sample.cases("train", 1), "hashing:32"), tmp_path / "file" / "d.parquet")
+        write_differences(
+            DifferenceRequest(sample, sample.cases("train", 1), "hashing:32"), tmp_path / "file" / "d.parquet"
+        )

@@ -1,6 +1,7 @@
 """What the service keeps: keys of its API, tokens spent, and what was done to whose data."""
 
 import pytest
+from sqlalchemy import event
 
 from tests.store.rows import put, row
 from unlike.errors import InputError
@@ -62,6 +63,27 @@ def test_a_budget_of_the_day(store, tenant):
             spend.check(tx)
         spend.set_budget(tx, None)
         spend.check(tx)
+
+
+def test_a_call_that_ends_while_another_reserves_is_counted_once(in_postgres):
+    """Its tokens move from reserved to used between two statements of the other transaction."""
+    tenant = in_postgres.tenant("acme")
+    with tenant.write() as tx:
+        spend.set_budget(tx, 200)
+        spend.reserve(tx, 300)
+
+    def end():
+        event.remove(in_postgres.engine, "after_cursor_execute", end_at_first_look)
+        with tenant.write() as tx:
+            spend.add(tx, 300, 1, -300)
+
+    def end_at_first_look(_conn, _cursor, statement, *_):
+        if statement.lower().startswith("select spend"):
+            end()
+
+    event.listen(in_postgres.engine, "after_cursor_execute", end_at_first_look)
+    with tenant.write() as tx, pytest.raises(BudgetSpent):
+        spend.reserve(tx, 10)
 
 
 def test_what_is_reserved_is_not_there_for_others(store, tenant):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from unlike.errors import UnlikeError
 from unlike.store import jobs
@@ -50,8 +50,8 @@ def check(tx: Tx) -> int | None:
         BudgetSpent: It is used up.
     """
     budget = budget_of(tx)
-    if budget is not None and (used := used_today(tx)) >= budget:
-        raise BudgetSpent(budget, used, (DAY_MS - tx.now_ms % DAY_MS) / 1000)
+    if budget is not None:
+        _check(tx, budget, _today(tx)[0])
     return budget
 
 
@@ -62,22 +62,32 @@ def reserve(tx: Tx, tokens: int) -> int | None:
         BudgetSpent: The rest of the budget is used up or reserved.
     """
     tx.conn.execute(select(TENANTS.c.id).where(TENANTS.c.id == tx.tenant).with_for_update())
-    budget = check(tx)
+    budget = budget_of(tx)
     if budget is not None:
-        used, reserved = used_today(tx), max(0, _today(tx, SPEND.c.reserved))
-        if used + reserved >= budget:
+        used, reserved = _today(tx)
+        _check(tx, budget, used)
+        if used + max(0, reserved) >= budget:
             raise BudgetSpent(budget, used, RESERVED_S)
         add(tx, 0, 0, tokens)
     return budget
 
 
+def _check(tx: Tx, budget: int, used: int) -> None:
+    if used >= budget:
+        raise BudgetSpent(budget, used, (DAY_MS - tx.now_ms % DAY_MS) / 1000)
+
+
 def used_today(tx: Tx) -> int:
     """Tokens since midnight (UTC)."""
-    return _today(tx, SPEND.c.tokens)
+    return _today(tx)[0]
 
 
-def _today(tx: Tx, column: Column[int]) -> int:
-    return tx.conn.scalar(select(column).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == _day(tx))) or 0
+def _today(tx: Tx) -> tuple[int, int]:
+    """Tokens used and reserved, read by one statement: a call that ends in between moves tokens from one to the other."""
+    row = tx.conn.execute(
+        select(SPEND.c.tokens, SPEND.c.reserved).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == _day(tx))
+    )
+    return tuple(row.one_or_none() or (0, 0))
 
 
 def budget_of(tx: Tx) -> int | None:

@@ -155,10 +155,7 @@ def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
         return True
     if not isinstance(text, str):
         raise row.wrong(f"{text_name!r} is {shown(text)}; allowed are a string, and null where it failed")
-    if form.references is None:
-        real = _references(row, form.of(row, "reference"))
-    else:
-        real = form.references.get(case_id, ())
+    real = _references(row, form.of(row, "reference")) if form.references is None else form.references.get(case_id, ())
     if form.with_reference and not real:
         texts.n_failed += 1
         return False

@@ -21,7 +21,6 @@ from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, json
 from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import Item, Record, others_on
-from unlike.serve.answers import json_response
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
 map_router = APIRouter(tags=["maps"])

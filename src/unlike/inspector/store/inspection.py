@@ -86,7 +86,7 @@ class Inspection:
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
-        stored = FewShow(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
+        stored = EnoughPeersRecords(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
         llm = RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject))
         kit = Kit(
             records=stored,
