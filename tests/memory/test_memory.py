@@ -365,7 +365,7 @@ def test_a_profile_that_is_not_what_was_read_is_not_written_over(store):
     read = run(memory.profile("ann"))
     run(memory.erase("bob"))
     for _ in range(2):  # while there is no profile, and when there is another
-        with pytest.raises(Changed, match="read it and edit again"):
+        with pytest.raises(Changed, match="read it and edit it again"):
             run(memory.edit("ann", read.statements, read.created_ms))
         settle(memory)
     now = run(memory.profile("ann"))
