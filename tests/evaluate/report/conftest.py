@@ -103,8 +103,8 @@ def _variant(number, name, draw):
     cells["bertscore"] = Cell(None, note="bert-score is not installed; install it")
     cost = Cost(1 + number, TOKENS[number] * 0.9, TOKENS[number] * 0.1, 3.2 * (number + 1), 0.0001 * TOKENS[number])
     settings = {"n_peers": 2, "selection": "farthest"} if number == 6 else {}
-    paper = {"ROUGE-1": 0.3107, "ROUGE-L": 0.1624, "S-72B": 0.51} if name == "dpl" else {}
-    return Variant(name, name.split()[0], number < 5, settings, cells, cost, paper)
+    paper = {"rouge1": 0.3107, "rougeL": 0.1624} if name == "dpl" else {}
+    return Variant(name, name.split()[0], number < 5, settings, cells, cost, paper, "DPL, table 8" if paper else "")
 
 
 def _tests():

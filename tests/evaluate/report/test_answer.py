@@ -62,3 +62,19 @@ def test_few_users_bear_no_conclusion_and_the_cell_says_so(findings):
 def test_without_tests_it_says_why(findings, names, said):
     variants = [variant for variant in findings.variants if variant.name in names]
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
+
+
+def test_variants_with_fewer_cases_are_named_in_sentence_and_row(findings):
+    counted = [replace(v, n_cases=8 if v.name == "rag" else 12, n_without_peers=3) for v in findings.variants]
+    found = replace(findings, tests=[over_users()], variants=counted, n_cases=12)
+    assert answer(found).endswith(
+        "Not all variants have all 12 cases: rag has 8. Means are over the cases that each has, tests over those that both "
+        "have."
+    )
+    table = main_table(found)
+    rows = {row[0].text: row for group in table.groups for row in group.rows}
+    assert (rows["rag"][0].small, rows["dpl"][0].small) == ("8 of 12 cases", "")
+    assert (table.columns[-1], rows["rag"][-1].text) == ("without peers", "3")
+    equal = replace(found, variants=[replace(v, n_cases=12) for v in counted])
+    assert "Not all" not in answer(equal)
+    assert "without peers" not in main_table(findings).columns

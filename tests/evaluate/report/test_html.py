@@ -62,6 +62,7 @@ def test_main_table_shows_best_second_marks_papers_and_what_is_missing(findings)
     assert {"**", "*", "*↓", "a"} <= set(page.text_in["sup"])
     remarks = " ".join(page.text_in["p"])
     assert "bert-score is not installed; install it" in remarks
+    assert "figures are from DPL, table 8: the same test cases" in remarks
     assert "No published figures are available for: non_perso" in remarks
 
 

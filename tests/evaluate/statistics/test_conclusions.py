@@ -30,7 +30,6 @@ from unlike.evaluate.statistics.measured import (
     values_by_user,
     variants,
 )
-from unlike.evaluate.statistics.paper import published
 from unlike.records import Case, Generation, Item, Record
 
 USERS = [f"u{n}" for n in range(12)]
@@ -205,9 +204,3 @@ def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
     assert len(studies) == 3
     assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
     assert case_studies({}, "rouge1", corpus()) == []
-
-
-def test_published_figures_are_shown_where_they_survive():
-    assert published("Books", "dpl", 8) == {"ROUGE-1": 0.3315, "METEOR": 0.2438, "Judge": 0.6435}
-    assert published("CDs & Vinyl", "non_perso", 4)["METEOR"] == 0.1336
-    assert published("Books", "dpl", 3) == published("", "dpl", 8) == published("Books", "drp", 8) == {}

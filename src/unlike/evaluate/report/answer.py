@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from unlike.evaluate.report.tables import LEVEL, is_below, labels, scales
+from unlike.evaluate.report.tables import LEVEL, is_below, labels, scales, with_fewer_cases
 from unlike.evaluate.report.wording import finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
@@ -10,6 +10,21 @@ from unlike.evaluate.statistics.significance import MIN_USERS
 
 def answer(findings: Findings) -> str:
     """What was found on the first metric that has values; no conclusion where the data cannot bear one."""
+    return " ".join(filter(None, (_finding(findings), _unequal(findings))))
+
+
+def _unequal(findings: Findings) -> str:
+    """Which variants have fewer cases than there are."""
+    fewer = [f"{variant.name} has {variant.n_cases}" for variant in with_fewer_cases(findings)]
+    if not fewer:
+        return ""
+    return (
+        f"Not all variants have all {findings.n_cases} cases: {', '.join(fewer)}. Means are over the cases that each has, "
+        "tests over those that both have."
+    )
+
+
+def _finding(findings: Findings) -> str:
     metric = next((name for name in findings.main if any(_mean(v, name) is not None for v in findings.variants)), None)
     if metric is None:
         return "No variant has a result."

@@ -109,7 +109,10 @@ def _metric_table(
     return Table(
         name,
         caption,
-        ("Variant", *(labels(findings).get(metric, metric) for metric in metrics), "n", "failed"),
+        (
+            *("Variant", *(labels(findings).get(metric, metric) for metric in metrics), "n", "failed"),
+            *(("without peers",) if _counts_peers(findings) else ()),
+        ),
         tuple(groups),
         footnotes=tuple((mark, note) for note, mark in letters.items()),
         remarks=((_LEGEND,) if marked else ()) + remarks,
@@ -126,27 +129,35 @@ def _grouped(variants: Sequence[Variant]) -> list[tuple[str, list[Variant]]]:
 
 def _metric_row(findings: Findings, variant: Variant, metrics: Sequence[str], letters: dict[str, str]) -> Row:
     cells = [variant.cells[metric] for metric in metrics if metric in variant.cells]
-    settings = ", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())
+    small = [", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())]
+    small += [f"{variant.n_cases} of {findings.n_cases} cases"] if variant in with_fewer_cases(findings) else []
+    counts = [max((cell.n for cell in cells), default=0), max((cell.n_failed for cell in cells), default=0)]
+    without_peers = "–" if variant.n_without_peers is None else str(variant.n_without_peers)
     return (
-        TableCell(variant.name, small=settings),
+        TableCell(variant.name, small="; ".join(filter(None, small))),
         *(_cell(findings, variant, metric, letters) for metric in metrics),
-        TableCell(str(max((cell.n for cell in cells), default=0))),
-        TableCell(str(max((cell.n_failed for cell in cells), default=0))),
+        *entries(*map(str, counts), *([without_peers] if _counts_peers(findings) else [])),
     )
+
+
+def with_fewer_cases(findings: Findings) -> list[Variant]:
+    """The variants that lack cases which others have; means of unequal cases are not quite comparable."""
+    return [variant for variant in findings.variants if variant.n_cases < findings.n_cases]
+
+
+def _counts_peers(findings: Findings) -> bool:
+    return any(variant.n_without_peers is not None for variant in findings.variants)
 
 
 def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, str]) -> TableCell:
     cell, scale = variant.cells.get(metric, Cell(None)), scales(findings).get(metric, 1.0)
     tests, footnote = by_place(findings.tests), letters.get(cell.note, "")
-    published = {name: variant.paper[label] for name, label, _ in findings.metrics if label in variant.paper}.get(
-        metric
-    )
     below = [f"{value(cell.low, scale)} to {value(cell.high, scale)}"] if finite(cell.low) is not None else []
     test = tests.get((variant.name, metric, "users"))
     if test and test.p_t is None:
         below.append(f"not tested: {test.n} of at least {MIN_USERS} users")
-    if published is not None:
-        below.append(f"paper: {value(published, scale)}")
+    if metric in variant.paper:
+        below.append(f"paper: {value(variant.paper[metric], scale)}")
     if finite(cell.mean) is None:
         return TableCell(NOT_AVAILABLE, small="; ".join(below), footnote=footnote)
     spread = "" if finite(cell.std) is None else f" ± {value(cell.std, scale)}"
@@ -155,17 +166,13 @@ def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, 
 
 
 def _about_papers(findings: Findings) -> tuple[str, ...]:
-    """Published figures of metrics that are not in this report, and variants without any; nothing where none has any."""
-    without = [variant.name for variant in findings.variants if not variant.paper]
-    if len(without) == len(findings.variants):
+    """Where the papers' figures are printed, and variants without any; nothing where none has any."""
+    tables = dict.fromkeys(variant.paper_table for variant in findings.variants if variant.paper)
+    if not tables:
         return ()
-    shown = {label for _, label, _ in findings.metrics}
-    more = tuple(
-        f"Also published for {variant.name}: {', '.join(f'{k} {v:g}' for k, v in rest.items())}."
-        for variant in findings.variants
-        if (rest := {key: figure for key, figure in variant.paper.items() if key not in shown})
-    )
-    return (*more, f"No published figures are available for: {', '.join(without)}.") if without else more
+    without = [variant.name for variant in findings.variants if not variant.paper]
+    source = f"The papers' figures are from {'; '.join(tables)}: the same test cases, LLM and settings, other prompts."
+    return (source, f"No published figures are available for: {', '.join(without)}.") if without else (source,)
 
 
 # Tests and sweeps -------------------------------------------------------------------------------------------------
@@ -247,7 +254,7 @@ _UNITS = ("users", "runs")
 FIGURE_COLUMNS = (
     *("variant", "method", "is_baseline", "settings", "metric", "label", "scale", "is_main"),
     *_CELL,
-    "paper",
+    *("paper", "n_cases", "n_without_peers"),
     *(f"{unit}_{name}" for unit in _UNITS for name in _TEST),
 )
 
@@ -263,7 +270,8 @@ def figures_table(findings: Findings) -> Table:
             made = [tests.get((variant.name, metric, unit)) for unit in _UNITS]
             values = [
                 *(variant.name, variant.method, variant.is_baseline, settings, metric, label, scale),
-                *(metric in findings.main, *(getattr(cell, name) for name in _CELL), variant.paper.get(label)),
+                *(metric in findings.main, *(getattr(cell, name) for name in _CELL), variant.paper.get(metric)),
+                *(variant.n_cases, variant.n_without_peers),
                 *(getattr(test, name, None) for test in made for name in _TEST),
             ]
             rows.append(entries(*("" if one is None else str(one) for one in values)))

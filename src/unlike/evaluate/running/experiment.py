@@ -32,7 +32,7 @@ from unlike.evaluate.statistics.comparisons import (
     uniqueness,
     user_gains,
 )
-from unlike.evaluate.statistics.findings import Findings
+from unlike.evaluate.statistics.findings import Findings, Variant
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
@@ -42,7 +42,7 @@ from unlike.evaluate.statistics.measured import (
     measure,
     variants,
 )
-from unlike.evaluate.statistics.paper import published
+from unlike.evaluate.statistics.paper import Published, published
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import LLM
@@ -121,7 +121,16 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
         "variant": planned.variant,
         "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
         "sample": planned.sample,
+        "adapter": _adapter_facts(plan, planned.settings.adapter),
     }
+
+
+def _adapter_facts(plan: Plan, name: str) -> dict[str, Any] | None:
+    """The settings of an adapter that the plan trains; None for no adapter, or one from elsewhere."""
+    from unlike.latent.settings import recipe
+
+    entry = next((entry for entry in plan.adapters if entry.name == name), None)
+    return asdict(recipe(entry.preset, entry.kind, entry.set).adapter) if entry else None
 
 
 async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[PlannedRun], llm: ForecastLLM) -> Usage:
@@ -177,7 +186,7 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
         metrics=[_column(name) for name in (*main, *sanity)],
         main=main,
         variants=[
-            replace(variant, paper=published(plan.paper, variant.method, _n_records(groups, variant.name)))
+            _beside_paper(variant, published(groups[variant.name], corpus))
             for variant in variants(groups, main, sanity, (plan.llm.price_in, plan.llm.price_out))
         ],
         tests=paired_tests(groups, main),
@@ -190,11 +199,12 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
         failures=failures(groups),
         facts=_facts(plan, corpus, runs),
         notes=_notes(groups, runs),
+        n_cases=len({row.case_id for run in runs for row in run.rows}),
     )
 
 
-def _n_records(groups: dict[str, list[MeasuredRun]], variant: str) -> int:
-    return int(groups[variant][0].facts["settings"]["n_records"])
+def _beside_paper(variant: Variant, found: Published | None) -> Variant:
+    return replace(variant, paper=dict(found.figures), paper_table=found.table) if found else variant
 
 
 def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:

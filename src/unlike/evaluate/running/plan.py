@@ -156,8 +156,6 @@ class Plan(Section):
     keep_prompts: bool = True
     """Whether the journal keeps prompts beside their answers, so that they can be shown."""
     adapters: tuple[AdapterEntry, ...] = ()
-    paper: Literal["", "Movies & TV", "CDs & Vinyl", "Books"] = ""
-    """Data set of DPL's table 8 whose figures stand beside ours."""
 
     @property
     def likelihood_alone(self) -> bool:

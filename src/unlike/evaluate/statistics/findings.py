@@ -101,7 +101,10 @@ class Variant:
         settings: Those that differ from the experiment's, such as {"n_peers": 2}.
         cells: By metric.
         cost: Mean cost of a case.
-        paper: Figures of the papers for this variant where they survive: by metric label; {} where none do.
+        paper: Figures of the papers for the same corpus, split, model and settings, by metric; {} where there are none.
+        paper_table: Where they are printed, such as "DPL, table 8".
+        n_cases: Cases that all its runs have.
+        n_without_peers: Cases where no other user's text was there to compare with, summed over runs; None if not counted.
     """
 
     name: str
@@ -111,6 +114,9 @@ class Variant:
     cells: dict[str, Cell]
     cost: Cost
     paper: dict[str, float] = field(default_factory=dict[str, float])
+    paper_table: str = ""
+    n_cases: int = 0
+    n_without_peers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +236,7 @@ class Findings:
         facts: What is needed to repeat the experiment: corpus, split, number of cases and users, LLM, embedder, time rule,
             settings, versions, commit, hashes; label to value.
         notes: Caveats shown with the results (tiny model, missing metric, few users).
+        n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
     """
 
@@ -247,3 +254,4 @@ class Findings:
     facts: dict[str, str]
     notes: list[str]
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
+    n_cases: int = 0

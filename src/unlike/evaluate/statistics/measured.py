@@ -173,9 +173,26 @@ def variants(
             settings=dict(runs[0].facts.get("apart", {})),
             cells={metric: cell(runs, metric, rank_of.get(metric, {}).get(name, 0)) for metric in (*main, *sanity)},
             cost=cost(runs, prices),
+            n_cases=len(cases_of(runs)),
+            n_without_peers=_n_without_peers(runs),
         )
         for name, runs in groups.items()
     ]
+
+
+def cases_of(runs: Sequence[MeasuredRun]) -> set[str]:
+    """Ids of the cases that every repeat of a variant has; its samples count together."""
+    of_repeat: dict[tuple[Any, Any], set[str]] = {}
+    for run in runs:
+        settings = run.facts["settings"]
+        ids = of_repeat.setdefault((settings["temperature"], settings["seed"]), set())
+        ids.update(row.case_id for row in run.rows)
+    return set.intersection(*of_repeat.values())
+
+
+def _n_without_peers(runs: Sequence[MeasuredRun]) -> int | None:
+    counts = [run.facts.get("n_without_peers") for run in runs]
+    return None if None in counts else sum(map(int, counts))
 
 
 def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:

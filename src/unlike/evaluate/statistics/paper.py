@@ -1,53 +1,107 @@
-"""The papers' own figures, where they survive: DPL, table 8 (temperature 0.8, one run, Qwen2.5-14B-Instruct).
+"""The papers' own figures (``published.csv``), shown only beside the same corpus, split, model, settings and metric.
 
-DPL's tables 1, 2, 6 and 7 are lost in the text at hand; nothing stands in for them.
+DPL's tables 1, 2, 6 and 7 are lost in the texts at hand; nothing takes their place. Figures of a judge (S-72B) are not
+among them: they were made with another rubric than ours. DEP's table 9 prints the row of table 7 "w/o DR" again as "w/o
+Guidance", so one of the two is an error of the paper.
 """
 
-_LABELS = ("ROUGE-1", "METEOR", "Judge")
-_DATA_SETS = ("Movies & TV", "CDs & Vinyl", "Books")
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-Triple = tuple[float, float, float]
-"""ROUGE-1, METEOR, S-72B."""
+from unlike.data.corpus import Corpus
+from unlike.evaluate.statistics.measured import MeasuredRun
 
-DPL_TABLE_8: dict[tuple[str, int | None], tuple[Triple, Triple, Triple]] = {
-    ("non_perso", None): ((0.2275, 0.1304, 0.5406), (0.2392, 0.1336, 0.5379), (0.2683, 0.1512, 0.5539)),
-    ("rag", 1): ((0.2540, 0.1540, 0.4858), (0.2636, 0.1546, 0.5082), (0.3007, 0.1784, 0.5609)),
-    ("rag", 2): ((0.2670, 0.1658, 0.5315), (0.2768, 0.1660, 0.5434), (0.3158, 0.1971, 0.5836)),
-    ("rag", 4): ((0.2802, 0.1794, 0.5617), (0.2884, 0.1787, 0.5705), (0.3211, 0.2116, 0.6145)),
-    ("rag", 8): ((0.2845, 0.1897, 0.5929), (0.2926, 0.1876, 0.5933), (0.3206, 0.2173, 0.6196)),
-    ("int_sum", 1): ((0.2643, 0.1682, 0.4618), (0.2735, 0.1671, 0.4582), (0.3155, 0.2030, 0.5533)),
-    ("int_sum", 2): ((0.2757, 0.1807, 0.5305), (0.2865, 0.1809, 0.5466), (0.3179, 0.2144, 0.5975)),
-    ("int_sum", 4): ((0.2835, 0.1916, 0.5752), (0.2938, 0.1921, 0.5848), (0.3167, 0.2256, 0.6151)),
-    ("int_sum", 8): ((0.2845, 0.1972, 0.6073), (0.2949, 0.1968, 0.6014), (0.3201, 0.2340, 0.6265)),
-    ("llm_trsr", 1): ((0.2664, 0.1728, 0.5578), (0.2811, 0.1756, 0.5602), (0.3090, 0.2015, 0.5943)),
-    ("llm_trsr", 2): ((0.2760, 0.1838, 0.5816), (0.2876, 0.1835, 0.5770), (0.3125, 0.2137, 0.6057)),
-    ("llm_trsr", 4): ((0.2808, 0.1915, 0.5942), (0.2942, 0.1941, 0.5981), (0.3169, 0.2269, 0.6177)),
-    ("llm_trsr", 8): ((0.2822, 0.1955, 0.6178), (0.2937, 0.1969, 0.6083), (0.3143, 0.2294, 0.6334)),
-    ("cicl", 1): ((0.2658, 0.1682, 0.4538), (0.2737, 0.1656, 0.4575), (0.3124, 0.1977, 0.5331)),
-    ("cicl", 2): ((0.2759, 0.1787, 0.5242), (0.2883, 0.1797, 0.5306), (0.3230, 0.2176, 0.5748)),
-    ("cicl", 4): ((0.2836, 0.1881, 0.5731), (0.2949, 0.1890, 0.5732), (0.3211, 0.2278, 0.6196)),
-    ("cicl", 8): ((0.2873, 0.1969, 0.6142), (0.3010, 0.1987, 0.5990), (0.3255, 0.2362, 0.6391)),
-    ("persona_db", 1): ((0.2653, 0.1658, 0.4695), (0.2719, 0.1639, 0.4637), (0.3162, 0.2000, 0.5451)),
-    ("persona_db", 2): ((0.2754, 0.1786, 0.5407), (0.2843, 0.1761, 0.5479), (0.3212, 0.2161, 0.5950)),
-    ("persona_db", 4): ((0.2819, 0.1882, 0.5822), (0.2899, 0.1861, 0.5887), (0.3267, 0.2336, 0.6309)),
-    ("persona_db", 8): ((0.2840, 0.1954, 0.6170), (0.2941, 0.1937, 0.6048), (0.3268, 0.2423, 0.6435)),
-    ("dpl", 1): ((0.2753, 0.1747, 0.5015), (0.2859, 0.1765, 0.5158), (0.3164, 0.1989, 0.5659)),
-    ("dpl", 2): ((0.2858, 0.1877, 0.5630), (0.2997, 0.1917, 0.5704), (0.3202, 0.2175, 0.5905)),
-    ("dpl", 4): ((0.2907, 0.1949, 0.5854), (0.3071, 0.2014, 0.5958), (0.3269, 0.2311, 0.6158)),
-    ("dpl", 8): ((0.2938, 0.2009, 0.6245), (0.3066, 0.2058, 0.6236), (0.3315, 0.2438, 0.6435)),
+FILE = Path(__file__).with_name("published.csv")
+METRICS = ("rouge1", "meteor", "bleu", "bertscore")
+TEST_CASES = {"Books": 317, "Movies & TV": 1925, "CDs & Vinyl": 1754}
+"""Test cases of each data set that DPL's authors published."""
+
+_SAMPLING = {"temperature": "0.8", "top_p": "0.95"}
+_RETRIEVAL = {"n_records": "8", "retriever": "bm25"}
+_COMPARISON = {"n_peers": "4", "selector": "kmeans", "dimensions": "None"}
+_SETTINGS = {"non_perso": {}, "dpl": _RETRIEVAL | _COMPARISON, "dep": {}, "pplug": {}}
+"""By method: the settings that matter, with their values in the papers; ``_RETRIEVAL`` for all other methods."""
+_ADAPTER = {
+    "dep": {"n_records": "8", "signals": "his+diff", "with_text": "True", "with_note": "True", "reduction": "sae"},
+    "pplug": {"kind": "pplug"},
 }
-"""By method and N: (Movies & TV, CDs & Vinyl, Books)."""
 
 
-def published(data_set: str, method: str, n_records: int) -> dict[str, float]:
-    """The paper's figures by metric label; {} where none survive.
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The figures of a paper for one variant.
+
+    Attributes:
+        table: Where they are printed, such as "DPL, table 8".
+        figures: By metric.
+    """
+
+    table: str
+    figures: Mapping[str, float]
+
+
+def published(runs: Sequence[MeasuredRun], corpus: Corpus) -> Published | None:
+    """The paper's figures for a variant; None unless every run has its corpus, split, model and settings.
 
     Args:
-        data_set: "Movies & TV", "CDs & Vinyl" or "Books"; "" for none.
-        method: Name of the method; Non-Perso has one row, for any N.
-        n_records: N.
+        runs: Of the variant.
+        corpus: Of the runs.
     """
-    row = DPL_TABLE_8.get((method, None if method == "non_perso" else n_records))
-    if row is None or data_set not in _DATA_SETS:
-        return {}
-    return dict(zip(_LABELS, row[_DATA_SETS.index(data_set)], strict=True))
+    data_set = data_set_of(corpus)
+    if not data_set or not all(_covers_split(run, corpus) and _samples_alike(run) for run in runs):
+        return None
+    method = str(runs[0].facts["method"])
+    for row in _rows():
+        is_wanted = row["data_set"] == data_set and row["method"] == method
+        if is_wanted and all(_is_model(row["llm"], run) and _has_settings(row, run) for run in runs):
+            return Published(row["table"], {name: float(row[name]) for name in METRICS if row[name]})
+    return None
+
+
+def data_set_of(corpus: Corpus) -> str:
+    """The papers' data set that a corpus is: a category of DPL-main with all its test cases; "" for any other corpus."""
+    source = corpus.manifest["source"]
+    if source.get("name") != "dpl-hub" or source.get("main") != "DPL-main":
+        return ""
+    name = str(source.get("category")).replace("_and_", " & ").replace("_", " ")
+    return name if TEST_CASES.get(name) == len(corpus.cases("test")) else ""
+
+
+def _covers_split(run: MeasuredRun, corpus: Corpus) -> bool:
+    return run.facts["split"] == "test" and {row.case_id for row in run.rows} == {c.id for c in corpus.cases("test")}
+
+
+def _samples_alike(run: MeasuredRun) -> bool:
+    return _as_text(run.facts["settings"], _SAMPLING) == _SAMPLING
+
+
+def _is_model(name: str, run: MeasuredRun) -> bool:
+    """Whether the run's LLM is this model, under whatever owner or folder and in whatever engine, but not quantised."""
+    return re.search(rf"(?:^|[:/]){re.escape(name)}(?::bfloat16)?$", str(run.facts["llm"]), re.IGNORECASE) is not None
+
+
+def _has_settings(row: Mapping[str, str], run: MeasuredRun) -> bool:
+    printed = dict(pair.split("=") for pair in row["settings"].split())
+    method, adapter = row["method"], _ADAPTER.get(row["method"])
+    if adapter is not None:
+        wanted = adapter | printed
+        return _as_text(run.facts.get("adapter") or {}, wanted) == wanted
+    wanted = _SETTINGS.get(method, _RETRIEVAL) | printed
+    return _as_text(run.facts["settings"], wanted) == wanted
+
+
+def _as_text(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """Those settings as ``published.csv`` writes them."""
+    found = {name: settings.get(name) for name in names}
+    return {name: "+".join(value) if isinstance(value, list | tuple) else str(value) for name, value in found.items()}
+
+
+@cache
+def _rows() -> tuple[Mapping[str, str], ...]:
+    with FILE.open(encoding="utf-8", newline="") as lines:
+        return tuple(csv.DictReader(lines))
