@@ -191,8 +191,8 @@ def cases_of(runs: Sequence[MeasuredRun]) -> set[str]:
 
 
 def _n_without_peers(runs: Sequence[MeasuredRun]) -> int | None:
-    counts = [run.facts.get("n_without_peers") for run in runs]
-    return None if None in counts else sum(map(int, counts))
+    counted = [run.facts["n_without_peers"] for run in runs if "n_without_peers" in run.facts]
+    return sum(counted) if len(counted) == len(runs) else None
 
 
 def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:
