@@ -207,3 +207,16 @@ def test_two_units_of_time_are_refused(unlike, tmp_path):
     status, _, err = unlike("ingest", write_lines(tmp_path / "r.jsonl", rows), "--store", tmp_path / "memory")
     assert status == 2
     assert "one column has one unit" in err
+
+
+# Without a file of one's own -----------------------------------------------------------------------------------------
+
+
+def test_the_sample_and_a_corpus_folder(unlike, sample, tmp_path):
+    status, out, _ = unlike("ingest", "--sample", "--store", tmp_path / "memory")
+    assert (status, "288 new records; 24 new users\n24 of 24 new users may be compared" in out) == (0, True)
+    status, out, _ = unlike("ingest", sample, "--store", tmp_path / "memory")
+    assert (status, "0 new records, 288 already there; 0 new users" in out) == (0, True)
+    for words in ((), (sample, "--sample")):
+        status, _, err = unlike("ingest", *words, "--store", tmp_path / "memory")
+        assert (status, err) == (2, "unlike: give a FILE or --sample, and not both\n")

@@ -61,6 +61,35 @@ def test_users_asked_for_are_built_anew(unlike, shop, tmp_path):
     assert "no user 'nobody'" in err
 
 
+def test_one_user_is_built_without_the_others(unlike, lines, tmp_path):
+    """Also right after the records came in, while their items wait to be clustered."""
+    store = tmp_path / "memory"
+    unlike("ingest", lines, "--store", store, "--consent", "own,peer")
+    status, out, _ = unlike("profile", "build", "bob", "--store", store, *WITHOUT_MODELS)
+    assert (status, "1 profile built; " in out, ", 4 LLM calls, " in out) == (0, True, True), out
+    assert "│ bob " in out and "4 others" in out
+    assert "1 of 5 users have a profile; 4 jobs waiting\n" in out
+
+
+def test_at_most_so_many_profiles_are_built(unlike, fresh):
+    words = ("profile", "build", "--store", fresh, *WITHOUT_MODELS, "--limit")
+    counted = json.loads(unlike(*words, 3, "--dry-run", "--json")[1])
+    assert (counted["n_profiles"], counted["n_calls"]) == (3, 12)
+    assert json.loads(unlike(*words, 2, "--json")[1])["users"] == ["ada", "bob"]
+    assert json.loads(unlike(*words, 9, "--json")[1])["users"] == ["cem", "dee", "eve"]
+
+
+def test_a_user_with_too_few_records_is_told_how_many_a_profile_needs(unlike, tmp_path):
+    file = write_lines(tmp_path / "one.jsonl", [record("zoe", "pen")])
+    (tmp_path / "at_once.toml").write_text("[refresh]\ndebounce_s = 0\n")
+    settings = ("--settings", tmp_path / "at_once.toml")
+    unlike("ingest", file, "--store", tmp_path / "memory", *settings)
+    words = ("profile", "build", "--store", tmp_path / "memory", *WITHOUT_MODELS, *settings)
+    why = "a profile needs 2 records, and 1 user has fewer\n"
+    assert f"0 of 1 user have a profile: {why}" in unlike(*words)[1]
+    assert f"nothing is due; {why}" in unlike(*words)[1]
+
+
 def test_an_llm_that_cannot_be_used_ends_it_and_the_work_waits(unlike, fresh):
     words = ("profile", "build", "--store", fresh, "--embedder", "hashing:64")
     status, out, err = unlike(*words, "--llm", "openai:m@http://127.0.0.1:9/v1")
@@ -96,8 +125,8 @@ def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, 
 def test_ctrl_c_lets_jobs_be_finished_and_the_next_start_goes_on(unlike, fresh, monkeypatch):
     once = build_all.work_once
 
-    async def interrupted(store, open_memory):
-        done = await once(store, open_memory)
+    async def interrupted(store, open_memory, **scope):
+        done = await once(store, open_memory, **scope)
         os.kill(os.getpid(), signal.SIGINT)
         return done
 

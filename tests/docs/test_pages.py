@@ -41,6 +41,13 @@ def test_your_own_csv_becomes_a_report(reader):
     assert "Folding stool" in report
 
 
+def test_the_records_that_the_service_page_shows_can_be_pasted(reader):
+    (shown,) = (block.text for block in blocks_of(PAGES["service.md"]) if block.language == "json")
+    (reader.folder / "pasted.jsonl").write_text(shown)
+    reader.type(["unlike", "ingest", "pasted.jsonl", "--store", "memory"])
+    assert "2 new records; 1 new user" in reader.said[-1]
+
+
 def test_the_example_of_a_table_has_the_columns_of_the_table(folder):
     shown = [
         next(csv.reader(block.text.splitlines()))

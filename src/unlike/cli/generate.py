@@ -10,7 +10,7 @@ from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt,
 from unlike.cli.output import print_json, say
 from unlike.errors import CallFailed, InputError
 from unlike.memory.open import open_memory
-from unlike.store.open import STORE_PARTS, need
+from unlike.store.open import STORE_PARTS, Place, need
 
 if TYPE_CHECKING:
     from unlike.memory.answers import Request, Written
@@ -65,6 +65,8 @@ def generate(
     elif not stream:
         typer.echo(written.text)
     _say_sources(written)
+    if written.profile_version:
+        say(f"evidence for each statement of the profile: unlike profile show {user} --store {Place(store).shown}")
 
 
 def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":

@@ -24,13 +24,17 @@ CONSENTS = {"own,peer": (True, True), "own": (True, False), "none": (False, Fals
 
 
 def ingest(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help=f"{FORMATS}: user_id, item_id, text [record_id, title, rating, timestamp, item_title, ...]."
-        ),
-    ],
     store: StoreAt,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"{FORMATS}: user_id, item_id, text [record_id, title, rating, timestamp, item_title, ...]; "
+            "or a corpus folder."
+        ),
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Add the packaged sample of invented people, who agree to both uses.")
+    ] = False,
     tenant: TenantName = "default",
     consent: Annotated[
         str, typer.Option(help="What new users agree to: own,peer (also to be compared with others), own, or none.")
@@ -58,11 +62,14 @@ def ingest(
     from unlike.data.tables.fields import Reading
     from unlike.memory.ingest_file import RecordTable, ingest_file
 
-    agreed = _consent(consent)
+    if (file is None) != sample:
+        raise InputError("give a FILE or --sample, and not both")
+    agreed = _consent("own,peer" if sample else consent)
     if build and not llm:
         raise InputError("--build needs an LLM; give --llm")
     reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
-    table = RecordTable(file, pairs(map or (), "--map", "user_id=author"), reading)
+    columns = pairs(map or (), "--map", "user_id=author")
+    table = RecordTable(file, columns, reading) if file else _sample()
     if strict:
         _refuse_wrong(table)
     parts = open_memory_parts(settings, llm if build else "", embedder if build else "")
@@ -80,6 +87,13 @@ def ingest(
             build_and_show(opened, parts, (), as_json, also=asdict(total))
     if total.n_wrong or total.conflicts:
         raise typer.Exit(3)
+
+
+def _sample() -> "RecordTable":
+    from unlike.api import sample_corpus
+    from unlike.memory.ingest_file import RecordTable
+
+    return RecordTable(Path("the sample"), corpus=sample_corpus())
 
 
 def _consent(given: str) -> "Consent":

@@ -29,8 +29,9 @@ SHOWN = 20
 def build(
     store: StoreAt,
     llm: LLMUri,
-    users: Annotated[list[str] | None, typer.Argument(help="Rebuild these users' profiles even if not due.")] = None,
+    users: Annotated[list[str] | None, typer.Argument(help="Build only these users' profiles, even if not due.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Rebuild all profiles even if not due.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, max=10_000, help="Build at most N profiles.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count calls and tokens without calling the LLM; nothing is changed.")
     ] = False,
@@ -40,7 +41,7 @@ def build(
     master: MasterAt = "",
     as_json: Json = False,
 ) -> None:
-    """Do all waiting work: cluster items, compare, summarise. A running service does the same by itself.
+    """Do the waiting work: cluster items, compare, summarise. A running service does the same by itself.
 
     Interrupted and started again, it continues. Exit status: 0; 3 if jobs failed; 2 if the LLM cannot be used.
     """
@@ -48,7 +49,7 @@ def build(
     wanted = None if everyone else users or []
     parts = open_memory_parts(settings, llm, embedder, asks=not dry_run)
     with open_tenant(Place(store, tenant, master, say)) as opened:
-        (_forecast if dry_run else build_and_show)(opened, parts, wanted, as_json)
+        (_forecast if dry_run else build_and_show)(opened, parts, wanted, as_json, limit)
 
 
 def build_and_show(
@@ -56,15 +57,17 @@ def build_and_show(
     parts: "MemoryParts",
     user_ids: Sequence[str] | None = (),
     as_json: bool = False,
+    limit: int | None = None,
     also: Mapping[str, Any] | None = None,
 ) -> None:
-    """Do all waiting jobs, and print what was built.
+    """Do the waiting jobs, and print what was built.
 
     Args:
         tenant: Whose profiles are shown.
         parts: With an LLM.
-        user_ids: Users whose profiles are rebuilt first; None for all.
+        user_ids: Users whose profiles alone are built; () for all that are due, None for all.
         as_json: Print JSON.
+        limit: Maximum number of profiles.
         also: More entries of the JSON.
 
     Raises:
@@ -76,7 +79,7 @@ def build_and_show(
     from unlike.store.facts import facts_of
 
     with progress(quiet=as_json) as on_progress, interruptible():
-        built, unusable = asyncio.run(build_profiles(tenant, parts, user_ids, on_progress))
+        built, unusable = asyncio.run(build_profiles(tenant, parts, user_ids, on_progress, limit))
     with tenant.read() as tx:
         facts = facts_of(tx)
     if as_json:
@@ -91,11 +94,13 @@ def build_and_show(
         raise typer.Exit(3)
 
 
-def _forecast(tenant: "Tenant", parts: "MemoryParts", user_ids: Sequence[str] | None, as_json: bool) -> None:
+def _forecast(
+    tenant: "Tenant", parts: "MemoryParts", user_ids: Sequence[str] | None, as_json: bool, limit: int | None
+) -> None:
     from unlike.memory.build_all import forecast_build
 
     with progress(quiet=as_json) as on_progress:
-        found = asyncio.run(forecast_build(tenant, parts, user_ids, on_progress))
+        found = asyncio.run(forecast_build(tenant, parts, user_ids, on_progress, limit))
     if as_json:
         print_json(found)
         return
@@ -110,20 +115,33 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
         _table(memory, users[:SHOWN])
     if len(users) > SHOWN:
         typer.echo(f"and {n_of(len(users) - SHOWN, 'more user')}")
+    lacking = _why_none(memory, facts)
     if not built.n_jobs:
-        typer.echo("nothing is due: all profiles are up to date with the records")
+        typer.echo(f"nothing is due{lacking and '; '}{lacking or ': all profiles are up to date with the records'}")
         return
     what = f"{n_of(len(built.users), 'profile')} built" if built.users else "no profile changed"
     typer.echo(f"{what}; {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, {built.tokens:,} tokens")
     later = facts.jobs.get("waiting", 0)
     waits = f"; {n_of(later, 'job')} waiting" if later else ""
     waits += f": {built.postponed}" if waits and built.postponed else ""
-    typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{waits}")
+    typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{lacking and ': '}{lacking}{waits}")
     if built.failed:
         say(f"{n_of(len(built.failed), 'job')} failed for good; the first: {built.failed[0].error}")
         if built.call_error:
             say(f"last error of the LLM: {built.call_error}")
         say("these users keep their previous profiles; when the cause is fixed, run: unlike profile build USER")
+
+
+def _why_none(memory: "Memory", facts: "Facts") -> str:
+    """Which users cannot have a profile yet; "" where none lacks records."""
+    from unlike.store.facts import n_with_few_records
+
+    if facts.n_profiles >= facts.n_users:
+        return ""
+    needed = memory.settings.min_records
+    with memory.tenant.read() as tx:
+        n_few = n_with_few_records(tx, needed)
+    return f"a profile needs {n_of(needed, 'record')}, and {n_of(n_few, 'user')} {'has' if n_few == 1 else 'have'} fewer" if n_few else ""
 
 
 def _table(memory: "Memory", users: Sequence[str]) -> None:

@@ -17,16 +17,18 @@ from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
+from unlike.memory.profile_pages import known_user
 from unlike.memory.worker import MAX_WAIT_S, work_once
 from unlike.progress import OnProgress, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
 from unlike.store.database import open_store
 from unlike.store.facts import built_since
+from unlike.store.jobs import Scope
 
 if TYPE_CHECKING:
     from unlike.memory.open import MemoryParts
-    from unlike.store.database import Store, Tenant
+    from unlike.store.database import Store, Tenant, Tx
 
 MAX_ERROR_CHARS = 300
 
@@ -62,14 +64,16 @@ async def build_profiles(
     parts: "MemoryParts",
     user_ids: Sequence[str] | None = (),
     on_progress: OnProgress = no_progress,
+    limit: int | None = None,
 ) -> tuple[Built, EngineError | None]:
-    """Do all waiting jobs of a store.
+    """Do the waiting jobs of a store: all of them, or those of some users.
 
     Args:
-        tenant: Whose profiles are reported; jobs of the store's other tenants are done too.
+        tenant: Whose profiles are reported; where no users are named, jobs of the store's other tenants are done too.
         parts: With an LLM, which is closed at the end.
-        user_ids: Users whose profiles are built again even where that is not due; None for all.
+        user_ids: Build only these users' profiles, even where that is not due; () for all that are due, None for all.
         on_progress: Called before each batch of jobs.
+        limit: Build at most this many profiles, those first that are due first.
 
     Returns:
         What was built, and the error of an LLM that cannot be used; the remaining jobs keep waiting.
@@ -80,9 +84,10 @@ async def build_profiles(
     before = {job.number for job in (await memory.jobs("failed", limit=1_000)).rows}
     try:
         if user_ids is None or user_ids:
-            await memory.build(user_ids)
+            await memory.build(user_ids and user_ids[:limit])
+        scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))
         since_ms = tenant.store.now_ms()
-        n_jobs = await _work_off(tenant.store, parts, meter, on_progress)
+        n_jobs = await _work_off(tenant.store, parts, meter, on_progress, scope)
     finally:
         await parts.backend.aclose()
     with tenant.read() as tx:
@@ -96,26 +101,34 @@ async def build_profiles(
     return built, meter.unusable
 
 
-async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, on_progress: OnProgress) -> int:
+def _scope(tx: "Tx", user_ids: Sequence[str] | None, limit: int | None) -> Scope | None:
+    """The jobs to do, made due at once; None for all jobs."""
+    if user_ids:
+        users = [known_user(tx, user_id) for user_id in user_ids[:limit]]
+    elif limit:
+        users = jobs.first_waiting(tx, "build", limit)
+    else:
+        return None
+    scope = Scope(tx.tenant, tuple(users))
+    jobs.hurry(tx, scope)
+    return scope
+
+
+async def _work_off(
+    store: "Store", parts: "MemoryParts", meter: Meter, on_progress: OnProgress, scope: Scope | None
+) -> int:
     """Work until no job is due; returns how many were started."""
     done = 0
     while not (STOP.requested or meter.unusable):
-        wait_s = await asyncio.to_thread(jobs.wait_s, store)
+        wait_s = await asyncio.to_thread(jobs.wait_s, store, scope)
         if wait_s is None or wait_s > MAX_WAIT_S:  # jobs that the refresh settings postpone for longer are left waiting
             break
-        on_progress("building", done, done + await asyncio.to_thread(_n_left, store), _seen(meter.usage, wait_s))
+        left = await asyncio.to_thread(jobs.n_left, store, scope)
+        on_progress("building", done, done + left, _seen(meter.usage, wait_s))
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
-        done += await work_once(store, parts.memory)
+        done += await work_once(store, parts.memory, scope=scope)
     return done
-
-
-def _n_left(store: "Store") -> int:
-    left = 0
-    for tenant in store.tenants():
-        with tenant.read() as tx:
-            left += sum(n for state, n in jobs.counts(tx).items() if state != "failed")
-    return left
 
 
 def _seen(usage: Usage, wait_s: float) -> str:
@@ -147,6 +160,7 @@ async def forecast_build(
     parts: "MemoryParts",
     user_ids: Sequence[str] | None = (),
     on_progress: OnProgress = no_progress,
+    limit: int | None = None,
 ) -> BuildForecast:
     """What ``build_profiles`` would cost, found by building with placeholders in a copy of the store, which is deleted.
 
@@ -155,6 +169,7 @@ async def forecast_build(
         parts: With an LLM, which only counts tokens.
         user_ids: As in ``build_profiles``.
         on_progress: Called before each batch of jobs.
+        limit: As in ``build_profiles``.
 
     Raises:
         InputError: The store is in a database server, which is not copied.
@@ -165,7 +180,7 @@ async def forecast_build(
         try:
             meter = Meter()
             parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter)
-            built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress)
+            built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress, limit)
         finally:
             copy.close()
     used = meter.usage

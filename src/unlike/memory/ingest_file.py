@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlike.data.corpus import Corpus
+from unlike.data.folder import MANIFEST
 from unlike.data.tables.fields import Reading
 from unlike.door import wait_for
-from unlike.memory.record_rows import Rows, read_records
+from unlike.memory.record_rows import Rows, corpus_rows, read_records
 from unlike.progress import OnProgress, no_progress
 from unlike.store.facts import facts_of
 
@@ -19,20 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordTable:
-    """A file with records, and how to read it.
+    """Records and how to read them.
 
     Attributes:
-        file: A table in any format, a folder of them, or "-" for standard input.
+        file: A table in any format, a folder of them, a corpus folder, or "-" for standard input.
         columns: The file's names of columns, by ours.
         reading: Encoding, units and the like, if they are not to be detected.
+        corpus: An opened corpus instead; ``file`` is then only its name.
     """
 
     file: Path
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     reading: Reading = Reading()
+    corpus: Corpus | None = None
 
     def rows(self) -> Iterator[Rows]:
         """Its records in batches."""
+        if self.corpus or (self.file / MANIFEST).is_file():
+            return corpus_rows(self.corpus or Corpus.open(self.file))
         return read_records(self.file, self.columns, self.reading)
 
 

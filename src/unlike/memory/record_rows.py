@@ -20,6 +20,7 @@ from unlike.records import Item, Record
 if TYPE_CHECKING:
     import polars as pl
 
+    from unlike.data.corpus import Corpus
     from unlike.store.records import NewRecord
 
 ROWS_AT_ONCE = 2_000
@@ -76,6 +77,19 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
             warnings = () if start else (*log.warnings(), *_unread_columns(file, source))
             yield Rows(rows, wrong, start + batch.height, len(ids), warnings)
             malformed = ()
+
+
+def corpus_rows(corpus: "Corpus") -> Iterator[Rows]:
+    """All records of a corpus, each with its item."""
+    from unlike.memory.ingest import mistakes
+    from unlike.store.records import NewRecord
+
+    records = corpus.records()
+    for start in range(0, len(records), ROWS_AT_ONCE):
+        made = [NewRecord(record, corpus.item(record.item_id)) for record in records[start : start + ROWS_AT_ONCE]]
+        wrong = {new.record.id: why for new in made if (why := "; ".join(mistakes(new)))}
+        rows = tuple(new for new in made if new.record.id not in wrong)
+        yield Rows(rows, tuple(f"record {id_[:80]}: {why}" for id_, why in wrong.items()), start + len(made), len(records))
 
 
 def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:

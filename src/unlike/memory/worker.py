@@ -14,7 +14,7 @@ from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
 from unlike.store import jobs
 from unlike.store.database import Store, Tenant, TransactionConflict
-from unlike.store.jobs import Job, LeaseLost
+from unlike.store.jobs import Job, LeaseLost, Scope
 from unlike.store.spend import BudgetSpent
 
 AT_ONCE = 8
@@ -62,14 +62,18 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
     return done
 
 
-async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S) -> int:
-    """Run due jobs, at most ``AT_ONCE``; returns how many."""
-    return len(await _round(store, open_memory, lease_s))
+async def work_once(
+    store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None
+) -> int:
+    """Run due jobs (of the scope), at most ``AT_ONCE``; returns how many."""
+    return len(await _round(store, open_memory, lease_s, scope))
 
 
-async def _round(store: Store, open_memory: OpenMemory, lease_s: float) -> list[EngineError | None]:
+async def _round(
+    store: Store, open_memory: OpenMemory, lease_s: float, scope: Scope | None = None
+) -> list[EngineError | None]:
     """Run due jobs concurrently; returns for each job the error of an LLM that cannot be used, if any."""
-    taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s)
+    taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s, scope)
     return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
 
 

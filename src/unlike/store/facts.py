@@ -41,6 +41,13 @@ def facts_of(tx: Tx) -> Facts:
     )
 
 
+def n_with_few_records(tx: Tx, n: int) -> int:
+    """How many users agree to the use of their records, and have fewer than n."""
+    mine = (RECORDS.c.tenant == USERS.c.tenant) & (RECORDS.c.user == USERS.c.id)
+    counted = select(func.count(RECORDS.c.id)).where(mine).scalar_subquery()
+    return _count(tx, USERS, USERS.c.own & (counted < n))
+
+
 def built_since(tx: Tx, at_ms: int) -> list[str]:
     """Ids of users whose current profile was built at that time or later."""
     mine = (PROFILES.c.tenant == tx.tenant) & PROFILES.c.current & (PROFILES.c.origin == "built")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, true, update
 
 from unlike.store.database import Store, Tenant, Tx
-from unlike.store.tables import JOBS, TENANTS
+from unlike.store.tables import JOBS, RECORDS, TENANTS
 
 Kind = Literal["cluster", "build"]
 MAX_ATTEMPTS = 5
@@ -42,6 +42,26 @@ class Job:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The jobs that the profiles of some users need: to build these, and to cluster the items of their records.
+
+    Attributes:
+        tenant: Number of their tenant.
+        users: Their numbers.
+    """
+
+    tenant: int
+    users: tuple[int, ...]
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """Selects these jobs."""
+        items = select(RECORDS.c.item).where(RECORDS.c.tenant == self.tenant, RECORDS.c.user.in_(self.users))
+        builds = (JOBS.c.kind == "build") & JOBS.c.subject.in_(self.users)
+        return (JOBS.c.tenant == self.tenant) & or_(builds, (JOBS.c.kind == "cluster") & JOBS.c.subject.in_(items))
+
+
 def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None:
     """Queue jobs; one that waits already is not queued twice, and runs at the earlier of both times."""
     if not subjects:
@@ -58,14 +78,20 @@ def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None
     tx.conn.execute(asked, [facts | unclaimed | {"subject": subject} for subject in sorted(set(subjects))])
 
 
-def claim(store: Store, n: int, lease_s: float) -> list[Job]:
+def claim(store: Store, n: int, lease_s: float, scope: Scope | None = None) -> list[Job]:
     """Take at most n jobs that are due, of all tenants; no two of them, nor any other taken one, have one subject.
 
     A job whose lease ran out at its last attempt fails: every worker that took it has died.
+
+    Args:
+        store: With the jobs.
+        n: Maximum number.
+        lease_s: After this time another worker may take them.
+        scope: Take only these; None for any.
     """
     now = store.now_ms()
     with store.connection(writes=False) as conn:  # without a write lock, which most calls do not need
-        if conn.scalar(select(JOBS.c.id).where(_due(now)).limit(1)) is None:
+        if conn.scalar(select(JOBS.c.id).where(_due(now, scope)).limit(1)) is None:
             return []
     lease = secrets.token_hex(16)
     with store.connection(writes=True, durable=False) as conn:
@@ -74,7 +100,7 @@ def claim(store: Store, n: int, lease_s: float) -> list[Job]:
         ):  # so that each claim sees the one before; SQLite has one writer at a time anyway
             conn.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
         _give_up(conn, now)
-        rows = _first_due(conn, now, n)
+        rows = _first_due(conn, now, n, scope)
         held = update(JOBS).where(JOBS.c.id.in_([row.id for row in rows]))
         until = now + int(lease_s * 1000)
         conn.execute(held.values(state="running", lease=lease, lease_until_ms=until, attempts=JOBS.c.attempts + 1))
@@ -83,7 +109,11 @@ def claim(store: Store, n: int, lease_s: float) -> list[Job]:
     ]
 
 
-def _due(now_ms: int) -> ColumnElement[bool]:
+def _within(scope: Scope | None) -> ColumnElement[bool]:
+    return true() if scope is None else scope.condition
+
+
+def _due(now_ms: int, scope: Scope | None) -> ColumnElement[bool]:
     """Due or left by a dead worker, while no other running job has the same subject."""
     other = JOBS.alias("other")
     taken = exists().where(
@@ -95,7 +125,7 @@ def _due(now_ms: int) -> ColumnElement[bool]:
         other.c.id != JOBS.c.id,
     )
     waited = and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= now_ms)
-    return and_(or_(waited, _left(now_ms)), ~taken)
+    return and_(or_(waited, _left(now_ms)), ~taken, _within(scope))
 
 
 def _left(now_ms: int) -> ColumnElement[bool]:
@@ -107,18 +137,18 @@ def _give_up(conn: Connection, now_ms: int) -> None:
     conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker that took it died"))
 
 
-def _first_due(conn: Connection, now_ms: int, n: int) -> list[Row[*tuple[Any, ...]]]:
+def _first_due(conn: Connection, now_ms: int, n: int, scope: Scope | None) -> list[Row[*tuple[Any, ...]]]:
     """At most n jobs that are due, one of each subject: shared equally among tenants, those with the fewest running jobs first.
 
     So a thousand waiting jobs of one tenant delay another tenant's by no more than one round.
     """
     found: dict[tuple[int, str, int], Row[*tuple[Any, ...]]] = {}
-    tenants = _tenants_with_work(conn, now_ms, n)
+    tenants = [scope.tenant] if scope else _tenants_with_work(conn, now_ms, n)
     for place, tenant in enumerate(tenants):
         share = -(-(n - len(found)) // (len(tenants) - place))
         query = select(JOBS, TENANTS.c.name).join(TENANTS, TENANTS.c.id == JOBS.c.tenant)
         mine = (JOBS.c.tenant == tenant) & JOBS.c.state.in_(("waiting", "running"))
-        due = query.where(mine, _due(now_ms)).order_by(JOBS.c.run_at_ms, JOBS.c.id)
+        due = query.where(mine, _due(now_ms, scope)).order_by(JOBS.c.run_at_ms, JOBS.c.id)
         for row in conn.execute(due.limit(share).with_for_update(skip_locked=True, of=JOBS)):
             found.setdefault((row.tenant, row.kind, row.subject), row)
     return list(found.values())
@@ -135,11 +165,11 @@ def _tenants_with_work(conn: Connection, now_ms: int, n: int) -> list[int]:
     return list(conn.scalars(found.order_by(running.scalar_subquery(), since, TENANTS.c.id).limit(n)))
 
 
-def wait_s(store: Store) -> float | None:
-    """Seconds until the next job is due, not above 0 where one is; None where nothing waits or runs."""
+def wait_s(store: Store, scope: Scope | None = None) -> float | None:
+    """Seconds until the next job (of the scope) is due, not above 0 where one is; None where nothing waits or runs."""
     next_ms = case((JOBS.c.state == "waiting", JOBS.c.run_at_ms), else_=JOBS.c.lease_until_ms)
     with store.connection(writes=False) as conn:
-        first = conn.scalar(select(func.min(next_ms)).where(JOBS.c.state != "failed"))
+        first = conn.scalar(select(func.min(next_ms)).where(JOBS.c.state != "failed", _within(scope)))
     return None if first is None else (first - store.now_ms()) / 1000
 
 
@@ -194,6 +224,26 @@ def run_now(tx: Tx, reason: str) -> None:
     """Make due now the jobs that were postponed for a reason that begins with this text."""
     postponed = (JOBS.c.tenant == tx.tenant) & (JOBS.c.state == "waiting") & JOBS.c.error.startswith(reason)
     tx.conn.execute(update(JOBS).where(postponed, JOBS.c.run_at_ms > tx.now_ms).values(run_at_ms=tx.now_ms))
+
+
+def hurry(tx: Tx, scope: Scope) -> None:
+    """Make the waiting jobs of a scope due now, clusterings before builds; those that wait for a reason stay as they are."""
+    waits = scope.condition & (JOBS.c.state == "waiting") & (JOBS.c.error == "")
+    first = case((JOBS.c.kind == "cluster", tx.now_ms - 1), else_=tx.now_ms)
+    tx.conn.execute(update(JOBS).where(waits, JOBS.c.run_at_ms >= first).values(run_at_ms=first))
+
+
+def first_waiting(tx: Tx, kind: Kind, n: int) -> list[int]:
+    """Subjects of the n jobs of a kind that are due first."""
+    waiting = select(JOBS.c.subject).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind, JOBS.c.state == "waiting")
+    return list(tx.conn.scalars(waiting.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n)))
+
+
+def n_left(store: Store, scope: Scope | None = None) -> int:
+    """How many jobs of all tenants (or of the scope) wait or run."""
+    with store.connection(writes=False) as conn:
+        left = select(func.count()).select_from(JOBS).where(JOBS.c.state != "failed", _within(scope))
+        return conn.scalars(left).one()
 
 
 def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:
