@@ -29,7 +29,9 @@ SHOWN = 20
 def build(
     store: StoreAt,
     llm: LLMUri,
-    users: Annotated[list[str] | None, typer.Argument(help="Build only these users' profiles, even if not due.")] = None,
+    users: Annotated[
+        list[str] | None, typer.Argument(help="Build only these users' profiles, even if not due.")
+    ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Rebuild all profiles even if not due.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, max=10_000, help="Build at most N profiles.")] = None,
     dry_run: Annotated[
@@ -124,7 +126,9 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
     later = facts.jobs.get("waiting", 0)
     waits = f"; {n_of(later, 'job')} waiting" if later else ""
     waits += f": {built.postponed}" if waits and built.postponed else ""
-    typer.echo(f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{lacking and ': '}{lacking}{waits}")
+    typer.echo(
+        f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{lacking and ': '}{lacking}{waits}"
+    )
     if built.failed:
         say(f"{n_of(len(built.failed), 'job')} failed for good; the first: {built.failed[0].error}")
         if built.call_error:
@@ -141,7 +145,8 @@ def _why_none(memory: "Memory", facts: "Facts") -> str:
     needed = memory.settings.min_records
     with memory.tenant.read() as tx:
         n_few = n_with_few_records(tx, needed)
-    return f"a profile needs {n_of(needed, 'record')}, and {n_of(n_few, 'user')} {'has' if n_few == 1 else 'have'} fewer" if n_few else ""
+    have = "has" if n_few == 1 else "have"
+    return f"a profile needs {n_of(needed, 'record')}, and {n_of(n_few, 'user')} {have} fewer" if n_few else ""
 
 
 def _table(memory: "Memory", users: Sequence[str]) -> None:

@@ -89,7 +89,9 @@ def corpus_rows(corpus: "Corpus") -> Iterator[Rows]:
         made = [NewRecord(record, corpus.item(record.item_id)) for record in records[start : start + ROWS_AT_ONCE]]
         wrong = {new.record.id: why for new in made if (why := "; ".join(mistakes(new)))}
         rows = tuple(new for new in made if new.record.id not in wrong)
-        yield Rows(rows, tuple(f"record {id_[:80]}: {why}" for id_, why in wrong.items()), start + len(made), len(records))
+        yield Rows(
+            rows, tuple(f"record {id_[:80]}: {why}" for id_, why in wrong.items()), start + len(made), len(records)
+        )
 
 
 def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:

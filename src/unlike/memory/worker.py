@@ -62,9 +62,7 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
     return done
 
 
-async def work_once(
-    store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None
-) -> int:
+async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None) -> int:
     """Run due jobs (of the scope), at most ``AT_ONCE``; returns how many."""
     return len(await _round(store, open_memory, lease_s, scope))
 
