@@ -34,7 +34,7 @@ demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus (LLM=lla
 
 test: $(VENV)/.dev lint  ## every check and every test that can run here
 	@echo "==> Tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term -m "not soak" $(PYTEST)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term -m "not soak" $(PYTEST)
 
 lint: $(VENV)/.dev  ## style, types and layers
 	@echo "==> Style, types, layers"
