@@ -56,7 +56,7 @@ def test_no_text_can_leave_its_quotation_or_forge_a_control_token(text):
     ask = Ask("generate", (own_record(hostile, Item("i", text, text)),), Item("j", text, text), CASE)
     content = messages_of(ask, TASK)[1]["content"]
     lines = content.splitlines()
-    ours = ("The person's earlier reviews", "", "Review 1", "The review to write now")
+    ours = ("The person's earlier reviews", "", "Review 1", "The review itself:", "The review to write now")
     fields = ("> ", "Write this review now")
     assert [line for line in lines if line not in ours and line != ">" and not line.startswith(fields)] == []
     assert sum(line.startswith("> ") for line in lines) >= 2
