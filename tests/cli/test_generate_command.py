@@ -41,7 +41,7 @@ def test_an_item_that_the_store_does_not_know_is_described(unlike, shop):
         assert unlike("generate", "ada", *words, "--store", shop, *LLM)[0] == 0
     status, _, err = unlike("generate", "ada", "--store", shop, *LLM)
     assert status == 2
-    assert "say what the text is about: give --item" in err
+    assert "nothing to write about: give --item" in err
 
 
 @pytest.mark.parametrize("more", [(), ("--stream",), ("--json",)])

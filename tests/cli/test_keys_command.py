@@ -62,7 +62,7 @@ def test_another_master_key_opens_the_store_and_the_old_one_does_not(unlike, sho
 
 
 CANNOT = {
-    "a name that is taken": (("new", "web"), "a key 'web' is there already"),
+    "a name that is taken": (("new", "web"), "there is already a key 'web'"),
     "no such key": (("revoke", "app"), "no key 'app'; see: unlike keys list"),
     "no such tenant": (("list", "--tenant", "acme"), "no tenant 'acme' in this store; there is default"),
     "no tokens": (("budget", "few"), "budget is 'few'; give a number of tokens, or none"),

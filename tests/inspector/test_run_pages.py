@@ -210,20 +210,20 @@ def test_a_damaged_run_says_so_and_the_others_can_be_read(open_inspector, walk, 
 
 
 def test_a_run_is_watched_while_it_goes_on(open_inspector, walk, experiment, tmp_path):
-    from unlike.evaluate.running.progress import told
+    from unlike.evaluate.running.progress import with_progress_file
 
     folder = tmp_path / "running"
     folder.mkdir()
     for part in experiment.glob(f"{JOURNAL}*"):
         shutil.copy(part, folder / part.name)
-    tell = told(folder, lambda progress: None)
+    tell = with_progress_file(folder, lambda progress: None)
     tell(Progress(24, 3, 1))
     walked = walk(open_inspector(folder))
     page = walked.go(at("runs"), "Runs")
     page.get_by_text("3 of 24").wait_for()
     assert "No run is finished yet" in walked.seen()
     walked.check()
-    told(folder, lambda progress: None)(Progress(24, 20, 2))
+    with_progress_file(folder, lambda progress: None)(Progress(24, 20, 2))
     page.get_by_text("20 of 24").wait_for()
     make_run(experiment.parent / "corpus", folder / "runs" / "late", "non_perso", ScriptedBackend.echo(), limit=2)
     page.get_by_role("link", name="late").wait_for()

@@ -308,13 +308,13 @@ def test_lone_surrogates_and_missing_numbers_are_sent(experiment, tmp_path):
 
 
 def test_what_is_written_while_one_looks_is_seen(experiment, tmp_path):
-    from unlike.evaluate.running.progress import told
+    from unlike.evaluate.running.progress import with_progress_file
 
     folder = tmp_path / "running"
     asking = Asking(folder)
     assert asking.get("runs")["runs"] == []
     with closing(Journal.open(folder / JOURNAL)):
-        told(folder, lambda progress: None)(Progress(24, 3, 1))
+        with_progress_file(folder, lambda progress: None)(Progress(24, 3, 1))
         news = asking.get("runs")
         assert (news["live"], news["progress"]) == (True, {"n_cases": 24, "n_done": 3, "n_failed": 1})
     make_run(experiment.parent / "corpus", folder / "runs" / "first", "non_perso", ScriptedBackend.echo(), limit=2)

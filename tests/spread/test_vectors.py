@@ -8,7 +8,7 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.spread.differences import DifferenceRequest, write_differences
-from unlike.spread.embed import Arrived, embed, vector_file
+from unlike.spread.embed import ReceivedVectors, embed, vector_file
 from unlike.spread.engine import RayEngine
 
 TWO = RayEngine(workers=2)
@@ -33,7 +33,7 @@ def test_all_texts_are_in_the_cache(ray, sample, engine, tmp_path, monkeypatch):
 
 
 def test_what_arrived_is_kept_under_the_name_of_who_made_it(tmp_path):
-    arrived = Arrived("hashing:32")
+    arrived = ReceivedVectors("hashing:32")
     arrived.vectors = dict(zip(["a", "b"], HashingEncoder(32).encode(["a", "b"]), strict=True))
     CachedEncoder(arrived, tmp_path / "v.sqlite").encode(["a", "b"])
     assert CachedEncoder(Asked(32), tmp_path / "v.sqlite").encode(["b"]).shape == (1, 32)

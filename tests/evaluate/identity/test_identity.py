@@ -247,7 +247,7 @@ def test_it_repeats_itself_and_only_needed_texts_are_encoded():
             asked.extend(texts)
             return encoder.encode(texts)
 
-    report = identity(corpus, Listening(), SETTINGS, lambda what, n_done, n: seen.append((what, n_done, n)))
+    report = identity(corpus, Listening(), SETTINGS, lambda what, n_done, n, _: seen.append((what, n_done, n)))
     assert lonely.text not in asked and len(asked) == len(set(asked))
     assert report == identity_of_vectors(corpus, encoder.encode(corpus.texts()), encoder.name, SETTINGS)
     assert report != identity(corpus, encoder, replace(SETTINGS, seed=1))

@@ -17,10 +17,11 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, json_response, page
+from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, ascii_json_response, page
 from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import Item, Record, others_on
+from unlike.serve.answers import json_response
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
 map_router = APIRouter(tags=["maps"])
@@ -40,7 +41,7 @@ def about(here: Here) -> Response:
     """Counts, times and source of the corpus."""
     corpus = here.corpus()
     records, manifest = corpus.records(), corpus.manifest
-    return json_response(
+    return ascii_json_response(
         {
             "n_users": len(corpus.users()),
             "n_items": len(corpus.items()),
@@ -91,7 +92,7 @@ def user(here: Here, user: UserId, offset: Offset = 0, limit: Limit = 20) -> Res
     corpus = here.corpus()
     records, whole = page(list(reversed(corpus.history(user, LAST))), offset, limit)
     cases = [{"id": case.id, "split": case.split} for case in corpus.cases() if case.user_id == user]
-    return json_response(
+    return ascii_json_response(
         {**whole, "user_id": user, "cases": cases, "records": [with_title(corpus, record) for record in records]}
     )
 
@@ -102,7 +103,7 @@ def item(here: Here, item: ItemId, offset: Offset = 0, limit: Limit = 20) -> Res
     corpus = here.corpus()
     found = asdict(corpus.item(item))
     records, whole = page(list(reversed(corpus.peers(item, None))), offset, limit)
-    return json_response({**whole, "item": found, "records": [with_title(corpus, record) for record in records]})
+    return ascii_json_response({**whole, "item": found, "records": [with_title(corpus, record) for record in records]})
 
 
 def _page(listed: list[dict[str, Any]], search: str, sort: str, order: Order, offset: int, limit: int) -> Response:
@@ -110,7 +111,7 @@ def _page(listed: list[dict[str, Any]], search: str, sort: str, order: Order, of
     fitting = [row for row in listed if not search or folded in f"{row['id']}\n{row.get('title', '')}".casefold()]
     fitting.sort(key=lambda row: (row[sort], row["id"]), reverse=order == "down")
     rows, whole = page(fitting, offset, limit)
-    return json_response({**whole, "rows": rows})
+    return ascii_json_response({**whole, "rows": rows})
 
 
 def _user(corpus: Corpus, user_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.errors import InputError
-from unlike.inspector.routes.parameters import Here, Limit, MetricName, Offset, Search, json_response, page
+from unlike.inspector.routes.parameters import Here, Limit, MetricName, Offset, Search, ascii_json_response, page
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 
@@ -41,7 +41,7 @@ def gains(
     ]
     of = dict(zip(("variant", "metric"), chosen, strict=True))
     described = [metric for metric in found.metrics if metric[0] in metrics]
-    return json_response({**about, **of, "variants": variants, "metrics": described, "rows": listed})
+    return ascii_json_response({**about, **of, "variants": variants, "metrics": described, "rows": listed})
 
 
 def _one_of(known: list[str], asked: str, what: str) -> str:

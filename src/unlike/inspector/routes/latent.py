@@ -21,7 +21,7 @@ from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, json_response, page
+from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, ascii_json_response, page
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.prompts.task import open_task
@@ -46,7 +46,7 @@ _one_at_a_time = threading.Lock()
 def runs(here: Here) -> Response:
     """Runs that used an adapter, each with the reason why it cannot be explained, if so."""
     found = [run for run in here.runs() if not run.damage and run.facts["settings"].get("adapter")]
-    return json_response(
+    return ascii_json_response(
         {
             "runs": [{"name": run.name, "method": run.facts["method"], "why_not": why_not(run)} for run in found],
             "why_none": "" if found else "no run here used an adapter",
@@ -88,7 +88,7 @@ def units(
     listed.sort(key=lambda row: (row[sort], row["unit"]), reverse=order == "down")
     rows, whole = page(listed, offset, limit)
     ids = {top["record_id"] for row in rows for top in row["top"]}
-    return json_response({**whole, "rows": rows, "records": _records(corpus, ids)})
+    return ascii_json_response({**whole, "rows": rows, "records": _records(corpus, ids)})
 
 
 @router.get("/case")
@@ -102,7 +102,7 @@ def case(here: Here, run: RunName, case: CaseId, real: bool = False) -> Response
     key = ("explained", found.folder, case, real)
     explanation = here.cached(key, lambda: _explain(found, corpus, row, text, here.llm_of(found)))
     ids = {share.record_id for share in explanation.vectors if share.record_id}
-    return json_response({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
+    return ascii_json_response({**asdict(explanation), "text": text, "records": _records(corpus, ids)})
 
 
 def _checked(here: Workspace, name: str) -> RunFolder:

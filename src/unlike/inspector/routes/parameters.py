@@ -29,7 +29,7 @@ def _inspected(request: Request) -> Workspace:
 Here = Annotated[Workspace, Depends(_inspected)]
 
 
-def json_response(value: object) -> Response:
+def ascii_json_response(value: object) -> Response:
     """An answer as JSON in ASCII, which can encode damaged text, such as lone surrogates."""
     return Response(json.dumps(value, ensure_ascii=True, allow_nan=False, default=vars), media_type="application/json")
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from unlike.errors import InputError
 from unlike.evaluate.running.progress import SentCall, journal_of, sent_calls
 from unlike.evaluate.statistics.measured import keys_in
-from unlike.inspector.routes.parameters import CaseId, Here, RunName, json_response
+from unlike.inspector.routes.parameters import CaseId, Here, RunName, ascii_json_response
 from unlike.prompts.slots import show_slots
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
@@ -24,7 +24,7 @@ def prompts(here: Here, run: RunName, case: CaseId) -> Response:
         raise InputError("the journal is not beside this run, so there are no prompts to show")
     keys = keys_in(row.trace)
     calls = sent_calls(journal, keys)
-    return json_response(
+    return ascii_json_response(
         {"calls": [_shown(call) for call in calls if call.messages is not None], "note": _note(keys, calls)}
     )
 

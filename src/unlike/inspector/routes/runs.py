@@ -30,7 +30,7 @@ from unlike.inspector.routes.parameters import (
     Offset,
     RunName,
     Search,
-    json_response,
+    ascii_json_response,
     page,
 )
 
@@ -63,9 +63,9 @@ def list_runs(here: Here, seen: str = "") -> Response:
     """All runs with their progress; only ``changed: false`` where ``seen`` is the current stamp."""
     stamp, age_s = _stamp(here.where)
     if seen == stamp:
-        return json_response({"stamp": stamp, "changed": False, "age_s": age_s})
+        return ascii_json_response({"stamp": stamp, "changed": False, "age_s": age_s})
     runs = here.runs()
-    return json_response(
+    return ascii_json_response(
         {
             "stamp": stamp,
             "changed": True,
@@ -83,14 +83,14 @@ def list_runs(here: Here, seen: str = "") -> Response:
 @router.get("/report")
 def report(here: Here) -> Response:
     """The findings of the experiment, as its report shows them; null where there is no report yet."""
-    return json_response(here.report())
+    return ascii_json_response(here.report())
 
 
 @router.get("/run")
 def one_run(here: Here, run: RunName) -> Response:
     """Facts of a run, and the metrics of its cases."""
     found = here.run(run)
-    return json_response(
+    return ascii_json_response(
         {
             "name": found.name,
             "facts": dict(found.facts),
@@ -112,7 +112,7 @@ def values(here: Here, run: RunName, metric: MetricName) -> Response:
         if summary.case_id in of_case
     ]
     shown = thinned(sorted(points, key=lambda point: (point[2], point[0])), MAX_POINTS)
-    return json_response(
+    return ascii_json_response(
         {
             **_named(metric),
             **distribution([value for *_, value in points]),
@@ -144,7 +144,7 @@ def cases(
         _plain(summary) | {"value": shown.get(summary.case_id), "item_title": title_of(summary.item_id, corpus)}
         for summary in rows
     ]
-    return json_response({**about, "rows": listed})
+    return ascii_json_response({**about, "rows": listed})
 
 
 @router.get("/case")
@@ -157,7 +157,7 @@ def case(here: Here, run: RunName, case: CaseId) -> Response:
     about = case_details(row, corpus, here.dimensions_of(found))
     around = {"run": found.name, "before": before, "after": after, "corpus_missing": missing}
     beside = [other.name for other in here.runs() if other.name != found.name and not other.damage]
-    return json_response({**about, **around, "beside": beside})
+    return ascii_json_response({**about, **around, "beside": beside})
 
 
 @router.get("/case/values")
@@ -165,7 +165,7 @@ def case_values(here: Here, run: RunName, case: CaseId) -> Response:
     """The metrics of one case."""
     found = here.run(run)
     row = here.rows(run).row(case)
-    return json_response(values_of_case(row, _corpus(here, found)[0], here.likelihood_of(found).get(case)))
+    return ascii_json_response(values_of_case(row, _corpus(here, found)[0], here.likelihood_of(found).get(case)))
 
 
 @router.get("/compare")
@@ -175,7 +175,7 @@ def compare(here: Here, left: str, right: str, metric: MetricName) -> Response:
     user_of = {summary.case_id: summary.user_id for summary in here.rows(left).summaries}
     both = [(case, user_of[case], ours[case], theirs[case]) for case in user_of if case in ours and case in theirs]
     by_gain = sorted(both, key=lambda point: (point[3] - point[2], point[0]))
-    return json_response(
+    return ascii_json_response(
         {
             **_named(metric),
             "n": len(both),
