@@ -15,7 +15,7 @@ from tests.cli.shop import WITHOUT_MODELS, record
 @pytest.fixture
 def served(shop, tmp_path):
     """The command in a process of its own: (process, first line, address)."""
-    (tmp_path / "s.toml").write_text("[refresh]\ndebounce_s = 0\n[service]\nmost_records = 2\n")
+    (tmp_path / "s.toml").write_text("[refresh]\ndebounce_s = 0\n[service]\nmax_records = 2\n")
     words = ("serve", "--store", shop, "--port", "0", "--settings", tmp_path / "s.toml", *WITHOUT_MODELS)
     command = [sys.executable, "-m", "unlike.cli.main", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

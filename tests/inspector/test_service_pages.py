@@ -128,7 +128,7 @@ def test_consent_is_withdrawn_and_others_see_no_text_of_it(service):
     page.get_by_text("18 others wrote on it").wait_for()
     walked.go(at("users", "esme"), "esme")
     page.get_by_role("switch", name="To be compared with others").uncheck()
-    page.get_by_text("what was made against it is gone").wait_for()
+    page.get_by_text("what it no longer allows is deleted").wait_for()
     walked.go(at("map", "ada", ITEM), f"Map of {TITLE}")
     page.get_by_text("17 others wrote on it").wait_for()
     walked.go(at("users", "ada"), "ada")
