@@ -18,6 +18,7 @@ def ray(tmp_path_factory):
         patch.setenv("UNLIKE_CACHE", str(tmp_path_factory.mktemp("cache")))
         for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RAY_ADDRESS"):
             patch.delenv(name, raising=False)
+        patch.setenv("RAY_worker_niceness", "0")  # by default workers give way to everything else on the machine
         started.init(
             "local",
             num_cpus=2,

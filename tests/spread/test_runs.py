@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 
 import psutil
 import pytest
@@ -38,7 +39,8 @@ def engine(endpoint):
 
 def here(corpus, llm, out, method="dpl", limit=8):
     kit = open_kit(corpus, llm, EMBEDDER, SETTINGS, journal=out / JOURNAL)
-    return wait_for(arun(corpus, method, kit, out, limit=limit))
+    with closing(kit.llm._journal):  # an open journal keeps its log beside it
+        return wait_for(arun(corpus, method, kit, out, limit=limit))
 
 
 def there(corpus, llm, out, method="dpl", limit=8, on_progress=lambda progress: None, concurrency=4):
