@@ -29,6 +29,19 @@ MISBEHAVIOUR = {
 }
 
 
+def test_a_run_goes_on_at_another_address(unlike, sample, tmp_path):
+    """The model decides, not the host: what is answered is not asked again."""
+    first, second, out = Endpoint(), Endpoint(), tmp_path / "run"
+    words = ["run", "--corpus", sample, "--method", "rag", "--out", out, "--embedder", "hashing:64"]
+    assert unlike(*words, "--llm", f"openai:m@{first.base_url}", "--limit", "2")[0] == 0
+    first.stop()
+    assert unlike(*words, "--llm", f"openai:m@{second.base_url}", "--limit", "3")[0] == 0
+    assert (len(first.requests), len(second.requests)) == (2, 1)
+    status, _, err = unlike(*words, "--llm", f"openai:other@{second.base_url}", "--limit", "3")
+    assert (status, "llm 'openai:m', now 'openai:other'" in err) == (2, True)
+    second.stop()
+
+
 @pytest.mark.parametrize("kind", MISBEHAVIOUR)
 def test_failed_cases_are_rows_and_a_second_start_completes_them(kind, unlike, sample, tmp_path, monkeypatch):
     async def at_once(seconds):

@@ -54,7 +54,8 @@ def test_another_master_key_opens_the_store_and_the_old_one_does_not(unlike, sho
     assert f"{shop}/master.key is the old key: destroy it" in out
     status, _, err = unlike("export", "ada", "--store", shop)
     assert status == 2
-    assert "wrapped by master key" in err
+    assert "after unlike keys rotate the new one: --master file:PATH" in err
+    assert unlike("doctor", "--store", shop)[::2] == (2, err), "doctor says the same"
     status, out, _ = unlike("export", "ada", "--store", shop, "--master", f"file:{new}")
     assert status == 0
     assert len(json.loads(out)["records"]) == 3

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.cli.shop import write_lines
 
 
 @pytest.fixture
@@ -25,6 +26,17 @@ def test_gains_by_what_is_known_of_the_users(unlike, runs, tmp_path):
     assert unlike(*words(runs, tmp_path, "--users", tmp_path / "users.csv"))[0] == 0
     gains = json.loads((tmp_path / "r.json").read_text())["group_gains"]
     assert {gain["group"] for gain in gains if gain["attribute"] == "age"} == {"old", "young"}
+
+
+def test_a_method_of_ones_own_is_a_row_though_only_its_run_is_here(unlike, runs, tmp_path):
+    (tmp_path / "own").mkdir()
+    facts = json.loads((runs[1] / "run.json").read_text())
+    (tmp_path / "own" / "run.json").write_text(json.dumps(facts | {"method": "mine"}))
+    rows = [json.loads(line) | {"method": "mine"} for line in (runs[1] / "generations.jsonl").open()]
+    write_lines(tmp_path / "own" / "generations.jsonl", rows)
+    assert unlike(*words((runs[0], tmp_path / "own"), tmp_path))[0] == 0
+    variants = json.loads((tmp_path / "r.json").read_text())["variants"]
+    assert [(one["name"], one["is_baseline"]) for one in variants] == [("non_perso", True), ("mine", False)]
 
 
 @pytest.mark.parametrize(

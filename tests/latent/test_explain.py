@@ -257,6 +257,7 @@ def test_the_command_names_records_differences_and_units(command, run_folder, cr
     assert told.exit_code == 0, told.output
     for part in ("Records and differences", "all together", "text-of-r012", "Latent units", "most active for"):
         assert part in told.output
+    assert command(run_folder, 1, "--top", 2).output == told.output, "a case by its number"
     found = json.loads(command(run_folder, case.id, "--real", "--top", 2, "--json").stdout)
     assert found["text"] == case.reference
     assert {share["record_id"] for share in found["vectors"]} == {"r004", "r008", "r012", ""}

@@ -145,12 +145,8 @@ def open_experiment(
     from unlike.embed.open import open_encoder
 
     path = Path(file)
-    plan = read_plan(path, {"corpus": corpus, "embedder": embedder, "limit": limit})
-    if llm:
-        plan = plan.model_copy(update={"llm": plan.llm.model_copy(update={"uri": llm})})
-    if plan.corpus is None or not plan.llm.uri:
-        missing = "corpus" if plan.corpus is None else "LLM"
-        raise InputError(f"experiment {file} names no {missing}: give --corpus and --llm")
+    plan = read_plan(path, {"corpus": corpus, "embedder": embedder, "limit": limit}, llm, runs=True)
+    assert plan.corpus is not None
     encoder = open_encoder(plan.embedder, vector_file(), watch.encoding)
     return Experiment(plan, Corpus.open(plan.corpus), encoder, out or Path(path.stem))
 
@@ -233,7 +229,8 @@ def report(
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
-    plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report")
+    made = {str(fact["method"]) for fact in facts}
+    plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
     opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
     return write_comparison(plan, opened, encoder, measure_all(folders, plan, opened), out)

@@ -14,6 +14,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import RUN, write_whole
+from unlike.llm.open import model_of
 
 PLAN = "plan.json"
 
@@ -53,11 +54,6 @@ def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:
         "texts are written": not plan.likelihood_alone,
     }
     return json.loads(json.dumps(fixed))
-
-
-def model_of(uri: str) -> str:
-    """An LLM without its address: the same model at another endpoint makes the same run."""
-    return uri.partition("@http")[0]
 
 
 def digest(wanted: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ from unlike.door import wait_for
 from unlike.embed.open import open_encoder
 from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
-from unlike.experiments.folder import model_of, refuse_other_run
+from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
+from unlike.llm.open import model_of
 from unlike.prompts.task import open_task
 
 if TYPE_CHECKING:

@@ -97,6 +97,26 @@ def served(uri: str) -> tuple[str, str]:
     return model, url
 
 
+def model_of(uri: str) -> str:
+    """An LLM without its address: the same model at another endpoint is the same LLM."""
+    return uri.partition("@http")[0]
+
+
+def check_llm(uri: str) -> None:
+    """Check that a URI names an LLM, without opening it.
+
+    Raises:
+        InputError: An unknown scheme, nothing behind it, or an address that cannot be one.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme not in SCHEMES or not rest:
+        raise InputError(
+            f"LLM: {uri!r}; schemes are {', '.join(SCHEMES)}; write SCHEME:MODEL, for example llama.cpp:smollm2"
+        )
+    if scheme in ("openai", "vllm"):
+        served(uri)
+
+
 def destination(uri: str) -> str:
     """The host that texts are sent to; "" for an LLM in this process."""
     scheme, _, rest = uri.partition(":")
@@ -145,11 +165,8 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
         InputError: An unknown scheme, nothing behind it, or a setting the engine cannot use.
         MissingPart: The engine is not installed.
     """
+    check_llm(uri)
     scheme, _, rest = uri.partition(":")
-    if scheme not in SCHEMES or not rest:
-        raise InputError(
-            f"LLM: {uri!r}; schemes are {', '.join(SCHEMES)}; write SCHEME:MODEL, for example llama.cpp:smollm2"
-        )
     opening = SCHEMES[scheme](rest)
     try:
         inspect.signature(opening).bind(**options)

@@ -121,6 +121,6 @@ def about_tenant(name: str) -> str:
 def wrapped_by_another(theirs: str, ours: str) -> InputError:
     """The error where another master key is needed."""
     return InputError(
-        f"the store's keys are wrapped by master key {theirs}, not by {ours}; give that one, or rotate with: "
-        "unlike keys rotate"
+        f"the store's keys are wrapped by master key {theirs}, and this is {ours}; give that one, after unlike keys rotate "
+        "the new one: --master file:PATH"
     )

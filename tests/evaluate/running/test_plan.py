@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unlike.errors import InputError
-from unlike.evaluate.running.plan import PRESETS, read_plan
+from unlike.evaluate.running.plan import PRESETS, plan_of, read_plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.latent.settings import recipe
 
@@ -72,6 +72,17 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         "exclude",
     ):
         assert part in str(wrong.value)
+
+
+def test_what_is_lacking_for_a_run_is_said_with_all_the_rest(tmp_path):
+    text = 'corpus = "nowhere"\nlimit = 1\nsamples = { size = 2 }\njudge = { uri = "opnai:m" }\n' + MINIMAL
+    (tmp_path / "e.toml").write_text(text)
+    with pytest.raises(InputError) as wrong:
+        read_plan(tmp_path / "e.toml", llm="openai:m@127.0.0.1:8000/v1", runs=True)
+    for part in ("limit, samples and cases", "did you mean", "schemes are", "nowhere"):
+        assert part in str(wrong.value)
+    with pytest.raises(InputError, match="it names no corpus: give --corpus; it names no LLM: give --llm"):
+        plan_of({"title": "t", "methods": [{"method": "rag"}]}, "test", runs=True)
 
 
 def test_a_method_that_needs_an_adapter_must_name_one(tmp_path):

@@ -35,16 +35,20 @@
 Unknown keys and impossible combinations are all reported at once, before the first call.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlike.config import MethodSettings, changes_of, problems_of, read_toml
+from unlike.data.folder import read_manifest
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.llm.open import check_llm
 from unlike.methods.table import ADAPTED, METHODS
+from unlike.prompts.task import open_task
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -163,10 +167,10 @@ class Plan(Section):
         return bool(self.likelihood) and not (self.metrics or self.judge)
 
 
-def _contradictions(plan: Plan) -> Iterator[str]:
+def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
     """Problems of a plan whose values are allowed one by one."""
     for entry in plan.methods:
-        if entry.method not in METHODS:
+        if entry.method not in METHODS and entry.method not in made:
             yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
         if entry.method in ADAPTED and not (entry.settings.get("adapter") or plan.settings.get("adapter")):
             yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
@@ -200,17 +204,37 @@ def _unusable_files(plan: Plan) -> Iterator[str]:
             yield f"users: {error}"
 
 
+def _not_ready(plan: Plan) -> Iterator[str]:
+    """What a plan lacks before it can run, or names and is not there."""
+    if plan.corpus is None:
+        yield "it names no corpus: give --corpus"
+    if not plan.llm.uri:
+        yield "it names no LLM: give --llm"
+    uris = [uri for uri in (plan.llm.uri, plan.judge.uri if plan.judge else "") if uri]
+    checks = [partial(check_llm, uri) for uri in uris]
+    checks += [partial(read_manifest, plan.corpus)] if plan.corpus else []
+    for check in (*checks, partial(open_task, plan.task, plan.prompts)):
+        try:
+            check()
+        except InputError as error:
+            yield str(error)
+
+
 def _duplicates(what: str, names: Sequence[str]) -> Iterator[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"two {what} are called {name!r}; give one another name"
 
 
-def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
+def read_plan(
+    path: Path, overrides: Mapping[str, Any] | None = None, llm: str | None = None, *, runs: bool = False
+) -> Plan:
     """Read an experiment file.
 
     Args:
         path: The TOML file, or the name of a preset.
         overrides: Top-level keys that replace the file's.
+        llm: URI of an LLM that replaces the file's.
+        runs: Check also that corpus and LLM are named and can be found.
 
     Raises:
         InputError: It is missing or has values that are not allowed; the message lists all of them.
@@ -222,15 +246,20 @@ def read_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Plan:
     raw = read_toml(file, "experiment file")
     raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts", "users") if isinstance(raw.get(key), str)}
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
-    return plan_of(raw, f"experiment file {file}")
+    if llm:
+        given = raw.get("llm")
+        raw["llm"] = {**(given if isinstance(given, dict) else {}), "uri": llm}
+    return plan_of(raw, f"experiment file {file}", runs=runs)
 
 
-def plan_of(raw: Mapping[str, Any], source: str) -> Plan:
+def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), runs: bool = False) -> Plan:
     """A plan from its values.
 
     Args:
         raw: By key, as in a file.
         source: Where they come from, for the message.
+        made: Methods that have run already, so they need not be known here.
+        runs: As in ``read_plan``.
 
     Raises:
         InputError: Some values are not allowed or contradict each other; the message lists all of them.
@@ -241,7 +270,8 @@ def plan_of(raw: Mapping[str, Any], source: str) -> Plan:
     except ValidationError as error:
         problems = problems_of(error, Plan)
         plan = _valid_part(raw, [detail["loc"] for detail in error.errors()])
-    problems += _contradictions(plan) if plan else []
+    if plan:
+        problems += [*_contradictions(plan, made), *(_not_ready(plan) if runs else ())]
     if problems or not plan:
         raise InputError(f"{source}: {'; '.join(problems)}")
     return plan

@@ -18,6 +18,7 @@ from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likeliho
 from unlike.evaluate.running.run import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std
+from unlike.llm.open import model_of
 from unlike.records import Generation
 
 BASELINES = (
@@ -115,7 +116,7 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
 def _kind(run: MeasuredRun) -> str:
     """What the repeats of a variant share."""
     settings = {name: value for name, value in run.facts["settings"].items() if name not in ("temperature", "seed")}
-    return repr((sorted(settings.items()), run.facts.get("llm"), run.facts.get("embedder")))
+    return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), run.facts.get("embedder")))
 
 
 def values_by_user(
