@@ -17,7 +17,7 @@ from unlike.embed.open import open_encoder
 from unlike.latent.open import open_prompter
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
-from unlike.llm.open import open_llm
+from unlike.llm.open import open_patient
 from unlike.llm.recorded import LLM, RecordedLLM
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import open_method
@@ -64,7 +64,7 @@ def open_kit(
         MissingPart: A package that a name needs is not installed.
     """
     encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
-    backend = open_llm(llm) if isinstance(llm, str) else llm
+    backend = open_patient(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
     recorded = RecordedLLM(backend, Journal.open(journal, keep_prompts), concurrency)
     return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())

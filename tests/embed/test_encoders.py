@@ -112,6 +112,16 @@ def test_a_model_that_is_not_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.embedded
+def test_a_tokenizer_without_a_padding_token(tmp_path):
+    from tests.llm.tiny_llm import tiny_llm
+
+    encoder = open_encoder(str(tiny_llm(tmp_path / "tiny")))
+    texts = ["A pen.", "A brass pen with a medium nib."]
+    both = encoder.encode(texts)
+    assert [encoder.encode([text])[0] == pytest.approx(both[n], abs=1e-5) for n, text in enumerate(texts)] == [True] * 2
+
+
+@pytest.mark.embedded
 def test_how_much_of_long_texts_is_read():
     encoder = open_encoder("minilm")
     limit, share = encoder.read_share(["lamp " * (4 * encoder.read_share([])[0])])

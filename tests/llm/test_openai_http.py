@@ -85,6 +85,19 @@ def test_what_does_not_pass_is_one_failed_call(endpoint, clock, behaviour):
     assert len(endpoint.requests) == 3
 
 
+def test_an_endpoint_that_is_busy_is_waited_for_longer(endpoint, clock):
+    """But no longer than was allowed, however short the pauses that it asks for."""
+    endpoint.script = [error(429, retry_after="0")] * 12
+    patient = {"max_retries": 2, "patience_s": 600.0}
+    assert complete(open_backend(endpoint.base_url, clock, **patient)).text == "A good answer."
+    assert clock.slept == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, *[30.0] * 5]
+    endpoint.always = error(429)
+    clock.slept.clear()
+    with pytest.raises(EngineError, match="did so for 10 minutes; what is done is kept: run the same command again"):
+        complete(open_backend(endpoint.base_url, clock, **patient))
+    assert 570 < sum(clock.slept) <= 600
+
+
 def test_a_failed_call_keeps_what_the_endpoint_sent(endpoint, clock):
     endpoint.always = GARBAGE
     with pytest.raises(CallFailed) as failure:

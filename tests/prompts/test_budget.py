@@ -1,14 +1,18 @@
 """A prompt is made to fit: oldest records first, then the longest texts, never the instructions."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unlike.errors import InputError
-from unlike.prompts.budget import SHORTEST_CHARS, fit, shortened
+from unlike.llm.backend import Sampling
+from unlike.prompts.budget import DROPPED, SHORTEST_CHARS, fit, shortened
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.prompts.task import open_task
 from unlike.records import Case, Item, Record
+from unlike.writing.draft import draft_of
 
 TASK = open_task()
 ITEM = Item("i", "Night Ferry", "Ten songs.")
@@ -41,6 +45,17 @@ def test_oldest_records_go_first_and_the_last_one_is_shortened_at_a_sentences_en
     assert fitted.left_out[2].startswith("shortened past r2 from 780 to ")
     assert fitted.ask.passages[0].text.endswith("songs.")
     assert fitted.ask.passages[-1].text == "Likes engines."
+
+
+def test_two_hundred_records_in_a_small_context():
+    """The newest that fit stay, and each that went is named; the answer keeps half of the context, and asks for no more."""
+    backend = SimpleNamespace(context_tokens=2048, count_tokens=count)
+    draft = draft_of(ask(*[2] * 200), TASK, backend, Sampling(max_tokens=2048))
+    n_dropped = sum(note.startswith(DROPPED) for note in draft.left_out)
+    assert 0 < n_dropped < 200
+    assert draft.left_out[0] == "dropped past r0"
+    assert set(draft.call.record_ids) == {f"r{n}" for n in range(n_dropped, 200)}
+    assert count(draft.call.messages) <= 1024 == draft.call.sampling.max_tokens
 
 
 def test_a_comparison_shortens_before_it_leaves_a_text_out():

@@ -11,9 +11,6 @@ from unlike.cli.output import say
 from unlike.cli.progress import progress
 from unlike.errors import InputError
 
-MAX_COUNTED = 2_000
-"""Maximum number of texts whose tokens are counted."""
-
 
 def embed(
     corpus: CorpusAt,
@@ -36,6 +33,8 @@ def embed(
     Vectors that exist cost nothing. --split, --limit, --records, --weighting and --time apply to --differences.
     """
     from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.experiments.watch import Watch
     from unlike.latent.settings import Weighting
     from unlike.spread.embed import embed, vector_file
     from unlike.spread.engine import read_engine
@@ -47,7 +46,7 @@ def embed(
     with progress() as on_progress, interruptible():
         n_texts = embed(opened.texts(), embedder, chosen, on_progress)
         typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
-        _warn_of_cut_texts(embedder, opened.texts())
+        Watch(say=say).cut_texts(open_encoder(embedder), opened.texts())
         if differences:
             from unlike.evaluate.running.run import pick_cases
             from unlike.spread.differences import DifferenceRequest, write_differences
@@ -56,14 +55,3 @@ def embed(
             wanted = DifferenceRequest(opened, cases, embedder, records, weightings[weighting], rule)
             n_rows = write_differences(wanted, differences, chosen, on_progress)
             typer.echo(f"{n_rows:,} differences of {len(cases):,} cases: {differences}")
-
-
-def _warn_of_cut_texts(embedder: str, texts: list[str]) -> None:
-    """A local encoder reads only the beginning of a long text; warn where it does not read all."""
-    from unlike.embed.open import open_encoder
-
-    if not (read_share := getattr(open_encoder(embedder), "read_share", None)):
-        return
-    limit, share = read_share(texts[:MAX_COUNTED])
-    if share < 1:
-        say(f"warning: {embedder} reads {limit} tokens of a text, {share:.0%} of these texts")

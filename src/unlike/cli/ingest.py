@@ -60,6 +60,7 @@ def ingest(
     """
     need(STORE_PARTS)
     from unlike.data.tables.fields import Reading
+    from unlike.llm.open import open_patient
     from unlike.memory.ingest_file import RecordTable, ingest_file
 
     if (file is None) != sample:
@@ -72,7 +73,7 @@ def ingest(
     table = RecordTable(file, columns, reading) if file else _sample()
     if strict:
         _refuse_wrong(table)
-    parts = open_memory_parts(settings, llm if build else "", embedder if build else "")
+    parts = open_memory_parts(settings, llm if build else "", embedder if build else "", opening=open_patient)
     place = Place(store, tenant, master, say)
     with open_tenant(place, new=True) as opened:
         with progress(quiet=as_json) as on_progress:

@@ -48,8 +48,10 @@ def build(
     Interrupted and started again, it continues. Exit status: 0; 3 if jobs failed; 2 if the LLM cannot be used.
     """
     need(STORE_PARTS)
+    from unlike.llm.open import open_counter, open_patient
+
     wanted = None if everyone else users or []
-    parts = open_memory_parts(settings, llm, embedder, asks=not dry_run)
+    parts = open_memory_parts(settings, llm, embedder, opening=open_counter if dry_run else open_patient)
     with open_tenant(Place(store, tenant, master, say)) as opened:
         (_forecast if dry_run else build_and_show)(opened, parts, wanted, as_json, limit)
 

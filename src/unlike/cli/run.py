@@ -1,6 +1,7 @@
 """``unlike run``: one method over the cases of a corpus."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,6 +102,7 @@ def _run(request: "RunRequest", engine: str, facts: dict[str, Any], as_json: boo
     if as_json:
         typer.echo(json.dumps(done, indent=2))
     else:
+        _say_dropped(rows)
         _summarise(done, next((row for row in rows if row.status == "failed"), None), request.out)
     if done["n_failed"]:
         raise typer.Exit(3)
@@ -116,6 +118,20 @@ def _summarise(done: dict[str, Any], failed: "Generation | None", out: Path) -> 
         say(f"first failure, case {failed.case_id}: {failed.error[:300]}")
         say("the same command again retries the failed cases")
     say(f"rows: {out / 'generations.jsonl'}")
+
+
+def _say_dropped(rows: "Sequence[Generation]") -> None:
+    """How many records did not fit into the LLM's context; each row's trace names them."""
+    from unlike.evaluate.statistics.measured import calls_in
+    from unlike.prompts.budget import DROPPED
+
+    notes = [[note for call in calls_in(row.trace) for note in call.get("left_out", ())] for row in rows]
+    dropped = [sum(note.startswith(DROPPED) for note in of_row) for of_row in notes]
+    if any(dropped):
+        say(
+            f"{n_of(sum(dropped), 'record')} did not fit into the prompts of {n_of(sum(map(bool, dropped)), 'case')}; the "
+            "oldest were left out"
+        )
 
 
 def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], as_json: bool) -> None:

@@ -51,6 +51,11 @@ class CachedEncoder:
         """The name of the encoder behind."""
         return self._encoder.name
 
+    def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
+        """How much of texts the encoder behind reads, where it says so; see ``SentenceTransformerEncoder.read_share``."""
+        share_of = getattr(self._encoder, "read_share", None)
+        return share_of(texts) if share_of else None
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), dim) float32."""
         keys = [self._key(text) for text in texts]

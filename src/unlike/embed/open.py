@@ -1,12 +1,33 @@
 """From a name to an encoder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from unlike.embed.cache import CachedEncoder
-from unlike.embed.encoder import Encoder
+from unlike.embed.encoder import Encoder, Vectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+
+
+class LazyEncoder:
+    """An encoder that is opened when it is first used, for work that may need none.
+
+    Args:
+        opening: Opens it.
+    """
+
+    def __init__(self, opening: Callable[[], Encoder]) -> None:
+        self._opened = cache(opening)
+
+    @property
+    def name(self) -> str:
+        """Identity in caches."""
+        return self._opened().name
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, (len(texts), dim) float32."""
+        return self._opened().encode(texts)
 
 
 def open_encoder(

@@ -86,6 +86,8 @@ class SentenceTransformerEncoder:
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
                 f"give a folder, a model name of the hub, or one of: minilm, {', '.join(PRESETS)}"
             ) from error
+        if model.tokenizer.pad_token is None:  # as of language models that were made for generating
+            model.tokenizer.pad_token = model.tokenizer.eos_token
         return model
 
 

@@ -59,12 +59,12 @@ class Experiment:
         """
         from unlike.api import kits
         from unlike.llm.journal import Journal
-        from unlike.llm.open import open_counter, open_llm
+        from unlike.llm.open import open_counter, open_patient
         from unlike.llm.recorded import RecordedLLM
         from unlike.prompts.task import open_task
 
         options = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
-        backend = (open_llm if asks else open_counter)(engine.uri, **options)
+        backend = (open_patient if asks else open_counter)(engine.uri, **options)
         llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
         task = open_task(self.plan.task, self.plan.prompts)
         return kits(self.corpus, llm, self.encoder, task, self.adapter_folder)
@@ -147,8 +147,9 @@ def open_experiment(
     path = Path(file)
     plan = read_plan(path, {"corpus": corpus, "embedder": embedder, "limit": limit}, llm, runs=True)
     assert plan.corpus is not None
-    encoder = open_encoder(plan.embedder, vector_file(), watch.encoding)
-    return Experiment(plan, Corpus.open(plan.corpus), encoder, out or Path(path.stem))
+    encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
+    watch.cut_texts(encoder, opened.texts())
+    return Experiment(plan, opened, encoder, out or Path(path.stem))
 
 
 def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SILENT_WATCH) -> Comparison:

@@ -1,18 +1,20 @@
 """One method over the cases of a corpus, written to a run folder."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.api import open_kit
 from unlike.config import MethodSettings, vector_file
 from unlike.door import wait_for
-from unlike.embed.open import open_encoder
+from unlike.embed.open import LazyEncoder, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
 from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
+from unlike.methods.table import uses_encoder
 from unlike.prompts.task import open_task
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ class RunRequest:
         """The method's collaborators; without a journal, calls are kept for this process only."""
         encoder = self.embedder
         if isinstance(encoder, str):
-            encoder = open_encoder(encoder, vector_file(), watch.encoding)
+            opening = partial(open_encoder, encoder, vector_file(), watch.encoding)
+            encoder = opening() if uses_encoder(self.method, self.settings) else LazyEncoder(opening)
+        if not isinstance(encoder, LazyEncoder):
+            watch.cut_texts(encoder, self.corpus.texts())
         return open_kit(
             self.corpus,
             llm,

@@ -1,9 +1,10 @@
 """Callbacks that show the progress of a run or an experiment, and print lines for a person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from unlike.embed.encoder import Encoder
 from unlike.evaluate.running.run import Progress
 from unlike.llm.open import destination
 from unlike.llm.stop import STOP
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 TERMS = ("gen", "recon", "sparse", "contrast")
 """Terms of the loss."""
+
+
+MAX_COUNTED = 1_000
+"""Texts in which tokens are counted, to find how many of them an encoder reads."""
 
 
 class HasUsage(Protocol):
@@ -42,6 +47,14 @@ class Watch:
         """Print which host the texts are sent to; nothing for an LLM in this process."""
         if host := destination(uri):
             self.say(f"texts are sent to {host} ({uri.partition('@http')[0]})")
+
+    def cut_texts(self, encoder: Encoder, texts: Sequence[str]) -> None:
+        """Print how much of these texts an encoder reads; nothing where it reads all, or does not say."""
+        share_of = getattr(encoder, "read_share", None)
+        if (found := share_of and share_of(texts[:MAX_COUNTED])) and found[1] < 1:
+            self.say(
+                f"warning: {encoder.name} reads the first {found[0]} tokens of a text, {found[1]:.0%} of these texts"
+            )
 
     def encoding(self, n_done: int, n_total: int) -> None:
         """Report how many texts that had no vector are encoded."""

@@ -15,9 +15,11 @@ import openai
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.openai_chat import one_line, refused_field
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
+from unlike.llm.stop import STOP
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
 """No key, no credit, no right, no such model or path: no other call would fare better."""
+TOO_MANY = 429
 TRIES_TO_CONNECT = 3
 """Attempts before an endpoint that never accepted a connection is given up."""
 
@@ -42,15 +44,26 @@ class Endpoint:
         timeout_s: For one attempt.
         max_retries: Attempts after the first.
         waits: Lengths of the pauses between attempts.
+        patience_s: Seconds that a call may wait in all while the endpoint answers 429, whatever ``max_retries``.
 
     Raises:
         InputError: No key for OpenAI, or an address that is not one.
     """
 
     def __init__(
-        self, model: str, *, base_url: str | None, api_key: str | None, timeout_s: float, max_retries: int, waits: Waits
+        self,
+        model: str,
+        *,
+        base_url: str | None,
+        api_key: str | None,
+        timeout_s: float,
+        max_retries: int,
+        waits: Waits,
+        patience_s: float = 0.0,
     ) -> None:
         self.model = model
+        self._patience_s = patience_s
+        self._n_answers = 0
         self._base_url = _base_url(base_url)
         self._api_key = _api_key(api_key, self._base_url)
         self._timeout_s = timeout_s
@@ -74,14 +87,23 @@ class Endpoint:
             CallFailed: This request failed for good.
             EngineError: No request can succeed.
         """
-        n_failed = 0
+        n_failed, waited_s, n_answers = 0, 0.0, self._n_answers
         while True:
             try:
-                return await self._once(attempt, fields or {})
+                answer = await self._once(attempt, fields or {})
             except TryAgain as failure:
                 n_failed += 1
-                self._give_up_or_go_on(n_failed, failure)
-                await self._waits.sleep(self._waits.before(n_failed, failure.asked_s))
+                pause_s = self._waits.before(n_failed, failure.asked_s)
+                if failure.limited and n_failed > self._max_retries and self._patience_s:
+                    pause_s = max(pause_s, self._waits.before(n_failed, None))
+                    self._wait_longer_or_stop(failure, waited_s + pause_s, n_answers)
+                else:
+                    self._give_up_or_go_on(n_failed, failure)
+                await self._waits.sleep(pause_s)
+                waited_s += pause_s
+            else:
+                self._n_answers += 1
+                return answer
 
     def no_answer(self, error: Exception) -> TryAgain:
         """What it means that a request or its answer got lost on the way."""
@@ -128,7 +150,8 @@ class Endpoint:
             raise EngineError(f"{reason}; check OPENAI_API_KEY, the model's name and {self._base_url}") from error
         if not is_retried(status):
             raise CallFailed(reason, raw) from error
-        raise TryAgain(reason, raw=raw, asked_s=asked_wait_s(error.response.headers, self._waits.now())) from error
+        asked_s = asked_wait_s(error.response.headers, self._waits.now())
+        raise TryAgain(reason, raw=raw, asked_s=asked_s, limited=status == TOO_MANY) from error
 
     def _give_up_or_go_on(self, n_failed: int, failure: TryAgain) -> None:
         tries = min(TRIES_TO_CONNECT, self._max_retries + 1)
@@ -143,6 +166,15 @@ class Endpoint:
                 f"{failure}; it asks to wait {failure.asked_s:g} s, at most {self._waits.asked_cap_s:g} s are waited",
                 failure.raw,
             ) from failure
+
+    def _wait_longer_or_stop(self, failure: TryAgain, waited_s: float, n_answers: int) -> None:
+        """Raise an error where the endpoint has refused requests for longer than is waited, or the user asked to stop."""
+        if waited_s <= self._patience_s and not STOP.requested:
+            return
+        reason = f"{failure}; it did so for {waited_s / 60:.0f} minutes"
+        if self._n_answers > n_answers:  # other calls were answered meanwhile
+            raise CallFailed(reason, failure.raw) from failure
+        raise EngineError(f"{reason}; what is done is kept: run the same command again later to continue") from failure
 
     def _client(self) -> openai.AsyncOpenAI:
         # Connections belong to the event loop they were made in; a notebook may come back with another one.

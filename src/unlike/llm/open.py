@@ -13,6 +13,7 @@ from unlike.errors import InputError, MissingPart
 from unlike.llm.backend import Backend
 
 OPENAI = "https://api.openai.com/v1"
+PATIENCE_S = 600.0
 _LOOKS_LIKE_ADDRESS = re.compile(r"@|:\d{2,5}(/|$)|/v1/?$")
 
 
@@ -135,6 +136,15 @@ def open_counter(uri: str, **options: Any) -> Backend:  # noqa: ANN401
         InputError, MissingPart: As ``open_llm``.
     """
     return open_llm(uri, **options, **({"api_key": "not needed"} if uri.startswith("openai:") else {}))
+
+
+def open_patient(uri: str, **options: Any) -> Backend:  # noqa: ANN401
+    """Open an LLM for work that nobody waits for: an endpoint that answers 429 is waited for, ``PATIENCE_S`` a call.
+
+    Raises:
+        InputError, MissingPart: As ``open_llm``.
+    """
+    return open_llm(uri, **options, **({"patience_s": PATIENCE_S} if uri.startswith("openai:") else {}))
 
 
 def _check_url(uri: str, url: str) -> None:

@@ -30,6 +30,7 @@ class OpenAIBackend:
         max_retries: Attempts after the first.
         context_tokens: What the model takes, where the caller knows.
         waits: Lengths of the pauses between attempts.
+        patience_s: Seconds that a call may wait in all while the endpoint answers 429, after ``max_retries`` too.
         system_role: False puts the system part into the first user's turn; an endpoint that refuses the role gets it so
             by itself.
 
@@ -53,6 +54,7 @@ class OpenAIBackend:
         max_retries: int = 6,
         context_tokens: int | None = None,
         waits: Waits | None = None,
+        patience_s: float = 0.0,
         system_role: bool = True,
     ) -> None:
         self.context_tokens = context_tokens
@@ -63,6 +65,7 @@ class OpenAIBackend:
             timeout_s=timeout_s,
             max_retries=max_retries,
             waits=waits or Waits(),
+            patience_s=patience_s,
         )
         self._name = model
         self._refused: frozenset[str] = frozenset() if system_role else frozenset({SYSTEM_ROLE})

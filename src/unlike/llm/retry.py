@@ -22,10 +22,20 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
         raw: What the endpoint sent, where it sent anything.
         asked_s: Seconds the endpoint asked to wait; None where it did not.
         unreachable: Whether no connection came about at all.
+        limited: Whether the endpoint takes no more requests for now (429).
     """
 
-    def __init__(self, reason: str, *, raw: str = "", asked_s: float | None = None, unreachable: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        raw: str = "",
+        asked_s: float | None = None,
+        unreachable: bool = False,
+        limited: bool = False,
+    ) -> None:
         super().__init__(reason)
+        self.limited = limited
         self.raw = raw
         self.asked_s = asked_s
         self.unreachable = unreachable

@@ -107,7 +107,7 @@ def open_memory_parts(
     embedder: str = "",
     signer: "Signer | None" = None,
     *,
-    asks: bool = True,
+    opening: "Callable[[str], Backend] | None" = None,
 ) -> MemoryParts:
     """The parts by name; an LLM that is not named raises an error when it is used.
 
@@ -116,7 +116,7 @@ def open_memory_parts(
         llm: As in ``open_llm``.
         embedder: As in ``open_encoder``.
         signer: Of receipts; None for a temporary one.
-        asks: Whether the LLM will be called; else it only counts tokens.
+        opening: Opens the LLM; ``open_llm`` by default.
 
     Raises:
         InputError: A name is unknown, or a setting is not allowed.
@@ -124,7 +124,7 @@ def open_memory_parts(
     """
     need(STORE_PARTS)
     from unlike.embed.open import open_encoder
-    from unlike.llm.open import open_counter, open_llm
+    from unlike.llm.open import open_llm
     from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.settings_file import read_settings
     from unlike.privacy.receipt import Signer
@@ -135,7 +135,7 @@ def open_memory_parts(
     task = open_task(file.task, file.prompts)
     task.standard(file.method.get("dimensions"))
     return MemoryParts(
-        backend=(open_llm if asks else open_counter)(llm) if llm else ScriptedBackend(_no_llm, name="none"),
+        backend=(opening or open_llm)(llm) if llm else ScriptedBackend(_no_llm, name="none"),
         encoder=open_encoder(embedder or "hashing:64"),
         redactor=open_redactor(file.redactor),
         signer=signer or Signer.new(),

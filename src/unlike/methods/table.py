@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from unlike.config import by_name
+from unlike.config import MethodSettings, by_name
 from unlike.methods.baselines import cicl, int_sum, llm_trsr, llm_trsr_hierarchical, non_perso, persona_db, rag
 from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
@@ -35,6 +35,14 @@ METHODS: dict[str, Method] = {
 
 ADAPTED = ("dep", "dep_shuffled", "pplug", "prompt_tuning")
 """Those that need a trained adapter."""
+
+WITHOUT_ENCODER = ("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical")
+"""Those that compare no texts by their vectors."""
+
+
+def uses_encoder(name: str, settings: MethodSettings) -> bool:
+    """Whether a method needs vectors of texts."""
+    return name not in WITHOUT_ENCODER or settings.retriever == "dense"
 
 
 def open_method(name: str) -> Method:

@@ -18,6 +18,9 @@ SHORTEST_CHARS = 120
 COMPARABLE_CHARS = 480
 """In a comparison texts are cut down to this before one of them is left out."""
 
+DROPPED = "dropped"
+"""The note of a record that was left out begins so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -91,7 +94,7 @@ def _without_oldest(ask: Ask) -> tuple[Ask, str] | None:
         return None
     oldest = min(droppable, key=lambda p: p.record.moment if p.record else (0, ""))
     rest = tuple(passage for passage in ask.passages if passage is not oldest)
-    return replace(ask, passages=rest), f"dropped {oldest.kind} {oldest.record.id if oldest.record else ''}"
+    return replace(ask, passages=rest), f"{DROPPED} {oldest.kind} {oldest.record.id if oldest.record else ''}"
 
 
 def _with_longest_shortened(ask: Ask, shortest_chars: int) -> tuple[Ask, str] | None:

@@ -5,7 +5,7 @@ show it. The calls before the text are drafts too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unlike.llm.backend import Backend, Sampling
@@ -84,7 +84,10 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
     Raises:
         InputError: It cannot be made to fit.
     """
-    fitted = fit(ask, task, prompt_limit(backend.context_tokens, sampling.max_tokens), backend.count_tokens)
+    limit = prompt_limit(backend.context_tokens, sampling.max_tokens)
+    fitted = fit(ask, task, limit, backend.count_tokens)
+    if backend.context_tokens and limit:
+        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, backend.context_tokens - limit))
     call = Call(
         step=ask.step,
         template=task.sources[ask.step],
@@ -112,5 +115,5 @@ def soft_draft(soft: SoftAsk, ask: Ask, task: Task, sampling: Sampling, tenant: 
 
 
 def prompt_limit(context_tokens: int | None, max_tokens: int) -> int | None:
-    """Tokens left for a prompt beside the answer; None where the context is not known."""
-    return None if context_tokens is None else max(context_tokens - max_tokens, 0)
+    """Tokens left for a prompt beside the answer, at least half of the context; None where the context is not known."""
+    return None if context_tokens is None else max(context_tokens - max_tokens, context_tokens // 2)

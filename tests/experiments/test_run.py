@@ -1,0 +1,28 @@
+"""What a run needs, and what it says of its encoder."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import unlike
+from unlike.errors import InputError
+from unlike.experiments.run import run
+from unlike.experiments.watch import Watch
+
+
+def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
+    corpus, nowhere = unlike.Corpus.open(sample), str(tmp_path / "no-model")
+    assert len(run(corpus, "rag", "scripted:echo", tmp_path / "rag", embedder=nowhere, limit=1)) == 1
+    with pytest.raises(InputError, match="no-model' cannot be loaded"):
+        run(corpus, "dpl", "scripted:echo", tmp_path / "dpl", embedder=nowhere, limit=1)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.931, ["warning: short reads the first 256 tokens of a text, 93% of these texts"]), (1.0, [])]
+)
+def test_how_much_an_encoder_reads_of_long_texts_is_said(share, said):
+    lines = []
+    encoder = SimpleNamespace(name="short", read_share=lambda texts: (256, share))
+    Watch(say=lines.append).cut_texts(encoder, ["a text"])
+    Watch(say=lines.append).cut_texts(SimpleNamespace(name="whole"), ["a text"])
+    assert lines == said
