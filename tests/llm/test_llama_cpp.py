@@ -50,7 +50,7 @@ def test_a_missing_engine_names_the_command(tmp_path, monkeypatch):
     file = tmp_path / "model.gguf"
     file.write_bytes(b"GGUF")
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(MissingPart, match=r'pip install "unlike\[embedded\]"'):
+    with pytest.raises(MissingPart, match=r'pip install "\.\[embedded\]"'):
         LlamaCppBackend(file)
 
 

@@ -35,7 +35,7 @@ def test_half_a_model_is_one_line_that_names_another_engine(tmp_path):
 
 def test_a_missing_engine_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino_genai", None)
-    with pytest.raises(MissingPart, match=r'pip install "unlike\[openvino\]"'):
+    with pytest.raises(MissingPart, match=r'pip install "\.\[openvino\]"'):
         OpenVinoBackend("smollm2")
 
 

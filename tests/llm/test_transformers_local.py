@@ -280,5 +280,5 @@ def test_settings_that_cannot_be_are_told(local, tmp_path):
 def test_a_missing_engine_names_the_command(monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "transformers" else real(name))
-    with pytest.raises(MissingPart, match=r'pip install "unlike\[torch\]"'):
+    with pytest.raises(MissingPart, match=r'pip install "\.\[latent\]"'):
         open_llm("transformers:smollm2")

@@ -29,5 +29,5 @@ def test_another_engine_is_one_line_with_what_is_allowed(text):
 
 def test_without_ray_the_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingPart, match=r'pip install "unlike\[ray\]"'):
+    with pytest.raises(MissingPart, match=r'pip install "\.\[ray\]"'):
         import_ray()

@@ -11,9 +11,8 @@ import typer
 
 from unlike.cli.options import MasterAt, MovedCorpus, SettingsAt, TenantName
 from unlike.cli.output import say
-from unlike.cli.serve import SERVICE_PARTS
 from unlike.memory.open import open_memory_parts
-from unlike.store.open import Place, need, open_store_at, tenant_of
+from unlike.store.open import SERVICE_PARTS, Place, need, open_store_at, tenant_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

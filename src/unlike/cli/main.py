@@ -9,7 +9,7 @@ import typer
 
 from unlike import __version__
 from unlike.cli.groups import WIDTH, LazyGroup
-from unlike.errors import Stopped, UnlikeError
+from unlike.errors import Stopped, UnlikeError, missing_part
 
 COMMANDS = {
     "Start here": {
@@ -85,12 +85,22 @@ def main() -> None:
         _say_stopped()
         sys.exit(INTERRUPTED)
     except UnlikeError as error:
-        typer.secho("unlike: " + " ".join(str(error).split()), fg="red", err=True)
+        _say_error(error)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        part = missing_part(error)
+        if part is None:
+            raise
+        _say_error(part)
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             _say_stopped()
         raise
+
+
+def _say_error(error: UnlikeError) -> None:
+    typer.secho("unlike: " + " ".join(str(error).split()), fg="red", err=True)
 
 
 def _say_stopped() -> None:

@@ -8,7 +8,7 @@ import typer
 from unlike.cli.options import EmbedderName, LLMUri, MasterAt, SettingsAt, SigningKeyAt, StoreAt
 from unlike.cli.output import say
 from unlike.memory.open import open_memory_parts
-from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_at
+from unlike.store.open import SERVICE_PARTS, Place, need, open_signer, open_store_at
 
 if TYPE_CHECKING:
     from socket import socket
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from unlike.memory.open import MemoryParts
     from unlike.store.database import Store
-
-SERVICE_PARTS = STORE_PARTS | {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
 
 
 def serve(

@@ -15,7 +15,7 @@ from unlike.data.corpus import Corpus
 from unlike.data.folder import SPLITS
 from unlike.data.tables.fields import prose
 from unlike.data.tables.times import dates
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.records import Case, Item, Record
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -60,7 +60,7 @@ def _load(name: str, category: str | None) -> dict[str, Iterable[Row]]:
     try:
         import datasets
     except ImportError as error:
-        raise MissingPart("the datasets library is not installed; pip install 'unlike[hub]'") from error
+        raise MissingPart(f"the datasets library is not installed; {how_to_install('hub')}") from error
     folder = Path(name)
     if category and (folder / category).is_dir():
         folder = folder / category

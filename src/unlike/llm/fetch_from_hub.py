@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from unlike.errors import MissingPart, first_line
+from unlike.errors import MissingPart, first_line, how_to_install
 from unlike.llm.fetch_step import BLOCK_BYTES, OnProgress, check_space, size_of
 from unlike.llm.shelf import ShelfModel
 
@@ -31,7 +31,7 @@ def fetch_from_hub(model: ShelfModel, staging: Path, on_progress: OnProgress) ->
         OSError: The file cannot be written.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise MissingPart('hub: huggingface_hub is not installed, run: pip install "unlike[embedded]"')
+        raise MissingPart(f"hub: huggingface_hub is not installed, {how_to_install('embedded')}")
     from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # pyright: ignore[reportPrivateImportUsage]
 

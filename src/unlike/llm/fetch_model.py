@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.fetch_from_hub import fetch_from_hub
 from unlike.llm.fetch_from_index import fetch_from_index
 from unlike.llm.fetch_step import OnProgress, read_blocks
@@ -59,7 +59,7 @@ def fetch_model(name: str, on_progress: OnProgress = _ignore) -> Path:
 def _alone(model: ShelfModel, on_progress: OnProgress) -> Generator[None]:
     """Hold a lock, so that one process at a time fetches a model; the system frees the lock of a killed process."""
     if importlib.util.find_spec("filelock") is None:
-        raise MissingPart('fetching needs the package filelock; run: pip install "unlike[embedded]"')
+        raise MissingPart(f"fetching needs the package filelock; {how_to_install('embedded')}")
     from filelock import FileLock, Timeout
 
     (models_folder() / _PARTS).mkdir(parents=True, exist_ok=True)

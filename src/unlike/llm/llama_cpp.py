@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from unlike.errors import CallFailed, EngineError, InputError, MissingPart
+from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling, response_format
 from unlike.llm.roles import without_system
 from unlike.llm.shelf import SHELF, ready_model
@@ -28,7 +28,7 @@ from unlike.llm.stream import GrowingAnswer, Pieces, whole
 LOOP_GUARD = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 512}
 """llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely."""
 
-_ENGINE_MISSING = 'llama.cpp is not installed; run: pip install "unlike[embedded]"'
+_ENGINE_MISSING = f"llama.cpp is not installed; {how_to_install('embedded')}"
 
 
 class LlamaCppBackend:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.backend import Backend
 
 OPENAI = "https://api.openai.com/v1"
@@ -57,7 +57,7 @@ def _vllm(rest: str) -> Callable[..., Backend]:
 
 def _need_transformers() -> None:
     if any(importlib.util.find_spec(part) is None for part in ("torch", "transformers")):
-        raise MissingPart('transformers is not installed; run: pip install "unlike[torch]"')
+        raise MissingPart(f"transformers is not installed; {how_to_install('latent')}")
 
 
 def _scripted(path: str) -> Callable[..., Backend]:

@@ -15,13 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from unlike.errors import CallFailed, EngineError, InputError, MissingPart
+from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.llama_cpp import gguf_file, usable_threads
 from unlike.llm.roles import without_system
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 
-_MISSING = 'OpenVINO is not installed; run: pip install "unlike[openvino]"'
+_MISSING = f"OpenVINO is not installed; {how_to_install('openvino')}"
 
 Chunk = dict[str, Any] | Exception
 """A piece of an answer as the OpenAI chat stream has it, or why there is none."""

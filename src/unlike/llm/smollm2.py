@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from unlike.config import cache_folder
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 PACKAGED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 READY = "SmolLM2-135M-Instruct.Q8_0.gguf"
@@ -40,7 +40,7 @@ def ready_smollm2() -> Path:
     if ready.is_file():
         return ready
     if importlib.util.find_spec("gguf") is None:
-        raise MissingPart('the embedded model needs the package gguf; run: pip install "unlike[embedded]"')
+        raise MissingPart(f"the embedded model needs the package gguf; {how_to_install('embedded')}")
     part = ready.with_name(f"{ready.name}.{os.getpid()}.part")
     try:
         ready.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import transformers
 from filelock import FileLock
 
 from unlike.config import cache_folder
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.shelf import SMOLLM2, model_file, ready_model
 from unlike.llm.smollm2 import packaged_smollm2
 
@@ -46,7 +46,7 @@ def ready_folder(name: str) -> Path:
     packed = packaged_smollm2() if name == SMOLLM2 else ready_model(name)
     lacking = [part for part in ("gguf", "accelerate") if importlib.util.find_spec(part) is None]
     if lacking:
-        raise MissingPart(f'{name} needs the packages {", ".join(lacking)}; run: pip install "unlike[embedded,torch]"')
+        raise MissingPart(f"{name} needs the packages {', '.join(lacking)}; {how_to_install('latent')}")
     try:
         ready.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(ready.with_name(f"{ready.name}.lock")):

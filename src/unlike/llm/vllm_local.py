@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unlike.errors import CallFailed, EngineError, InputError, MissingPart
+from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft import SoftPrompt
@@ -204,7 +204,7 @@ def _line(error: BaseException) -> str:
 
 def _vllm() -> Any:  # noqa: ANN401
     if importlib.util.find_spec("vllm") is None:
-        raise MissingPart('vllm is not installed; run: pip install "unlike[vllm]"')
+        raise MissingPart(f"vllm is not installed; {how_to_install('vllm')}")
     return importlib.import_module("vllm")
 
 

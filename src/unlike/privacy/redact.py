@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Protocol
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 Finder = Callable[[str], Iterable[tuple[int, int]]]
 
@@ -100,7 +100,7 @@ def _patterns() -> Redactor:
     missing = [module for module in ("phonenumbers", "stdnum") if find_spec(module) is None]
     if missing:
         raise MissingPart(
-            f'redactor "patterns" needs {" and ".join(missing)}, not installed: run pip install "unlike[service]"'
+            f'redactor "patterns" needs {" and ".join(missing)}, not installed: {how_to_install("service")}'
         )
     from unlike.privacy.identifiers import FINDERS
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 LOCAL = "local"
 ALLOWED = "local, ray, ray:WORKERS or ray://HOST:PORT"
@@ -79,7 +79,7 @@ def import_ray() -> Any:  # noqa: ANN401 - a module without types of its own
         import ray.data
     except ImportError as error:
         raise MissingPart(
-            f'--engine ray needs Ray Data, which is not installed ({error}): run pip install "unlike[ray]"'
+            f"--engine ray needs Ray Data, which is not installed ({error}): {how_to_install('ray')}"
         ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

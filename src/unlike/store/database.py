@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 
-from unlike.errors import InputError, MissingPart, UnlikeError
+from unlike.errors import InputError, MissingPart, UnlikeError, how_to_install
 from unlike.privacy.keys import MasterKey
 from unlike.store.keyring import Gone, Keyring, about_tenant, wrapped_by_another
 from unlike.store.tables import TENANTS
@@ -282,7 +282,7 @@ def _postgres(address: str) -> Engine:
         ) from error
     except ModuleNotFoundError as error:
         raise MissingPart(
-            'a store in PostgreSQL needs psycopg, which is not installed: run pip install "unlike[postgres]"'
+            f"a store in PostgreSQL needs psycopg, which is not installed: {how_to_install('postgres')}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 if TYPE_CHECKING:
     from unlike.privacy.keys import MasterKey
@@ -24,6 +24,8 @@ MASTER = "master.key"
 RECEIPTS = "receipts.pem"
 STORE_PARTS = {"sqlalchemy": "SQLAlchemy", "alembic": "Alembic", "cryptography": "cryptography"}
 """What a store needs: module and package."""
+SERVICE_PARTS = STORE_PARTS | {"fastapi": "FastAPI", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
+"""What the service and the inspector need."""
 
 Notify = Callable[[str], None]
 """Called with one line for a person, such as where a new key was written."""
@@ -166,7 +168,7 @@ def need(parts: dict[str, str], extra: str = "service") -> None:
         MissingPart: Some are not; the message lists them and says how to install them.
     """
     if missing := [name for module, name in parts.items() if find_spec(module) is None]:
-        raise MissingPart(f'not installed: {", ".join(missing)}; run pip install "unlike[{extra}]"')
+        raise MissingPart(f"not installed: {', '.join(missing)}; {how_to_install(extra)}")
 
 
 def _make(folder: Path) -> None:

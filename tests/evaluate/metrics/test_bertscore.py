@@ -173,7 +173,7 @@ def test_without_the_library_the_row_says_what_to_install(one_text, monkeypatch)
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bert_score" else found(name))
     ours._open.cache_clear()
-    assert 'pip install "unlike[bertscore]"' in score([one_text], ["bertscore"]).rows[0].note
+    assert 'pip install ".[bertscore]"' in score([one_text], ["bertscore"]).rows[0].note
 
 
 def test_opening_the_metric_loads_neither_library_nor_model():

@@ -14,7 +14,7 @@ from unlike.data.tables.encoding import Encoding
 from unlike.data.tables.fields import DEFAULT_READING
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.opening import TableFile, files_of, reading
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 
 _SHOWN_CHARS = 60
 
@@ -98,7 +98,7 @@ def _saved(folder: Path) -> Iterator[Row]:
     try:
         import datasets
     except ImportError as error:
-        raise MissingPart("the datasets library is not installed; pip install 'unlike[hub]'") from error
+        raise MissingPart(f"the datasets library is not installed; {how_to_install('hub')}") from error
     loaded: Any = datasets.load_from_disk(str(folder))
     parts = loaded.items() if isinstance(loaded, dict) else [("", loaded)]
     for name, rows in parts:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from unlike.embed.sentence_transformer import packaged_minilm
-from unlike.errors import InputError, MissingPart, first_line
+from unlike.errors import InputError, MissingPart, first_line, how_to_install
 
 MODEL, LAYER = "allenai/led-base-16384", 6
 PACKAGED = "minilm"
@@ -108,7 +108,7 @@ def _import_library() -> ModuleType:
     spec = importlib.util.find_spec("bert_score")
     lacking = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if spec is None or lacking:
-        raise MissingPart('BERTScore needs bert-score, which is not installed: run pip install "unlike[bertscore]"')
+        raise MissingPart(f"BERTScore needs bert-score, which is not installed: {how_to_install('bertscore')}")
     if _LIBRARY not in sys.modules:
         package = ModuleType(_LIBRARY)
         package.__path__ = list(spec.submodule_search_locations or ())

@@ -18,7 +18,7 @@ from unlike.data.corpus import Corpus
 from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
-from unlike.errors import InputError, MissingPart
+from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, ascii_json_response, page
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/inspect/api/latent", tags=["latent"])
 TOP_RECORDS = 5
 TOP_UNITS = 8
-TORCH = 'torch is not installed, which adapters need; run: pip install "unlike[latent]"'
+TORCH = f"torch is not installed, which adapters need; {how_to_install('latent')}"
 EXPLAINED = "dep"
 """The method that has a vector for each record."""
 _one_at_a_time = threading.Lock()
