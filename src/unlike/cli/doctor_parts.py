@@ -137,6 +137,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 
 
 def attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
+    """The finding of a check, which returns what was seen or raises what to do."""
     try:
         return Finding(part, True, check(), needed_for)
     except UnlikeError as error:
@@ -144,6 +145,7 @@ def attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
 
 
 def ask(uri: str) -> str:
+    """Ask an LLM for one word; returns what it answered."""
     from unlike.door import wait_for
     from unlike.llm.backend import Completion, Sampling
     from unlike.llm.open import open_llm
@@ -160,6 +162,7 @@ def ask(uri: str) -> str:
 
 
 def encode(name: str) -> str:
+    """Encode a text; returns the size of its vector."""
     from unlike.embed.open import open_encoder
 
     return f"{open_encoder(name).encode(['hello']).shape[1]} dimensions"
