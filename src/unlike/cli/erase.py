@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -11,7 +10,7 @@ import typer
 
 from unlike.cli.erase_more import delete_record, erase_again, erase_tenant, files_in, refuse_user
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
-from unlike.cli.output import day_and_time, n_of, say
+from unlike.cli.output import confirm, day_and_time, n_of, say
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
 from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
@@ -93,13 +92,7 @@ def _confirm(memory: "Memory", user: str, yes: bool) -> None:
     names = {"records": "record", "differences": "difference", "profiles": "profile version"}
     counts = ", ".join(n_of(len(held[key]), name) for key, name in names.items())
     typer.echo(f"about to erase {user}: {counts}, and everything of others that was made with them")
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("there is no terminal to ask for confirmation; nothing was erased: give --yes")
-    if not typer.confirm("This cannot be undone. Erase?"):
-        typer.echo("nothing was erased")
-        raise typer.Exit(1)
+    confirm(yes, "Erase?", "nothing was erased")
 
 
 def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:

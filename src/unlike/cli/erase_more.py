@@ -1,14 +1,12 @@
 """The other modes of ``unlike erase``: replay after a restore, one record, refusals, a whole tenant."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.output import n_of
-from unlike.errors import InputError
+from unlike.cli.output import confirm, n_of
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
@@ -53,11 +51,7 @@ def erase_tenant(tenant: "Tenant", yes: bool) -> None:
     from unlike.memory.erase import erase_tenant as delete_tenant
 
     typer.echo(f"about to delete tenant {tenant.name!r}: its users, records, profiles, keys and budget")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise InputError("there is no terminal to ask for confirmation; nothing was deleted: give --yes")
-        if not typer.confirm("This cannot be undone. Delete?"):
-            raise typer.Exit(1)
+    confirm(yes, "Delete?", "nothing was deleted")
     is_scrubbed = delete_tenant(tenant)
     advice = "" if is_scrubbed else "; its files are still read by others: run unlike doctor --store DIR --scrub"
     typer.echo(f"tenant {tenant.name!r} is deleted{advice}")

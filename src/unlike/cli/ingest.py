@@ -15,7 +15,9 @@ from unlike.memory.open import open_memory_parts
 from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 if TYPE_CHECKING:
+    from unlike.data.tables.fields import Reading
     from unlike.memory.ingest_file import Ingested, RecordTable
+    from unlike.memory.memory import Memory
     from unlike.store.users import Consent
 
 SHOWN = 5
@@ -61,25 +63,18 @@ def ingest(
     need(STORE_PARTS)
     from unlike.data.tables.fields import Reading
     from unlike.llm.open import open_patient
-    from unlike.memory.ingest_file import RecordTable, ingest_file
 
-    if (file is None) != sample:
-        raise InputError("give a FILE or --sample, and not both")
+    _check(file, sample, build and not llm)
     agreed = _consent("own,peer" if sample else consent)
-    if build and not llm:
-        raise InputError("--build needs an LLM; give --llm")
     reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
-    columns = pairs(map or (), "--map", "user_id=author")
-    table = RecordTable(file, columns, reading) if file else _sample()
+    table = _table(file, map, reading) if file else _sample()
     if strict:
         _refuse_wrong(table)
     parts = open_memory_parts(settings, llm if build else "", embedder if build else "", opening=open_patient)
-    place = Place(store, tenant, master, say)
-    with open_tenant(place, new=True) as opened:
-        with progress(quiet=as_json) as on_progress:
-            total = ingest_file(parts.memory(opened), table, agreed, on_progress, _say_note)
+    with open_tenant(Place(store, tenant, master, say), new=True) as opened:
+        total = _add(parts.memory(opened), table, agreed, as_json)
         if not as_json:
-            _summarise(total, agreed, None if build else f"unlike profile build --store {place.shown} --llm URI")
+            _summarise(total, agreed, None if build else f"unlike profile build --store {Place(store).shown} --llm URI")
         elif not build:
             print_json(total)
         if build:
@@ -88,6 +83,26 @@ def ingest(
             build_and_show(opened, parts, (), as_json, also=asdict(total))
     if total.n_wrong or total.conflicts:
         raise typer.Exit(3)
+
+
+def _check(file: Path | None, sample: bool, lacks_llm: bool) -> None:
+    if (file is None) != sample:
+        raise InputError("give a FILE or --sample, and not both")
+    if lacks_llm:
+        raise InputError("--build needs an LLM; give --llm")
+
+
+def _add(memory: "Memory", table: "RecordTable", agreed: "Consent", as_json: bool) -> "Ingested":
+    from unlike.memory.ingest_file import ingest_file
+
+    with progress(quiet=as_json) as on_progress:
+        return ingest_file(memory, table, agreed, on_progress, _say_note)
+
+
+def _table(file: Path, map: list[str] | None, reading: "Reading") -> "RecordTable":
+    from unlike.memory.ingest_file import RecordTable
+
+    return RecordTable(file, pairs(map or (), "--map", "user_id=author"), reading)
 
 
 def _sample() -> "RecordTable":

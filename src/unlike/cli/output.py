@@ -1,12 +1,15 @@
 """How results are printed: tables of facts, JSON, counts and times."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
+
+from unlike.errors import InputError
 
 
 def n_of(n: int, noun: str) -> str:
@@ -22,6 +25,26 @@ def day_and_time(at_ms: int) -> str:
 def say(line: str) -> None:
     """Print a line for a person on standard error, beside the output."""
     typer.echo(line, err=True)
+
+
+def confirm(yes: bool, question: str, undone: str) -> None:
+    """Ask before something that cannot be undone; where the answer is no, the command ends with exit status 1.
+
+    Args:
+        yes: The user agreed already.
+        question: One word for what would be done: "Erase?".
+        undone: What to say if it is not done.
+
+    Raises:
+        InputError: There is no terminal to ask at.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"there is no terminal to ask for confirmation; {undone}: give --yes")
+    if not typer.confirm(f"This cannot be undone. {question}"):
+        typer.echo(undone)
+        raise typer.Exit(1)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds, or a dataclass

@@ -1,6 +1,5 @@
 """``unlike run``: one method over the cases of a corpus."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -100,7 +99,7 @@ def _run(request: "RunRequest", engine: str, facts: dict[str, Any], as_json: boo
         run_request(request, engine, facts, Watch(on_progress, say))
     rows, done = read_run(request.out)
     if as_json:
-        typer.echo(json.dumps(done, indent=2))
+        print_json(done)
     else:
         _say_dropped(rows)
         _summarise(done, next((row for row in rows if row.status == "failed"), None), request.out)
