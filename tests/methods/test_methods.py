@@ -181,7 +181,7 @@ def test_a_failed_call_fails_the_case_but_the_others_of_its_step_are_paid_and_ke
 
 
 def test_a_short_context_drops_records_and_says_so(crowd):
-    outcome = run("rag", crowd, Listening(context_tokens=220), n_records=4)
+    outcome = run("rag", crowd, Listening(context_tokens=260), n_records=4)
     assert outcome.trace["generate"]["left_out"]
 
 
