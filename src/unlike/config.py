@@ -150,6 +150,27 @@ class ServiceSettings:
     housekeeping_s: Positive = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """Limits of the calls to an LLM's endpoint. The defaults suit a service, where somebody waits for the answer.
+
+    Attributes:
+        timeout_s: Time limit of one attempt; of a stream the time to its first chunk and between two.
+        total_s: Time limit of a call with all its attempts and pauses.
+        max_retries: Attempts after the first.
+        max_answer_bytes: Maximum size of an answer.
+    """
+
+    timeout_s: Positive = 120.0
+    total_s: Positive = 300.0
+    max_retries: AtLeast0 = 3
+    max_answer_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
+
+
+BATCH_ENDPOINT = EndpointSettings(timeout_s=600.0, total_s=3600.0, max_retries=6)
+"""Where nobody waits: experiments, and whoever opens an LLM without settings."""
+
+
 def by_name(kind: str, table: Mapping[str, T], name: str) -> T:
     """The entry of a table of variants that a name stands for.
 

@@ -21,13 +21,23 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
     Attributes:
         raw: What the endpoint sent, where it sent anything.
         asked_s: Seconds the endpoint asked to wait; None where it did not.
+        busy: Whether it takes no more requests for now.
         unreachable: Whether no connection came about at all.
     """
 
-    def __init__(self, reason: str, *, raw: str = "", asked_s: float | None = None, unreachable: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        raw: str = "",
+        asked_s: float | None = None,
+        busy: bool = False,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.raw = raw
         self.asked_s = asked_s
+        self.busy = busy
         self.unreachable = unreachable
 
 
@@ -39,6 +49,8 @@ class Waits:
         base_s: Upper end of the first wait; it doubles with every attempt.
         cap_s: Upper end of every wait of our own.
         asked_cap_s: The longest Retry-After that is waited for; a longer one ends the call.
+        now: Unix time, for a Retry-After that is a date.
+        clock: Monotonic, for the time limit of a call.
     """
 
     base_s: float = 0.5
@@ -47,6 +59,7 @@ class Waits:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
 
     def before(self, attempt: int, asked_s: float | None) -> float:
         """Seconds to wait before the attempt of that number (1 is the first repetition)."""

@@ -135,7 +135,9 @@ def open_memory_parts(
     task = open_task(file.task, file.prompts)
     task.standard(file.method.get("dimensions"))
     return MemoryParts(
-        backend=(open_llm if asks else open_counter)(llm) if llm else ScriptedBackend(_no_llm, name="none"),
+        backend=(open_llm if asks else open_counter)(llm, **file.llm_options(llm))
+        if llm
+        else ScriptedBackend(_no_llm, name="none"),
         encoder=open_encoder(embedder or "hashing:64"),
         redactor=open_redactor(file.redactor),
         signer=signer or Signer.new(),
