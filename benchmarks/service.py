@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ def main(quick: bool = False) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="unlike-service-") as folder:
         place = Path(folder) / "store"
         key, other = _fill(place, n)
-        bare = _speed("bare", _texts(key), for_s)
-        texts = _speed(place, _texts(key), for_s)
+        bare = _speed("bare", _texts(key, n), for_s)
+        texts = _speed(place, _texts(key, n), for_s)
         chats = _speed(place, _chats(key), for_s)
         with engine(N_CLIENTS, 0.0, 0.0) as host:
-            over_http = _speed(place, _texts(key), for_s, f"openai:m@http://{host}/v1")
+            over_http = _speed(place, _texts(key, n), for_s, f"openai:m@http://{host}/v1")
         read = _beside_ingestion(place, key, other, for_s)
     share = texts.per_s / bare.per_s
     return [
@@ -72,7 +73,7 @@ def _in_postgres(n: int, for_s: float) -> Row:
             server.psql("create database unlike;")
             address = server.get_uri(database="unlike")
             key, _ = _fill(address, n)
-            return _row(what, _speed(address, _texts(key), for_s), 800)
+            return _row(what, _speed(address, _texts(key, n), for_s), 800)
         finally:
             server.cleanup()
 
@@ -118,8 +119,11 @@ def _fill(address: object, n_records: int) -> tuple[str, str]:
     return keys[0], keys[1]
 
 
-def _texts(key: str) -> list[bytes]:
-    return [request("/v1/generate", key, {"user_id": f"u{n}", "item_id": f"i{n}"}) for n in range(N_USERS)]
+def _texts(key: str, n_records: int) -> list[bytes]:
+    """For users with a profile, about items that exist."""
+    items = [row.record.item_id for row in islice(rows(n_records), N_USERS)]
+    bodies = ({"user_id": f"u{n}", "item_id": item} for n, item in enumerate(items))
+    return [request("/v1/generate", key, body) for body in bodies]
 
 
 def _chats(key: str) -> list[bytes]:
