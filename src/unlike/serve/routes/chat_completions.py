@@ -54,7 +54,7 @@ async def list_models(here: Here) -> Response:
     return json_response(Models(_models(here)))
 
 
-@router.get("/v1/models/{model:path}", response_model=Model, responses=documented(404))
+@router.get("/v1/models/{model:path}", response_model=Model, responses=documented(404, 422))
 async def get_model(model: Annotated[str, Path(examples=["unlike"])], here: Here) -> Response:
     """One of them."""
     found = next((one for one in _models(here) if one.id == model), None)
