@@ -85,7 +85,7 @@ class MethodSettings:
     Attributes:
         n_records: N, the key records retrieved for a request.
         n_peers: K, the representatives a key record is compared with.
-        time_rule: Which texts of others a request may see.
+        time_rule: Which texts of others a request may see: "as_of", "paper" or "released".
         dimensions: Names of the dimensions of the comparison standard S; None for all of the task's.
         temperature: Of every call of the method.
         top_p: Of every call of the method.
