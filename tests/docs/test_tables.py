@@ -19,7 +19,6 @@ SPLITS = ("train", "validation", "test")
 SHORT = {"max_steps": 1, "max_target_tokens": 16, "validation": 1, "precision": "float32", "text_chars": 40}
 TRAINED = [preset.stem for preset in PRESETS.glob("*.toml") if "[[adapters]]" in preset.read_text(encoding="utf-8")]
 WRITTEN = [preset.stem for preset in PRESETS.glob("*.toml") if preset.stem not in TRAINED]
-FIRST = "dpl-uniqueness"
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +66,8 @@ def _shortened(path: Path, what: str):
     return raw
 
 
-@pytest.mark.parametrize(
-    "preset",
-    [pytest.param(name, marks=() if name == FIRST else pytest.mark.soak) for name in sorted([*WRITTEN, *TRAINED])],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("preset", sorted([*WRITTEN, *TRAINED]))
 def test_a_command_makes_a_table(preset, corpus, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path / "cache"))
