@@ -24,6 +24,7 @@ NAMES = (
     "prefix",
     "curation",
     "store",
+    "service",
     "training",
     "vllm_soft",
     "vllm_prefix",

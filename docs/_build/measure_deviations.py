@@ -5,6 +5,7 @@ python docs/_build/measure_deviations.py CORPUS EMBEDDER
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.latent.difference import Differences
 from unlike.peers.selectors import KMeansSelector
-from unlike.records import Case, Record
+from unlike.records import Case, Record, TimeRule, others_on, visible
 
 N, K = 8, 4
 GELU_FLOOR = -0.17
@@ -78,17 +79,29 @@ def _time(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
         ]
         yield f"others a recent record can be compared with, {rule}: mean", f"{np.mean(counts):.2f}"
         yield f"recent records with at least {K} others, {rule}", f"{np.mean(np.asarray(counts) >= K):.1%}"
+    targets = {case.id for split in ("test", "validation") for case in corpus.cases(split)}
+    seen = [other.id in targets for case in cases for r in _recent(corpus, case) for other in _others(corpus, case, r, None)]
+    yield "others' texts that are held out for test or validation, paper", f"{np.mean(seen):.1%}"
+    for rule in ("as_of", "paper", "released"):
+        none = sum(not any(map(partial(_qualifies, corpus, case, rule), _history(corpus, case))) for case in cases)
+        yield f"cases without a record that has {K} others, {rule}", f"{none / len(cases):.1%}"
+
+
+def _qualifies(corpus: Corpus, case: Case, rule: TimeRule, record: Record) -> bool:
+    pool = visible(corpus, rule, case.split)
+    return len(others_on(pool, record.item_id, case.user_id, case.peers_before(rule))) >= K
+
+
+def _history(corpus: Corpus, case: Case) -> Sequence[Record]:
+    return corpus.history(case.user_id, case.moment)
 
 
 def _pool(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
-    """The pool of DEP's released code: test users' profiles without their last two records, whenever written."""
-    pool = {record.id for case in cases for record in corpus.history(case.user_id, case.moment)[:-2]}
-    counts = [
-        sum(other.id in pool for other in _others(corpus, case, record, None))
-        for case in cases
-        for record in _recent(corpus, case)
-    ]
-    yield "others in the released code's pool: mean", f"{np.mean(counts):.2f}"
+    """The pools of time rule released."""
+    for name, without_last in (("DPL", 0), ("DEP", 2)):
+        pool = corpus.profiles("test", without_last)
+        counts = [len(_others(pool, case, record, None)) for case in cases for record in _recent(corpus, case)]
+        yield f"others in the pool of {name}'s released code: mean", f"{np.mean(counts):.2f}"
 
 
 def _short(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,7 @@ class MethodSettings:
     Attributes:
         n_records: N, the key records retrieved for a request.
         n_peers: K, the representatives a key record is compared with.
-        time_rule: Which texts of others a request may see.
+        time_rule: Which texts of others a request may see: "as_of", "paper" or "released".
         dimensions: Names of the dimensions of the comparison standard S; None for all of the task's.
         temperature: Of every call of the method.
         top_p: Of every call of the method.
@@ -148,6 +148,27 @@ class ServiceSettings:
     n_workers: AtLeast0 = 1
     worker_pause_s: Positive = 5.0
     housekeeping_s: Positive = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """Limits of the calls to an LLM's endpoint. The defaults suit a service, where somebody waits for the answer.
+
+    Attributes:
+        timeout_s: Time limit of one attempt; of a stream the time to its first chunk and between two.
+        total_s: Time limit of a call with all its attempts and pauses.
+        max_retries: Attempts after the first.
+        max_answer_bytes: Maximum size of an answer.
+    """
+
+    timeout_s: Positive = 120.0
+    total_s: Positive = 300.0
+    max_retries: AtLeast0 = 3
+    max_answer_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
+
+
+BATCH_ENDPOINT = EndpointSettings(timeout_s=600.0, total_s=3600.0, max_retries=6)
+"""Where nobody waits: experiments, and whoever opens an LLM without settings."""
 
 
 def by_name(kind: str, table: Mapping[str, T], name: str) -> T:

@@ -7,6 +7,8 @@
     ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
+        ├── Busy           the endpoint takes no more requests for now
+        └── Refused        the endpoint refuses this request: a field is wrong, or the prompt too long
 
 A message reads "what failed: value seen; what is allowed; what to do". The command line prints it as one line.
 """
@@ -78,6 +80,32 @@ def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
 def how_to_install(extra: str) -> str:
     """How an optional part is installed; the one place to change when unlike is on a package index."""
     return f'run in the source folder of unlike: pip install ".[{extra}]"'
+
+
+class Busy(CallFailed):
+    """An endpoint takes no more requests for now.
+
+    Attributes:
+        retry_after_s: Seconds it asks to wait; None where it does not say.
+    """
+
+    def __init__(self, reason: str, raw: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, raw)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(CallFailed):
+    """An endpoint refuses a request that would be refused again.
+
+    Attributes:
+        param: Field of the request that is wrong; "" where the endpoint does not say.
+        code: The endpoint's name of the error; "" likewise.
+    """
+
+    def __init__(self, reason: str, raw: str = "", param: str = "", code: str = "") -> None:
+        super().__init__(reason, raw)
+        self.param = param
+        self.code = code
 
 
 def first_line(error: BaseException) -> str:

@@ -7,15 +7,18 @@ user's own records is (timestamp, record id): a *moment*.
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+from unlike.errors import InputError
 
 RecordT = TypeVar("RecordT")
 
 Moment = tuple[int, str]
 """(timestamp in ms, record id): the place of a record in its user's own history."""
 
-TimeRule = Literal["as_of", "paper"]
-"""Which texts of others a request may see: ``as_of`` only those strictly before it, ``paper`` all of them."""
+TimeRule = Literal["as_of", "paper", "released"]
+"""Which texts of others a request may see: ``as_of`` only those strictly before it, ``paper`` all of them, ``released``
+the profiles of one split's users, whenever written, as the released code of both papers; see ``visible``."""
 
 
 def canonical_id(given: str) -> str:
@@ -99,6 +102,34 @@ class Records(Protocol):
         The asking user's own records are among them: the caller leaves them out where it must.
         """
         ...
+
+
+@runtime_checkable
+class SplitRecords(Protocol):
+    """Records with cases in splits, so that the time rule ``released`` applies to them."""
+
+    def profiles(self, split: str, without_last: int = 0) -> Records:
+        """The records of the profiles of a split alone; see ``Corpus.profiles``."""
+        ...
+
+
+def visible(records: Records, rule: TimeRule, split: str, without_last: int = 0) -> Records:
+    """The records among which the texts of others are; the timestamp of ``Case.peers_before`` limits them further.
+
+    Args:
+        records: All.
+        rule: The time rule; only ``released`` leaves records out.
+        split: Of the profiles that ``released`` sees.
+        without_last: Latest records of each profile that ``released`` leaves out.
+
+    Raises:
+        InputError: The rule is ``released`` and the records have no splits.
+    """
+    if rule != "released":
+        return records
+    if not isinstance(records, SplitRecords):
+        raise InputError("time rule 'released' needs a corpus with splits; give as_of or paper")
+    return records.profiles(split, without_last)
 
 
 def latest_per_user(records: Iterable[RecordT], user_of: Callable[[RecordT], Hashable]) -> list[RecordT]:

@@ -10,12 +10,17 @@ from benchmarks.plain_curation import curated
 from benchmarks.prefix import BLOCK, instructions_first, own_text_first, reused
 from benchmarks.results import table, write_results
 from benchmarks.row import Row
+from benchmarks.service import ADDRESSES, N_NUMBERS, NUMBERS, _worst_body
+from benchmarks.service_load import Load, request
 from benchmarks.store import record_of
 from benchmarks.synthetic import write_reviews
 
-from unlike.config import CURATE_PRESETS
+from unlike.config import CURATE_PRESETS, ServiceSettings
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2023
+from unlike.privacy.identifiers import n_digits_searched
+from unlike.serve.bodies import RecordBody
+from unlike.serve.reading import MAX_DIGITS, check_values, limit_of
 
 GOOD = Row("sorting", "a slower one", 3.0, 2.0, facts={"rows": 10})
 BAD = Row("memory", "", 7.0, 6.0, "GB", at_most=True)
@@ -90,3 +95,21 @@ def test_records_of_the_store_are_all_different_pairs():
     records = [record_of(number, 2000) for number in range(2000)]
     assert len({record.id for record in records}) == 2000
     assert len({record.user_id for record in records}) == len({record.item_id for record in records}) == 100
+
+
+def test_the_worst_body_of_the_service_is_legal():
+    body = json.dumps(_worst_body(0)).encode()
+    limit = limit_of("/v1/records", ServiceSettings().max_bytes, ServiceSettings().max_records)
+    assert 0.8 * limit.n_bytes < len(body) <= limit.n_bytes
+    check_values(body, limit.n_values)
+    assert RecordBody.model_validate(_worst_body(0)["records"][0]).text == NUMBERS
+    assert n_digits_searched(NUMBERS) * N_NUMBERS == MAX_DIGITS and not n_digits_searched(ADDRESSES)
+
+
+def test_a_request_of_the_load_is_one_that_a_server_reads():
+    asked = request("/v1/generate", "k", {"user_id": "ü"})
+    head, _, content = asked.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/generate HTTP/1.1\r\n") and f"Content-Length: {len(content)}".encode() in head
+    assert request("/v1/models", "k").startswith(b"GET ")
+    load = Load([0.001 * n for n in range(100)], 0, 2.0)
+    assert (load.per_s, load.quantile(0.99)) == (50.0, 0.099)

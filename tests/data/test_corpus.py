@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from unlike.data.corpus import Corpus
 from unlike.errors import InputError
-from unlike.records import Case, Item, Record
+from unlike.records import Case, Item, Record, visible
 
 records = st.lists(
     st.builds(
@@ -122,3 +122,31 @@ def test_whether_others_wrote_before():
     assert [corpus.has_peers(case, "as_of") for case in (early, late)] == [False, True]
     assert corpus.has_peers(early, "paper")
     assert not corpus.has_peers(Case("5", "nobody", "x", 9), "paper")
+
+
+def test_the_profiles_of_a_split_are_what_its_users_wrote_before_their_latest_case():
+    rows = [Record(f"{user}{n}", user, "x", "t", timestamp=n) for user in "uvw" for n in range(5)]
+    cases = [Case(f"{user}{n}", user, "x", n, split=split) for user, n, split in (("u", 4, "test"), ("v", 3, "test"))]
+    corpus = Corpus(
+        rows, [Item("x")], [*cases, Case("w4", "w", "x", 4, split="train"), replace(cases[0], id="u2", timestamp=2)]
+    )
+    assert [record.id for record in corpus.profiles("test").peers("x", None)] == [
+        "u0",
+        "v0",
+        "u1",
+        "v1",
+        "u2",
+        "v2",
+        "u3",
+    ]
+    assert {record.id for record in corpus.profiles("test", 2).records()} == {"u0", "u1", "v0"}
+    assert corpus.profiles("test", 9).records() == [] and corpus.profiles("test") is corpus.profiles("test")
+    assert corpus.has_peers(corpus.case("w4"), "released") is False
+    with pytest.raises(InputError, match="no split 'tests'"):
+        corpus.profiles("tests")
+
+
+def test_records_without_splits_have_no_profiles():
+    with pytest.raises(InputError, match="'released' needs a corpus with splits; give as_of or paper"):
+        visible(object(), "released", "test")
+    assert visible(corpus := Corpus([], []), "paper", "test") is corpus

@@ -55,6 +55,20 @@ def test_the_folder_of_one_category_will_do(main, meta):
     assert len(dpl_hub(main, meta).cases()) == 4
 
 
+def test_yelp_names_its_items_itself(tmp_path):
+    def text(n):
+        return {"business_id": f"b{n}", "business_name": f"Cafe {n}", "stars": 3, "timestamp": n, "text": f"text {n}"}
+
+    main = saved(tmp_path / "DPL-Yelp", {"test": [{"user_id": "u", "profile": [text(1), text(2)], "data": text(3)}]})
+    app = typer.Typer()
+    app.add_typer(curate, name="curate")
+    result = CliRunner().invoke(app, ["curate", "dpl-hub", main, "--out", str(tmp_path / "c")])
+    assert "cases: 0 train, 0 validation, 1 test" in result.output
+    corpus = Corpus.open(tmp_path / "c")
+    assert [corpus.item(f"b{n}").title for n in (1, 2, 3)] == ["Cafe 1", "Cafe 2", "Cafe 3"]
+    assert corpus.manifest["source"] == {"name": "dpl-hub", "main": "DPL-Yelp", "meta": None, "category": None}
+
+
 def test_yelp_has_no_titles_and_names_for_titles_of_items(tmp_path):
     def text(n):
         return {"business_id": f"b{n}", "stars": 3, "date": f"2020-01-0{n} 10:00:00", "text": f"text {n}"}

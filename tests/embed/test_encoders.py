@@ -24,7 +24,9 @@ def endpoint():
             asked = loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
             data = [{"object": "embedding", "index": i, "embedding": [len(t), 3.0, 4.0]} for i, t in enumerate(asked)]
             body = dumps({"object": "list", "model": "m", "data": data[::-1], "usage": {}}).encode()
-            self.send_response(200 if "refuse" not in asked else 400)
+            is_moved = "moved" in asked and self.path != "/v1/elsewhere"
+            self.send_response(400 if "refuse" in asked else 307 if is_moved else 200)
+            self.send_header("Location", "/v1/elsewhere")
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(body)
@@ -103,6 +105,12 @@ def test_a_refusing_endpoint_is_one_error(endpoint, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", endpoint)
     with pytest.raises(EngineError, match="check the URL"):
         open_encoder("openai:m").encode(["refuse"])
+
+
+def test_texts_follow_no_redirect(endpoint, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint)
+    with pytest.raises(EngineError, match="307"):
+        open_encoder("openai:m").encode(["moved"])
 
 
 @pytest.mark.embedded

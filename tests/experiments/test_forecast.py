@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 import unlike
+from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.experiment import open_experiment
 from unlike.experiments.forecast import forecast_experiment, forecast_run
 from unlike.experiments.run import RunRequest
@@ -87,3 +88,17 @@ def test_placeholders_differ_by_what_they_answer_and_have_the_assumed_length():
     assert len(texts) == 3
     assert all(len(text.split()) == 300 for text in texts)
     assert distinct_text("a", 3).count(" ") == 2
+
+
+def test_time_rule_and_judges_override_the_file_and_each_judge_has_its_own_forecast(plan_file, tmp_path):
+    file = plan_file(limit=2, more='[[judges]]\nuri = "scripted:echo"\n')
+    judges = ["s-72b@http://127.0.0.1:1/v1", "s-gpt@http://127.0.0.1:2/v1"]
+    opened = open_experiment(file, tmp_path / "out", time="released", judges=judges)
+    assert {run.settings.time_rule for run in planned_runs(opened.plan)} == {"released"}
+    runs, *graded = [part for part, _ in forecast_experiment(opened).parts]
+    assert [(part.what, part.usage.n_calls) for part in graded] == [
+        ("judge openai:Qwen/Qwen2.5-72B-Instruct-AWQ@http://127.0.0.1:1/v1", 2 * 2 * 2),
+        ("judge openai:gpt-4o-mini@http://127.0.0.1:2/v1", 2 * 2 * 5),
+    ]
+    assert runs.what == "2 runs"
+    assert open_experiment(file, tmp_path / "out", judges=[]).plan.judges == ()

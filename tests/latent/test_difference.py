@@ -111,3 +111,16 @@ def test_no_records_are_no_vectors(crowd):
     found = Differences(crowd, ENCODER).of(case, [])
     assert found.record_ids == ()
     assert len(found.his) == len(found.diff) == 0
+
+
+def test_released_compares_with_the_test_profiles_without_their_last_two_records_whenever_written():
+    writings = [(0, item, item) for item in range(5)] + [(1, item, 8 + item) for item in range(5)] + [(2, 0, 1)]
+    there = world(writings, targets=[4, 9])
+    case = replace(there.cases("test")[0], split="train")
+    found = Differences(there, ENCODER, "profile_weighted", "released").of(case, there.history("u0", case.moment))
+    assert found.peer_ids == (("r005",), ("r006",), (), ())
+    # One peer has all the weight; the means of both are over one record more than the pool has.
+    np.testing.assert_allclose(found.diff[0], found.his[0] - ENCODER.encode([there.record("r005").text])[0], atol=1e-6)
+    texts = [record.text for record in there.history("u0", case.moment)[:-1]]
+    own = Differences(there, ENCODER, "profile_weighted", "released")._own_mean(case)
+    np.testing.assert_allclose(own, ENCODER.encode(texts).mean(axis=0), atol=1e-6)

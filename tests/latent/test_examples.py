@@ -30,6 +30,19 @@ def test_the_most_recent_records_are_shown_oldest_first(crowd, examples_of):
     assert case.reference not in text_of(example)
 
 
+def test_the_papers_order_is_newest_first_with_each_record_s_own_places(crowd, llm, examples_of):
+    case = crowd.cases("test")[0]
+    plain = examples_of().of(case)
+    example = Examples(crowd, HashingEncoder(DIM), llm.tokens, open_task("review_papers"), SETTINGS).of(case)
+    text = text_of(example)
+    places = [text.index(f"text-of-{record_id}") for record_id in ("r012", "r008", "r004")]
+    assert places == sorted(places) and text.index("> Item:") < places[0]
+    of_one = len(plain.slots[plain.slots >= 0]) // 3
+    found, in_order = (one.slots[one.slots >= 0].reshape(3, of_one) for one in (example, plain))
+    assert found.tolist() == in_order[::-1].tolist()
+    assert example.past.record_ids == plain.past.record_ids
+
+
 def test_each_record_s_places_are_its_rows_of_the_bank(crowd, examples_of):
     examples = examples_of()
     example = examples.of(crowd.cases("test")[0])

@@ -26,6 +26,18 @@ def test_the_paper_s_recipe_is_the_settings_as_they_are():
     assert recipe("paper").adapter == AdapterSettings()
 
 
+def test_the_paper_s_training_has_the_numbers_of_its_appendix_c():
+    adapter, train = recipe("paper").adapter, recipe("paper").train
+    assert (adapter.n_records, adapter.latent_share, adapter.initialisation, adapter.max_prompt_tokens) == (
+        8, 0.5, "xavier", 2048,
+    )  # fmt: skip
+    assert (train.learning_rate, train.weight_decay, train.warmup, train.batch, train.accumulate, train.epochs) == (
+        1e-5, 0.025, 0.01, 1, 16, 5,
+    )  # fmt: skip
+    assert (train.weights.recon, train.weights.sparse, train.weights.rho) == (100, 1e-3, 0.05)
+    assert (train.max_targets, train.validation, train.choose_by, train.precision) == (1, 512, "meteor", "bfloat16")
+
+
 def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(InputError, match=r"kind=lora: .*unknown setting 'speed'.*batch=many"):
         recipe("paper", "lora", {"speed": 3, "batch": "many"})

@@ -19,11 +19,14 @@ import unlike.peers.selectors  # noqa: F401 - imported once, before processes ar
 from tests.memory.town import memory_of, row
 from tests.store.rows import BOTH, MASTER
 from unlike.llm.scripted import ScriptedBackend
+from unlike.memory import erase
 from unlike.memory.answers import Evidence
 from unlike.memory.worker import work_once
+from unlike.privacy.keys import MasterKey
 from unlike.store import jobs
 from unlike.store.database import open_store
 from unlike.store.records import Unknown
+from unlike.store.rotate import rotate
 
 STEPS = 6
 LEASE_S = 0.3
@@ -130,3 +133,32 @@ def _kill_at(engine, n_statements):
 
 def _die():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+VICTIM = "victim-canary-91ab"
+OTHER_MASTER = MasterKey(b"o" * 32)
+"""The master key after a rotation."""
+
+
+async def act(memory, action):
+    """Something that must be whole or not there at all, and leave nothing in the files; done twice it is done once."""
+    store = memory.tenant.store
+    if action == "erase":
+        return await memory.erase(VICTIM)
+    if action == "scrub":  # of an erasure that was committed and no more
+        return erase.scrub(store, patience_s=5)
+    if action == "consent":
+        return await memory.set_consent(VICTIM, peer=False)
+    return rotate(store, OTHER_MASTER)
+
+
+def act_and_die(address, action, n_statements, seconds):
+    """Do it, or be killed in the middle."""
+    store = open_store(address, MASTER)
+    memory = memory_of(store)
+    if n_statements is not None:
+        _kill_at(store.engine, n_statements)
+    if seconds is not None:
+        threading.Timer(seconds, _die).start()
+    asyncio.run(act(memory, action))
+    os._exit(0)

@@ -135,8 +135,25 @@ def test_blocks_keep_every_record_once():
     assert blocks_of([]) == []
 
 
-def test_cicls_counterexample_is_anothers_on_the_same_item(crowd):
-    outcome = run("cicl", crowd, Listening(), n_records=4)
+def test_cicl_has_one_contrast_about_one_own_record(crowd):
+    backend = Listening()
+    ((own, negative),) = run("cicl", crowd, backend, n_records=2).trace["counterexamples"].items()
+    assert crowd.record(negative).user_id != "u0" == crowd.record(own).user_id
+    assert crowd.record(negative).item_id == crowd.record(own).item_id
+    assert f"text-of-{own}" in prompts(backend)[0] and f"text-of-{negative}" in prompts(backend)[0]
+    assert prompts(backend)[0].count("Counterexample") == 1
+
+
+def test_cicl_contrasts_the_best_record_that_someone_else_wrote_about():
+    corpus = world([(0, 0, 0), (1, 0, 0), (0, 1, 1), (0, 2, 2)], [3])
+    backend = Listening()
+    trace = run("cicl", corpus, backend, n_records=1, retriever="recency").trace
+    assert trace["past"] == ["r002"] and trace["counterexamples"] == {"r000": "r001"}
+    assert "text-of-r000" in prompts(backend)[0] and "text-of-r000" not in prompts(backend)[1]
+
+
+def test_the_counterexample_of_each_pair_is_anothers_on_the_same_item(crowd):
+    outcome = run("cicl_pairs", crowd, Listening(), n_records=4)
     pairs = outcome.trace["counterexamples"]
     assert set(pairs) == set(outcome.trace["past"])
     for own, negative in pairs.items():
@@ -167,6 +184,18 @@ def test_drp_reasons_along_the_dimensions_it_found(crowd):
     assert all("- jokes: how many" in prompt and "- numbers: which" in prompt for prompt in reasons)
 
 
+def test_drp_filtered_compares_along_given_and_other_dimensions_and_filters_once(crowd):
+    answers = iter(["writing: short.\njokes: many.", "jokes: many.", "profile", "text"])
+    backend = Listening(lambda messages: next(answers))
+    outcome = run("drp_filtered", crowd, backend, n_records=1)
+    compare, keep, summary, _ = prompts(backend)
+    assert (
+        all(f"- {name}:" in compare for name in ("writing", "emotional", "semantic")) and "more dimensions" in compare
+    )
+    assert "writing: short." in keep and "writing: short." not in summary and "jokes: many." in summary
+    assert outcome.trace["unfiltered"][0]["text"] == "writing: short.\njokes: many."
+
+
 def test_dimensions_are_read_from_any_list_and_from_none():
     assert [d.name for d in dimensions_in("1. **Jokes**: many\n* Prices: exact\nthe end")] == ["Jokes", "Prices"]
     assert dimensions_in("no list\nat all")[0].look_at == "no list at all"
@@ -181,7 +210,7 @@ def test_a_failed_call_fails_the_case_but_the_others_of_its_step_are_paid_and_ke
 
 
 def test_a_short_context_drops_records_and_says_so(crowd):
-    outcome = run("rag", crowd, Listening(context_tokens=260), n_records=4)
+    outcome = run("rag", crowd, Listening(context_tokens=240), n_records=4)
     assert outcome.trace["generate"]["left_out"]
 
 

@@ -17,14 +17,15 @@ writings = st.lists(
 )
 
 
-@pytest.mark.parametrize("rule", ["as_of", "paper"])
+@pytest.mark.parametrize("rule", ["as_of", "paper", "released"])
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in ADAPTED])
 @settings(max_examples=20, deadline=None)
 @given(writings=writings, data=st.data())
 def test_every_text_in_every_prompt_may_be_there(method, rule, writings, data):
-    target = data.draw(st.integers(0, len(writings) - 1))
-    corpus = world(writings, [target])
+    targets = data.draw(st.lists(st.integers(0, len(writings) - 1), min_size=1, max_size=3, unique=True))
+    corpus = world(writings, targets)
     case = corpus.cases("test")[0]
+    profiles = {record.id for each in corpus.cases("test") for record in corpus.history(each.user_id, each.moment)}
     backend = Listening()
     outcome_of(METHODS[method], case, kit_for(corpus, backend, time_rule=rule, n_peers=2))
     for record_id in set(re.findall(r"text-of-(r\d+)", str(backend.asked))):
@@ -33,3 +34,5 @@ def test_every_text_in_every_prompt_may_be_there(method, rule, writings, data):
             assert record.moment < case.moment
         elif rule == "as_of":
             assert record.timestamp < case.timestamp
+        elif rule == "released":
+            assert record.id in profiles

@@ -123,3 +123,15 @@ def test_names_that_do_not_exist(tmp_path):
         open_task(folder=tmp_path / "nowhere")
     with pytest.raises(InputError, match="writing, emotional, semantic"):
         TASK.standard(("humour",))
+
+
+def test_the_fields_are_in_the_papers_order_where_that_is_asked_for():
+    task = open_task("review_papers")
+    (system, user) = messages_of(ASKS["generate"], task)
+    fields = ("Kitchen Radio", "Night Ferry", "Marooned", "Imagine being", "Writes in similes", "Rating: 4", "It hums")
+    places = [user["content"].index(field) for field in fields]
+    assert places == sorted(places) and "Write this review now" in system["content"]
+    summary = messages_of(ASKS["summary"], task)[1]["content"]
+    assert summary.index("writing: similes.") < summary.index("Imagine being")
+    assert "It hums" in messages_of(ASKS["generate_without_user"], task)[1]["content"]
+    assert task.words == TASK.words and task.dimensions == TASK.dimensions

@@ -77,8 +77,13 @@ def test_messages_in_parts_and_from_developers_are_taken(at, full_house):
     ]
 
 
-def test_the_model_is_listed(at, full_house):
-    assert [model.id for model in at.models.list()] == [full_house.backend.model]
+def test_the_model_is_listed_by_both_names(at, full_house):
+    names = ["unlike", full_house.backend.model]
+    assert [model.id for model in at.models.list()] == names
+    assert [at.models.retrieve(name).id for name in names] == names
+    with pytest.raises(openai.NotFoundError) as missing:
+        at.models.retrieve("gpt-0")
+    assert missing.value.type == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -99,8 +104,10 @@ def test_the_model_is_listed(at, full_house):
 def test_what_is_not_offered_is_refused_by_name(at, full_house, wish):
     with pytest.raises(openai.BadRequestError) as refusal:
         at.chat.completions.create(model="any", messages=HELLO, **wish)
-    assert next(iter(wish.get("extra_body", wish))) in str(refusal.value)
-    assert refusal.value.body["type"] == "not_offered"
+    name = next(iter(wish.get("extra_body", wish)))
+    assert name in str(refusal.value)
+    assert (refusal.value.type, refusal.value.code) == ("not_offered", "unsupported_parameter")
+    assert refusal.value.param == name
     assert not full_house.backend.calls
 
 
@@ -109,15 +116,46 @@ def test_what_asks_for_nothing_is_overlooked(at):
     assert at.chat.completions.create(model="any", messages=HELLO, **nothing).choices
 
 
-@pytest.mark.parametrize("messages", [[], [{"role": "tool", "content": "x"}], [{"role": "user", "content": ""}]])
-def test_a_chat_that_is_none_is_refused(at, messages):
-    with pytest.raises(openai.UnprocessableEntityError):
+@pytest.mark.parametrize(
+    ("messages", "param"),
+    [([], "messages"), ([{"role": "user"}, {"content": "x"}], "messages.1.role"), ([7], "messages.0")],
+)
+def test_a_chat_that_is_none_is_refused(at, messages, param):
+    with pytest.raises(openai.UnprocessableEntityError) as refusal:
         at.chat.completions.create(model="any", messages=messages)
+    assert (refusal.value.type, refusal.value.code, refusal.value.param) == ("invalid", "invalid", param)
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ({"role": "tool", "content": "x"}, "role"),
+        ({"role": "user", "content": ""}, "content"),
+        ({"role": "user", "content": [IMAGE]}, "content"),
+        ({"role": "assistant", "content": "x", "tool_calls": [{}]}, "tool_calls"),
+    ],
+)
+def test_an_llm_in_this_process_reads_text_only(at, message, field):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        at.chat.completions.create(model="any", messages=[*HELLO, message])
+    assert refusal.value.param == f"messages[1].{field}"
+
+
+def test_what_says_nothing_in_a_message_is_overlooked(at, full_house):
+    told = [{"role": "assistant", "content": "Hm.", "refusal": None, "tool_calls": None, "name": "x"}, *HELLO]
+    at.chat.completions.create(model="any", messages=told, seed=-7)
+    messages, sampling = full_house.backend.calls[-1]
+    assert messages[0] == {"role": "assistant", "content": "Hm."}
+    assert sampling.seed >= 0
 
 
 def test_a_wrong_key_is_the_clients_authentication_error(at):
-    with pytest.raises(openai.AuthenticationError):
+    with pytest.raises(openai.AuthenticationError) as refusal:
         at.with_options(api_key="sk-1234").models.list()
+    assert refusal.value.code == "invalid_api_key"
 
 
 def test_a_spent_budget_is_the_clients_rate_limit_error(at, full_house):

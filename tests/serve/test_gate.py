@@ -22,7 +22,7 @@ CANARY = "heliotrope-canary"
 )
 def test_without_a_valid_key_nothing_is_told(house, header):
     with calling(house) as client:
-        for path in ("/v1/users", "/v1/nothing", "/", "/v1/users/a/profile"):
+        for path in ("/v1/users", "/v1/nothing", "/v1/users/a/profile"):
             answer = client.get(path, headers={"authorization": header.encode("latin-1")})
             assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthorised")
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -37,8 +37,16 @@ def test_a_refused_body_is_not_looked_at(house):
 def test_some_paths_need_no_key(house):
     with calling(house) as client:
         del client.headers["authorization"]
-        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+        for path in ("/", "/healthz", "/readyz", "/metrics", "/openapi.json"):
             assert client.get(path).status_code == 200
+
+
+def test_the_root_says_what_this_is_and_where_it_is_described(house):
+    with calling(house) as client:
+        told = client.get("/").json()
+        assert told["name"] == "unlike"
+        assert client.get(told["api"]).json()["info"]["version"] == told["version"]
+        assert client.get(told["inspector"]).status_code == 200
 
 
 def test_a_revoked_key_stops_when_it_is_forgotten(house):
@@ -176,8 +184,21 @@ def test_errors_are_logged_without_their_words():
             "uvicorn.error", 40, __file__, 1, "Oh, %s", (CANARY,), (ValueError, error, error.__traceback__)
         )
     line = json.loads(JsonLines().format(record))
-    assert (line["event"], line["error"]) == ("Oh, %s", "ValueError")
+    assert (line["event"], line["error"]) == ("Oh, …", "ValueError")
     assert CANARY not in str(line)
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "event"),
+    [
+        ("Started server process [%d]", (7,), "Started server process [7]"),
+        ("Running on %s://%s:%d", ("http", CANARY, 8000), "Running on …://…:8000"),
+        ("100% done", (), "100% done"),
+    ],
+)
+def test_a_line_of_the_log_has_its_numbers_and_no_other_argument(message, args, event):
+    record = logging.LogRecord("uvicorn.error", 20, __file__, 1, message, args, None)
+    assert json.loads(JsonLines().format(record))["event"] == event
 
 
 def test_a_client_who_left_is_counted_as_such():

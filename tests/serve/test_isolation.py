@@ -103,6 +103,8 @@ STEPS = {
     ("get", "/v1/users"): Step(about_tenant("/v1/users"), whole_tenant=True),
     ("get", "/v1/jobs"): Step(about_tenant("/v1/jobs"), whole_tenant=True),
     ("get", "/v1/models"): Step(about_tenant("/v1/models")),
+    ("get", "/v1/models/{model}"): Step(about_tenant("/v1/models/unlike")),
+    ("get", "/"): Step(about_tenant("/")),
     ("post", "/v1/playground"): Step(play),
     ("post", "/v1/map/differences"): Step(compare),
     **{("get", path): Step(about_both(path)) for path in ("/v1/playground", "/v1/map", "/v1/map/differences")},

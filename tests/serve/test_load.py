@@ -1,20 +1,15 @@
 """Speed of the service with an LLM that answers at once, over 100,000 records, on two cores."""
 
 import asyncio
-import contextlib
 import logging
 import resource
-import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from benchmarks.service_load import closed_loop, open_loop, request
+from benchmarks.service_process import memory_of, rows, served
 from sqlalchemy import func, select
 
-from tests.serve.big_house import memory_of, rows
-from tests.serve.load import closed_loop, open_loop
 from unlike.memory.worker import work_once
 from unlike.privacy.keys import MasterKey
 from unlike.store import api_keys
@@ -55,25 +50,8 @@ async def _profiles(store, memory):
             n_profiles = tx.conn.scalar(select(func.count()).select_from(PROFILES))
 
 
-@contextlib.contextmanager
-def served(what):
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "tests.serve.big_house", str(port), str(what)])
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def bodies():
-    return [{"user_id": f"u{n}", "item_id": f"i{n}"} for n in range(N_USERS)]
+def requests(key):
+    return [request("/v1/generate", key, {"user_id": f"u{n}", "item_id": f"i{n}"}) for n in range(N_USERS)]
 
 
 def test_100_000_records_come_in_within_a_minute(big):
@@ -84,8 +62,8 @@ def test_100_000_records_come_in_within_a_minute(big):
 
 def test_a_request_is_quick_at_50_a_second(big):
     with served(big[0]) as port:
-        asyncio.run(open_loop(port, bodies(), big[1], 50, 3))
-        load = asyncio.run(open_loop(port, bodies(), big[1], 50, 20))
+        asyncio.run(open_loop(port, requests(big[1]), 50, 3))
+        load = asyncio.run(open_loop(port, requests(big[1]), 50, 20))
     assert load.n_errors == 0
     log.info(f"p50 {load.quantile(0.5) * 1000:.2f} ms, p99 {load.quantile(0.99) * 1000:.2f} ms")
     assert load.quantile(0.5) <= 0.010
@@ -94,11 +72,11 @@ def test_a_request_is_quick_at_50_a_second(big):
 
 def test_32_clients_get_a_fifth_of_what_a_bare_route_gives(big):
     with served("bare") as port:
-        asyncio.run(closed_loop(port, bodies(), big[1], 32, 2))
-        bare = asyncio.run(closed_loop(port, bodies(), big[1], 32, 10))
-    with served(Path(big[0])) as port:
-        asyncio.run(closed_loop(port, bodies(), big[1], 32, 2))
-        load = asyncio.run(closed_loop(port, bodies(), big[1], 32, 60))
+        asyncio.run(closed_loop(port, requests(big[1]), 32, 2))
+        bare = asyncio.run(closed_loop(port, requests(big[1]), 32, 10))
+    with served(big[0]) as port:
+        asyncio.run(closed_loop(port, requests(big[1]), 32, 2))
+        load = asyncio.run(closed_loop(port, requests(big[1]), 32, 60))
     assert (bare.n_errors, load.n_errors) == (0, 0)
     log.info(f"{load.per_s:.0f} of {bare.per_s:.0f} requests a second, p50 {load.quantile(0.5) * 1000:.1f} ms")
     assert load.per_s >= 0.2 * bare.per_s

@@ -232,9 +232,12 @@ def table(file: Table, map: Map = None, items: Items = None, item_map: ItemMap =
 
 @curate.command("dpl-hub")
 def dpl_hub(
-    main: Annotated[str, typer.Argument(help="Hub id or saved folder of DPL-main.")],
-    meta: Annotated[str, typer.Argument(help="Hub id or saved folder of DPL-meta.")],
+    main: Annotated[str, typer.Argument(help="Hub id or saved folder of DPL-main or DPL-Yelp.")],
     out: Out,
+    meta: Annotated[
+        str | None,
+        typer.Argument(help="Hub id or saved folder of DPL-meta; none for DPL-Yelp, whose rows name the items."),
+    ] = None,
     category: Annotated[str | None, typer.Option(help="Books, CDs_and_Vinyl or Movies_and_TV.")] = None,
     json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
-from unlike.cli.options import Engine
+from unlike.cli.options import Engine, time_rule
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
 from unlike.cli.run import print_forecast
@@ -25,6 +25,14 @@ def experiment(
     llm: str | None = typer.Option(None, help="LLM; overrides the file's."),
     embedder: str | None = typer.Option(None, help="Encoder; overrides the file's."),
     limit: int | None = typer.Option(None, min=1, help="Run only the first N cases; overrides the file's limit."),
+    time: str | None = typer.Option(
+        None, help="Texts of others that count: as_of, paper or released; overrides the file's."
+    ),
+    judge: list[str] = typer.Option(
+        [],
+        help="LLM that grades: s-72b or s-gpt (those of DPL), with @URL for an endpoint of its own, or any LLM; again for "
+        "another; overrides the file's, none for no judge.",
+    ),
     engine: Engine = "local",
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
 ) -> None:
@@ -39,8 +47,13 @@ def experiment(
 
     with progress() as on_progress, interruptible():
         watch = Watch(on_progress, typer.echo)
-        opened = open_experiment(file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, watch=watch)
-        warn(opened.corpus.manifest)
+        rule = time_rule(time) if time else None
+        judges = [one for one in judge if one != "none"] if judge else None
+        opened = open_experiment(
+            file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, time=rule, judges=judges, watch=watch
+        )
+        if opened.plan.settings.get("time_rule", "as_of") == "as_of":
+            warn(opened.corpus.manifest)
         if dry_run:
             _show_forecast(forecast_experiment(opened, watch))
             return

@@ -21,7 +21,11 @@ Split = Annotated[str, typer.Option("--split", help="Which cases: test, validati
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Run only the first N cases.")]
 Time = Annotated[
     str,
-    typer.Option("--time", help="Texts of others that count: as_of (only those before the request), or paper (all)."),
+    typer.Option(
+        "--time",
+        help="Texts of others that count: as_of (only those before the request), paper (all), or released (the profiles "
+        "of the split, as in the papers' code).",
+    ),
 ]
 Engine = Annotated[
     str,
@@ -30,7 +34,9 @@ Engine = Annotated[
         help="local (this process), ray (all processors here, or RAY_ADDRESS), ray:WORKERS, or ray://HOST:PORT.",
     ),
 ]
-TaskName = Annotated[str, typer.Option("--task", help="What the texts are: review or mail.")]
+TaskName = Annotated[
+    str, typer.Option("--task", help="What the texts are: review, review_papers (fields in the papers' order) or mail.")
+]
 PromptsAt = Annotated[
     Path | None, typer.Option("--prompts", help="Folder whose prompt templates override the built-in ones.")
 ]

@@ -16,7 +16,7 @@ from typing import Any
 
 from unlike.data.folder import FILES, SPLITS, building, read_manifest, write_manifest
 from unlike.errors import InputError
-from unlike.records import Case, Item, Moment, Record, TimeRule
+from unlike.records import Case, Item, Moment, Record, TimeRule, others_on, visible
 
 
 class Corpus:
@@ -50,6 +50,7 @@ class Corpus:
             self._by_user.setdefault(record.user_id, []).append(record)
             self._by_item.setdefault(record.item_id, []).append(record)
         self._by_id = {record.id: record for record in self._records}
+        self._profiles: dict[tuple[str, int], Corpus] = {}
         repeated = [key for key, n in Counter(record.id for record in self._records).items() if n > 1]
         if repeated:
             raise InputError(f"{len(repeated)} record ids are there twice, {repeated[0]} is one; make them unique")
@@ -114,7 +115,26 @@ class Corpus:
     def has_peers(self, case: Case, rule: TimeRule) -> bool:
         """Whether any other user wrote, before the request, about an item of the user's history."""
         before, own = case.peers_before(rule), self.history(case.user_id, case.moment)
-        return any(peer.user_id != case.user_id for record in own for peer in self.peers(record.item_id, before))
+        seen = visible(self, rule, case.split)
+        return any(others_on(seen, record.item_id, case.user_id, before) for record in own)
+
+    def profiles(self, split: str, without_last: int = 0) -> "Corpus":
+        """The profiles of a split alone: what each of its users wrote before the latest case, of whatever item.
+
+        DPL's released code compares with the whole profiles of the split that is run, DEP's with those of the test split
+        without their last two records.
+
+        Args:
+            split: "test", "validation" or "train".
+            without_last: Latest records of each profile that are left out.
+        """
+        key = (split, without_last)
+        if key not in self._profiles:
+            latest = {case.user_id: case for case in sorted(self.cases(split), key=lambda case: case.moment)}
+            histories = (self.history(case.user_id, case.moment) for case in latest.values())
+            kept = [record for history in histories for record in history[: len(history) - without_last]]
+            self._profiles[key] = Corpus(kept, self._items.values())
+        return self._profiles[key]
 
     def cases(self, split: str | None = None, limit: int | None = None) -> list[Case]:
         """The cases of a split (None for all), in the order of the corpus, at most ``limit``.

@@ -25,12 +25,12 @@ ITEM_IDS = ("asin", "business_id", "item_id", "parent_asin")
 Row = Mapping[str, Any]
 
 
-def dpl_hub(main: str, meta: str, category: str | None = None) -> Corpus:
+def dpl_hub(main: str, meta: str | None = None, category: str | None = None) -> Corpus:
     """Load a category of DPL-main and DPL-meta, or DPL-Yelp, whose texts have neither titles nor categories.
 
     Args:
         main: A hub id such as SnowCharmQ/DPL-main, or a folder that ``datasets`` saved.
-        meta: Likewise, of the items.
+        meta: Likewise, of the items; None where the rows themselves name them, as DPL-Yelp's do.
         category: Books, CDs_and_Vinyl or Movies_and_TV; a subfolder of the folders, where these have some.
 
     Raises:
@@ -38,22 +38,39 @@ def dpl_hub(main: str, meta: str, category: str | None = None) -> Corpus:
         MissingPart: The ``datasets`` library is not installed.
     """
     records: dict[str, Record] = {}
+    named: dict[str, Item] = {}
     cases: list[Case] = []
     for name, rows in _load(main, category).items():
         if name not in SPLIT_NAMES:
             raise InputError(f"{main} has a split {name!r}; allowed are {', '.join(SPLIT_NAMES)}; give DPL-main first")
         for row in rows:
             own, target = _records(row, f"{main}, split {name}")
+            named |= (
+                {item.id: item for item in map(_named_item, (*row["profile"], row["data"]))} if meta is None else {}
+            )
             records |= {record.id: record for record in (*own, target) if record.id not in records}
             cases.append(_case(target, SPLIT_NAMES[name]))
-    described = {
-        item.id: item for rows in _load(meta, category).values() for item in (_item(row, meta) for row in rows)
-    }
+    described = _described(meta, category) if meta else named
     items = [described.get(id_) or Item(id_) for id_ in dict.fromkeys(record.item_id for record in records.values())]
     cases.sort(key=lambda case: (SPLITS.index(case.split), case.user_id, case.moment))
-    source = {"name": "dpl-hub", "main": Path(main).name, "meta": Path(meta).name, "category": category}
+    source = {
+        "name": "dpl-hub",
+        "main": Path(main).name,
+        "meta": Path(meta).name if meta else None,
+        "category": category,
+    }
     corpus = Corpus(records.values(), items, cases)
     return Corpus(corpus.records(), corpus.items(), cases, manifest={**corpus.manifest, "source": source})
+
+
+def _described(meta: str, category: str | None) -> dict[str, Item]:
+    items = (_item(row, meta) for rows in _load(meta, category).values() for row in rows)
+    return {item.id: item for item in items}
+
+
+def _named_item(entry: Row) -> Item:
+    """The item as a text's own row names it."""
+    return Item(str(_first(entry, ITEM_IDS)), str(_first(entry, ("business_name", "name", "item_title"), "")))
 
 
 def _load(name: str, category: str | None) -> dict[str, Iterable[Row]]:

@@ -22,7 +22,7 @@ class OpenAIEncoder:
     """
 
     def __init__(self, model: str, base_url: str | None = None, batch_size: int = 128) -> None:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         key = os.environ.get("OPENAI_API_KEY") or ("none" if base_url else None)
@@ -30,7 +30,9 @@ class OpenAIEncoder:
             raise InputError(
                 f"embedder openai:{model} has no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint of your own"
             )
-        self._client = OpenAI(base_url=base_url, api_key=key, max_retries=5)
+        # Redirects are not followed: texts go to no address but the one that was given.
+        http = DefaultHttpxClient(follow_redirects=False)
+        self._client = OpenAI(base_url=base_url, api_key=key, max_retries=5, http_client=http)
         self._model = model
         self._batch_size = batch_size
 

@@ -4,6 +4,7 @@ Interrupted and started again it continues where it was: calls are in the journa
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
 from unlike.evaluate.running.experiment import find, grade_all, likelihood_of_plan, measure_all, run_plan
-from unlike.evaluate.running.plan import Plan, read_plan
+from unlike.evaluate.running.plan import Plan, at_time, read_plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, write_whole
 from unlike.experiments.folder import claim_folder
 from unlike.experiments.watch import SILENT_WATCH, Watch
+from unlike.records import TimeRule
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
@@ -102,6 +104,8 @@ def experiment(
     llm: str | None = None,
     embedder: str | None = None,
     limit: int | None = None,
+    time: TimeRule | None = None,
+    judges: Sequence[str] | None = None,
     engine: str = "local",
     watch: Watch = SILENT_WATCH,
 ) -> Comparison:
@@ -114,6 +118,8 @@ def experiment(
         llm: URI of the LLM, overrides the file's.
         embedder: Encoder, overrides the file's.
         limit: Run only the first N cases, overrides the file's.
+        time: Which texts of others count, for all methods and adapters; overrides the file's.
+        judges: LLMs that grade: "s-72b", "s-gpt@http://HOST:PORT/v1" or URIs; override the file's, [] for none.
         engine: "local", or where Ray does the work: "ray", "ray:WORKERS", "ray://HOST:PORT".
         watch: Shows progress.
 
@@ -126,7 +132,17 @@ def experiment(
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
     """
-    opened = open_experiment(file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, watch=watch)
+    opened = open_experiment(
+        file,
+        out,
+        corpus=corpus,
+        llm=llm,
+        embedder=embedder,
+        limit=limit,
+        time=time,
+        judges=judges,
+        watch=watch,
+    )
     return run_experiment(opened, engine, watch)
 
 
@@ -138,6 +154,8 @@ def open_experiment(
     llm: str | None = None,
     embedder: str | None = None,
     limit: int | None = None,
+    time: TimeRule | None = None,
+    judges: Sequence[str] | None = None,
     watch: Watch = SILENT_WATCH,
 ) -> Experiment:
     """Read an experiment file and open its corpus and encoder; see ``experiment``."""
@@ -145,8 +163,10 @@ def open_experiment(
     from unlike.embed.open import open_encoder
 
     path = Path(file)
-    plan = read_plan(path, {"corpus": corpus, "embedder": embedder, "limit": limit}, llm, runs=True)
+    named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
+    plan = read_plan(path, named, llm, runs=True)
     assert plan.corpus is not None
+    plan = at_time(plan, time) if time else plan
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
     return Experiment(plan, opened, encoder, out or Path(path.stem))
@@ -162,7 +182,7 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     claim_folder(opened.folder, plan, corpus.hash)
     train_adapters(opened, untrained, watch)
     spread = _spread(opened, engine)
-    for uri in filter(None, (plan.llm.uri, plan.judge and plan.judge.uri)):
+    for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
     kit_of = opened.kits(plan.llm, opened.folder / JOURNAL)
     folders = _run_plan(opened, kit_of, spread, watch)
@@ -171,10 +191,10 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
         on_progress = watch.cases("likelihood of the real texts", llm)
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
     runs = measure_all(folders, plan, corpus)
-    if plan.judge:
-        watch.say(f"judge: {plan.judge.uri}, {plan.judge.repeats} grades per text")
-        kit = opened.kits(plan.judge, opened.folder / JOURNAL)(MethodSettings())
-        wait_for(grade_all(runs, plan.judge.repeats, corpus, kit))
+    for judge in plan.judges:
+        watch.say(f"judge: {judge.uri}, {judge.repeats} grades per text")
+        kit = opened.kits(judge, opened.folder / JOURNAL)(MethodSettings())
+        wait_for(grade_all(runs, judge, corpus, kit))
     return write_comparison(plan, corpus, opened.encoder, runs, opened.folder / REPORT)
 
 

@@ -73,7 +73,7 @@ class ExperimentForecast:
         untrained: Adapters that would be trained first, each with its number of steps.
         n_left_out: Number of runs that need them, so that their prompts are not known yet.
         n_runs: Number of all runs.
-        parts: The other runs, and the judge where there is one, each with its cost.
+        parts: The other runs, and the judges, each with its cost.
     """
 
     untrained: tuple[tuple["WantedAdapter", int], ...]
@@ -127,13 +127,12 @@ def _parts(
     what = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
     found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths)
     yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
-    if plan.judge:
-        kit = opened.kits(plan.judge, None, asks=False)(MethodSettings())
-        graded = wait_for(forecast_judge(plan, corpus, kit, runs))
-        found = Forecast(
-            f"judge {plan.judge.uri}", len(cases), graded, kit.llm.backend.counts_exactly, {}, ASSUMED_GRADE_TOKENS
-        )
-        yield found, found.cost((plan.judge.price_in, plan.judge.price_out))
+    for judge in plan.judges:
+        kit = opened.kits(judge, None, asks=False)(MethodSettings())
+        graded = wait_for(forecast_judge(plan, judge, corpus, kit, runs))
+        counts_exactly = kit.llm.backend.counts_exactly
+        found = Forecast(f"judge {judge.uri}", len(cases), graded, counts_exactly, {}, ASSUMED_GRADE_TOKENS)
+        yield found, found.cost((judge.price_in, judge.price_out))
 
 
 def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Case]") -> ForecastLLM:

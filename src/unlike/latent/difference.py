@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.latent.settings import Weighting
-from unlike.records import Case, Moment, Record, Records, TimeRule, others_on
+from unlike.records import Case, Moment, Record, Records, SplitRecords, TimeRule, others_on, visible
 
 Floats = NDArray[np.float32]
 _ALL_TIME: Moment = (2**62, "")
+_SPLIT = "test"
+"""The split whose profiles the released code compares with, in training too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +80,9 @@ class Differences:
         min_peers: int = 1,
     ) -> None:
         self._records, self._encoder = records, encoder
-        self._time_rule: TimeRule = time_rule
+        # A store has no splits, and no text from after a request: there "released" is all that others wrote.
+        has_splits = isinstance(records, SplitRecords)
+        self._time_rule: TimeRule = "paper" if time_rule == "released" and not has_splits else time_rule
         self._weighting, self._min_peers = weighting, max(1, min_peers)
 
     def of(self, case: Case, past: Sequence[Record]) -> PastVectors:
@@ -99,7 +103,8 @@ class Differences:
 
     def _peers(self, case: Case, record: Record) -> list[Record]:
         """The latest visible record of each other user on the item; none where there are fewer than ``min_peers``."""
-        found = others_on(self._records, record.item_id, case.user_id, case.peers_before(self._time_rule))
+        pool = visible(self._records, self._time_rule, _SPLIT, without_last=2)
+        found = others_on(pool, record.item_id, case.user_id, case.peers_before(self._time_rule))
         return found if len(found) >= self._min_peers else []
 
     def _encode(self, records: Sequence[Record]) -> Floats:
@@ -108,20 +113,29 @@ class Differences:
     def _difference(self, case: Case, own: Floats, others: Sequence[Record]) -> Floats:
         if self._weighting == "mean":
             return difference(own, self._encode(others))
-        own_until, others_until = self._means_until(case)
-        means = np.stack([self._user_mean(other.user_id, others_until) for other in others])
-        return profile_weighted(own, self._encode(others), self._user_mean(case.user_id, own_until), means)
+        means = np.stack([self._peer_mean(other.user_id, case) for other in others])
+        return profile_weighted(own, self._encode(others), self._own_mean(case), means)
 
-    def _means_until(self, case: Case) -> tuple[Moment, Moment]:
-        """Before which moments the texts of the user, and of the peers, count for their means.
+    def _own_mean(self, case: Case) -> Floats:
+        """The mean vector of the user's texts before the request.
 
-        With ``paper`` all texts of peers count, as they do for differences, and of the user also the text that is
-        trained on, as in the released code; a text that is tested never counts.
+        With ``paper`` and ``released`` it has, in training, the text that is trained on too, as in the released code; a
+        text that is tested never counts.
         """
-        if self._time_rule == "as_of":
-            return case.moment, case.moment
+        if self._time_rule == "released" and (profile := self._released_texts(case.user_id)):
+            return self._encode(profile).mean(axis=0)
         timestamp, record_id = case.moment
-        return ((timestamp, f"{record_id}\0") if case.split == "train" else case.moment), _ALL_TIME
+        with_target = self._time_rule == "paper" and case.split == "train"
+        until = (timestamp, f"{record_id}\0") if with_target else case.moment
+        return self._encode(self._records.history(case.user_id, until)).mean(axis=0)
 
-    def _user_mean(self, user_id: str, until: Moment) -> Floats:
+    def _peer_mean(self, user_id: str, case: Case) -> Floats:
+        """The mean vector of a peer's texts: those that the time rule lets a difference use."""
+        if self._time_rule == "released":
+            return self._encode(self._released_texts(user_id)).mean(axis=0)
+        until = case.moment if self._time_rule == "as_of" else _ALL_TIME
         return self._encode(self._records.history(user_id, until)).mean(axis=0)
+
+    def _released_texts(self, user_id: str) -> Sequence[Record]:
+        """The texts of a user's mean in the released code: one more than those that peers are compared with."""
+        return visible(self._records, "released", _SPLIT, without_last=1).history(user_id, _ALL_TIME)

@@ -62,7 +62,7 @@ def import_released(
         encoder: f_emb; bge-m3 for the authors' own.
         llm: Folder of the LLM it was trained on. Without it the adapter knows its LLM by the checkpoint's own rows before
             the added tokens, and so fits only an LLM without rows beyond its tokens.
-        time_rule: Which texts of others a difference may use; the authors' used later ones too ("paper").
+        time_rule: Which texts of others a difference may use; the authors' code those of "released".
 
     Raises:
         InputError: No such folder; weights or tokens are missing, or do not fit each other, the encoder or the LLM;

@@ -155,7 +155,7 @@ _RELEASED = Recipe(
         standardise=False,
         initialisation="normal",
         weighting="profile_weighted",
-        time_rule="paper",
+        time_rule="released",
         max_prompt_tokens=3072,
     ),
     TrainSettings(clip=1.0, weights=LossWeights(objective="released")),

@@ -11,8 +11,11 @@ from typing import Any, Protocol
 
 MAX_TOKENS = 10**8
 """Of a call; a higher count that an engine reports is an error of its own."""
-Messages = Sequence[Mapping[str, str]]
-"""Chat messages, each {"role": "system" | "user" | "assistant", "content": text}."""
+PART_TOKENS = 1_000
+"""Estimate for a part of a message that is no text, such as an image."""
+Messages = Sequence[Mapping[str, Any]]
+"""Chat messages, each {"role": "system" | "user" | "assistant", "content": text}; those of a ``PassedChat`` may be any of
+OpenAI's API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +107,21 @@ class Backend(Protocol):
 
 
 def estimate_tokens(messages: Messages) -> int:
-    """A cautious token count where no tokenizer is at hand: one token for three characters, eight a message."""
-    return sum(8 + (len(message["content"]) + 2) // 3 for message in messages)
+    """A cautious token count where no tokenizer is at hand: one token for three characters, eight per message."""
+    return sum(8 + _estimate(message.get("content")) + _estimate(message.get("tool_calls")) for message in messages)
 
 
-def tokens_in(usage: Mapping[str, Any], name: str) -> int:
+def _estimate(content: Any) -> int:  # noqa: ANN401 - JSON
+    if isinstance(content, str):
+        return (len(content) + 2) // 3
+    parts: list[Any] = content if isinstance(content, list) else []
+    return sum(_estimate(part["text"]) if "text" in part else PART_TOKENS for part in parts)
+
+
+def tokens_in(usage: object, name: str) -> int:
     """A token count that an engine reports; 0 where it is missing or impossible."""
-    n = int(usage.get(name) or 0)
-    return n if 0 <= n <= MAX_TOKENS else 0
+    n = usage.get(name) if isinstance(usage, Mapping) else None
+    return int(n) if isinstance(n, int | float) and 0 <= n <= MAX_TOKENS else 0
 
 
 def no_words(finish_reason: str) -> str:

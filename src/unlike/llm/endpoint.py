@@ -1,25 +1,28 @@
 """An address that speaks OpenAI's API: how it is reached, how often it is asked, and what its failures mean.
 
 The client library's own retries are off: ours also repeat answers that came back broken (half a body, no JSON, no
-choices), and keep the raw body of what failed. A key is asked for only where OpenAI itself is the endpoint.
+choices), and keep the raw body of what failed. A key is asked for only where OpenAI itself is the endpoint. Redirects are
+not followed: a prompt goes to no address but the one that was given.
 """
 
 import asyncio
 import os
-import sys
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Never, TypeVar
 
 import openai
 
-from unlike.errors import CallFailed, EngineError, InputError
+from unlike.config import EndpointSettings
+from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused, UnlikeError
+from unlike.llm.answer_size import NOT_COMPRESSED, limit_answers
 from unlike.llm.openai_chat import one_line, refused_field
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
 """No key, no credit, no right, no such model or path: no other call would fare better."""
-TOO_MANY = 429
+BUSY_STATUS = frozenset({429, 503})
 TRIES_TO_CONNECT = 3
 """Attempts before an endpoint that never accepted a connection is given up."""
 
@@ -41,8 +44,7 @@ class Endpoint:
         model: What messages call it.
         base_url: Up to and with "/v1"; else OPENAI_BASE_URL, else OpenAI itself.
         api_key: Else OPENAI_API_KEY; an endpoint of one's own may go without.
-        timeout_s: For one attempt.
-        max_retries: Attempts after the first.
+        limits: Of time, attempts and size.
         waits: Lengths of the pauses between attempts.
         patience_s: Seconds that a call may wait in all while the endpoint answers 429, whatever ``max_retries``.
 
@@ -56,8 +58,7 @@ class Endpoint:
         *,
         base_url: str | None,
         api_key: str | None,
-        timeout_s: float,
-        max_retries: int,
+        limits: EndpointSettings,
         waits: Waits,
         patience_s: float = 0.0,
     ) -> None:
@@ -66,8 +67,7 @@ class Endpoint:
         self._n_answers = 0
         self._base_url = _base_url(base_url)
         self._api_key = _api_key(api_key, self._base_url)
-        self._timeout_s = timeout_s
-        self._max_retries = max_retries
+        self._limits = limits
         self._waits = waits
         self._reached = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,31 +87,48 @@ class Endpoint:
             CallFailed: This request failed for good.
             EngineError: No request can succeed.
         """
-        n_failed, waited_s, n_answers = 0, 0.0, self._n_answers
+        n_failed, waited_s, n_answers, deadline = 0, 0.0, self._n_answers, self.deadline()
         while True:
+            left_s = deadline - self._waits.clock()
             try:
-                answer = await self._once(attempt, fields or {})
+                answer = await self._once(attempt, fields or {}, min(self._limits.timeout_s, left_s))
             except TryAgain as failure:
                 n_failed += 1
                 pause_s = self._waits.before(n_failed, failure.asked_s)
-                if failure.limited and n_failed > self._max_retries and self._patience_s:
+                if failure.busy and n_failed > self._limits.max_retries and self._patience_s:
                     pause_s = max(pause_s, self._waits.before(n_failed, None))
                     self._wait_longer_or_stop(failure, waited_s + pause_s, n_answers)
+                    deadline += pause_s  # waiting for a busy endpoint does not count
                 else:
-                    self._give_up_or_go_on(n_failed, failure)
+                    self._give_up_or_go_on(n_failed, failure, deadline - self._waits.clock() - pause_s)
                 await self._waits.sleep(pause_s)
                 waited_s += pause_s
             else:
                 self._n_answers += 1
                 return answer
 
+    def deadline(self) -> float:
+        """When a call that begins now has to end, by the clock of the pauses."""
+        return self._waits.clock() + self._limits.total_s
+
+    def check(self, deadline: float) -> None:
+        """End a stream that takes too long.
+
+        Raises:
+            CallFailed: It does.
+        """
+        if self._waits.clock() > deadline:
+            raise CallFailed(f"{self.model} did not end its answer within {self._limits.total_s:g} s")
+
     def no_answer(self, error: Exception) -> TryAgain:
         """What it means that a request or its answer got lost on the way."""
         # The HTTP library's own errors are told apart by name, because the client has used two such libraries.
+        if isinstance(error.__cause__, UnlikeError):
+            raise error.__cause__
         cause = type(error.__cause__ or error).__name__
         if isinstance(error, (TimeoutError, openai.APITimeoutError)) and cause != "ConnectTimeout":
             self._reached = True
-            return TryAgain(f"{self.model} gave no answer within {self._timeout_s:g} s")
+            return TryAgain(f"{self.model} gave no answer within {self._limits.timeout_s:g} s")
         unreachable = cause.startswith("Connect")
         self._reached = self._reached or not unreachable
         return TryAgain(f"{self.model}: {cause}: {error.__cause__ or error}", unreachable=unreachable)
@@ -123,11 +140,11 @@ class Endpoint:
         self._open = None
 
     async def _once(
-        self, attempt: Callable[[openai.AsyncOpenAI], Awaitable[Answer]], fields: Mapping[str, Any]
+        self, attempt: Callable[[openai.AsyncOpenAI], Awaitable[Answer]], fields: Mapping[str, Any], timeout_s: float
     ) -> Answer:
         client = self._client()  # made once, and not in the attempt's time
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 answer = await attempt(client)
         except openai.APIStatusError as error:
             self._reached = True
@@ -146,50 +163,69 @@ class Endpoint:
         if field is not None:
             raise FieldRefused(field) from error
         reason = f"{self.model} answered {status}: {one_line(raw)}"
+        if 300 <= status < 400:
+            to = error.response.headers.get("location", "nowhere")
+            raise EngineError(f"{self._base_url} redirects to {to}, which is not followed; give that address instead")
         if status in HOPELESS_STATUS or error.code == "insufficient_quota":
             raise EngineError(f"{reason}; check OPENAI_API_KEY, the model's name and {self._base_url}") from error
         if not is_retried(status):
-            raise CallFailed(reason, raw) from error
+            raise Refused(reason, raw, _name_in(error.param), _name_in(error.code)) from error
         asked_s = asked_wait_s(error.response.headers, self._waits.now())
-        raise TryAgain(reason, raw=raw, asked_s=asked_s, limited=status == TOO_MANY) from error
+        is_busy = status == 429 or (status in BUSY_STATUS and asked_s is not None)
+        raise TryAgain(reason, raw=raw, asked_s=asked_s, busy=is_busy) from error
 
-    def _give_up_or_go_on(self, n_failed: int, failure: TryAgain) -> None:
-        tries = min(TRIES_TO_CONNECT, self._max_retries + 1)
+    def _give_up_or_go_on(self, n_failed: int, failure: TryAgain, left_s: float) -> None:
+        """Raise where no further attempt is made; ``left_s`` is what the call's time limit leaves to it."""
+        tries = min(TRIES_TO_CONNECT, self._limits.max_retries + 1)
         if failure.unreachable and not self._reached and n_failed >= tries:
             raise EngineError(
                 f"LLM endpoint cannot be reached: {self._base_url} ({failure}); start it or give another address"
             ) from failure
-        if n_failed > self._max_retries:
-            raise CallFailed(f"{failure}; given up after {n_failed} attempts", failure.raw) from failure
+        if n_failed > self._limits.max_retries:
+            raise _final(failure, f"given up after {n_failed} attempts") from failure
         if failure.asked_s is not None and failure.asked_s > self._waits.asked_cap_s:
-            raise CallFailed(
-                f"{failure}; it asks to wait {failure.asked_s:g} s, at most {self._waits.asked_cap_s:g} s are waited",
-                failure.raw,
-            ) from failure
+            asked = f"it asks to wait {failure.asked_s:g} s, at most {self._waits.asked_cap_s:g} s are waited"
+            raise _final(failure, asked) from failure
+        if left_s <= 0:
+            raise _final(failure, f"given up: a call may take {self._limits.total_s:g} s in all") from failure
 
     def _wait_longer_or_stop(self, failure: TryAgain, waited_s: float, n_answers: int) -> None:
         """Raise an error where the endpoint has refused requests for longer than is waited, or the user asked to stop."""
         if waited_s <= self._patience_s and not STOP.requested:
             return
-        reason = f"{failure}; it did so for {waited_s / 60:.0f} minutes"
+        why = f"it did so for {waited_s / 60:.0f} minutes"
         if self._n_answers > n_answers:  # other calls were answered meanwhile
-            raise CallFailed(reason, failure.raw) from failure
-        raise EngineError(f"{reason}; what is done is kept: run the same command again later to continue") from failure
+            raise _final(failure, why) from failure
+        advice = "what is done is kept: run the same command again later to continue"
+        raise EngineError(f"{failure}; {why}; {advice}") from failure
 
     def _client(self) -> openai.AsyncOpenAI:
         # Connections belong to the event loop they were made in; a notebook may come back with another one.
         loop = asyncio.get_running_loop()
         if self._open is None or self._loop is not loop:
             self._loop = loop
+            timeout_s = self._limits.timeout_s
+            http = openai.DefaultAsyncHttpxClient(
+                timeout=timeout_s,
+                follow_redirects=False,
+                headers=NOT_COMPRESSED,
+                event_hooks={"response": [limit_answers(self.model, self._limits.max_answer_bytes)]},
+            )
             self._open = openai.AsyncOpenAI(
-                base_url=self._base_url, api_key=self._api_key, timeout=self._timeout_s, max_retries=0
+                base_url=self._base_url, api_key=self._api_key, timeout=timeout_s, max_retries=0, http_client=http
             )
         return self._open
 
 
-def library_error(response: object) -> type[Exception]:
-    """What the HTTP library of a response raises when a connection fails; the client has used two such libraries."""
-    return sys.modules[type(response).__module__.partition(".")[0]].RequestError
+def _final(failure: TryAgain, why: str) -> CallFailed:
+    """The error of a call that is not tried again."""
+    reason = f"{failure}; {why}"
+    return Busy(reason, failure.raw, failure.asked_s) if failure.busy else CallFailed(reason, failure.raw)
+
+
+def _name_in(said: object) -> str:
+    """A field or code of an endpoint's error if it looks like one, else ""; it may be passed on to a caller."""
+    return said if isinstance(said, str) and re.fullmatch(r"[\w.\[\]-]{1,100}", said) else ""
 
 
 def _base_url(given: str | None) -> str:

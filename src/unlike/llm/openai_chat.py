@@ -11,7 +11,8 @@ from typing import Any
 import openai
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import Completion, Sampling, no_words, response_format, tokens_in
+from unlike.llm.backend import Completion, Sampling, no_words, response_format
+from unlike.llm.passed_chat import PassedChat, usage_in
 from unlike.llm.retry import TryAgain
 from unlike.llm.roles import SYSTEM_ROLE, refuses_system
 
@@ -49,6 +50,23 @@ def chat_fields(sampling: Sampling, refused: Set[str], *, stream: bool = False) 
     return {name: value for name, value in fields.items() if name not in refused}
 
 
+def passed_fields(
+    chat: PassedChat, refused: Set[str], *, stream: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a request that is passed on, and those of them that are ours.
+
+    Args:
+        chat: The request.
+        refused: Fields that this endpoint does not know; only ours are left out.
+        stream: Whether the answer is to come in chunks.
+    """
+    ours: dict[str, Any] = {"cache_salt": chat.cache_salt} if chat.cache_salt else {}
+    if stream:
+        ours["stream_options"] = {**(chat.fields.get("stream_options") or {}), "include_usage": True}
+    ours = {name: value for name, value in ours.items() if name not in refused}
+    return {**chat.fields, **ours}, ours
+
+
 def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> str | None:
     """Which field of a request its refusal is about, as far as one can tell; None where it is about something else.
 
@@ -60,6 +78,43 @@ def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> 
         return SYSTEM_ROLE
     named = (name for name in SAID_BY_NAME if name in fields and _is_unknown(name, refusal.response.text))
     return next(named, "response_format" if "response_format" in fields else None)
+
+
+def read_answer(body: str) -> dict[str, Any]:
+    """A chat completion as it came.
+
+    Raises:
+        TryAgain: No JSON, or JSON without an answer in it.
+    """
+    try:
+        answer: Any = json.loads(body)
+        if all(isinstance(choice["message"], dict) for choice in answer["choices"]) and answer["choices"]:
+            return answer
+    except (ValueError, LookupError, TypeError, RecursionError):
+        pass
+    raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body)
+
+
+def ends_answer(chunk: Mapping[str, Any]) -> bool:
+    """Whether a chunk ends one of the answers.
+
+    Raises:
+        LookupError, TypeError, AttributeError: This is no chunk of a chat stream.
+    """
+    choices = chunk.get("choices") or ()
+    for choice in choices:
+        if not isinstance(choice.get("delta") or {}, Mapping) or not isinstance(choice.get("index", 0), int):
+            raise TypeError("a choice without index and delta")
+    return any(choice.get("finish_reason") for choice in choices)
+
+
+def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole answer as the only chunk of a stream."""
+    choices = [
+        {name: value for name, value in choice.items() if name != "message"} | {"delta": choice["message"]}
+        for choice in answer["choices"]
+    ]
+    return {**answer, "object": "chat.completion.chunk", "choices": choices}
 
 
 def read_completion(
@@ -80,16 +135,16 @@ def read_completion(
         answer: Any = json.loads(body)
         choice = answer["choices"][0]
         text = text_of(choice) or ""
-        usage: Any = answer.get("usage") or {}
+        prompt_tokens, completion_tokens = usage_in(answer)
         completion = Completion(
             # Half a surrogate pair is valid JSON and cannot be stored.
             text=text.encode("utf-8", "replace").decode(),
-            prompt_tokens=tokens_in(usage, "prompt_tokens"),
-            completion_tokens=tokens_in(usage, "completion_tokens"),
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
             finish_reason=str(choice.get("finish_reason") or "stop"),
             wall_s=wall_s,
         )
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body) from error
     if not completion.text.strip():
         tokens = completion.prompt_tokens + completion.completion_tokens

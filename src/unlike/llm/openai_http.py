@@ -1,22 +1,26 @@
 """Any endpoint that speaks the OpenAI chat API: OpenAI, vLLM, llama.cpp's server and many others."""
 
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Set
 from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import openai
 
+from unlike.config import BATCH_ENDPOINT, EndpointSettings
 from unlike.errors import CallFailed
+from unlike.llm.answer_size import http_library
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
-from unlike.llm.endpoint import Endpoint, FieldRefused, library_error
-from unlike.llm.openai_chat import chat_fields, read_completion
+from unlike.llm.endpoint import Endpoint, FieldRefused
+from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
+from unlike.llm.passed_chat import Answer, Chunks, PassedChat
 from unlike.llm.retry import TryAgain, Waits
 from unlike.llm.roles import SYSTEM_ROLE, has_system, without_system
 from unlike.llm.stream import GrowingAnswer, Pieces
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
+Fields = dict[str, Any]
 
 
 class OpenAIBackend:
@@ -27,7 +31,9 @@ class OpenAIBackend:
         base_url: Up to and with "/v1"; else OPENAI_BASE_URL, else OpenAI itself.
         api_key: Else OPENAI_API_KEY; an endpoint of one's own may go without.
         timeout_s: For one attempt, from sending to the last byte; of a stream to the first piece, then between two.
+        total_s: For a call with all its attempts and pauses.
         max_retries: Attempts after the first.
+        max_answer_bytes: Maximum size of an answer.
         context_tokens: What the model takes, where the caller knows.
         waits: Lengths of the pauses between attempts.
         patience_s: Seconds that a call may wait in all while the endpoint answers 429, after ``max_retries`` too.
@@ -50,8 +56,10 @@ class OpenAIBackend:
         *,
         base_url: str | None = None,
         api_key: str | None = None,
-        timeout_s: float = 600.0,
-        max_retries: int = 6,
+        timeout_s: float = BATCH_ENDPOINT.timeout_s,
+        total_s: float = BATCH_ENDPOINT.total_s,
+        max_retries: int = BATCH_ENDPOINT.max_retries,
+        max_answer_bytes: int = BATCH_ENDPOINT.max_answer_bytes,
         context_tokens: int | None = None,
         waits: Waits | None = None,
         patience_s: float = 0.0,
@@ -62,8 +70,7 @@ class OpenAIBackend:
             f"openai:{model}",
             base_url=base_url,
             api_key=api_key,
-            timeout_s=timeout_s,
-            max_retries=max_retries,
+            limits=EndpointSettings(timeout_s, total_s, max_retries, max_answer_bytes),
             waits=waits or Waits(),
             patience_s=patience_s,
         )
@@ -77,24 +84,36 @@ class OpenAIBackend:
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call, trying again while that may help; see ``Backend.complete``."""
-        return await self._understood(messages, sampling, self._whole)
+        return await self._understood(messages, partial(_fields_of, sampling), self._whole)
 
     async def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
         """Answer one call piece by piece, trying again only before the first; see ``Streams``.
 
         An endpoint that does not stream gives the whole text as one piece.
         """
-        first, rest = await self._understood(messages, sampling, self._begun, stream=True)
-        said = str(first)
-        async with aclosing(rest):
-            yield first
+        fields_of = partial(_fields_of, sampling, stream=True)
+        said, begun = "", self._begun(messages, fields_of, self._pieces)
+        async with aclosing(begun):
             try:
-                async for piece in rest:
+                async for piece in begun:
                     said += piece if isinstance(piece, str) else ""
                     yield piece
-            except (TryAgain, openai.APIConnectionError) as error:
-                failure = error if isinstance(error, TryAgain) else self.endpoint.no_answer(error)
-                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", said) from error
+            except TryAgain as failure:
+                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", said) from failure
+
+    async def chat(self, chat: PassedChat) -> Answer:
+        """Pass a chat on; see ``PassesChats.chat``."""
+        return await self._understood(chat.messages, partial(passed_fields, chat), self._whole_answer)
+
+    async def chat_stream(self, chat: PassedChat) -> Chunks:
+        """Pass a chat on, answered in chunks; see ``PassesChats.chat_stream``."""
+        begun = self._begun(chat.messages, partial(passed_fields, chat, stream=True), self._chunks)
+        async with aclosing(begun):
+            try:
+                async for chunk in begun:
+                    yield chunk
+            except TryAgain as failure:
+                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again") from failure
 
     def count_tokens(self, messages: Messages) -> int:
         """A cautious estimate: the endpoint's tokenizer is not at hand."""
@@ -107,20 +126,23 @@ class OpenAIBackend:
     async def _understood(
         self,
         messages: Messages,
-        sampling: Sampling,
-        attempt: Callable[[Messages, dict[str, Any], openai.AsyncOpenAI], Awaitable[Answer]],
-        *,
-        stream: bool = False,
-    ) -> Answer:
+        fields_of: Callable[[Set[str]], tuple[Fields, Fields]],
+        attempt: Callable[[Messages, Fields, openai.AsyncOpenAI], Awaitable[T]],
+    ) -> T:
         """Ask, and where a field or the system role is refused ask once more without it.
 
         Only if that is answered was it the field that was wrong; from then on it is not sent.
+
+        Args:
+            messages: The prompt.
+            fields_of: From refused fields to the fields to send, and those of them that can be left out.
+            attempt: Asks once.
         """
         refused = self._refused
         while True:
-            fields = chat_fields(sampling, refused, stream=stream)
+            fields, may_be_refused = fields_of(refused)
             asked = without_system(messages) if SYSTEM_ROLE in refused else messages
-            may_be_refused = fields | ({SYSTEM_ROLE: True} if has_system(asked) else {})
+            may_be_refused = may_be_refused | ({SYSTEM_ROLE: True} if has_system(asked) else {})
             try:
                 answer = await self.endpoint.ask(partial(attempt, asked, fields), may_be_refused)
             except FieldRefused as refusal:
@@ -129,55 +151,115 @@ class OpenAIBackend:
                 self._refused |= refused
                 return answer
 
-    async def _whole(self, messages: Messages, fields: dict[str, Any], client: openai.AsyncOpenAI) -> Completion:
-        started = time.monotonic()
-        # Posted as it is: the client's typed call walks through every message, half of its processor time.
-        asked = {"model": self._name, "messages": _sent(messages), **fields}
-        answer = await client.post("/chat/completions", cast_to=str, body=asked)
-        return read_completion(answer, time.monotonic() - started)
-
     async def _begun(
-        self, messages: Messages, fields: dict[str, Any], client: openai.AsyncOpenAI
-    ) -> tuple[str | Completion, Pieces]:
-        pieces = self._pieces(messages, fields, client)
-        return await anext(pieces), pieces
+        self,
+        messages: Messages,
+        fields_of: Callable[[Set[str]], tuple[Fields, Fields]],
+        parts_of: Callable[[Messages, Fields, openai.AsyncOpenAI], AsyncGenerator[T, None]],
+    ) -> AsyncGenerator[T, None]:
+        """A stream whose beginning is tried again; TryAgain where it breaks later."""
 
-    async def _pieces(self, messages: Messages, fields: dict[str, Any], client: openai.AsyncOpenAI) -> Pieces:
+        async def attempt(messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> T:
+            parts.append(parts_of(messages, fields, client))
+            return await anext(parts[-1])
+
+        parts, deadline = list[AsyncGenerator[T, None]](), self.endpoint.deadline()
+        first = await self._understood(messages, fields_of, attempt)
+        async with aclosing(parts[-1]) as rest:
+            yield first
+            try:
+                async for part in rest:
+                    self.endpoint.check(deadline)
+                    yield part
+            except openai.APIConnectionError as error:
+                raise self.endpoint.no_answer(error) from error
+
+    async def _whole(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Completion:
+        started = time.monotonic()
+        return read_completion(await self._posted(messages, fields, client), time.monotonic() - started)
+
+    async def _whole_answer(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Answer:
+        return read_answer(await self._posted(messages, fields, client))
+
+    async def _posted(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> str:
+        # Posted as it is: the client's typed call walks through every message, half of its processor time.
+        return await client.post("/chat/completions", cast_to=str, body=self._body(messages, fields))
+
+    def _body(self, messages: Messages, fields: Fields) -> Fields:
+        return {"model": self._name, "messages": [dict(message) for message in messages], **fields}
+
+    async def _pieces(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Pieces:
         """One attempt at a stream; TryAgain or APIConnectionError wherever it breaks."""
         started = time.monotonic()
         answer = GrowingAnswer(self.model)
-        stream = await client.chat.completions.create(
-            model=self._name, messages=_sent(messages), stream=True, extra_body=fields
-        )
-        async with stream:
-            with _explain_stream_errors(self.model, stream.response):
-                if "event-stream" not in stream.response.headers.get("content-type", ""):
-                    body = (await stream.response.aread()).decode("utf-8", "replace")
-                    completion = read_completion(body, time.monotonic() - started)
+        async with aclosing(self._events(messages, fields, client)) as events:
+            async for event in events:
+                if isinstance(event, str):
+                    completion = read_completion(event, time.monotonic() - started)
                     yield completion.text
                     yield completion
                     return
-                async for chunk in stream:
-                    if piece := answer.take(chunk.to_dict(warnings=False)):
-                        yield piece
+                with _explain_bad_events(self.model):
+                    piece = answer.take(event)
+                if piece:
+                    yield piece
         if not answer.finish_reason:
             raise TryAgain(f"{self.model}: the stream ended before the answer did")
         yield answer.completion(time.monotonic() - started)
 
+    async def _chunks(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Chunks:
+        """One attempt at the chunks of a chat; TryAgain or APIConnectionError wherever it breaks."""
+        is_ended = False
+        async with aclosing(self._events(messages, fields, client)) as events:
+            async for event in events:
+                chunk = as_chunk(read_answer(event)) if isinstance(event, str) else event
+                with _explain_bad_events(self.model):
+                    is_ended |= ends_answer(chunk)
+                yield chunk
+        if not is_ended:
+            raise TryAgain(f"{self.model}: the stream ended before the answer did")
+
+    async def _events(
+        self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI
+    ) -> AsyncGenerator[Answer | str, None]:
+        """The data of a stream's events, parsed; or one text, the body of an answer that came whole."""
+        stream = await client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=self._body(messages, fields) | {"stream": True},
+            stream=True,
+            stream_cls=openai.AsyncStream[Any],
+        )
+        async with stream:
+            with _explain_bad_events(self.model), _explain_broken_connections(stream.response):
+                if "event-stream" not in stream.response.headers.get("content-type", ""):
+                    yield (await stream.response.aread()).decode("utf-8", "replace")
+                    return
+                async for event in stream:
+                    yield event
+
+
+def _fields_of(sampling: Sampling, refused: Set[str], *, stream: bool = False) -> tuple[Fields, Fields]:
+    fields = chat_fields(sampling, refused, stream=stream)
+    return fields, fields
+
 
 @contextmanager
-def _explain_stream_errors(model: str, response: Any) -> Generator[None]:  # noqa: ANN401 - of one of two HTTP libraries
-    """Turn errors of reading a stream into APIConnectionError or TryAgain."""
+def _explain_bad_events(model: str) -> Generator[None]:
+    """Turn errors in what a stream holds into TryAgain."""
     try:
         yield
     except openai.APIConnectionError:
         raise
-    except library_error(response) as error:
-        raise openai.APIConnectionError(request=response.request) from error
-    except (openai.APIError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (openai.APIError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raw = str(getattr(error, "body", None) or getattr(error, "doc", ""))
         raise TryAgain(f"{model}: the stream is broken: {error}", raw=raw) from error
 
 
-def _sent(messages: Messages) -> Any:  # noqa: ANN401 - the client's types know more roles than we use
-    return [dict(message) for message in messages]
+@contextmanager
+def _explain_broken_connections(response: Any) -> Generator[None]:  # noqa: ANN401 - of one of two HTTP libraries
+    """Turn errors of the connection into APIConnectionError."""
+    try:
+        yield
+    except http_library(response).RequestError as error:
+        raise openai.APIConnectionError(request=response.request) from error

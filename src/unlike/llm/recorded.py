@@ -242,6 +242,9 @@ class RecordedLLM:
             self._note(failure)
             self._count(_usage_of_failed(failure))
             raise
+        except asyncio.CancelledError:
+            self._count(self._estimated(call, 0))  # the engine has read the prompt
+            raise
         self._count(_usage_of(completion))
         return completion
 

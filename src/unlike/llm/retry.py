@@ -21,8 +21,8 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
     Attributes:
         raw: What the endpoint sent, where it sent anything.
         asked_s: Seconds the endpoint asked to wait; None where it did not.
+        busy: Whether it takes no more requests for now.
         unreachable: Whether no connection came about at all.
-        limited: Whether the endpoint takes no more requests for now (429).
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
         *,
         raw: str = "",
         asked_s: float | None = None,
+        busy: bool = False,
         unreachable: bool = False,
-        limited: bool = False,
     ) -> None:
         super().__init__(reason)
-        self.limited = limited
         self.raw = raw
         self.asked_s = asked_s
+        self.busy = busy
         self.unreachable = unreachable
 
 
@@ -49,6 +49,8 @@ class Waits:
         base_s: Upper end of the first wait; it doubles with every attempt.
         cap_s: Upper end of every wait of our own.
         asked_cap_s: The longest Retry-After that is waited for; a longer one ends the call.
+        now: Unix time, for a Retry-After that is a date.
+        clock: Monotonic, for the time limit of a call.
     """
 
     base_s: float = 0.5
@@ -57,6 +59,7 @@ class Waits:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
 
     def before(self, attempt: int, asked_s: float | None) -> float:
         """Seconds to wait before the attempt of that number (1 is the first repetition)."""

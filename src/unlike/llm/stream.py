@@ -75,7 +75,7 @@ class GrowingAnswer:
         self.finish_reason = ""
         self._model = model
         self._blanks = ""
-        self._usage: Mapping[str, Any] = {}
+        self._usage: object = None
 
     def take(self, chunk: Mapping[str, Any]) -> str:
         """The piece that a chunk adds, "" for none; blanks before the first word wait for it.

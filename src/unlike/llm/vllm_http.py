@@ -24,11 +24,13 @@ import openai
 import torch
 from torch import Tensor
 
+from unlike.config import BATCH_ENDPOINT
 from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.local_model import DTYPES
 from unlike.llm.openai_chat import read_completion
 from unlike.llm.openai_http import OpenAIBackend
+from unlike.llm.passed_chat import Answer, Chunks, PassedChat
 from unlike.llm.retry import Waits
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import check_length
@@ -48,7 +50,9 @@ class VllmHttpBackend:
             where the server's name does not say; the server is not asked whether it is the same one.
         api_key: Else OPENAI_API_KEY; a server of one's own may go without.
         timeout_s: For one attempt, from sending to the last byte.
+        total_s: For a call with all its attempts and pauses.
         max_retries: Attempts after the first.
+        max_answer_bytes: Maximum size of an answer.
         context_tokens: What the server takes (its --max-model-len); else what the model was made for.
         dtype: Of the embeddings that are sent. bfloat16 is half the size, and no loss where the server computes in it.
         waits: Lengths of the pauses between attempts.
@@ -68,8 +72,10 @@ class VllmHttpBackend:
         base_url: str,
         model_folder: str | None = None,
         api_key: str | None = None,
-        timeout_s: float = 600.0,
-        max_retries: int = 6,
+        timeout_s: float = BATCH_ENDPOINT.timeout_s,
+        total_s: float = BATCH_ENDPOINT.total_s,
+        max_retries: int = BATCH_ENDPOINT.max_retries,
+        max_answer_bytes: int = BATCH_ENDPOINT.max_answer_bytes,
         context_tokens: int | None = None,
         dtype: Literal["float32", "bfloat16"] = "float32",
         waits: Waits | None = None,
@@ -77,7 +83,14 @@ class VllmHttpBackend:
         if dtype not in DTYPES:
             raise InputError(f"LLM {model!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
         self._chat = OpenAIBackend(
-            model, base_url=base_url, api_key=api_key, timeout_s=timeout_s, max_retries=max_retries, waits=waits
+            model,
+            base_url=base_url,
+            api_key=api_key,
+            timeout_s=timeout_s,
+            total_s=total_s,
+            max_retries=max_retries,
+            max_answer_bytes=max_answer_bytes,
+            waits=waits,
         )
         embeddings = open_token_embeddings(model_folder or model)
         self.model = self._chat.endpoint.model = f"vllm:{model}"  # which its messages name
@@ -97,6 +110,14 @@ class VllmHttpBackend:
     def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
         """Answer one call piece by piece; see ``Streams``."""
         return self._chat.stream(messages, sampling)
+
+    async def chat(self, chat: PassedChat) -> Answer:
+        """Pass a chat on; see ``PassesChats.chat``."""
+        return await self._chat.chat(chat)
+
+    def chat_stream(self, chat: PassedChat) -> Chunks:
+        """Pass a chat on, answered in chunks; see ``PassesChats.chat_stream``."""
+        return self._chat.chat_stream(chat)
 
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
         """Answer one soft prompt; retried as every call. A schema is not looked at.

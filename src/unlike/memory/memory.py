@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.llm.backend import Backend, Sampling, estimate_tokens
+from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
+from unlike.llm.passed_chat import Answer, Chunks, PassedChat, PassingLLM, passes_chats
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
@@ -41,6 +42,7 @@ from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
 from unlike.store.users import Consent, UserRow
+from unlike.writing.passed_chat import write_chat, write_chat_stream
 from unlike.writing.write import write, write_stream
 
 
@@ -166,7 +168,7 @@ class Memory:
 
     async def prepare_chat(
         self,
-        messages: Sequence[Mapping[str, str]],
+        messages: Messages,
         sampling: Sampling,
         user_id: str | None = None,
         item_id: str | None = None,
@@ -189,6 +191,40 @@ class Memory:
         ):
             async for piece in pieces:
                 yield piece if isinstance(piece, str) else prepared.written(piece)
+
+    @property
+    def passes_chats(self) -> bool:
+        """Whether the LLM takes chats as they came, so that ``chat`` and ``chat_stream`` can be used."""
+        return passes_chats(self.backend)
+
+    async def chat(self, prepared: Prepared, fields: Mapping[str, Any]) -> Answer:
+        """The LLM's own answer to a prepared chat; see ``writing.write_chat``.
+
+        Args:
+            prepared: From ``prepare_chat``, with the tokens to reserve as its ``max_tokens``.
+            fields: Of OpenAI's API, passed on as they came.
+        """
+        llm, chat = self._passing(prepared, fields)
+        async with self.spending.reserve(self._max_tokens(prepared), llm):
+            return await write_chat(chat, llm, prepared.guard)
+
+    async def chat_stream(self, prepared: Prepared, fields: Mapping[str, Any]) -> Chunks:
+        """The same in chunks."""
+        llm, chat = self._passing(prepared, fields)
+        async with (
+            self.spending.reserve(self._max_tokens(prepared), llm),
+            aclosing(write_chat_stream(chat, llm, prepared.guard)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+    def _passing(self, prepared: Prepared, fields: Mapping[str, Any]) -> tuple[PassingLLM, PassedChat]:
+        if not passes_chats(self.backend):
+            raise InputError(
+                f"{self.backend.model} takes no chats of OpenAI's form; use openai:MODEL or vllm:MODEL@URL"
+            )
+        call = prepared.draft.call
+        return PassingLLM(self.backend, self._meter), PassedChat(call.messages, fields, call.sampling.cache_salt)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ def open_memory_parts(
     embedder: str = "",
     signer: "Signer | None" = None,
     *,
-    opening: "Callable[[str], Backend] | None" = None,
+    opening: "Callable[..., Backend] | None" = None,
 ) -> MemoryParts:
     """The parts by name; an LLM that is not named raises an error when it is used.
 
@@ -135,7 +135,7 @@ def open_memory_parts(
     task = open_task(file.task, file.prompts)
     task.standard(file.method.get("dimensions"))
     return MemoryParts(
-        backend=(opening or open_llm)(llm) if llm else ScriptedBackend(_no_llm, name="none"),
+        backend=(opening or open_llm)(llm, **file.llm_options(llm)) if llm else ScriptedBackend(_no_llm, name="none"),
         encoder=open_encoder(embedder or "hashing:64"),
         redactor=open_redactor(file.redactor),
         signer=signer or Signer.new(),

@@ -1,11 +1,10 @@
 """A request as a draft: everything that one LLM call needs, read in one transaction."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import InputError
-from unlike.llm.backend import Backend, Messages, Sampling
+from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.journal import Call
 from unlike.memory.answers import Request, Written
 from unlike.memory.context import ProfileContext, ProfileContextCache
@@ -123,7 +122,7 @@ def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepa
 
 def prepare_chat(
     parts: RequestParts,
-    messages: Sequence[Mapping[str, str]],
+    messages: Messages,
     sampling: Sampling,
     user_id: str | None = None,
     item_id: str | None = None,
@@ -194,4 +193,5 @@ def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> tuple[P
 def _leaves_room(messages: Messages, backend: Backend) -> bool:
     """Whether at least a quarter of the context is left for the answer."""
     limit = backend.context_tokens
-    return limit is None or backend.count_tokens(messages) <= limit * 3 // 4
+    is_plain = all(isinstance(message.get("content"), str) for message in messages)
+    return limit is None or (backend.count_tokens if is_plain else estimate_tokens)(messages) <= limit * 3 // 4

@@ -20,19 +20,23 @@
     [service]
     requests_per_s = 100.0       # inf for no limit
 
-Defaults are those of ``MemorySettings`` and ``ServiceSettings``.
+    [llm]                        # limits of an endpoint
+    timeout_s = 60.0
+
+Defaults are those of ``MemorySettings``, ``ServiceSettings`` and ``EndpointSettings``.
 """
 
 import math
-from dataclasses import field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from unlike.config import MethodSettings, ServiceSettings, changes_of, checked, read_toml
+from unlike.config import EndpointSettings, MethodSettings, ServiceSettings, changes_of, checked, read_toml
 from unlike.errors import InputError
+from unlike.llm.open import destination
 from unlike.memory.settings import MemorySettings, Refresh, Retention
 
 NOT_FOR_A_MEMORY = (
@@ -47,12 +51,14 @@ if TYPE_CHECKING:
     RefreshTable = dict[str, Any]
     RetentionTable = dict[str, Any]
     ServiceTable = dict[str, Any]
+    LLMTable = dict[str, Any]
 else:
     MemoryTable = changes_of(MemorySettings, without=("method", "refresh", "retention"))
     MethodTable = changes_of(MethodSettings, without=NOT_FOR_A_MEMORY)
     RefreshTable = changes_of(Refresh)
     RetentionTable = changes_of(Retention)
     ServiceTable = changes_of(ServiceSettings)
+    LLMTable = changes_of(EndpointSettings)
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -69,6 +75,7 @@ class MemoryFile:
     refresh: RefreshTable = field(default_factory=dict[str, Any])
     retention: RetentionTable = field(default_factory=dict[str, Any])
     service: ServiceTable = field(default_factory=dict[str, Any])
+    llm: LLMTable = field(default_factory=dict[str, Any])
 
     def memory_settings(self) -> MemorySettings:
         """Settings for building profiles and answering requests."""
@@ -76,6 +83,10 @@ class MemoryFile:
         method, refresh = base.method.but(**self.method), replace(base.refresh, **self.refresh)
         retention = replace(base.retention, **self.retention)
         return replace(base, method=method, refresh=refresh, retention=retention, **self.memory)
+
+    def llm_options(self, uri: str) -> dict[str, Any]:
+        """Options for opening an LLM: the limits of an endpoint, none for one in this process."""
+        return asdict(replace(EndpointSettings(), **self.llm)) if destination(uri) else {}
 
     def service_settings(self, n_workers: int | None = None) -> ServiceSettings:
         """Limits of the service.

@@ -5,7 +5,8 @@ rag                     + N retrieved own records, as they are (LongLaMP)
 int_sum                 + a summary of them (Richardson et al., 2023); DEP calls it PAG
 llm_trsr                + a summary of the whole history, block by block (Zheng et al., WWW 2024)
 llm_trsr_hierarchical   the other paradigm of that paper
-cicl                    + a summary made against others' texts on the same items (Gao and Das, 2024)
+cicl                    + a summary made against another's text on one of the items (Gao and Das, 2024)
+cicl_pairs              the same against another's text on each of the items (ours)
 persona_db              + an own summary and the records of the most similar user (Sun et al., COLING 2025)
 """
 
@@ -103,18 +104,31 @@ async def _from_profiles(case: Case, history: Sequence[Record], profiles: Sequen
 
 
 async def cicl(case: Case, kit: Kit) -> Draft:
-    """Retrieve N own records, pair each with another user's on its item, summarise the contrast, show both.
+    """Retrieve N own records, summarise them beside one contrast, show both.
 
-    The papers leave room here; appendix B speaks of one own and one other review, we give each key record its pair.
+    The contrast is DPL's (appendix B): one retrieved own record, and a random record of another user on its item.
     """
     history = await read_history(case, kit)
+    shared = [record for record in history if others_on(record.item_id, case, kit)]
+    contrasted = await retrieve(case, shared, kit)
+    return await _contrasted(case, history, contrasted[:1], kit)
+
+
+async def cicl_pairs(case: Case, kit: Kit) -> Draft:
+    """CICL with a contrast for each of the N records instead of one (ours)."""
+    history = await read_history(case, kit)
+    return await _contrasted(case, history, await retrieve(case, history, kit), kit)
+
+
+async def _contrasted(case: Case, history: Sequence[Record], contrasted: Sequence[Record], kit: Kit) -> Draft:
     past = await retrieve(case, history, kit)
     if not past:
         return await draft(case, kit, history=history)
-    found = {record.id: negative_of(record, case, kit) for record in past}
+    found = {record.id: negative_of(record, case, kit) for record in contrasted}
     negatives = {record_id: negative for record_id, negative in found.items() if negative}
+    own = [*past, *(record for record in contrasted if record.id in negatives and record not in past)]
     others = [own_record(negative, kit.records.item(negative.item_id), "others") for negative in negatives.values()]
-    profile = await ask(Ask("contrast", (*own_passages(past, kit), *others)), kit)
+    profile = await ask(Ask("contrast", (*own_passages(own, kit), *others)), kit)
     pairs = {record_id: negative.id for record_id, negative in negatives.items()}
     return await draft(case, kit, past, profile, history=history, counterexamples=pairs)
 

@@ -103,7 +103,9 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
 
 def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
     """One record of each other user on an item, the latest that the time rule lets a case see."""
-    return records.others_on(kit.records, item_id, case.user_id, case.peers_before(kit.settings.time_rule))
+    rule = kit.settings.time_rule
+    seen = records.visible(kit.records, rule, case.split)
+    return records.others_on(seen, item_id, case.user_id, case.peers_before(rule))
 
 
 def sampled(peers: Sequence[Record], seed: int) -> Sequence[Record]:

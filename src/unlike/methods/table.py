@@ -3,10 +3,19 @@
 from collections.abc import Awaitable, Callable
 
 from unlike.config import MethodSettings, by_name
-from unlike.methods.baselines import cicl, int_sum, llm_trsr, llm_trsr_hierarchical, non_perso, persona_db, rag
+from unlike.methods.baselines import (
+    cicl,
+    cicl_pairs,
+    int_sum,
+    llm_trsr,
+    llm_trsr_hierarchical,
+    non_perso,
+    persona_db,
+    rag,
+)
 from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
-from unlike.methods.drp import drp
+from unlike.methods.drp import drp, drp_filtered
 from unlike.methods.kit import Kit
 from unlike.methods.soft import dep, dep_shuffled, pplug, prompt_tuning
 from unlike.methods.stored_profile import stored_profile
@@ -22,10 +31,12 @@ METHODS: dict[str, Method] = {
     "llm_trsr": llm_trsr,
     "llm_trsr_hierarchical": llm_trsr_hierarchical,
     "cicl": cicl,
+    "cicl_pairs": cicl_pairs,
     "persona_db": persona_db,
     "dpl": dpl,
     "dpl_verified": dpl_verified,
     "drp": drp,
+    "drp_filtered": drp_filtered,
     "stored_profile": stored_profile,
     "dep": dep,
     "dep_shuffled": dep_shuffled,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
-from unlike.records import Case, Record, Records, TimeRule
+from unlike.records import Case, Record, Records, TimeRule, visible
 
 _END_OF_TIME = 2**63
 
@@ -55,7 +55,8 @@ class MeanNeighbours:
         self._encode_all()
         own = len(self._records.history(case.user_id, case.moment))
         before = (case.timestamp if rule == "as_of" else _END_OF_TIME, "")
-        seen = {user: len(self._records.history(user, before)) for user in self._users if user != case.user_id}
+        pool = visible(self._records, rule, case.split)
+        seen = {user: len(pool.history(user, before)) for user in self._users if user != case.user_id}
         others = [user for user, n in seen.items() if n]
         if not own or not others:
             return None
@@ -63,7 +64,7 @@ class MeanNeighbours:
         means = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim); sums, by direction
         cosines = means @ target / np.linalg.norm(means, axis=1)
         best = others[int(np.argmax(cosines))]
-        return Neighbour(best, self._records.history(best, before))
+        return Neighbour(best, pool.history(best, before))
 
     def _encode_all(self) -> None:
         """Cumulative sums of each user's vectors, (n_texts, dim): row n - 1 is the mean of the first n times n."""

@@ -1,17 +1,21 @@
-"""A chat's answer, and how OpenAI writes it: whole, or in chunks."""
+"""A chat's answer as OpenAI writes it, whole or in chunks: the LLM's own, or made of what an LLM in this process wrote."""
 
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from unlike.errors import Refused
+from unlike.llm.backend import Sampling
+from unlike.llm.passed_chat import usage_in
 from unlike.memory.answers import Written
 from unlike.memory.memory import Memory
 from unlike.memory.request import Prepared
 from unlike.serve.answers import event
 from unlike.serve.chat_bodies import ChatBody
+from unlike.serve.errors import RefusedByLLM
 from unlike.serve.service import Service
 
 DONE = b"data: [DONE]\n\n"
@@ -19,10 +23,10 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True, slots=True)
 class AnswerMessage:
-    """The LLM's answer."""
+    """The LLM's answer, with whatever else it sent, such as `tool_calls`."""
 
-    role: Literal["assistant"]
-    content: str
+    role: str
+    content: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class Choice:
 
     index: int
     message: AnswerMessage
-    finish_reason: str
-    logprobs: None = None
+    finish_reason: str | None
+    logprobs: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class ChatCompletion:
     created: int
     model: str
     choices: list[Choice]
-    usage: TokensUsed
     unlike: MadeFrom
+    usage: TokensUsed | None = field(default=None)
 
 
 async def prepared_chat(body: ChatBody, memory: Memory) -> Prepared:
@@ -73,40 +77,76 @@ async def prepared_chat(body: ChatBody, memory: Memory) -> Prepared:
         NotOffered: Where something is asked for that is not offered.
         BudgetSpent: The tenant's tokens of the day are used up.
     """
-    return await memory.prepare_chat(body.prompt(), body.sampling(memory.backend), body.user, body.item_id)
+    if memory.passes_chats:
+        messages, sampling = body.passed_messages(), Sampling(max_tokens=body.reserved_tokens)
+    else:
+        messages, sampling = body.plain_messages(), body.sampling(memory.backend)
+    return await memory.prepare_chat(messages, sampling, body.user, body.item_id)
 
 
-async def answer(chat: Prepared, service: Service, memory: Memory) -> ChatCompletion:
+async def answer(chat: Prepared, body: ChatBody, service: Service, memory: Memory) -> Mapping[str, Any]:
     """A chat completion."""
+    head = {"object": "chat.completion", **_head(chat, memory)}
+    if memory.passes_chats:
+        try:
+            sent = await memory.chat(chat, body.passed_fields())
+        except Refused as refusal:
+            raise RefusedByLLM(refusal) from refusal
+        service.answered(_tokens_used(*usage_in(sent)))
+        return sent | head
     written = await memory.write(chat)
     service.answered(written)
     choice = Choice(0, AnswerMessage("assistant", written.text), written.finish_reason)
-    return ChatCompletion(
-        object="chat.completion", **_head(chat, memory), choices=[choice], usage=_tokens_used(written)
-    )
+    return head | {"choices": [choice], "usage": _tokens_used(written.prompt_tokens, written.completion_tokens)}
 
 
-async def chunks(chat: Prepared, with_usage: bool, service: Service, memory: Memory) -> AsyncGenerator[bytes]:
+async def chunks(chat: Prepared, body: ChatBody, service: Service, memory: Memory) -> AsyncGenerator[bytes]:
     """The events of a chat completion.
 
     Args:
         chat: What is answered.
-        with_usage: Whether the chunks end with the number of tokens.
+        body: Says what is passed on, and whether the chunks end with the number of tokens.
         service: Notes the LLM's answer.
         memory: Writes.
     """
     head = _head(chat, memory) | {"object": "chat.completion.chunk"}
+    parts = _passed_chunks(chat, body, service, memory) if memory.passes_chats else _own_chunks(chat, service, memory)
+    async with aclosing(parts):
+        async for part in parts:
+            usage = part.pop("usage", None)
+            if body.wants_usage and not part["choices"]:
+                yield event({**part, **head, "usage": usage})
+            elif part["choices"]:
+                yield event({**part, **head})
+    yield DONE
+
+
+async def _passed_chunks(
+    chat: Prepared, body: ChatBody, service: Service, memory: Memory
+) -> AsyncGenerator[dict[str, Any]]:
+    """Those of the LLM."""
+    used = (0, 0)
+    try:
+        async with aclosing(memory.chat_stream(chat, body.passed_fields())) as parts:
+            async for part in parts:
+                used = usage_in(part) if part.get("usage") else used
+                yield part
+    except Refused as refusal:
+        raise RefusedByLLM(refusal) from refusal
+    service.answered(_tokens_used(*used))
+
+
+async def _own_chunks(chat: Prepared, service: Service, memory: Memory) -> AsyncGenerator[dict[str, Any]]:
+    """Chunks of what an LLM in this process writes."""
     start = {"role": "assistant"}
     async with aclosing(memory.write_stream(chat)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Written):
                 service.answered(piece)
-                yield event(head | _choice({}, piece.finish_reason))
-                if with_usage:
-                    yield event(head | {"choices": [], "usage": _tokens_used(piece)})
-                yield DONE
+                yield _choice({}, piece.finish_reason)
+                yield {"choices": [], "usage": _tokens_used(piece.prompt_tokens, piece.completion_tokens)}
             else:
-                yield event(head | _choice(start | {"content": piece}))
+                yield _choice(start | {"content": piece})
                 start = {}
 
 
@@ -124,6 +164,5 @@ def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str
     return {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]}
 
 
-def _tokens_used(written: Written) -> TokensUsed:
-    prompt, completion = written.prompt_tokens, written.completion_tokens
+def _tokens_used(prompt: int, completion: int) -> TokensUsed:
     return TokensUsed(prompt, completion, prompt + completion)

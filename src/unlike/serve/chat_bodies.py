@@ -1,18 +1,23 @@
-"""Bodies of OpenAI's chat completions: supported parameters are used, unsupported ones are refused by name."""
+"""Bodies of OpenAI's chat completions: what is not ours is passed on to the LLM as it came.
+
+An LLM in this process is not asked by OpenAI's API. There, supported parameters are used and all others refused by name.
+"""
 
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from unlike.llm.backend import Backend, Sampling
-from unlike.serve.bodies import MAX_NUMBER, Body, Id, Text, example
+from unlike.serve.bodies import MAX_NUMBER, Body, Id, example
 from unlike.serve.errors import NotOffered
 
 MAX_TOKENS = 2048
-"""If the caller sets no limit."""
+"""If the caller sets no limit: what an LLM in this process writes at most, and what is reserved of a budget."""
+OURS = frozenset({"model", "messages", "user", "metadata", "stream"})
+"""Fields that the service reads itself; the user's id never goes to the LLM."""
 _NOTHING: tuple[Any, ...] = (None, False, 0, "", [], {})
 _ASKS_FOR_NOTHING: Mapping[str, tuple[Any, ...]] = {
     "n": (None, 1),
@@ -25,34 +30,18 @@ _ASKS_FOR_NOTHING: Mapping[str, tuple[Any, ...]] = {
 _IGNORED = frozenset(
     {"parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "store"}
 )
-"""Parameters that are accepted and ignored, since they change no answer."""
-
-
-class TextPart(Body):
-    """A part of a message."""
-
-    type: Literal["text"]
-    text: Text
+"""Parameters that an LLM in this process may ignore, since they change no answer."""
+_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+"""Of messages for an LLM in this process."""
 
 
 class Message(Body):
-    """A message of a chat."""
+    """A message of a chat, with whatever else OpenAI's API allows in it: calls of tools, images, names."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | Annotated[list[TextPart], Field(min_length=1)]
-    name: str | None = None
-    """Not read."""
+    model_config = ConfigDict(extra="allow")
 
-    def plain(self) -> dict[str, str]:
-        """As engines take it."""
-        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
-        return {"role": "system" if self.role == "developer" else self.role, "content": text}
-
-
-class StreamOptions(Body):
-    """What a stream contains besides the pieces of the answer."""
-
-    include_usage: bool = False
+    role: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    content: str | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
 
 
 class ChatBody(Body):
@@ -73,23 +62,43 @@ class ChatBody(Body):
     messages: Annotated[list[Message], Field(min_length=1, max_length=2_000)]
     user: Id | None = None
     metadata: dict[str, str] | None = None
-    """`item_id` names the item that the chat is about; the rest is not read."""
+    """`item_id` names the item that the chat is about; the rest is passed on."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
-    seed: Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
+    seed: int | None = None
     """Random if omitted."""
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
 
-    def prompt(self) -> list[dict[str, str]]:
-        """The messages as engines take them."""
-        return [message.plain() for message in self.messages]
+    @model_validator(mode="after")
+    def _can_be_passed_on(self) -> "ChatBody":
+        """Numbers that are none and broken characters are accepted by Python's JSON, and by no engine."""
+        json.dumps(self.passed_messages() + [self.passed_fields()], allow_nan=False, ensure_ascii=False).encode()
+        return self
+
+    def passed_messages(self) -> list[dict[str, Any]]:
+        """The messages as they came."""
+        return [message.model_dump(exclude_unset=True) for message in self.messages]
+
+    def passed_fields(self) -> dict[str, Any]:
+        """The other fields as they came, without ours."""
+        fields = self.model_dump(exclude_unset=True, exclude=set(OURS))
+        other = {name: value for name, value in (self.metadata or {}).items() if name != "item_id"}
+        return fields | ({"metadata": other} if other else {})
+
+    def plain_messages(self) -> list[dict[str, str]]:
+        """The messages as LLMs in this process take them.
+
+        Raises:
+            NotOffered: One is more than text.
+        """
+        return [_plain(message, f"messages[{place}]") for place, message in enumerate(self.messages)]
 
     def sampling(self, backend: Backend) -> Sampling:
-        """How the engine is to answer; OpenAI's defaults, not the papers'.
+        """How an LLM in this process is to answer; OpenAI's defaults, not the papers'.
 
         Raises:
             NotOffered: Where something is asked for that is not offered.
@@ -98,10 +107,16 @@ class ChatBody(Body):
         return Sampling(
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            max_tokens=self.max_completion_tokens or self.max_tokens or MAX_TOKENS,
-            seed=secrets.randbelow(MAX_NUMBER) if self.seed is None else self.seed,
+            max_tokens=self._max_tokens,
+            seed=secrets.randbelow(MAX_NUMBER) if self.seed is None else self.seed % (MAX_NUMBER + 1),
             schema=self._schema(backend),
         )
+
+    @property
+    def reserved_tokens(self) -> int:
+        """Tokens that the answers may have, where the engine keeps to the caller's limit."""
+        n = (self.model_extra or {}).get("n")
+        return min(self._max_tokens * (n if isinstance(n, int) and n > 1 else 1), MAX_NUMBER)
 
     @property
     def item_id(self) -> str | None:
@@ -111,12 +126,16 @@ class ChatBody(Body):
     @property
     def wants_usage(self) -> bool:
         """Whether a stream ends with the number of tokens."""
-        return self.stream_options is not None and self.stream_options.include_usage
+        return bool((self.stream_options or {}).get("include_usage"))
+
+    @property
+    def _max_tokens(self) -> int:
+        return self.max_completion_tokens or self.max_tokens or MAX_TOKENS
 
     def _refuse_what_is_not_offered(self) -> None:
         for name, value in (self.model_extra or {}).items():
             if name not in _IGNORED and value not in _ASKS_FOR_NOTHING.get(name, _NOTHING):
-                raise NotOffered(f"{name!r} is not offered with this value; leave it out")
+                raise NotOffered(f"{name!r} is not offered with this value by this LLM; leave it out", name)
 
     def _schema(self, backend: Backend) -> str:
         wanted = self.response_format or {"type": "text"}
@@ -126,5 +145,19 @@ class ChatBody(Body):
         schema: Any = described.get("schema") if isinstance(described, dict) else None
         if wanted.get("type") != "json_schema" or not isinstance(schema, dict) or not backend.offers_schema:
             offered = "text or json_schema with a schema" if backend.offers_schema else "text"
-            raise NotOffered(f"this 'response_format' is not offered; allowed is {offered}")
+            message = f"this 'response_format' is not offered by this LLM; allowed is {offered}"
+            raise NotOffered(message, "response_format")
         return json.dumps(schema, sort_keys=True)
+
+
+def _plain(message: Message, place: str) -> dict[str, str]:
+    for name, value in (message.model_extra or {}).items():
+        if value and name != "name":
+            raise NotOffered(f"{name!r} of a message is not offered by this LLM; leave it out", f"{place}.{name}")
+    if message.role not in _ROLES:
+        raise NotOffered(f"this LLM knows the roles {', '.join(_ROLES)}; another one was sent", f"{place}.role")
+    parts = message.content if isinstance(message.content, list) else [{"type": "text", "text": message.content}]
+    texts = [part.get("text") for part in parts if part.get("type") == "text"]
+    if not all(isinstance(text, str) and text for text in texts) or len(texts) < len(parts):
+        raise NotOffered("this LLM reads messages of text only, and none that are empty", f"{place}.content")
+    return {"role": _ROLES[message.role], "content": "".join(map(str, texts))}

@@ -1,4 +1,4 @@
-"""One form for all errors: ``{"error": {"type", "message"}}``, which is OpenAI's too.
+"""One form for all errors: ``{"error": {"type", "message", "code", "param"}}``, which is OpenAI's too.
 
 Error messages of an LLM or a database may hold prompts, addresses or names, so callers get a sentence of ours instead,
 and the log gets the class names of the errors.
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from unlike.errors import CallFailed, EngineError, InputError, MissingPart, UnlikeError
+from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart, Refused, UnlikeError
 from unlike.memory.answers import Changed, NoConsent
 from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
@@ -29,11 +29,34 @@ MAX_MISTAKES = 10
 """Mistakes of a request that are listed."""
 
 
-class NotOffered(HTTPException):
-    """Something of OpenAI's API is asked for that is not offered here."""
+class ClientLeft(Exception):  # noqa: N818 - nothing went wrong
+    """The client disconnected before it was answered."""
 
-    def __init__(self, message: str) -> None:
+
+class NotOffered(HTTPException):
+    """Something of OpenAI's API is asked for that is not offered here.
+
+    Args:
+        message: For people.
+        param: The field.
+    """
+
+    kind, code = "not_offered", "unsupported_parameter"
+
+    def __init__(self, message: str, param: str) -> None:
         super().__init__(400, message)
+        self.param = param
+
+
+class RefusedByLLM(NotOffered):
+    """The LLM refuses a chat that was passed on to it. Its message may hold the prompt, so only the field is named."""
+
+    kind = "llm_refused"
+
+    def __init__(self, refusal: Refused) -> None:
+        about = f"; it names the field {refusal.param!r}" if refusal.param else ""
+        super().__init__(f"the LLM refuses this request{about}", refusal.param)
+        self.code = refusal.code or self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +66,27 @@ class ErrorText:
     Attributes:
         type: For programs; one word for each kind of error.
         message: For people.
+        code: OpenAI's name for it where there is one, else the type.
+        param: The first field of the request that is wrong, where one is.
     """
 
     type: str
     message: str
+    code: str = ""
+    param: str | None = None
+
+    def __post_init__(self) -> None:
+        """Fill in the code."""
+        if not self.code:
+            object.__setattr__(self, "code", _OPENAI_CODES.get(self.type, self.type))
+
+
+_OPENAI_CODES = {
+    "unauthorised": "invalid_api_key",
+    "rate_limited": "rate_limit_exceeded",
+    "llm_busy": "rate_limit_exceeded",
+    "budget_spent": "insufficient_quota",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +123,7 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     Changed: (409, "changed", ""),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
+    Busy: (429, "llm_busy", "the LLM takes no more requests for now; try again later"),
     CallFailed: (502, "llm_failed", "the LLM gave no usable answer to this call; another or a shorter one may work"),
     MissingPart: (503, "not_installed", "the service lacks a part that this needs; its operator has to install it"),
     UnlikeError: (500, "internal", "this could not be done"),
@@ -90,7 +131,6 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
 """Status, type, and the message that replaces the error's own; "" to keep it."""
 
 _HTTP_KINDS = {
-    400: "not_offered",
     401: "unauthorised",
     404: "not_found",
     405: "not_allowed",
@@ -112,12 +152,16 @@ def invalid(error: RequestValidationError) -> Problem:
     """The answer to a request that is not of the documented form: several mistakes at once, without the values sent."""
     mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"[:300] for mistake in error.errors()]
     more = "; and more" if len(mistakes) > MAX_MISTAKES else ""
-    return Problem(422, ErrorText("invalid", "; ".join(mistakes[:MAX_MISTAKES]) + more))
+    first = next((mistake["loc"] for mistake in error.errors()), ())
+    param = ".".join(map(str, first[1:] if first[:1] == ("body",) else first)) or None
+    return Problem(422, ErrorText("invalid", "; ".join(mistakes[:MAX_MISTAKES]) + more, param=param))
 
 
 def refused(error: HTTPException) -> Problem:
     """The answer to a request that the router or a limit refuses."""
-    if error.status_code == UNREADABLE and not isinstance(error, NotOffered):
+    if isinstance(error, NotOffered):
+        return Problem(400, ErrorText(error.kind, str(error.detail), error.code, error.param or None))
+    if error.status_code == UNREADABLE:
         return Problem(422, ErrorText("invalid", "the body cannot be read; send JSON in UTF-8"))
     kind = _HTTP_KINDS.get(error.status_code, "refused")
     return Problem(error.status_code, ErrorText(kind, str(error.detail)), error.headers)
@@ -152,7 +196,10 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def _retry_after(error: UnlikeError, status: int) -> dict[str, str] | None:
     if isinstance(error, BudgetSpent):
         return {"retry-after": str(int(error.renewed_in_s) + 1)}
-    return {"retry-after": str(TRY_AGAIN_S)} if status == 503 else None
+    asked_s = error.retry_after_s if isinstance(error, Busy) else None
+    if asked_s is not None:
+        return {"retry-after": str(int(asked_s) + 1)}
+    return {"retry-after": str(TRY_AGAIN_S)} if status in (429, 503) else None
 
 
 async def answer_invalid(_: Request, error: Exception) -> Response:

@@ -13,14 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike.errors import UnlikeError
 from unlike.serve.auth import Caller, Keys
-from unlike.serve.errors import ErrorText, Problem, names_of, problem_of, refused
+from unlike.serve.errors import ClientLeft, ErrorText, Problem, names_of, problem_of, refused
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.metrics import Metrics
 from unlike.serve.reading import limit_of, read, replay
 from unlike.serve.scopes import scope_of
 
-OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
 PAGES = "/inspect"
 """Below it are the inspector's pages, which hold no data; the API calls they make need a key."""
@@ -53,6 +53,8 @@ class Watch:
         scope.setdefault("state", {})
         try:
             await self._app(scope, receive, seen.send)
+        except ClientLeft:
+            pass  # no one is there to answer
         except Exception as error:  # whatever it is, the caller gets an answer, and no text of it is logged
             log("failed", logging.ERROR, request_id=seen.request_id, error=names_of(error), places=places_in(error))
             if not seen.status:

@@ -1,7 +1,8 @@
 """The log: one JSON object per line, about requests and never about their content.
 
 No text, user id, path or query string of a request is written: of a request the route's template, of an error its name
-and the places in the code. Other libraries' messages may hold anything, so only their origin is kept.
+and the places in the code. Of a message's arguments only numbers are written. Other libraries' messages may hold anything,
+so only their origin is kept.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 
 LOG = logging.getLogger("unlike.serve")
 _OURS = ("unlike", "uvicorn")
-"""Loggers whose message templates are safe to log; arguments are left out."""
+"""Loggers whose message templates are safe to log."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -51,7 +52,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
         }
         if record.name.partition(".")[0] in _OURS:
-            line["event"] = str(record.msg)
+            line["event"] = _event(record)
         else:
             line["where"] = f"{record.module}:{record.lineno}"
         line |= getattr(record, "facts", {}) | _failure(record.exc_info)
@@ -65,6 +66,13 @@ def write_log(to: TextIO = sys.stderr, level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
+
+
+def _event(record: logging.LogRecord) -> str:
+    """The message, with … in the place of every argument that is no number."""
+    if not isinstance(record.args, tuple) or not record.args:
+        return str(record.msg)
+    return str(record.msg) % tuple(arg if isinstance(arg, int | float) else "…" for arg in record.args)
 
 
 def _failure(exc_info: _ExcInfo | None) -> dict[str, Any]:

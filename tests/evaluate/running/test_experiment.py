@@ -26,13 +26,15 @@ def plan(tmp_path_factory):
         '[[rules]]\nregex = "(?s)The review to write.*Night Ferry"\nfail = "no ferry today"\n'
     )
     (folder / "judge.toml").write_text('default = ["Score: 7", "8/10", "lovely"]')
+    (folder / "strict.toml").write_text('default = ["Score: 1"]')
     methods = "".join(f'[[methods]]\nmethod = "{name}"\n' for name in METHODS)
     (folder / "all.toml").write_text(
         'title = "All methods"\ncorpus = "corpus"\nlimit = 8\nembedder = "hashing:64"\nmetrics = ["rouge1", "bleu"]\n'
         'sanity = ["rouge1_cut", "length_ratio", "leakage"]\nsettings = { n_records = 2, n_peers = 2, max_tokens = 64 }\n'
         f'llm = {{ uri = "scripted:{folder / "llm.toml"}", concurrency = 4 }}\n'
         f'{methods}[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 3]\n'
-        f'[judge]\nuri = "scripted:{folder / "judge.toml"}"\nrepeats = 2\n'
+        f'[[judges]]\nname = "kind"\nuri = "scripted:{folder / "judge.toml"}"\n'
+        f'[[judges]]\nuri = "scripted:{folder / "strict.toml"}"\nrepeats = 1\n'
     )
     return folder / "all.toml"
 
@@ -80,8 +82,9 @@ def test_an_experiment_ends_with_a_report_of_every_method(straight):
     assert {test["unit"] for test in found["tests"]} == {"users"}
     assert found["halves"]
     assert len(found["cases"]) == 3
-    judged = [variant["cells"]["judge"] for variant in found["variants"]]
-    assert all(0.7 <= cell["mean"] <= 0.8 for cell in judged)
+    assert all(0.7 <= variant["cells"]["judge:kind"]["mean"] <= 0.8 for variant in found["variants"])
+    assert all(variant["cells"]["judge:strict.toml"]["mean"] == pytest.approx(0.1) for variant in found["variants"])
+    assert "1 grades per text; the rubric is ours" in found["facts"]["Judges"]
     html = (out / "report.html").read_text()
     assert "<svg" in html
     assert not re.search(r'(src|href)="http', html)

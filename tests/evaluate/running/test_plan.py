@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from unlike.errors import InputError
-from unlike.evaluate.running.plan import PRESETS, plan_of, read_plan
+from unlike.evaluate.running.plan import PRESETS, at_time, plan_of, read_plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.latent.settings import recipe
 
+PRESET_NAMES = sorted(path.stem for path in PRESETS.glob("*.toml"))
 MINIMAL = 'title = "t"\n[[methods]]\nmethod = "rag"\n'
 
 
@@ -35,7 +36,7 @@ def test_methods_sweeps_temperatures_and_samples_make_runs(tmp_path):
     assert {run.settings.dimensions for run in runs if "random" in run.variant} == {()}
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.toml")))
+@pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_presets_are_complete(preset, tmp_path):
     plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
     assert planned_runs(plan)
@@ -75,7 +76,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
 
 
 def test_what_is_lacking_for_a_run_is_said_with_all_the_rest(tmp_path):
-    text = 'corpus = "nowhere"\nlimit = 1\nsamples = { size = 2 }\njudge = { uri = "opnai:m" }\n' + MINIMAL
+    text = 'corpus = "nowhere"\nlimit = 1\nsamples = { size = 2 }\njudges = ["opnai:m"]\n' + MINIMAL
     (tmp_path / "e.toml").write_text(text)
     with pytest.raises(InputError) as wrong:
         read_plan(tmp_path / "e.toml", llm="openai:m@127.0.0.1:8000/v1", runs=True)
@@ -88,6 +89,45 @@ def test_what_is_lacking_for_a_run_is_said_with_all_the_rest(tmp_path):
 def test_a_method_that_needs_an_adapter_must_name_one(tmp_path):
     with pytest.raises(InputError, match="'dep' needs settings.adapter"):
         plan_from(tmp_path, 'title = "t"\n[[methods]]\nmethod = "dep"\n')
+
+
+def test_adapters_follow_the_time_rule_of_the_methods_and_one_rule_overrides_all(tmp_path):
+    text = (
+        'title = "t"\nsettings = { time_rule = "paper" }\n'
+        '[[adapters]]\nname = "a"\nkind = "dep"\n[[adapters]]\nname = "b"\nkind = "dep"\nset = { time_rule = "as_of" }\n'
+        '[[methods]]\nmethod = "dep"\nsettings = { adapter = "a" }\n'
+        '[[methods]]\nmethod = "rag"\nsettings = { time_rule = "as_of" }\n'
+    )
+    plan = plan_from(tmp_path, text)
+    assert [entry.set["time_rule"] for entry in plan.adapters] == ["paper", "as_of"]
+    ruled = at_time(plan, "released")
+    assert {entry.set["time_rule"] for entry in ruled.adapters} == {"released"}
+    assert {run.settings.time_rule for run in planned_runs(ruled)} == {"released"}
+    assert [run.variant for run in planned_runs(ruled)][0] == [run.variant for run in planned_runs(plan)][0]
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_presets_compare_with_the_peers_that_the_papers_code_has(preset):
+    plan = read_plan(Path(preset))
+    assert {run.settings.time_rule for run in planned_runs(plan)} == {"released"}
+    assert {entry.set["time_rule"] for entry in plan.adapters} <= {"released"}
+
+
+def test_judges_by_name_by_uri_and_as_tables_each_at_its_own_endpoint(tmp_path):
+    text = 'judges = ["s-72b@http://a:1/v1", "openai:x/some-judge", { name = "s-gpt", concurrency = 4 }]\n' + MINIMAL
+    judges = plan_from(tmp_path, text).judges
+    assert [(judge.metric, judge.uri, judge.repeats, judge.concurrency) for judge in judges] == [
+        ("judge:s-72b", "openai:Qwen/Qwen2.5-72B-Instruct-AWQ@http://a:1/v1", 2, 16),
+        ("judge:some-judge", "openai:x/some-judge", 2, 16),
+        ("judge:s-gpt", "openai:gpt-4o-mini", 5, 4),
+    ]
+    assert plan_from(tmp_path, text, judges=[]).judges == ()
+    with pytest.raises(InputError, match="unknown judge 's-7b'; allowed are s-72b, s-gpt, or the URI of an LLM"):
+        plan_from(tmp_path, MINIMAL, judges=["s-7b"])
+    with pytest.raises(InputError, match=r"judges\.0\.uri"):
+        plan_from(tmp_path, MINIMAL, judges=[{"name": "mine"}])
+    with pytest.raises(InputError, match="two judges are called 's-gpt'"):
+        plan_from(tmp_path, MINIMAL, judges=["s-gpt", "s-gpt"])
 
 
 def test_sweeps_without_methods(tmp_path):

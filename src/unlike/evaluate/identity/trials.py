@@ -52,6 +52,8 @@ class IdentitySettings:
         numbers = {name: getattr(self, name) for name in names}
         if wrong := [f"{name} is {number}" for name, number in numbers.items() if number is not None and number < 1]:
             raise InputError(f"identity cannot be measured: {', '.join(wrong)}; give 1 or more")
+        if self.time_rule == "released":
+            raise InputError("identity cannot be measured by time rule 'released'; give as_of or paper")
 
 
 TOO_SHORT = "too few texts"

@@ -18,9 +18,9 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
-from unlike.evaluate.running.judge import judge
+from unlike.evaluate.running.judge import JUDGE, judge
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
-from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.plan import Judge, Plan
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, Progress, generation, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
@@ -147,14 +147,14 @@ async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[Pla
     return llm.usage
 
 
-async def forecast_judge(plan: Plan, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
-    """The calls and tokens of grading every text of these runs, each assumed to be as long as the real one."""
+async def forecast_judge(plan: Plan, judge_: Judge, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
+    """The calls and tokens of one judge's grading every text of these runs, each assumed to be as long as the real one."""
     llm = ForecastLLM(kit.llm.backend, otherwise=ASSUMED_GRADE_TOKENS)
     for planned in runs:
         # The run's name makes the texts of different runs different calls.
         cases = cases_of(plan, corpus, planned.sample)
         texts = [(case, f"{planned.folder} {case.reference}") for case in cases]
-        await judge(texts, llm, corpus, kit.task, plan.judge.repeats if plan.judge else 0)
+        await judge(texts, llm, corpus, kit.task, judge_.repeats)
     return llm.usage
 
 
@@ -174,12 +174,12 @@ def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
 def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun]) -> Findings:
     """The findings of measured runs."""
     groups = by_variant(runs)
-    main = [*plan.metrics, *(["judge"] if plan.judge else []), *([LOGLIK] if plan.likelihood else [])]
+    main = [*plan.metrics, *(each.metric for each in plan.judges), *([LOGLIK] if plan.likelihood else [])]
     sanity = [] if plan.likelihood_alone else [name for name in plan.sanity if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
-    gains = user_gains(groups, first, distances, corpus)
+    gains_of = {metric: user_gains(groups, metric, distances, corpus) for metric in main}
     attributes = read_attributes(plan.users) if plan.users else {}
     return Findings(
         title=plan.title,
@@ -192,9 +192,9 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
         tests=paired_tests(groups, main),
         controls=control_tests(groups, first),
         curves=curves(groups, main),
-        halves=gains_by_half(gains, distances),
-        gains=gains,
-        group_gains=gains_by_attribute(gains, attributes),
+        halves=[half for gains in gains_of.values() for half in gains_by_half(gains, distances)],
+        gains=gains_of[first],
+        group_gains=gains_by_attribute(gains_of[first], attributes),
         cases=case_studies(groups, first, corpus),
         failures=failures(groups),
         facts=_facts(plan, corpus, runs),
@@ -213,25 +213,25 @@ def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[Mea
     return [measure(folder, names, corpus) for folder in folders]
 
 
-async def grade_all(runs: Sequence[MeasuredRun], repeats: int, corpus: Corpus, kit: Kit) -> None:
-    """Let an LLM grade every text of the runs; the grades join their values as metric "judge".
+async def grade_all(runs: Sequence[MeasuredRun], judge_: Judge, corpus: Corpus, kit: Kit) -> None:
+    """Let an LLM grade every text of the runs; the grades join their values as a metric.
 
     Args:
         runs: Measured runs; they are added to.
-        repeats: Grades per text, averaged.
+        judge_: Names the metric, and how many grades per text are averaged.
         corpus: Where cases and items are.
         kit: Its LLM is the judge, its task has the template.
     """
     for run in runs:
         texts = [(corpus.case(row.case_id), row.text) for row in run.rows if row.text is not None]
-        judged = await judge(texts, kit.llm, corpus, kit.task, repeats)
+        judged = await judge(texts, kit.llm, corpus, kit.task, judge_.repeats)
         note = f"{judged.n_failed} of {len(texts)} texts got no grade" if judged.n_failed else ""
-        run.add("judge", judged.per_case, note)
+        run.add(judge_.metric, judged.per_case, note)
 
 
 def _column(name: str) -> tuple[str, str, float | str]:
-    if name == "judge":
-        return (name, "Judge", 1.0)
+    if name.startswith(JUDGE):
+        return (name, f"Judge {name.removeprefix(JUDGE)}", 1.0)
     if name == LOGLIK:
         return (name, "Log-likelihood", 1.0)
     metric = open_metric(name)
@@ -251,10 +251,16 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
         "Time rule": str(facts["settings"]["time_rule"]),
         "Settings": ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None),
         "Repeats": _repeats(plan),
+        **({"Judges": _judges(plan)} if plan.judges else {}),
         "Corpus hash": corpus.hash[:16],
         "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
         "Commit": _commit(),
     }
+
+
+def _judges(plan: Plan) -> str:
+    graders = [f"{each.metric.removeprefix(JUDGE)}: {each.uri}, {each.repeats} grades per text" for each in plan.judges]
+    return "; ".join([*graders, "the rubric is ours, not that of S-72B and S-GPT"])
 
 
 def _repeats(plan: Plan) -> str:

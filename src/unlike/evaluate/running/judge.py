@@ -8,8 +8,9 @@ not every endpoint keeps to a schema. Source: DPL and DEP, evaluation; the rubri
 import asyncio
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
 
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
@@ -40,7 +41,7 @@ outside 0..10 is a missing grade like every other."""
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A judge of the papers: its LLM, and how many grades are averaged."""
+    """A judge of the papers: its LLM, and how many grades are averaged. Its rubric is ours, so grades are not theirs."""
 
     uri: str
     repeats: int
@@ -50,6 +51,31 @@ JUDGES: dict[str, Preset] = {
     "s-72b": Preset("openai:Qwen/Qwen2.5-72B-Instruct-AWQ", repeats=2),
     "s-gpt": Preset("openai:gpt-4o-mini", repeats=5),
 }
+JUDGE = "judge:"
+"""What the metric of a judge begins with."""
+
+
+def with_preset(given: Any) -> Any:  # noqa: ANN401 - a value of a file
+    """The table of a judge, with LLM and repeats of the preset that it names.
+
+    Args:
+        given: A table; or "s-72b", "s-72b@http://HOST:PORT/v1" or the URI of an LLM in its place.
+
+    Raises:
+        ValueError: The name is neither a preset nor a URI.
+    """
+    if isinstance(given, str):
+        name, at, address = given.partition("@")
+        if name in JUDGES:
+            return {"name": name, "uri": JUDGES[name].uri + at + address, "repeats": JUDGES[name].repeats}
+        if ":" not in name:
+            raise ValueError(f"unknown judge {given!r}; allowed are {', '.join(JUDGES)}, or the URI of an LLM")
+        return {"uri": given}
+    if isinstance(given, Mapping):
+        table = cast("Mapping[str, Any]", given)
+        preset = JUDGES.get(str(table.get("name")))
+        return (asdict(preset) if preset else {}) | dict(table)
+    return given
 
 
 @dataclass(frozen=True, slots=True)

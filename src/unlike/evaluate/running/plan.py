@@ -7,6 +7,7 @@
     embedder = "minilm"
     metrics = ["rouge1", "meteor", "bleu"]
     users = "users.csv"                     # user_id and attributes of users, by which gains are compared
+    judges = ["s-72b@http://127.0.0.1:8001/v1", "openai:gpt-4o-mini"]
 
     [llm]
     uri = "openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1"
@@ -40,15 +41,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unlike.config import MethodSettings, changes_of, problems_of, read_toml
 from unlike.data.folder import read_manifest
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.running.judge import JUDGE, with_preset
 from unlike.llm.open import check_llm
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.prompts.task import open_task
+from unlike.records import TimeRule
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -87,11 +90,24 @@ class Engine(Section):
 
 
 class Judge(Engine):
-    """An LLM that grades."""
+    """An LLM that grades, at an endpoint of its own; a file may also give its name or URI alone, as ``--judge`` does."""
 
+    name: str = Field(default="", pattern=r"^[\w.-]*$")
+    """In the tables; a key of ``JUDGES`` gives LLM and repeats of a judge of the papers. The model's where it is empty."""
     uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
     repeats: int = Field(default=2, ge=1)
     """Grades per text, averaged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:  # noqa: ANN401 - before validation
+        return with_preset(given)
+
+    @property
+    def metric(self) -> str:
+        """The metric that its grades are."""
+        model = self.uri.partition("@http")[0].partition(":")[2].rpartition("/")[2]
+        return f"{JUDGE}{self.name or model}"
 
 
 class Repeats(Section):
@@ -126,7 +142,8 @@ class AdapterEntry(Section):
     kind: Literal["dep", "pplug", "prompt_tuning"]
     preset: str = "paper"
     set: dict[str, bool | int | float | str | list[str]] = {}
-    """Settings of adapter, training and loss, as ``unlike train --set`` takes them."""
+    """Settings of adapter, training and loss, as ``unlike train --set`` takes them; ``time_rule`` is the methods' own
+    where ``settings`` of the plan has one."""
 
 
 class Plan(Section):
@@ -151,7 +168,7 @@ class Plan(Section):
     sweeps: Sweeps = Sweeps()
     metrics: tuple[str, ...] = ("rouge1", "rougeL", "meteor", "bleu")
     sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
-    judge: Judge | None = None
+    judges: tuple[Judge, ...] = ()
     likelihood: int = Field(default=0, ge=0)
     """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none.
 
@@ -164,7 +181,7 @@ class Plan(Section):
     @property
     def likelihood_alone(self) -> bool:
         """Whether no texts are written, because only likelihoods are measured."""
-        return bool(self.likelihood) and not (self.metrics or self.judge)
+        return bool(self.likelihood) and not (self.metrics or self.judges)
 
 
 def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
@@ -181,7 +198,8 @@ def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
             yield f"sweeps name method {name!r}, which is not among the methods"
     if (plan.sweeps.n_peers or plan.sweeps.n_records) and not plan.sweeps.methods:
         yield "sweeps have values but name no methods"
-    if not (plan.metrics or plan.judge or plan.likelihood):
+    yield from _duplicates("judges", [judge.metric.removeprefix(JUDGE) for judge in plan.judges])
+    if not (plan.metrics or plan.judges or plan.likelihood):
         yield "nothing is measured; give metrics, a judge or likelihood"
     if sum(map(bool, (plan.limit, plan.samples, plan.cases))) > 1:
         yield "limit, samples and cases exclude each other; give one"
@@ -210,7 +228,7 @@ def _not_ready(plan: Plan) -> Iterator[str]:
         yield "it names no corpus: give --corpus"
     if not plan.llm.uri:
         yield "it names no LLM: give --llm"
-    uris = [uri for uri in (plan.llm.uri, plan.judge.uri if plan.judge else "") if uri]
+    uris = [uri for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)) if uri]
     checks = [partial(check_llm, uri) for uri in uris]
     checks += [partial(read_manifest, plan.corpus)] if plan.corpus else []
     for check in (*checks, partial(open_task, plan.task, plan.prompts)):
@@ -274,7 +292,24 @@ def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), 
         problems += [*_contradictions(plan, made), *(_not_ready(plan) if runs else ())]
     if problems or not plan:
         raise InputError(f"{source}: {'; '.join(problems)}")
-    return plan
+    rule = plan.settings.get("time_rule")
+    adapters = [entry.model_copy(update={"set": {"time_rule": rule} | entry.set}) for entry in plan.adapters]
+    return plan.model_copy(update={"adapters": tuple(adapters)}) if rule else plan
+
+
+def at_time(plan: Plan, rule: TimeRule) -> Plan:
+    """The plan with one time rule for all methods and adapters."""
+
+    def ruled(changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {**changes, "time_rule": rule}
+
+    methods = [
+        entry.model_copy(update={"settings": ruled(entry.settings)}) if "time_rule" in entry.settings else entry
+        for entry in plan.methods
+    ]
+    adapters = [entry.model_copy(update={"set": ruled(entry.set)}) for entry in plan.adapters]
+    changed = {"settings": ruled(plan.settings), "methods": tuple(methods), "adapters": tuple(adapters)}
+    return plan.model_copy(update=changed)
 
 
 def _valid_part(raw: Mapping[str, Any], wrong: Sequence[tuple[int | str, ...]]) -> Plan | None:

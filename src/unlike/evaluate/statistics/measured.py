@@ -22,7 +22,7 @@ from unlike.llm.open import model_of
 from unlike.records import Generation
 
 BASELINES = (
-    *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "persona_db", "pplug"),
+    *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "cicl_pairs", "persona_db", "pplug"),
     *("prompt_tuning", "dep_shuffled"),
 )
 """Any other method, also one of your own, is tested against these."""
@@ -261,9 +261,12 @@ def failures(groups: Groups) -> list[Failure]:
 
 # Sweeps ---------------------------------------------------------------------------------------------------------------
 
+Point = tuple[float, float, float | None, float | None]
+"""Value of the setting, mean, and the ends of its interval."""
+
 
 def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
-    """A line per method for each setting that a sweep varied alone."""
+    """A line per method for each setting that a sweep varied alone; with N = 0 it is Non-Perso."""
     found: list[Curve] = []
     for setting in ("n_peers", "n_records"):
         swept = {
@@ -273,7 +276,8 @@ def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
             method: [runs for runs in groups.values() if _on_line(runs, method, setting)] for method in sorted(swept)
         }
         for metric in metrics:
-            lines = {method: _line(members, setting, metric) for method, members in lines_of.items()}
+            at_0 = _point(0.0, groups["non_perso"], metric) if setting == "n_records" and "non_perso" in groups else []
+            lines = {method: at_0 + _line(members, setting, metric) for method, members in lines_of.items()}
             found += [Curve(setting, metric, lines)] if any(len(line) > 1 for line in lines.values()) else []
     return found
 
@@ -282,13 +286,15 @@ def _on_line(runs: Sequence[MeasuredRun], method: str, setting: str) -> bool:
     return runs[0].facts["method"] == method and set(runs[0].facts.get("apart", {})) <= {setting}
 
 
-def _line(
-    members: Sequence[Sequence[MeasuredRun]], setting: str, metric: str
-) -> list[tuple[float, float, float | None, float | None]]:
-    points: dict[float, tuple[float, float, float | None, float | None]] = {}
+def _line(members: Sequence[Sequence[MeasuredRun]], setting: str, metric: str) -> list[Point]:
+    points: dict[float, Point] = {}
     for runs in members:
-        measured = cell(runs, metric)
-        if measured.mean is not None:
-            x = float(runs[0].facts["settings"][setting])
-            points[x] = (x, measured.mean, measured.low, measured.high)
+        for point in _point(float(runs[0].facts["settings"][setting]), runs, metric):
+            points[point[0]] = point
     return [points[x] for x in sorted(points)]
+
+
+def _point(x: float, runs: Sequence[MeasuredRun], metric: str) -> list[Point]:
+    """A point of a curve; none where nothing was scored."""
+    measured = cell(runs, metric)
+    return [] if measured.mean is None else [(x, measured.mean, measured.low, measured.high)]

@@ -46,6 +46,7 @@ async def list_differences(user_id: Whose, item_id: On, here: Here) -> Response:
 @router.post("/v1/map/differences", response_model=FoundDifference, responses=documented(403, 404, 413, 422, 502))
 async def compare(body: CompareBody, here: Here) -> Response:
     """Ask the LLM how the user differs from those who are chosen; no profile is made from it."""
-    found = await Inspection(here.memory).compare(body.user_id, body.item_id, body.k, body.selector)
+    asked = Inspection(here.memory).compare(body.user_id, body.item_id, body.k, body.selector)
+    found = await here.while_connected(asked)
     here.service.answered(found)
     return json_response(found)

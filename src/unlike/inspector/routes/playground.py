@@ -38,11 +38,17 @@ async def play(body: PlayBody, here: Here) -> Response:
     """Try a method. About an item the user wrote on, it is answered as of that moment, without the real text."""
     if body.stream:
         return Events(_events(body, here), here.service)
+    played = await here.while_connected(_played(body, here))
+    here.service.answered(played)
+    return json_response(played)
+
+
+async def _played(body: PlayBody, here: Visit) -> Played:
+    """What it came to."""
     async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:
         async for one in events:
             if isinstance(one, Played):
-                here.service.answered(one)
-                return json_response(one)
+                return one
     raise AssertionError("a method that was tried comes to something")
 
 

@@ -1,16 +1,17 @@
 """OpenAI's chat API, so that a product's client works by changing its address; ``user`` makes an answer personal."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from unlike.serve.answers import Events, event_stream, json_response
 from unlike.serve.chat import ChatCompletion, answer, chunks, prepared_chat
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here
+from unlike.serve.routes.visit import Here, Visit
+from unlike.store.records import Unknown
 
 router = APIRouter(tags=["OpenAI"])
 _STREAM = event_stream("An event: a chunk as OpenAI writes it, an error's body, or `[DONE]`.")
@@ -28,7 +29,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """All LLMs behind the service: one."""
+    """The names of the LLM behind the service."""
 
     data: tuple[Model, ...]
     object: Literal["list"] = "list"
@@ -43,11 +44,24 @@ async def chat_completions(body: ChatBody, here: Here) -> Response:
     """Continue a chat, as OpenAI's API does."""
     chat = await prepared_chat(body, here.memory)
     if body.stream:
-        return Events(chunks(chat, body.wants_usage, here.service, here.memory), here.service, error_name=None)
-    return json_response(await answer(chat, here.service, here.memory))
+        return Events(chunks(chat, body, here.service, here.memory), here.service, error_name=None)
+    return json_response(await here.while_connected(answer(chat, body, here.service, here.memory)))
 
 
 @router.get("/v1/models", response_model=Models, responses=documented())
 async def list_models(here: Here) -> Response:
-    """The LLM behind the service."""
-    return json_response(Models((Model(here.memory.backend.model),)))
+    """The LLM behind the service, by the service's name and by its own."""
+    return json_response(Models(_models(here)))
+
+
+@router.get("/v1/models/{model:path}", response_model=Model, responses=documented(404, 422))
+async def get_model(model: Annotated[str, Path(examples=["unlike"])], here: Here) -> Response:
+    """One of them."""
+    found = next((one for one in _models(here) if one.id == model), None)
+    if found is None:
+        raise Unknown("no such model; GET /v1/models lists them")
+    return json_response(found)
+
+
+def _models(here: Visit) -> tuple[Model, ...]:
+    return Model("unlike"), Model(here.memory.backend.model)

@@ -30,7 +30,7 @@ async def generate(body: GenerateBody, here: Here) -> Response:
     request = body.request()
     if body.stream:
         return Events(_events(request, here), here.service)
-    written = await here.memory.generate(request)
+    written = await here.while_connected(here.memory.generate(request))
     here.service.answered(written)
     return json_response(written)
 

@@ -1,4 +1,4 @@
-"""For operators: health, readiness and metrics. No key is needed, and no user is named."""
+"""What this is, and for operators health, readiness and metrics. No key is needed, and no user is named."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,13 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from unlike import __version__
 from unlike.serve.answers import json_response
 from unlike.serve.metrics import CONTENT_TYPE
 from unlike.serve.routes.visit import service_of
 from unlike.serve.service import LLMState
 
+DESCRIPTION = "Personalised text from LLMs, by what makes a user unlike the others."
 router = APIRouter(tags=["operation"])
 
 
@@ -32,6 +34,24 @@ class Readiness:
 
     store: Literal["up", "down"]
     llm: LLMState
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What this is, and where it is described."""
+
+    name: Literal["unlike"] = "unlike"
+    version: str = __version__
+    description: str = DESCRIPTION
+    api: str = "/openapi.json"
+    inspector: str = "/inspect/"
+    help: str = "docs/service.md of the project; send a key as Authorization: Bearer unlike_…"
+
+
+@router.get("/", response_model=About)
+async def about() -> Response:
+    """What this is, and where it is described."""
+    return json_response(About())
 
 
 @router.get("/healthz", response_model=Health)

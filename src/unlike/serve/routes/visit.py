@@ -1,18 +1,26 @@
 """What a route receives: the service, and the memory of the tenant whose key was sent."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query, Request
+from starlette.types import Receive
 
 from unlike.memory.memory import Memory
+from unlike.serve.answers import disconnected
 from unlike.serve.auth import Caller
 from unlike.serve.bodies import Id
+from unlike.serve.errors import ClientLeft
 from unlike.serve.service import Service
 
 UserId = Annotated[Id, Path(description="Of the product; may hold any characters, percent-encoded", examples=["ada"])]
 Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to skip")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Maximum number of rows")]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +30,33 @@ class Visit:
     Attributes:
         memory: Of the caller's tenant, and of no other.
         key: Name of the caller's key, for the audit.
+        receive: The next messages of the connection, after the body.
     """
 
     service: Service
     memory: Memory
     key: str
+    receive: Receive
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work that is cancelled when the client disconnects, and an LLM call with it.
+
+        Raises:
+            ClientLeft: It did.
+        """
+        working = asyncio.create_task(work)
+        leaving = asyncio.create_task(disconnected(self.receive))
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            raise ClientLeft
+        finally:
+            leaving.cancel()
+            working.cancel()
+            await asyncio.wait((working,))
+            if not working.cancelled():
+                working.exception()  # retrieved, so that asyncio does not warn
 
 
 def service_of(request: Request) -> Service:
@@ -37,7 +67,7 @@ def service_of(request: Request) -> Service:
 async def _visit(request: Request) -> Visit:
     service, caller = service_of(request), request.scope["state"]["caller"]
     assert isinstance(caller, Caller)
-    return Visit(service, service.memory(caller.tenant), caller.name)
+    return Visit(service, service.memory(caller.tenant), caller.name, request.receive)
 
 
 Here = Annotated[Visit, Depends(_visit)]

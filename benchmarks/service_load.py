@@ -4,7 +4,11 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True)
@@ -23,22 +27,31 @@ class Load:
 
     @property
     def per_s(self) -> float:
+        """Requests per second."""
         return len(self.seconds) / self.wall_s
 
     def quantile(self, share: float) -> float:
+        """Seconds within which this share of the requests was answered."""
         return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
 
 
-async def closed_loop(port, bodies, key, n_clients, for_s):
+def request(path: str, key: str, body: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of a request: a POST where there is a body."""
+    content = b"" if body is None else json.dumps(body).encode()
+    head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+async def closed_loop(port: int, requests: Sequence[bytes], n_clients: int, for_s: float) -> Load:
     """So many clients, each asking again as soon as it is answered."""
-    seconds, errors = [], []
+    seconds, errors = list[float](), list[object]()
     end = time.perf_counter() + for_s
 
-    async def client(seed):
+    async def client(seed: int) -> None:
         rng = random.Random(seed)
         connection = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < end:
-            await _ask(connection, rng.choice(bodies), key, time.perf_counter(), seconds, errors)
+            await _ask(connection, rng.choice(requests), time.perf_counter(), seconds, errors)
         connection[1].close()
 
     started = time.perf_counter()
@@ -46,15 +59,15 @@ async def closed_loop(port, bodies, key, n_clients, for_s):
     return Load(sorted(seconds), len(errors), time.perf_counter() - started)
 
 
-async def open_loop(port, bodies, key, per_s, for_s):
+async def open_loop(port: int, requests: Sequence[bytes], per_s: float, for_s: float) -> Load:
     """Requests at fixed times, whether or not the ones before are answered; waiting counts."""
-    seconds, errors, free = [], [], []
+    seconds, errors, free = list[float](), list[object](), list[Connection]()
     rng, started = random.Random(0), time.perf_counter()
 
-    async def one(due):
+    async def one(due: float) -> None:
         # First in, first out: a connection that rests too long is closed by the server.
         connection = free.pop(0) if free else await asyncio.open_connection("127.0.0.1", port)
-        await _ask(connection, rng.choice(bodies), key, due, seconds, errors)
+        await _ask(connection, rng.choice(requests), due, seconds, errors)
         free.append(connection)
 
     tasks = []
@@ -66,17 +79,10 @@ async def open_loop(port, bodies, key, per_s, for_s):
     return Load(sorted(seconds), len(errors), time.perf_counter() - started)
 
 
-def request(body, key):
-    """The bytes of a request for a text."""
-    content = json.dumps(body).encode()
-    head = f"POST /v1/generate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
-    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(content) + content
-
-
-async def _ask(connection, body, key, due, seconds, errors):
+async def _ask(connection: Connection, request: bytes, due: float, seconds: list[float], errors: list[object]) -> None:
     reader, writer = connection
     try:
-        writer.write(request(body, key))
+        writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         size = next(
             int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")

@@ -1,0 +1,120 @@
+"""A service over a big store, or a bare route beside it, as a process of its own.
+
+python -m benchmarks.service_process PORT STORE|bare [LLM]
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from unlike.memory.settings import MemorySettings
+from unlike.records import Item, Record
+from unlike.store.records import NewRecord
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from unlike.memory.memory import Memory
+    from unlike.store.database import Store, Tenant
+
+WORDS = [f"word{n}" for n in range(3_000)]
+N_ITEMS = 2_000
+ANSWER = "word " * 60
+
+
+@contextlib.contextmanager
+def served(store: object, llm: str = "") -> Generator[int]:
+    """Such a process; gives its port."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.service_process", str(port), str(store), llm])
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def rows(n_records: int) -> Iterator[NewRecord]:
+    """Records of a twentieth as many users, of some 60 words each."""
+    rng = random.Random(0)
+    for n in range(n_records):
+        item = f"i{rng.randrange(N_ITEMS)}"
+        record = Record(
+            f"r{n}", f"u{n % (n_records // 20)}", item, " ".join(rng.choices(WORDS, k=60)), "Said", 4.0, 1 + n
+        )
+        yield NewRecord(record, Item(item, f"Thing {item}", "It has parts. " * 10))
+
+
+def memory_of(tenant: "Tenant", uri: str = "") -> "Memory":
+    """A memory whose LLM answers at once, or that of a URI."""
+    from unlike.embed.hashing import HashingEncoder
+    from unlike.llm.open import open_llm
+    from unlike.llm.scripted import ScriptedBackend
+    from unlike.memory.memory import Memory
+    from unlike.privacy.receipt import Signer
+    from unlike.privacy.redact import open_redactor
+    from unlike.prompts.task import open_task
+
+    llm = open_llm(uri) if uri else ScriptedBackend(lambda messages, sampling: ANSWER, name="at once")
+    parts = (llm, HashingEncoder(), open_redactor("patterns"), Signer.new(), open_task())
+    return Memory(tenant, *parts, MemorySettings())
+
+
+def opened(address: object) -> "Store":
+    """The store at an address."""
+    from unlike.privacy.keys import MasterKey
+    from unlike.store.database import open_store
+
+    return open_store(str(address), MasterKey(b"k" * 32))
+
+
+def serve_store(port: int, address: str, llm: str) -> None:
+    """Serve a store without limits."""
+    from unlike.serve.app import create_app
+    from unlike.serve.service import Service, ServiceSettings
+
+    settings = ServiceSettings(requests_per_s=None, tenant_requests_per_s=None, n_workers=0)
+    run(create_app(Service(opened(address), partial(memory_of, uri=llm), settings)), port)
+
+
+def run(app: "FastAPI", port: int) -> None:
+    """Serve an app."""
+    from unlike.serve.logs import write_log
+    from unlike.serve.server import listening, serve
+
+    write_log()
+    with listening("127.0.0.1", port) as door:
+        asyncio.run(serve(app, door))
+
+
+def serve_bare(port: int) -> None:
+    """FastAPI with the same body and an answer as long, and nothing behind it."""
+    from fastapi import FastAPI
+
+    from unlike.serve.bodies import GenerateBody
+
+    app, answer = FastAPI(), {"text": ANSWER, "rung": "full", "why": "none", "profile_version": 1}
+
+    @app.post("/v1/generate")
+    async def generate(body: GenerateBody) -> dict[str, Any]:
+        return answer
+
+    run(app, port)
+
+
+if __name__ == "__main__":
+    _, given_port, what, *llm = sys.argv
+    serve_bare(int(given_port)) if what == "bare" else serve_store(int(given_port), what, "".join(llm))
