@@ -11,9 +11,9 @@ from unlike.experiments.watch import Watch
 
 
 def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
-    corpus, nowhere = unlike.Corpus.open(sample), str(tmp_path / "no-model")
+    corpus, nowhere = unlike.Corpus.open(sample), "hashing:1"
     assert len(run(corpus, "rag", "scripted:echo", tmp_path / "rag", embedder=nowhere, limit=1)) == 1
-    with pytest.raises(InputError, match="no-model' cannot be loaded"):
+    with pytest.raises(InputError, match="hashing:1 has no usable size"):
         run(corpus, "dpl", "scripted:echo", tmp_path / "dpl", embedder=nowhere, limit=1)
 
 
