@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter
     from unlike.latent.settings import Recipe
 
-NOT_COMPARED = ("weights", "checkpoint_min")
-"""The weights of the loss are compared by their own names, and how often checkpoints are written changes nothing."""
-
 
 @dataclass(frozen=True)
 class WantedAdapter:
@@ -147,5 +144,9 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
 
 def _by_name(adapter: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that determine an adapter, in the types of JSON."""
+    from unlike.latent.settings import NOT_COMPARED
+
+    # The weights of the loss are compared by their own names.
     every = {**adapter, **train, **train["weights"]}
-    return json.loads(json.dumps({name: value for name, value in every.items() if name not in NOT_COMPARED}))
+    ignored = ("weights", *NOT_COMPARED)
+    return json.loads(json.dumps({name: value for name, value in every.items() if name not in ignored}))

@@ -114,6 +114,7 @@ class TrainSettings:
         precision: Of the LLM. The trained weights are always float32.
         recompute: Whether activations are recomputed in the backward pass: less memory, more time.
         validation: Validation cases that choose the checkpoint.
+        validation_batch: Validation cases that the LLM reads, or writes, at once.
         choose_by: "meteor" of generated texts (paper; ROUGE-L where texts are not English) or "nll" of the real ones.
         checkpoint_min: Minutes between checkpoints within an epoch.
         seed: Of initial weights, order of examples, choice of validation cases, and validation sampling.
@@ -135,6 +136,7 @@ class TrainSettings:
     precision: Precision = "bfloat16"
     recompute: bool = False
     validation: int = 512
+    validation_batch: int = 32
     choose_by: ChooseBy = "meteor"
     checkpoint_min: float = 10.0
     seed: int = 0
@@ -175,6 +177,9 @@ _SMALL = Recipe(
         choose_by="nll",
     ),
 )
+NOT_COMPARED = ("checkpoint_min", "validation_batch")
+"""Settings that change how long a training takes and not what it learns, so a training is resumed with other values."""
+
 RECIPES: dict[str, Recipe] = {"paper": Recipe(), "released": _RELEASED, "small": _SMALL}
 """``small`` is for some hundred users and an LLM of some hundred million parameters, without a GPU."""
 

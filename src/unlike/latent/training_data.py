@@ -18,7 +18,7 @@ from unlike.latent.adapter import AdapterMetadata, new_module, user_hashes
 from unlike.latent.batch import inputs_of
 from unlike.latent.examples import Example, Examples
 from unlike.latent.modules import Module, PromptTuningModule, standard_of
-from unlike.latent.settings import Recipe, TrainSettings
+from unlike.latent.settings import NOT_COMPARED, Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
 from unlike.records import Case
@@ -50,7 +50,7 @@ class TrainingData:
         metadata = self.metadata
         return {
             "adapter": asdict(metadata.settings) | {"signals": list(metadata.settings.signals)},
-            "train": {name: value for name, value in asdict(settings).items() if name != "checkpoint_min"},
+            "train": {name: value for name, value in asdict(settings).items() if name not in NOT_COMPARED},
             "llm_hash": metadata.llm_hash,
             "embedder": metadata.embedder,
             "corpus_hash": metadata.corpus_hash,
