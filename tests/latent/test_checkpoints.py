@@ -17,6 +17,7 @@ from unlike.llm.backend import Sampling
 
 FEW = {
     "n_records": 1,
+    "representatives": 2,
     "with_text": False,
     "text_chars": 60,
     "max_prompt_tokens": 1900,

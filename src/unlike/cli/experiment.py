@@ -33,7 +33,16 @@ def experiment(
         help="LLM that grades: s-72b or s-gpt (those of DPL), with @URL for an endpoint of its own, or any LLM; again for "
         "another; overrides the file's, none for no judge.",
     ),
+    train_on: list[Path] = typer.Option(
+        [], help="Corpus folder that adapters are trained on; may be repeated: one adapter for all. Default: --corpus."
+    ),
+    adapters: Path | None = typer.Option(
+        None, help="Folder of the adapters, where several experiments share them. Default: OUT/adapters."
+    ),
     engine: Engine = "local",
+    train: bool = typer.Option(
+        False, "--train", help="Only train the adapters; start it again without --train for the runs and the report."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
 ) -> None:
     """Run everything that an experiment file asks for, and write the report.
@@ -41,7 +50,7 @@ def experiment(
     Interrupted and started again it continues where it was; the folder belongs to this plan. Exit status: 0, or 3 where
     cases failed (start it again to retry them).
     """
-    from unlike.experiments.experiment import open_experiment, run_experiment
+    from unlike.experiments.experiment import open_experiment, run_experiment, train_experiment
     from unlike.experiments.forecast import forecast_experiment
     from unlike.experiments.watch import Watch
 
@@ -50,12 +59,26 @@ def experiment(
         rule = time_rule(time) if time else None
         judges = [one for one in judge if one != "none"] if judge else None
         opened = open_experiment(
-            file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, time=rule, judges=judges, watch=watch
+            file,
+            out,
+            corpus=corpus,
+            llm=llm,
+            embedder=embedder,
+            limit=limit,
+            time=rule,
+            judges=judges,
+            train_on=train_on,
+            adapters_at=adapters,
+            watch=watch,
         )
         if opened.plan.settings.get("time_rule", "as_of") == "as_of":
             warn(opened.corpus.manifest)
         if dry_run:
             _show_forecast(forecast_experiment(opened, watch))
+            return
+        if train:
+            n_trained = len(train_experiment(opened, watch))
+            typer.echo(f"{n_trained} adapters trained; all are in {opened.adapters_at}")
             return
         found = run_experiment(opened, engine, watch)
     show_comparison(found)
@@ -64,14 +87,12 @@ def experiment(
 
 
 def _show_forecast(forecast: "ExperimentForecast") -> None:
-    for adapter, n_steps in forecast.untrained:
+    for training in forecast.trainings:
+        adapter = training.adapter
+        texts = f", {training.n_texts:,} validation texts" if training.n_texts else ""
         typer.echo(
             f"adapter {adapter.name} ({adapter.recipe.adapter.kind}), seed {adapter.seed}: not trained yet, would be "
-            f"trained first: {n_steps:,} steps"
-        )
-    if forecast.n_left_out:
-        typer.echo(
-            f"{forecast.n_left_out} of {forecast.n_runs} runs need untrained adapters and are left out of the forecast"
+            f"trained first: {training.n_steps:,} steps{texts}"
         )
     for part, cost in forecast.parts:
         print_forecast(part, cost)

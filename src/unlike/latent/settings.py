@@ -43,6 +43,8 @@ class AdapterSettings:
         initialisation: Of linear layers: "xavier" (uniform, the paper's) or "normal" (N(0, 0.02), the released code's).
         weighting: Of peers: "mean" (eq. 4) or "profile_weighted" (the released code's).
         time_rule: Which texts of others a difference may use.
+        representatives: Where above 0, a difference is to this many representatives, as DPL's equation 4 selects them,
+            and not to all peers (ours).
         min_peers: Minimum number of peers for a difference. With one peer, e_his - e_diff is that peer's embedding.
         tokens_per_vector: Soft tokens per vector (1 in the paper).
         scaled: Whether soft vectors start at the mean length of the LLM's token embeddings.
@@ -65,6 +67,7 @@ class AdapterSettings:
     initialisation: Initialisation = "xavier"
     weighting: Weighting = "mean"
     time_rule: TimeRule = "as_of"
+    representatives: int = 0
     min_peers: int = 1
     tokens_per_vector: int = 1
     scaled: bool = False
@@ -108,7 +111,7 @@ class TrainSettings:
         epochs: Passes over the examples.
         max_steps: Stop after this many steps; None for no limit.
         left_out: Share of the users, chosen by hash, whose texts are not trained on.
-        max_targets: Maximum number of training cases per user, the most recent first (1 in the paper).
+        max_targets: Maximum number of training cases per user and corpus, the most recent first (1 in the paper).
         max_target_tokens: Length limit of the texts to learn (2,048 in the paper).
         clip: Maximum norm of the gradient; None for no limit (1.0 in the released code).
         precision: Of the LLM. The trained weights are always float32.

@@ -101,9 +101,17 @@ def discard(out: Path) -> None:
 
 def n_steps_of(settings: TrainSettings, n_examples: int) -> int:
     """Optimiser steps of a training on this many examples."""
-    per_epoch = math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
-    whole = per_epoch * settings.epochs
+    whole = _steps_per_epoch(settings, n_examples) * settings.epochs
     return whole if settings.max_steps is None else min(settings.max_steps, whole)
+
+
+def n_validations_of(settings: TrainSettings, n_examples: int) -> int:
+    """Validations of a training on this many examples: one after each pass over them, whole or not."""
+    return math.ceil(n_steps_of(settings, n_examples) / _steps_per_epoch(settings, n_examples))
+
+
+def _steps_per_epoch(settings: TrainSettings, n_examples: int) -> int:
+    return math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
 
 
 def rate_at(step: int, settings: TrainSettings, n_steps: int) -> float:
