@@ -44,7 +44,7 @@ class TokenCounter:
         self.tokens: ChatTokenizer = self._files.tokens
         self._dtype = dtype or self._own_dtype()
 
-    @cached_property
+    @property
     def model(self) -> str:
         """The name in journals, the same as the engine's."""
         known_as = self._embeddings.name if Path(self._name).is_dir() else self._name
