@@ -120,7 +120,8 @@ def test_experiments_share_an_adapter_for_several_corpora(unlike, plan, sample, 
     status, out, err = unlike("experiment", plan(), "--out", tmp_path / "second", *shared)
     assert status == 0, out + err
     assert "training step" not in err
-    assert (tmp_path / "second" / "runs" / "dep_t0.8_s0").is_dir()
+    facts = json.loads((tmp_path / "second" / "runs" / "dep_t0.8_s0" / "run.json").read_text())
+    assert facts["adapters_at"] == str(tmp_path / "shared")
     status, _, err = unlike("experiment", plan(), "--out", tmp_path / "third", *shared[4:])
     assert status == 2
     assert "corpus_hash" in err

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     """What gte-Qwen2-1.5B-instruct consists of, with tiny random weights; its code fails when it is imported."""
     made = tmp_path_factory.mktemp("gte")
     config = Qwen2Config(
-        vocab_size=VOCABULARY,
+        vocab_size=VOCABULARY + 16,  # the tokenizer of Qwen2 adds tokens of its own
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -73,7 +73,7 @@ def last_states(folder, encoder, causal):
     return torch.nn.functional.normalize(torch.stack(found), dim=1).numpy()
 
 
-@pytest.mark.parametrize(("name", "causal"), zip(NAMES, (True, False), strict=True))
+@pytest.mark.parametrize(("name", "causal"), list(zip(NAMES, (True, False), strict=True)))
 def test_each_name_is_one_kind_of_attention(presets, folder, name, causal):
     encoder = open_encoder(name)
     assert encoder.name == f"sentence-transformers:{name}"

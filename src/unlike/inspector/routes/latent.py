@@ -69,7 +69,8 @@ def adapter_of(run: RunFolder) -> Path:
     """Folder of a run's adapter: a named folder, or one that the run's experiment trained."""
     settings = run.facts["settings"]
     named = str(settings.get("adapter", ""))
-    trained = run.folder.parent.parent / "adapters" / f"{named}-s{settings.get('seed', 0)}"
+    trained_at = Path(run.facts.get("adapters_at") or run.folder.parent.parent / "adapters")
+    trained = trained_at / f"{named}-s{settings.get('seed', 0)}"
     return trained if "/" not in named and trained.is_dir() else Path(named)
 
 
