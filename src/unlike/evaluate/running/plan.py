@@ -234,7 +234,7 @@ def _not_ready(plan: Plan) -> Iterator[str]:
         yield "it names no LLM: give --llm"
     uris = [uri for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)) if uri]
     checks = [partial(check_llm, uri) for uri in uris]
-    checks += [partial(read_manifest, plan.corpus)] if plan.corpus else []
+    checks += [partial(read_manifest, folder) for folder in (plan.corpus, *plan.train_on) if folder]
     for check in (*checks, partial(open_task, plan.task, plan.prompts)):
         try:
             check()
