@@ -14,7 +14,7 @@ from unlike.api import sample_corpus
 from unlike.cli.main import main
 from unlike.evaluate.running.plan import PRESETS, read_plan
 
-SCRIPTS = {"dpl.sh": 14, "dep.sh": 18}
+SCRIPTS = {"dpl.sh": 14, "dep.sh": 25}
 """Experiments of each."""
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "$@" >> "$COMMANDS"
@@ -40,7 +40,7 @@ def commands(tmp_path):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_runs_presets_with_options_that_exist(commands, script):
-    found = commands(script, "--dry-run", LLM="scripted:echo")
+    found = commands(script, "--dry-run", LLM="scripted:echo", JUDGES="s-72b@http://h:1/v1 s-gpt")
     assert len(found) == SCRIPTS[script]
     outs = [words[words.index("--out") + 1] for words in found]
     assert len(set(outs)) == len(outs)
@@ -48,6 +48,11 @@ def test_a_script_runs_presets_with_options_that_exist(commands, script):
         assert words[0] == "experiment" and words[-1] == "--dry-run"
         assert options_of(words)
         assert (PRESETS / f"{words[1]}.toml").is_file()
+        if "--judge" in words:
+            assert [words[n + 1] for n, word in enumerate(words) if word == "--judge"] == [
+                "s-72b@http://h:1/v1",
+                "s-gpt",
+            ]
 
 
 def test_adapters_are_shared_by_the_three_categories(commands):

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,18 +87,24 @@ class SentenceTransformerEncoder:
 
         disable_progress_bar()
         try:
-            model = SentenceTransformer(
-                self._preset.model,
-                device=self._device,
-                trust_remote_code=False,
-                config_kwargs=None if self._preset.causal is None else {"is_causal": self._preset.causal},
-            )
+            model = SentenceTransformer(self._preset.model, device=self._device, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
                 f"give a folder, a model name of the hub, or one of: minilm, {', '.join(PRESETS)}"
             ) from error
+        if self._preset.causal is not None:
+            _set_attention(model, self._preset.causal)
         return model
+
+
+def _set_attention(model: Any, causal: bool) -> None:  # noqa: ANN401  (naming the type would import torch)
+    """Let a token attend only to those before it, or to all: masks follow the configuration, kernels the layer."""
+    for module in model.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = causal
+        if hasattr(getattr(module, "config", None), "model_type"):
+            module.config.is_causal = causal
 
 
 def packaged_minilm() -> Path:
