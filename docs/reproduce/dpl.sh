@@ -5,7 +5,7 @@ books=${BOOKS:-books} films=${FILMS:-movies-and-tv} music=${MUSIC:-cds-and-vinyl
 llm=${LLM:-openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1}
 llm_32b=${LLM_32B:-openai:Qwen/Qwen2.5-32B-Instruct@http://127.0.0.1:8000/v1}
 embedder=${EMBEDDER:+--embedder $EMBEDDER} # else the one that each preset names
-judges=$(printf -- ' --judge %s' ${JUDGES:-s-72b@http://127.0.0.1:8001/v1})
+judges=$(printf ' --judge %s' ${JUDGES:-s-72b@http://127.0.0.1:8001/v1})
 export OPENAI_API_KEY="${OPENAI_API_KEY:-none}" # endpoints of your own need no key
 
 run() { # PRESET CORPUS LLM OPTIONS

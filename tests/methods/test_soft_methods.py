@@ -56,10 +56,10 @@ def adapters(backend, tmp_path):
     return tmp_path
 
 
-def kit_of(crowd, backend, adapter, **changes):
+def kit_of(crowd, backend, adapter, task="review", **changes):
     llm = RecordedLLM(backend, Journal.open(None))
     settings = MethodSettings(max_tokens=8, adapter=str(adapter)).but(**changes)
-    return kits(crowd, llm, HashingEncoder(DIM), open_task())(settings)
+    return kits(crowd, llm, HashingEncoder(DIM), open_task(task))(settings)
 
 
 def run(method, case, kit):
@@ -97,6 +97,12 @@ def test_dpl_dep_shows_the_key_records_with_their_vectors_and_the_profile(crowd,
     np.testing.assert_array_equal(
         draft.call.soft.vectors, kit.latent.prompt(case, past=[crowd.record("r003")]).prompt.vectors
     )
+
+
+def test_dpl_dep_shows_the_profile_in_the_papers_order_too(crowd, backend, adapters):
+    case = crowd.cases("test")[0]
+    draft = asyncio.run(METHODS["dpl_dep"](case, kit_of(crowd, backend, adapters / "dep", task="review_papers")))
+    assert "How the person writes" in draft.call.messages[1]["content"]
 
 
 def test_dpl_dep_without_records_gets_the_plain_prompt(crowd, backend, adapters):
