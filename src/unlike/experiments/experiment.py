@@ -194,8 +194,8 @@ def open_experiment(
     named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
     shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at}
     plan = read_plan(path, named | shared, llm, runs=True)
-    assert plan.corpus is not None
     plan = at_time(plan, time) if time else plan
+    assert plan.corpus is not None
     encoder = open_encoder(plan.embedder, vector_file(), watch.encoding)
     return Experiment(plan, Corpus.open(plan.corpus), encoder, out or Path(path.stem))
 
