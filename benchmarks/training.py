@@ -173,7 +173,7 @@ def _data(chosen: "Recipe", n: int) -> "TrainingData":
     from unlike.prompts.task import open_task
 
     _, corpus = music(SHORT)
-    cases = training_cases(corpus, chosen.train)[:n]
+    cases = [case for _, case in training_cases([corpus], chosen.train)][:n]
     few = Corpus(corpus.records(), corpus.items(), cases)
     recipe = replace(chosen, train=replace(chosen.train, validation=0))
-    return training_data(few, open_local_model("smollm2"), open_encoder("hashing:384"), open_task(), recipe, salt="s")
+    return training_data([few], open_local_model("smollm2"), open_encoder("hashing:384"), open_task(), recipe, salt="s")

@@ -22,7 +22,7 @@ from unlike.llm.recorded import LLM, RecordedLLM
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import open_method
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.selectors import Selector, open_selector
+from unlike.peers.selectors import REPRESENTATIVES, Selector, open_selector
 from unlike.prompts.task import Task, open_task
 from unlike.records import Case
 from unlike.retrieve.open import open_retriever
@@ -98,7 +98,9 @@ def kits(
 
     @cache
     def latent(adapter: Path) -> Latent:
-        return open_prompter(corpus, llm.backend, encoder, task, adapter, corpus.users())
+        return open_prompter(
+            corpus, llm.backend, encoder, task, adapter, corpus.users(), selector=selector(REPRESENTATIVES, 0)
+        )
 
     def kit_of(settings: MethodSettings) -> Kit:
         task.standard(settings.dimensions)

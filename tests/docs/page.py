@@ -19,7 +19,21 @@ PAGES = {path.name: path for path in sorted(DOCS.glob("*.md"))}
 FENCE = re.compile(
     r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-NOT_OURS = {"cd", "cp", "createdb", "crontab", "export", "make", "mv", "pg_dump", "pip", "shred", "torchrun", "vllm"}
+NOT_OURS = {
+    "cd",
+    "cp",
+    "createdb",
+    "crontab",
+    "export",
+    "make",
+    "mv",
+    "pg_dump",
+    "pip",
+    "shred",
+    "sh",
+    "torchrun",
+    "vllm",
+}
 """First words of command lines that are not the product's; they are not run."""
 ENGINES = re.compile(r"(openai|llama\.cpp|transformers):")
 

@@ -3,18 +3,21 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 import unlike
 from tests.latent.conftest import TRAINING
 from tests.llm.tiny_llm import tiny_llm
-from unlike.errors import InputError
+from unlike.errors import EngineError, InputError
 from unlike.evaluate.metrics import meteor as room
+from unlike.latent import checkpoints
 from unlike.latent.checkpoints import Choice, TextMetric, choice_of, mean_nll, write_texts
 from unlike.latent.train import train
 from unlike.llm.backend import Sampling
 
 FEW = {
     "n_records": 1,
+    "representatives": 2,
     "with_text": False,
     "text_chars": 60,
     "max_prompt_tokens": 1900,
@@ -113,6 +116,64 @@ def test_texts_are_written_in_the_order_of_their_examples(data_of):
     module, sampling = data.untrained_module(0).eval(), Sampling(max_tokens=6, seed=1)
     together = write_texts(data.llm, module, data.examples, sampling, 3)
     assert together == [write_texts(data.llm, module, [example], sampling, 1)[0] for example in data.examples]
+
+
+def test_validation_in_batches_gives_the_same_numbers(data_of):
+    data = data_of()
+    module = data.untrained_module(0).eval()
+    alone = mean_nll(data.llm, module, data.examples, 1)
+    assert mean_nll(data.llm, module, data.examples, 3) == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.parametrize("choose_by", ["nll", "meteor"])
+def test_validation_has_a_batch_of_its_own(data_of, monkeypatch, choose_by):
+    sizes = []
+    written, scored = checkpoints.write, checkpoints.text_nll
+    monkeypatch.setattr(
+        checkpoints, "write", lambda model, rows, ends: sizes.append(len(rows)) or written(model, rows, ends)
+    )
+    monkeypatch.setattr(
+        checkpoints, "text_nll", lambda llm, bank, part: sizes.append(len(bank)) or scored(llm, bank, part)
+    )
+    data = replace(data_of(), validation=data_of().examples)
+    settings = replace(TRAINING, batch=1, validation_batch=3, choose_by=choose_by, max_target_tokens=2)
+    metric = TextMetric("length", lambda texts, real: [len(text) for text in real])
+    choice_of(data, settings, metric).value(data.untrained_module(0).eval())
+    assert sizes == [3, 1]
+
+
+def test_logits_of_long_texts_limit_a_batch(data_of, monkeypatch):
+    data = data_of()
+    monkeypatch.setattr(checkpoints, "LOGITS_AT_ONCE", 1)
+    sizes, scored = [], checkpoints.text_nll
+    monkeypatch.setattr(
+        checkpoints, "text_nll", lambda llm, bank, part: sizes.append(len(bank)) or scored(llm, bank, part)
+    )
+    mean_nll(data.llm, data.untrained_module(0).eval(), data.validation, 2)
+    assert sizes == [1, 1]
+
+
+def test_recomputed_activations_do_not_change_what_validation_writes(data_of, tmp_path):
+    found = []
+
+    def written(recompute):
+        data = replace(data_of(), examples=data_of().examples[:1], validation=data_of().validation[:1])
+        settings = replace(
+            TRAINING, epochs=1, max_steps=1, recompute=recompute, choose_by="meteor", max_target_tokens=6
+        )
+        metric = TextMetric("kept", lambda texts, real: found.append(texts) or [0.0] * len(texts))
+        train(data, settings, tmp_path / str(recompute), choice_of(data, settings, metric))
+        return found.pop()
+
+    assert written(True) == written(False)
+
+
+def test_validation_without_memory_says_what_to_lower(data_of, tmp_path):
+    def full(module):
+        raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(EngineError, match="lower validation_batch"):
+        train(data_of(), replace(TRAINING, max_steps=1), tmp_path, Choice("mine", full))
 
 
 def test_the_choice_that_the_settings_ask_for_scores_the_texts(data_of):

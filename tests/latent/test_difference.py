@@ -74,6 +74,22 @@ def test_below_the_minimum_of_peers_there_is_no_difference(crowd):
     np.testing.assert_array_equal(enough.diff, Differences(crowd, ENCODER).of(case, past).diff)
 
 
+def test_a_difference_may_be_to_selected_peers(crowd):
+    case = crowd.cases("test")[0]
+    past = crowd.history(case.user_id, case.moment)
+    found = Differences(crowd, ENCODER, select=lambda record, peers: peers[1:]).of(case, past)
+    assert found.n_peers.tolist() == [2, 2, 2, 0]
+    others = ENCODER.encode([crowd.record(name).text for name in found.peer_ids[0]])
+    np.testing.assert_allclose(found.diff[0], found.his[0] - others.mean(axis=0), atol=1e-6)
+
+
+def test_the_minimum_of_peers_counts_those_that_are_selected(crowd):
+    case = crowd.cases("test")[0]
+    past = crowd.history(case.user_id, case.moment)
+    found = Differences(crowd, ENCODER, min_peers=2, select=lambda record, peers: peers[:1]).of(case, past)
+    assert not found.diff.any() and found.peer_ids == ((), (), (), ())
+
+
 @pytest.mark.parametrize("time_rule", ["as_of", "paper"])
 def test_a_peer_who_wrote_nothing_before_the_request_has_a_mean_in_both_time_rules(time_rule):
     late = world([(0, 0, 1), (1, 0, 9), (2, 0, 2), (0, 1, 5)], targets=[3])

@@ -180,3 +180,8 @@ def test_batches_hold_every_example_once_and_depend_on_seed_and_epoch():
     assert found != list(batches(lengths, 4, seed=1, epoch=1))
     spread = [max(lengths[place] for place in batch) - min(lengths[place] for place in batch) for batch in found]
     assert sum(spread) / len(spread) < 8
+
+
+def test_representatives_need_a_selector(examples_of):
+    with pytest.raises(InputError, match="representatives=2, and no selector was given"):
+        examples_of(representatives=2)

@@ -35,7 +35,7 @@ class Reached(Exception):
 @pytest.mark.embedded
 def test_eight_examples_are_learned_to_half_their_loss(tmp_path):
     chosen = recipe("small", "dep", CHANGES)
-    data = training_data(sample_corpus(), open_local_model("smollm2"), open_encoder("minilm"), open_task(), chosen)
+    data = training_data([sample_corpus()], open_local_model("smollm2"), open_encoder("minilm"), open_task(), chosen)
     losses = []
 
     def on_step(row):

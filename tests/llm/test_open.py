@@ -1,9 +1,15 @@
 """From a URI to an LLM."""
 
-import pytest
+import asyncio
 
-from unlike.errors import InputError
-from unlike.llm.open import SCHEMES, destination, open_counter, open_llm
+import pytest
+import transformers
+
+from tests.llm.tiny_llm import HIDDEN, tiny_llm
+from unlike.errors import EngineError, InputError
+from unlike.llm.backend import Sampling
+from unlike.llm.local_model import open_local_model
+from unlike.llm.open import SCHEMES, destination, open_counter, open_llm, trained_model
 from unlike.llm.openai_http import OpenAIBackend
 
 
@@ -68,6 +74,30 @@ def test_an_address_that_would_be_missed_is_refused(uri, meant, monkeypatch):
 def test_names_with_colons_and_slashes_are_names(name, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert open_llm(f"openai:{name}").model == f"openai:{name}"
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm"])
+def test_a_counter_of_a_model_in_this_process_reads_no_weights(engine, tmp_path, monkeypatch):
+    folder = tiny_llm(tmp_path / "mine")
+    local = open_local_model(str(folder))
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", None)
+    counter = open_counter(f"{engine}:{folder}", context_tokens=300)
+    messages = [{"role": "user", "content": "Loud drums."}]
+    assert counter.count_tokens(messages) == len(local.tokens.encode(local.tokens.render(messages)))
+    assert (counter.model, counter.context_tokens) == (f"{engine}:{local.name}", 300)
+    assert (counter.llm_hash, counter.hidden) == (local.llm_hash, HIDDEN)
+    with pytest.raises(EngineError, match="was opened to count tokens"):
+        asyncio.run(counter.complete(messages, Sampling()))
+
+
+def test_a_precision_follows_the_model(tmp_path):
+    folder = tiny_llm(tmp_path / "mine")
+    half = open_llm(f"transformers:{folder}:bfloat16")
+    assert half.model.endswith(":bfloat16")
+    assert half.model == open_counter(f"transformers:{folder}:bfloat16").model
+    asyncio.run(half.aclose())
+    assert trained_model(f"vllm:{folder}:bfloat16") == trained_model(f"transformers:{folder}") == str(folder)
+    assert trained_model("vllm:Qwen/Q@http://host:1/v1") == "Qwen/Q"
 
 
 def test_where_texts_go(monkeypatch):

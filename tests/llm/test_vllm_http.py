@@ -143,7 +143,7 @@ def test_a_server_without_prompt_embeddings_is_told_in_one_line(backend, endpoin
         asked(backend)
     assert str(failure.value) == (
         f"vllm:served: the server at {endpoint.base_url} takes no soft prompts; start it with: "
-        "vllm serve served --enable-prompt-embeds --no-enable-prefix-caching"
+        "vllm serve served --enable-prompt-embeds --no-enable-prefix-caching --generation-config vllm"
     )
     assert len(endpoint.requests) == 1
 

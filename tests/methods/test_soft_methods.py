@@ -15,7 +15,7 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.likelihood import likelihood, read_likelihood, write_likelihood
 from unlike.evaluate.running.run import Job, arun
-from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
+from unlike.latent.adapter import AdapterMetadata, load_adapter, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Call, Journal
@@ -23,7 +23,9 @@ from unlike.llm.local_model import open_local_model
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.table import METHODS
+from unlike.peers.selectors import open_selector
 from unlike.prompts.task import open_task
+from unlike.records import others_on
 
 DIM = 16
 SOFT = ["dep", "dep_shuffled", "pplug", "prompt_tuning"]
@@ -54,10 +56,10 @@ def adapters(backend, tmp_path):
     return tmp_path
 
 
-def kit_of(crowd, backend, adapter, **changes):
+def kit_of(crowd, backend, adapter, task="review", **changes):
     llm = RecordedLLM(backend, Journal.open(None))
     settings = MethodSettings(max_tokens=8, adapter=str(adapter)).but(**changes)
-    return kits(crowd, llm, HashingEncoder(DIM), open_task())(settings)
+    return kits(crowd, llm, HashingEncoder(DIM), open_task(task))(settings)
 
 
 def run(method, case, kit):
@@ -76,6 +78,54 @@ def test_it_writes_and_the_trace_says_what_was_in_the_prompt(crowd, backend, ada
     assert ("vectors_of" in outcome.trace["soft"]) == (method == "dep_shuffled")
     assert run(method, case, kit).text == outcome.text
     assert kit.llm.usage.n_calls == 1
+
+
+def test_dpl_dep_shows_the_key_records_with_their_vectors_and_the_profile(crowd, backend, adapters):
+    case = crowd.cases("test")[0]
+    kit = kit_of(crowd, backend, adapters / "dep", n_records=1, n_peers=1)
+    draft = asyncio.run(METHODS["dpl_dep"](case, kit))
+    profile = draft.trace["profile"]["text"]
+    assert "How the person writes" in draft.call.messages[1]["content"]
+    assert profile.splitlines()[0] in draft.call.messages[1]["content"]
+    assert draft.trace["past"] == asyncio.run(METHODS["rag"](case, kit)).trace["past"]
+    (difference,) = draft.trace["differences"]
+    # The key record's own difference is to both others; the profile has read one of them and another record's.
+    assert set(draft.call.record_ids) >= {*draft.trace["past"], difference["record"], *difference["representatives"]}
+    assert (
+        draft.trace["soft"]["n_vectors"] == 6
+    )  # a vector of the record and one of its difference, each between markers
+    np.testing.assert_array_equal(
+        draft.call.soft.vectors, kit.latent.prompt(case, past=[crowd.record("r003")]).prompt.vectors
+    )
+
+
+def test_dpl_dep_shows_the_profile_in_the_papers_order_too(crowd, backend, adapters):
+    case = crowd.cases("test")[0]
+    draft = asyncio.run(METHODS["dpl_dep"](case, kit_of(crowd, backend, adapters / "dep", task="review_papers")))
+    assert "How the person writes" in draft.call.messages[1]["content"]
+
+
+def test_dpl_dep_without_records_gets_the_plain_prompt(crowd, backend, adapters):
+    (stranger,) = [case for case in crowd.cases("test") if case.user_id == "u9"]
+    outcome = run("dpl_dep", stranger, kit_of(crowd, backend, adapters / "dep"))
+    assert outcome.trace["cold_start"].startswith("no records")
+
+
+def test_an_adapter_may_compare_with_representatives(crowd, backend, adapters):
+    case, plain = crowd.cases("test")[0], load_adapter(adapters / "dep")
+    metadata = replace(plain.metadata, settings=replace(plain.settings, representatives=1))
+    save_adapter(adapters / "few", plain.module, metadata)
+    few, many = (kit_of(crowd, backend, adapters / name).latent.prompt(case) for name in ("few", "dep"))
+    chosen = [open_selector("kmeans", HashingEncoder(DIM)).select(*pair, 1) for pair in pairs_of(crowd, case)]
+    assert set(few.record_ids) == {"r000", "r003", *(record.id for (record,) in chosen)}
+    assert set(few.record_ids) < set(many.record_ids)
+    assert not np.allclose(few.prompt.vectors, many.prompt.vectors)
+
+
+def pairs_of(crowd, case):
+    """The user's records, each with the others on its item."""
+    for record in crowd.history(case.user_id, case.moment):
+        yield record, others_on(crowd, record.item_id, case.user_id, case.timestamp)
 
 
 def test_a_user_without_records_gets_the_plain_prompt(crowd, backend, adapters):

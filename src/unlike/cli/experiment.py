@@ -13,7 +13,9 @@ from unlike.cli.report import show_comparison
 from unlike.cli.run import print_forecast
 
 if TYPE_CHECKING:
+    from unlike.experiments.experiment import Comparison, Experiment
     from unlike.experiments.forecast import ExperimentForecast
+    from unlike.experiments.watch import Watch
 
 
 def experiment(
@@ -33,7 +35,16 @@ def experiment(
         help="LLM that grades: s-72b or s-gpt (those of DPL), with @URL for an endpoint of its own, or any LLM; again for "
         "another; overrides the file's, none for no judge.",
     ),
+    train_on: list[Path] = typer.Option(
+        [], help="Corpus folder that adapters are trained on; may be repeated: one adapter for all. Default: --corpus."
+    ),
+    adapters: Path | None = typer.Option(
+        None, help="Folder of the adapters, where several experiments share them. Default: OUT/adapters."
+    ),
     engine: Engine = "local",
+    train: bool = typer.Option(
+        False, "--train", help="Only train the adapters; start it again without --train for the runs and the report."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
 ) -> None:
     """Run everything that an experiment file asks for, and write the report.
@@ -41,8 +52,7 @@ def experiment(
     Interrupted and started again it continues where it was; the folder belongs to this plan. Exit status: 0, or 3 where
     cases failed (start it again to retry them).
     """
-    from unlike.experiments.experiment import open_experiment, run_experiment
-    from unlike.experiments.forecast import forecast_experiment
+    from unlike.experiments.experiment import open_experiment
     from unlike.experiments.watch import Watch
 
     with progress() as on_progress, interruptible():
@@ -50,28 +60,50 @@ def experiment(
         rule = time_rule(time) if time else None
         judges = [one for one in judge if one != "none"] if judge else None
         opened = open_experiment(
-            file, out, corpus=corpus, llm=llm, embedder=embedder, limit=limit, time=rule, judges=judges, watch=watch
+            file,
+            out,
+            corpus=corpus,
+            llm=llm,
+            embedder=embedder,
+            limit=limit,
+            time=rule,
+            judges=judges,
+            train_on=train_on,
+            adapters_at=adapters,
+            watch=watch,
         )
-        if opened.plan.settings.get("time_rule", "as_of") == "as_of":
-            warn(opened.corpus.manifest)
-        if dry_run:
-            _show_forecast(forecast_experiment(opened, watch))
-            return
-        found = run_experiment(opened, engine, watch)
-    show_comparison(found)
-    if found.n_failed:
-        raise typer.Exit(3)
+        found = _run(opened, engine, watch, only_train=train, only_forecast=dry_run)
+    if found:
+        show_comparison(found)
+        if found.n_failed:
+            raise typer.Exit(3)
+
+
+def _run(
+    opened: "Experiment", engine: str, watch: "Watch", *, only_train: bool, only_forecast: bool
+) -> "Comparison | None":
+    from unlike.experiments.experiment import run_experiment, train_experiment
+    from unlike.experiments.forecast import forecast_experiment
+
+    if opened.plan.settings.get("time_rule", "as_of") == "as_of":
+        warn(opened.corpus.manifest)
+    if only_forecast:
+        _show_forecast(forecast_experiment(opened, watch))
+        return None
+    if only_train:
+        n_trained = len(train_experiment(opened, watch))
+        typer.echo(f"{n_trained} adapters trained; all are in {opened.adapters_at}")
+        return None
+    return run_experiment(opened, engine, watch)
 
 
 def _show_forecast(forecast: "ExperimentForecast") -> None:
-    for adapter, n_steps in forecast.untrained:
+    for training in forecast.trainings:
+        adapter = training.adapter
+        texts = f", {training.n_texts:,} validation texts" if training.n_texts else ""
         typer.echo(
             f"adapter {adapter.name} ({adapter.recipe.adapter.kind}), seed {adapter.seed}: not trained yet, would be "
-            f"trained first: {n_steps:,} steps"
-        )
-    if forecast.n_left_out:
-        typer.echo(
-            f"{forecast.n_left_out} of {forecast.n_runs} runs need untrained adapters and are left out of the forecast"
+            f"trained first: {training.n_steps:,} steps{texts}"
         )
     for part, cost in forecast.parts:
         print_forecast(part, cost)

@@ -48,7 +48,7 @@ def show_comparison(comparison: "Comparison") -> None:
 def show_findings(findings: "Findings") -> None:
     """Print the main table, best values bold; calls and tokens are per case.
 
-    In a narrow terminal headings are wrapped and values are not.
+    In a narrow terminal headings are wrapped between words and values are not.
     """
     from rich.console import Console
     from rich.table import Table
@@ -64,10 +64,11 @@ def show_findings(findings: "Findings") -> None:
         tokens = variant.cost.prompt_tokens + variant.cost.completion_tokens
         n_failed = max(cell.n_failed for cell in cells)
         rows.append([*values, *map(Text, (f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed)))])
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
     for heading, column in zip((*headings, "calls", "tokens", "failed"), zip(*rows, strict=True), strict=True):
-        table.add_column(heading, justify="right", min_width=max(map(len, column)), vertical="bottom", overflow="fold")
+        width = max(map(len, (*column, *heading.split())))
+        table.add_column(heading, justify="right", min_width=width, vertical="bottom", overflow="fold")
     for variant, row in zip(findings.variants, rows, strict=True):
         table.add_row(Text(variant.name), *row)
     console = Console()

@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 
 from unlike.cli.interrupt import interruptible
-from unlike.cli.options import CorpusAt, Embedder, PromptsAt, TaskName, pairs
+from unlike.cli.options import Embedder, PromptsAt, TaskName, pairs
 from unlike.cli.output import say
 from unlike.cli.progress import progress
 
 
 def train(
     kind: Annotated[str, typer.Argument(help="dep, pplug or prompt_tuning.")],
-    corpus: CorpusAt,
+    corpus: list[Path] = typer.Option(
+        ..., help="Corpus folder, made by unlike curate; may be repeated: one adapter for all."
+    ),
     llm: str = typer.Option(..., help="The frozen LLM: transformers:MODEL|FOLDER|smollm2."),
     out: Path = typer.Option(..., help="Folder of the adapter."),
     embedder: Embedder = "minilm",
@@ -48,7 +50,7 @@ def train(
     with progress() as on_progress, interruptible("the current step"):
         watch = Watch(on_progress, say)
         adapter = train(
-            Corpus.open(corpus),
+            [Corpus.open(folder) for folder in corpus],
             kind,
             llm,
             out,

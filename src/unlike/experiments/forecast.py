@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from unlike.config import MethodSettings
 from unlike.door import wait_for
 from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
-from unlike.evaluate.running.planned import PlannedRun, planned_runs
+from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
-from unlike.experiments.adapters import untrained_adapters
+from unlike.experiments.adapters import forecast_training, stand_ins, untrained_adapters
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
@@ -26,7 +26,8 @@ from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
 
 if TYPE_CHECKING:
-    from unlike.experiments.adapters import WantedAdapter
+    from unlike.evaluate.running.experiment import KitOf
+    from unlike.experiments.adapters import TrainingForecast
     from unlike.experiments.experiment import Experiment
     from unlike.llm.backend import Backend
     from unlike.records import Case
@@ -70,15 +71,11 @@ class ExperimentForecast:
     """The trainings and LLM calls that are left in an experiment.
 
     Attributes:
-        untrained: Adapters that would be trained first, each with its number of steps.
-        n_left_out: Number of runs that need them, so that their prompts are not known yet.
-        n_runs: Number of all runs.
-        parts: The other runs, and the judges, each with its cost.
+        trainings: Adapters that would be trained first.
+        parts: The runs, and the judges, each with its cost.
     """
 
-    untrained: tuple[tuple["WantedAdapter", int], ...]
-    n_left_out: int
-    n_runs: int
+    trainings: tuple["TrainingForecast", ...]
     parts: tuple[tuple[Forecast, float | None], ...]
 
 
@@ -105,21 +102,15 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     Raises:
         InputError: As ``experiment``.
     """
-    planned = planned_runs(opened.plan)
     untrained = untrained_adapters(opened)
-    lacking = {(adapter.name, adapter.seed) for adapter in untrained}
-    runs = [run for run in planned if (run.settings.adapter, run.settings.seed) not in lacking]
-    with _existing(opened.folder / JOURNAL) as known:
-        parts = list(_parts(opened, runs, known)) if runs else []
-    steps = tuple((adapter, adapter.n_steps(opened.corpus)) for adapter in untrained)
-    return ExperimentForecast(steps, len(planned) - len(runs), len(planned), tuple(parts))
+    trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
+    with _existing(opened.folder / JOURNAL) as known, stand_ins(opened, untrained) as adapter_folder:
+        kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
+        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)))
 
 
-def _parts(
-    opened: "Experiment", runs: Sequence[PlannedRun], known: Journal | None
-) -> "Generator[tuple[Forecast, float | None]]":
-    plan, corpus = opened.plan, opened.corpus
-    kit_of = opened.kits(plan.llm, None, asks=False)
+def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Generator[tuple[Forecast, float | None]]":
+    plan, corpus, runs = opened.plan, opened.corpus, planned_runs(opened.plan)
     backend = kit_of(MethodSettings()).llm.backend
     cases = [case for run in runs for case in cases_of(plan, corpus, run.sample)]
     asked = _forecast_llm(backend, known, cases)

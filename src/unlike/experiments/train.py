@@ -1,12 +1,13 @@
 """An adapter trained from names: corpus, LLM, encoder and settings to a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.config import vector_file
 from unlike.embed.open import open_encoder
-from unlike.errors import InputError
+from unlike.llm.open import trained_model
+from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import Task, open_task
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    corpus: "Corpus",
+    corpus: "Corpus | Sequence[Corpus]",
     kind: str,
     llm: str,
     out: Path,
@@ -36,9 +37,9 @@ def train(
     """Train an adapter for a frozen LLM into a folder, with a picture of its losses; or resume the training there.
 
     Args:
-        corpus: With cases in the splits train and validation.
+        corpus: With cases in the splits train and validation; several for one adapter for all of them.
         kind: "dep", "pplug" or "prompt_tuning".
-        llm: "transformers:MODEL|FOLDER|smollm2".
+        llm: "transformers:MODEL|FOLDER|smollm2", or "vllm:" likewise, which is trained with transformers all the same.
         out: The adapter's folder.
         embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
         preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
@@ -59,30 +60,25 @@ def train(
         EngineError: The loss is NaN or infinite, or memory does not suffice.
         MissingPart: A package that a name needs is not installed.
     """
+    from unlike.data.corpus import Corpus
     from unlike.latent.checkpoints import choice_of, draw_losses
     from unlike.latent.settings import recipe
     from unlike.latent.train import discard, train
     from unlike.latent.training_data import training_data
     from unlike.llm.local_model import open_local_model
 
-    name, chosen = _model_name(llm), recipe(preset, kind, settings)
+    name, chosen = trained_model(llm), recipe(preset, kind, settings)
     if not resume:
         discard(out)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
     opened = open_task(task) if isinstance(task, str) else task
     model = open_local_model(name, chosen.train.precision)
-    data = training_data(corpus, model, encoder, opened, chosen, salt)
+    corpora = [corpus] if isinstance(corpus, Corpus) else corpus
+    data = training_data(corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
     choice = choice_of(data, chosen.train, _text_metric(data))
     adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
-
-
-def _model_name(llm: str) -> str:
-    scheme, _, name = llm.partition(":")
-    if scheme != "transformers" or not name:
-        raise InputError(f"llm {llm!r}: training needs the model itself; give transformers:MODEL, FOLDER or smollm2")
-    return name
 
 
 def _text_metric(data: "TrainingData") -> "TextMetric":

@@ -22,7 +22,8 @@ from unlike.latent.examples import Example, Examples
 from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft import SoftAsk, SoftPrompt
-from unlike.records import Case, Records
+from unlike.prompts.prompt import Passage
+from unlike.records import Case, Record, Records
 
 WEIGHTS = "adapter.safetensors"
 METADATA = "adapter.json"
@@ -204,25 +205,37 @@ class Prompter:
         self.kind, self.adapter = adapter.settings.kind, adapter
         self._examples, self._records, self._users = examples, records, users
 
-    def prompt(self, case: Case, vectors_of: Case | None = None) -> SoftAsk:
-        """The soft prompt of a case, with its own vectors or with those of another user's case.
+    def prompt(
+        self,
+        case: Case,
+        vectors_of: Case | None = None,
+        past: Sequence[Record] | None = None,
+        profile: Passage | None = None,
+    ) -> SoftAsk:
+        """The soft prompt of a case.
+
+        Args:
+            case: The case.
+            vectors_of: A case of another user whose vectors replace the case's own.
+            past: Own records to show, at most the adapter's ``n_records``; None for the most recent.
+            profile: The user's profile, to show behind the records.
 
         Raises:
             InputError: It exceeds the length limit.
         """
-        example = self.example(case, vectors_of)
+        example = self._examples.of(case, vectors_of=vectors_of, past=past, profile=profile)
         return SoftAsk(
             prompt=self.soft_prompt(example, self.bank(example)),
             messages=example.messages,
-            record_ids=example.record_ids,
+            record_ids=tuple(dict.fromkeys([*example.record_ids, *(profile.record_ids if profile else ())])),
             past=tuple(np.asarray(example.past.record_ids)[example.shown].tolist()),
             n_compared=int((example.past.n_peers[example.shown] > 0).sum()),
             left_out=example.left_out,
         )
 
-    def example(self, case: Case, vectors_of: Case | None = None) -> Example:
+    def example(self, case: Case) -> Example:
         """A case as numbers; see ``prompt``."""
-        return self._examples.of(case, vectors_of=vectors_of)
+        return self._examples.of(case)
 
     @torch.no_grad()
     def bank(self, example: Example) -> Floats:

@@ -20,7 +20,7 @@ from unlike.latent.modules import Module
 from unlike.latent.settings import TrainSettings
 from unlike.latent.training_data import TrainingData
 from unlike.llm.backend import Sampling
-from unlike.llm.decode import Row, write
+from unlike.llm.decode import LOGITS_AT_ONCE, Row, write
 from unlike.llm.local_model import LocalModel
 
 FILE = "checkpoint.pt"
@@ -124,14 +124,15 @@ def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | 
     if not data.validation:
         return Choice("last", lambda module: 0.0)
     if settings.choose_by == "nll":
-        return Choice("nll", lambda module: mean_nll(data.llm, module, data.validation, settings.batch))
+        return Choice("nll", lambda module: mean_nll(data.llm, module, data.validation, settings.validation_batch))
     if metric is None:
         raise InputError("choose_by='meteor': no metric was given; train with unlike.train, or set choose_by='nll'")
     sampling = Sampling(max_tokens=settings.max_target_tokens, seed=settings.seed)
     real = [example.case.reference or "" for example in data.validation]
 
     def mean_score(module: Module) -> float:
-        values = metric.score(write_texts(data.llm, module, data.validation, sampling, settings.batch), real)
+        texts = write_texts(data.llm, module, data.validation, sampling, settings.validation_batch)
+        values = metric.score(texts, real)
         return sum(values) / len(values)
 
     return Choice(metric.name, mean_score, higher_is_better=True)
@@ -139,11 +140,14 @@ def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | 
 
 @torch.no_grad()
 def mean_nll(llm: LocalModel, module: Module, examples: Sequence[Example], batch: int) -> float:
-    """Mean over examples of the negative log-likelihood per token of their texts, ``batch`` at once."""
+    """Mean over examples of the negative log-likelihood per token of their texts.
+
+    At most ``batch`` at once, and fewer where logits of many long texts would fill the memory.
+    """
     found, device = list[float](), next(module.parameters()).device
-    ordered = sorted(examples, key=lambda example: len(example.token_ids))
-    for first in range(0, len(ordered), batch):
-        part = collate(ordered[first : first + batch], module.settings.n_records).to(device)
+    n_logits = (max(len(example.target_ids) for example in examples) + 1) * len(llm.embeddings)
+    for places in _by_length(examples, min(batch, max(1, LOGITS_AT_ONCE // n_logits))):
+        part = collate([examples[place] for place in places], module.settings.n_records).to(device)
         found += text_nll(llm.model, module(part.inputs).bank, part).tolist()
     return sum(found) / len(found)
 
@@ -154,11 +158,17 @@ def write_texts(
 ) -> list[str]:
     """The texts that the LLM writes for examples, ``batch`` at once, in their order; "" where it wrote nothing."""
     texts = [""] * len(examples)
-    for first in range(0, len(examples), batch):
-        rows = [Row(_embedded(llm, module, example), sampling) for example in examples[first : first + batch]]
-        for place, written in write(llm.model, rows, llm.ends):
-            texts[first + place] = llm.tokens.decode(written.token_ids).strip()
+    for places in _by_length(examples, batch):
+        rows = [Row(_embedded(llm, module, examples[place]), sampling) for place in places]
+        for row, written in write(llm.model, rows, llm.ends):
+            texts[places[row]] = llm.tokens.decode(written.token_ids).strip()
     return texts
+
+
+def _by_length(examples: Sequence[Example], batch: int) -> list[list[int]]:
+    """Places of examples of similar length, ``batch`` together, so that little is padded."""
+    order = sorted(range(len(examples)), key=lambda place: len(examples[place].token_ids))
+    return [order[first : first + batch] for first in range(0, len(order), batch)]
 
 
 def _embedded(llm: LocalModel, module: Module, example: Example) -> torch.Tensor:

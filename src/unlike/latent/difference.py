@@ -3,7 +3,7 @@
 Everything is joined by record id: text, vector and difference always belong to the same record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from unlike.latent.settings import Weighting
 from unlike.records import Case, Moment, Record, Records, SplitRecords, TimeRule, others_on, visible
 
 Floats = NDArray[np.float32]
+Select = Callable[[Record, Sequence[Record]], Sequence[Record]]
+"""The peers that a record is compared with, of all that wrote on its item."""
 _ALL_TIME: Moment = (2**62, "")
 _SPLIT = "test"
 """The split whose profiles the released code compares with, in training too."""
@@ -69,6 +71,7 @@ class Differences:
         weighting: Of peers.
         time_rule: Which texts of others are used.
         min_peers: Minimum number of peers for a difference.
+        select: Which of them a record is compared with; None for all, as in equation 4.
     """
 
     def __init__(
@@ -78,8 +81,9 @@ class Differences:
         weighting: Weighting = "mean",
         time_rule: TimeRule = "as_of",
         min_peers: int = 1,
+        select: Select | None = None,
     ) -> None:
-        self._records, self._encoder = records, encoder
+        self._records, self._encoder, self._select = records, encoder, select
         # A store has no splits, and no text from after a request: there "released" is all that others wrote.
         has_splits = isinstance(records, SplitRecords)
         self._time_rule: TimeRule = "paper" if time_rule == "released" and not has_splits else time_rule
@@ -102,9 +106,14 @@ class Differences:
         )
 
     def _peers(self, case: Case, record: Record) -> list[Record]:
-        """The latest visible record of each other user on the item; none where there are fewer than ``min_peers``."""
+        """The latest visible record of each other user on the item, or those of them that ``select`` chooses.
+
+        None where there are fewer than ``min_peers``, for with one peer a difference gives away that peer's vector.
+        """
         pool = visible(self._records, self._time_rule, _SPLIT, without_last=2)
         found = others_on(pool, record.item_id, case.user_id, case.peers_before(self._time_rule))
+        if self._select and found:
+            found = list(self._select(record, found))
         return found if len(found) >= self._min_peers else []
 
     def _encode(self, records: Sequence[Record]) -> Floats:

@@ -7,13 +7,14 @@ are dropped with their vectors, so text and vectors always belong to the same re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
-from unlike.latent.difference import Differences, PastVectors
+from unlike.latent.difference import Differences, PastVectors, Select
 from unlike.latent.modules import row
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft import ChatTokens
@@ -36,6 +37,14 @@ USER_NOTE = "They hold what the person's {texts} are like."
 
 Pick = Callable[[Case, Sequence[Record], int], Sequence[Record]]
 """Picks at most n records of a history for a case."""
+
+
+class Selector(Protocol):
+    """Picks representatives among the texts of others on an item."""
+
+    def select(self, target: Record, peers: Sequence[Record], k: int) -> Sequence[Record]:
+        """At most k of the peers' records."""
+        ...
 
 
 def most_recent(case: Case, history: Sequence[Record], n: int) -> Sequence[Record]:
@@ -90,6 +99,10 @@ class Examples:
         settings: The adapter's.
         pick: Which records; None for the most recent.
         min_peers: Minimum number of peers for a difference, where the settings' is lower.
+        selector: Selects representatives, for ``settings.representatives``.
+
+    Raises:
+        InputError: The settings ask for representatives and there is no selector.
     """
 
     def __init__(
@@ -101,29 +114,41 @@ class Examples:
         settings: AdapterSettings,
         pick: Pick | None = None,
         min_peers: int = 1,
+        selector: Selector | None = None,
     ) -> None:
         self.settings = settings
         self._records, self._encoder, self._tokens, self._task = records, encoder, tokens, task
         self._pick = pick or most_recent
         floor = max(min_peers, settings.min_peers)
-        self._differences = Differences(records, encoder, settings.weighting, settings.time_rule, floor)
+        select = _select(selector, settings.representatives) if settings.representatives else None
+        self._differences = Differences(records, encoder, settings.weighting, settings.time_rule, floor, select)
 
-    def of(self, case: Case, max_target_tokens: int = 0, vectors_of: Case | None = None) -> Example:
+    def of(
+        self,
+        case: Case,
+        max_target_tokens: int = 0,
+        vectors_of: Case | None = None,
+        past: Sequence[Record] | None = None,
+        profile: Passage | None = None,
+    ) -> Example:
         """The example of a case.
 
         Args:
             case: The case.
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
             vectors_of: A case of another user whose vectors replace the case's own (a control).
+            past: Own records to show, at most ``n_records`` of them; None for those that ``pick`` gives.
+            profile: The user's profile, to show behind the records.
 
         Raises:
             InputError: The prompt exceeds the length limit, or the case has no real text to learn.
         """
-        past = self._past(case)
+        past = self._past(case) if past is None else past[: self.settings.n_records]
         vectors = self._differences.of(case, past)
         if vectors_of is not None:
             vectors = self._stranger(vectors, vectors_of)
-        fitted = fit(self._ask(case, past), self._task, self.settings.max_prompt_tokens, self._count)
+        ask = self._ask(case, past, (profile,) if profile else ())
+        fitted = fit(ask, self._task, self.settings.max_prompt_tokens, self._count)
         kept = {passage.record.id for passage in fitted.ask.passages if passage.record}
         shown = [not self._in_slots or record.id in kept for record in past]
         token_ids, slots = self._tokenise(fitted.messages)
@@ -157,15 +182,15 @@ class Examples:
         others = tuple(other.peer_ids[place] for place in taken)
         return PastVectors(own.record_ids, other.his[taken], other.diff[taken], other.n_peers[taken], others)
 
-    def _ask(self, case: Case, past: Sequence[Record]) -> Ask:
+    def _ask(self, case: Case, past: Sequence[Record], more: tuple[Passage, ...]) -> Ask:
         passages = tuple(self._passage(place, record) for place, record in enumerate(past))
         if self.settings.kind == "pplug":
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()
             words = {"user": user, "note": self._note(USER_NOTE)}
-            return Ask(STEP, passages, self._item(case.item_id), case, slots=words)
+            return Ask(STEP, (*passages, *more), self._item(case.item_id), case, slots=words)
         note = self._note(NOTES.get(self.settings.signals, "")) if past else ""
-        return Ask(STEP, passages, self._item(case.item_id), case, slots={"user": "", "note": note})
+        return Ask(STEP, (*passages, *more), self._item(case.item_id), case, slots={"user": "", "note": note})
 
     def _passage(self, place: int, record: Record) -> Passage:
         width = self.settings.tokens_per_vector + 2
@@ -216,3 +241,9 @@ class Examples:
     def _dim(self) -> int:
         """d, which an encoder that encoded nothing may not know."""
         return self._encoder.encode(["a text"]).shape[1]
+
+
+def _select(selector: Selector | None, k: int) -> Select:
+    if selector is None:
+        raise InputError(f"adapter: representatives={k}, and no selector was given")
+    return lambda target, peers: selector.select(target, peers, k)

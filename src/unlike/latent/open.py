@@ -13,6 +13,7 @@ from unlike.records import Records
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Prompter
+    from unlike.latent.examples import Selector
 
 
 def open_prompter(
@@ -23,6 +24,7 @@ def open_prompter(
     adapter: Path,
     users: Sequence[str] = (),
     min_peers: int = 1,
+    selector: "Selector | None" = None,
 ) -> "Prompter":
     """A trained adapter, ready to make soft prompts for an LLM.
 
@@ -34,6 +36,7 @@ def open_prompter(
         adapter: Its folder.
         users: Of the records, for the control with shuffled users.
         min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
+        selector: Selects representatives, for adapters that compare with these.
 
     Raises:
         InputError: There is no adapter, it is for another LLM or embedder, or the LLM takes no soft prompts.
@@ -47,5 +50,5 @@ def open_prompter(
 
     loaded = load_adapter(adapter)
     loaded.check(backend.llm_hash, backend.model, encoder.name)
-    examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers)
+    examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers, selector=selector)
     return Prompter(loaded, examples, records, users)

@@ -43,6 +43,8 @@ class AdapterSettings:
         initialisation: Of linear layers: "xavier" (uniform, the paper's) or "normal" (N(0, 0.02), the released code's).
         weighting: Of peers: "mean" (eq. 4) or "profile_weighted" (the released code's).
         time_rule: Which texts of others a difference may use.
+        representatives: Where above 0, a difference is to this many representatives, as DPL's equation 4 selects them,
+            and not to all peers (ours).
         min_peers: Minimum number of peers for a difference. With one peer, e_his - e_diff is that peer's embedding.
         tokens_per_vector: Soft tokens per vector (1 in the paper).
         scaled: Whether soft vectors start at the mean length of the LLM's token embeddings.
@@ -65,6 +67,7 @@ class AdapterSettings:
     initialisation: Initialisation = "xavier"
     weighting: Weighting = "mean"
     time_rule: TimeRule = "as_of"
+    representatives: int = 0
     min_peers: int = 1
     tokens_per_vector: int = 1
     scaled: bool = False
@@ -108,12 +111,13 @@ class TrainSettings:
         epochs: Passes over the examples.
         max_steps: Stop after this many steps; None for no limit.
         left_out: Share of the users, chosen by hash, whose texts are not trained on.
-        max_targets: Maximum number of training cases per user, the most recent first (1 in the paper).
+        max_targets: Maximum number of training cases per user and corpus, the most recent first (1 in the paper).
         max_target_tokens: Length limit of the texts to learn (2,048 in the paper).
         clip: Maximum norm of the gradient; None for no limit (1.0 in the released code).
         precision: Of the LLM. The trained weights are always float32.
         recompute: Whether activations are recomputed in the backward pass: less memory, more time.
         validation: Validation cases that choose the checkpoint.
+        validation_batch: Validation cases that the LLM reads, or writes, at once.
         choose_by: "meteor" of generated texts (paper; ROUGE-L where texts are not English) or "nll" of the real ones.
         checkpoint_min: Minutes between checkpoints within an epoch.
         seed: Of initial weights, order of examples, choice of validation cases, and validation sampling.
@@ -135,6 +139,7 @@ class TrainSettings:
     precision: Precision = "bfloat16"
     recompute: bool = False
     validation: int = 512
+    validation_batch: int = 32
     choose_by: ChooseBy = "meteor"
     checkpoint_min: float = 10.0
     seed: int = 0
@@ -175,6 +180,9 @@ _SMALL = Recipe(
         choose_by="nll",
     ),
 )
+NOT_COMPARED = ("checkpoint_min", "validation_batch")
+"""Settings that change how long a training takes and not what it learns, so a training is resumed with other values."""
+
 RECIPES: dict[str, Recipe] = {"paper": Recipe(), "released": _RELEASED, "small": _SMALL}
 """``small`` is for some hundred users and an LLM of some hundred million parameters, without a GPU."""
 

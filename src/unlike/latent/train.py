@@ -101,9 +101,17 @@ def discard(out: Path) -> None:
 
 def n_steps_of(settings: TrainSettings, n_examples: int) -> int:
     """Optimiser steps of a training on this many examples."""
-    per_epoch = math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
-    whole = per_epoch * settings.epochs
+    whole = _steps_per_epoch(settings, n_examples) * settings.epochs
     return whole if settings.max_steps is None else min(settings.max_steps, whole)
+
+
+def n_validations_of(settings: TrainSettings, n_examples: int) -> int:
+    """Validations of a training on this many examples: one after each pass over them, whole or not."""
+    return math.ceil(n_steps_of(settings, n_examples) / _steps_per_epoch(settings, n_examples))
+
+
+def _steps_per_epoch(settings: TrainSettings, n_examples: int) -> int:
+    return math.ceil(math.ceil(n_examples / settings.batch) / settings.accumulate)
 
 
 def rate_at(step: int, settings: TrainSettings, n_steps: int) -> float:
@@ -212,16 +220,27 @@ class _Training:
         """Keep the weights if they are the best so far; the main process decides for all."""
         from accelerate.utils import broadcast
 
-        found = 0.0
-        if self._accelerator.is_main_process:
-            self._module.eval()
-            found = self._choice.value(self._module)
-            self._module.train()
+        found = self._value() if self._accelerator.is_main_process else 0.0
         shared = broadcast(torch.tensor(found, dtype=torch.float64, device=self._accelerator.device))
         value = float(cast(Tensor, shared))
         self._progress.validations.append({"step": self._progress.step, "value": value})
         if self._choice.prefers(value, self._progress.best):
             self._progress.best, self._best = value, self._weights()
+
+    def _value(self) -> float:
+        """What chooses the checkpoint, of the current weights."""
+        self._module.eval()
+        self._llm.eval()  # in training mode, recomputed activations leave the LLM no cache to write with
+        try:
+            return self._choice.value(self._module)
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"validation ran out of memory after step {self._progress.step}: --set a lower validation_batch; the "
+                "last checkpoint is kept"
+            ) from error
+        finally:
+            self._module.train()
+            self._llm.train(self._settings.recompute)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.detach().cpu().clone() for name, tensor in self._module.state_dict().items()}

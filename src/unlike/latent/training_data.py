@@ -16,9 +16,9 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.latent.adapter import AdapterMetadata, new_module, user_hashes
 from unlike.latent.batch import inputs_of
-from unlike.latent.examples import Example, Examples
+from unlike.latent.examples import Example, Examples, Selector
 from unlike.latent.modules import Module, PromptTuningModule, standard_of
-from unlike.latent.settings import Recipe, TrainSettings
+from unlike.latent.settings import NOT_COMPARED, Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
 from unlike.records import Case
@@ -50,7 +50,7 @@ class TrainingData:
         metadata = self.metadata
         return {
             "adapter": asdict(metadata.settings) | {"signals": list(metadata.settings.signals)},
-            "train": {name: value for name, value in asdict(settings).items() if name != "checkpoint_min"},
+            "train": {name: value for name, value in asdict(settings).items() if name not in NOT_COMPARED},
             "llm_hash": metadata.llm_hash,
             "embedder": metadata.embedder,
             "corpus_hash": metadata.corpus_hash,
@@ -72,24 +72,33 @@ class TrainingData:
 
 
 def training_data(
-    corpus: Corpus, llm: LocalModel, encoder: Encoder, task: Task, recipe: Recipe, salt: str = ""
+    corpora: Sequence[Corpus],
+    llm: LocalModel,
+    encoder: Encoder,
+    task: Task,
+    recipe: Recipe,
+    salt: str = "",
+    selector: Selector | None = None,
 ) -> TrainingData:
-    """The training and validation examples of a corpus (DEP, section 4.1).
+    """The training and validation examples of one corpus, or of several together (DEP, section 4.1).
 
     Args:
-        corpus: With cases in the splits train and validation.
+        corpora: With cases in the splits train and validation; a user's histories in two of them stay apart.
         llm: The frozen LLM.
         encoder: f_emb, behind a cache.
         task: Words and templates.
         recipe: Adapter and training.
         salt: For the hashes of user ids; random if empty.
+        selector: Selects representatives, for a recipe that compares with these.
 
     Raises:
-        InputError: There are no training cases, or a prompt exceeds the length limit.
+        InputError: A corpus has no training cases, or a prompt exceeds the length limit.
     """
-    examples = Examples(corpus, encoder, llm.tokens, task, recipe.adapter)
-    cases, limit = training_cases(corpus, recipe.train), recipe.train.max_target_tokens
-    learned = [examples.of(case, limit) for case in cases]
+    examples = {
+        corpus: Examples(corpus, encoder, llm.tokens, task, recipe.adapter, selector=selector) for corpus in corpora
+    }
+    cases, limit = training_cases(corpora, recipe.train), recipe.train.max_target_tokens
+    learned = [examples[corpus].of(case, limit) for corpus, case in cases]
     salt = salt or secrets.token_hex(8)
     metadata = AdapterMetadata(
         settings=recipe.adapter,
@@ -99,20 +108,30 @@ def training_data(
         dim=len(learned[0].request),
         hidden=int(llm.embeddings.shape[1]),
         length=float(llm.embeddings.float().norm(dim=1).mean()),
-        corpus_hash=corpus.hash,
+        corpus_hash=corpus_hash(corpora),
         salt=salt,
-        users=user_hashes(salt, (case.user_id for case in cases)),
+        users=user_hashes(salt, (case.user_id for _, case in cases)),
     )
-    validation = [examples.of(case, limit) for case in validation_cases(corpus, recipe.train)]
+    validation = [examples[corpus].of(case, limit) for corpus, case in validation_cases(corpora, recipe.train)]
     return TrainingData(llm, learned, validation, metadata, _markers(llm, task))
 
 
-def training_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
-    """The last ``max_targets`` training cases of each user who is not left out.
+def corpus_hash(corpora: Sequence[Corpus]) -> str:
+    """Hash of what an adapter is trained on: that of the corpus, or one of several in their order."""
+    hashes = [corpus.hash for corpus in corpora]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def training_cases(corpora: Sequence[Corpus], settings: TrainSettings) -> list[tuple[Corpus, Case]]:
+    """The last ``max_targets`` training cases of each user and corpus, without those of users who are left out.
 
     Raises:
-        InputError: There are none.
+        InputError: A corpus has none.
     """
+    return [(corpus, case) for corpus in corpora for case in _latest_cases(corpus, settings)]
+
+
+def _latest_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
     of_user: dict[str, list[Case]] = defaultdict(list)
     for case in corpus.cases("train"):
         if not is_left_out(case.user_id, settings.left_out):
@@ -120,7 +139,11 @@ def training_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
     latest = (sorted(own, key=lambda case: case.moment)[-settings.max_targets :] for own in of_user.values())
     cases = [case for own in latest for case in own]
     if not cases:
-        raise InputError("training: the corpus has no cases in split 'train'; curate with training targets")
+        name = (corpus.manifest.get("source") or {}).get("name", "")
+        raise InputError(
+            f"training: {f'corpus {name!r}' if name else 'the corpus'} has no cases in split 'train'; curate with "
+            "training targets"
+        )
     return cases
 
 
@@ -129,9 +152,9 @@ def is_left_out(user_id: str, share: float) -> bool:
     return int(hashlib.sha256(f"left out {user_id}".encode()).hexdigest()[:8], 16) < share * 16**8
 
 
-def validation_cases(corpus: Corpus, settings: TrainSettings) -> list[Case]:
-    """A seeded sample of ``validation`` validation cases (512 in DEP)."""
-    cases = list(corpus.cases("validation"))
+def validation_cases(corpora: Sequence[Corpus], settings: TrainSettings) -> list[tuple[Corpus, Case]]:
+    """A seeded sample of ``validation`` validation cases of all corpora together (512 in DEP)."""
+    cases = [(corpus, case) for corpus in corpora for case in corpus.cases("validation")]
     n = min(settings.validation, len(cases))
     return [cases[place] for place in sorted(Random(settings.seed).sample(range(len(cases)), n))]
 

@@ -17,6 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from unlike.errors import CallFailed, InputError, first_line
 from unlike.llm.backend import Messages
+from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.model_source import ends_of, explain_load_errors, name_of, source_of
 from unlike.llm.roles import has_system, without_system
 
@@ -93,7 +94,8 @@ class LocalModel:
         model: In evaluation mode, without gradients.
         tokens: Its tokenizer.
         embeddings: (vocabulary, hidden) token embeddings as the layers read them, in the model's dtype.
-        llm_hash: SHA-256 of the token embeddings as float32.
+        llm_hash: SHA-256 of the token embeddings as float32; those of the files, so that the precision of the
+            computation does not matter.
         ends: Token ids that end an answer, rising.
         context_tokens: Tokens it was made for; None where its configuration does not say.
     """
@@ -170,7 +172,7 @@ def open_local_model(
     files = open_model_files(name, _FAILED)
     model = _weights(name, files.source, DTYPES[dtype]).to(where).eval().requires_grad_(False)
     embeddings = _embeddings(model.get_input_embeddings())
-    digest = embeddings_hash(embeddings)
+    digest = embeddings_hash(_rows_of_files(name, files.source, embeddings))
     return LocalModel(
         name=name_of(name, digest),
         model=model,
@@ -188,6 +190,18 @@ def embeddings_hash(embeddings: Tensor) -> str:
     for rows in embeddings.detach().split(4096):  # large vocabularies need not be in memory twice
         digest.update(rows.float().cpu().numpy().astype("<f4").tobytes())
     return digest.hexdigest()
+
+
+def _rows_of_files(name: str, source: str, embeddings: Tensor) -> Tensor:
+    """Token embeddings without the rounding of the precision that the model was opened in, where the files show them."""
+    if embeddings.dtype == torch.float32:
+        return embeddings
+    try:
+        rows = embedding_rows(name, source)
+    except (InputError, OSError):
+        return embeddings
+    is_plain = rows.shape == embeddings.shape and torch.equal(rows[:16].to(embeddings.dtype), embeddings[:16].cpu())
+    return rows if is_plain else embeddings
 
 
 def _device(name: str, device: str | None) -> torch.device:

@@ -14,6 +14,9 @@ from unlike.llm.backend import Backend
 
 OPENAI = "https://api.openai.com/v1"
 PATIENCE_S = 600.0
+"""How long a call may wait for a busy endpoint where nobody waits for the answer."""
+PRECISIONS = ("float32", "bfloat16")
+"""What may follow the model of an engine in this process: ``transformers:MODEL:bfloat16``."""
 _LOOKS_LIKE_ADDRESS = re.compile(r"@|:\d{2,5}(/|$)|/v1/?$")
 
 
@@ -36,11 +39,12 @@ def _openvino(path: str) -> Callable[..., Backend]:
     return partial(OpenVinoBackend, path)
 
 
-def _transformers(name: str) -> Callable[..., Backend]:
+def _transformers(rest: str) -> Callable[..., Backend]:
     _need_transformers()
     from unlike.llm.transformers_local import TransformersBackend
 
-    return partial(TransformersBackend.open, name)
+    name, chosen = _precision(rest)
+    return partial(TransformersBackend.open, name, **chosen)
 
 
 def _vllm(rest: str) -> Callable[..., Backend]:
@@ -52,7 +56,14 @@ def _vllm(rest: str) -> Callable[..., Backend]:
         return partial(VllmHttpBackend, model, base_url=url)
     from unlike.llm.vllm_local import VllmBackend
 
-    return partial(VllmBackend, model)
+    name, chosen = _precision(model)
+    return partial(VllmBackend, name, **chosen)
+
+
+def _precision(rest: str) -> tuple[str, dict[str, Any]]:
+    """MODEL or MODEL:PRECISION as the model and the engine's option."""
+    name, colon, last = rest.rpartition(":")
+    return (name, {"dtype": last}) if colon and last in PRECISIONS else (rest, {})
 
 
 def _need_transformers() -> None:
@@ -129,12 +140,34 @@ def destination(uri: str) -> str:
     return urlsplit(url or os.environ.get("OPENAI_BASE_URL") or OPENAI).netloc.rpartition("@")[2]
 
 
+def trained_model(uri: str) -> str:
+    """The model of ``transformers:MODEL`` or ``vllm:MODEL``, whose files an adapter can be trained on.
+
+    Raises:
+        InputError: The URI names another engine.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme not in ("transformers", "vllm") or not rest:
+        raise InputError(
+            f"llm {uri!r}: adapters are trained on the model itself; give transformers:MODEL, FOLDER or smollm2, or "
+            "vllm: likewise"
+        )
+    return _precision(served(uri)[0] if scheme == "vllm" else rest)[0]
+
+
 def open_counter(uri: str, **options: Any) -> Backend:  # noqa: ANN401
-    """Open an LLM only to count tokens: it is never called, so it needs no key.
+    """Open an LLM only to count tokens: it is never called, so it needs no key, and a model of this process no weights.
 
     Raises:
         InputError, MissingPart: As ``open_llm``.
     """
+    scheme, _, rest = uri.partition(":")
+    if rest and (scheme == "transformers" or (scheme == "vllm" and not served(uri)[1])):
+        _need_transformers()
+        from unlike.llm.token_counter import TokenCounter
+
+        name, chosen = _precision(rest)
+        return TokenCounter(name, engine=scheme, **chosen, **options)
     return open_llm(uri, **options, **({"api_key": "not needed"} if uri.startswith("openai:") else {}))
 
 
@@ -163,8 +196,8 @@ def open_llm(uri: str, **options: Any) -> Backend:  # noqa: ANN401
     Args:
         uri: ``openai:MODEL`` (with ``@http://host:port/v1`` for an endpoint of one's own), ``llama.cpp:FILE`` or
             ``llama.cpp:NAME`` with a name of ``unlike models``, ``openvino:`` likewise,
-            ``transformers:FOLDER`` (or such a name, or one of the hub),
-            ``vllm:FOLDER`` (likewise) or ``vllm:MODEL@http://host:port/v1`` for a server,
+            ``transformers:FOLDER`` (or such a name, or one of the hub; ``transformers:FOLDER:bfloat16`` computes in
+            that precision), ``vllm:FOLDER`` (likewise) or ``vllm:MODEL@http://host:port/v1`` for a server,
             ``scripted:FILE`` or ``scripted:echo``.
         options: Of the engine: ``timeout_s``, ``slots``, ``batch_size`` and so on.
 

@@ -4,26 +4,20 @@ A soft prompt is put together where the vectors are, and only its embeddings tra
 the model's safetensors files by itself: the other weights stay where they are.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from safetensors import safe_open
 from torch import Tensor
-from transformers.utils.hub import cached_file
 
 from unlike.errors import InputError
+from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
 from unlike.llm.model_source import ends_of, explain_load_errors, name_of
 from unlike.llm.soft import SoftPrompt
 from unlike.llm.soft_embeds import embedded
 
-KEYS = ("embed_tokens.weight", "wte.weight")
-"""How names of input embeddings end in the files of the models that vLLM takes prompt embeddings for."""
-WEIGHTS = "model.safetensors"
 _FAILED = "its token embeddings cannot be read (a server's own name for a model needs model_folder)"
 
 
@@ -77,7 +71,7 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
     files = open_model_files(name, _FAILED)
     _check_unscaled(name, files.text_config)
     with explain_load_errors(name, _FAILED):
-        matrix = _matrix(name, files.source)
+        matrix = embedding_rows(name, files.source)
     _check_matrix(name, matrix, files.text_config)
     digest = embeddings_hash(matrix)
     return TokenEmbeddings(
@@ -98,26 +92,6 @@ def _check_unscaled(name: str, config: Any) -> None:  # noqa: ANN401
             f"LLM {name!r}: a {config.model_type} scales its token embeddings on the way in, so rows of its file are "
             "not what its layers read; use it as transformers:MODEL, or another LLM"
         )
-
-
-def _matrix(name: str, source: str) -> Tensor:
-    """The rows as they lie in the file that holds them."""
-    index = cached_file(source, f"{WEIGHTS}.index.json", _raise_exceptions_for_missing_entries=False)
-    places: dict[str, str] = json.loads(Path(index).read_text())["weight_map"] if index else {}
-    file = cached_file(source, places[_key(name, places)] if places else WEIGHTS)
-    with safe_open(str(file), framework="pt") as weights:
-        return weights.get_tensor(_key(name, weights.keys()))
-
-
-def _key(name: str, keys: Any) -> str:  # noqa: ANN401 - whatever can be iterated
-    """The shortest name that fits; longer ones belong to parts of the model (DeepSeek's extra layers, for example)."""
-    found = sorted((key for key in keys if f".{key}".endswith(tuple(f".{end}" for end in KEYS))), key=len)
-    if not found:
-        raise InputError(
-            f"LLM {name!r}: no weights called {' or '.join(KEYS)}; soft prompts over vLLM need a model with such ones, "
-            "as Llama, Qwen, Mistral, Phi and GPT-2; or use transformers:MODEL"
-        )
-    return found[0]
 
 
 def _check_matrix(name: str, matrix: Tensor, config: Any) -> None:  # noqa: ANN401

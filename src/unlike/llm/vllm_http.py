@@ -165,7 +165,7 @@ class VllmHttpBackend:
         if FLAG in error.response.text:
             raise EngineError(
                 f"{self.model}: the server at {self._base_url} takes no soft prompts; start it with: "
-                f"vllm serve {self._name} {FLAG} --no-enable-prefix-caching"
+                f"vllm serve {self._name} {FLAG} --no-enable-prefix-caching --generation-config vllm"
             ) from error
 
 

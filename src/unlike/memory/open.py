@@ -94,11 +94,21 @@ class MemoryParts:
         from unlike.latent.open import open_prompter
         from unlike.memory.representatives import MIN_MEASURED
         from unlike.memory.vectors import StoredVectors
+        from unlike.peers.selectors import REPRESENTATIVES, open_selector
         from unlike.store.records import StoredRecords
 
         vectors = StoredVectors(tenant, self.encoder)
         records, floor = StoredRecords(tenant, vectors.seen), self.file.memory_settings().min_peers
-        return open_prompter(records, self.backend, vectors, self.task, adapter, min_peers=max(floor, MIN_MEASURED))
+        selector = open_selector(REPRESENTATIVES, vectors)
+        return open_prompter(
+            records,
+            self.backend,
+            vectors,
+            self.task,
+            adapter,
+            min_peers=max(floor, MIN_MEASURED),
+            selector=selector,
+        )
 
 
 def open_memory_parts(

@@ -1,6 +1,6 @@
 """The collaborators that a method is called with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,8 +9,9 @@ from unlike.llm.recorded import LLM
 from unlike.llm.soft import SoftAsk
 from unlike.peers.neighbours import Neighbours
 from unlike.peers.selectors import Selector
+from unlike.prompts.prompt import Passage
 from unlike.prompts.task import Task
-from unlike.records import Case, Records
+from unlike.records import Case, Record, Records
 from unlike.retrieve.query import Retriever
 from unlike.writing.draft import Reply
 
@@ -27,8 +28,21 @@ class Latent(Protocol):
         """What was trained."""
         ...
 
-    def prompt(self, case: Case, vectors_of: Case | None = None) -> SoftAsk:
-        """The soft prompt of a case, with the own vectors or, as a control, with those of another user's case."""
+    def prompt(
+        self,
+        case: Case,
+        vectors_of: Case | None = None,
+        past: Sequence[Record] | None = None,
+        profile: Passage | None = None,
+    ) -> SoftAsk:
+        """The soft prompt of a case.
+
+        Args:
+            case: The case.
+            vectors_of: A case of another user whose vectors replace the case's own (a control).
+            past: Own records to show; None for the most recent.
+            profile: The user's profile, to show behind the records.
+        """
         ...
 
     def stranger(self, case: Case) -> Case:

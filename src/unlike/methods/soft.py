@@ -5,19 +5,31 @@
     p_his, p_diff = M_his(enc(e_his)), M_diff(enc(e_diff))      equations 5 and 6
     y^ = LLM(template(i', {p_his^i, p_diff^i}, past))    equation 7
 
-The first three are the adapter's (``latent``); this is the fourth. PPlug (Liu et al., arXiv 2409.11901) has one vector of
-the user instead, and prompt tuning learned vectors without a user.
+The first three are the adapter's (``latent``); this is the fourth. ``dpl_dep`` shows DPL's profile beside them. PPlug
+(Liu et al., arXiv 2409.11901) has one vector of the user instead, and prompt tuning learned vectors without a user.
 """
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, InputError
 from unlike.methods.kit import Kit, Latent
-from unlike.methods.steps import draft, read_history, sampling_of, trace_of
+from unlike.methods.steps import (
+    Difference,
+    draft,
+    extract,
+    profile_passage,
+    read_history,
+    retrieve,
+    sampling_of,
+    select,
+    summarise,
+    trace_of,
+)
 from unlike.prompts.prompt import Ask
-from unlike.records import Case
-from unlike.writing.draft import Draft, soft_draft
+from unlike.records import Case, Record
+from unlike.writing.draft import Draft, Reply, soft_draft
 
 STEP = "soft"
 
@@ -42,7 +54,26 @@ async def prompt_tuning(case: Case, kit: Kit) -> Draft:
     return await _soft_draft(case, kit, "prompt_tuning")
 
 
-async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False) -> Draft:
+async def dpl_dep(case: Case, kit: Kit) -> Draft:
+    """DPL's prompt with DEP's vectors in it (ours): the key records with the vectors of each, and the profile."""
+    adapter_of(kit, "dep")
+    history = await read_history(case, kit)
+    past = await retrieve(case, history, kit)
+    differences = await extract(await select(case, history, kit), kit)
+    profile = await summarise(past, differences, kit)
+    return await _soft_draft(case, kit, "dep", found=Found(past, differences, profile))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What DPL's steps found before the text is drafted."""
+
+    past: Sequence[Record]
+    differences: Sequence[Difference]
+    profile: Reply | None
+
+
+async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False, found: Found | None = None) -> Draft:
     """The soft prompt of a case; a user without records gets Non-Perso's prompt, and the trace says so.
 
     Raises:
@@ -54,17 +85,20 @@ async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False) -
     if not history and kind != "prompt_tuning":
         return await draft(case, kit, soft=None, cold_start="no records: not personalised")
     stranger = await asyncio.to_thread(latent.stranger, case) if shuffled else None
+    profile = found.profile if found else None
+    past, passage = (found.past if found else None), (profile_passage(profile) if profile else None)
     try:
-        soft = await asyncio.to_thread(latent.prompt, case, stranger)
+        soft = await asyncio.to_thread(latent.prompt, case, stranger, past, passage)
     except InputError as error:
         raise CallFailed(str(error)) from error
-    shown = [record for record in history if record.id in soft.past]
+    shown = [record for record in past or history if record.id in soft.past]
     facts = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
         facts["vectors_of"] = stranger.user_id
     ask = Ask(STEP, item=kit.records.item(case.item_id), request=case)
     fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
-    return replace(fitted, trace=trace_of(kit.settings, history, shown) | {"soft": facts})
+    trace = trace_of(kit.settings, history, shown, found.differences if found else (), profile)
+    return replace(fitted, trace=trace | {"soft": facts})
 
 
 def adapter_of(kit: Kit, kind: str) -> Latent:

@@ -17,7 +17,7 @@ from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
 from unlike.methods.drp import drp, drp_filtered
 from unlike.methods.kit import Kit
-from unlike.methods.soft import dep, dep_shuffled, pplug, prompt_tuning
+from unlike.methods.soft import dep, dep_shuffled, dpl_dep, pplug, prompt_tuning
 from unlike.methods.stored_profile import stored_profile
 from unlike.records import Case
 from unlike.writing.draft import Draft
@@ -40,11 +40,12 @@ METHODS: dict[str, Method] = {
     "stored_profile": stored_profile,
     "dep": dep,
     "dep_shuffled": dep_shuffled,
+    "dpl_dep": dpl_dep,
     "pplug": pplug,
     "prompt_tuning": prompt_tuning,
 }
 
-ADAPTED = ("dep", "dep_shuffled", "pplug", "prompt_tuning")
+ADAPTED = ("dep", "dep_shuffled", "dpl_dep", "pplug", "prompt_tuning")
 """Those that need a trained adapter."""
 
 WITHOUT_ENCODER = ("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical")

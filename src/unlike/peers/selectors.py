@@ -113,6 +113,10 @@ SELECTORS: dict[str, Callable[[Encoder, int], Selector]] = {
 }
 
 
+REPRESENTATIVES = "kmeans"
+"""Equation 4 as the paper has it."""
+
+
 def open_selector(name: str, encoder: Encoder, seed: int = 0) -> Selector:
     """The selector of that name.
 

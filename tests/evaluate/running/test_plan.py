@@ -76,11 +76,13 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
 
 
 def test_what_is_lacking_for_a_run_is_said_with_all_the_rest(tmp_path):
-    text = 'corpus = "nowhere"\nlimit = 1\nsamples = { size = 2 }\njudges = ["opnai:m"]\n' + MINIMAL
+    text = (
+        'corpus = "nowhere"\ntrain_on = ["lost"]\nlimit = 1\nsamples = { size = 2 }\njudges = ["opnai:m"]\n' + MINIMAL
+    )
     (tmp_path / "e.toml").write_text(text)
     with pytest.raises(InputError) as wrong:
         read_plan(tmp_path / "e.toml", llm="openai:m@127.0.0.1:8000/v1", runs=True)
-    for part in ("limit, samples and cases", "did you mean", "schemes are", "nowhere"):
+    for part in ("limit, samples and cases", "did you mean", "schemes are", "nowhere", str(tmp_path / "lost")):
         assert part in str(wrong.value)
     with pytest.raises(InputError, match="it names no corpus: give --corpus; it names no LLM: give --llm"):
         plan_of({"title": "t", "methods": [{"method": "rag"}]}, "test", runs=True)

@@ -121,6 +121,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
         "variant": planned.variant,
         "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
         "sample": planned.sample,
+        **({"adapters_at": str(plan.adapters_at.resolve())} if plan.adapters_at else {}),
         "adapter": _adapter_facts(plan, planned.settings.adapter),
     }
 

@@ -177,6 +177,10 @@ class Plan(Section):
     keep_prompts: bool = True
     """Whether the journal keeps prompts beside their answers, so that they can be shown."""
     adapters: tuple[AdapterEntry, ...] = ()
+    train_on: tuple[Path, ...] = ()
+    """Corpora that the adapters are trained on together; empty for ``corpus``."""
+    adapters_at: Path | None = None
+    """Folder of the adapters, where several experiments share them; None for one in the experiment's folder."""
 
     @property
     def likelihood_alone(self) -> bool:
@@ -230,7 +234,7 @@ def _not_ready(plan: Plan) -> Iterator[str]:
         yield "it names no LLM: give --llm"
     uris = [uri for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)) if uri]
     checks = [partial(check_llm, uri) for uri in uris]
-    checks += [partial(read_manifest, plan.corpus)] if plan.corpus else []
+    checks += [partial(read_manifest, folder) for folder in (plan.corpus, *plan.train_on) if folder]
     for check in (*checks, partial(open_task, plan.task, plan.prompts)):
         try:
             check()
@@ -262,7 +266,10 @@ def read_plan(
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.toml")))
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}")
     raw = read_toml(file, "experiment file")
-    raw |= {key: file.parent / raw[key] for key in ("corpus", "prompts", "users") if isinstance(raw.get(key), str)}
+    paths = ("corpus", "prompts", "users", "adapters_at")
+    raw |= {key: file.parent / raw[key] for key in paths if isinstance(raw.get(key), str)}
+    if isinstance(listed := raw.get("train_on"), list):
+        raw["train_on"] = [file.parent / name if isinstance(name, str) else name for name in listed]
     raw |= {key: value for key, value in (overrides or {}).items() if value is not None}
     if llm:
         given = raw.get("llm")

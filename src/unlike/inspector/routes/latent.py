@@ -24,6 +24,7 @@ from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, ascii_json_response, page
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
+from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
 from unlike.writing.score import ScoringEngine, scorer_of
@@ -68,7 +69,8 @@ def adapter_of(run: RunFolder) -> Path:
     """Folder of a run's adapter: a named folder, or one that the run's experiment trained."""
     settings = run.facts["settings"]
     named = str(settings.get("adapter", ""))
-    trained = run.folder.parent.parent / "adapters" / f"{named}-s{settings.get('seed', 0)}"
+    trained_at = Path(run.facts.get("adapters_at") or run.folder.parent.parent / "adapters")
+    trained = trained_at / f"{named}-s{settings.get('seed', 0)}"
     return trained if "/" not in named and trained.is_dir() else Path(named)
 
 
@@ -140,7 +142,9 @@ def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: st
         engine = _engine(uri)
         try:
             task = open_task(str(run.facts["task"]))
-            prompter = open_prompter(corpus, engine, _encoder(run), task, adapter_of(run))
+            encoder = _encoder(run)
+            selector = open_selector(REPRESENTATIVES, encoder)
+            prompter = open_prompter(corpus, engine, encoder, task, adapter_of(run), selector=selector)
             example = prompter.example(corpus.case(row.case_id))
             check_same(row, example, prompter)
             return wait_for(_explained(prompter, example, text, engine))

@@ -1,0 +1,67 @@
+"""What is trained on: the latest cases of each user, of one corpus or of several together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.latent.conftest import DIM, SETTINGS, TRAINING
+from tests.worlds import world
+from unlike.data.corpus import Corpus
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import InputError
+from unlike.latent.settings import Recipe
+from unlike.latent.training_data import corpus_hash, training_cases, training_data, validation_cases
+from unlike.prompts.task import open_task
+
+BOOKS = [(user, item, item * 2 + user) for item in range(2) for user in range(2)] + [(0, 6, 10), (0, 7, 11), (1, 6, 12)]
+FILMS = [(user, item, item * 3 + user) for item in (2, 3) for user in range(2)] + [(0, 8, 20), (0, 9, 21), (1, 8, 22)]
+
+
+def split(writings):
+    """The last three records are a user's two training targets and another's validation target."""
+    made = world(writings, targets=range(len(writings) - 3, len(writings)))
+    splits = ("train", "train", "validation")
+    cases = [replace(case, split=name) for case, name in zip(made.cases("test"), splits, strict=True)]
+    return Corpus(made.records(), [made.item(f"i{n}") for _, n, _ in writings], cases)
+
+
+@pytest.fixture(scope="module")
+def corpora():
+    return [split(BOOKS), split(FILMS)]
+
+
+def test_the_latest_cases_of_each_user_count_in_each_corpus(corpora):
+    books, films = corpora
+    found = training_cases(corpora, TRAINING)
+    assert [(corpus, case.user_id, case.item_id) for corpus, case in found] == [
+        (books, "u0", "i7"),
+        (films, "u0", "i9"),
+    ]
+    assert len(training_cases(corpora, replace(TRAINING, max_targets=2))) == 4
+
+
+def test_validation_cases_are_drawn_from_all_corpora_together(corpora):
+    assert {corpus for corpus, _ in validation_cases(corpora, TRAINING)} == set(corpora)
+    assert len(validation_cases(corpora, replace(TRAINING, validation=1))) == 1
+
+
+def test_one_adapter_for_several_corpora_keeps_histories_apart(corpora, llm):
+    recipe = Recipe(SETTINGS, TRAINING)
+
+    def made(those):
+        return training_data(those, llm, HashingEncoder(DIM), open_task(), recipe, salt="s")
+
+    both, alone = made(corpora), [made([corpus]) for corpus in corpora]
+    for together, own in zip(both.examples, [data.examples[0] for data in alone], strict=True):
+        np.testing.assert_array_equal(together.token_ids, own.token_ids)
+        np.testing.assert_array_equal(together.past.diff, own.past.diff)
+    assert len(both.validation) == 2
+    assert both.metadata.corpus_hash not in {data.metadata.corpus_hash for data in alone}
+    assert alone[0].metadata.corpus_hash == corpora[0].hash == corpus_hash(corpora[:1])
+    assert both.metadata.users == alone[0].metadata.users  # one user in both
+
+
+def test_a_corpus_without_training_cases_is_an_error():
+    with pytest.raises(InputError, match="no cases in split 'train'"):
+        training_cases([world(BOOKS, targets=[6])], TRAINING)
