@@ -47,7 +47,6 @@ BASE = {
     "training": (("train", "dep", *HASHING, "--llm", "transformers:x", "--out", "a"), "torch", "latent"),
     "an adapter": (("adapter", "show", "a"), "torch", "latent"),
     "an encoder": (("embed", "--corpus", "c", "--embedder", "minilm"), "sentence-transformers", "torch"),
-    "llama.cpp": ((*RUN, "llama.cpp:x.gguf"), "llama.cpp", "embedded"),
     "transformers": ((*RUN, "transformers:x"), "transformers", "latent"),
     "the inspector": (("inspect", "c", "--port", "0"), "FastAPI", "service"),
 }  # fmt: skip
@@ -121,7 +120,6 @@ def test_every_command_is_imported_without_any_optional_package():
 
 def test_with_the_base_alone_a_command_names_the_extra_that_it_needs(tmp_path):
     sample_corpus(tmp_path / "c")
-    (tmp_path / "x.gguf").touch()
     statuses, lines = run(OPTIONAL, [words for words, _, _ in BASE.values()], tmp_path)
     assert statuses == ["2"] * len(BASE), lines
     for line, (words, part, extra) in zip(lines, BASE.values(), strict=True):
