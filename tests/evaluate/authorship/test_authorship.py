@@ -1,6 +1,7 @@
 """The authorship measure on invented authors: what is planted is found, and nothing where nothing is planted."""
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -169,6 +170,16 @@ def test_a_case_without_trial_has_a_reason():
     alone = Record("alone", "u0", "i-alone", "word " * N_WORDS, timestamp=99 * DAY_MS)
     texts = CutTexts(Corpus([*corpus.records(), alone], [*corpus.items(), Item("i-alone")]), SETTINGS)
     assert texts.trial(first) == TOO_FEW and texts.trial(alone) == NO_FLOOR
+
+
+def test_cases_without_trial_are_counted_in_what_is_written():
+    corpus = invented(planted=True)
+    echo = run("echo", corpus, lambda user, item: corpus.record(f"u{user}:i{item}").text)
+    first = corpus.history("u0", (2**62, ""))[0]
+    row = Generation(first.id, first.user_id, first.item_id, "echo", first.text, first.text, "done")
+    report = authorship(corpus, {"echo": [replace(echo, rows=[*echo.rows, row])]}, SETTINGS)
+    assert json.loads(json.dumps(asdict(report)))["left_out"] == {TOO_FEW: 1}
+    assert f"1 with {TOO_FEW}" in render_authorship(report, "echo")
 
 
 def test_the_same_corpus_gives_the_same_report():

@@ -31,7 +31,7 @@ def test_the_main_table_shows_what_the_user_is_worth_over_the_better_control(fin
     test = replace(findings.tests[0], variant="dpl", baseline="dpl_stranger", difference=0.02, low=0.01, high=0.03)
     source = render_markdown(replace(findings, controls=[replace(test, metric="rouge1")]))
     assert source.count("| worth of the user |") == 1
-    assert r"+0.0200<br><sub>[+0.0100, +0.0300] over dpl\_stranger</sub>" in source
+    assert r"+0.0200<br><sub>\[+0.0100, +0.0300\] over dpl\_stranger</sub>" in source
 
 
 def test_markdown_takes_nothing_for_its_own():

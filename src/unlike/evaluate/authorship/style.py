@@ -74,15 +74,16 @@ def _counters() -> tuple[Any, Any]:
         raise MissingPart(
             "authorship needs scikit-learn, which is not installed: pip install 'unlike[authorship]'"
         ) from error
+    narrow: Any = np.float32
     grams = TfidfVectorizer(
         analyzer="char",
         ngram_range=N_GRAMS,
         max_features=MAX_GRAMS,
         sublinear_tf=True,
         lowercase=False,
-        dtype=np.float32,
+        dtype=narrow,
     )
-    return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=np.float32)
+    return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=narrow)
 
 
 def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
@@ -92,4 +93,4 @@ def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
 def _unit(vectors: Floats) -> Floats:
     """Vectors of length 1; zero stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)

@@ -207,9 +207,8 @@ class CutTexts:
                 "--min-known, or take a larger corpus"
             )
         items = {trial.user_id: self.items_of(trial.user_id) for trial in trials}
-        return [self._with_stranger(trial, trials, items) for trial in trials], Counter(
-            one for one in found if isinstance(one, str)
-        )
+        left_out = Counter(one for one in found if isinstance(one, str))
+        return [self._with_stranger(trial, trials, items) for trial in trials], dict(left_out)
 
     def _with_stranger(
         self, trial: AuthorshipTrial, trials: Sequence[AuthorshipTrial], items: Mapping[str, frozenset[str]]
