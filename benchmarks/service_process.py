@@ -35,7 +35,8 @@ def served(store: object, llm: str = "") -> Generator[int]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.service_process", str(port), str(store), llm])
+    command = [sys.executable, "-m", "benchmarks.service_process", str(port), str(store), llm]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # its log has a line per request
     try:
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
@@ -43,7 +44,7 @@ def served(store: object, llm: str = "") -> Generator[int]:
             time.sleep(0.1)
         yield port
     finally:
-        process.terminate()
+        process.kill()  # ending in order would wait for requests that are under way
         process.wait(30)
 
 

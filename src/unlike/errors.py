@@ -65,6 +65,7 @@ EXTRA_OF = {
     "prometheus_client": "service",
     "ray": "ray",
     "sentence_transformers": "torch",
+    "sklearn": "authorship",
     "vllm": "vllm",
 }
 """The extra that installs each optional package, by the name that is imported."""

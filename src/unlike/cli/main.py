@@ -28,6 +28,7 @@ COMMANDS = {
         "evaluate": "Score generated texts against the real ones.",
         "experiment": "Run a whole comparison from one file, and write its report.",
         "report": "Compare runs that exist already.",
+        "authorship": "Measure how much generated texts sound like their users.",
         "show": "Show one case of a run: what was read, found and written.",
         "inspect": "Browse a run, an experiment, a corpus or a store.",
     },

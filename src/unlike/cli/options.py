@@ -35,7 +35,10 @@ Engine = Annotated[
     ),
 ]
 TaskName = Annotated[
-    str, typer.Option("--task", help="What the texts are: review, review_papers (fields in the papers' order) or mail.")
+    str,
+    typer.Option(
+        "--task", help="What the texts are: review, review_papers (fields in the papers' order), mail or meeting."
+    ),
 ]
 PromptsAt = Annotated[
     Path | None, typer.Option("--prompts", help="Folder whose prompt templates override the built-in ones.")

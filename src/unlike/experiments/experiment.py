@@ -288,7 +288,7 @@ def report(
     from unlike.evaluate.running.plan import plan_of
     from unlike.evaluate.running.run import read_run
 
-    folders = [folder for path in runs for folder in _run_folders(path)]
+    folders = [folder for path in runs for folder in finished_runs(path)]
     facts = [read_run(folder)[1] for folder in folders]
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
@@ -340,7 +340,7 @@ def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:
     return [{"method": method, "settings": {"adapter": adapter}} for method, adapter in adapters.items()]
 
 
-def _run_folders(path: Path) -> list[Path]:
+def finished_runs(path: Path) -> list[Path]:
     """The run folder itself, or the runs of an experiment's folder."""
     if (path / "runs").is_dir():
         return sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))

@@ -7,7 +7,7 @@ stream.
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeGuard
 
 from unlike.errors import CallFailed, EngineError
@@ -87,6 +87,9 @@ class PassingLLM:
         try:
             with self._noting_errors():
                 answer = await STOP.in_flight(self._backend.chat(chat))
+        except CallFailed as failure:
+            self._count(Usage(1, 0, 1, 0, failure.tokens))
+            raise
         except asyncio.CancelledError:
             self._count(_estimated(chat, 0))  # the engine has read the prompt
             raise
@@ -105,8 +108,12 @@ class PassingLLM:
                         if any(tokens := usage_in(chunk)):
                             used = Usage(1, 0, 0, *tokens)
                         yield chunk
-        except (CallFailed, EngineError):
-            used = used or (None if n_chars else Usage())  # the failure itself is counted already
+        except CallFailed as failure:
+            used = used or _estimated(chat, n_chars) if n_chars else Usage(1, 0, 0, 0, failure.tokens)
+            used = replace(used, n_calls_failed=1)
+            raise
+        except EngineError:
+            used = None if n_chars else Usage()
             raise
         finally:
             self._count(_estimated(chat, n_chars) if used is None else used)
@@ -120,7 +127,6 @@ class PassingLLM:
         try:
             yield
         except CallFailed as failure:
-            self._count(Usage(1, 0, 1, 0, failure.tokens))
             for meter in self._meters:
                 meter.failed = str(failure)
             raise

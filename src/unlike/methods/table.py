@@ -13,6 +13,7 @@ from unlike.methods.baselines import (
     persona_db,
     rag,
 )
+from unlike.methods.controls import dpl_other_item, dpl_stranger
 from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
 from unlike.methods.drp import drp, drp_filtered
@@ -35,6 +36,8 @@ METHODS: dict[str, Method] = {
     "persona_db": persona_db,
     "dpl": dpl,
     "dpl_verified": dpl_verified,
+    "dpl_stranger": dpl_stranger,
+    "dpl_other_item": dpl_other_item,
     "drp": drp,
     "drp_filtered": drp_filtered,
     "stored_profile": stored_profile,

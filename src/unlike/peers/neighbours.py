@@ -4,6 +4,7 @@ The papers leave the measure open; ours is the cosine of mean vectors. Under ``a
 strictly before the request, so no user is found by texts that were not yet written.
 """
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ class Neighbours(Protocol):
 
     def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
         """The most similar other user; None where this user or all others have no text yet."""
+        ...
+
+    def stranger(self, case: Case, n_records: int) -> Neighbour | None:
+        """Another user, as unrelated as there is one; None where no other user has a text yet."""
         ...
 
 
@@ -65,6 +70,27 @@ class MeanNeighbours:
         cosines = means @ target / np.linalg.norm(means, axis=1)
         best = others[int(np.argmax(cosines))]
         return Neighbour(best, pool.history(best, before))
+
+    def stranger(self, case: Case, n_records: int) -> Neighbour | None:
+        """A random other user who shares no item with this one, always the same for a case; for controls.
+
+        Where every other user shares items, one who shares the fewest. Of equal ones, those come first who have enough
+        records.
+
+        Args:
+            case: The request; its own item counts as the user's too.
+            n_records: Records before the request that the stranger should have.
+        """
+        mine = {record.item_id for record in self._records.history(case.user_id, (_END_OF_TIME, ""))} | {case.item_id}
+        found: list[tuple[tuple[int, int, bytes], Neighbour]] = []
+        for user in self._users:
+            history = self._records.history(user, (case.timestamp, ""))
+            if user != case.user_id and history:
+                n_shared = sum(record.item_id in mine for record in self._records.history(user, (_END_OF_TIME, "")))
+                lacks = max(0, n_records - len(history))
+                chance = hashlib.sha256(f"{case.id} {user}".encode()).digest()
+                found.append(((n_shared, lacks, chance), Neighbour(user, history)))
+        return min(found, key=lambda one: one[0])[1] if found else None
 
     def _encode_all(self) -> None:
         """Cumulative sums of each user's vectors, (n_texts, dim): row n - 1 is the mean of the first n times n."""

@@ -26,6 +26,14 @@ def test_markdown_tables_are_rectangular_even_with_hostile_cells(findings):
     assert "**0.1938 ± 0.0039**<sup>\\*\\*</sup><br><sub>0.1667 to 0.2229</sub>" in source and "<ins>0.1796" in source
 
 
+def test_the_main_table_shows_what_the_user_is_worth_over_the_better_control(findings):
+    assert "worth of the user" not in render_markdown(findings)
+    test = replace(findings.tests[0], variant="dpl", baseline="dpl_stranger", difference=0.02, low=0.01, high=0.03)
+    source = render_markdown(replace(findings, controls=[replace(test, metric="rouge1")]))
+    assert source.count("| worth of the user |") == 1
+    assert r"+0.0200<br><sub>\[+0.0100, +0.0300\] over dpl\_stranger</sub>" in source
+
+
 def test_markdown_takes_nothing_for_its_own():
     assert markdown("a|b\n*c* <i> & _d_ `e` [f](g)") == r"a\|b \*c\* &lt;i&gt; &amp; \_d\_ \`e\` \[f\](g)"
     assert markdown("# no heading") == r"\# no heading" and markdown("-0.1") == "-0.1"

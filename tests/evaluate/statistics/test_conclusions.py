@@ -135,6 +135,14 @@ def test_each_tested_variant_has_its_control():
     assert control_tests(by_variant([run_of("dpl", [0.3] * 12)]), "rouge1") == []
 
 
+def test_the_control_is_the_better_of_those_that_were_run():
+    made = [("non_perso", 0.1), ("dpl_stranger", 0.2), ("dpl_other_item", 0.25), ("dpl", 0.3), ("prompt_tuning", 0.38)]
+    made += [("dep", 0.4), ("dep_shuffled", 0.35)]
+    found = control_tests(by_variant([run_of(name, [value] * 12) for name, value in made]), "rouge1")
+    assert {test.variant: test.baseline for test in found} == {"dpl": "dpl_other_item", "dep": "prompt_tuning"}
+    assert [test.difference for test in found] == pytest.approx([0.05, 0.02])
+
+
 def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_folders():
     one, other, again = (run_of("dpl", [0.2] * 3, temperature) for temperature in (0.8, 0.8, 0.2))
     one.facts["llm"] = again.facts["llm"] = "small"

@@ -161,23 +161,23 @@ def _cosine(pairs: Floats, profiles: Floats) -> Scores:
 def compared(scored: Scores, seed: int) -> Contrast:
     """Shares, areas and gains of the measures on the same trials of the same users."""
     n_users = scored.shape[1]
-    found = _figures(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
-    sampled = np.concatenate([_figures(scored, weights) for weights in _resampled(n_users, seed)], axis=2)
+    found = figures(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
+    sampled = np.concatenate([figures(scored, weights) for weights in resampled(n_users, seed)], axis=2)
     won = [wins(of_measure) for of_measure in scored]
 
     def of(measure: int) -> Discrimination:
-        share, auc = (_estimate(found[kind, measure], sampled[kind, measure]) for kind in (0, 1))
+        share, auc = (estimate(found[kind, measure], sampled[kind, measure]) for kind in (0, 1))
         return Discrimination(share, auc)
 
     def gain_over(measure: int) -> Gain:
         more, more_sampled = found[:, -1] - found[:, measure], sampled[:, -1] - sampled[:, measure]
-        share, auc = (_estimate(more[kind], more_sampled[kind]) for kind in (0, 1))
+        share, auc = (estimate(more[kind], more_sampled[kind]) for kind in (0, 1))
         return Gain(share, auc, permutation_test(won[-1] - won[measure], seed))
 
     return Contrast(of(0), of(1), of(2), gain_over(0), gain_over(1))
 
 
-def _resampled(n_users: int, seed: int) -> Iterator[Floats]:
+def resampled(n_users: int, seed: int) -> Iterator[Floats]:
     """(n_samples, n_users) how often each user is in each bootstrap sample, some samples at once."""
     random, step = np.random.default_rng(seed), max(1, DRAWS_AT_ONCE // n_users)
     for start in range(0, DRAWS, step):
@@ -186,7 +186,7 @@ def _resampled(n_users: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float32)
 
 
-def _figures(scored: Scores, weights: Floats) -> NDArray[np.float64]:
+def figures(scored: Scores, weights: Floats) -> NDArray[np.float64]:
     """(2, n_measures, n_samples): share and area of each measure, users counted by each row of weights."""
     won = [weights @ wins(of_measure) / len(of_measure) for of_measure in scored]
     return np.array([won, [_areas(of_measure, weights) for of_measure in scored]])
@@ -211,6 +211,7 @@ def _area(own: Scores, foil: Scores, weights: Floats) -> NDArray[np.float64]:
     return np.einsum("bn,bn->b", weights, (below[:, left] + below[:, right]) / 2) / len(own) ** 2
 
 
-def _estimate(figure: float, sampled: NDArray[np.float64]) -> Estimate:
+def estimate(figure: float, sampled: NDArray[np.float64]) -> Estimate:
+    """A figure with the interval of its bootstrap samples."""
     low, high = np.quantile(sampled, [0.025, 0.975])
     return Estimate(float(figure), float(low), float(high))

@@ -11,6 +11,7 @@ from unlike.evaluate.statistics.significance import MIN_USERS
 
 MOST_FAILURES = 500
 LEVEL = 0.05
+WORTH = "worth of the user"
 _LEGEND = (
     "Marks compare with the best baseline of that metric: * p < 0.05 and ** p < 0.01 over users, † p < 0.05 over runs, "
     "each after Holm's correction and by both the t-test and the permutation test; ↓ where the value is the lower one."
@@ -101,8 +102,9 @@ def _metric_table(
 ) -> Table:
     cells = [variant.cells[metric] for variant in findings.variants for metric in metrics if metric in variant.cells]
     letters = {note: letter(place) for place, note in enumerate(dict.fromkeys(c.note for c in cells if c.note))}
+    with_worth = name == "main" and bool(findings.controls)
     groups = [
-        Group(tuple(_metric_row(findings, variant, metrics, letters) for variant in variants), label)
+        Group(tuple(_metric_row(findings, variant, metrics, letters, with_worth) for variant in variants), label)
         for label, variants in _grouped(findings.variants)
     ]
     marked = any(entry.marks for group in groups for row in group.rows for entry in row)
@@ -110,12 +112,14 @@ def _metric_table(
         name,
         caption,
         (
-            *("Variant", *(labels(findings).get(metric, metric) for metric in metrics), "n", "failed"),
+            *("Variant", *(labels(findings).get(metric, metric) for metric in metrics)),
+            *((WORTH,) if with_worth else ()),
+            *("n", "failed"),
             *(("without peers",) if _counts_peers(findings) else ()),
         ),
         tuple(groups),
         footnotes=tuple((mark, note) for note, mark in letters.items()),
-        remarks=((_LEGEND,) if marked else ()) + remarks,
+        remarks=((_LEGEND,) if marked else ()) + ((_about_worth(findings),) if with_worth else ()) + remarks,
     )
 
 
@@ -127,7 +131,26 @@ def _grouped(variants: Sequence[Variant]) -> list[tuple[str, list[Variant]]]:
     return [("", baselines or others)]
 
 
-def _metric_row(findings: Findings, variant: Variant, metrics: Sequence[str], letters: dict[str, str]) -> Row:
+def _about_worth(findings: Findings) -> str:
+    """What the column of worth holds."""
+    label = labels(findings).get(findings.controls[0].metric, findings.controls[0].metric)
+    return f"{WORTH.capitalize()}: {label} less that of the better control that was run, with the 95 % interval over users."
+
+
+def _worth(findings: Findings, variant: Variant) -> TableCell:
+    """What the user is worth to a variant: its gain over the better of its controls."""
+    test = next((test for test in findings.controls if test.variant == variant.name), None)
+    if test is None:
+        return TableCell("–")
+    scale = scales(findings).get(test.metric, 1.0)
+    return TableCell(
+        signed(test.difference, scale), small=f"{interval(test.low, test.high, scale)} over {test.baseline}"
+    )
+
+
+def _metric_row(
+    findings: Findings, variant: Variant, metrics: Sequence[str], letters: dict[str, str], with_worth: bool
+) -> Row:
     cells = [variant.cells[metric] for metric in metrics if metric in variant.cells]
     small = [", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())]
     small += [f"{variant.n_cases} of {findings.n_cases} cases"] if variant in with_fewer_cases(findings) else []
@@ -136,6 +159,7 @@ def _metric_row(findings: Findings, variant: Variant, metrics: Sequence[str], le
     return (
         TableCell(variant.name, small="; ".join(filter(None, small))),
         *(_cell(findings, variant, metric, letters) for metric in metrics),
+        *((_worth(findings, variant),) if with_worth else ()),
         *entries(*map(str, counts), *([without_peers] if _counts_peers(findings) else [])),
     )
 

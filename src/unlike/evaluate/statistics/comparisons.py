@@ -26,8 +26,12 @@ from unlike.records import Case, Records
 
 PLAIN = "non_perso"
 """What a gain is measured against."""
-CONTROLS = {"dep": ("dep_shuffled", "prompt_tuning", PLAIN), "pplug": ("prompt_tuning", PLAIN)}
-"""By method: its controls, which differ from it only in the user, closest first; ``PLAIN`` for all other methods."""
+CONTROLS = {
+    "dep": ("dep_shuffled", "prompt_tuning", PLAIN),
+    "pplug": ("prompt_tuning", PLAIN),
+    "dpl": ("dpl_stranger", "dpl_other_item", PLAIN),
+}
+"""By method: its controls, which lack something of the user; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -47,14 +51,24 @@ def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
 
 
 def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
-    """Each difference-aware variant against its control, over users: the first of ``CONTROLS`` that was run."""
+    """Each difference-aware variant against the better of its controls that were run: what the user is worth to it."""
     found: list[PairedTest | None] = []
     for name, runs in groups.items():
         method = str(runs[0].facts["method"])
         if not is_baseline(method):
-            control = next((one for one in CONTROLS.get(method, (PLAIN,)) if one in groups), None)
+            control = _better_control(groups, method, metric)
             found.append(_test(groups, name, control, metric, "users", over_users) if control else None)
     return _corrected([test for test in found if test])
+
+
+def _better_control(groups: Groups, method: str, metric: str) -> str | None:
+    """The control of a method with the highest mean; None where none was run."""
+    means = {
+        name: mean
+        for name in CONTROLS.get(method, (PLAIN,))
+        if name in groups and (mean := cell_mean(groups[name], metric)) is not None
+    }
+    return max(means, key=lambda name: means[name], default=None)
 
 
 def best_baseline(groups: Groups, metric: str) -> str | None:

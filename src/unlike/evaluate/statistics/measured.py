@@ -23,7 +23,7 @@ from unlike.records import Generation
 
 BASELINES = (
     *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "cicl_pairs", "persona_db", "pplug"),
-    *("prompt_tuning", "dep_shuffled"),
+    *("prompt_tuning", "dep_shuffled", "dpl_stranger", "dpl_other_item"),
 )
 """Any other method, also one of your own, is tested against these."""
 

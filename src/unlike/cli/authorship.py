@@ -1,0 +1,78 @@
+"""``unlike authorship``: how surely verifiers take texts for their users', between a floor and a ceiling."""
+
+import json as jsons
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unlike.cli.progress import progress
+
+if TYPE_CHECKING:
+    from unlike.evaluate.authorship.measure import AuthorshipReport
+
+
+def authorship(
+    corpus: Annotated[
+        Path, typer.Argument(help="Corpus folder: that of the runs, or a larger one from the same files.")
+    ],
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders, or folders of experiments. Default: validate the measure on real texts."),
+    ] = None,
+    words: int = typer.Option(60, min=1, help="Cut every text to so many words; shorter texts are left out."),
+    known: int = typer.Option(8, min=1, help="Maximum number of earlier texts that a text is compared with."),
+    min_known: int = typer.Option(4, min=1, help="Minimum number of them."),
+    users: int = typer.Option(300, min=10, help="Maximum number of users that are tested if no runs are given."),
+    training_users: int = typer.Option(1000, min=20, help="Maximum number of users that the verifiers learn from."),
+    seed: int = typer.Option(0, help="Seed of all draws."),
+    out: Path | None = typer.Option(
+        None, help="Folder for tables (.md) and all figures (.json), named after the corpus."
+    ),
+    json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
+) -> None:
+    """Measure how much texts sound like their users: the share of the way from somebody else's real text to the user's own.
+
+    Two verifiers are trained on users who are in no test. One that cannot distinguish real authors gives no figures.
+    """
+    from unlike.data.corpus import Corpus
+    from unlike.evaluate.authorship.measure import authorship
+    from unlike.evaluate.authorship.trials import AuthorshipSettings
+    from unlike.evaluate.report.authorship import write_authorship
+    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.statistics.measured import MeasuredRun, by_variant
+    from unlike.experiments.experiment import finished_runs
+
+    settings = AuthorshipSettings(words, known, min_known, users, training_users, seed)
+    folders = [folder for path in runs or () for folder in finished_runs(path)]
+    groups = by_variant([MeasuredRun(folder, *read_run(folder)) for folder in folders])
+    with progress(quiet=json) as on_progress:
+        found = authorship(Corpus.open(corpus), groups, settings, on_progress)
+    files = write_authorship(found, corpus.resolve().name, out) if out else []
+    if json:
+        typer.echo(jsons.dumps(asdict(found), indent=1, ensure_ascii=False))
+        return
+    _show(found)
+    for file in files:
+        typer.echo(f"written: {file}")
+
+
+def _show(report: "AuthorshipReport") -> None:
+    """Print the validation, and floor, ceiling and methods of each verifier that does not decline."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from unlike.evaluate.report.authorship import COLUMNS, declined, rows_of, written
+
+    console = Console()
+    for verdict in report.verdicts:
+        if verdict.declines:
+            console.print(declined(verdict), highlight=False)
+            continue
+        grid = Table(*COLUMNS, box=None, title=f"{verdict.verifier}: AUC {written(verdict.auc)}")
+        for cells in rows_of(verdict):
+            grid.add_row(*cells)
+        console.print(grid)
+    for reason, n in sorted(report.left_out.items()):
+        console.print(f"left out: {n:,} with {reason}", highlight=False)

@@ -1,0 +1,270 @@
+"""How surely verifiers take a text for the user's, between a floor and a ceiling of real texts.
+
+A method's share of the way is (method - floor) / (ceiling - floor), each the mean probability over the same users. Before any
+figure counts, the measure is validated: the area under the ROC curve between ceilings and floors. Where it is below
+``MIN_AUC``, a verifier cannot distinguish real authors and gives no figures for methods.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlike.data.corpus import Corpus
+from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTrial, CutTexts
+from unlike.evaluate.authorship.verifiers import Question, Verifier, train_verifiers, training
+from unlike.evaluate.identity.scores import Estimate, estimate, figures, resampled
+from unlike.evaluate.statistics.measured import Groups
+from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import OnProgress, no_progress
+
+MIN_AUC = 0.65
+"""Below it a verifier declines."""
+REAL, STRANGER = "real text of the case", "known texts of a stranger"
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredMethod:
+    """One method by one verifier.
+
+    Attributes:
+        name: Of the method.
+        n_users: Users with a text that is long enough.
+        n_texts: Their texts.
+        n_short: Texts that have too few words.
+        n_failed: Cases without a text.
+        probability: That the user wrote it, mean over users; None for too few users.
+        share: Of the way from floor to ceiling.
+    """
+
+    name: str
+    n_users: int
+    n_texts: int
+    n_short: int
+    n_failed: int
+    probability: Estimate | None = None
+    share: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one verifier finds.
+
+    Attributes:
+        verifier: Its kind.
+        auc: Between ceilings and floors; the validation.
+        stranger: The same with known texts of a user who shares no item; 0.5 unless something else than the user
+            distinguishes ceiling and floor. None where too few users have such a stranger.
+        declines: Whether ``auc`` is below ``MIN_AUC``; then all that follows is empty.
+        ceiling: Mean probability of another text by the user.
+        floor: Mean probability of somebody else's text on the item.
+        methods: The real texts of the cases, and every method.
+    """
+
+    verifier: str
+    auc: Estimate
+    stranger: Estimate | None
+    declines: bool
+    ceiling: Estimate | None = None
+    floor: Estimate | None = None
+    methods: Sequence[ScoredMethod] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorshipReport:
+    """The result for one corpus.
+
+    Attributes:
+        corpus: Its hash, and numbers of users, items and records.
+        settings: What was measured.
+        n_users: Users who are tested.
+        n_cases: Their cases.
+        n_training_users: Users that the verifiers learned from.
+        left_out: Cases (without runs: users) that do not count, by reason.
+        verdicts: One per verifier.
+    """
+
+    corpus: Mapping[str, int | str]
+    settings: AuthorshipSettings
+    n_users: int
+    n_cases: int
+    n_training_users: int
+    left_out: Mapping[str, int]
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The texts of one method: (trial, cut text), and how many are no part of it."""
+
+    name: str
+    texts: Sequence[tuple[AuthorshipTrial, str]]
+    n_short: int = 0
+    n_failed: int = 0
+
+
+@dataclass
+class _Tested:
+    """Trials, methods and settings of a measurement."""
+
+    trials: Sequence[AuthorshipTrial]
+    written: Sequence[_Written]
+    settings: AuthorshipSettings
+    users: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.users = sorted({trial.user_id for trial in self.trials})
+
+
+def authorship(
+    corpus: Corpus,
+    groups: Groups | None = None,
+    settings: AuthorshipSettings | None = None,
+    on_progress: OnProgress = no_progress,
+) -> AuthorshipReport:
+    """Measure whether verifiers distinguish the users of a corpus, and how near the texts of methods come.
+
+    Args:
+        corpus: Real texts: known ones, ceilings, floors, and what the verifiers learn from.
+        groups: Runs of each variant on cases of the corpus; None to validate the measure alone.
+        settings: None for the defaults.
+        on_progress: Called between the parts of the work.
+
+    Raises:
+        InputError: Too few users count or are left to learn from, or a case is not in the corpus.
+        MissingPart: scikit-learn or PyTorch is not installed.
+    """
+    settings = settings or AuthorshipSettings()
+    texts = CutTexts(corpus, settings)
+    trials, left_out = texts.trials_of_cases(_cases(groups)) if groups else texts.trials_of_half()
+    tested = _Tested(trials, [_real(trials), *_written(groups or {}, trials, texts)], settings)
+    learned = training(texts, trials)
+    on_progress("texts chosen", 1, 3, f"{len(tested.users)} users tested")
+    verifiers = train_verifiers(learned, _texts(tested), settings.seed)
+    on_progress("verifiers trained", 2, 3, f"on {learned.n_users} other users")
+    verdicts = [_verdict(verifier, tested) for verifier in verifiers]
+    on_progress("measured", 3, 3, "")
+    n_records = len(corpus.records())
+    return AuthorshipReport(
+        corpus={
+            "hash": corpus.hash,
+            "users": len(corpus.users()),
+            "items": len(corpus.items()),
+            "records": n_records,
+        },
+        settings=settings,
+        n_users=len(tested.users),
+        n_cases=len(trials),
+        n_training_users=learned.n_users,
+        left_out=left_out,
+        verdicts=verdicts,
+    )
+
+
+def _cases(groups: Groups) -> list[str]:
+    """The cases of all runs, each once."""
+    return list(dict.fromkeys(row.case_id for runs in groups.values() for run in runs for row in run.rows))
+
+
+def _real(trials: Sequence[AuthorshipTrial]) -> _Written:
+    """What the users wrote themselves in the cases."""
+    there = [(trial, trial.real) for trial in trials if trial.real is not None]
+    return _Written(REAL, there, len(trials) - len(there))
+
+
+def _written(groups: Groups, trials: Sequence[AuthorshipTrial], texts: CutTexts) -> list[_Written]:
+    """What each method wrote in the cases that count."""
+    trial_of = {trial.case_id: trial for trial in trials}
+    found: list[_Written] = []
+    for name, runs in groups.items():
+        rows = [row for run in runs for row in run.rows if row.case_id in trial_of]
+        done = [(trial_of[row.case_id], texts.cut(row.text)) for row in rows if row.text is not None]
+        kept = [(trial, text) for trial, text in done if text is not None]
+        found.append(_Written(name, kept, len(done) - len(kept), len(rows) - len(done)))
+    return found
+
+
+def _texts(tested: _Tested) -> list[str]:
+    """All texts that verifiers are asked about, with the known ones."""
+    real = (text for trial in tested.trials for text in (*trial.known, *trial.stranger, trial.ceiling, trial.floor))
+    return [*real, *(text for method in tested.written for _, text in method.texts)]
+
+
+def _verdict(verifier: Verifier, tested: _Tested) -> Verdict:
+    """Validation first; figures of methods only where it holds."""
+    ceiling = _by_user(verifier, [(trial, (trial.known, trial.ceiling)) for trial in tested.trials])
+    floor = _by_user(verifier, [(trial, (trial.known, trial.floor)) for trial in tested.trials])
+    auc = _auc(ceiling, floor, tested.settings.seed)
+    verdict = Verdict(verifier.name, auc, _stranger(verifier, tested), auc.value < MIN_AUC)
+    if verdict.declines:
+        return verdict
+    methods = [_method(verifier, method, ceiling, floor, tested.settings.seed) for method in tested.written]
+    ends = [_mean(np.array(list(values.values())), tested.settings.seed) for values in (ceiling, floor)]
+    return replace(verdict, ceiling=ends[0], floor=ends[1], methods=methods)
+
+
+def _stranger(verifier: Verifier, tested: _Tested) -> Estimate | None:
+    """The area between ceilings and floors that is left when the known texts are a stranger's."""
+    trials = [trial for trial in tested.trials if trial.stranger]
+    if len({trial.user_id for trial in trials}) < MIN_USERS:
+        return None
+    ceiling = _by_user(verifier, [(trial, (trial.stranger, trial.ceiling)) for trial in trials])
+    floor = _by_user(verifier, [(trial, (trial.stranger, trial.floor)) for trial in trials])
+    return _auc(ceiling, floor, tested.settings.seed)
+
+
+def _method(
+    verifier: Verifier, method: _Written, ceiling: Mapping[str, float], floor: Mapping[str, float], seed: int
+) -> ScoredMethod:
+    asked = [(trial, (trial.known, text)) for trial, text in method.texts]
+    found = _by_user(verifier, asked) if asked else {}
+    scored = ScoredMethod(method.name, len(found), len(asked), method.n_short, method.n_failed)
+    if len(found) < MIN_USERS:
+        return scored
+    values = np.array([(value, ceiling[user], floor[user]) for user, value in found.items()]).T
+    return replace(scored, probability=_mean(values[0], seed), share=_estimated(values, _share_of_way, seed))
+
+
+def _by_user(verifier: Verifier, asked: Sequence[tuple[AuthorshipTrial, Question]]) -> dict[str, float]:
+    """The mean probability of each user's texts."""
+    values: dict[str, list[float]] = {}
+    for (trial, _), value in zip(asked, verifier.probabilities([question for _, question in asked]), strict=True):
+        values.setdefault(trial.user_id, []).append(float(value))
+    return {user: sum(of_user) / len(of_user) for user, of_user in sorted(values.items())}
+
+
+# Figures with their intervals -----------------------------------------------------------------------------------------
+
+
+def _auc(ceiling: Mapping[str, float], floor: Mapping[str, float], seed: int) -> Estimate:
+    """Area under the ROC curve of all users' ceilings against all users' floors."""
+    scored = np.array([[[[ceiling[user], floor[user]]] for user in ceiling]])  # (1, n_users, 1, 2)
+    value = figures(scored, np.ones((1, len(ceiling)), np.float32))[1, 0, 0]
+    sampled = [figures(scored, weights)[1, 0] for weights in resampled(len(ceiling), seed)]
+    return estimate(value, np.concatenate(sampled))
+
+
+def _mean(values: Values, seed: int) -> Estimate:
+    return _estimated(values[None], lambda means: means[0], seed)
+
+
+def _share_of_way(means: Values) -> Values:
+    """(method - floor) / (ceiling - floor), of means (3, n_samples)."""
+    method, ceiling, floor = means
+    return (method - floor) / (ceiling - floor)
+
+
+def _estimated(values: Values, figure: Callable[[Values], Values], seed: int) -> Estimate:
+    """A figure of means over users, with its interval.
+
+    Args:
+        values: (n_kinds, n_users).
+        figure: Of means, (n_kinds, n_samples), to (n_samples,).
+        seed: Of the bootstrap.
+    """
+    n_users = values.shape[1]
+    sampled = [figure(values @ weights.T / n_users) for weights in resampled(n_users, seed)]
+    return estimate(figure(values.mean(axis=1, keepdims=True))[0], np.concatenate(sampled))

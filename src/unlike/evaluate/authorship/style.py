@@ -1,0 +1,96 @@
+"""Style as vectors: character n-grams, and how often the most frequent words and marks come.
+
+Both leave out what a text is about as far as counts can: n-grams of two to four characters hold endings, spelling and
+punctuation; the most frequent words of a corpus are function words (Burrows' Delta: Burrows, 2002). scikit-learn counts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlike.errors import MissingPart, how_to_install
+
+Floats = NDArray[np.float32]
+
+N_GRAMS = (2, 4)
+MAX_GRAMS, MAX_TOKENS = 3_000, 200
+"""Features kept: the most frequent ones of the texts that verifiers learn from."""
+TOKEN = r"\d+|\w+(?:['’]\w+)*|[^\w\s]"
+MAX_DEVIATIONS = 4.0
+"""Standard deviations at which the frequency of a rare word is cut."""
+
+
+class StyleVectors:
+    """Vectors of texts, by the text.
+
+    Args:
+        learned_from: Texts that decide which features there are, and what is usual.
+        texts: All texts that are compared.
+
+    Attributes:
+        row: Place of each text.
+        grams: (n_texts, n_grams) unit vectors.
+        tokens: (n_texts, n_tokens) unit vectors.
+
+    Raises:
+        MissingPart: scikit-learn is not installed.
+    """
+
+    def __init__(self, learned_from: Sequence[str], texts: Sequence[str]) -> None:
+        unique = list(dict.fromkeys(texts))
+        self.row = {text: place for place, text in enumerate(unique)}
+        grams, tokens = _counters()
+        usual = _dense(grams.fit_transform(learned_from)).mean(axis=0)
+        self.grams = _unit(_dense(grams.transform(unique)) - usual)
+        known = np.sqrt(_dense(tokens.fit_transform(learned_from)))
+        mean, spread = known.mean(axis=0), known.std(axis=0) + np.float32(1e-6)
+        found = (np.sqrt(_dense(tokens.transform(unique))) - mean) / spread
+        self.tokens = _unit(np.clip(found, -MAX_DEVIATIONS, MAX_DEVIATIONS))
+
+    def rows(self, texts: Sequence[str]) -> list[int]:
+        """The places of some texts."""
+        return [self.row[text] for text in texts]
+
+
+def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[int]) -> Floats:
+    """Cosine of each text with the mean of the known ones, (n,).
+
+    Args:
+        vectors: (n_texts, dim).
+        known: Rows of the known texts of each.
+        texts: Row of each.
+    """
+    means = _unit(np.stack([vectors[list(rows)].mean(axis=0) for rows in known]))
+    return np.einsum("nd,nd->n", means, _unit(vectors[list(texts)]))
+
+
+def _counters() -> tuple[Any, Any]:
+    """Counters of n-grams and of words and marks."""
+    try:
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    except ImportError as error:
+        raise MissingPart(
+            f"authorship needs scikit-learn, which is not installed: {how_to_install('authorship')}"
+        ) from error
+    narrow: Any = np.float32
+    grams = TfidfVectorizer(
+        analyzer="char",
+        ngram_range=N_GRAMS,
+        max_features=MAX_GRAMS,
+        sublinear_tf=True,
+        lowercase=False,
+        dtype=narrow,
+    )
+    return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=narrow)
+
+
+def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
+    return counts.toarray()
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Vectors of length 1; zero stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)

@@ -1,0 +1,102 @@
+"""The authorship measure as a report in GitHub's Markdown."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
+from unlike.evaluate.identity.scores import Estimate
+from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, markdown, to_markdown
+from unlike.evaluate.report.wording import amount, printable
+from unlike.evaluate.running.run import write_whole
+
+COLUMNS = ("text", "users", "texts", "too short", "failed", "probability", "share of the way")
+VALIDATION = ("verifier", "ceiling against floor (AUC)", "with a stranger's known texts (AUC)", "")
+
+
+def render_authorship(report: AuthorshipReport, title: str) -> str:
+    """The validation, and a table per verifier that does not decline. The same report gives the same bytes."""
+    parts = [f"# {markdown(title)}", *map(markdown, _about(report)), to_markdown(_validation(report.verdicts))]
+    for verdict in report.verdicts:
+        parts.append(f"## {markdown(verdict.verifier)}")
+        parts.append(markdown(declined(verdict)) if verdict.declines else to_markdown(_methods(verdict)))
+    return printable("\n\n".join(parts) + "\n")
+
+
+def write_authorship(report: AuthorshipReport, name: str, out: Path) -> list[Path]:
+    """Write the report and all figures; returns the files.
+
+    Args:
+        report: What was measured.
+        name: Of the files, without their suffixes.
+        out: Their folder.
+
+    Raises:
+        InputError: One cannot be written.
+    """
+    texts = {
+        f"{name}.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
+        f"{name}.md": render_authorship(report, f"Authorship: {name}"),
+    }
+    for file, text in texts.items():
+        write_whole(out / file, text)
+    return [out / file for file in texts]
+
+
+def declined(verdict: Verdict) -> str:
+    """Why a verifier gives no figures."""
+    return (
+        f"{verdict.verifier} declines: it distinguishes real texts of users from others' on the same items with an area "
+        f"of {written(verdict.auc)}, below {MIN_AUC:g}, so its figures for generated texts would mean nothing."
+    )
+
+
+def written(found: Estimate | None) -> str:
+    """A figure with its interval."""
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})" if found else "too few users"
+
+
+def rows_of(verdict: Verdict) -> list[tuple[str, ...]]:
+    """The cells of ``COLUMNS``: floor and ceiling first, then each method."""
+    ends = [
+        ("floor: another user, same item", verdict.floor, "0"),
+        ("ceiling: same user, another item", verdict.ceiling, "1"),
+    ]
+    real = [(name, "", "", "", "", written(found), share) for name, found, share in ends]
+    return real + [_cells(method) for method in verdict.methods]
+
+
+def _cells(method: ScoredMethod) -> tuple[str, ...]:
+    counts = (method.n_users, method.n_texts, method.n_short, method.n_failed)
+    return (method.name, *map(amount, counts), written(method.probability), written(method.share))
+
+
+def _about(report: AuthorshipReport) -> list[str]:
+    found, settings = report.corpus, report.settings
+    left_out = "; ".join(f"{amount(n)} with {reason}" for reason, n in sorted(report.left_out.items()))
+    return [
+        f"{amount(report.n_users)} users are tested on {amount(report.n_cases)} cases; the verifiers learned from "
+        f"{amount(report.n_training_users)} other users. Left out: {left_out or 'none'}. The corpus has "
+        f"{amount(int(found['records']))} records by {amount(int(found['users']))} users on {amount(int(found['items']))} "
+        f"items; hash {str(found['hash'])[:12]}.",
+        f"Every text is cut to its first {settings.n_words} words, and shorter ones are left out, so length plays no part. A "
+        f"text is compared with {settings.min_known} to {settings.n_known} earlier texts of the user; seed {settings.seed}.",
+        "Floor: a real text by another user on the item of the case. Ceiling: another real text by the user on another "
+        "item. Probability: that the user wrote the text, mean over users. Share of the way: (text - floor) / (ceiling - "
+        "floor) over the users with such a text. Intervals are 95 % bootstrap intervals over users.",
+    ]
+
+
+def _validation(verdicts: Sequence[Verdict]) -> Table:
+    rows: list[Row] = []
+    for verdict in verdicts:
+        outcome = f"declines, below {MIN_AUC:g}" if verdict.declines else "valid"
+        rows.append(entries(verdict.verifier, written(verdict.auc), written(verdict.stranger), outcome))
+    caption = "Can the verifiers distinguish real authors? 0.5 is chance."
+    return Table("validation", caption, VALIDATION, (Group(tuple(rows)),))
+
+
+def _methods(verdict: Verdict) -> Table:
+    rows = tuple(tuple(map(TableCell, cells)) for cells in rows_of(verdict))
+    return Table("methods", f"Between floor and ceiling, by {verdict.verifier}.", COLUMNS, (Group(rows),))

@@ -1,0 +1,79 @@
+"""Controls of DPL: the same steps, with one thing that is not the user's. What is left above both is worth of the user.
+
+dpl_stranger     the profile is another user's; the user's own records are shown as in DPL
+dpl_other_item   the user's records are compared with what others wrote on another item
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from unlike.errors import CallFailed
+from unlike.methods.kit import Kit
+from unlike.methods.steps import (
+    Comparison,
+    draft,
+    extract,
+    others_on,
+    read_history,
+    retrieve,
+    sampled,
+    select,
+    summarise,
+)
+from unlike.peers.neighbours import Neighbour
+from unlike.records import Case, Record
+from unlike.writing.draft import Draft
+
+
+async def dpl_stranger(case: Case, kit: Kit) -> Draft:
+    """DPL with the profile of a stranger, made from the stranger's records as DPL makes it.
+
+    Raises:
+        CallFailed: No other user has a record before the case.
+    """
+    history = await read_history(case, kit)
+    past = await retrieve(case, history, kit)
+    stranger = await _stranger(case, history, kit)
+    theirs = replace(case, user_id=stranger.user_id)
+    differences = await extract(await select(theirs, stranger.history, kit), kit)
+    profile = await summarise(await retrieve(theirs, stranger.history, kit), differences, kit)
+    return await draft(case, kit, past, profile, history=history, differences=differences, profile_of=stranger.user_id)
+
+
+async def dpl_other_item(case: Case, kit: Kit) -> Draft:
+    """DPL whose comparisons are with what others wrote on items of a stranger.
+
+    Raises:
+        CallFailed: No other user has a record before the case.
+    """
+    history = await read_history(case, kit)
+    past = await retrieve(case, history, kit)
+    stranger = await _stranger(case, history, kit)
+    comparisons = await select(case, history, kit)
+    differences = await extract(await asyncio.to_thread(_moved, comparisons, stranger.history, case, kit), kit)
+    profile = await summarise(past, differences, kit)
+    return await draft(
+        case, kit, past, profile, history=history, differences=differences, peers_of_items_of=stranger.user_id
+    )
+
+
+async def _stranger(case: Case, history: Sequence[Record], kit: Kit) -> Neighbour:
+    found = await asyncio.to_thread(kit.neighbours.stranger, case, min(len(history), kit.settings.n_records))
+    if found is None:
+        raise CallFailed("no other user has a record before the case, so there is no stranger; take a larger corpus")
+    return found
+
+
+def _moved(comparisons: Sequence[Comparison], theirs: Sequence[Record], case: Case, kit: Kit) -> list[Comparison]:
+    """The comparisons, each with representatives of another item; without those for which there is none."""
+    there = {record.item_id: others_on(record.item_id, case, kit) for record in reversed(theirs)}
+    items = sorted((item_id for item_id, peers in there.items() if peers), key=lambda item_id: -len(there[item_id]))
+    moved: list[Comparison] = []
+    for place, comparison in enumerate(comparisons):
+        others = [item_id for item_id in items if item_id != comparison.item.id]
+        if others:
+            peers = there[others[place % len(others)]]
+            chosen = kit.selector.select(comparison.record, sampled(peers, kit.settings.seed), kit.settings.n_peers)
+            moved.append(replace(comparison, representatives=tuple(chosen), n_peers=len(peers)))
+    return moved
