@@ -172,7 +172,7 @@ def test_too_many_malformed_lines_stop_it_and_the_lines_stay(tmp_path):
 def test_no_timestamps_are_warned_of_and_so_are_equal_ones(tmp_path):
     rows = forms.records()
     (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
-    corpus = curated(tmp_path / "r.jsonl", {"title": "title"})
+    corpus = curated(tmp_path / "r.jsonl", {"timestamp": "-"})
     assert "the records have no timestamp" in corpus.manifest["warnings"][0]
     assert "--time paper" in corpus.manifest["warnings"][0]
     assert corpus.manifest["peers"] == {"cases": 24, "without_as_of": 24, "without_paper": 0}
@@ -180,6 +180,23 @@ def test_no_timestamps_are_warned_of_and_so_are_equal_ones(tmp_path):
     assert "all records have the same timestamp" in curated(tmp_path / "r.jsonl").manifest["warnings"][0]
     (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
     assert curated(tmp_path / "r.jsonl").manifest["warnings"] == []
+
+
+def test_columns_with_our_names_are_read_unless_they_are_empty_or_left_out(tmp_path):
+    rows = [row | {"record_id": f"r{number}"} for number, row in enumerate(forms.records())]
+    (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
+    whole = curated(tmp_path / "r.jsonl", {})
+    record = next(iter(whole.records()))
+    assert (record.id[0], bool(record.title), record.rating is None) == ("r", True, False)
+    assert {"title", "rating", "timestamp", "record_id"} <= set(whole.manifest["source"]["columns"])
+    assert "item_title" not in whole.manifest["source"]["columns"]
+    (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl([row | {"rating": None, "title": None} for row in rows]))
+    bare = curated(tmp_path / "r.jsonl", {})
+    assert len(bare.records()) == len(whole.records())
+    without = curated(tmp_path / "r.jsonl", {"record_id": "-"})
+    assert {one.id for one in without.records()} == {f"{one.user_id}:{one.item_id}" for one in without.records()}
+    with pytest.raises(InputError, match="item_id cannot be left out"):
+        curated(tmp_path / "r.jsonl", {"item_id": "-"})
 
 
 def test_the_share_of_cases_without_peers(tmp_path):

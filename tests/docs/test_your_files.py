@@ -86,8 +86,7 @@ def test_what_to_type_for_a_file(row, files, reader, monkeypatch):
     words, given = typed(row)
     if given:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((files / given).read_bytes())))
-    times = [] if "no-times" in row else ["--map", "timestamp=timestamp"]
-    reader.type([*words, *times, "--preset", "small", "--out", "made"])
+    reader.type([*words, "--preset", "small", "--out", "made"])
     made = Corpus.open(files / "made")
     expected = {(one["user_id"], one["item_id"]): one["text"] for one in rows()}
     texts = {(one.user_id, one.item_id): one.text.removeprefix("<b>").removesuffix("</b>") for one in made.records()}

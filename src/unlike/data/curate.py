@@ -56,6 +56,7 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
         stage.mkdir()
         records = stage_records(source, stage / "records", log)
         items = stage_items(source, records, stage / "items", log)
+        source = source.without_empty(records, items)
         steps = Steps()
         kept = unique_ids(curated(records, items, source, settings, steps))
         parts = split(kept, settings)

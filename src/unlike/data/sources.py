@@ -5,8 +5,10 @@ reviews have no titles) is a field it does not list, and the rules about that fi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import polars as pl
 
 from unlike.data.tables.fields import Field, Kind, Reading
 from unlike.errors import InputError
@@ -40,6 +42,19 @@ class Source:
         """Whether items have a field of that name, from their own file or from the records."""
         return any(field.name == name for field in self.item_fields) or self.has(f"item_{name}")
 
+    def without_empty(self, records: pl.LazyFrame, items: pl.LazyFrame) -> "Source":
+        """This source without the optional fields that no line has.
+
+        Args:
+            records: Its texts, with a column per field.
+            items: Its items, likewise.
+        """
+        return replace(
+            self,
+            record_fields=_with_values(self.record_fields, records),
+            item_fields=_with_values(self.item_fields, items),
+        )
+
     def facts(self) -> dict[str, object]:
         """What the manifest keeps of it: no paths, which would differ from machine to machine."""
         return {
@@ -51,6 +66,9 @@ class Source:
         }
 
 
+NEEDED = ("user_id", "item_id", "text")
+LEFT_OUT = "-"
+"""In place of a column's name: do not read it."""
 RECORD_KINDS: dict[str, Kind] = {
     "user_id": "id",
     "item_id": "id",
@@ -69,6 +87,13 @@ ITEM_KINDS: dict[str, Kind] = {
     "categories": "list",
     "rating_number": "number",
 }
+
+
+def _with_values(fields: tuple[Field, ...], rows: pl.LazyFrame) -> tuple[Field, ...]:
+    optional = [field.name for field in fields if field.optional]
+    counts = rows.select(pl.col(name).count() for name in optional).collect().row(0) if optional else ()
+    empty = {name for name, n in zip(optional, counts, strict=True) if not n}
+    return tuple(field for field in fields if field.name not in empty)
 
 
 def _source(
@@ -146,8 +171,8 @@ def table(
 
     Args:
         records: JSON lines or arrays, CSV, TSV or Parquet, plain or compressed, or a folder of them.
-        columns: The file's column for each of ours: user_id, item_id and text must be there or be called so in the
-            file; record_id, title, rating, timestamp, item_title, item_description may.
+        columns: The file's column for each of ours that it calls otherwise: user_id, item_id and text must be there;
+            record_id, title, rating, timestamp, item_title, item_description may. "-" leaves a column out.
         items: A table of the items.
         item_columns: Its columns, likewise: item_id must be there; title, description, categories, rating_number may.
         reading: Encoding, delimiter, units and other options; what is not given is detected.
@@ -155,17 +180,24 @@ def table(
     Raises:
         InputError: A name is not one of ours.
     """
-    chosen = {name: name for name in ("user_id", "item_id", "text")} | dict(columns or {})
-    of_items = {"item_id": "item_id"} | dict(item_columns or {}) if items else {}
-    return Source(
-        "table", records, _mapped(chosen, RECORD_KINDS), items, _mapped(of_items, ITEM_KINDS), reading or Reading()
-    )
+    of_items = _mapped(item_columns or {}, ITEM_KINDS) if items else ()
+    return Source("table", records, _mapped(columns or {}, RECORD_KINDS), items, of_items, reading or Reading())
 
 
-def _mapped(columns: Mapping[str, str], allowed: Mapping[str, Kind]) -> tuple[Field, ...]:
-    if unknown := [name for name in columns if name not in allowed]:
-        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(allowed)}")
+def _mapped(columns: Mapping[str, str], kinds: Mapping[str, Kind]) -> tuple[Field, ...]:
+    if unknown := [name for name in columns if name not in kinds]:
+        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(kinds)}")
+    if left_out := [name for name in NEEDED if columns.get(name) == LEFT_OUT]:
+        raise InputError(f"{left_out[0]} cannot be left out; name its column")
     return tuple(
-        Field(name, (key,), kind := allowed[name], required=kind == "id" or name == "text", expected=True)
-        for name, key in columns.items()
+        Field(
+            name,
+            (columns.get(name, name),),
+            kind,
+            required=name in NEEDED or (name in columns and kind == "id"),
+            expected=name in columns or name in NEEDED,
+            optional=name not in columns and name not in NEEDED,
+        )
+        for name, kind in kinds.items()
+        if columns.get(name) != LEFT_OUT
     )

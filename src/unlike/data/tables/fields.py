@@ -28,6 +28,7 @@ class Field:
         kind: What it holds.
         required: A line without it is malformed.
         expected: It is an error if no line has it; for columns that a user named.
+        optional: A source in which no line has it counts as one without it; for columns that are looked for by our name.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Field:
     kind: Kind = "text"
     required: bool = False
     expected: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
