@@ -39,7 +39,7 @@ class Checked:
 
     Attributes:
         step: One of STEPS.
-        method: That asked.
+        method: The variant that asked, or its method where a run has no variant.
         faults: Names of what is wrong; () for a reply that does what was asked.
     """
 
@@ -63,7 +63,8 @@ def compliance_of(run: Path, journal: Path, corpus: Corpus, task: Task) -> list[
     rows, facts = read_run(run)
     kept = Journal.open(journal)
     try:
-        return [checked for row in rows for checked in _checked(row, str(facts["method"]), kept, corpus, task)]
+        name = str(facts.get("variant") or facts["method"])
+        return [checked for row in rows for checked in _checked(row, name, kept, corpus, task)]
     finally:
         kept.close()
 
