@@ -12,10 +12,10 @@ from pathlib import Path
 
 import unlike
 from unlike.data.corpus import Corpus
-from unlike.door import wait_for
 from unlike.evaluate.running.compliance import Checked, compliance_of, shares
 from unlike.evaluate.running.run import JOURNAL, read_run
 from unlike.prompts.task import open_task
+from unlike.sync import wait_for
 
 METHODS = ("non_perso", "rag", "int_sum", "llm_trsr", "cicl", "persona_db", "dpl", "dpl_verified", "drp")
 REACH = {"difference": 0.90, "summary": 0.90, "text": 0.95}

@@ -16,7 +16,7 @@ PROMPT_WORDS, MAX_TOKENS, THREADS = 1100, 64, 2
 
 def main(quick: bool = False) -> list[Row]:
     """Two rows: reading and writing."""
-    from unlike.llm.shelf import is_here
+    from unlike.llm.model_catalogue import is_here
 
     what = f"{NAME}: tokens per second"
     if not is_here(NAME):

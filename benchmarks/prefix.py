@@ -20,7 +20,7 @@ from unlike.llm.backend import Completion, Messages, Sampling
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.llm.soft import ChatTokens
+    from unlike.llm.soft_prompt import ChatTokens
 
 BLOCK = 16
 N_CASES = 60

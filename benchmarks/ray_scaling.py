@@ -26,12 +26,12 @@ from benchmarks.simulated import corpus_of, engine
 from unlike.api import open_kit
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.door import wait_for
 from unlike.evaluate.running.run import JOURNAL, arun
 from unlike.records import Generation, Record
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies
 from unlike.spread.runs import Spread, run_spread
+from unlike.sync import wait_for
 
 SLOTS, CONCURRENCY = 64, 8
 SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=256)

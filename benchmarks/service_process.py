@@ -65,8 +65,8 @@ def memory_of(tenant: "Tenant", uri: str = "") -> "Memory":
     from unlike.llm.open import open_llm
     from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.memory import Memory
-    from unlike.privacy.receipt import Signer
     from unlike.privacy.redact import open_redactor
+    from unlike.privacy.signing import Signer
     from unlike.prompts.task import open_task
 
     llm = open_llm(uri) if uri else ScriptedBackend(lambda messages, sampling: ANSWER, name="at once")

@@ -13,7 +13,7 @@ from benchmarks.row import Row
 
 if TYPE_CHECKING:
     from unlike.llm.backend import Completion, Messages
-    from unlike.llm.soft import SoftPrompt
+    from unlike.llm.soft_prompt import SoftPrompt
     from unlike.llm.vllm_local import VllmBackend
 
 REACH = 0.9
@@ -71,7 +71,7 @@ def _soft(backend: "VllmBackend", messages: "Messages") -> "SoftPrompt":
     """The same prompt with the embeddings of some of its words as vectors."""
     import numpy as np
 
-    from unlike.llm.soft import SoftPrompt
+    from unlike.llm.soft_prompt import SoftPrompt
     from unlike.llm.token_embeddings import open_token_embeddings
 
     token_ids = np.asarray(backend.tokens.encode(backend.tokens.render(messages)), np.int64)

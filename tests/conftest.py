@@ -17,7 +17,7 @@ UNTRACED = (
     "tests/latent/test_processes.py",
     "tests/latent/test_train.py",
     "tests/memory/test_crash.py",
-    "tests/memory/test_private.py",
+    "tests/memory/test_private_comparison.py",
     "tests/methods/test_time.py",
     "tests/serve/test_isolation.py",
     "tests/serve/test_openapi.py",

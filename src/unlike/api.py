@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from unlike import sample
 from unlike.config import MethodSettings
-from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.latent.open import open_prompter
@@ -27,6 +26,7 @@ from unlike.prompts.task import Task, open_task
 from unlike.records import Case
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
+from unlike.sync import wait_for
 from unlike.writing.draft import Outcome
 from unlike.writing.write import write
 

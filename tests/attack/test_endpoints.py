@@ -10,8 +10,8 @@ import pytest
 from tests.llm.endpoint import Endpoint, answer, chunk, chunks, completion, error, send_event, stream
 from unlike.errors import Busy, CallFailed, EngineError
 from unlike.llm.backend import Sampling
+from unlike.llm.chat_passthrough import PassedChat
 from unlike.llm.openai_http import OpenAIBackend
-from unlike.llm.passed_chat import PassedChat
 from unlike.llm.retry import Waits
 from unlike.memory.settings_file import read_settings
 

@@ -11,7 +11,7 @@ import pytest
 from tests.llm.model_sources import CONTENT, NOWHERE, TINY, lead, opened_sources
 
 from unlike.cli.doctor_parts import _shelf
-from unlike.llm.shelf import SHELF, model_file
+from unlike.llm.model_catalogue import SHELF, model_file
 
 REPOSITORY = Path(__file__).parents[2]
 

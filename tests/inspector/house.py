@@ -15,8 +15,8 @@ from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
 from unlike.memory.worker import work_off
 from unlike.privacy.keys import MasterKey
-from unlike.privacy.receipt import Signer
 from unlike.privacy.redact import open_redactor
+from unlike.privacy.signing import Signer
 from unlike.prompts.task import open_task
 from unlike.serve.app import create_app
 from unlike.serve.service import Service, ServiceSettings

@@ -10,10 +10,10 @@ from unlike.api import open_kit
 from unlike.cli.main import main
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.door import wait_for
 from unlike.evaluate.running.run import JOURNAL, arun
 from unlike.llm.scripted import ScriptedBackend
 from unlike.records import Case, Item, Record
+from unlike.sync import wait_for
 
 DAY_MS = 86_400_000
 EMBEDDER = "hashing:64"

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.inspector.conftest import served
 from tests.inspector.house import EVIL, HOSTILE, TEXT, copied, make_store
-from unlike.privacy.receipt import verify
+from unlike.privacy.signing import verify
 
 ITEM, TITLE = "salt-almanac", "The Salt Almanac"
 

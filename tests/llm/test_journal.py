@@ -18,7 +18,7 @@ from unlike.errors import InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Entry, Journal, key, read_prompt
 from unlike.llm.journal_file import open_journal_file
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 
 CALL = Call("extract", "template", ({"role": "user", "content": "Hi"},), Sampling(), ("r1", "r2"), "tenant")
 DONE = Entry("done", "text", "", "", 5, 6, "stop", 0.5)

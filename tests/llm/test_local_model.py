@@ -19,8 +19,8 @@ from unlike.llm import smollm2_torch
 from unlike.llm.backend import Sampling
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.local_model import open_local_model
-from unlike.llm.roles import without_system
 from unlike.llm.smollm2_torch import READY, ready_smollm2_folder
+from unlike.llm.system_role import without_system
 from unlike.llm.transformers_local import TransformersBackend
 
 QUESTION = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which instrument is a drum?"}]

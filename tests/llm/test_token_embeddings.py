@@ -13,8 +13,8 @@ from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, VOCABULARY, tiny_l
 from unlike.errors import CallFailed, InputError
 from unlike.llm.local_model import open_local_model
 from unlike.llm.smollm2_torch import ready_smollm2_folder
-from unlike.llm.soft import SoftPrompt
-from unlike.llm.soft_embeds import check_length, embedded
+from unlike.llm.soft_prompt import SoftPrompt
+from unlike.llm.soft_prompt_embeddings import check_length, embedded
 from unlike.llm.token_embeddings import open_token_embeddings
 
 KEY = "model.embed_tokens.weight"

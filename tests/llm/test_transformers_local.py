@@ -17,7 +17,7 @@ from unlike.llm.journal import Journal
 from unlike.llm.local_model import ChatTokenizer, open_local_model
 from unlike.llm.open import open_llm
 from unlike.llm.recorded import RecordedLLM
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.baselines import rag
 from unlike.writing.write import write

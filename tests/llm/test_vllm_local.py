@@ -14,7 +14,7 @@ from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
 from unlike.llm.local_model import open_local_model
 from unlike.llm.open import open_llm
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.llm.vllm_local import VllmBackend
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from unlike.memory.material import PAUSE_S
+from unlike.memory.profile_sources import PAUSE_S
 from unlike.memory.worker import work_once
 
 NOW_MS = 1_800_000_000_000

@@ -16,7 +16,7 @@ from unlike.memory.answers import Evidence
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
-from unlike.memory.material import NotReady
+from unlike.memory.profile_sources import NotReady
 from unlike.prompts.task import open_task
 from unlike.store import jobs, profiles, records
 from unlike.store.database import TransactionConflict

@@ -26,7 +26,7 @@ from unlike.memory.answers import Evidence, Request
 from unlike.memory.erase import erase_tenant
 from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
-from unlike.privacy.receipt import verify
+from unlike.privacy.signing import verify
 from unlike.store import records, scrubs
 from unlike.store.backup import backup
 from unlike.store.database import open_store

@@ -16,7 +16,7 @@ from unlike.llm.backend import Completion
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request, Written
 from unlike.privacy.repeats import Others, repeats
-from unlike.writing.guard import Repeated, guarded
+from unlike.writing.repeat_guard import Repeated, guarded
 
 N = 4
 PEER = "My aunt’s tea-pot leaks; don't pour — it drips, drips and drips on 雨の中で歌 all day long."

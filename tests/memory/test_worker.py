@@ -12,7 +12,7 @@ from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import worker
-from unlike.memory.material import PAUSE_S
+from unlike.memory.profile_sources import PAUSE_S
 from unlike.memory.settings import Refresh
 from unlike.memory.worker import work, work_off, work_once
 from unlike.store import jobs, profiles

@@ -17,8 +17,8 @@ from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
 from unlike.memory.worker import work_off
-from unlike.privacy.receipt import Signer
 from unlike.privacy.redact import open_redactor
+from unlike.privacy.signing import Signer
 from unlike.prompts.task import open_task
 from unlike.records import Item, Record
 from unlike.store import check, differences, jobs, journal, profiles, records, users

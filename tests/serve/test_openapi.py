@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from unlike.serve.gate import OPEN
+from unlike.serve.middleware import OPEN
 
 CHECKS = (
     not_a_server_error,

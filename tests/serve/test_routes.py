@@ -7,7 +7,7 @@ import pytest
 
 from tests.serve.conftest import record
 from unlike.memory.population import SORTS
-from unlike.privacy.receipt import verify
+from unlike.privacy.signing import verify
 from unlike.serve.routes.users import Sort
 
 

@@ -10,7 +10,6 @@ import pytest
 from tests.llm.endpoint import answer, completion
 from unlike.api import open_kit
 from unlike.config import MethodSettings
-from unlike.door import wait_for
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.experiment import run_plan
 from unlike.evaluate.running.plan import plan_of
@@ -19,6 +18,7 @@ from unlike.prompts.task import STEPS, open_task
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies, templates_of
 from unlike.spread.runs import Spread, plan_spread, run_spread
+from unlike.sync import wait_for
 
 SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=64)
 EMBEDDER = "hashing:64"

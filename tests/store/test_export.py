@@ -3,7 +3,7 @@
 import json
 
 from tests.store.rows import lived_in, put, row
-from unlike.store import audit, erasure, export, profiles, users
+from unlike.store import audit, erase_rows, export, profiles, users
 from unlike.store.profiles import NewProfile, Statement
 
 
@@ -56,6 +56,6 @@ def test_a_user_of_many_records_and_versions(tenant):
 def test_of_an_erased_user_the_audit_is_left(tenant):
     world = lived_in(tenant)
     with tenant.write() as tx:
-        erasure.take_out(tx, world.users["ann"])
+        erase_rows.take_out(tx, world.users["ann"])
         audit.note(tx, "erase", "ann", {"records": 1})
         assert [line["what"] for line in audit.about(tx, "ann")] == ["erase"]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.store.rows import ANSWER, lived_in, numbers, put, row, users
 from unlike.privacy.seal import Unreadable
-from unlike.store import erasure, journal
+from unlike.store import erase_rows, journal
 from unlike.store.records import Unknown
 from unlike.store.tables import JOURNAL, JOURNAL_READS
 
@@ -60,7 +60,7 @@ def test_of_records_that_are_gone_no_answer_is_kept(tenant, two):
 def test_an_answer_goes_with_anybody_who_was_read(tenant):
     world = lived_in(tenant)
     with tenant.write() as tx:
-        erasure.take_out(tx, world.users["bob"])
+        erase_rows.take_out(tx, world.users["bob"])
         assert journal.get(tx, world.calls["ann"]) is journal.get(tx, world.calls["bob"]) is None
         assert journal.get(tx, world.calls["cleo"])["text"] == "words of cleo answered"
 

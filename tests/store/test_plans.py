@@ -10,7 +10,7 @@ from unlike.store import (
     clusterings,
     differences,
     embeddings,
-    erasure,
+    erase_rows,
     export,
     jobs,
     journal,
@@ -83,7 +83,7 @@ def test_what_is_done_often_is_found_by_index(in_sqlite, planned):
         export.everything_about(tx, ann, "ann")
         api_keys.new(tx, "web")
         audit.note(tx, "x", "ann", {})
-        erasure.take_out(tx, ann)
+        erase_rows.take_out(tx, ann)
     (job, *_) = jobs.claim(in_sqlite, 3, 10.0)
     with tenant.write() as tx:
         jobs.hold(tx, job, 10.0)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.store.rows import ANSWER, numbers, put, row, users
 from unlike.errors import UnlikeError
-from unlike.store import check, clusterings, differences, erasure, journal, lineage, profiles, records
+from unlike.store import check, clusterings, differences, erase_rows, journal, lineage, profiles, records
 from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.profiles import NewProfile
@@ -33,7 +33,7 @@ def answer(tx, ann, bob):
 
 
 def erase(tx, bob):
-    erasure.take_out(tx, bob)
+    erase_rows.take_out(tx, bob)
 
 
 def withdraw(tx, bob):
@@ -99,7 +99,7 @@ def test_who_makes_waits_for_who_takes(tenant, pair, make, take):
 def test_a_record_of_somebody_who_is_going_makes_a_new_user(tenant, pair):
     _, bob = pair
     with tenant.write() as tx:
-        erasure.take_out(tx, bob.user)
+        erase_rows.take_out(tx, bob.user)
         sender = threading.Thread(
             target=lambda: tenant.run_with_retry(lambda tx: records.put(tx, [row("bob", "bread")], Consent()))
         )

@@ -5,7 +5,7 @@ import pytest
 from tests.store.rows import BOTH, MASTER, numbers, put, row
 from unlike.errors import InputError
 from unlike.records import Item, Record
-from unlike.store import erasure, records, users
+from unlike.store import erase_rows, records, users
 from unlike.store.database import open_store
 from unlike.store.items import set_item
 from unlike.store.records import NewRecord, StoredRecords, Unknown
@@ -86,7 +86,7 @@ def test_what_one_user_told_of_an_item_goes_with_that_user_and_what_two_told_sta
     put(tenant, row("ann", "bread", about=Item("bread", "Bread")), row("bob", "bread", about=Item("bread", "Bread")))
     put(tenant, row("ann", "hers", about=Item("hers", "Ann's own")))
     with tenant.write() as tx:
-        own, _ = erasure.take_out(tx, users.find_user(tx, "ann"))
+        own, _ = erase_rows.take_out(tx, users.find_user(tx, "ann"))
     assert own["items"] == 2
     stored = StoredRecords(tenant)
     assert stored.item("tea") == Item("tea") and stored.item("bread") == Item("bread", "Bread")

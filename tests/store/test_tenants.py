@@ -15,7 +15,7 @@ from unlike.store import (
     clusterings,
     differences,
     embeddings,
-    erasure,
+    erase_rows,
     export,
     jobs,
     journal,
@@ -47,7 +47,7 @@ def agree(tx, user, item, words):
 
 def erase(tx, user, item, words):
     if (number := users.find_user(tx, user)) is not None:
-        erasure.take_out(tx, number)
+        erase_rows.take_out(tx, number)
 
 
 def embed(tx, user, item, words):
@@ -180,7 +180,7 @@ def test_numbers_of_another_tenant_change_nothing(store):
         clusterings.sweep(tx, world.items["tea"])
         embeddings.put(tx, "other", {record: unit(1)})
         assert jobs.drop(tx, "build", [ann]) == 0
-        own, touched = erasure.take_out(tx, ann)
+        own, touched = erase_rows.take_out(tx, ann)
     assert set(own.values()) == set(touched.counts.values()) == {0}
     assert rows_of(theirs) == before
 

@@ -14,7 +14,7 @@ import torch
 
 from unlike.llm.backend import Sampling
 from unlike.llm.smollm2_torch import ready_smollm2_folder
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.llm.vllm_http import VllmHttpBackend

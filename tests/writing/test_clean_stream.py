@@ -14,9 +14,9 @@ from tests.writing.test_clean import ALL, PARTS
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion
-from unlike.writing.around import framing_of
 from unlike.writing.clean import clean_reply, cleaned
 from unlike.writing.framing import REFUSAL, THINKS_ALOUD
+from unlike.writing.text_bounds import framing_of
 
 
 def pieces_of(text, cuts):

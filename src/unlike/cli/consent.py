@@ -24,7 +24,7 @@ def consent(
     as_json: Json = False,
 ) -> None:
     """Show or change what a user agrees to; what consent no longer covers is deleted at once, also from other profiles."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         before = wait_for(memory.consent(user))

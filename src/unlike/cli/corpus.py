@@ -30,7 +30,7 @@ corpus = typer.Typer(
 def show(folder: Annotated[Path, typer.Argument(help="A corpus folder.")], as_json: Json = False) -> None:
     """Show what is in a corpus: sizes, cases, lengths, times, how much can be compared, and a sample record."""
     from unlike.data.corpus import Corpus
-    from unlike.data.facts import facts_of
+    from unlike.data.corpus_facts import facts_of
 
     opened = Corpus.open(folder)
     facts = facts_of(opened)

@@ -79,7 +79,7 @@ def _corpus(console: "Console", folder: Path) -> "Corpus":
 def _fetch(console: "Console", llm: str) -> None:
     """Download the default model if it is not here."""
     from unlike.cli.models import fetch
-    from unlike.llm.shelf import is_here
+    from unlike.llm.model_catalogue import is_here
 
     if llm == f"llama.cpp:{MODEL}" and not is_here(MODEL):
         console.print(f"downloading {MODEL} (1.1 GB, once); --llm llama.cpp:smollm2 needs no download")

@@ -80,7 +80,7 @@ def _hub() -> Finding:
 
 
 def _shelf() -> Finding:
-    from unlike.llm.shelf import SHELF, is_here
+    from unlike.llm.model_catalogue import SHELF, is_here
 
     here = [name for name in SHELF if is_here(name)]
     seen = f"{', '.join(here) or 'none'}; others: unlike models, unlike models get NAME"
@@ -146,9 +146,9 @@ def attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
 
 def ask(uri: str) -> str:
     """Ask an LLM for one word; returns what it answered."""
-    from unlike.door import wait_for
     from unlike.llm.backend import Completion, Sampling
     from unlike.llm.open import open_llm
+    from unlike.sync import wait_for
 
     async def one_word() -> Completion:
         backend = open_llm(uri)

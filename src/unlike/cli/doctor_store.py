@@ -51,7 +51,7 @@ def _master(folder: Path, given: str) -> Finding:
 
 
 def _receipts(folder: Path) -> Finding:
-    from unlike.privacy.receipt import Signer
+    from unlike.privacy.signing import Signer
 
     file = folder / RECEIPTS
     if not file.exists():
@@ -74,7 +74,7 @@ def _of_tenant(tenant: "Tenant") -> list[Finding]:
 
 
 def _counts(tx: "Tx", name: str) -> Finding:
-    from unlike.store.facts import facts_of
+    from unlike.store.counts import facts_of
 
     facts = facts_of(tx)
     seen = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from unlike.cli.erase_more import delete_record, erase_again, erase_tenant, files_in, refuse_user
+from unlike.cli.erase_modes import delete_record, erase_again, erase_tenant, files_in, refuse_user
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
 from unlike.cli.output import confirm, day_and_time, n_of, say
 from unlike.errors import InputError
@@ -86,7 +86,7 @@ def _show_erased(signed: Mapping[str, Any], user: str, receipt: Path, place: Pla
 
 def _confirm(memory: "Memory", user: str, yes: bool) -> None:
     """Print what will be deleted, and ask for confirmation."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     held = wait_for(memory.export(user))
     names = {"records": "record", "differences": "difference", "profiles": "profile version"}
@@ -97,7 +97,7 @@ def _confirm(memory: "Memory", user: str, yes: bool) -> None:
 
 def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:
     """Erase and write the receipt; its file is opened first, so that no erasure lacks a receipt."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     file = _opened(receipt)
     try:
@@ -127,7 +127,7 @@ def _opened(receipt: Path) -> TextIO:
 
 def _verify(file: Path, public_key: str) -> None:
     need(STORE_PARTS)
-    from unlike.privacy.receipt import verify
+    from unlike.privacy.signing import verify
 
     receipt = _read(file)
     verify(receipt, _public_key(public_key) if public_key else None)
@@ -152,7 +152,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _public_key(given: str) -> str:
     """A public key in hex: as given, or from a file with the hex or with the signing key itself."""
-    from unlike.privacy.receipt import Signer
+    from unlike.privacy.signing import Signer
 
     if re.fullmatch("[0-9a-f]{64}", given):
         return given

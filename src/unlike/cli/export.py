@@ -20,7 +20,7 @@ def export(
     master: MasterAt = "",
 ) -> None:
     """Export everything that is stored about a user as JSON: records, differences, profiles, consent, jobs, audit."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         held = wait_for(memory.export(user))

@@ -46,7 +46,7 @@ def generate(
     from unlike.memory.answers import Request
     from unlike.records import Item
     from unlike.store.records import Unknown
-    from unlike.writing.guard import Repeated
+    from unlike.writing.repeat_guard import Repeated
 
     about = Item(item, item_title, item_description) if item_title or item_description else None
     if not (item or about):
@@ -70,7 +70,7 @@ def generate(
 
 
 def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     async def write() -> "Written":
         try:

@@ -11,7 +11,7 @@ from unlike.cli.output import print_json
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
-    from unlike.llm.shelf import ShelfModel
+    from unlike.llm.model_catalogue import ShelfModel
 
 
 class _ListsByDefault(Group):
@@ -31,7 +31,7 @@ def show(as_json: Json = False) -> None:
 
     Use one with --llm llama.cpp:NAME, or transformers:NAME for training and soft prompts.
     """
-    from unlike.llm.shelf import SHELF, is_here, model_file
+    from unlike.llm.model_catalogue import SHELF, is_here, model_file
 
     if as_json:
         print_json([_facts(model) for model in SHELF.values()])
@@ -69,7 +69,7 @@ def fetch(name: str) -> Path:
 
 
 def _facts(model: "ShelfModel") -> dict[str, Any]:
-    from unlike.llm.shelf import is_here, model_file
+    from unlike.llm.model_catalogue import is_here, model_file
 
     facts = {key: getattr(model, key) for key in ("name", "n_bytes", "licence", "good_for", "context_tokens", "sha256")}
     return facts | {"file": str(model_file(model.name)), "here": is_here(model.name)}
@@ -81,7 +81,7 @@ def _print_table(shelf: list["ShelfModel"]) -> None:
     from rich.text import Text
 
     from unlike.llm.fetch_step import megabytes
-    from unlike.llm.shelf import is_here
+    from unlike.llm.model_catalogue import is_here
 
     table = Table("here", "name", box=None, pad_edge=False)
     table.add_column("size", justify="right")

@@ -38,9 +38,9 @@ def show(
 ) -> None:
     """Show a profile: each statement with the records that support it and how many others were compared."""
     need(STORE_PARTS)
-    from unlike.door import wait_for
     from unlike.memory.context import read_context
     from unlike.store.records import Unknown
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
         with memory.tenant.read() as tx:
@@ -100,9 +100,9 @@ def edit(
     A pinned statement stays when the profile is rebuilt. An unchanged statement keeps its evidence.
     """
     need(STORE_PARTS)
-    from unlike.door import wait_for
     from unlike.memory.answers import Changed
     from unlike.memory.profile_text import as_lines, statements_in
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
         read_ms, before = _current(memory, user)
@@ -128,8 +128,8 @@ def edit(
 
 def _current(memory: "Memory", user: str) -> "tuple[int | None, tuple[Evidence, ...]]":
     """When the current profile was made, and its statements; none for a user without one."""
-    from unlike.door import wait_for
     from unlike.store.records import Unknown
+    from unlike.sync import wait_for
 
     wait_for(memory.consent(user))  # raises if there is no such user
     try:
@@ -177,7 +177,7 @@ def history(
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         versions = wait_for(memory.profile(user)).versions
@@ -202,7 +202,7 @@ def rollback(
     master: MasterAt = "",
 ) -> None:
     """Make an earlier version the current one, until the profile is rebuilt."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         wait_for(memory.go_back(user, version))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from unlike.memory.build_all import Built
     from unlike.memory.memory import Memory
     from unlike.memory.open import MemoryParts
+    from unlike.store.counts import Facts
     from unlike.store.database import Tenant
-    from unlike.store.facts import Facts
 
 SHOWN = 20
 """Users that are listed one by one."""
@@ -80,7 +80,7 @@ def build_and_show(
         typer.Exit: 3 if jobs failed.
     """
     from unlike.memory.build_all import build_profiles
-    from unlike.store.facts import facts_of
+    from unlike.store.counts import facts_of
 
     with progress(quiet=as_json) as on_progress, interruptible():
         built, unusable = asyncio.run(build_profiles(tenant, parts, user_ids, on_progress, limit))
@@ -140,7 +140,7 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
 
 def _why_none(memory: "Memory", facts: "Facts") -> str:
     """Which users cannot have a profile yet; "" where none lacks records."""
-    from unlike.store.facts import n_with_few_records
+    from unlike.store.counts import n_with_few_records
 
     if facts.n_profiles >= facts.n_users:
         return ""

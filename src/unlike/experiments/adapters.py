@@ -13,7 +13,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
-from unlike.llm.soft import takes_soft_prompts
+from unlike.llm.soft_prompt import takes_soft_prompts
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

@@ -221,7 +221,7 @@ def train_experiment(opened: Experiment, watch: Watch = SILENT_WATCH) -> list[Pa
 
 def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SILENT_WATCH) -> Comparison:
     """Train, run, measure and report; see ``experiment``."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     plan, corpus = opened.plan, opened.corpus
     train_experiment(opened, watch)
@@ -303,9 +303,9 @@ def report(
 
 def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watch: Watch) -> list[Path]:
     """Run the plan in this process or on the workers; returns the run folders."""
-    from unlike.door import wait_for
     from unlike.evaluate.running.progress import with_progress_file
     from unlike.spread.runs import plan_spread
+    from unlike.sync import wait_for
 
     n_runs = len(planned_runs(opened.plan))
     label, llm = f"{n_runs} run{'s' if n_runs > 1 else ''}", kit_of(MethodSettings()).llm

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.config import MethodSettings
-from unlike.door import wait_for
 from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
@@ -24,6 +23,7 @@ from unlike.llm.open import open_counter
 from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
+from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.evaluate.running.experiment import KitOf

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from unlike.api import open_kit
 from unlike.config import MethodSettings, vector_file
-from unlike.door import wait_for
 from unlike.embed.open import LazyEncoder, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
@@ -16,6 +15,7 @@ from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
 from unlike.methods.table import uses_encoder
 from unlike.prompts.task import open_task
+from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

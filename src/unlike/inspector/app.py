@@ -23,10 +23,10 @@ from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes import corpus, gains, latent, maps, playground, prompts, runs
 from unlike.serve.auth import Caller
 from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
-from unlike.serve.gate import PAGES
+from unlike.serve.middleware import PAGES
+from unlike.serve.no_telemetry import SILENT
 from unlike.serve.routes import profiles, users
 from unlike.serve.service import Service
-from unlike.serve.silence import SILENT
 from unlike.store.database import Tenant
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from unlike import __version__
 from unlike.evaluate import report
 from unlike.serve.answers import json_response
-from unlike.serve.gate import PAGES
+from unlike.serve.middleware import PAGES
 
 FILES = Path(__file__).parent / "pages"
 REPORT_CSS = "report.css"

@@ -21,7 +21,7 @@ from unlike.latent.difference import Floats
 from unlike.latent.examples import Example, Examples
 from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
-from unlike.llm.soft import SoftAsk, SoftPrompt
+from unlike.llm.soft_prompt import SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
 from unlike.records import Case, Record, Records
 

@@ -17,7 +17,7 @@ from unlike.errors import InputError
 from unlike.latent.difference import Differences, PastVectors, Select
 from unlike.latent.modules import row
 from unlike.latent.settings import AdapterSettings
-from unlike.llm.soft import ChatTokens
+from unlike.llm.soft_prompt import ChatTokens
 from unlike.prompts.budget import fit, shortened
 from unlike.prompts.prompt import Ask, Passage
 from unlike.prompts.slots import pieces, slots

@@ -20,7 +20,7 @@ from unlike.latent.difference import Floats
 from unlike.latent.examples import Example
 from unlike.latent.modules import DepModule, row, standard_of
 from unlike.latent.settings import AdapterSettings, Signal
-from unlike.llm.soft import Scorer
+from unlike.llm.soft_prompt import Scorer
 from unlike.records import Generation, Record
 
 ALL = ""

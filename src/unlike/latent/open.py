@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.llm.backend import Backend
-from unlike.llm.soft import takes_soft_prompts
+from unlike.llm.soft_prompt import takes_soft_prompts
 from unlike.prompts.task import Task
 from unlike.records import Records
 

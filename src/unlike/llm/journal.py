@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from unlike.llm.backend import Messages, Sampling
 from unlike.llm.journal_file import open_journal_file, unusable
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling, response_format
-from unlike.llm.roles import without_system
-from unlike.llm.shelf import SHELF, ready_model
+from unlike.llm.model_catalogue import SHELF, ready_model
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
+from unlike.llm.system_role import without_system
 
 LOOP_GUARD = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 512}
 """llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely."""

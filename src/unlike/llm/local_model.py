@@ -19,7 +19,7 @@ from unlike.errors import CallFailed, InputError, first_line
 from unlike.llm.backend import Messages
 from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.model_source import ends_of, explain_load_errors, name_of, source_of
-from unlike.llm.roles import has_system, without_system
+from unlike.llm.system_role import has_system, without_system
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _FAILED = "it cannot be loaded"

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from unlike.errors import InputError, MissingPart, first_line
-from unlike.llm.shelf import SHELF
+from unlike.llm.model_catalogue import SHELF
 from unlike.llm.smollm2_torch import ready_folder
 
 

@@ -12,9 +12,9 @@ import openai
 
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Sampling, no_words, response_format
-from unlike.llm.passed_chat import PassedChat, usage_in
+from unlike.llm.chat_passthrough import PassedChat, usage_in
 from unlike.llm.retry import TryAgain
-from unlike.llm.roles import SYSTEM_ROLE, refuses_system
+from unlike.llm.system_role import SYSTEM_ROLE, refuses_system
 
 REFUSING_STATUS = frozenset({400, 422, 501})
 """What endpoints answer that do not know a field; also what they answer when something else is wrong."""

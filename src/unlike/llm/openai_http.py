@@ -12,12 +12,12 @@ from unlike.config import BATCH_ENDPOINT, EndpointSettings
 from unlike.errors import CallFailed
 from unlike.llm.answer_size import http_library
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
+from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.endpoint import Endpoint, FieldRefused
 from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
-from unlike.llm.passed_chat import Answer, Chunks, PassedChat
 from unlike.llm.retry import TryAgain, Waits
-from unlike.llm.roles import SYSTEM_ROLE, has_system, without_system
 from unlike.llm.stream import GrowingAnswer, Pieces
+from unlike.llm.system_role import SYSTEM_ROLE, has_system, without_system
 
 T = TypeVar("T")
 Fields = dict[str, Any]

@@ -18,8 +18,8 @@ from typing import Any
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.llama_cpp import gguf_file, usable_threads
-from unlike.llm.roles import without_system
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
+from unlike.llm.system_role import without_system
 
 _MISSING = f"OpenVINO is not installed; {how_to_install('openvino')}"
 

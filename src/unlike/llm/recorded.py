@@ -15,7 +15,7 @@ from typing import Protocol
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Completion, Sampling
 from unlike.llm.journal import Call, Entry, key
-from unlike.llm.soft import EmbedsBackend, takes_soft_prompts
+from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
 from unlike.llm.stop import STOP
 from unlike.llm.stream import Pieces, streamed
 from unlike.llm.usage import CACHED, Meter, Usage

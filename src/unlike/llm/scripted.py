@@ -69,12 +69,12 @@ class ScriptedBackend:
 
     @classmethod
     def from_file(cls, path: Path | str) -> "ScriptedBackend":
-        """Answers from a TOML or JSON file of rules; see ``unlike.llm.script``.
+        """Answers from a TOML or JSON file of rules; see ``unlike.llm.scripted_file``.
 
         Raises:
             InputError: The file is missing or not such a file.
         """
-        from unlike.llm.script import Script
+        from unlike.llm.scripted_file import Script
 
         script = Script.load(Path(path))
         return cls(script.answer, name=script.name, latency_s=script.latency_s, context_tokens=script.context_tokens)

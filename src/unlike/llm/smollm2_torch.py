@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart, how_to_install
-from unlike.llm.shelf import SMOLLM2, model_file, ready_model
+from unlike.llm.model_catalogue import SMOLLM2, model_file, ready_model
 from unlike.llm.smollm2 import packaged_smollm2
 
 READY = "smollm2-135m-instruct"

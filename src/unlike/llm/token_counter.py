@@ -8,7 +8,7 @@ import torch
 from unlike.errors import EngineError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.local_model import ChatTokenizer, open_model_files
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.token_embeddings import TokenEmbeddings, open_token_embeddings
 
 

@@ -15,8 +15,8 @@ from unlike.errors import InputError
 from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
 from unlike.llm.model_source import ends_of, explain_load_errors, name_of
-from unlike.llm.soft import SoftPrompt
-from unlike.llm.soft_embeds import embedded
+from unlike.llm.soft_prompt import SoftPrompt
+from unlike.llm.soft_prompt_embeddings import embedded
 
 _FAILED = "its token embeddings cannot be read (a server's own name for a model needs model_folder)"
 

@@ -21,8 +21,8 @@ from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
-from unlike.llm.soft import SoftPrompt
-from unlike.llm.soft_embeds import check_fits, check_length, embedded
+from unlike.llm.soft_prompt import SoftPrompt
+from unlike.llm.soft_prompt_embeddings import check_fits, check_length, embedded
 
 
 class TransformersBackend:

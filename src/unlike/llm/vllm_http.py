@@ -27,13 +27,13 @@ from torch import Tensor
 from unlike.config import BATCH_ENDPOINT
 from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.local_model import DTYPES
 from unlike.llm.openai_chat import read_completion
 from unlike.llm.openai_http import OpenAIBackend
-from unlike.llm.passed_chat import Answer, Chunks, PassedChat
 from unlike.llm.retry import Waits
-from unlike.llm.soft import SoftPrompt
-from unlike.llm.soft_embeds import check_length
+from unlike.llm.soft_prompt import SoftPrompt
+from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.stream import Pieces
 from unlike.llm.token_embeddings import open_token_embeddings
 

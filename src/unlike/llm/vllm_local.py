@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.loop_thread import LoopThread
-from unlike.llm.soft import SoftPrompt
-from unlike.llm.soft_embeds import check_length
+from unlike.llm.soft_prompt import SoftPrompt
+from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
 
 SCORED = Sampling(temperature=0.0, max_tokens=1)

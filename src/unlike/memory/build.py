@@ -14,8 +14,8 @@ from itertools import chain
 from sqlalchemy import update
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.material import Compared, Material, read
-from unlike.memory.private import STEP, extract_in_private
+from unlike.memory.private_comparison import STEP, extract_in_private
+from unlike.memory.profile_sources import Compared, Material, read
 from unlike.memory.settings import MemorySettings
 from unlike.memory.statements import Source, statements_of
 from unlike.methods.kit import Kit

@@ -22,8 +22,8 @@ from unlike.memory.worker import MAX_WAIT_S, work_once
 from unlike.progress import OnProgress, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
+from unlike.store.counts import built_since
 from unlike.store.database import open_store
-from unlike.store.facts import built_since
 from unlike.store.jobs import Scope
 
 if TYPE_CHECKING:

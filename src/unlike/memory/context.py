@@ -27,10 +27,10 @@ from unlike.prompts.prompt import Passage, own_record
 from unlike.records import Item, canonical_id
 from unlike.store import profiles, records
 from unlike.store.database import Tenant, Tx
-from unlike.store.glance import Stamp, glance
 from unlike.store.items import items_with_ids
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import Stored
+from unlike.store.request_query import Stamp, glance
 from unlike.store.tables import JOBS, USERS
 from unlike.writing.draft import Reply
 

@@ -1,4 +1,4 @@
-"""Erasing users and records, and the receipts for it (see ``store.erasure`` for what is deleted)."""
+"""Erasing users and records, and the receipts for it (see ``store.erase_rows`` for what is deleted)."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from unlike.errors import InputError, UnlikeError
 from unlike.records import canonical_id
-from unlike.store import audit, erasure, erasures, jobs, records, scrubs
+from unlike.store import audit, erase_rows, erasure_receipts, jobs, records, scrubs
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.records import Stored, Unknown
 from unlike.store.tables import TENANTS, USERS
@@ -44,7 +44,7 @@ def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str =
     receipt = tenant.run_with_retry(lambda tx: _take_out(tx, user_id, trained, by))
     scrub(tenant.store)
     with tenant.read() as tx:
-        return erasures.receipt_of(tx, user_id) or receipt
+        return erasure_receipts.receipt_of(tx, user_id) or receipt
 
 
 def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
         Unknown: There was none.
     """
     with tenant.read() as tx:
-        receipt = erasures.receipt_of(tx, user_id)
+        receipt = erasure_receipts.receipt_of(tx, user_id)
     if receipt is None:
         raise Unknown(f"no user {user_id!r} was erased")
     return receipt
@@ -71,8 +71,8 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
         if refused and find_user(tx, user_id) is not None:
             raise InputError(f"user {user_id!r} has records here; to refuse further ones, erase the user")
         if refused:
-            erasures.note(tx, user_id, None, None)
-        elif not erasures.readmit(tx, user_id):
+            erasure_receipts.note(tx, user_id, None, None)
+        elif not erasure_receipts.readmit(tx, user_id):
             return False
         audit.note(tx, "refuse" if refused else "readmit", user_id, {})
         return refused
@@ -94,7 +94,7 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
         back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
     for user_id in back:
         erase(tenant, user_id, adapters)
-    tenant.run_with_retry(lambda tx: erasures.refuse_names(tx, named))
+    tenant.run_with_retry(lambda tx: erasure_receipts.refuse_names(tx, named))
     return back
 
 
@@ -115,7 +115,7 @@ def delete_record_in(tx: Tx, record_id: str, why: str, by: str) -> Stored:
     if not found:
         raise Unknown(f"no record {record_id!r}")
     (stored,) = found
-    touched = erasure.take_out_records(tx, stored.user, [stored.number])
+    touched = erase_rows.take_out_records(tx, stored.user, [stored.number])
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
     audit.note(tx, why, stored.record.user_id, {"records": 1}, by)
@@ -134,10 +134,10 @@ def erase_tenant(tenant: Tenant) -> bool:
 def _take_out(tx: Tx, user_id: str, trained: Sequence[str], by: str) -> dict[str, Any]:
     user = find_user(tx, user_id)
     if user is None:
-        if before := erasures.receipt_of(tx, user_id):
+        if before := erasure_receipts.receipt_of(tx, user_id):
             return before
         raise Unknown(f"no user {user_id!r}; nothing is held about that id")
-    own, touched = erasure.take_out(tx, user)
+    own, touched = erase_rows.take_out(tx, user)
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", touched.users, tx.now_ms + 1)
     audit.note(tx, "erase", user_id, own, by)
@@ -151,7 +151,7 @@ def _take_out(tx: Tx, user_id: str, trained: Sequence[str], by: str) -> dict[str
         "others_rebuilt": len(touched.users),
         "adapters_trained_with_the_user": list(trained),
     }
-    erasures.note(tx, user_id, receipt, scrubs.request(tx))
+    erasure_receipts.note(tx, user_id, receipt, scrubs.request(tx))
     return receipt | {"files_scrubbed": False}
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from unlike.data.corpus import Corpus
 from unlike.data.folder import MANIFEST
 from unlike.data.tables.fields import Reading
-from unlike.door import wait_for
 from unlike.memory.record_rows import Rows, corpus_rows, read_records
 from unlike.progress import OnProgress, no_progress
-from unlike.store.facts import facts_of
+from unlike.store.counts import facts_of
+from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.memory.answers import Added

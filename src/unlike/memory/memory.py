@@ -13,7 +13,7 @@ from typing import Any, Literal
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
-from unlike.llm.passed_chat import Answer, Chunks, PassedChat, PassingLLM, passes_chats
+from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassingLLM, passes_chats
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
@@ -22,8 +22,8 @@ from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContextCache
+from unlike.memory.cpu_pool import Heavy
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
-from unlike.memory.heavy import Heavy
 from unlike.memory.journal import StoredJournal
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, prepare, prepare_chat, prepare_soft
@@ -33,8 +33,8 @@ from unlike.memory.spending import Spending
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import RandomSelector
-from unlike.privacy.receipt import Signer
 from unlike.privacy.redact import Redactor
+from unlike.privacy.signing import Signer
 from unlike.prompts.task import Task
 from unlike.records import Item, Record
 from unlike.retrieve.recency import RecencyRetriever
@@ -42,7 +42,7 @@ from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.records import NewRecord, StoredRecords
 from unlike.store.users import Consent, UserRow
-from unlike.writing.passed_chat import write_chat, write_chat_stream
+from unlike.writing.chat_passthrough import write_chat, write_chat_stream
 from unlike.writing.write import write, write_stream
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from unlike.memory.memory import Memory
     from unlike.memory.settings_file import MemoryFile
     from unlike.methods.kit import Latent
-    from unlike.privacy.receipt import Signer
     from unlike.privacy.redact import Redactor
+    from unlike.privacy.signing import Signer
     from unlike.prompts.task import Task
     from unlike.store.database import Tenant
 
@@ -137,8 +137,8 @@ def open_memory_parts(
     from unlike.llm.open import open_llm
     from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.settings_file import read_settings
-    from unlike.privacy.receipt import Signer
     from unlike.privacy.redact import open_redactor
+    from unlike.privacy.signing import Signer
     from unlike.prompts.task import open_task
 
     file = read_settings(settings)

@@ -6,7 +6,7 @@ from sqlalchemy import Table, delete, select
 
 from unlike.memory.erase import scrub
 from unlike.memory.settings import Retention
-from unlike.store import audit, erasure, jobs, scrubs
+from unlike.store import audit, erase_rows, jobs, scrubs
 from unlike.store.batches import MAX_VALUES
 from unlike.store.database import Tenant, Tx
 from unlike.store.tables import AUDIT, JOURNAL, PROFILES, RECORDS, USERS
@@ -43,7 +43,7 @@ def _expire_records(tx: Tx, days: float | None) -> int:
     rows = tx.conn.execute(columns.where(old).order_by(RECORDS.c.user).limit(MAX_VALUES)).all()
     for user, user_id in {(row.user, row.user_id) for row in rows}:
         mine = [row.id for row in rows if row.user == user]
-        touched = erasure.take_out_records(tx, user, mine)
+        touched = erase_rows.take_out_records(tx, user, mine)
         jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
         jobs.enqueue(tx, "build", [user, *touched.users], tx.now_ms + 1)
         audit.note(tx, "expire", user_id, {"records": len(mine)})

@@ -7,7 +7,7 @@ from annotated_types import Ge
 
 from unlike.config import AtLeast0, AtLeast1, KeyRecords, MethodSettings, NotNegative, Positive
 from unlike.privacy.sensitive import Sensitive
-from unlike.writing.guard import OnRepeat
+from unlike.writing.repeat_guard import OnRepeat
 
 
 @dataclass(frozen=True, slots=True)

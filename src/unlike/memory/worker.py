@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeError
-from unlike.memory.material import NotReady
 from unlike.memory.memory import Memory
+from unlike.memory.profile_sources import NotReady
 from unlike.store import jobs
 from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, LeaseLost, Scope

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from unlike.config import MethodSettings
 from unlike.llm.recorded import LLM
-from unlike.llm.soft import SoftAsk
+from unlike.llm.soft_prompt import SoftAsk
 from unlike.peers.neighbours import Neighbours
 from unlike.peers.selectors import Selector
 from unlike.prompts.prompt import Passage

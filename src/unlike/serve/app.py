@@ -16,14 +16,14 @@ from unlike.errors import UnlikeError
 from unlike.memory.worker import work
 from unlike.serve.auth import Keys
 from unlike.serve.errors import answer_invalid, answer_refused, names_of
-from unlike.serve.gate import Gate, Limits, Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
+from unlike.serve.middleware import Gate, Limits, Watch
+from unlike.serve.no_telemetry import SILENT
 from unlike.serve.openapi import App
 from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
-from unlike.serve.routes.visit import service_of
+from unlike.serve.routes.context import service_of
 from unlike.serve.service import Service
-from unlike.serve.silence import SILENT
 
 _MODULES = (generate, chat_completions, records, profiles, users, jobs, health)
 ROUTERS = [module.router for module in _MODULES]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from unlike.errors import Refused
 from unlike.llm.backend import Sampling
-from unlike.llm.passed_chat import usage_in
+from unlike.llm.chat_passthrough import usage_in
 from unlike.memory.answers import Written
 from unlike.memory.memory import Memory
 from unlike.memory.request import Prepared

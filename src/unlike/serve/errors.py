@@ -20,7 +20,7 @@ from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart
 from unlike.memory.answers import Changed, NoConsent
 from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
-from unlike.writing.guard import Repeated
+from unlike.writing.repeat_guard import Repeated
 
 TRY_AGAIN_S = 5
 UNREADABLE = 400

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from unlike.serve.bodies import RecordBody, RecordsBody
-from unlike.serve.gate import OPEN
+from unlike.serve.middleware import OPEN
 from unlike.serve.routes.records import SCHEMA
 
 _KEY = {"type": "http", "scheme": "bearer", "description": "An API key of a tenant: `unlike_…`"}

@@ -23,7 +23,7 @@ from unlike.progress import OnProgress, no_progress
 from unlike.records import Case, TimeRule
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
-from unlike.spread.units import Place, units_of
+from unlike.spread.work_units import Place, units_of
 
 if TYPE_CHECKING:
     import polars as pl

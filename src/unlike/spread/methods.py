@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.config import MethodSettings, vector_file
-from unlike.door import wait_for
 from unlike.evaluate.running.run import Job, generation, run_jobs
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case, Generation
-from unlike.spread.keeper import KeptJournal
-from unlike.spread.units import Place
+from unlike.spread.journal_owner import KeptJournal
+from unlike.spread.work_units import Place
+from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

@@ -16,7 +16,7 @@ from unlike.errors import InputError, MissingPart, how_to_install
 
 if TYPE_CHECKING:
     from unlike.privacy.keys import MasterKey
-    from unlike.privacy.receipt import Signer
+    from unlike.privacy.signing import Signer
     from unlike.store.database import Store, Tenant
 
 DEFAULT = "default"
@@ -144,7 +144,7 @@ def open_signer(place: Place, signing_key: Path | None = None) -> "Signer":
     Raises:
         InputError: It cannot be read or created.
     """
-    from unlike.privacy.receipt import Signer
+    from unlike.privacy.signing import Signer
 
     if signing_key is None and not place.in_folder:
         raise InputError("a store in a database needs --signing-key FILE; it is created where there is none")

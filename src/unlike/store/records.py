@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tupl
 
 from unlike.errors import InputError
 from unlike.records import Item, Moment, Record
-from unlike.store import erasures
+from unlike.store import erasure_receipts
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import SourcedItem, Trust, items_with_ids, numbers_of_items
@@ -112,7 +112,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
 def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
     """Those of some records whose users are known, or new and not refused."""
     wanted = {row.record.user_id for row in rows}
-    gone = erasures.refused(tx, wanted - known_users(tx, wanted).keys())
+    gone = erasure_receipts.refused(tx, wanted - known_users(tx, wanted).keys())
     return [row for row in rows if row.record.user_id not in gone]
 
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from unlike.errors import CallFailed
 from unlike.llm.stream import Pieces
-from unlike.writing.around import beginning_of, may_be_wrapped, remarks_from, settled_to, unwrapped
 from unlike.writing.expected import ANSWER, Expected
 from unlike.writing.framing import REFUSAL, THINKS_ALOUD
-from unlike.writing.speech import Speech
+from unlike.writing.text_bounds import beginning_of, may_be_wrapped, remarks_from, settled_to, unwrapped
+from unlike.writing.thoughts import Speech
 
 SHORT_CHARS = 500
 """A refusal that is longer than this holds something else too."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from unlike.llm.backend import Backend, Sampling
 from unlike.llm.journal import Call
-from unlike.llm.soft import SoftAsk
+from unlike.llm.soft_prompt import SoftAsk
 from unlike.prompts.budget import fit
 from unlike.prompts.prompt import Ask, record_ids_of
 from unlike.prompts.task import Task

@@ -14,7 +14,7 @@ from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Backend, Sampling
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.recorded import CallStore
-from unlike.llm.soft import EmbedsBackend, Scorer, SoftPrompt, takes_soft_prompts
+from unlike.llm.soft_prompt import EmbedsBackend, Scorer, SoftPrompt, takes_soft_prompts
 from unlike.records import Case
 from unlike.writing.draft import Draft
 

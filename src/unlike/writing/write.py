@@ -9,7 +9,7 @@ from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
 from unlike.privacy.repeats import Others
 from unlike.writing.clean import clean_reply, cleaned
 from unlike.writing.draft import Draft, Reply
-from unlike.writing.guard import OnRepeat, Repeated, guarded
+from unlike.writing.repeat_guard import OnRepeat, Repeated, guarded
 
 NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
 

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import kit_for, world
 
-from unlike.door import wait_for
 from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.metrics.sanity import cut
 from unlike.evaluate.running.run import Job, generation
 from unlike.methods.table import ADAPTED, METHODS
+from unlike.sync import wait_for
 
 REAL = "The lamp, I admit, is small; yet it lights the whole table as well as the old one did."
 PADDING = " It also comes in a box, with a leaflet, and the lamp is the lamp."

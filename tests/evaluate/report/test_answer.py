@@ -6,7 +6,7 @@ import pytest
 
 from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.page import render_html, render_markdown
-from unlike.evaluate.report.tables import by_place, main_table, marks
+from unlike.evaluate.report.report_tables import by_place, main_table, marks
 from unlike.evaluate.statistics.findings import PairedTest
 
 

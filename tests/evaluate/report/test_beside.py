@@ -11,9 +11,9 @@ from tests.evaluate.report.conftest import HOSTILE, METRICS, VARIANTS
 
 from unlike.errors import InputError
 from unlike.evaluate.report.page import render_latex, render_markdown, write_report
-from unlike.evaluate.report.table import latex as tex
-from unlike.evaluate.report.table import markdown, to_csv
-from unlike.evaluate.report.tables import FIGURE_COLUMNS, figures_table
+from unlike.evaluate.report.report_tables import FIGURE_COLUMNS, figures_table
+from unlike.evaluate.report.table_format import latex as tex
+from unlike.evaluate.report.table_format import markdown, to_csv
 
 
 def test_markdown_tables_are_rectangular_even_with_hostile_cells(findings):

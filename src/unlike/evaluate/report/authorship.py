@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
 from unlike.evaluate.identity.scores import Estimate
-from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, markdown, to_markdown
+from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, printable
 from unlike.evaluate.running.run import write_whole
 

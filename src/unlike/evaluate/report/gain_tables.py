@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries
-from unlike.evaluate.report.tables import LEVEL, metric_of, table_of
+from unlike.evaluate.report.report_tables import LEVEL, metric_of, table_of
+from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries
 from unlike.evaluate.report.wording import amount, interval, p_value, shorten, signed
 from unlike.evaluate.statistics.findings import Findings, GroupGain, UserGain
 

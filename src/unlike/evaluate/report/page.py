@@ -16,8 +16,7 @@ from unlike.errors import InputError
 from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.gain_tables import gain_table, group_table, halves_table
 from unlike.evaluate.report.pictures import plot_sections
-from unlike.evaluate.report.table import Table, markdown, to_csv, to_html, to_latex, to_markdown
-from unlike.evaluate.report.tables import (
+from unlike.evaluate.report.report_tables import (
     cost_table,
     curves_table,
     facts_table,
@@ -27,6 +26,7 @@ from unlike.evaluate.report.tables import (
     sanity_table,
     tests_table,
 )
+from unlike.evaluate.report.table_format import Table, markdown, to_csv, to_html, to_latex, to_markdown
 from unlike.evaluate.report.wording import printable, shared_words
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
 

@@ -17,7 +17,7 @@ from unlike.evaluate.report.charts import (
     value_axis,
 )
 from unlike.evaluate.report.gain_tables import by_variant
-from unlike.evaluate.report.tables import labels, metric_of
+from unlike.evaluate.report.report_tables import labels, metric_of
 from unlike.evaluate.report.wording import amount, finite, shorten, signed, two_lines, value
 from unlike.evaluate.statistics.findings import Curve, Findings, Half, Variant
 

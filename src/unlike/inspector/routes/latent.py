@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from unlike.config import vector_file
 from unlike.data.corpus import Corpus
-from unlike.door import wait_for
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart, how_to_install
@@ -27,6 +26,7 @@ from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
+from unlike.sync import wait_for
 from unlike.writing.score import ScoringEngine, scorer_of
 
 if TYPE_CHECKING:

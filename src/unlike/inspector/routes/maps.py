@@ -12,7 +12,7 @@ from unlike.inspector.store.maps import DifferenceMap
 from unlike.serve.answers import json_response
 from unlike.serve.bodies import CompareBody, Id, Selector
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here
+from unlike.serve.routes.context import Here
 
 router = APIRouter(tags=["maps"])
 Whose = Annotated[Id, Query(description="Of the user")]

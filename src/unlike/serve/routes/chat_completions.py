@@ -10,7 +10,7 @@ from unlike.serve.answers import Events, event_stream, json_response
 from unlike.serve.chat import ChatCompletion, answer, chunks, prepared_chat
 from unlike.serve.chat_bodies import ChatBody
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here, Visit
+from unlike.serve.routes.context import Here, Visit
 from unlike.store.records import Unknown
 
 router = APIRouter(tags=["OpenAI"])

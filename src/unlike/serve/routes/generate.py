@@ -10,7 +10,7 @@ from unlike.memory.answers import Request, Written
 from unlike.serve.answers import Events, event, event_stream, json_response
 from unlike.serve.bodies import GenerateBody
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here, Visit
+from unlike.serve.routes.context import Here, Visit
 
 router = APIRouter(tags=["texts"])
 _STREAM = event_stream(

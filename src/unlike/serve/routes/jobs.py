@@ -8,7 +8,7 @@ from starlette.responses import Response
 from unlike.memory.answers import JobRow, Page
 from unlike.serve.answers import json_response
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here, Limit, Offset
+from unlike.serve.routes.context import Here, Limit, Offset
 
 router = APIRouter(tags=["jobs"])
 State = Annotated[Literal["", "waiting", "running", "failed"], Query(description="Only jobs in this state")]

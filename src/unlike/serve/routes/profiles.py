@@ -9,7 +9,7 @@ from unlike.memory.answers import Profile
 from unlike.serve.answers import NewVersion, Queued, json_response
 from unlike.serve.bodies import MAX_NUMBER, ProfileBody, RollbackBody
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here, UserId
+from unlike.serve.routes.context import Here, UserId
 
 router = APIRouter(tags=["profiles"])
 Version = Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="An earlier one; else the current one")]

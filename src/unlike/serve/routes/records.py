@@ -11,7 +11,7 @@ from unlike.serve.answers import JSON, NewVersion, json_response
 from unlike.serve.bodies import CorrectionBody, FeedbackBody, Id, ItemBody
 from unlike.serve.errors import documented
 from unlike.serve.reading import records_in, records_in_lines
-from unlike.serve.routes.visit import Here
+from unlike.serve.routes.context import Here
 
 router = APIRouter(tags=["records"])
 LINES = "application/x-ndjson"

@@ -10,7 +10,7 @@ from unlike.memory.population import Uniqueness
 from unlike.serve.answers import json_response
 from unlike.serve.bodies import ConsentChange, RefusalBody
 from unlike.serve.errors import documented
-from unlike.serve.routes.visit import Here, Limit, Offset, UserId
+from unlike.serve.routes.context import Here, Limit, Offset, UserId
 from unlike.store.users import Consent, UserRow
 
 router = APIRouter(tags=["users"])

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlike.errors import InputError
-from unlike.privacy.receipt import Signer, verify
+from unlike.privacy.signing import Signer, verify
 
 SIGNER = Signer.new()
 BODY = {"erased": {"records": 12, "profiles": 3}, "time_ms": 1_700_000_000_000, "hashes": ["ab", "cd"], "note": "née"}

@@ -9,9 +9,9 @@ import pytest
 from unlike.errors import InputError, MissingPart
 from unlike.llm import smollm2_torch
 from unlike.llm.llama_cpp import LlamaCppBackend
+from unlike.llm.model_catalogue import SHELF, SMOLLM2, is_here, model_file, ready_model, shelf_model
 from unlike.llm.model_source import name_of, source_of
 from unlike.llm.open import open_llm
-from unlike.llm.shelf import SHELF, SMOLLM2, is_here, model_file, ready_model, shelf_model
 from unlike.llm.smollm2 import packaged_smollm2
 
 FETCHED = [name for name in SHELF if name != SMOLLM2]

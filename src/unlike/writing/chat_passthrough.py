@@ -10,11 +10,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from unlike.llm.passed_chat import Answer, Chunks, PassedChat, PassingLLM, usage_in
+from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassingLLM, usage_in
 from unlike.privacy.repeats import Others
 from unlike.writing.clean import GrowingReply, clean_reply
 from unlike.writing.expected import ANSWER
-from unlike.writing.guard import Repeated
+from unlike.writing.repeat_guard import Repeated
 from unlike.writing.write import Guard
 
 

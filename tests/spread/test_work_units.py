@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlike.records import Case
-from unlike.spread.units import MAX_ROWS, units_of
+from unlike.spread.work_units import MAX_ROWS, units_of
 
 JOBS = st.lists(st.lists(st.integers(0, 30), max_size=40), min_size=1, max_size=4)
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.serve.conftest import calling, listening, record
 from unlike.serve.auth import Keys
-from unlike.serve.gate import Watch
 from unlike.serve.limits import Rates
 from unlike.serve.logs import JsonLines
 from unlike.serve.metrics import Metrics
+from unlike.serve.middleware import Watch
 
 CANARY = "heliotrope-canary"
 

@@ -20,8 +20,8 @@ def files_in(place: Path) -> list[Path]:
 
 def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key: str) -> None:
     """Erase the users of receipts again; each must be signed by the store's key, or by ``public_key``."""
-    from unlike.door import wait_for
-    from unlike.privacy.receipt import verify
+    from unlike.privacy.signing import verify
+    from unlike.sync import wait_for
 
     for receipt in receipts:
         verify(receipt, public_key or memory.public_key)
@@ -32,7 +32,7 @@ def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key
 
 def delete_record(memory: "Memory", record_id: str) -> None:
     """Delete one record."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     user = wait_for(memory.delete_record(record_id))
     typer.echo(f"record {record_id} of {user} is deleted; the profile is rebuilt without it")
@@ -40,7 +40,7 @@ def delete_record(memory: "Memory", record_id: str) -> None:
 
 def refuse_user(memory: "Memory", user: str, refused: bool) -> None:
     """Refuse a user's records, or accept them again."""
-    from unlike.door import wait_for
+    from unlike.sync import wait_for
 
     wait_for(memory.refuse(user, refused))
     typer.echo(f"records of {user} are {'refused' if refused else 'accepted'} from now on")

@@ -12,7 +12,7 @@ from itertools import chain
 from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.private import figures
+from unlike.memory.private_comparison import figures
 from unlike.memory.representatives import Against, against
 from unlike.memory.settings import MemorySettings
 from unlike.methods.steps import Comparison

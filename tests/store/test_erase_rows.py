@@ -7,7 +7,7 @@ import pytest
 from tests.store.conftest import emptied, files_of
 from tests.store.rows import lived_in, put, row
 from unlike.errors import InputError
-from unlike.store import audit, check, differences, erasure, export, profiles, records, scrubs, users
+from unlike.store import audit, check, differences, erase_rows, export, profiles, records, scrubs, users
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA, USERS
 
@@ -16,7 +16,7 @@ USER, WORDS = "canary-user-5d1c", "canary sentence 9f3e"
 
 def take_out(tenant, user_id):
     with tenant.write() as tx:
-        found = erasure.take_out(tx, users.find_user(tx, user_id))
+        found = erase_rows.take_out(tx, users.find_user(tx, user_id))
         audit.note(tx, "erase", user_id, found[0])
     scrubs.scrub(tenant.store)
     return found
@@ -67,13 +67,13 @@ def test_the_key_is_gone_from_memory_once_it_is_committed(tenant):
     world = lived_in(tenant)
     ann = world.users["ann"]
     with pytest.raises(ZeroDivisionError), tenant.write() as tx:
-        erasure.take_out(tx, ann)
+        erase_rows.take_out(tx, ann)
         raise ZeroDivisionError
     assert [record.text for record in StoredRecords(tenant).history("ann", (9999, ""))] == ["words of ann"]
     with tenant.read() as early:  # who began to read before is not cut short
         assert records.count(early) == 4
         with tenant.write() as tx:
-            erasure.take_out(tx, ann)
+            erase_rows.take_out(tx, ann)
         assert "words of ann" in [stored.record.text for stored in records.read(early)]
     with tenant.read() as tx, pytest.raises(KeyError):
         tx.keys.of_users(tx.conn, [ann])
@@ -135,7 +135,7 @@ def test_where_a_reader_stays_it_is_said(in_sqlite):
     with tenant.read() as reader:
         records.count(reader)
         with tenant.write() as tx:
-            erasure.take_out(tx, users.find_user(tx, "ann"))
+            erase_rows.take_out(tx, users.find_user(tx, "ann"))
         with pytest.raises(InputError, match="could not be emptied: another connection has been reading"):
             scrubs.scrub(in_sqlite, patience_s=0)
     scrubs.scrub(in_sqlite)

@@ -7,7 +7,7 @@ import pytest
 
 from unlike.errors import InputError
 from unlike.llm.journal import Call, Entry, Journal, key
-from unlike.spread.keeper import Keeper, merge_parts, part_path
+from unlike.spread.journal_owner import Keeper, merge_parts, part_path
 
 CALLS = [Call("s", "t", ({"role": "user", "content": f"{n}"},), record_ids=(f"r{n}",)) for n in range(4)]
 KEYS = [key(call, "m") for call in CALLS]

@@ -13,7 +13,7 @@ from tests.memory.town import TASK, faults, lived_in, row, settle
 from tests.store.rows import BOTH
 from unlike.api import sample_corpus
 from unlike.config import MethodSettings
-from unlike.memory.private import STEP, figures, shared_words
+from unlike.memory.private_comparison import STEP, figures, shared_words
 from unlike.memory.settings import MemorySettings
 from unlike.methods.style_facts import StyleFacts, facts_of, figures_beside, means
 from unlike.prompts.prompt import Ask, messages_of, own_record

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
-from unlike.evaluate.report.table import Group, Row, Table, TableCell, entries, letter
+from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, letter
 from unlike.evaluate.report.wording import NOT_AVAILABLE, amount, finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Cell, Curve, Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS

@@ -6,8 +6,8 @@ import pytest
 
 from unlike.errors import CallFailed
 from unlike.llm.backend import PART_TOKENS, estimate_tokens
+from unlike.llm.chat_passthrough import PassedChat, PassingLLM
 from unlike.llm.journal import Call
-from unlike.llm.passed_chat import PassedChat, PassingLLM
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.usage import Meter, Usage

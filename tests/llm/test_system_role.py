@@ -8,7 +8,7 @@ from tests.llm.endpoint import error
 from unlike.errors import CallFailed
 from unlike.llm.backend import Sampling
 from unlike.llm.openai_http import OpenAIBackend
-from unlike.llm.roles import refuses_system, without_system
+from unlike.llm.system_role import refuses_system, without_system
 
 SYSTEM, USER, ASSISTANT = ({"role": role, "content": role} for role in ("system", "user", "assistant"))
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unlike.errors import CallFailed, InputError
-from unlike.llm.soft import SoftPrompt
+from unlike.llm.soft_prompt import SoftPrompt
 
 
 @torch.no_grad()
