@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.backend import Backend
+from unlike.llm.retry import PATIENCE_S
 
 OPENAI = "https://api.openai.com/v1"
-PATIENCE_S = 600.0
-"""How long a call may wait for a busy endpoint where nobody waits for the answer."""
 PRECISIONS = ("float32", "bfloat16")
 """What may follow the model of an engine in this process: ``transformers:MODEL:bfloat16``."""
 _LOOKS_LIKE_ADDRESS = re.compile(r"@|:\d{2,5}(/|$)|/v1/?$")
@@ -172,7 +171,7 @@ def open_counter(uri: str, **options: Any) -> Backend:  # noqa: ANN401
 
 
 def open_patient(uri: str, **options: Any) -> Backend:  # noqa: ANN401
-    """Open an LLM for work that nobody waits for: an endpoint that answers 429 is waited for, ``PATIENCE_S`` a call.
+    """Open an LLM for work in the background: a call waits up to ``retry.PATIENCE_S`` for an endpoint that answers 429.
 
     Raises:
         InputError, MissingPart: As ``open_llm``.

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+PATIENCE_S = 600.0
+"""Maximum total wait of a call for a busy endpoint in work that runs in the background."""
 RETRIED_STATUS = frozenset({408, 409, 425, 429})
 """Statuses under 500 that may change by waiting; every status from 500 on is retried too."""
 

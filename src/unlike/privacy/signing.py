@@ -1,4 +1,4 @@
-"""Receipts: a signed statement of what was erased, which anyone can check and nobody can change.
+"""Signatures of receipts, so that anyone can check one and no one can change it (``memory.erase`` writes what is in it).
 
 A receipt is JSON. Its signature (Ed25519, RFC 8032) is over the canonical JSON of everything but the signature:
 sorted keys, no spaces, ASCII. The public key is inside, so a receipt proves by itself only that it has not changed

@@ -1,5 +1,7 @@
 """The cleaning of replies: from what a model sent to the words that are kept, shown and compared.
 
+The patterns are in ``framing`` (prefaces, fields, remarks, refusals) and ``thoughts`` (thoughts, control tokens).
+
 The journal keeps replies as they came, so a better cleaning needs no new call. What is left without words, thoughts that
 were never ended, and a refusal are failed calls with the reply in them, never a text. Cleaning twice changes nothing.
 
