@@ -54,6 +54,8 @@ STEPS = [
     ("contrast", ("past", "others")),
     ("difference", ("target", "others")),
     ("difference_facts", ("target", "others")),
+    ("difference_open", ("target", "others")),
+    ("filter", ("target", "others", "differences")),
     ("dimensions", ("target", "others")),
     ("judge", ("target", "others")),
     ("merge", ("blocks",)),

@@ -57,12 +57,12 @@ def test_without_any_other_user_the_case_fails_with_a_reason(method):
 
 def test_a_stranger_shares_no_item_has_enough_records_and_is_always_the_same():
     neighbours = MeanNeighbours(CORPUS, CORPUS.users(), None)
-    found = neighbours.stranger(CASE, 3)
+    found = neighbours.stranger(CASE, 3, "as_of")
     assert found.user_id in ("u4", "u5", "u6", "u7") and len(found.history) >= 3
-    assert neighbours.stranger(CASE, 3) == found
+    assert neighbours.stranger(CASE, 3, "as_of") == found
     assert all(record.timestamp < CASE.timestamp for record in found.history)
 
 
 def test_where_all_share_items_the_stranger_shares_the_fewest():
     few = world([(0, 0, 1), (0, 1, 2), (1, 0, 3), (1, 1, 4), (2, 1, 5), (2, 2, 6), (0, 3, 9)], [6])
-    assert MeanNeighbours(few, few.users(), None).stranger(few.cases("test")[0], 2).user_id == "u2"
+    assert MeanNeighbours(few, few.users(), None).stranger(few.cases("test")[0], 2, "as_of").user_id == "u2"

@@ -117,7 +117,7 @@ def test_a_template_that_names_what_the_step_does_not_have(tmp_path):
 
 
 def test_names_that_do_not_exist(tmp_path):
-    with pytest.raises(InputError, match="built in are mail, review"):
+    with pytest.raises(InputError, match="built in are mail, meeting, review, review_papers"):
         open_task("poem")
     with pytest.raises(InputError, match="prompts folder not found"):
         open_task(folder=tmp_path / "nowhere")

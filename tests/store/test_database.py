@@ -29,7 +29,7 @@ def test_another_master_key(address):
     made.tenant()
     made.close()
     other = MasterKey(os.urandom(32))
-    with pytest.raises(InputError, match=f"wrapped by master key {MASTER.id}, not by {other.id}"):
+    with pytest.raises(InputError, match=f"wrapped by master key {MASTER.id}, and this is {other.id}; give that one"):
         open_store(address, other)
 
 

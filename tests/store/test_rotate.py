@@ -41,7 +41,7 @@ def test_everything_opens_with_the_new_key(made, address):
 
 def test_the_old_key_opens_nothing(made, address):
     rotate(made, NEW)
-    with pytest.raises(InputError, match=f"wrapped by master key {NEW.id}, not by {MASTER.id}; give that one, or"):
+    with pytest.raises(InputError, match=f"wrapped by master key {NEW.id}, and this is {MASTER.id}; give that one"):
         open_store(address, MASTER)
 
 

@@ -36,7 +36,7 @@ async def dpl_stranger(case: Case, kit: Kit) -> Draft:
     past = await retrieve(case, history, kit)
     stranger = await _stranger(case, history, kit)
     theirs = replace(case, user_id=stranger.user_id)
-    differences = await extract(await select(theirs, stranger.history, kit), kit)
+    differences = await extract(_without(case.user_id, await select(theirs, stranger.history, kit)), kit)
     profile = await summarise(await retrieve(theirs, stranger.history, kit), differences, kit)
     return await draft(case, kit, past, profile, history=history, differences=differences, profile_of=stranger.user_id)
 
@@ -59,10 +59,20 @@ async def dpl_other_item(case: Case, kit: Kit) -> Draft:
 
 
 async def _stranger(case: Case, history: Sequence[Record], kit: Kit) -> Neighbour:
-    found = await asyncio.to_thread(kit.neighbours.stranger, case, min(len(history), kit.settings.n_records))
+    n_records = min(len(history), kit.settings.n_records)
+    found = await asyncio.to_thread(kit.neighbours.stranger, case, n_records, kit.settings.time_rule)
     if found is None:
         raise CallFailed("no other user has a record before the case, so there is no stranger; take a larger corpus")
     return found
+
+
+def _without(user_id: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons without texts of a user: those of the case may be held out, and are among a stranger's peers."""
+    kept = [
+        replace(one, representatives=tuple(record for record in one.representatives if record.user_id != user_id))
+        for one in comparisons
+    ]
+    return [one for one in kept if one.representatives]
 
 
 def _moved(comparisons: Sequence[Comparison], theirs: Sequence[Record], case: Case, kit: Kit) -> list[Comparison]:

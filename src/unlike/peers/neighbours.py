@@ -34,7 +34,7 @@ class Neighbours(Protocol):
         """The most similar other user; None where this user or all others have no text yet."""
         ...
 
-    def stranger(self, case: Case, n_records: int) -> Neighbour | None:
+    def stranger(self, case: Case, n_records: int, rule: TimeRule) -> Neighbour | None:
         """Another user, as unrelated as there is one; None where no other user has a text yet."""
         ...
 
@@ -71,7 +71,7 @@ class MeanNeighbours:
         best = others[int(np.argmax(cosines))]
         return Neighbour(best, pool.history(best, before))
 
-    def stranger(self, case: Case, n_records: int) -> Neighbour | None:
+    def stranger(self, case: Case, n_records: int, rule: TimeRule) -> Neighbour | None:
         """A random other user who shares no item with this one, always the same for a case; for controls.
 
         Where every other user shares items, one who shares the fewest. Of equal ones, those come first who have enough
@@ -80,11 +80,13 @@ class MeanNeighbours:
         Args:
             case: The request; its own item counts as the user's too.
             n_records: Records before the request that the stranger should have.
+            rule: Which records of others are visible; those of the stranger are before the request under every rule.
         """
         mine = {record.item_id for record in self._records.history(case.user_id, (_END_OF_TIME, ""))} | {case.item_id}
+        pool = visible(self._records, rule, case.split)
         found: list[tuple[tuple[int, int, bytes], Neighbour]] = []
         for user in self._users:
-            history = self._records.history(user, (case.timestamp, ""))
+            history = pool.history(user, (case.timestamp, ""))
             if user != case.user_id and history:
                 n_shared = sum(record.item_id in mine for record in self._records.history(user, (_END_OF_TIME, "")))
                 lacks = max(0, n_records - len(history))

@@ -19,6 +19,11 @@ ON_WORDS = ["rouge1", "rouge2", "rougeL", "bleu", "bleu_sentence", "meteor", "di
 
 words = st.lists(st.sampled_from(["the", "lamp", "is", "small,", "not", "bright"]), max_size=12).map(" ".join)
 
+READ_PEERS = {
+    *("dpl", "dpl_verified", "dpl_stranger", "dpl_other_item", "drp", "drp_filtered"),
+    *("cicl", "cicl_pairs", "persona_db", "stored_profile"),
+}
+
 
 def value(name, text, reference):
     metric = open_metric(name)
@@ -84,7 +89,7 @@ def test_peers_are_others_whose_texts_a_method_read(method):
     generated = row(method)
     assert generated.status == "done"
     texts = peers_of([generated], CORPUS)["r012"]
-    assert bool(texts) == (method in {"dpl", "dpl_verified", "drp", "cicl", "persona_db", "stored_profile"})
+    assert bool(texts) == (method in READ_PEERS)
     assert all(" by u0 on " not in text for text in texts)
     assert len(set(texts)) == len(texts)
 
