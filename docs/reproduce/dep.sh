@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every table and figure of DEP's paper. Words behind the command go to each experiment: sh dep.sh --dry-run; sh dep.sh --train
+# Every table and figure of DEP's paper. Options are passed to each experiment: sh dep.sh --dry-run; sh dep.sh --train
 # Adapters are trained once on all three categories, and each category is then a table of its own.
 set -eu
 books=${BOOKS:-books} films=${FILMS:-movies-and-tv} music=${MUSIC:-cds-and-vinyl}
@@ -17,9 +17,10 @@ run() { # PRESET CORPUS LLM OPTIONS
 }
 
 for corpus in "$books" "$films" "$music"; do
-    for preset in dep-table1 dep-table2 dep-table3 dep-k dep-retrieval dep-note dep-epochs; do
+    for preset in dep-table1 dep-table2 dep-table3 dep-k dep-note dep-epochs; do
         run "$preset" "$corpus" "$llm" "$@"
     done
     run dep-table1-32b "$corpus" "$llm_32b" "$@"
+    run dep-retrieval "$corpus" "$llm_32b" "$@" # table 8
 done
 run dep-uniqueness "$music" "$llm" "$@" # figure 3

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every table and figure of DPL's paper. Words behind the command go to each experiment: sh dpl.sh --dry-run
+# Every table and figure of DPL's paper. Options are passed to each experiment: sh dpl.sh --dry-run
 set -eu
 books=${BOOKS:-books} films=${FILMS:-movies-and-tv} music=${MUSIC:-cds-and-vinyl} yelp=${YELP:-yelp}
 llm=${LLM:-openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1}

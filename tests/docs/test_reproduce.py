@@ -13,6 +13,7 @@ from tests.llm.tiny_llm import tiny_llm
 from unlike.api import sample_corpus
 from unlike.cli.main import main
 from unlike.evaluate.running.plan import PRESETS, read_plan
+from unlike.llm.open import model_of
 
 SCRIPTS = {"dpl.sh": 14, "dep.sh": 25}
 """Experiments of each."""
@@ -53,6 +54,13 @@ def test_a_script_runs_presets_with_options_that_exist(commands, script):
                 "s-72b@http://h:1/v1",
                 "s-gpt",
             ]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_by_default_each_experiment_has_the_llm_of_its_preset(commands, script):
+    for words in commands(script):
+        uri = read_plan(PRESETS / f"{words[1]}.toml").llm.uri
+        assert model_of(words[words.index("--llm") + 1]).partition(":")[2] == uri.partition(":")[2], words[1]
 
 
 def test_adapters_are_shared_by_the_three_categories(commands):
