@@ -11,7 +11,7 @@ Names are loaded when they are first used, so importing the package costs next t
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unlike.api import agenerate, generate, open_kit, sample_corpus
@@ -89,7 +89,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (any public name)
+def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'unlike' has no attribute {name!r}")
     return getattr(import_module(_MODULE_OF[name]), name)

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, Le
 
 from unlike.errors import InputError
 from unlike.records import TimeRule
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
 
@@ -118,7 +122,7 @@ class MethodSettings:
 
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """Limits of the calls to an LLM's endpoint. The defaults suit a service, where somebody waits for the answer.
+    """Limits of the calls to an LLM's endpoint. The defaults suit a service, where a user waits for the answer.
 
     Attributes:
         timeout_s: Time limit of one attempt; of a stream the time to its first chunk and between two.
@@ -168,11 +172,11 @@ class EndpointSettings:
 
 
 BATCH_ENDPOINT = EndpointSettings(timeout_s=600.0, total_s=3600.0, max_retries=6)
-"""Where nobody waits: experiments, and whoever opens an LLM without settings."""
+"""For experiments, and for an LLM that is opened without settings: no user waits for the answer."""
 
 
 def by_name(kind: str, table: Mapping[str, T], name: str) -> T:
-    """The entry of a table of variants that a name stands for.
+    """The entry of that name in a table of variants.
 
     Args:
         kind: What the entries are, for the message.
@@ -180,7 +184,7 @@ def by_name(kind: str, table: Mapping[str, T], name: str) -> T:
         name: As a setting or an option gives it.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is no such name; the message lists the allowed ones.
     """
     if name not in table:
         raise InputError(f"unknown {kind}: {name!r}; allowed are {', '.join(table)}")
@@ -222,7 +226,7 @@ def checked(kind: type[T], values: object, source: str) -> T:
         raise InputError(f"{source}: {'; '.join(problems_of(error, kind))}") from error
 
 
-def problems_of(error: Any, kind: Any) -> list[str]:  # noqa: ANN401 - pydantic is imported only where it is used
+def problems_of(error: "ValidationError", kind: object) -> list[str]:
     """The problems that pydantic found, one line each; for an unknown key, with the allowed ones."""
     return [_problem(detail, kind) for detail in error.errors(include_url=False, include_context=False)]
 
@@ -239,7 +243,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         raise InputError(f"{what} {path} cannot be read: {error}; give a TOML file") from error
 
 
-def _problem(detail: Any, kind: Any) -> str:  # noqa: ANN401
+def _problem(detail: "ErrorDetails", kind: object) -> str:
     place = ".".join(map(str, detail["loc"]))
     if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{place} is unknown; allowed are {', '.join(_fields_at(kind, detail['loc'][:-1]))}"
@@ -247,13 +251,12 @@ def _problem(detail: Any, kind: Any) -> str:  # noqa: ANN401
     return f"{place}: {message}" if place else message
 
 
-def _fields_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:  # noqa: ANN401
+def _fields_at(kind: object, place: tuple[int | str, ...]) -> list[str]:
     """Names of the fields of a nested type."""
     for name in place:
         kind = get_args(kind)[0] if isinstance(name, int) else get_type_hints(kind)[name]
-        kind = (
-            next((part for part in get_args(kind) if part is not NoneType), kind) if type(kind) is UnionType else kind
-        )
+        if isinstance(kind, UnionType):
+            kind = next((part for part in get_args(kind) if part is not NoneType), kind)
     return list(get_type_hints(kind))
 
 

@@ -15,6 +15,8 @@ RecordT = TypeVar("RecordT")
 
 Moment = tuple[int, str]
 """(timestamp in ms, record id): the place of a record in its user's own history."""
+END_OF_TIME: Moment = (2**62, "")
+"""A moment after every record."""
 
 TimeRule = Literal["as_of", "paper", "released"]
 """Which texts of others a request may see: ``as_of`` only those strictly before it, ``paper`` all of them, ``released``
@@ -114,7 +116,7 @@ class SplitRecords(Protocol):
 
 
 def visible(records: Records, rule: TimeRule, split: str, without_last: int = 0) -> Records:
-    """The records among which the texts of others are; the timestamp of ``Case.peers_before`` limits them further.
+    """The records in which a time rule lets texts of others be looked up; ``Case.peers_before`` limits them further.
 
     Args:
         records: All.
@@ -144,8 +146,8 @@ def latest_per_user(records: Iterable[RecordT], user_of: Callable[[RecordT], Has
 
 def others_on(records: Records, item_id: str, user_id: str, before: int | None) -> list[Record]:
     """D_i without a user: one record of each other user on an item, the latest before a timestamp (ms; None for all)."""
-    visible = records.peers(item_id, before)
-    return latest_per_user((record for record in visible if record.user_id != user_id), lambda record: record.user_id)
+    seen = records.peers(item_id, before)
+    return latest_per_user((record for record in seen if record.user_id != user_id), lambda record: record.user_id)
 
 
 @dataclass(frozen=True, slots=True)

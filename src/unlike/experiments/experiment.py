@@ -268,7 +268,7 @@ def report(
     corpus: Path | None = None,
     embedder: str = "minilm",
     watch: Watch = SILENT_WATCH,
-    **options: Any,  # noqa: ANN401 - keys of a plan
+    **options: object,
 ) -> Comparison:
     """Compare run folders that exist already.
 

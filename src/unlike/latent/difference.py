@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
 from unlike.latent.settings import Weighting
-from unlike.records import Case, Moment, Record, Records, SplitRecords, TimeRule, others_on, visible
+from unlike.records import END_OF_TIME, Case, Record, Records, SplitRecords, TimeRule, others_on, visible
 
 Floats = NDArray[np.float32]
 Select = Callable[[Record, Sequence[Record]], Sequence[Record]]
-"""The peers that a record is compared with, of all that wrote on its item."""
-_ALL_TIME: Moment = (2**62, "")
+"""Selects the peers that a record is compared with, among all who wrote about its item."""
 _SPLIT = "test"
 """The split whose profiles the released code compares with, in training too."""
 
@@ -108,7 +107,7 @@ class Differences:
     def _peers(self, case: Case, record: Record) -> list[Record]:
         """The latest visible record of each other user on the item, or those of them that ``select`` chooses.
 
-        None where there are fewer than ``min_peers``, for with one peer a difference gives away that peer's vector.
+        Empty where there are fewer than ``min_peers``: with one peer, a difference would reveal that peer's vector.
         """
         pool = visible(self._records, self._time_rule, _SPLIT, without_last=2)
         found = others_on(pool, record.item_id, case.user_id, case.peers_before(self._time_rule))
@@ -142,9 +141,9 @@ class Differences:
         """The mean vector of a peer's texts: those that the time rule lets a difference use."""
         if self._time_rule == "released":
             return self._encode(self._released_texts(user_id)).mean(axis=0)
-        until = case.moment if self._time_rule == "as_of" else _ALL_TIME
+        until = case.moment if self._time_rule == "as_of" else END_OF_TIME
         return self._encode(self._records.history(user_id, until)).mean(axis=0)
 
     def _released_texts(self, user_id: str) -> Sequence[Record]:
         """The texts of a user's mean in the released code: one more than those that peers are compared with."""
-        return visible(self._records, "released", _SPLIT, without_last=1).history(user_id, _ALL_TIME)
+        return visible(self._records, "released", _SPLIT, without_last=1).history(user_id, END_OF_TIME)

@@ -173,7 +173,7 @@ async def draft(
     neighbours: Sequence[Record] = (),
     history: Sequence[Record] = (),
     differences: Sequence[Difference] = (),
-    **more: Any,  # noqa: ANN401 - what only one method has, JSON-able
+    **more: object,
 ) -> Draft:
     """The prompt (i', D*_u', p) of the text (equation 2), with the trace of the steps before.
 
@@ -185,7 +185,7 @@ async def draft(
         neighbours: Records of a similar user to show (Persona-DB).
         history: All own records, for the trace.
         differences: All that were found, for the trace.
-        more: Other facts for the trace.
+        more: Facts of one method for the trace, which JSON can hold.
 
     Raises:
         CallFailed: The prompt cannot be made to fit.

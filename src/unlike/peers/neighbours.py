@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder
-from unlike.records import Case, Record, Records, TimeRule, visible
-
-_END_OF_TIME = 2**63
+from unlike.records import END_OF_TIME, Case, Record, Records, TimeRule, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class MeanNeighbours:
         """The other user with the largest cosine; of equal ones the first id."""
         self._encode_all()
         own = len(self._records.history(case.user_id, case.moment))
-        before = (case.timestamp if rule == "as_of" else _END_OF_TIME, "")
+        before = (case.timestamp, "") if rule == "as_of" else END_OF_TIME
         pool = visible(self._records, rule, case.split)
         seen = {user: len(pool.history(user, before)) for user in self._users if user != case.user_id}
         others = [user for user, n in seen.items() if n]
@@ -82,13 +80,13 @@ class MeanNeighbours:
             n_records: Records before the request that the stranger should have.
             rule: Which records of others are visible; those of the stranger are before the request under every rule.
         """
-        mine = {record.item_id for record in self._records.history(case.user_id, (_END_OF_TIME, ""))} | {case.item_id}
+        mine = {record.item_id for record in self._records.history(case.user_id, END_OF_TIME)} | {case.item_id}
         pool = visible(self._records, rule, case.split)
         found: list[tuple[tuple[int, int, bytes], Neighbour]] = []
         for user in self._users:
             history = pool.history(user, (case.timestamp, ""))
             if user != case.user_id and history:
-                n_shared = sum(record.item_id in mine for record in self._records.history(user, (_END_OF_TIME, "")))
+                n_shared = sum(record.item_id in mine for record in self._records.history(user, END_OF_TIME))
                 lacks = max(0, n_records - len(history))
                 chance = hashlib.sha256(f"{case.id} {user}".encode()).digest()
                 found.append(((n_shared, lacks, chance), Neighbour(user, history)))
@@ -99,7 +97,7 @@ class MeanNeighbours:
         with self._lock:
             if self._sums:
                 return
-            histories = {user: self._records.history(user, (_END_OF_TIME, "")) for user in self._users}
+            histories = {user: self._records.history(user, END_OF_TIME) for user in self._users}
             vectors = self._encoder.encode([record.text for history in histories.values() for record in history])
             start = 0
             for user, history in histories.items():
