@@ -20,10 +20,10 @@ TEXTS_AT_ONCE = 256
 
 
 class CachedEncoder:
-    """An Encoder that asks another one only for texts it has never seen.
+    """An Encoder that stores the vectors of another one, and calls it only for texts that are not stored yet.
 
     Args:
-        encoder: Who encodes what is missing.
+        encoder: Encodes the texts that are not stored yet.
         path: The SQLite file; made with its folders where absent.
         on_progress: Called while more than ``TEXTS_AT_ONCE`` texts are encoded, with their number so far and in total.
 
@@ -52,7 +52,7 @@ class CachedEncoder:
         return self._encoder.name
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
-        """How much of texts the encoder behind reads, where it says so; see ``SentenceTransformerEncoder.read_share``."""
+        """That of the encoder behind, as ``SentenceTransformerEncoder.read_share``; None if it has none."""
         share_of = getattr(self._encoder, "read_share", None)
         return share_of(texts) if share_of else None
 

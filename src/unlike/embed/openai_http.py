@@ -15,7 +15,7 @@ class OpenAIEncoder:
     Args:
         model: The endpoint's name of the model.
         base_url: None reads OPENAI_BASE_URL, then OpenAI's own.
-        batch_size: Texts a request.
+        batch_size: Texts per request.
 
     Raises:
         InputError: No key in OPENAI_API_KEY and no base URL of one's own.
@@ -30,7 +30,7 @@ class OpenAIEncoder:
             raise InputError(
                 f"embedder openai:{model} has no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint of your own"
             )
-        # Redirects are not followed: texts go to no address but the one that was given.
+        # Redirects are not followed, so that texts are sent only to the given address.
         http = DefaultHttpxClient(follow_redirects=False)
         self._client = OpenAI(base_url=base_url, api_key=key, max_retries=5, http_client=http)
         self._model = model

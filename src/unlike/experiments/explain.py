@@ -1,4 +1,4 @@
-"""One case of a run with a trained adapter, explained: which records, differences and latent units carried its text."""
+"""One case of a run with a trained adapter, explained: which records, differences and latent units contributed to its text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def explain_case(
     given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
     known = facts | facts["settings"] | {name: value for name, value in given.items() if value}
     if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not known.get(name)]:
-        raise InputError(f"the run does not say all it was made with; give {', '.join(lacking)}")
+        raise InputError(f"run.json of the run is incomplete; give {', '.join(lacking)}")
     opened, encoder = Corpus.open(Path(known["corpus"])), open_encoder(known["embedder"], vector_file())
     engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
     task = open_task(known["task"], prompts)

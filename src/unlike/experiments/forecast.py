@@ -14,7 +14,7 @@ from unlike.config import MethodSettings
 from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
-from unlike.experiments.adapters import forecast_training, stand_ins, untrained_adapters
+from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
@@ -104,7 +104,7 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     """
     untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
-    with _existing(opened.folder / JOURNAL) as known, stand_ins(opened, untrained) as adapter_folder:
+    with _existing(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
         return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)))
 

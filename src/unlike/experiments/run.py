@@ -126,7 +126,7 @@ def run(
 def run_request(
     request: RunRequest, engine: str = "local", facts: dict[str, Any] | None = None, watch: Watch = SILENT_WATCH
 ) -> "list[Generation]":
-    """Make a run; see ``run``."""
+    """Run a request; see ``run``."""
     from unlike.spread.methods import Supplies, templates_of
     from unlike.spread.runs import open_spread, run_spread
 

@@ -34,7 +34,7 @@ def train(
     track: str = "",
     on_step: "OnStep | None" = None,
 ) -> "Adapter":
-    """Train an adapter for a frozen LLM into a folder, with a picture of its losses; or resume the training there.
+    """Train an adapter for a frozen LLM into a folder, with a plot of its losses; or resume the training there.
 
     Args:
         corpus: With cases in the splits train and validation; several for one adapter for all of them.

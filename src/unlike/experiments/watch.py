@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 TERMS = ("gen", "recon", "sparse", "contrast")
 """Terms of the loss."""
-
-
 MAX_COUNTED = 1_000
-"""Texts in which tokens are counted, to find how many of them an encoder reads."""
+"""Maximum number of texts whose tokens are counted, to find the share of them that an encoder reads."""
 
 
 class HasUsage(Protocol):
@@ -49,7 +47,7 @@ class Watch:
             self.say(f"texts are sent to {host} ({uri.partition('@http')[0]})")
 
     def cut_texts(self, encoder: Encoder, texts: Sequence[str]) -> None:
-        """Print how much of these texts an encoder reads; nothing where it reads all, or does not say."""
+        """Print how much of these texts an encoder reads; nothing where it reads all, or where that is not known."""
         share_of = getattr(encoder, "read_share", None)
         if (found := share_of and share_of(texts[:MAX_COUNTED])) and found[1] < 1:
             self.say(

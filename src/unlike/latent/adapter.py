@@ -192,7 +192,7 @@ def _metadata_of(read: Mapping[str, Any]) -> AdapterMetadata:
 
 
 class Prompter:
-    """An adapter at work: from a case to the soft prompt that the frozen LLM reads (DEP, equations 2 to 7).
+    """Makes soft prompts of cases, which the frozen LLM reads, with a trained adapter (DEP, equations 2 to 7).
 
     Args:
         adapter: The trained weights.

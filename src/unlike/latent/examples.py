@@ -137,7 +137,7 @@ class Examples:
             case: The case.
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
             vectors_of: A case of another user whose vectors replace the case's own (a control).
-            past: Own records to show, at most ``n_records`` of them; None for those that ``pick`` gives.
+            past: Own records to show, at most ``n_records`` of them; None for those that ``pick`` returns.
             profile: The user's profile, to show behind the records.
 
         Raises:

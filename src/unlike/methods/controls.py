@@ -1,4 +1,4 @@
-"""Controls of DPL: the same steps, with one thing that is not the user's. What is left above both is worth of the user.
+"""Controls of DPL: the same steps, with one thing that is not the user's. DPL's gain over both comes from the user.
 
 dpl_stranger     the profile is another user's; the user's own records are shown as in DPL
 dpl_other_item   the user's records are compared with what others wrote on another item
@@ -51,7 +51,8 @@ async def dpl_other_item(case: Case, kit: Kit) -> Draft:
     past = await retrieve(case, history, kit)
     stranger = await _stranger(case, history, kit)
     comparisons = await select(case, history, kit)
-    differences = await extract(await asyncio.to_thread(_moved, comparisons, stranger.history, case, kit), kit)
+    comparisons = await asyncio.to_thread(_with_other_peers, comparisons, stranger.history, case, kit)
+    differences = await extract(comparisons, kit)
     profile = await summarise(past, differences, kit)
     return await draft(
         case, kit, past, profile, history=history, differences=differences, peers_of_items_of=stranger.user_id
@@ -67,7 +68,10 @@ async def _stranger(case: Case, history: Sequence[Record], kit: Kit) -> Neighbou
 
 
 def _without(user_id: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons without texts of a user: those of the case may be held out, and are among a stranger's peers."""
+    """The comparisons without the texts of a user.
+
+    The case's user may be a peer of the stranger, with the very text that is held out.
+    """
     kept = [
         replace(one, representatives=tuple(record for record in one.representatives if record.user_id != user_id))
         for one in comparisons
@@ -75,15 +79,20 @@ def _without(user_id: str, comparisons: Sequence[Comparison]) -> list[Comparison
     return [one for one in kept if one.representatives]
 
 
-def _moved(comparisons: Sequence[Comparison], theirs: Sequence[Record], case: Case, kit: Kit) -> list[Comparison]:
-    """The comparisons, each with representatives of another item; without those for which there is none."""
-    there = {record.item_id: others_on(record.item_id, case, kit) for record in reversed(theirs)}
-    items = sorted((item_id for item_id, peers in there.items() if peers), key=lambda item_id: -len(there[item_id]))
-    moved: list[Comparison] = []
+def _with_other_peers(
+    comparisons: Sequence[Comparison], theirs: Sequence[Record], case: Case, kit: Kit
+) -> list[Comparison]:
+    """The comparisons, each with representatives of another item, from the items with the most peers.
+
+    A comparison for which there is no other item is left out.
+    """
+    found = {record.item_id: others_on(record.item_id, case, kit) for record in reversed(theirs)}
+    items = sorted(filter(found.get, found), key=lambda item_id: -len(found[item_id]))
+    changed: list[Comparison] = []
     for place, comparison in enumerate(comparisons):
         others = [item_id for item_id in items if item_id != comparison.item.id]
         if others:
-            peers = there[others[place % len(others)]]
+            peers = found[others[place % len(others)]]
             chosen = kit.selector.select(comparison.record, sampled(peers, kit.settings.seed), kit.settings.n_peers)
-            moved.append(replace(comparison, representatives=tuple(chosen), n_peers=len(peers)))
-    return moved
+            changed.append(replace(comparison, representatives=tuple(chosen), n_peers=len(peers)))
+    return changed

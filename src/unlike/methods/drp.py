@@ -4,7 +4,7 @@ The comparison standard is not given: for each key record the LLM first finds an
 then reasons over the differences along them. Retrieval, selection, summary and generation are DPL's.
 
 ``drp_filtered`` gives the LLM DPL's dimensions, lets it add others and find the differences in one call, and filters them in
-a second one: the form that the authors' code is described to have. We have not seen that code.
+a second one: as descriptions of the authors' code have it. We have not seen that code.
 """
 
 import re
@@ -78,7 +78,7 @@ async def _compare(comparison: Comparison, kit: Kit) -> Reply:
 
 
 async def _filter(comparison: Comparison, found: Reply, kit: Kit) -> Difference:
-    """The differences that the texts bear out."""
+    """The differences that the texts support."""
     unfiltered = Passage("differences", found.text, comparison.item, comparison.record, found.read)
     reply = await ask(Ask("filter", (*compared_passages(comparison), unfiltered), comparison.item), kit)
     return Difference(comparison, reply)

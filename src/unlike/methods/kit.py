@@ -17,15 +17,11 @@ from unlike.writing.draft import Reply
 
 
 class Latent(Protocol):
-    """An adapter at work: it makes soft prompts of cases.
-
-    Attributes:
-        kind: What was trained: "dep", "pplug" or "prompt_tuning".
-    """
+    """Makes soft prompts of cases with a trained adapter."""
 
     @property
     def kind(self) -> str:
-        """What was trained."""
+        """What was trained: "dep", "pplug" or "prompt_tuning"."""
         ...
 
     def prompt(
@@ -35,14 +31,7 @@ class Latent(Protocol):
         past: Sequence[Record] | None = None,
         profile: Passage | None = None,
     ) -> SoftAsk:
-        """The soft prompt of a case.
-
-        Args:
-            case: The case.
-            vectors_of: A case of another user whose vectors replace the case's own (a control).
-            past: Own records to show; None for the most recent.
-            profile: The user's profile, to show behind the records.
-        """
+        """The soft prompt of a case; see ``unlike.latent.adapter.Prompter.prompt``."""
         ...
 
     def stranger(self, case: Case) -> Case:

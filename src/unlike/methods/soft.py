@@ -40,7 +40,7 @@ async def dep(case: Case, kit: Kit) -> Draft:
 
 
 async def dep_shuffled(case: Case, kit: Kit) -> Draft:
-    """The same adapter and the same words, with another user's vectors: what DEP's vectors of the user are worth."""
+    """The same adapter and the same words, with another user's vectors (a control, ours)."""
     return await _soft_draft(case, kit, "dep", shuffled=True)
 
 
@@ -61,19 +61,21 @@ async def dpl_dep(case: Case, kit: Kit) -> Draft:
     past = await retrieve(case, history, kit)
     differences = await extract(await select(case, history, kit), kit)
     profile = await summarise(past, differences, kit)
-    return await _soft_draft(case, kit, "dep", found=Found(past, differences, profile))
+    return await _soft_draft(case, kit, "dep", inputs=DraftInputs(past, differences, profile))
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What DPL's steps found before the text is drafted."""
+class DraftInputs:
+    """The results of DPL's first four steps."""
 
     past: Sequence[Record]
     differences: Sequence[Difference]
     profile: Reply | None
 
 
-async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False, found: Found | None = None) -> Draft:
+async def _soft_draft(
+    case: Case, kit: Kit, kind: str, shuffled: bool = False, inputs: DraftInputs | None = None
+) -> Draft:
     """The soft prompt of a case; a user without records gets Non-Perso's prompt, and the trace says so.
 
     Raises:
@@ -85,8 +87,8 @@ async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False, f
     if not history and kind != "prompt_tuning":
         return await draft(case, kit, soft=None, cold_start="no records: not personalised")
     stranger = await asyncio.to_thread(latent.stranger, case) if shuffled else None
-    profile = found.profile if found else None
-    past, passage = (found.past if found else None), (profile_passage(profile) if profile else None)
+    profile = inputs.profile if inputs else None
+    past, passage = (inputs.past if inputs else None), (profile_passage(profile) if profile else None)
     try:
         soft = await asyncio.to_thread(latent.prompt, case, stranger, past, passage)
     except InputError as error:
@@ -97,7 +99,7 @@ async def _soft_draft(case: Case, kit: Kit, kind: str, shuffled: bool = False, f
         facts["vectors_of"] = stranger.user_id
     ask = Ask(STEP, item=kit.records.item(case.item_id), request=case)
     fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
-    trace = trace_of(kit.settings, history, shown, found.differences if found else (), profile)
+    trace = trace_of(kit.settings, history, shown, inputs.differences if inputs else (), profile)
     return replace(fitted, trace=trace | {"soft": facts})
 
 

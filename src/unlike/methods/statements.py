@@ -1,4 +1,4 @@
-"""The statements of a summary: its sentences, without those that say something sensitive."""
+"""The statements of a summary: its sentences, without those that are sensitive."""
 
 import re
 from collections.abc import Sequence

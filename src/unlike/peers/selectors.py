@@ -112,9 +112,8 @@ SELECTORS: dict[str, Callable[[Encoder, int], Selector]] = {
     "farthest": lambda encoder, seed: FarthestSelector(encoder),
 }
 
-
 REPRESENTATIVES = "kmeans"
-"""Equation 4 as the paper has it."""
+"""The selector of equation 4, as the paper describes it."""
 
 
 def open_selector(name: str, encoder: Encoder, seed: int = 0) -> Selector:
