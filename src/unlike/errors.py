@@ -52,6 +52,32 @@ class CallFailed(UnlikeError):
         self.tokens = tokens
 
 
+class Busy(CallFailed):
+    """An endpoint takes no more requests for now.
+
+    Attributes:
+        retry_after_s: Seconds it asks to wait; None where it does not say.
+    """
+
+    def __init__(self, reason: str, raw: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, raw)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(CallFailed):
+    """An endpoint refuses a request that would be refused again.
+
+    Attributes:
+        param: Field of the request that is wrong; "" where the endpoint does not say.
+        code: The endpoint's name of the error; "" likewise.
+    """
+
+    def __init__(self, reason: str, raw: str = "", param: str = "", code: str = "") -> None:
+        super().__init__(reason, raw)
+        self.param = param
+        self.code = code
+
+
 EXTRA_OF = {
     **dict.fromkeys(("accelerate", "gguf", "safetensors", "torch", "transformers"), "latent"),
     **dict.fromkeys(
@@ -79,34 +105,8 @@ def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
 
 
 def how_to_install(extra: str) -> str:
-    """How an optional part is installed; the one place to change when unlike is on a package index."""
+    """The instruction to install an extra; to be changed here once unlike is on a package index."""
     return f'run in the source folder of unlike: pip install ".[{extra}]"'
-
-
-class Busy(CallFailed):
-    """An endpoint takes no more requests for now.
-
-    Attributes:
-        retry_after_s: Seconds it asks to wait; None where it does not say.
-    """
-
-    def __init__(self, reason: str, raw: str = "", retry_after_s: float | None = None) -> None:
-        super().__init__(reason, raw)
-        self.retry_after_s = retry_after_s
-
-
-class Refused(CallFailed):
-    """An endpoint refuses a request that would be refused again.
-
-    Attributes:
-        param: Field of the request that is wrong; "" where the endpoint does not say.
-        code: The endpoint's name of the error; "" likewise.
-    """
-
-    def __init__(self, reason: str, raw: str = "", param: str = "", code: str = "") -> None:
-        super().__init__(reason, raw)
-        self.param = param
-        self.code = code
 
 
 def first_line(error: BaseException) -> str:

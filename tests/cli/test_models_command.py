@@ -11,7 +11,7 @@ import pytest
 from tests.llm.model_sources import CONTENT, NOWHERE, TINY, lead, opened_sources
 
 from unlike.cli.doctor_parts import _shelf
-from unlike.llm.model_catalogue import SHELF, model_file
+from unlike.llm.model_catalogue import CATALOGUE, model_file
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def sources(unlike, monkeypatch, tmp_path):
 def test_the_list_says_what_each_is(unlike):
     status, out, _ = unlike("models")
     assert status == 0
-    for model in SHELF.values():
+    for model in CATALOGUE.values():
         (line,) = [line for line in out.splitlines() if f" {model.name} " in line]
         assert line.split()[0] == ("yes" if model.name == "smollm2" else "no")
         assert all(word in line for word in (model.licence, model.good_for, f"{model.context_tokens:,}", " MB"))
@@ -37,7 +37,7 @@ def test_the_list_for_programs(unlike):
     status, out, _ = unlike("models", "--json")
     assert status == 0
     listed = {row["name"]: row for row in json.loads(out)}
-    assert list(listed) == list(SHELF)
+    assert list(listed) == list(CATALOGUE)
     assert listed["smollm2"]["here"] and not listed["qwen2.5-7b"]["here"]
     assert listed["qwen2.5-7b"]["file"] == str(model_file("qwen2.5-7b"))
 
@@ -71,7 +71,7 @@ def test_a_terminal_has_a_bar(unlike, sources, monkeypatch):
 
 
 def test_what_cannot_be_fetched_is_one_line(unlike, sources, monkeypatch, tmp_path):
-    monkeypatch.setitem(SHELF, "tiny", replace(TINY, parts=None))
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(TINY, parts=None))
     lead(monkeypatch, NOWHERE, NOWHERE, tmp_path / "cache")
     status, out, err = unlike("models", "get", "tiny")
     assert (status, out) == (2, "")

@@ -15,9 +15,9 @@ from pathlib import Path
 from tests.llm.model_sources import TINY
 from unlike.errors import UnlikeError
 from unlike.llm.fetch_model import fetch_model
-from unlike.llm.model_catalogue import SHELF, model_file, models_folder
+from unlike.llm.model_catalogue import CATALOGUE, model_file, models_folder
 
-SHELF[TINY.name] = TINY
+CATALOGUE[TINY.name] = TINY
 if sys.argv[1:] == ["command"]:
     from unlike.cli.main import main
 

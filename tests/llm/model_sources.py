@@ -13,13 +13,13 @@ from pathlib import Path
 
 import huggingface_hub.constants
 
-from unlike.llm.model_catalogue import SHELF, HubFile, IndexParts, ShelfModel
+from unlike.llm.model_catalogue import CATALOGUE, CatalogueModel, HubFile, IndexParts
 
 MEGABYTE = 1 << 20
 CONTENT = b"GGUF" + random.Random(7).randbytes(3 * MEGABYTE)
 N_PARTS = 2
 REVISION = "0" * 40
-TINY = ShelfModel(
+TINY = CatalogueModel(
     name="tiny",
     file="tiny.gguf",
     n_bytes=len(CONTENT),
@@ -170,9 +170,9 @@ def lead(monkeypatch, hub: str, index: str, cache: Path) -> None:
 
 @contextmanager
 def opened_sources(monkeypatch, cache: Path):
-    """Sources that have the tiny model, which is on the shelf meanwhile."""
+    """Sources that have the tiny model, which is in the catalogue meanwhile."""
     sources = Sources()
-    monkeypatch.setitem(SHELF, TINY.name, TINY)
+    monkeypatch.setitem(CATALOGUE, TINY.name, TINY)
     lead(monkeypatch, sources.url, sources.url, cache)
     yield sources
     sources.stop()

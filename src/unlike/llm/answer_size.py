@@ -1,7 +1,7 @@
 """The limit on what an endpoint sends: a longer answer ends the call before it fills the memory.
 
-Counted is what comes over the wire. So that this is also what is kept, answers are not compressed: a client asks for
-none, and one that comes compressed all the same is refused.
+The bytes received are counted. They are also the bytes held in memory, since requests ask for answers without
+compression, and a compressed answer is refused.
 """
 
 import sys
@@ -15,7 +15,7 @@ NOT_COMPRESSED = {"accept-encoding": "identity"}
 
 
 def http_library(response: object) -> Any:  # noqa: ANN401 - one of two modules
-    """The HTTP library that a response is of; OpenAI's client has used two."""
+    """The HTTP library that made a response; OpenAI's client has used two."""
     return sys.modules[type(response).__module__.partition(".")[0]]
 
 
@@ -23,14 +23,14 @@ def limit_answers(model: str, max_bytes: int) -> Callable[[Any], Awaitable[None]
     """A hook of an HTTP client that limits the size of each response.
 
     Args:
-        model: What messages call it.
-        max_bytes: Of a body.
+        model: Its name in messages.
+        max_bytes: Maximum size of a body.
     """
 
     async def limit(response: Any) -> None:  # noqa: ANN401
         encoding = response.headers.get("content-encoding", "identity")
         if encoding != "identity":
-            raise EngineError(f"{model} compresses its answers ({encoding}), which it is not asked to; switch that off")
+            raise EngineError(f"{model} compresses its answers ({encoding}) although it is asked not to; turn that off")
         stream = _stream_class(http_library(response))
         response.stream = stream(response.stream, model, max_bytes)
 
@@ -39,7 +39,7 @@ def limit_answers(model: str, max_bytes: int) -> Callable[[Any], Awaitable[None]
 
 @cache
 def _stream_class(library: Any) -> Any:  # noqa: ANN401
-    """A response's stream that fails after so many bytes, as a class of the library."""
+    """The class of a response's stream that fails after a number of bytes, derived from the library's own class."""
 
     class LimitedStream(library.AsyncByteStream):
         def __init__(self, stream: Any, model: str, max_bytes: int) -> None:  # noqa: ANN401

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MAX_TOKENS = 10**8
-"""Of a call; a higher count that an engine reports is an error of its own."""
+MAX_REPORTED_TOKENS = 10**8
+"""Of a call; a higher count that an engine reports is not believed."""
 PART_TOKENS = 1_000
-"""Estimate for a part of a message that is no text, such as an image."""
+"""Estimated tokens of a part of a message that is not text, such as an image."""
 Messages = Sequence[Mapping[str, Any]]
 """Chat messages, each {"role": "system" | "user" | "assistant", "content": text}; those of a ``PassedChat`` may be any of
 OpenAI's API."""
@@ -106,6 +106,11 @@ class Backend(Protocol):
         ...
 
 
+def tokens_of_chars(n_chars: int) -> int:
+    """A cautious estimate where no tokenizer is at hand: one token for three characters."""
+    return (n_chars + 2) // 3
+
+
 def estimate_tokens(messages: Messages) -> int:
     """A cautious token count where no tokenizer is at hand: one token for three characters, eight per message."""
     return sum(8 + _estimate(message.get("content")) + _estimate(message.get("tool_calls")) for message in messages)
@@ -113,15 +118,15 @@ def estimate_tokens(messages: Messages) -> int:
 
 def _estimate(content: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(content, str):
-        return (len(content) + 2) // 3
+        return tokens_of_chars(len(content))
     parts: list[Any] = content if isinstance(content, list) else []
-    return sum(_estimate(part["text"]) if "text" in part else PART_TOKENS for part in parts)
+    return sum(_estimate(part["text"]) if isinstance(part, dict) and "text" in part else PART_TOKENS for part in parts)
 
 
 def tokens_in(usage: object, name: str) -> int:
     """A token count that an engine reports; 0 where it is missing or impossible."""
     n = usage.get(name) if isinstance(usage, Mapping) else None
-    return int(n) if isinstance(n, int | float) and 0 <= n <= MAX_TOKENS else 0
+    return int(n) if isinstance(n, int | float) and 0 <= n <= MAX_REPORTED_TOKENS else 0
 
 
 def no_words(finish_reason: str) -> str:

@@ -1,7 +1,7 @@
-"""Chats that are passed on: to engines that speak OpenAI's chat API go requests as they came, and so come the answers.
+"""Chats that are passed on: an engine with OpenAI's chat API gets requests unchanged, and its answers are returned so.
 
-What is ours is only added: messages in front, the salt of the prompt cache, and the count of tokens at the end of a
-stream.
+Only additions are made: messages in front, the salt of the prompt cache, and the count of tokens at the end of a
+stream. What callers may be sent of an answer is decided in ``writing.chat_passthrough``.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeGuard
 
 from unlike.errors import CallFailed, EngineError
-from unlike.llm.backend import Backend, Messages, estimate_tokens, tokens_in
+from unlike.llm.backend import Backend, Messages, estimate_tokens, tokens_in, tokens_of_chars
 from unlike.llm.stop import STOP
-from unlike.llm.usage import Meter, Usage
+from unlike.llm.usage import Meter, Usage, count, note, usage_of_failed
 
 Answer = dict[str, Any]
 """A chat completion, or a chunk of one, as the engine sent it."""
@@ -25,7 +25,7 @@ class PassedChat:
     """A chat request.
 
     Attributes:
-        messages: As OpenAI's API has them: with images, calls of tools and so on.
+        messages: As OpenAI's API defines them: with images, tool calls and so on.
         fields: The other fields that the caller sent, without those that are the service's (model, stream, user).
         cache_salt: See ``Sampling``.
     """
@@ -35,8 +35,8 @@ class PassedChat:
     cache_salt: str = ""
 
 
-class PassesChats(Protocol):
-    """An engine that takes chat requests as they came."""
+class ChatBackend(Protocol):
+    """An engine that takes chat requests unchanged."""
 
     async def chat(self, chat: PassedChat) -> Answer:
         """The whole answer.
@@ -49,12 +49,12 @@ class PassesChats(Protocol):
         ...
 
     def chat_stream(self, chat: PassedChat) -> Chunks:
-        """The answer in chunks, the last one with its tokens; an answer that has begun is not asked for again."""
+        """The answer in chunks, the last one with its tokens; a stream that has begun is not tried again."""
         ...
 
 
-def passes_chats(backend: Backend) -> TypeGuard[PassesChats]:
-    """Whether an engine takes chat requests as they came."""
+def passes_chats(backend: Backend) -> TypeGuard[ChatBackend]:
+    """Whether an engine takes chat requests unchanged."""
     return hasattr(backend, "chat")
 
 
@@ -64,15 +64,15 @@ def usage_in(answer: Mapping[str, Any]) -> tuple[int, int]:
     return tokens_in(usage, "prompt_tokens"), tokens_in(usage, "completion_tokens")
 
 
-class PassingLLM:
+class PassthroughLLM:
     """An engine that chats are passed to, with its usage counted.
 
     Args:
         backend: The engine.
-        meter: Counts what this and other LLMs are asked.
+        meter: Counts the calls of this and other LLMs.
     """
 
-    def __init__(self, backend: PassesChats, meter: Meter | None = None) -> None:
+    def __init__(self, backend: ChatBackend, meter: Meter | None = None) -> None:
         self._backend = backend
         self._meters = (Meter(), meter) if meter else (Meter(),)
 
@@ -82,22 +82,22 @@ class PassingLLM:
         return self._meters[0].usage
 
     async def whole(self, chat: PassedChat) -> Answer:
-        """The whole answer; see ``PassesChats.chat``."""
+        """The whole answer; see ``ChatBackend.chat``."""
         await STOP.check()
         try:
             with self._noting_errors():
                 answer = await STOP.in_flight(self._backend.chat(chat))
         except CallFailed as failure:
-            self._count(Usage(1, 0, 1, 0, failure.tokens))
+            count(self._meters, usage_of_failed(failure))
             raise
         except asyncio.CancelledError:
-            self._count(_estimated(chat, 0))  # the engine has read the prompt
+            count(self._meters, _estimated(chat, 0))  # the engine has read the prompt
             raise
-        self._count(Usage(1, 0, 0, *usage_in(answer)))
+        count(self._meters, Usage(1, 0, 0, *usage_in(answer)))
         return answer
 
     async def stream(self, chat: PassedChat) -> Chunks:
-        """The answer in chunks; of one that is closed early, or has no usage, the tokens are estimated."""
+        """The answer in chunks; its tokens are estimated where it is closed early or reports no usage."""
         await STOP.check()
         n_chars, used = 0, None
         try:
@@ -116,32 +116,23 @@ class PassingLLM:
             used = None if n_chars else Usage()
             raise
         finally:
-            self._count(_estimated(chat, n_chars) if used is None else used)
-
-    def _count(self, used: Usage) -> None:
-        for meter in self._meters:
-            meter.usage = meter.usage.plus(used)
+            count(self._meters, _estimated(chat, n_chars) if used is None else used)
 
     @contextmanager
     def _noting_errors(self) -> Generator[None]:
         try:
             yield
-        except CallFailed as failure:
-            for meter in self._meters:
-                meter.failed = str(failure)
-            raise
-        except EngineError as error:
-            for meter in self._meters:
-                meter.unusable = error
+        except (CallFailed, EngineError) as error:
+            note(self._meters, error)
             raise
 
 
 def _estimated(chat: PassedChat, n_chars: int) -> Usage:
-    return Usage(1, 0, 0, estimate_tokens(chat.messages), (n_chars + 2) // 3)
+    return Usage(1, 0, 0, estimate_tokens(chat.messages), tokens_of_chars(n_chars))
 
 
 def _n_chars(chunk: Answer) -> int:
-    """Characters of the text in a chunk's choices, tools' arguments included."""
+    """Characters of all texts in a chunk's choices, arguments of tool calls included."""
     return sum(_n_chars_in(choice.get("delta")) for choice in chunk.get("choices") or ())
 
 

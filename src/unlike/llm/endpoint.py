@@ -22,7 +22,6 @@ from unlike.llm.stop import STOP
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
 """No key, no credit, no right, no such model or path: no other call would fare better."""
-BUSY_STATUS = frozenset({429, 503})
 TRIES_TO_CONNECT = 3
 """Attempts before an endpoint that never accepted a connection is given up."""
 
@@ -41,7 +40,7 @@ class Endpoint:
     """One model behind an OpenAI-compatible address.
 
     Args:
-        model: What messages call it.
+        model: Its name in messages.
         base_url: Up to and with "/v1"; else OPENAI_BASE_URL, else OpenAI itself.
         api_key: Else OPENAI_API_KEY; an endpoint of one's own may go without.
         limits: Of time, attempts and size.
@@ -97,10 +96,10 @@ class Endpoint:
                 pause_s = self._waits.before(n_failed, failure.asked_s)
                 if failure.busy and n_failed > self._limits.max_retries and self._patience_s:
                     pause_s = max(pause_s, self._waits.before(n_failed, None))
-                    self._wait_longer_or_stop(failure, waited_s + pause_s, n_answers)
+                    self._raise_if_busy_too_long(failure, waited_s + pause_s, n_answers)
                     deadline += pause_s  # waiting for a busy endpoint does not count
                 else:
-                    self._give_up_or_go_on(n_failed, failure, deadline - self._waits.clock() - pause_s)
+                    self._raise_if_final(n_failed, failure, deadline - self._waits.clock() - pause_s)
                 await self._waits.sleep(pause_s)
                 waited_s += pause_s
             else:
@@ -108,23 +107,23 @@ class Endpoint:
                 return answer
 
     def deadline(self) -> float:
-        """When a call that begins now has to end, by the clock of the pauses."""
+        """When a call that begins now has to end, by the clock of ``Waits``."""
         return self._waits.clock() + self._limits.total_s
 
-    def check(self, deadline: float) -> None:
-        """End a stream that takes too long.
+    def check_deadline(self, deadline: float) -> None:
+        """Check that a stream has not passed its deadline.
 
         Raises:
-            CallFailed: It does.
+            CallFailed: It has.
         """
         if self._waits.clock() > deadline:
             raise CallFailed(f"{self.model} did not end its answer within {self._limits.total_s:g} s")
 
     def no_answer(self, error: Exception) -> TryAgain:
         """What it means that a request or its answer got lost on the way."""
-        # The HTTP library's own errors are told apart by name, because the client has used two such libraries.
         if isinstance(error.__cause__, UnlikeError):
             raise error.__cause__
+        # The HTTP library's own errors are distinguished by name, because the client has used two such libraries.
         cause = type(error.__cause__ or error).__name__
         if isinstance(error, (TimeoutError, openai.APITimeoutError)) and cause != "ConnectTimeout":
             self._reached = True
@@ -171,11 +170,11 @@ class Endpoint:
         if not is_retried(status):
             raise Refused(reason, raw, _name_in(error.param), _name_in(error.code)) from error
         asked_s = asked_wait_s(error.response.headers, self._waits.now())
-        is_busy = status == 429 or (status in BUSY_STATUS and asked_s is not None)
+        is_busy = status == 429 or (status == 503 and asked_s is not None)
         raise TryAgain(reason, raw=raw, asked_s=asked_s, busy=is_busy) from error
 
-    def _give_up_or_go_on(self, n_failed: int, failure: TryAgain, left_s: float) -> None:
-        """Raise where no further attempt is made; ``left_s`` is what the call's time limit leaves to it."""
+    def _raise_if_final(self, n_failed: int, failure: TryAgain, left_s: float) -> None:
+        """Raise the error of a call that gets no further attempt; ``left_s`` remain of its time limit."""
         tries = min(TRIES_TO_CONNECT, self._limits.max_retries + 1)
         if failure.unreachable and not self._reached and n_failed >= tries:
             raise EngineError(
@@ -189,8 +188,8 @@ class Endpoint:
         if left_s <= 0:
             raise _final(failure, f"given up: a call may take {self._limits.total_s:g} s in all") from failure
 
-    def _wait_longer_or_stop(self, failure: TryAgain, waited_s: float, n_answers: int) -> None:
-        """Raise an error where the endpoint has refused requests for longer than is waited, or the user asked to stop."""
+    def _raise_if_busy_too_long(self, failure: TryAgain, waited_s: float, n_answers: int) -> None:
+        """Raise an error if the endpoint was busy for longer than the patience, or the user asked to stop."""
         if waited_s <= self._patience_s and not STOP.requested:
             return
         why = f"it did so for {waited_s / 60:.0f} minutes"
@@ -223,9 +222,9 @@ def _final(failure: TryAgain, why: str) -> CallFailed:
     return Busy(reason, failure.raw, failure.asked_s) if failure.busy else CallFailed(reason, failure.raw)
 
 
-def _name_in(said: object) -> str:
-    """A field or code of an endpoint's error if it looks like one, else ""; it may be passed on to a caller."""
-    return said if isinstance(said, str) and re.fullmatch(r"[\w.\[\]-]{1,100}", said) else ""
+def _name_in(value: object) -> str:
+    """A field or code of an endpoint's error if it has the form of a name, else ""; callers may be sent it."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,100}", value) else ""
 
 
 def _base_url(given: str | None) -> str:

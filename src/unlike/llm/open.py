@@ -148,8 +148,8 @@ def trained_model(uri: str) -> str:
     scheme, _, rest = uri.partition(":")
     if scheme not in ("transformers", "vllm") or not rest:
         raise InputError(
-            f"llm {uri!r}: adapters are trained on the model itself; give transformers:MODEL, FOLDER or smollm2, or "
-            "vllm: likewise"
+            f"llm {uri!r}: adapters are trained on the model itself; give transformers:MODEL or vllm:MODEL, where MODEL "
+            "is a folder, a name of the hub or smollm2"
         )
     return _precision(served(uri)[0] if scheme == "vllm" else rest)[0]
 

@@ -53,11 +53,11 @@ def chat_fields(sampling: Sampling, refused: Set[str], *, stream: bool = False) 
 def passed_fields(
     chat: PassedChat, refused: Set[str], *, stream: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of a request that is passed on, and those of them that are ours.
+    """The fields of a request that is passed on, and those among them that the caller did not send.
 
     Args:
         chat: The request.
-        refused: Fields that this endpoint does not know; only ours are left out.
+        refused: Fields that this endpoint does not know; those of the caller are sent all the same.
         stream: Whether the answer is to come in chunks.
     """
     ours: dict[str, Any] = {"cache_salt": chat.cache_salt} if chat.cache_salt else {}
@@ -81,7 +81,7 @@ def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> 
 
 
 def read_answer(body: str) -> dict[str, Any]:
-    """A chat completion as it came.
+    """A chat completion, parsed and otherwise unchanged.
 
     Raises:
         TryAgain: No JSON, or JSON without an answer in it.

@@ -86,34 +86,20 @@ class OpenAIBackend:
         """Answer one call, trying again while that may help; see ``Backend.complete``."""
         return await self._understood(messages, partial(_fields_of, sampling), self._whole)
 
-    async def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
+    def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
         """Answer one call piece by piece, trying again only before the first; see ``Streams``.
 
         An endpoint that does not stream gives the whole text as one piece.
         """
-        fields_of = partial(_fields_of, sampling, stream=True)
-        said, begun = "", self._begun(messages, fields_of, self._pieces)
-        async with aclosing(begun):
-            try:
-                async for piece in begun:
-                    said += piece if isinstance(piece, str) else ""
-                    yield piece
-            except TryAgain as failure:
-                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", said) from failure
+        return self._begun(messages, partial(_fields_of, sampling, stream=True), self._pieces)
 
     async def chat(self, chat: PassedChat) -> Answer:
-        """Pass a chat on; see ``PassesChats.chat``."""
+        """Pass a chat on; see ``ChatBackend.chat``."""
         return await self._understood(chat.messages, partial(passed_fields, chat), self._whole_answer)
 
-    async def chat_stream(self, chat: PassedChat) -> Chunks:
-        """Pass a chat on, answered in chunks; see ``PassesChats.chat_stream``."""
-        begun = self._begun(chat.messages, partial(passed_fields, chat, stream=True), self._chunks)
-        async with aclosing(begun):
-            try:
-                async for chunk in begun:
-                    yield chunk
-            except TryAgain as failure:
-                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again") from failure
+    def chat_stream(self, chat: PassedChat) -> Chunks:
+        """Pass a chat on, answered in chunks; see ``ChatBackend.chat_stream``."""
+        return self._begun(chat.messages, partial(passed_fields, chat, stream=True), self._chunks)
 
     def count_tokens(self, messages: Messages) -> int:
         """A cautious estimate: the endpoint's tokenizer is not at hand."""
@@ -135,7 +121,7 @@ class OpenAIBackend:
 
         Args:
             messages: The prompt.
-            fields_of: From refused fields to the fields to send, and those of them that can be left out.
+            fields_of: From refused fields to the fields to send, and those among them that can be left out.
             attempt: Asks once.
         """
         refused = self._refused
@@ -157,7 +143,11 @@ class OpenAIBackend:
         fields_of: Callable[[Set[str]], tuple[Fields, Fields]],
         parts_of: Callable[[Messages, Fields, openai.AsyncOpenAI], AsyncGenerator[T, None]],
     ) -> AsyncGenerator[T, None]:
-        """A stream whose beginning is tried again; TryAgain where it breaks later."""
+        """A stream that is tried again until its first part has come.
+
+        Raises:
+            CallFailed: It broke later, with the text that had come.
+        """
 
         async def attempt(messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> T:
             parts.append(parts_of(messages, fields, client))
@@ -165,14 +155,17 @@ class OpenAIBackend:
 
         parts, deadline = list[AsyncGenerator[T, None]](), self.endpoint.deadline()
         first = await self._understood(messages, fields_of, attempt)
+        text = first if isinstance(first, str) else ""
         async with aclosing(parts[-1]) as rest:
             yield first
             try:
                 async for part in rest:
-                    self.endpoint.check(deadline)
+                    self.endpoint.check_deadline(deadline)
+                    text += part if isinstance(part, str) else ""
                     yield part
-            except openai.APIConnectionError as error:
-                raise self.endpoint.no_answer(error) from error
+            except (TryAgain, openai.APIConnectionError) as error:
+                failure = error if isinstance(error, TryAgain) else self.endpoint.no_answer(error)
+                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", text) from error
 
     async def _whole(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Completion:
         started = time.monotonic()

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from unlike.errors import CallFailed, EngineError
-from unlike.llm.backend import Backend, Completion, Sampling
+from unlike.llm.backend import Backend, Completion, Sampling, tokens_of_chars
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
 from unlike.llm.stop import STOP
 from unlike.llm.stream import Pieces, streamed
-from unlike.llm.usage import CACHED, Meter, Usage
+from unlike.llm.usage import CACHED, Meter, Usage, count, note, usage_of_failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class RecordedLLM:
             entry = await asyncio.shield(under_way or self._start(name, call, self._journal))
         if cached:
             await self._journal.link(name, call.record_ids)
-            self._count(CACHED)
+            count(self._meters, CACHED)
         return Answer.of(entry, name, cached)
 
     async def stream(self, call: Call) -> Pieces:
@@ -193,16 +193,16 @@ class RecordedLLM:
                         used = _usage_of(piece)
                     yield piece
         except CallFailed as failure:
-            self._note(failure)
+            note(self._meters, failure)
             if failure.tokens or not n_chars:
-                used = _usage_of_failed(failure)
+                used = usage_of_failed(failure)
             raise
         except EngineError as error:
-            self._note(error)
+            note(self._meters, error)
             used = None if n_chars else Usage()
             raise
         finally:
-            self._count(self._estimated(call, n_chars) if used is None else used)
+            count(self._meters, self._estimated(call, n_chars) if used is None else used)
 
     def _start(self, name: str, call: Call, journal: CallStore) -> asyncio.Task[Entry]:
         task = asyncio.create_task(self._ask_and_keep(name, call, journal))
@@ -236,16 +236,16 @@ class RecordedLLM:
             completion = await STOP.in_flight(self._complete(call))
         except EngineError as error:
             self._shared.broken = error
-            self._note(error)
+            note(self._meters, error)
             raise
         except CallFailed as failure:
-            self._note(failure)
-            self._count(_usage_of_failed(failure))
+            note(self._meters, failure)
+            count(self._meters, usage_of_failed(failure))
             raise
         except asyncio.CancelledError:
-            self._count(self._estimated(call, 0))  # the engine has read the prompt
+            count(self._meters, self._estimated(call, 0))  # the engine has read the prompt
             raise
-        self._count(_usage_of(completion))
+        count(self._meters, _usage_of(completion))
         return completion
 
     async def _complete(self, call: Call) -> Completion:
@@ -269,20 +269,9 @@ class RecordedLLM:
             raise EngineError(f"{self.backend.model} takes no soft prompts; use transformers:MODEL or vllm:MODEL")
         return self.backend
 
-    def _count(self, used: Usage) -> None:
-        for meter in self._meters:
-            meter.usage = meter.usage.plus(used)
-
-    def _note(self, error: CallFailed | EngineError) -> None:
-        for meter in self._meters:
-            if isinstance(error, EngineError):
-                meter.unusable = error
-            else:
-                meter.failed = str(error)
-
     def _estimated(self, call: Call, n_chars: int) -> Usage:
         """The estimated usage of an answer that was closed early."""
-        return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), (n_chars + 2) // 3)
+        return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), tokens_of_chars(n_chars))
 
 
 def n_prompt_tokens(call: Call, backend: Backend) -> int:
@@ -294,10 +283,6 @@ def _sampling_of(call: Call) -> Sampling:
     """How a call is answered: with its repeat number in the seed, and sharing the engine's cache with its tenant at most."""
     salt = call.sampling.cache_salt or (hashlib.sha256(call.tenant.encode()).hexdigest()[:32] if call.tenant else "")
     return replace(call.sampling, seed=call.sampling.seed + call.repeat, cache_salt=salt)
-
-
-def _usage_of_failed(failure: CallFailed) -> Usage:
-    return Usage(1, 0, 1, 0, failure.tokens)
 
 
 def _usage_of(completion: Completion) -> Usage:

@@ -45,7 +45,7 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long to wait between attempts, and the clock to wait by (tests hand in their own).
+    """How long to wait between attempts, and the clock to wait by (tests pass their own).
 
     Attributes:
         base_s: Upper end of the first wait; it doubles with every attempt.

@@ -1,4 +1,4 @@
-"""Models of the shelf, SmolLM2-135M-Instruct among them, as model folders for PyTorch.
+"""Models of the catalogue, SmolLM2-135M-Instruct among them, as model folders for PyTorch.
 
 Unpacking a GGUF file takes most of a minute or longer, so the weights are written once, at first use, as a model folder of
 the usual kind. They are written as bfloat16, the precision these models were published in: then the model is the same,
@@ -34,7 +34,7 @@ def ready_folder(name: str) -> Path:
     Writing it needs two bytes of disk and about six bytes of memory per weight: 3 and 9 GB for 1.5 billion weights.
 
     Args:
-        name: Of a model of the shelf.
+        name: Of a model of the catalogue.
 
     Raises:
         MissingPart: The model is not here, or a package needed to unpack it is not installed.

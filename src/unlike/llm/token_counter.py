@@ -65,7 +65,7 @@ class TokenCounter:
         return len(self.tokens.encode(self.tokens.render(messages)))
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
-        """Never: it only counts.
+        """Not offered.
 
         Raises:
             EngineError: Always.
@@ -73,18 +73,18 @@ class TokenCounter:
         raise EngineError(f"{self.model} was opened to count tokens; open it with open_llm")
 
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
-        """Never; see ``complete``."""
+        """Not offered; see ``complete``."""
         raise EngineError(f"{self.model} was opened to count tokens; open it with open_llm")
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """There is nothing to close."""
 
     @cached_property
     def _embeddings(self) -> TokenEmbeddings:
         return open_token_embeddings(self._name)
 
     def _own_dtype(self) -> str:
-        """On a GPU, vLLM computes in the precision of the files, and in half of it where they have float32."""
+        """On a GPU, vLLM computes in the precision of the files, but in bfloat16 where that is float32."""
         if self._engine == "transformers" or not torch.cuda.is_available():
             return "float32"
         named = str(getattr(self._files.text_config, "dtype", None)).removeprefix("torch.")

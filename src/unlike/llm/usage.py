@@ -1,8 +1,9 @@
 """What calls of an LLM have used: how many were made, and their tokens."""
 
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
-from unlike.errors import EngineError
+from unlike.errors import CallFailed, EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,23 @@ class Meter:
     usage: Usage = Usage()
     failed: str = ""
     unusable: EngineError | None = None
+
+
+def count(meters: Iterable[Meter], used: Usage) -> None:
+    """Add what was used to all meters."""
+    for meter in meters:
+        meter.usage = meter.usage.plus(used)
+
+
+def note(meters: Iterable[Meter], error: CallFailed | EngineError) -> None:
+    """Note an error in all meters."""
+    for meter in meters:
+        if isinstance(error, EngineError):
+            meter.unusable = error
+        else:
+            meter.failed = str(error)
+
+
+def usage_of_failed(failure: CallFailed) -> Usage:
+    """The usage of a call that failed."""
+    return Usage(1, 0, 1, 0, failure.tokens)

@@ -112,11 +112,11 @@ class VllmHttpBackend:
         return self._chat.stream(messages, sampling)
 
     async def chat(self, chat: PassedChat) -> Answer:
-        """Pass a chat on; see ``PassesChats.chat``."""
+        """Pass a chat on; see ``ChatBackend.chat``."""
         return await self._chat.chat(chat)
 
     def chat_stream(self, chat: PassedChat) -> Chunks:
-        """Pass a chat on, answered in chunks; see ``PassesChats.chat_stream``."""
+        """Pass a chat on, answered in chunks; see ``ChatBackend.chat_stream``."""
         return self._chat.chat_stream(chat)
 
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:

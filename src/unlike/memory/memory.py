@@ -13,7 +13,7 @@ from typing import Any, Literal
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
-from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassingLLM, passes_chats
+from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassthroughLLM, passes_chats
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
@@ -218,13 +218,13 @@ class Memory:
             async for chunk in chunks:
                 yield chunk
 
-    def _passing(self, prepared: Prepared, fields: Mapping[str, Any]) -> tuple[PassingLLM, PassedChat]:
+    def _passing(self, prepared: Prepared, fields: Mapping[str, Any]) -> tuple[PassthroughLLM, PassedChat]:
         if not passes_chats(self.backend):
             raise InputError(
                 f"{self.backend.model} takes no chats of OpenAI's form; use openai:MODEL or vllm:MODEL@URL"
             )
         call = prepared.draft.call
-        return PassingLLM(self.backend, self._meter), PassedChat(call.messages, fields, call.sampling.cache_salt)
+        return PassthroughLLM(self.backend, self._meter), PassedChat(call.messages, fields, call.sampling.cache_salt)
 
     # Users and profiles -----------------------------------------------------------------------------------------------
 

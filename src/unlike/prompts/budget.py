@@ -19,7 +19,7 @@ COMPARABLE_CHARS = 480
 """In a comparison texts are cut down to this before one of them is left out."""
 
 DROPPED = "dropped"
-"""The note of a record that was left out begins so."""
+"""Beginning of the note about a record that was left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""A chat's answer as OpenAI writes it, whole or in chunks: the LLM's own, or made of what an LLM in this process wrote."""
+"""Chat completions in OpenAI's form, whole or in chunks: the LLM's own, or built from text of an LLM in this process."""
 
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from unlike.errors import Refused
@@ -67,11 +67,11 @@ class ChatCompletion:
     model: str
     choices: list[Choice]
     unlike: MadeFrom
-    usage: TokensUsed | None = field(default=None)
+    usage: TokensUsed | None = None
 
 
 async def prepared_chat(body: ChatBody, memory: Memory) -> Prepared:
-    """The prompt of a chat: as it came, or with the user's part before it.
+    """The prompt of a chat: unchanged, or with what is known of the user before it.
 
     Raises:
         NotOffered: Where something is asked for that is not offered.
@@ -104,13 +104,13 @@ async def chunks(chat: Prepared, body: ChatBody, service: Service, memory: Memor
     """The events of a chat completion.
 
     Args:
-        chat: What is answered.
-        body: Says what is passed on, and whether the chunks end with the number of tokens.
+        chat: The prompt.
+        body: The request: the fields to pass on, and whether the chunks end with the number of tokens.
         service: Notes the LLM's answer.
-        memory: Writes.
+        memory: Calls the LLM.
     """
     head = _head(chat, memory) | {"object": "chat.completion.chunk"}
-    parts = _passed_chunks(chat, body, service, memory) if memory.passes_chats else _own_chunks(chat, service, memory)
+    parts = _passed_chunks(chat, body, service, memory) if memory.passes_chats else _local_chunks(chat, service, memory)
     async with aclosing(parts):
         async for part in parts:
             usage = part.pop("usage", None)
@@ -124,7 +124,7 @@ async def chunks(chat: Prepared, body: ChatBody, service: Service, memory: Memor
 async def _passed_chunks(
     chat: Prepared, body: ChatBody, service: Service, memory: Memory
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Those of the LLM."""
+    """The LLM's own chunks."""
     used = (0, 0)
     try:
         async with aclosing(memory.chat_stream(chat, body.passed_fields())) as parts:
@@ -136,8 +136,8 @@ async def _passed_chunks(
     service.answered(_tokens_used(*used))
 
 
-async def _own_chunks(chat: Prepared, service: Service, memory: Memory) -> AsyncGenerator[dict[str, Any]]:
-    """Chunks of what an LLM in this process writes."""
+async def _local_chunks(chat: Prepared, service: Service, memory: Memory) -> AsyncGenerator[dict[str, Any]]:
+    """Chunks of the text of an LLM in this process."""
     start = {"role": "assistant"}
     async with aclosing(memory.write_stream(chat)) as pieces:
         async for piece in pieces:

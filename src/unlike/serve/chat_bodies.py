@@ -1,6 +1,6 @@
-"""Bodies of OpenAI's chat completions: what is not ours is passed on to the LLM as it came.
+"""Bodies of OpenAI's chat completions: fields that the service does not read itself are passed on to the LLM unchanged.
 
-An LLM in this process is not asked by OpenAI's API. There, supported parameters are used and all others refused by name.
+An LLM in this process has no such API: supported parameters are used, and all others refused by name.
 """
 
 import json
@@ -14,8 +14,8 @@ from unlike.llm.backend import Backend, Sampling
 from unlike.serve.bodies import MAX_NUMBER, Body, Id, example
 from unlike.serve.errors import NotOffered
 
-MAX_TOKENS = 2048
-"""If the caller sets no limit: what an LLM in this process writes at most, and what is reserved of a budget."""
+DEFAULT_MAX_TOKENS = 2048
+"""If the caller sets no limit: the maximum that an LLM in this process writes, and what is reserved of a budget."""
 OURS = frozenset({"model", "messages", "user", "metadata", "stream"})
 """Fields that the service reads itself; the user's id never goes to the LLM."""
 _NOTHING: tuple[Any, ...] = (None, False, 0, "", [], {})
@@ -36,7 +36,7 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 
 
 class Message(Body):
-    """A message of a chat, with whatever else OpenAI's API allows in it: calls of tools, images, names."""
+    """A message of a chat, with whatever else OpenAI's API allows in it: tool calls, images, names."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -75,16 +75,16 @@ class ChatBody(Body):
 
     @model_validator(mode="after")
     def _can_be_passed_on(self) -> "ChatBody":
-        """Numbers that are none and broken characters are accepted by Python's JSON, and by no engine."""
+        """Refuse NaN, infinities and lone surrogates, which Python's JSON accepts and engines do not."""
         json.dumps(self.passed_messages() + [self.passed_fields()], allow_nan=False, ensure_ascii=False).encode()
         return self
 
     def passed_messages(self) -> list[dict[str, Any]]:
-        """The messages as they came."""
+        """The messages, unchanged."""
         return [message.model_dump(exclude_unset=True) for message in self.messages]
 
     def passed_fields(self) -> dict[str, Any]:
-        """The other fields as they came, without ours."""
+        """The other fields, unchanged, without those that the service reads itself."""
         fields = self.model_dump(exclude_unset=True, exclude=set(OURS))
         other = {name: value for name, value in (self.metadata or {}).items() if name != "item_id"}
         return fields | ({"metadata": other} if other else {})
@@ -114,7 +114,7 @@ class ChatBody(Body):
 
     @property
     def reserved_tokens(self) -> int:
-        """Tokens that the answers may have, where the engine keeps to the caller's limit."""
+        """Tokens that all answers may have together, if the engine obeys the caller's limit."""
         n = (self.model_extra or {}).get("n")
         return min(self._max_tokens * (n if isinstance(n, int) and n > 1 else 1), MAX_NUMBER)
 
@@ -130,7 +130,7 @@ class ChatBody(Body):
 
     @property
     def _max_tokens(self) -> int:
-        return self.max_completion_tokens or self.max_tokens or MAX_TOKENS
+        return self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS
 
     def _refuse_what_is_not_offered(self) -> None:
         for name, value in (self.model_extra or {}).items():

@@ -26,8 +26,8 @@ LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
 
 
-class Answer(Protocol):
-    """What the LLM answered."""
+class TokenCounts(Protocol):
+    """Tokens of the calls that an answer took."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -72,7 +72,7 @@ class Service:
             found = self._memories[tenant.id] = self._open_memory(tenant)
         return found
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: TokenCounts) -> None:
         """Note an answer of the LLM."""
         self.llm = "up"
         self.metrics.used(answer.prompt_tokens, answer.completion_tokens)

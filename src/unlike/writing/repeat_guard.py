@@ -31,18 +31,41 @@ async def guarded(pieces: AsyncGenerator[str | Completion], theirs: Others) -> A
     Raises:
         Repeated: The text was about to repeat n words of others; what was sent holds none of the run.
     """
-    held = ""
+    held = HeldText(theirs)
     async with aclosing(pieces):
         async for piece in pieces:
-            if isinstance(piece, str):
-                held += piece
-                first, whole = theirs.cut(held)
-            else:
-                first = whole = len(held)
-            if theirs.runs_in(held[:whole]):
-                raise Repeated(theirs.n_words)
-            if first:
-                yield held[:first]
-                held = held[first:]
+            if words := held.add(piece) if isinstance(piece, str) else held.rest():
+                yield words
             if not isinstance(piece, str):
                 yield piece
+
+
+class HeldText:
+    """The end of a growing text, held back while it can still become part of a run of others' words.
+
+    Args:
+        others: Whose words may not be repeated.
+    """
+
+    def __init__(self, others: Others) -> None:
+        self._others = others
+        self._held = ""
+
+    def add(self, words: str) -> str:
+        """The words that can be sent once some are added.
+
+        Raises:
+            Repeated: There is a run of others' words.
+        """
+        self._held += words
+        return self._first(*self._others.cut(self._held))
+
+    def rest(self) -> str:
+        """All words still held, at the end of the text; raises as ``add``."""
+        return self._first(len(self._held), len(self._held))
+
+    def _first(self, n_sent: int, n_checked: int) -> str:
+        if self._others.runs_in(self._held[:n_checked]):
+            raise Repeated(self._others.n_words)
+        sent, self._held = self._held[:n_sent], self._held[n_sent:]
+        return sent

@@ -56,7 +56,7 @@ async def list_models(here: Here) -> Response:
 
 @router.get("/v1/models/{model:path}", response_model=Model, responses=documented(404, 422))
 async def get_model(model: Annotated[str, Path(examples=["unlike"])], here: Here) -> Response:
-    """One of them."""
+    """One of the names that `GET /v1/models` lists."""
     found = next((one for one in _models(here) if one.id == model), None)
     if found is None:
         raise Unknown("no such model; GET /v1/models lists them")
