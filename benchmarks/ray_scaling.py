@@ -41,7 +41,7 @@ REACH = 0.9
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: its rows without times, what the engine saw, and processor time of all processes and of the journal owners alone."""
+    """One run: its rows without times, what the engine saw, and processor time of all processes and of the journal owners."""
 
     rows: list[dict[str, Any]]
     stats: dict[str, float]
