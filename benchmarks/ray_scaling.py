@@ -35,18 +35,18 @@ from unlike.sync import wait_for
 
 SLOTS, CONCURRENCY = 64, 8
 SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=256)
-WORKER, KEEPER = "ray::MapWorker", "ray::Keeper"
+WORKER, JOURNAL_OWNER = "ray::MapWorker", "ray::JournalOwner"
 REACH = 0.9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: its rows without times, what the engine saw, and processor time of all processes and of the keepers alone."""
+    """One run: its rows without times, what the engine saw, and processor time of all processes and of the journal owners."""
 
     rows: list[dict[str, Any]]
     stats: dict[str, float]
     cpu_s: float
-    keeper_s: float
+    journal_owner_s: float
     wall_s: float
 
     @property
@@ -72,7 +72,7 @@ def main(quick: bool = False) -> list[Row]:
         "own_cpu_ms_per_call_here": round(1000 * here.cpu_s / calls, 2),
         "own_cpu_ms_per_call_one_worker": round(1000 * one.cpu_s / calls, 2),
         "own_cpu_ms_per_call_two_workers": round(1000 * two.cpu_s / calls, 2),
-        "keeper_cpu_ms_per_call": round(1000 * two.keeper_s / calls, 2),
+        "keeper_cpu_ms_per_call": round(1000 * two.journal_owner_s / calls, 2),
         "corpus_bytes_a_record": round(_bytes_a_record()),
         "calls_under_way_of_a_worker": CONCURRENCY,
         "calls_a_s_one_worker": round(one.calls_a_s, 1),
@@ -115,11 +115,13 @@ def _measured(corpus: Corpus, workers: int | None, kill: bool = False) -> Measur
                 lambda progress: lose(progress.n_done / progress.n_cases),
             )
             rows = run_spread(spread, "dpl", kit, out, "test", None, {})
-        keeper_s = sum(seconds for (name, _), seconds in cpu.items() if name == KEEPER)
+        journal_owner_s = sum(seconds for (name, _), seconds in cpu.items() if name == JOURNAL_OWNER)
         cpu_s = time.process_time() - own + sum(cpu.values())
         with urllib.request.urlopen(f"http://{address}/stats") as answer:
             stats = json.loads(answer.read())
-        return Measured([_without_times(row) for row in rows], stats, cpu_s, keeper_s, time.perf_counter() - started)
+        return Measured(
+            [_without_times(row) for row in rows], stats, cpu_s, journal_owner_s, time.perf_counter() - started
+        )
 
 
 def _killer():  # noqa: ANN202
@@ -147,14 +149,14 @@ def _processes(name: str) -> list[int]:
 
 @contextmanager
 def _cpu_of_workers() -> Generator[dict[tuple[str, int], float]]:
-    """Processor seconds of workers and keepers, by name and process, looked at while they live."""
+    """Processor seconds of workers and journal owners, by name and process, looked at while they live."""
     import psutil
 
     seen, over = dict[tuple[str, int], float](), threading.Event()
 
     def look() -> None:
         while not over.wait(0.5):
-            for name, pid in [(kind, pid) for kind in (WORKER, KEEPER) for pid in _processes(kind)]:
+            for name, pid in [(kind, pid) for kind in (WORKER, JOURNAL_OWNER) for pid in _processes(kind)]:
                 with suppress(psutil.NoSuchProcess):
                     times = psutil.Process(pid).cpu_times()
                     seen[name, pid] = times.user + times.system

@@ -191,6 +191,14 @@ def test_columns_by_mapping_and_what_is_not_read(unlike, tmp_path):
     )  # fmt: skip
 
 
+def test_a_column_is_left_out(unlike, tmp_path):
+    rows = write_lines(tmp_path / "r.jsonl", [record("ada", "pen", rating=4.0)])
+    status, _, err = unlike("ingest", rows, "--store", tmp_path / "memory", "--map", "rating=-")
+    assert (status, "not read" in err) == (0, False)
+    (one,) = json.loads(unlike("export", "ada", "--store", tmp_path / "memory")[1])["records"]
+    assert one["rating"] is None
+
+
 def test_null_titles_and_items_and_times_of_any_kind(unlike, tmp_path):
     rows = [record("ada", "pen", title=None, item=None, timestamp="2014-05-13T16:53:20Z", rating=None),
             record("ada", "cup", timestamp=1_400_000_000, rating="many"), record("ada", "map", timestamp=None)]  # fmt: skip

@@ -199,6 +199,24 @@ def test_columns_with_our_names_are_read_unless_they_are_empty_or_left_out(tmp_p
         curated(tmp_path / "r.jsonl", {"item_id": "-"})
 
 
+@pytest.mark.parametrize("columns", [{}, {"record_id": "record_id"}])
+def test_a_record_without_an_id_gets_one_of_user_and_item(tmp_path, columns):
+    first, *others = forms.records()
+    rows = [first | {"record_id": "  "}, *(row | {"record_id": f"r{n}"} for n, row in enumerate(others))]
+    del rows[1]["record_id"]
+    (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
+    ids = [record.id for record in curated(tmp_path / "r.jsonl", columns).records()]
+    assert sorted(one for one in ids if one[0] != "r") == sorted(f"{r['user_id']}:{r['item_id']}" for r in rows[:2])
+    assert len(ids) == len(rows)
+
+
+def test_an_object_for_the_item_is_read(tmp_path):
+    rows = [row | {"item": {"title": f"Title of {row['item_id']}"}} for row in forms.records()]
+    (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
+    corpus = curated(tmp_path / "r.jsonl", {})
+    assert {item.title for item in corpus.items()} == {f"Title of {item.id}" for item in corpus.items()}
+
+
 def test_the_share_of_cases_without_peers(tmp_path):
     """User 0 writes first on everything: of the others' texts none precedes the cases of its first day."""
     rows = [row | {"timestamp": forms.START_S + int(row["user_id"]) * 10_000_000} for row in forms.records()]

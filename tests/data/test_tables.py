@@ -192,20 +192,23 @@ scalars = (
 values = scalars | st.lists(st.text(max_size=3), max_size=2) | st.dictionaries(st.text(max_size=2), st.text(max_size=2))
 rows = st.fixed_dictionaries(
     {}, optional={"who": st.text(max_size=4), "by": st.text(max_size=4), "text": st.text(max_size=9) | values.filter(
-        lambda value: not isinstance(value, int | float)), "score": scalars, "at": scalars, "other": values}
+        lambda value: not isinstance(value, int | float)), "score": scalars, "at": scalars, "other": values,
+        "item": st.text(max_size=4) | st.fixed_dictionaries({}, optional={"about": values})}
 )  # fmt: skip
+NESTED = Field("about", ("about", "item.about"), "prose")
 
 
 @given(st.lists(rows, min_size=1, max_size=8))
 def test_the_fast_way_reads_what_the_slow_way_reads(rows):
     lines = [(number, json.dumps(row).encode() + b"\n") for number, row in enumerate(rows, 1)]
     log = ReadLog()
-    fast, slow = jsonl._fast(lines, FIELDS, log), jsonl._slow(lines, FIELDS, log)
+    fields = (*FIELDS, NESTED)
+    fast, slow = jsonl._fast(lines, fields, log), jsonl._slow(lines, fields, log)
     if fast is None:
         return
     lines_of = [{number for number, _ in bad} for _, bad in (fast, slow)]
     assert lines_of[0] == lines_of[1]
-    frames = [typed(frame, FIELDS, Reading(), log) for frame, _ in (fast, slow)]
+    frames = [typed(frame, fields, Reading(), log) for frame, _ in (fast, slow)]
     assert frames[0].equals(frames[1])
 
 
@@ -214,7 +217,7 @@ def test_well_formed_lines_take_the_fast_way():
         (n, json.dumps({"who": "a", "text": "[x] y", "score": n, "at": "2014-05-13"}).encode() + b"\n")
         for n in range(9)
     ]
-    assert jsonl._fast(lines, FIELDS, ReadLog()) is not None
+    assert jsonl._fast(lines, (*FIELDS, NESTED), ReadLog()) is not None
     assert jsonl._fast([*lines, (10, b"{")], FIELDS, ReadLog()) is None
 
 

@@ -162,12 +162,12 @@ def test_the_playground_tries_the_adapter_as_of_the_moment_of_the_real_text(memo
     async def played():
         return [event async for event in Inspection(memory).play(Request("ann", "tea", max_tokens=4), "dep")]
 
-    table = asyncio.run(Inspection(memory).table(Request("ann", "tea")))
-    assert [(way.method, way.why_not) for way in table.ways][-1] == ("dep", "")
+    options = asyncio.run(Inspection(memory).options(Request("ann", "tea")))
+    assert [(choice.method, choice.why_not) for choice in options.methods][-1] == ("dep", "")
     prompt, *pieces, done = asyncio.run(played())
     assert (prompt.step, done.method, done.n_calls) == ("soft", "dep", 1)
     assert "".join(pieces) == done.text
-    assert table.real.text not in str(prompt.messages)
+    assert options.real.text not in str(prompt.messages)
     ask(memory)
     then, now = (len(soft.places) for soft, _ in memory.backend.soft)
     assert then < now  # the real text and what came after it is in no vector

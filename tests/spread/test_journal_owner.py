@@ -7,19 +7,19 @@ import pytest
 
 from unlike.errors import InputError
 from unlike.llm.journal import Call, Entry, Journal, key
-from unlike.spread.journal_owner import Keeper, merge_parts, part_path
+from unlike.spread.journal_owner import JournalOwner, merge_parts, part_path
 
 CALLS = [Call("s", "t", ({"role": "user", "content": f"{n}"},), record_ids=(f"r{n}",)) for n in range(4)]
 KEYS = [key(call, "m") for call in CALLS]
 
 
 def kept(journal, part, *answers):
-    """Open a keeper, give it answers by number of the call, and let it go."""
+    """Open an owner, give it answers by number of the call, and let it go."""
 
     async def keep():
-        keeper = Keeper(str(journal), part)
-        found = [await keeper.put(KEYS[n], CALLS[n], "m", entry) for n, entry in answers]
-        await keeper.close()
+        owner = JournalOwner(str(journal), part)
+        found = [await owner.put(KEYS[n], CALLS[n], "m", entry) for n, entry in answers]
+        await owner.close()
         return found
 
     return asyncio.run(keep())
@@ -77,11 +77,11 @@ def test_a_keeper_answers_from_the_journal_and_from_its_part_and_goes_on_where_i
     kept(whole, 0, (1, Entry("done", "again")))
 
     async def asked():
-        keeper = Keeper(str(whole), 0)
-        found = [await keeper.get(name) for name in KEYS[:3]]
+        owner = JournalOwner(str(whole), 0)
+        found = [await owner.get(name) for name in KEYS[:3]]
         for name in KEYS[:2]:
-            await keeper.link(name, ["another"])
-        await keeper.close()
+            await owner.link(name, ["another"])
+        await owner.close()
         return [entry and entry.text for entry in found]
 
     assert asyncio.run(asked()) == ["earlier", "again", None]

@@ -96,12 +96,12 @@ def test_a_killed_worker_costs_only_its_calls_in_flight(ray, sample, engine, tmp
 
 
 @pytest.mark.soak
-def test_a_killed_keeper_of_the_journal_goes_on(ray, sample, engine, tmp_path):
+def test_a_run_survives_a_killed_owner_of_the_journal(ray, sample, engine, tmp_path):
     llm, lost = f"openai:m@{engine.base_url}", []
 
     def lose_one(progress):
         if not lost:
-            lost.append(next(iter(processes("ray::Keeper"))))
+            lost.append(next(iter(processes("ray::JournalOwner"))))
             lost[0].kill()
 
     here(sample, llm, tmp_path / "here")

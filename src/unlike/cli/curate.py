@@ -32,8 +32,8 @@ Table = Annotated[Path, typer.Argument(help=f"File with the texts: {FORMATS}.")]
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        help="OURS=THEIRS, may be repeated. Ours: user_id, item_id, text, record_id, title, rating, timestamp, "
-        "item_title, item_description."
+        help="OURS=THEIRS, may be repeated; OURS=- leaves a column out. Ours: user_id, item_id, text, record_id, title, "
+        "rating, timestamp, item_title, item_description."
     ),
 ]
 ItemMap = Annotated[

@@ -103,7 +103,7 @@ class Corpus:
         return self._items[item_id]
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
-        """The user's own records before a moment, oldest first; empty for a user nobody has seen."""
+        """The user's own records before a moment, oldest first; empty for an unknown user."""
         own = self._by_user.get(user_id, [])
         return own[: bisect_left(own, before, key=lambda record: record.moment)]
 
@@ -119,7 +119,7 @@ class Corpus:
         return any(others_on(seen, record.item_id, case.user_id, before) for record in own)
 
     def profiles(self, split: str, without_last: int = 0) -> "Corpus":
-        """The profiles of a split alone: what each of its users wrote before the latest case, of whatever item.
+        """The profiles of a split alone: what each of its users wrote, on any item, before the latest case.
 
         DPL's released code compares with the whole profiles of the split that is run, DEP's with those of the test split
         without their last two records.

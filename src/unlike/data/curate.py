@@ -135,9 +135,9 @@ def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSet
         left = left.filter(rule)
         counts = left.select(pl.col("user_id").n_unique(), pl.col("item_id").n_unique(), records=pl.len())
         steps.note(Step(name, *counts.collect(engine="streaming").row(0)), lower)
-    own_id = pl.col("record_id") if source.has("record_id") else pl.format("{}:{}", "user_id", "item_id")
+    id_ = pl.coalesce(pl.col("record_id").replace("", None), pl.format("{}:{}", "user_id", "item_id"))
     return left.select(
-        "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=own_id
+        "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=id_
     ).collect(engine="streaming")
 
 

@@ -45,9 +45,8 @@ def dpl_hub(main: str, meta: str | None = None, category: str | None = None) -> 
             raise InputError(f"{main} has a split {name!r}; allowed are {', '.join(SPLIT_NAMES)}; give DPL-main first")
         for row in rows:
             own, target = _records(row, f"{main}, split {name}")
-            named |= (
-                {item.id: item for item in map(_named_item, (*row["profile"], row["data"]))} if meta is None else {}
-            )
+            if meta is None:
+                named |= {item.id: item for item in map(_named_item, (*row["profile"], row["data"]))}
             records |= {record.id: record for record in (*own, target) if record.id not in records}
             cases.append(_case(target, SPLIT_NAMES[name]))
     described = _described(meta, category) if meta else named

@@ -35,7 +35,7 @@ CASES: dict[str, type[pl.DataType]] = {
     "reference": pl.String,
     "split": pl.String,
 }
-"""Columns stand in the order of the dataclasses' fields."""
+"""Columns are in the order of the dataclasses' fields."""
 
 
 def read_rows(folder: Path) -> tuple[list[Record], list[Item], list[Case]]:

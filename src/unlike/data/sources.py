@@ -69,6 +69,8 @@ class Source:
 NEEDED = ("user_id", "item_id", "text")
 LEFT_OUT = "-"
 """In place of a column's name: do not read it."""
+OTHER_KEYS = {"item_title": ("item.title",), "item_description": ("item.description",)}
+"""Further names of columns that a user did not name: JSON lines may have an object for the item."""
 RECORD_KINDS: dict[str, Kind] = {
     "user_id": "id",
     "item_id": "id",
@@ -192,10 +194,10 @@ def _mapped(columns: Mapping[str, str], kinds: Mapping[str, Kind]) -> tuple[Fiel
     return tuple(
         Field(
             name,
-            (columns.get(name, name),),
+            (columns[name],) if name in columns else (name, *OTHER_KEYS.get(name, ())),
             kind,
-            required=name in NEEDED or (name in columns and kind == "id"),
-            expected=name in columns or name in NEEDED,
+            required=name in NEEDED,
+            expected=name in columns,
             optional=name not in columns and name not in NEEDED,
         )
         for name, kind in kinds.items()

@@ -43,7 +43,7 @@ NO_IDS = (".", "..")
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is later is no Unix time in milliseconds."""
 SECONDS = (631_152_000, 10_000_000_000)
-"""Unix times in seconds from 1990 on; as milliseconds they lie in the first months of 1970."""
+"""Unix times in seconds from 1990 on; as milliseconds they are in the first months of 1970."""
 
 _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_TEXTS = re.compile(r"[\x00\ud800-\udfff]")

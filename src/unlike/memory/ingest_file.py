@@ -25,8 +25,8 @@ class RecordTable:
 
     Attributes:
         file: A table in any format, a folder of them, a corpus folder, or "-" for standard input.
-        columns: The file's names of columns, by ours.
-        reading: Encoding, units and the like, if they are not to be detected.
+        columns: The file's names of columns by ours, as in ``data.sources.table``.
+        reading: Encoding, units and other options; what is not given is detected.
         corpus: An opened corpus instead; ``file`` is then only its name.
     """
 

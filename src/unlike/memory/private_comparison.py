@@ -1,8 +1,8 @@
 """Comparison in private: a record against figures of the groups that others fall into; their texts are in no prompt.
 
 It goes beyond both papers: where DPL reads the representative of a group (equation 5), the prompt states how the
-group writes (``style_facts``) and which words several of its people use. What stands in a prompt of a group is never of
-fewer people than the settings allow, and never of one alone.
+group writes (``style_facts``) and which words several of its people use. Such figures and words never come
+from fewer people than the settings allow, and never from one alone.
 """
 
 from collections import Counter

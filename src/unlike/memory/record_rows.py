@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.data.sources import RECORD_KINDS, Source
-from unlike.data.tables.fields import Field, Reading
+from unlike.data.sources import LEFT_OUT, Source, table
+from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
 from unlike.records import Item, Record
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from unlike.store.records import NewRecord
 
 ROWS_AT_ONCE = 2_000
-NEEDED = ("user_id", "item_id", "text")
-KEYS = {"item_title": ("item_title", "item.title"), "item_description": ("item_description", "item.description")}
-"""What a column may be called besides its name: JSON lines have an object for the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Rows:
         wrong: What is wrong with each of the others.
         n_done: Rows read so far.
         n: Rows of the table that can be read.
-        warnings: What a person should look at; with the first rows.
+        warnings: For the user; with the first rows.
     """
 
     rows: "tuple[NewRecord, ...]"
@@ -53,8 +50,8 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
 
     Args:
         file: A table in any format, a folder of them, or "-" for standard input.
-        columns: The table's column for each of ``sources.RECORD_KINDS`` that it calls otherwise.
-        reading: Encoding, units and the like, if the user sets them.
+        columns: The table's names of columns by ours, as in ``sources.table``.
+        reading: Encoding, units and other options that the user gave.
 
     Raises:
         InputError: It cannot be read, or has no usable row.
@@ -62,7 +59,7 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
     from unlike.data.staging import stage_records
     from unlike.data.tables.log import ReadLog
 
-    source = Source("records", file, _fields(columns), reading=reading)
+    source = table(file, columns, reading=reading)
     with tempfile.TemporaryDirectory(prefix="unlike-ingest-") as folder:
         quarantine = Path(folder) / "malformed.jsonl"
         with closing(ReadLog(quarantine)) as log:
@@ -74,7 +71,7 @@ def read_records(file: Path, columns: Mapping[str, str], reading: Reading) -> It
             checked = [_checked(row) for row in batch.iter_rows(named=True)]
             rows = tuple(one for one in checked if not isinstance(one, str))
             wrong = (*malformed, *(one for one in checked if isinstance(one, str)))
-            warnings = () if start else (*log.warnings(), *_unread_columns(file, source))
+            warnings = () if start else (*log.warnings(), *_unread_columns(source, columns))
             yield Rows(rows, wrong, start + batch.height, len(ids), warnings)
             malformed = ()
 
@@ -92,21 +89,6 @@ def corpus_rows(corpus: "Corpus") -> Iterator[Rows]:
         yield Rows(
             rows, tuple(f"record {id_[:80]}: {why}" for id_, why in wrong.items()), start + len(made), len(records)
         )
-
-
-def _fields(columns: Mapping[str, str]) -> tuple[Field, ...]:
-    if unknown := [name for name in columns if name not in RECORD_KINDS]:
-        raise InputError(f"unknown column to map: {', '.join(unknown)}; allowed are {', '.join(RECORD_KINDS)}")
-    return tuple(
-        Field(
-            name,
-            (columns[name],) if name in columns else KEYS.get(name, (name,)),
-            kind,
-            required=name in NEEDED,
-            expected=name in columns,
-        )
-        for name, kind in RECORD_KINDS.items()
-    )
 
 
 def _ids(records: "pl.LazyFrame") -> "pl.Series":
@@ -144,16 +126,19 @@ def _checked(row: Mapping[str, Any]) -> "NewRecord | str":
     return made
 
 
-def _unread_columns(file: Path, source: Source) -> Sequence[str]:
-    """Names that a file has and that are none of ours, from its first rows."""
+def _unread_columns(source: Source, columns: Mapping[str, str]) -> Sequence[str]:
+    """A warning of the columns in a file's first rows that are neither read nor left out on purpose."""
     from unlike.data.tables.opening import STDIN
     from unlike.data.tables.rows import read_rows
 
-    if file == STDIN:
+    if source.records == STDIN:
         return ()
     known = {key.partition(".")[0] for field in source.record_fields for key in field.keys}
+    known |= {name for name, key in columns.items() if key == LEFT_OUT}
     try:
-        names = dict.fromkeys(name for row in islice(read_rows(file), 100) for name in row.values if name not in known)
+        names = dict.fromkeys(
+            name for row in islice(read_rows(source.records), 100) for name in row.values if name not in known
+        )
     except InputError:
         return ()
     return [f"not read: {', '.join(names)}; --map OURS=THEIRS names what is to be read"] if names else ()

@@ -55,7 +55,7 @@ class MemorySettings:
         private: Compare with figures of the clusters instead of texts, so that no other person's words enter a prompt.
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
-        refresh: When things are built anew.
+        refresh: When profiles are rebuilt.
         durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk per batch.
             Consent and erasure always do.
         retention: What is deleted after some time.

@@ -48,7 +48,7 @@ def statements_of(
     allowed: Sequence[Sensitive] = (),
     others: Others | None = None,
 ) -> list[Statement]:
-    """The statements of a summary that may stand in a profile.
+    """The statements of a summary that may be in a profile.
 
     Args:
         summary: What the LLM wrote.

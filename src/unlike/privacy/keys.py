@@ -1,8 +1,8 @@
-"""Keys: one a user, kept wrapped by a master key that never enters the database.
+"""Keys: one per user, kept wrapped by a master key that never enters the database.
 
 The invariant: no key, wrapped or not, and no text a key was read from ever appears in a message, a ``repr`` or a log.
-Rotation is unwrap with the old master key, wrap with the new; ``MasterKey.id``, kept beside each wrapped key, tells
-which one wrapped it.
+Rotation is unwrap with the old master key, wrap with the new; ``MasterKey.id``, stored beside each wrapped key,
+names the one that wrapped it.
 """
 
 import base64

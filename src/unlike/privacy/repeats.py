@@ -81,7 +81,7 @@ def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
         n_words: The shortest run that counts.
 
     Returns:
-        The runs as they stand in ``text``, most words first; no two overlap.
+        The runs as they are in ``text``, most words first; no two overlap.
 
     Raises:
         InputError: ``n_words`` is below 1.

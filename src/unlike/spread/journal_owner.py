@@ -41,7 +41,7 @@ def merge_parts(journal: Path) -> int:
     return len(parts)
 
 
-class Keeper:
+class JournalOwner:
     """Owns one part of a journal, in its own process. Restarted, it continues with the same file.
 
     Args:
@@ -74,38 +74,38 @@ class Keeper:
         self._earlier.close()
 
 
-class KeptJournal:
+class RemoteJournal:
     """The journal for a worker, with the methods of ``Journal``.
 
     Args:
-        keepers: Handles of the keepers, in the order of their parts.
+        owners: Handles of the owners, in the order of their parts.
     """
 
-    def __init__(self, keepers: Sequence[Any]) -> None:
-        self._keepers = keepers
+    def __init__(self, owners: Sequence[Any]) -> None:
+        self._owners = owners
 
     def get(self, key: str) -> Entry | None:
         """The entry of a call; None for an unknown call."""
         import ray
 
-        return ray.get(self._keeper(key).get.remote(key))
+        return ray.get(self._owner(key).get.remote(key))
 
     async def put(self, key: str, call: Call, model: str, entry: Entry) -> Entry:
         """Store the result of a call; returns the stored entry."""
         kept = replace(call, template="", soft=None)  # only what the journal writes is sent
-        return await self._keeper(key).put.remote(key, kept, model, entry)
+        return await self._owner(key).put.remote(key, kept, model, entry)
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
         """Add records whose texts an answered call used."""
-        await self._keeper(key).link.remote(key, list(record_ids))
+        await self._owner(key).link.remote(key, list(record_ids))
 
-    def _keeper(self, key: str) -> Any:  # noqa: ANN401
-        return self._keepers[int(key[:8], 16) % len(self._keepers)]
+    def _owner(self, key: str) -> Any:  # noqa: ANN401
+        return self._owners[int(key[:8], 16) % len(self._owners)]
 
 
 @contextmanager
-def keeping(journal: Path, n_parts: int, keep_prompts: bool = True) -> Generator[list[Any]]:
-    """Keepers of a journal, on this machine; at the end their parts are merged into it.
+def journal_owners(journal: Path, n_parts: int, keep_prompts: bool = True) -> Generator[list[Any]]:
+    """Owners of the parts of a journal, on this machine; at the end their parts are merged into it.
 
     Raises:
         InputError: A file cannot be read or written.
@@ -115,13 +115,13 @@ def keeping(journal: Path, n_parts: int, keep_prompts: bool = True) -> Generator
 
     merge_parts(journal)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(Keeper)
+    actor: Any = ray.remote(JournalOwner)
     lasting = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
-    keepers: list[Any] = [lasting.remote(str(journal), part, keep_prompts) for part in range(n_parts)]
+    owners: list[Any] = [lasting.remote(str(journal), part, keep_prompts) for part in range(n_parts)]
     try:
-        yield keepers
+        yield owners
     finally:
-        ray.get([keeper.close.remote() for keeper in keepers])
-        for keeper in keepers:
-            ray.kill(keeper)
+        ray.get([owner.close.remote() for owner in owners])
+        for owner in owners:
+            ray.kill(owner)
         merge_parts(journal)

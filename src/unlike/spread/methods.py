@@ -11,7 +11,7 @@ from unlike.evaluate.running.run import Job, generation, run_jobs
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case, Generation
-from unlike.spread.journal_owner import KeptJournal
+from unlike.spread.journal_owner import RemoteJournal
 from unlike.spread.work_units import Place
 from unlike.sync import wait_for
 
@@ -87,16 +87,16 @@ class MethodWork:
     Args:
         supplies: Data from which the kits are opened.
         jobs: The jobs that units take rows from.
-        keepers: Of the journal.
+        owners: Of the journal.
     """
 
-    def __init__(self, supplies: Supplies, jobs: Sequence[SpreadJob], keepers: Sequence[Any]) -> None:
-        self._supplies, self._jobs, self._keepers = supplies, jobs, keepers
+    def __init__(self, supplies: Supplies, jobs: Sequence[SpreadJob], owners: Sequence[Any]) -> None:
+        self._supplies, self._jobs, self._owners = supplies, jobs, owners
         self._kits: list[Kit] = []
 
     def open(self) -> None:
         """Open a kit for each job, on the loop that then runs all units."""
-        self._kits = wait_for(_open_kits(self._supplies, self._jobs, KeptJournal(self._keepers)))
+        self._kits = wait_for(_open_kits(self._supplies, self._jobs, RemoteJournal(self._owners)))
 
     def do(self, unit: Sequence[Place]) -> UnitDone:
         """The rows of a unit."""
@@ -124,7 +124,7 @@ class MethodWork:
         return Job(job.name, open_method(job.name), cases, replace(kit, llm=kit.llm.part()), job.writes)
 
 
-async def _open_kits(supplies: Supplies, jobs: Sequence[SpreadJob], journal: KeptJournal) -> list[Kit]:
+async def _open_kits(supplies: Supplies, jobs: Sequence[SpreadJob], journal: RemoteJournal) -> list[Kit]:
     from unlike.api import kits
     from unlike.embed.open import open_encoder
     from unlike.llm.open import open_llm

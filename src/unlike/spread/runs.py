@@ -24,7 +24,7 @@ from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
 from unlike.spread.engine import RayEngine, cluster, import_ray, read_engine
-from unlike.spread.journal_owner import MAX_PARTS, keeping, merge_parts
+from unlike.spread.journal_owner import MAX_PARTS, journal_owners, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
 from unlike.spread.pool import done_by_workers
 from unlike.spread.work_units import rows_per_unit, units_of
@@ -153,11 +153,11 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
     found: dict[tuple[int, int], Generation] = {}
     usage = [Usage() for _ in jobs]
     n_rows, n_failed = sum(len(job.cases) for job in jobs), 0
-    with cluster(spread.engine) as workers, _keepers(spread, workers) as keepers:
+    with cluster(spread.engine) as workers, _owners(spread, workers) as owners:
         units = units_of([job.cases for job in jobs], workers)
         at_once = _units_at_once(n_rows, workers, spread.supplies.concurrency)
         done: UnitDone
-        for _, done in done_by_workers(MethodWork(spread.supplies, jobs, keepers), units, workers, at_once):
+        for _, done in done_by_workers(MethodWork(spread.supplies, jobs, owners), units, workers, at_once):
             found.update(done.rows)
             for number, more in done.usage.items():
                 usage[number] = _sum(usage[number], more)
@@ -169,8 +169,8 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
     ]
 
 
-def _keepers(spread: Spread, workers: int) -> AbstractContextManager[list[Any]]:
-    return keeping(spread.journal, min(workers, MAX_PARTS), spread.keep_prompts)
+def _owners(spread: Spread, workers: int) -> AbstractContextManager[list[Any]]:
+    return journal_owners(spread.journal, min(workers, MAX_PARTS), spread.keep_prompts)
 
 
 def _units_at_once(n_rows: int, workers: int, concurrency: int) -> int:

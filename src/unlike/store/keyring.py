@@ -4,7 +4,7 @@ A text that holds words of several people is sealed under all their keys, so the
 also where a database keeps old pages or logs.
 
 Each transaction has a ring of its own, which the others share when it is committed: SQLite may give the number of a user
-whose transaction was rolled back to another user, and a key left over from it would seal what nobody can open again.
+whose transaction was rolled back to another user, and a key left over from it would seal texts that can never be opened again.
 """
 
 import json

@@ -104,37 +104,34 @@ def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
 
 def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, BadLines] | None:
     """Parse a chunk at once; None where a line is malformed or a value may not be of its kind."""
-    keys = [key for field in fields for key in field.keys]
-    if any(field.kind in ("prose", "list") for field in fields) or any("." in key for key in keys):
+    if any(field.kind == "list" for field in fields):
         return None
+    keys = {key for field in fields for key in field.keys}
+    keys |= {key.partition(".")[0] for key in keys}  # "item" for "item.title"
     try:
-        frame = pl.read_ndjson(b"".join(line for _, line in lines), schema=dict.fromkeys(keys, pl.String))
+        frame = pl.read_ndjson(b"".join(line for _, line in lines), schema=dict.fromkeys(sorted(keys), pl.String))
     except pl.exceptions.ComputeError:
         return None
     if frame.height != len(lines):
         return None
+    suspect = _suspect(frame)
     frame = frame.select(
         *(pl.coalesce(pl.col(field.keys).replace("", None)).alias(field.name) for field in fields),
         line=pl.Series([number for number, _ in lines], dtype=pl.UInt32),
     )
-    return _reparse_suspects(frame, lines, fields, log)
-
-
-def _reparse_suspects(
-    frame: pl.DataFrame, lines: Numbered, fields: Sequence[Field], log: ReadLog
-) -> tuple[pl.DataFrame, BadLines]:
-    """Parse the lines again that may hold a list or an object for a text, which polars returns as JSON, or a lone surrogate."""
-    suspect = pl.any_horizontal(
-        pl.col(field.name).str.starts_with("[")
-        | pl.col(field.name).str.starts_with("{")
-        | pl.col(field.name).str.contains("\0", literal=True)
-        for field in fields
-    ).fill_null(False)
-    places = frame.select(suspect.arg_true()).to_series()
-    if places.is_empty():
+    if not suspect.any():
         return frame, []
-    again, bad = _slow([lines[place] for place in places], fields, log)
+    again, bad = _slow([lines[place] for place in suspect.arg_true()], fields, log)
     return pl.concat([frame.filter(~suspect), again.select(frame.columns)]).sort("line"), bad
+
+
+def _suspect(frame: pl.DataFrame) -> pl.Series:
+    """Whether a line may hold a list or an object, which polars returns as JSON, or a lone surrogate."""
+    found = (
+        column.str.starts_with("[") | column.str.starts_with("{") | column.str.contains("\0", literal=True)
+        for column in map(pl.col, frame.columns)
+    )
+    return frame.select(pl.any_horizontal(found).fill_null(False)).to_series()
 
 
 def _slow(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, BadLines]:

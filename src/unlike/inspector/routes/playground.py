@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from unlike.inspector.routes.maps import On, Whose
 from unlike.inspector.store.inspection import Inspection
-from unlike.inspector.store.playground import Played, Prompt, Table
+from unlike.inspector.store.playground import Played, PlaygroundOptions, Prompt
 from unlike.memory.answers import Request
 from unlike.serve.answers import Events, event, event_stream, json_response
 from unlike.serve.bodies import PlayBody
@@ -17,16 +17,16 @@ from unlike.serve.routes.context import Here, Visit
 
 router = APIRouter(tags=["playground"])
 _STREAM = event_stream(
-    "An event: prompts and pieces of text as they come, then what it came to, or an error's body.",
+    "An event: prompts and pieces of text as they come, then the result, or an error's body.",
     'JSON: `{"step", "messages"}`, `{"text"}`, `Played` or `ErrorBody`',
     ("prompt", "piece", "done", "error"),
 )
 
 
-@router.get("/v1/playground", response_model=Table, responses=documented(404, 422))
-async def lay_out(user_id: Whose, item_id: On, here: Here) -> Response:
+@router.get("/v1/playground", response_model=PlaygroundOptions, responses=documented(404, 422))
+async def playground_options(user_id: Whose, item_id: On, here: Here) -> Response:
     """Which methods can be tried for a user and an item, and what the user really wrote about it."""
-    return json_response(await Inspection(here.memory).table(Request(user_id, item_id)))
+    return json_response(await Inspection(here.memory).options(Request(user_id, item_id)))
 
 
 @router.post(
@@ -44,16 +44,16 @@ async def play(body: PlayBody, here: Here) -> Response:
 
 
 async def _played(body: PlayBody, here: Visit) -> Played:
-    """What it came to."""
+    """The result."""
     async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:
         async for one in events:
             if isinstance(one, Played):
                 return one
-    raise AssertionError("a method that was tried comes to something")
+    raise AssertionError("the events end with the result")
 
 
 async def _events(body: PlayBody, here: Visit) -> AsyncGenerator[bytes]:
-    """Prompts and pieces, then the whole."""
+    """Prompts and pieces of text, then the result."""
     async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:
         async for one in events:
             if isinstance(one, Played):

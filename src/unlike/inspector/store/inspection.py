@@ -7,10 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from unlike.config import MethodSettings, SelectorName
-from unlike.inspector.store import map_differences, maps, playground
+from unlike.inspector.store import map_differences, maps
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.inspector.store.playground import EnoughPeersRecords, Event, Table, guard_of, play
+from unlike.inspector.store.playground import (
+    EnoughPeersRecords,
+    Event,
+    PlaygroundOptions,
+    Prepared,
+    guard_of,
+    play,
+    prepare,
+)
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.journal import StoredJournal
@@ -46,19 +54,13 @@ class Inspection:
         async with self.memory.spending.reserve(2 * method.max_tokens, llm):
             return await map_differences.ask_for(kit, own, chosen, n_peers)
 
-    async def table(self, request: Request) -> Table:
+    async def options(self, request: Request) -> PlaygroundOptions:
         """The methods that can be tried for a request; Unknown where there is no such item."""
-        return (
-            await asyncio.to_thread(
-                playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
-            )
-        ).table
+        return (await self._prepare(request)).options
 
     async def play(self, request: Request, name: str) -> AsyncGenerator[Event]:
         """Try a method; errors as in ``playground.method_of`` and ``playground.play``."""
-        prepared = await asyncio.to_thread(
-            playground.prepare, self.memory.tenant, request, self.memory.latent, self.memory.settings
-        )
+        prepared = await self._prepare(request)
         settings = self.memory.settings.method.but(
             temperature=request.temperature,
             top_p=request.top_p,
@@ -76,6 +78,10 @@ class Inspection:
         ):
             async for event in events:
                 yield event
+
+    async def _prepare(self, request: Request) -> Prepared:
+        args = (self.memory.tenant, request, self.memory.latent, self.memory.settings)
+        return await asyncio.to_thread(prepare, *args)
 
     def _kit(self, user_id: str, subject: int, method: MethodSettings) -> tuple[Kit, RecordedLLM]:
         """The collaborators of a method over the store, and its LLM.

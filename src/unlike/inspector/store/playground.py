@@ -7,13 +7,13 @@ every build, the steps before its text.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from unlike.errors import InputError, UnlikeError
 from unlike.llm.backend import Messages
-from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import NoConsent, Request
 from unlike.memory.context import ProfileContext, read_context
@@ -28,7 +28,7 @@ from unlike.store.database import Tenant, Tx
 from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, StoredRecords, Unknown
 from unlike.store.tables import ITEMS, RECORDS, USERS
-from unlike.writing.draft import Reply
+from unlike.writing.draft import Draft, Reply
 from unlike.writing.write import Guard, write_stream
 
 MAX_PEERS = 500
@@ -53,7 +53,7 @@ class MethodChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PlaygroundOptions:
     """The methods that may be tried for a request, and the user's real text.
 
     Attributes:
@@ -64,7 +64,7 @@ class Table:
     user_id: str
     item_id: str
     item_title: str
-    ways: tuple[MethodChoice, ...]
+    methods: tuple[MethodChoice, ...]
     real: Record | None
     n_peers: int
 
@@ -79,7 +79,7 @@ class Prepared:
         peers: Texts of others on the item.
     """
 
-    table: Table
+    options: PlaygroundOptions
     case: Case
     context: ProfileContext
     peers: tuple[str, ...]
@@ -159,9 +159,9 @@ def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: M
     real = own[-1].record if own else None
     n_peers = len({one.user for one in others})
     peers = tuple(one.record.text for one in others[-MAX_PEERS:]) if n_peers >= settings.min_peers else ()
-    ways = _choices(context, own[-1] if own else None, latent, settings)
-    table = Table(request.user_id, request.item_id, item.title, ways, real, n_peers)
-    return Prepared(table, _case(request, real, tenant.store.now_ms()), context, peers)
+    methods = _choices(context, own[-1] if own else None, latent, settings)
+    options = PlaygroundOptions(request.user_id, request.item_id, item.title, methods, real, n_peers)
+    return Prepared(options, _case(request, real, tenant.store.now_ms()), context, peers)
 
 
 def method_of(name: str, prepared: Prepared) -> Method:
@@ -171,11 +171,11 @@ def method_of(name: str, prepared: Prepared) -> Method:
         InputError: The method is unknown here.
         NoConsent: It cannot be used for this request.
     """
-    ways = {way.method: way for way in prepared.table.ways}
-    if name not in ways:
-        raise InputError(f"unknown method: {name!r}; allowed here are {', '.join(ways)}")
-    if ways[name].why_not:
-        raise NoConsent(f"{name} cannot be tried: {ways[name].why_not}")
+    methods = {choice.method: choice for choice in prepared.options.methods}
+    if name not in methods:
+        raise InputError(f"unknown method: {name!r}; allowed here are {', '.join(methods)}")
+    if methods[name].why_not:
+        raise NoConsent(f"{name} cannot be tried: {methods[name].why_not}")
     return open_method(name)
 
 
@@ -198,25 +198,8 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_
     """
     method, started_s = method_of(name, prepared), time.monotonic()
     events = asyncio.Queue[Prompt | str | None]()
-
-    def on_call(call: Call) -> None:
-        events.put_nowait(Prompt(call.step, call.messages))
-
-    async def work() -> Reply:
-        try:
-            seen = llm.part(on_call)
-            draft = await method(prepared.case, replace(kit, llm=seen))
-            guard = await asyncio.to_thread(guard_of, draft.call.record_ids)
-            async with aclosing(write_stream(draft, seen, guard)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Reply):
-                        return piece
-                    events.put_nowait(piece)
-            raise AssertionError("pieces end with a reply")
-        finally:
-            events.put_nowait(None)
-
-    task = asyncio.create_task(work())
+    seen = llm.part(lambda call: events.put_nowait(Prompt(call.step, call.messages)))
+    task = asyncio.create_task(_write(partial(method, prepared.case, replace(kit, llm=seen)), seen, guard_of, events))
     try:
         while (event := await events.get()) is not None:
             yield event
@@ -238,6 +221,26 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_
     )
 
 
+async def _write(
+    prepare_draft: Callable[[], Awaitable[Draft]],
+    llm: RecordedLLM,
+    guard_of: GuardOf,
+    events: asyncio.Queue[Prompt | str | None],
+) -> Reply:
+    """Write a text, and put its pieces into a queue; None is the last event, also after an error."""
+    try:
+        draft = await prepare_draft()
+        guard = await asyncio.to_thread(guard_of, draft.call.record_ids)
+        async with aclosing(write_stream(draft, llm, guard)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    return piece
+                events.put_nowait(piece)
+        raise AssertionError("pieces end with a reply")
+    finally:
+        events.put_nowait(None)
+
+
 def guard_of(tenant: Tenant, user_id: str, record_ids: Sequence[str], settings: MemorySettings) -> Guard:
     """A guard against repeats of the texts of others among these records; empty if repeats are only marked."""
     if settings.on_repeat == "mark":
@@ -256,13 +259,13 @@ def _choices(
     compared = "others' texts are not put into prompts here" if settings.private else ""
     made_with = context.profile.profile.records if context.profile else ()
     saw = "this profile was built from records that include the real text" if real and real.number in made_with else ""
-    ways = [
+    return (
         MethodChoice("non_perso"),
         MethodChoice("rag", alone),
         MethodChoice("dpl", alone or compared),
         MethodChoice("stored_profile", alone or ("" if context.profile else context.why), saw),
-    ]
-    return (*ways, MethodChoice(latent.kind, alone)) if latent else tuple(ways)
+        *((MethodChoice(latent.kind, alone),) if latent else ()),
+    )
 
 
 def _own(tx: Tx, context: ProfileContext, item_id: str) -> list[Stored]:

@@ -27,13 +27,13 @@ export async function render(root, { query }, api) {
     h("p", {}, "Write about an item as several methods would, for one user. About an item the user wrote on, nothing from that moment on is shown to the LLM."),
     await chooser(first, (user, item) => (location.hash = hashOf("playground", { user, item })), api),
     table);
-  const laid = await api.get("/v1/playground", { user_id: first.user, item_id: first.item });
-  fill(table, laidOut(laid, api, (controller) => { going?.abort(); going = controller; }));
+  const options = await api.get("/v1/playground", { user_id: first.user, item_id: first.item });
+  fill(table, requestForm(options, api, (controller) => { going?.abort(); going = controller; }));
   return () => going?.abort();
 }
 
-function laidOut(laid, api, onStart) {
-  const { real } = laid;
+function requestForm(options, api, onStart) {
+  const { real } = options;
   const number = (value, more) => h("input", { type: "number", value, ...more });
   const inputs = {
     title: h("input", { value: real?.title ?? "", maxlength: 2000 }),
@@ -42,31 +42,31 @@ function laidOut(laid, api, onStart) {
     temperature: number(0.8, { min: 0, max: 2, step: 0.1, required: true }),
     seed: number(0, { min: 0, required: true }),
   };
-  const boxes = laid.ways.map((way) => methodBox(way));
+  const boxes = options.methods.map((choice) => methodBox(choice));
   const panels = h("div", { class: "panels" });
   const told = h("div");
   const write = h("button", { type: "submit", class: "main" }, "Write");
   const stop = h("button", { type: "button", disabled: true }, "Stop");
   const form = h("form", { class: "card", onsubmit: start },
-    h("h2", { dir: "auto" }, brief(laid.item_title, 120) || laid.item_id),
+    h("h2", { dir: "auto" }, brief(options.item_title, 120) || options.item_id),
     h("div", { class: "row" }, field("Title of the text", inputs.title), field("Rating", inputs.rating), field("New tokens at most", inputs.max_tokens), field("Temperature", inputs.temperature), field("Seed", inputs.seed)),
-    h("fieldset", {}, h("legend", {}, "Methods"), h("div", { class: "ways" }, boxes.map((one) => one.label))),
+    h("fieldset", {}, h("legend", {}, "Methods"), h("div", { class: "methods" }, boxes.map((one) => one.label))),
     h("div", { class: "row" }, write, stop),
   );
-  return [form, told, legend(), realText(laid), panels];
+  return [form, told, legend(), realText(options), panels];
 
   function start(event) {
     event.preventDefault();
-    const methods = boxes.filter((one) => one.box.checked).map((one) => one.way);
+    const methods = boxes.filter((one) => one.box.checked).map((one) => one.choice);
     if (!methods.length) return fill(told, notice("warning", "Choose a method first."));
     fill(told);
     const controller = new AbortController();
     onStart(controller);
     const body = {
-      user_id: laid.user_id, item_id: laid.item_id, title: inputs.title.value, rating: inputs.rating.value === "" ? null : Number(inputs.rating.value),
+      user_id: options.user_id, item_id: options.item_id, title: inputs.title.value, rating: inputs.rating.value === "" ? null : Number(inputs.rating.value),
       max_tokens: Number(inputs.max_tokens.value), temperature: Number(inputs.temperature.value), seed: Number(inputs.seed.value), stream: true,
     };
-    const started = methods.map((way) => panel(way, body, laid, api, controller.signal));
+    const started = methods.map((choice) => panel(choice, body, options, api, controller.signal));
     fill(panels, started.map((one) => one.element));
     write.disabled = true;
     stop.disabled = false;
@@ -79,27 +79,27 @@ function laidOut(laid, api, onStart) {
   }
 }
 
-function methodBox(way) {
-  const box = h("input", { type: "checkbox", disabled: Boolean(way.why_not) });
-  box.checked = !way.why_not;
-  const [name, words] = METHODS[way.method] ?? [way.method, ""];
-  return { way, box, label: h("label", { class: "check top" }, box, h("span", {}, name, h("span", { class: "quiet small block" }, way.why_not ? `Not for this request: ${way.why_not}.` : words))) };
+function methodBox(choice) {
+  const box = h("input", { type: "checkbox", disabled: Boolean(choice.why_not) });
+  box.checked = !choice.why_not;
+  const [name, words] = METHODS[choice.method] ?? [choice.method, ""];
+  return { choice, box, label: h("label", { class: "check top" }, box, h("span", {}, name, h("span", { class: "quiet small block" }, choice.why_not ? `Not for this request: ${choice.why_not}.` : words))) };
 }
 
-function realText(laid) {
-  if (!laid.real) return h("p", { class: "quiet" }, "The user has written nothing on this item that may be shown, so there is no real text to compare with.");
-  return h("section", { class: "card real" }, h("h2", {}, "What the user really wrote"), laid.real.title && h("strong", { class: "prose", dir: "auto" }, brief(laid.real.title, 200)), prose(laid.real.text));
+function realText(options) {
+  if (!options.real) return h("p", { class: "quiet" }, "The user has written nothing on this item that may be shown, so there is no real text to compare with.");
+  return h("section", { class: "card real" }, h("h2", {}, "What the user really wrote"), options.real.title && h("strong", { class: "prose", dir: "auto" }, brief(options.real.title, 200)), prose(options.real.text));
 }
 
 // One method -----------------------------------------------------------------------------------------------------------
 
-function panel(way, body, laid, api, signal) {
-  const [name] = METHODS[way.method] ?? [way.method];
+function panel(choice, body, options, api, signal) {
+  const [name] = METHODS[choice.method] ?? [choice.method];
   const state = h("p", { class: "quiet", role: "status" }, "waiting …");
   const text = h("div");
   const steps = h("div");
   const prompts = [];
-  const element = h("section", { class: "card panel", "aria-label": name, data: { method: way.method } }, h("h2", {}, name), way.note && h("p", { class: "quiet small" }, `Mind: ${way.note}.`), state, text, steps);
+  const element = h("section", { class: "card panel", "aria-label": name, data: { method: choice.method } }, h("h2", {}, name), choice.note && h("p", { class: "quiet small" }, `Mind: ${choice.note}.`), state, text, steps);
   let written = "";
   let failed = "";
   const heard = {
@@ -113,11 +113,11 @@ function panel(way, body, laid, api, signal) {
       text.dir = "auto";
       text.textContent = written;
     },
-    done: (one) => fill(text, prose(one.text, { marked: marker(laid.real?.text, one.shared) })) && fill(state, figures(one)),
+    done: (one) => fill(text, prose(one.text, { marked: marker(options.real?.text, one.shared) })) && fill(state, figures(one)),
     error: (one) => (failed = one.error.message),
   };
   const done = api
-    .stream("/v1/playground", { ...body, method: way.method }, (event, data) => heard[event]?.(data), signal)
+    .stream("/v1/playground", { ...body, method: choice.method }, (event, data) => heard[event]?.(data), signal)
     .catch((error) => (failed = error.name === "AbortError" ? "stopped" : error.message))
     .then(() => {
       if (failed) fill(state, failed === "stopped" ? "Stopped." : notice("problem", failed));
