@@ -1,4 +1,4 @@
-"""How fast OpenVINO and llama.cpp read prompts and write answers, with the 1.5B model of the shelf and the same prompts.
+"""How fast OpenVINO and llama.cpp read prompts and write answers, with the 1.5B model of the catalogue and the same prompts.
 
 Each measured prompt begins with new words, so none of it is in a cache; both engines run two threads and write greedily.
 """

@@ -105,7 +105,7 @@ class Judge(Engine):
 
     @property
     def metric(self) -> str:
-        """The metric that its grades are."""
+        """Name of the metric of its grades."""
         model = self.uri.partition("@http")[0].partition(":")[2].rpartition("/")[2]
         return f"{JUDGE}{self.name or model}"
 

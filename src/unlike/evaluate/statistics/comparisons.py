@@ -31,7 +31,7 @@ CONTROLS = {
     "pplug": ("prompt_tuning", PLAIN),
     "dpl": ("dpl_stranger", "dpl_other_item", PLAIN),
 }
-"""By method: its controls, which lack something of the user; ``PLAIN`` for all other methods."""
+"""By method: its controls, the same without information about the user; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -51,7 +51,7 @@ def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
 
 
 def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
-    """Each difference-aware variant against the better of its controls that were run: what the user is worth to it."""
+    """Each difference-aware variant against the best of its controls that were run: the gain that is due to the user."""
     found: list[PairedTest | None] = []
     for name, runs in groups.items():
         method = str(runs[0].facts["method"])
