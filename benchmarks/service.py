@@ -39,7 +39,14 @@ def main(quick: bool = False) -> list[Row]:
     share = texts.per_s / bare.per_s
     return [
         _row("generate, SQLite", texts, 1000),
-        Row("generate, SQLite", "a bare FastAPI route", share, 0.35, "x", facts={"bare_per_s": round(bare.per_s)}),
+        Row(
+            "generate, SQLite",
+            "a bare FastAPI route",
+            share,
+            0.35,
+            facts={"bare_per_s": round(bare.per_s)},
+            failed=texts.n_errors + bare.n_errors > 0,
+        ),
         _row("chat, SQLite", chats, 900),
         _in_postgres(n, for_s),
         _row("generate, LLM over HTTP on loopback", over_http, 700),

@@ -60,7 +60,7 @@ class Verdict:
             distinguishes ceiling and floor. None where too few users have such a stranger.
         declines: Whether ``auc`` is below ``MIN_AUC``; then all that follows is empty.
         ceiling: Mean probability of another text by the user.
-        floor: Mean probability of somebody else's text on the item.
+        floor: Mean probability of another user's text on the item.
         methods: The real texts of the cases, and every method.
     """
 
