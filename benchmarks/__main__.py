@@ -57,7 +57,7 @@ def _run(name: str, quick: bool) -> list[Row]:
     started = time.perf_counter()
     try:
         rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
-    except Exception as error:  # the other benchmarks still report what they find
+    except Exception as error:  # the other benchmarks still run
         traceback.print_exc()
         rows = [Row(name, "", None, why_not=f"failed: {error}", failed=True)]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Load from one process: HTTP/1.1 over raw sockets, so that the client is not what is measured."""
+"""Load from one process: HTTP/1.1 over raw sockets, so that the client costs little."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True)
 class Load:
-    """What came of some requests.
+    """The outcome of some requests.
 
     Attributes:
-        seconds: Each request took, sorted.
-        n_errors: Answers that were not 200, and connections that broke.
-        wall_s: Of all of them.
+        seconds: Time of each answered request, sorted.
+        n_errors: Answers with a status other than 200, and broken connections.
+        wall_s: Time of all of them together.
     """
 
     seconds: list[float]
@@ -43,7 +43,7 @@ def request(path: str, key: str, body: Mapping[str, Any] | None = None) -> bytes
 
 
 async def closed_loop(port: int, requests: Sequence[bytes], n_clients: int, for_s: float) -> Load:
-    """So many clients, each asking again as soon as it is answered."""
+    """``n_clients`` clients, each of which sends its next request as soon as the last one is answered."""
     seconds, errors = list[float](), list[object]()
     end = time.perf_counter() + for_s
 
@@ -60,12 +60,12 @@ async def closed_loop(port: int, requests: Sequence[bytes], n_clients: int, for_
 
 
 async def open_loop(port: int, requests: Sequence[bytes], per_s: float, for_s: float) -> Load:
-    """Requests at fixed times, whether or not the ones before are answered; waiting counts."""
+    """Requests at fixed times, even if earlier ones are unanswered; times count from when a request was due."""
     seconds, errors, free = list[float](), list[object](), list[Connection]()
     rng, started = random.Random(0), time.perf_counter()
 
     async def one(due: float) -> None:
-        # First in, first out: a connection that rests too long is closed by the server.
+        # First in, first out, because the server closes a connection that is idle for too long.
         connection = free.pop(0) if free else await asyncio.open_connection("127.0.0.1", port)
         await _ask(connection, rng.choice(requests), due, seconds, errors)
         free.append(connection)

@@ -1,4 +1,4 @@
-"""A service over a big store, or a bare route beside it, as a process of its own.
+"""A service over a large store, or a bare route to compare with, in its own process.
 
 python -m benchmarks.service_process PORT STORE|bare [LLM]
 """
@@ -31,7 +31,7 @@ ANSWER = "word " * 60
 
 @contextlib.contextmanager
 def served(store: object, llm: str = "") -> Generator[int]:
-    """Such a process; gives its port."""
+    """Run this module in a process; yields the port of its server."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -44,12 +44,12 @@ def served(store: object, llm: str = "") -> Generator[int]:
             time.sleep(0.1)
         yield port
     finally:
-        process.kill()  # ending in order would wait for requests that are under way
+        process.kill()  # an orderly end would wait for requests in progress
         process.wait(30)
 
 
 def rows(n_records: int) -> Iterator[NewRecord]:
-    """Records of a twentieth as many users, of some 60 words each."""
+    """Records of 60 words each, 20 per user."""
     rng = random.Random(0)
     for n in range(n_records):
         item = f"i{rng.randrange(N_ITEMS)}"
@@ -60,7 +60,7 @@ def rows(n_records: int) -> Iterator[NewRecord]:
 
 
 def memory_of(tenant: "Tenant", uri: str = "") -> "Memory":
-    """A memory whose LLM answers at once, or that of a URI."""
+    """A memory with the LLM of a URI, by default one that answers at once."""
     from unlike.embed.hashing import HashingEncoder
     from unlike.llm.open import open_llm
     from unlike.llm.scripted import ScriptedBackend
@@ -97,12 +97,12 @@ def run(app: "FastAPI", port: int) -> None:
     from unlike.serve.server import listening, serve
 
     write_log()
-    with listening("127.0.0.1", port) as door:
-        asyncio.run(serve(app, door))
+    with listening("127.0.0.1", port) as listener:
+        asyncio.run(serve(app, listener))
 
 
 def serve_bare(port: int) -> None:
-    """FastAPI with the same body and an answer as long, and nothing behind it."""
+    """Serve a bare FastAPI route with the same body and an answer of the same length."""
     from fastapi import FastAPI
 
     from unlike.serve.bodies import GenerateBody

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.llm.endpoint import Endpoint
+
 settings.register_profile("unlike", deadline=None)  # a busy machine is no fault
 settings.load_profile("unlike")
 
@@ -40,9 +42,16 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def endpoint():
+    server = Endpoint()
+    yield server
+    server.stop()
+
+
 def pytest_addoption(parser):
     parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
-    parser.addoption("--renew-golden", action="store_true", help="write golden files anew; look at the difference")
+    parser.addoption("--renew-golden", action="store_true", help="write golden files again; look at the difference")
 
 
 LONGEST = ("tests/spread/test_runs.py", "tests/latent/test_train.py", "tests/spread/", "tests/latent/", "tests/docs/")

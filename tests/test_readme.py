@@ -7,8 +7,8 @@ import pytest
 
 from unlike.cli.main import COMMANDS
 from unlike.evaluate.metrics import METRICS
-from unlike.evaluate.running.plan import read_plan
 from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.read_plan import read_plan
 from unlike.methods.table import METHODS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""LLM endpoints that send too much, too long, or send one elsewhere."""
+"""LLM endpoints that send too much, send for too long, or redirect."""
 
 import asyncio
 import gzip
@@ -19,15 +19,8 @@ MESSAGES = [{"role": "user", "content": "a secret"}]
 MOST = 2**20
 
 
-@pytest.fixture
-def endpoint():
-    server = Endpoint()
-    yield server
-    server.stop()
-
-
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only while a call waits."""
 
     def __init__(self):
         self.now_s = 0.0
@@ -140,7 +133,7 @@ def test_a_call_ends_within_its_time_whatever_retries_are_left(endpoint, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_an_engine_asks_to_wait_is_told_and_not_waited_for_beyond_the_time(endpoint, way):
+def test_a_wait_that_an_engine_asks_for_is_reported_and_never_exceeds_the_time_limit(endpoint, way):
     clock = Clock()
     endpoint.always = error(429, retry_after="40")
     with pytest.raises(Busy) as busy:

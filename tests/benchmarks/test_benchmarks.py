@@ -1,5 +1,6 @@
 """The benchmarks can be run and written down. What they measure no test can say."""
 
+import contextlib
 import importlib
 import inspect
 import json
@@ -15,6 +16,7 @@ from benchmarks.service_load import Load, request
 from benchmarks.store import record_of
 from benchmarks.synthetic import write_reviews
 
+from benchmarks import service
 from unlike.config import CURATE_PRESETS, ServiceSettings
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2023
@@ -113,3 +115,12 @@ def test_a_request_of_the_load_is_one_that_a_server_reads():
     assert request("/v1/models", "k").startswith(b"GET ")
     load = Load([0.001 * n for n in range(100)], 0, 2.0)
     assert (load.per_s, load.quantile(0.99)) == (50.0, 0.099)
+
+
+def test_a_row_of_the_service_with_failed_requests_is_a_fault(monkeypatch):
+    failing = {"_fill": ("k", "o"), "engine": contextlib.nullcontext("h"), "_in_postgres": BAD}
+    failing |= dict.fromkeys(("_speed", "_beside_ingestion"), Load([0.001], 1, 1.0))
+    for name, found in failing.items():
+        monkeypatch.setattr(service, name, lambda *_, found=found: found)
+    rows = [row for row in service.main(quick=True) if row is not BAD]
+    assert len(rows) == 5 and all(row.failed for row in rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.page import PAGES, options_of
-from unlike.evaluate.running.plan import PRESETS
+from unlike.evaluate.running.read_plan import PRESETS
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = {"faithful", "deviates", "open", "not reproduced"}

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.docs.page import DOCS, PAGES, blocks_of, options_of
-from unlike.evaluate.running.plan import PRESETS, read_plan
 from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.read_plan import PRESETS, read_plan
 
 REPOSITORY = DOCS.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from tests.docs.page import DOCS, options_of
 from tests.llm.tiny_llm import tiny_llm
 from unlike.api import sample_corpus
 from unlike.cli.main import main
-from unlike.evaluate.running.plan import PRESETS, read_plan
+from unlike.evaluate.running.read_plan import PRESETS, read_plan
 from unlike.llm.open import model_of
 
 SCRIPTS = {"dpl.sh": 14, "dep.sh": 25}

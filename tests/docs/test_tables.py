@@ -10,8 +10,8 @@ from tests.llm.tiny_llm import tiny_llm
 from unlike.cli.main import app
 from unlike.config import read_toml
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.plan import PRESETS, read_plan
 from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.read_plan import PRESETS, read_plan
 from unlike.records import Case, Item, Record
 
 USERS, N_ITEMS = ("ada", "ben", "cem", "dee", "eve", "fay"), 6
@@ -23,7 +23,7 @@ WRITTEN = [preset.stem for preset in PRESETS.glob("*.toml") if preset.stem not i
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
-    """Everybody writes about every item; the last three records of each are the targets."""
+    """Every user writes about every item; the last three records of each are the targets."""
     records = [
         Record(f"{user}-{n}", user, f"i{n}", f"{user} says {n} times that it hums", f"It hums {n}", 4.0, 10 * n + place)
         for place, user in enumerate(USERS)
@@ -71,7 +71,7 @@ def _shortened(path: Path, what: str):
 def test_a_command_makes_a_table(preset, corpus, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("unlike.evaluate.running.plan.read_toml", _shortened)
+    monkeypatch.setattr("unlike.evaluate.running.read_plan.read_toml", _shortened)
     llm = f"transformers:{models}" if preset in TRAINED else f"scripted:{models / 'llm.toml'}"
     plan = read_plan(Path(preset))
     words = ["experiment", preset, "--corpus", str(corpus), "--llm", llm, "--embedder", "hashing:16"]
@@ -89,7 +89,7 @@ def test_a_command_makes_a_table(preset, corpus, models, tmp_path, monkeypatch):
 @pytest.mark.soak
 def test_the_curve_over_records_begins_with_non_perso(corpus, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("unlike.evaluate.running.plan.read_toml", _shortened)
+    monkeypatch.setattr("unlike.evaluate.running.read_plan.read_toml", _shortened)
     words = ["experiment", "dep-k", "--corpus", str(corpus), "--llm", f"transformers:{models}", "--limit", "2"]
     assert CliRunner().invoke(app, [*words, "--embedder", "hashing:16"]).exit_code == 0
     found = json.loads((tmp_path / "dep-k" / "report.json").read_text(encoding="utf-8"))

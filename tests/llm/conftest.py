@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from tests.llm.endpoint import Endpoint
 from unlike.llm.journal import Journal
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.openvino import OpenVinoBackend
@@ -15,13 +14,6 @@ def no_settings_of_the_machine(monkeypatch):
     """Keys and addresses of whoever runs the tests must not matter."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def endpoint():
-    server = Endpoint()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")

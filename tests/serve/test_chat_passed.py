@@ -5,20 +5,13 @@ import json
 import openai
 import pytest
 
-from tests.llm.endpoint import Endpoint, answer, chunk, chunks, completion, error, stream
+from tests.llm.endpoint import answer, chunk, chunks, completion, error, stream
 from tests.serve.passed import CALL, CHAT, EXTRA, FIELDS, passing
 from unlike.store import spend
 
 PERSONAL = {"user": "ada", "metadata": {"item_id": "album-1", "trace": "7"}}
 STOLEN = "bob says that album-1 has tunes which stay with one."
 HELLO = [{"role": "user", "content": "Hello"}]
-
-
-@pytest.fixture
-def endpoint():
-    server = Endpoint()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ def test_no_part_of_an_answer_may_repeat_a_peer(at, endpoint, kind):
         at.create(model="unlike", messages=HELLO, user="ada", seed=3)
     assert refusal.value.type == "repeated"
     assert [request["seed"] for request in endpoint.requests] == [3, 4]
-    at.create(model="unlike", messages=HELLO)  # of nobody, so no peer's words are in the prompt
+    at.create(model="unlike", messages=HELLO)  # without a user, so no peer's words are in the prompt
 
 
 @pytest.mark.parametrize(

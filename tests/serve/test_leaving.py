@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.llm.endpoint import Endpoint, chunk, stream
+from tests.llm.endpoint import chunk, stream
 from tests.serve.passed import passing
 
 CHAT = {"model": "unlike", "messages": [{"role": "user", "content": "Hello"}]}
@@ -34,8 +34,7 @@ def until_left(handler, endpoint):
         ("/v1/playground", TEXT | {"method": "non_perso"}),
     ],
 )
-def test_the_call_ends_when_the_client_has_left(make_house, path, body):
-    endpoint = Endpoint()
+def test_the_call_ends_when_the_client_has_left(make_house, endpoint, path, body):
     endpoint.asked = threading.Event()
     endpoint.always = stream([chunk({"content": "Well"})], until_left) if "stream" in body else until_left
     with passing(make_house, endpoint) as at:
@@ -47,4 +46,3 @@ def test_the_call_ends_when_the_client_has_left(make_house, path, body):
             client.sendall("\r\n".join(lines).encode())
             assert endpoint.asked.wait(20)
         assert endpoint.left.wait(20)
-    endpoint.stop()

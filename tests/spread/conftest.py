@@ -5,7 +5,6 @@ import os
 import psutil
 import pytest
 
-from tests.llm.endpoint import Endpoint
 from unlike.api import sample_corpus
 from unlike.spread.engine import import_ray
 
@@ -37,10 +36,3 @@ def ray(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sample():
     return sample_corpus()
-
-
-@pytest.fixture
-def endpoint():
-    server = Endpoint()
-    yield server
-    server.stop()

@@ -12,7 +12,7 @@ from unlike.api import open_kit
 from unlike.config import MethodSettings
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.experiment import run_plan
-from unlike.evaluate.running.plan import plan_of
+from unlike.evaluate.running.read_plan import plan_of
 from unlike.evaluate.running.run import GENERATIONS, JOURNAL, arun, read_run
 from unlike.prompts.task import STEPS, open_task
 from unlike.spread.engine import RayEngine

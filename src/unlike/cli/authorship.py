@@ -1,4 +1,4 @@
-"""``unlike authorship``: how surely verifiers take texts for their users', between a floor and a ceiling."""
+"""``unlike authorship``: how probable it is by verifiers that users wrote texts, between a floor and a ceiling."""
 
 import json as jsons
 from dataclasses import asdict
@@ -32,9 +32,9 @@ def authorship(
     ),
     json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
 ) -> None:
-    """Measure how much texts sound like their users: the share of the way from somebody else's real text to the user's own.
+    """Measure how much texts sound like their users: the share of the way from another user's real text to the user's own.
 
-    Two verifiers are trained on users who are in no test. One that cannot distinguish real authors gives no figures.
+    Two verifiers are trained on users who are in no test. A verifier that cannot distinguish real authors gives no figures.
     """
     from unlike.data.corpus import Corpus
     from unlike.evaluate.authorship.measure import authorship
@@ -63,14 +63,14 @@ def _show(report: "AuthorshipReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.report.authorship import COLUMNS, declined, rows_of, written
+    from unlike.evaluate.report.authorship import COLUMNS, reason_declined, rows_of, with_interval
 
     console = Console()
     for verdict in report.verdicts:
         if verdict.declines:
-            console.print(declined(verdict), highlight=False)
+            console.print(reason_declined(verdict), highlight=False)
             continue
-        grid = Table(*COLUMNS, box=None, title=f"{verdict.verifier}: AUC {written(verdict.auc)}")
+        grid = Table(*COLUMNS, box=None, title=f"{verdict.verifier}: AUC {with_interval(verdict.auc)}")
         for cells in rows_of(verdict):
             grid.add_row(*cells)
         console.print(grid)

@@ -90,7 +90,7 @@ def _experiment(
     corpus: "Corpus", llm: str, embedder: str, n_people: int, out: Path, sizes: tuple[int, int, int]
 ) -> "Experiment":
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.running.plan import plan_of
+    from unlike.evaluate.running.read_plan import plan_of
     from unlike.experiments.experiment import Experiment
 
     people = sorted(corpus.cases("test"), key=lambda case: case.user_id != PERSON)[:n_people]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
 from unlike.evaluate.running.experiment import find, grade_all, likelihood_of_plan, measure_all, run_plan
-from unlike.evaluate.running.plan import Plan, at_time, read_plan
+from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.read_plan import read_plan
 from unlike.evaluate.running.run import JOURNAL, write_whole
 from unlike.experiments.folder import claim_folder
 from unlike.experiments.watch import SILENT_WATCH, Watch
@@ -285,7 +286,7 @@ def report(
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.running.plan import plan_of
+    from unlike.evaluate.running.read_plan import plan_of
     from unlike.evaluate.running.run import read_run
 
     folders = [folder for path in runs for folder in finished_runs(path)]

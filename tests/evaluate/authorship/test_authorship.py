@@ -13,7 +13,7 @@ from unlike.data.corpus import Corpus
 from unlike.errors import InputError
 from unlike.evaluate.authorship.measure import MIN_AUC, REAL, authorship
 from unlike.evaluate.authorship.trials import NO_FLOOR, TOO_FEW, AuthorshipSettings, CutTexts
-from unlike.evaluate.authorship.verifiers import training
+from unlike.evaluate.authorship.verifiers import choose_training
 from unlike.evaluate.identity import scores
 from unlike.evaluate.report.authorship import render_authorship
 from unlike.evaluate.statistics.measured import MeasuredRun
@@ -51,7 +51,7 @@ EVEN = np.full(len(HABITS), 1 / len(HABITS))
 
 @cache
 def invented(planted, seed=0):
-    """Everybody writes about eight items, of which another author's text may always be had."""
+    """Every user writes about eight items, on each of which other users write too."""
     random = np.random.default_rng(seed)
     records = []
     for user in range(N_USERS):
@@ -103,7 +103,7 @@ def test_methods_are_placed_between_floor_and_ceiling_by_whose_habits_they_write
     corpus, random = invented(planted=True), np.random.default_rng(7)
     runs = {
         "the user's": lambda user, item: text(random, habits_of(user), item),
-        "nobody's": lambda user, item: text(random, EVEN, item),
+        "no one's": lambda user, item: text(random, EVEN, item),
         "a stranger's": lambda user, item: text(random, habits_of(user + 1_000), item),
     }
     report = authorship(corpus, {name: [run(name, corpus, how)] for name, how in runs.items()}, SETTINGS)
@@ -112,7 +112,7 @@ def test_methods_are_placed_between_floor_and_ceiling_by_whose_habits_they_write
         assert found["the user's"].share.low > 0.75 and found[REAL].share.low > 0.75
         assert found["a stranger's"].share.low < 0.15 and found["a stranger's"].share.high < 0.35
         assert found["a stranger's"].share.value < found["the user's"].share.low
-        assert found["nobody's"].share.high < found["the user's"].share.low
+        assert found["no one's"].share.high < found["the user's"].share.low
 
 
 def test_length_plays_no_part_and_what_is_missing_is_counted():
@@ -134,13 +134,13 @@ def test_length_plays_no_part_and_what_is_missing_is_counted():
         assert short.share == long.share
 
 
-def test_verifiers_learn_from_nobody_who_is_tested():
+def test_verifiers_learn_from_no_user_who_is_tested():
     corpus = invented(planted=True)
     texts = CutTexts(corpus, SETTINGS)
     trials, _ = texts.trials_of_cases([record.id for record in last_records(corpus)])
     tested = {user for trial in trials for user in (trial.user_id, trial.floor_author)}
     author_of = {cut: record.user_id for record in corpus.records() if (cut := texts.cut(record.text))}
-    learned = training(texts, trials)
+    learned = choose_training(texts, trials)
     assert tested.isdisjoint(author_of[one] for one in learned.texts())
     assert {pair.user_id for pair in learned.pairs}.isdisjoint(one.user_id for one in learned.triplets)
 

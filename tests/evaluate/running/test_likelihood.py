@@ -12,7 +12,8 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.experiment import find, likelihood_of_plan, measure_all, run_folders, run_plan
 from unlike.evaluate.running.likelihood import FILE, LOGLIK, Likelihood, likelihood, read_likelihood, write_likelihood
-from unlike.evaluate.running.plan import Plan, plan_of
+from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.read_plan import plan_of
 from unlike.evaluate.running.run import Job
 from unlike.llm.journal import Journal
 from unlike.llm.local_model import open_local_model

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from unlike.errors import InputError
-from unlike.evaluate.running.plan import PRESETS, at_time, plan_of, read_plan
+from unlike.evaluate.running.plan import at_time
 from unlike.evaluate.running.planned import planned_runs
+from unlike.evaluate.running.read_plan import PRESETS, plan_of, read_plan
 from unlike.latent.settings import recipe
 
 PRESET_NAMES = sorted(path.stem for path in PRESETS.glob("*.toml"))

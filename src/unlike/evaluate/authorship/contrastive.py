@@ -1,9 +1,9 @@
-"""A style embedding: one linear map, learned so that texts by one author are near and others' on the same item are not.
+"""A style embedding: one linear map, learned so that texts by one author are near each other and far from other authors'.
 
     loss = -log(exp(z1 z2 / t) / (sum over texts of the batch and the hard negative of exp(z1 z / t)))    InfoNCE
 
-(van den Oord et al., 2018), with z the projected text of length 1. The hard negative is a text by somebody else on the same
-item, so that what a text is about does not help (Wegmann et al., 2022, control for topic in the same way).
+(van den Oord et al., 2018), with z the projected text of length 1. The hard negative is a text by another user on the same
+item, so the topic does not help (Wegmann et al., 2022, control for topic in the same way).
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from unlike.evaluate.authorship.trials import Triplet
 
 @dataclass(frozen=True, slots=True)
 class ContrastiveSettings:
-    """How the map is learned; a few seconds on a processor.
+    """How the map is learned; a few seconds on a CPU.
 
     Attributes:
-        dim: Of the projected texts.
+        dim: Dimension of the projected texts.
         epochs: Passes over all triplets.
-        batch: Triplets that are set against each other.
-        learning_rate: Of Adam.
-        temperature: t.
-        dropout: Share of the features that each text lacks, against learning by heart.
+        batch: Triplets per step; each serves as a negative of the others.
+        learning_rate: Learning rate of Adam.
+        temperature: t in the loss.
+        dropout: Share of the features that are dropped from each text, against overfitting.
     """
 
     dim: int = 128
@@ -42,13 +42,13 @@ def learn_projection(
 ) -> Floats:
     """The linear map, (n_features, dim).
 
-    It starts at random, where all distances are about kept (Johnson and Lindenstrauss, 1984).
+    It starts as a random projection, which about keeps all distances (Johnson and Lindenstrauss, 1984).
 
     Args:
         vectors: (n_texts, n_features).
-        triplets: What is near and what is not.
-        row: Place of each text.
-        seed: Of the start, the order and the dropout.
+        triplets: Texts that should be near each other, and one that should not.
+        row: Row of each text in ``vectors``.
+        seed: Seed of the initial map, the order and the dropout.
         settings: How it is learned.
 
     Raises:

@@ -1,8 +1,8 @@
-"""How surely verifiers take a text for the user's, between a floor and a ceiling of real texts.
+"""How probable it is by verifiers that the user wrote a text, between a floor and a ceiling of real texts.
 
-A method's share of the way is (method - floor) / (ceiling - floor), each the mean probability over the same users. Before any
-figure counts, the measure is validated: the area under the ROC curve between ceilings and floors. Where it is below
-``MIN_AUC``, a verifier cannot distinguish real authors and gives no figures for methods.
+A method's share of the way is (method - floor) / (ceiling - floor), each the mean probability over the same users. The
+measure is validated first, by the area under the ROC curve (AUC) of ceilings against floors. A verifier whose area is below
+``MIN_AUC`` cannot distinguish real authors, and has no figures for methods.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from unlike.data.corpus import Corpus
 from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTrial, CutTexts
-from unlike.evaluate.authorship.verifiers import Question, Verifier, train_verifiers, training
-from unlike.evaluate.identity.scores import Estimate, estimate, figures, resampled
+from unlike.evaluate.authorship.verifiers import Question, Verifier, choose_training, train_verifiers
+from unlike.evaluate.identity.scores import Estimate, estimate, resampled, shares_and_areas
 from unlike.evaluate.statistics.measured import Groups
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import OnProgress, no_progress
 
 MIN_AUC = 0.65
-"""Below it a verifier declines."""
+"""Minimum area under the ROC curve of a verifier that is used."""
 REAL, STRANGER = "real text of the case", "known texts of a stranger"
 
 Values = NDArray[np.float64]
@@ -28,16 +28,16 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScoredMethod:
-    """One method by one verifier.
+    """The figures of one method by one verifier.
 
     Attributes:
-        name: Of the method.
+        name: Name of the method.
         n_users: Users with a text that is long enough.
         n_texts: Their texts.
         n_short: Texts that have too few words.
         n_failed: Cases without a text.
-        probability: That the user wrote it, mean over users; None for too few users.
-        share: Of the way from floor to ceiling.
+        probability: That the user wrote the text, mean over users; None for too few users.
+        share: Share of the way from floor to ceiling; None for too few users.
     """
 
     name: str
@@ -51,16 +51,16 @@ class ScoredMethod:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one verifier finds.
+    """The result of one verifier.
 
     Attributes:
-        verifier: Its kind.
-        auc: Between ceilings and floors; the validation.
-        stranger: The same with known texts of a user who shares no item; 0.5 unless something else than the user
+        verifier: Its name.
+        auc: Area under the ROC curve of ceilings against floors; the validation.
+        stranger: The same with known texts of a user who shares no item; about 0.5 unless something other than the user
             distinguishes ceiling and floor. None where too few users have such a stranger.
         declines: Whether ``auc`` is below ``MIN_AUC``; then all that follows is empty.
         ceiling: Mean probability of another text by the user.
-        floor: Mean probability of somebody else's text on the item.
+        floor: Mean probability of another user's text on the item.
         methods: The real texts of the cases, and every method.
     """
 
@@ -98,7 +98,7 @@ class AuthorshipReport:
 
 @dataclass(frozen=True)
 class _Written:
-    """The texts of one method: (trial, cut text), and how many are no part of it."""
+    """The texts of one method as (trial, cut text); how many were too short, and how many cases failed."""
 
     name: str
     texts: Sequence[tuple[AuthorshipTrial, str]]
@@ -108,7 +108,7 @@ class _Written:
 
 @dataclass
 class _Tested:
-    """Trials, methods and settings of a measurement."""
+    """Trials, texts of methods, settings and users of a measurement."""
 
     trials: Sequence[AuthorshipTrial]
     written: Sequence[_Written]
@@ -131,7 +131,7 @@ def authorship(
         corpus: Real texts: known ones, ceilings, floors, and what the verifiers learn from.
         groups: Runs of each variant on cases of the corpus; None to validate the measure alone.
         settings: None for the defaults.
-        on_progress: Called between the parts of the work.
+        on_progress: Called after each step of the work.
 
     Raises:
         InputError: Too few users count or are left to learn from, or a case is not in the corpus.
@@ -141,7 +141,7 @@ def authorship(
     texts = CutTexts(corpus, settings)
     trials, left_out = texts.trials_of_cases(_cases(groups)) if groups else texts.trials_of_half()
     tested = _Tested(trials, [_real(trials), *_written(groups or {}, trials, texts)], settings)
-    learned = training(texts, trials)
+    learned = choose_training(texts, trials)
     on_progress("texts chosen", 1, 3, f"{len(tested.users)} users tested")
     verifiers = train_verifiers(learned, _texts(tested), settings.seed)
     on_progress("verifiers trained", 2, 3, f"on {learned.n_users} other users")
@@ -170,13 +170,13 @@ def _cases(groups: Groups) -> list[str]:
 
 
 def _real(trials: Sequence[AuthorshipTrial]) -> _Written:
-    """What the users wrote themselves in the cases."""
+    """The users' own texts of the cases."""
     there = [(trial, trial.real) for trial in trials if trial.real is not None]
     return _Written(REAL, there, len(trials) - len(there))
 
 
 def _written(groups: Groups, trials: Sequence[AuthorshipTrial], texts: CutTexts) -> list[_Written]:
-    """What each method wrote in the cases that count."""
+    """The texts of each method in the cases that count."""
     trial_of = {trial.case_id: trial for trial in trials}
     found: list[_Written] = []
     for name, runs in groups.items():
@@ -188,13 +188,13 @@ def _written(groups: Groups, trials: Sequence[AuthorshipTrial], texts: CutTexts)
 
 
 def _texts(tested: _Tested) -> list[str]:
-    """All texts that verifiers are asked about, with the known ones."""
+    """All texts that verifiers compare, including the known ones."""
     real = (text for trial in tested.trials for text in (*trial.known, *trial.stranger, trial.ceiling, trial.floor))
     return [*real, *(text for method in tested.written for _, text in method.texts)]
 
 
 def _verdict(verifier: Verifier, tested: _Tested) -> Verdict:
-    """Validation first; figures of methods only where it holds."""
+    """The validation, and the figures of methods where it succeeds."""
     ceiling = _by_user(verifier, [(trial, (trial.known, trial.ceiling)) for trial in tested.trials])
     floor = _by_user(verifier, [(trial, (trial.known, trial.floor)) for trial in tested.trials])
     auc = _auc(ceiling, floor, tested.settings.seed)
@@ -207,7 +207,7 @@ def _verdict(verifier: Verifier, tested: _Tested) -> Verdict:
 
 
 def _stranger(verifier: Verifier, tested: _Tested) -> Estimate | None:
-    """The area between ceilings and floors that is left when the known texts are a stranger's."""
+    """The area of ceilings against floors where the known texts are a stranger's."""
     trials = [trial for trial in tested.trials if trial.stranger]
     if len({trial.user_id for trial in trials}) < MIN_USERS:
         return None
@@ -242,8 +242,8 @@ def _by_user(verifier: Verifier, asked: Sequence[tuple[AuthorshipTrial, Question
 def _auc(ceiling: Mapping[str, float], floor: Mapping[str, float], seed: int) -> Estimate:
     """Area under the ROC curve of all users' ceilings against all users' floors."""
     scored = np.array([[[[ceiling[user], floor[user]]] for user in ceiling]])  # (1, n_users, 1, 2)
-    value = figures(scored, np.ones((1, len(ceiling)), np.float32))[1, 0, 0]
-    sampled = [figures(scored, weights)[1, 0] for weights in resampled(len(ceiling), seed)]
+    value = shares_and_areas(scored, np.ones((1, len(ceiling)), np.float32))[1, 0, 0]
+    sampled = [shares_and_areas(scored, weights)[1, 0] for weights in resampled(len(ceiling), seed)]
     return estimate(value, np.concatenate(sampled))
 
 
@@ -263,7 +263,7 @@ def _estimated(values: Values, figure: Callable[[Values], Values], seed: int) ->
     Args:
         values: (n_kinds, n_users).
         figure: Of means, (n_kinds, n_samples), to (n_samples,).
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     n_users = values.shape[1]
     sampled = [figure(values @ weights.T / n_users) for weights in resampled(n_users, seed)]

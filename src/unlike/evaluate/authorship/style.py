@@ -1,6 +1,6 @@
-"""Style as vectors: character n-grams, and how often the most frequent words and marks come.
+"""Style as vectors: character n-grams, and frequencies of the most frequent words and punctuation marks.
 
-Both leave out what a text is about as far as counts can: n-grams of two to four characters hold endings, spelling and
+Both leave out the topic of a text as far as counts can: n-grams of two to four characters hold endings, spelling and
 punctuation; the most frequent words of a corpus are function words (Burrows' Delta: Burrows, 2002). scikit-learn counts.
 """
 
@@ -19,18 +19,18 @@ MAX_GRAMS, MAX_TOKENS = 3_000, 200
 """Features kept: the most frequent ones of the texts that verifiers learn from."""
 TOKEN = r"\d+|\w+(?:['’]\w+)*|[^\w\s]"
 MAX_DEVIATIONS = 4.0
-"""Standard deviations at which the frequency of a rare word is cut."""
+"""Standard deviations from the mean at which the frequency of a word is clipped."""
 
 
 class StyleVectors:
-    """Vectors of texts, by the text.
+    """Vectors of texts, looked up by the text.
 
     Args:
-        learned_from: Texts that decide which features there are, and what is usual.
+        learned_from: Texts from which the features, their means and their deviations come.
         texts: All texts that are compared.
 
     Attributes:
-        row: Place of each text.
+        row: Row of each text in the vectors.
         grams: (n_texts, n_grams) unit vectors.
         tokens: (n_texts, n_tokens) unit vectors.
 
@@ -50,7 +50,7 @@ class StyleVectors:
         self.tokens = _unit(np.clip(found, -MAX_DEVIATIONS, MAX_DEVIATIONS))
 
     def rows(self, texts: Sequence[str]) -> list[int]:
-        """The places of some texts."""
+        """The rows of some texts."""
         return [self.row[text] for text in texts]
 
 
@@ -67,7 +67,7 @@ def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[
 
 
 def _counters() -> tuple[Any, Any]:
-    """Counters of n-grams and of words and marks."""
+    """Counters of n-grams, and of words and punctuation marks."""
     try:
         from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     except ImportError as error:

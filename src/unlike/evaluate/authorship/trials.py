@@ -1,9 +1,9 @@
 """What the authorship measure compares: a user's earlier texts, a ceiling, a floor, and the texts that verifiers learn from.
 
-The ceiling of a case is another real text by the same user on another item, the floor a real text by somebody else on the
+The ceiling of a case is another real text by the same user on another item, the floor a real text by another user on the
 item of the case. The user's texts before the ceiling are the known ones. All texts are cut to their first ``n_words``
-words, and shorter ones take no part, so length distinguishes nobody. No author of a ceiling or a floor is one that a
-verifier learns from. Texts that repeat earlier ones take no part.
+words, and shorter ones take no part, so length plays no role. No verifier learns from an author of a ceiling or a floor.
+Texts that repeat earlier ones take no part.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from unlike.records import Record
 TOO_FEW = "too few earlier texts of that length on other items"
 NO_FLOOR = "no text of that length by another user on the item"
 MAX_PAIRS_PER_USER = 8
-"""Pairs that one training user gives at most, so that nobody outweighs the others."""
+"""Of training pairs, so that no user outweighs the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class AuthorshipSettings:
 
     Attributes:
         n_words: Words that every text is cut to; shorter texts take no part.
-        n_known: Texts of a user that a text is compared with at most, the most recent ones.
-        min_known: Fewest such texts.
-        n_users: Users that are tested at most where no runs are given.
-        n_trained: Users that verifiers learn from at most.
+        n_known: Maximum number of texts of a user that a text is compared with, the most recent ones.
+        min_known: Minimum number of them.
+        n_users: Maximum number of users that are tested where no runs are given.
+        n_trained: Maximum number of users that verifiers learn from.
         seed: Of all draws.
     """
 
@@ -62,7 +62,7 @@ class AuthorshipTrial:
         known: Earlier texts of the user.
         ceiling: A later text by the user on another item.
         floor: A text by another user on the item of the case.
-        floor_author: Who wrote it.
+        floor_author: Id of the user who wrote it.
         real: What the user wrote in this case; None where it is too short.
         stranger: As many known texts of a user who shares no item with this one; empty where there is none.
     """
@@ -103,24 +103,29 @@ class CutTexts:
     Args:
         corpus: Whose texts.
         settings: Number of words, and the seed.
+
+    Attributes:
+        text: Cut text by record id.
+        by_user: Records with such a text by user, oldest first.
+        by_item: The same by item.
+        order: Place of some names in a random order; see ``Texts.order``.
     """
 
     def __init__(self, corpus: Corpus, settings: AuthorshipSettings) -> None:
         self._corpus = corpus
         self.settings = settings
-        self._whole = Texts(corpus.records(), IdentitySettings(seed=settings.seed))
-        self.order = self._whole.order
-        long_enough: dict[str, str] = {}
+        whole = Texts(corpus.records(), IdentitySettings(seed=settings.seed))
+        self.order = whole.order
+        self.text: dict[str, str] = {}
         self.by_user: dict[str, list[Record]] = {}
         self.by_item: dict[str, list[Record]] = {}
-        for numbers in self._whole.by_user.values():
+        for numbers in whole.by_user.values():
             for number in numbers:
-                record = self._whole.records[number]
+                record = whole.records[number]
                 if (cut := self.cut(record.text)) is not None:
-                    long_enough[record.id] = cut
+                    self.text[record.id] = cut
                     self.by_user.setdefault(record.user_id, []).append(record)
                     self.by_item.setdefault(record.item_id, []).append(record)
-        self.text = long_enough
 
     def cut(self, text: str) -> str | None:
         """The first words of a text; None where it has fewer."""
@@ -128,11 +133,11 @@ class CutTexts:
         return " ".join(found) if len(found) == self.settings.n_words else None
 
     def trial(self, case: Record, authors: Collection[str] | None = None) -> AuthorshipTrial | str:
-        """The trial of a case, or why there is none.
+        """The trial of a case, or the reason why there is none.
 
         Args:
             case: The record that is written again.
-            authors: Who may have written the floor; None for anybody.
+            authors: Users who may have written the floor; None for all users.
         """
         known = self._before(case)
         if len(known) <= self.settings.min_known:
@@ -144,7 +149,7 @@ class CutTexts:
         return AuthorshipTrial(
             case_id=case.id,
             user_id=case.user_id,
-            known=tuple(self.text[record.id] for record in earlier[-self.settings.n_known :]),
+            known=self._latest_texts(earlier),
             ceiling=self.text[ceiling.id],
             floor=self.text[floor.id],
             floor_author=floor.user_id,
@@ -156,8 +161,11 @@ class CutTexts:
         own = self.by_user.get(case.user_id, ())
         return [record for record in own if record.moment < case.moment and record.item_id != case.item_id]
 
+    def _latest_texts(self, records: Sequence[Record]) -> tuple[str, ...]:
+        return tuple(self.text[record.id] for record in records[-self.settings.n_known :])
+
     def by_another(self, case: Record, authors: Collection[str]) -> Record | None:
-        """A random text on the item of a case by another of some authors."""
+        """A random text on the item of a case by one of these authors, other than the user of the case."""
         there = self.by_item.get(case.item_id, ())
         others = [record for record in there if record.user_id in authors and record.user_id != case.user_id]
         return min(others, key=lambda record: self.order("floor", case.id, record.id), default=None)
@@ -237,8 +245,7 @@ class CutTexts:
             known, other = self._before(case), self.by_another(case, authors)
             if other is None or len(known) < self.settings.min_known:
                 continue
-            texts = tuple(self.text[record.id] for record in known[-self.settings.n_known :])
-            yield TrainingPair(user_id, texts, self.text[case.id], self.text[other.id])
+            yield TrainingPair(user_id, self._latest_texts(known), self.text[case.id], self.text[other.id])
             n_pairs += 1
             if n_pairs == MAX_PAIRS_PER_USER:
                 return

@@ -1,9 +1,9 @@
 """Two verifiers of different kinds: how probable is it that the author of some known texts wrote another text?
 
-``n-grams and words`` counts; ``learned style`` projects the counts by a map that was learned contrastively. Logistic
-regression turns the similarity of text and known texts into a probability (as many own texts as others', so its logit is a
-log-likelihood ratio). Features, map and calibration come from users who are in no test, and the map and its calibration
-from different ones.
+``n-grams and words`` compares counts; ``learned style`` compares them after a contrastively learned linear map. Logistic
+regression turns the similarity of text and known texts into a probability; it is fitted on as many own texts as others', so
+its logit is a log-likelihood ratio. Features, map and calibration come from users who are in no test; the map and its
+calibration come from different users.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.errors import InputError
 from unlike.evaluate.authorship.contrastive import ContrastiveSettings, learn_projection
 from unlike.evaluate.authorship.style import Floats, StyleVectors, similarity
 from unlike.evaluate.authorship.trials import AuthorshipTrial, CutTexts, TrainingPair, Triplet
 
 MIN_TRAINING_USERS = 20
-"""Fewest users that a calibration is learned from."""
+"""Minimum number of users that a calibration is learned from."""
 Question = tuple[Sequence[str], str]
 """Known texts, and a text: did the same user write it?"""
 
@@ -31,7 +31,7 @@ class Training:
     Attributes:
         pairs: Of users with enough texts; for the calibration.
         triplets: Of other users; for the learned map.
-        n_users: How many users these are.
+        n_users: Number of all these users.
     """
 
     pairs: Sequence[TrainingPair]
@@ -45,8 +45,8 @@ class Training:
         return list(dict.fromkeys(found))
 
 
-def training(texts: CutTexts, trials: Sequence[AuthorshipTrial]) -> Training:
-    """What verifiers learn from: users in no trial, half of those with enough texts for the calibration.
+def choose_training(texts: CutTexts, trials: Sequence[AuthorshipTrial]) -> Training:
+    """Choose what verifiers learn from: users in no trial, half of those with enough texts for the calibration.
 
     Raises:
         InputError: Too few users are left.
@@ -76,8 +76,8 @@ class Verifier:
 
     Attributes:
         name: Its kind.
-        probabilities: (n,) the probability that the author of the known texts wrote each text, which is 0.5 where the text
-            says nothing.
+        probabilities: (n,) the probability that the author of the known texts wrote each text; 0.5 where the similarity
+            favours neither answer.
     """
 
     name: str
@@ -85,12 +85,12 @@ class Verifier:
 
 
 def train_verifiers(learned: Training, texts: Sequence[str], seed: int) -> list[Verifier]:
-    """Both verifiers.
+    """Train both verifiers.
 
     Args:
         learned: What they learn from.
-        texts: All texts that they will be asked about.
-        seed: Of the learned map.
+        texts: All texts that will be compared.
+        seed: Seed of the learned map.
 
     Raises:
         MissingPart: scikit-learn or PyTorch is not installed.
@@ -106,21 +106,13 @@ def train_verifiers(learned: Training, texts: Sequence[str], seed: int) -> list[
 
 def _calibrated(name: str, style: StyleVectors, vectors: Sequence[Floats], pairs: Sequence[TrainingPair]) -> Verifier:
     """A verifier that compares by these vectors, with a weight for each."""
+    from sklearn.linear_model import LogisticRegression
 
     def compared(questions: Sequence[Question]) -> Floats:
         known, texts = [style.rows(known) for known, _ in questions], style.rows([text for _, text in questions])
         return np.stack([similarity(each, known, texts) for each in vectors], axis=1)
 
     own, other = compared([(p.known, p.own) for p in pairs]), compared([(p.known, p.other) for p in pairs])
-    model = _regression().fit(np.concatenate([own, other]), [1] * len(own) + [0] * len(other))
+    model: Any = LogisticRegression(C=100.0)
+    model.fit(np.concatenate([own, other]), [1] * len(own) + [0] * len(other))
     return Verifier(name, lambda questions: model.predict_proba(compared(questions))[:, 1])
-
-
-def _regression() -> Any:  # noqa: ANN401 - scikit-learn's
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingPart(
-            f"authorship needs scikit-learn, which is not installed: {how_to_install('authorship')}"
-        ) from error
-    return LogisticRegression(C=100.0)

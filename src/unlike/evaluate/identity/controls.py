@@ -27,7 +27,7 @@ PHRASE_WORDS = 5
 MAX_APART_MS = 365 * 86_400_000
 """Between texts of about the same time."""
 MAX_TRIES = 1_000
-"""Random records that are tried to find another item."""
+"""Maximum number of random records that are tried to find another item."""
 
 
 def same_rating_and_length(texts: Texts) -> Accepts:

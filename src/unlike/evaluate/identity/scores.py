@@ -161,8 +161,8 @@ def _cosine(pairs: Floats, profiles: Floats) -> Scores:
 def compared(scored: Scores, seed: int) -> Contrast:
     """Shares, areas and gains of the measures on the same trials of the same users."""
     n_users = scored.shape[1]
-    found = figures(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
-    sampled = np.concatenate([figures(scored, weights) for weights in resampled(n_users, seed)], axis=2)
+    found = shares_and_areas(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
+    sampled = np.concatenate([shares_and_areas(scored, weights) for weights in resampled(n_users, seed)], axis=2)
     won = [wins(of_measure) for of_measure in scored]
 
     def of(measure: int) -> Discrimination:
@@ -186,7 +186,7 @@ def resampled(n_users: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float32)
 
 
-def figures(scored: Scores, weights: Floats) -> NDArray[np.float64]:
+def shares_and_areas(scored: Scores, weights: Floats) -> NDArray[np.float64]:
     """(2, n_measures, n_samples): share and area of each measure, users counted by each row of weights."""
     won = [weights @ wins(of_measure) / len(of_measure) for of_measure in scored]
     return np.array([won, [_areas(of_measure, weights) for of_measure in scored]])

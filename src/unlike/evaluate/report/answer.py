@@ -14,7 +14,7 @@ def answer(findings: Findings) -> str:
 
 
 def _unequal(findings: Findings) -> str:
-    """Which variants have fewer cases than there are."""
+    """The variants that have fewer cases than all variants together; empty where none has."""
     fewer = [f"{variant.name} has {variant.n_cases}" for variant in with_fewer_cases(findings)]
     if not fewer:
         return ""

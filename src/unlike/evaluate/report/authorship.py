@@ -20,7 +20,7 @@ def render_authorship(report: AuthorshipReport, title: str) -> str:
     parts = [f"# {markdown(title)}", *map(markdown, _about(report)), to_markdown(_validation(report.verdicts))]
     for verdict in report.verdicts:
         parts.append(f"## {markdown(verdict.verifier)}")
-        parts.append(markdown(declined(verdict)) if verdict.declines else to_markdown(_methods(verdict)))
+        parts.append(markdown(reason_declined(verdict)) if verdict.declines else to_markdown(_methods(verdict)))
     return printable("\n\n".join(parts) + "\n")
 
 
@@ -44,16 +44,16 @@ def write_authorship(report: AuthorshipReport, name: str, out: Path) -> list[Pat
     return [out / file for file in texts]
 
 
-def declined(verdict: Verdict) -> str:
-    """Why a verifier gives no figures."""
+def reason_declined(verdict: Verdict) -> str:
+    """The reason why a verifier gives no figures."""
     return (
         f"{verdict.verifier} declines: it distinguishes real texts of users from others' on the same items with an area "
-        f"of {written(verdict.auc)}, below {MIN_AUC:g}, so its figures for generated texts would mean nothing."
+        f"of {with_interval(verdict.auc)}, below {MIN_AUC:g}, so its figures for generated texts would mean nothing."
     )
 
 
-def written(found: Estimate | None) -> str:
-    """A figure with its interval."""
+def with_interval(found: Estimate | None) -> str:
+    """A figure with its interval, or that there were too few users for one."""
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})" if found else "too few users"
 
 
@@ -63,13 +63,13 @@ def rows_of(verdict: Verdict) -> list[tuple[str, ...]]:
         ("floor: another user, same item", verdict.floor, "0"),
         ("ceiling: same user, another item", verdict.ceiling, "1"),
     ]
-    real = [(name, "", "", "", "", written(found), share) for name, found, share in ends]
+    real = [(name, "", "", "", "", with_interval(found), share) for name, found, share in ends]
     return real + [_cells(method) for method in verdict.methods]
 
 
 def _cells(method: ScoredMethod) -> tuple[str, ...]:
     counts = (method.n_users, method.n_texts, method.n_short, method.n_failed)
-    return (method.name, *map(amount, counts), written(method.probability), written(method.share))
+    return (method.name, *map(amount, counts), with_interval(method.probability), with_interval(method.share))
 
 
 def _about(report: AuthorshipReport) -> list[str]:
@@ -92,7 +92,7 @@ def _validation(verdicts: Sequence[Verdict]) -> Table:
     rows: list[Row] = []
     for verdict in verdicts:
         outcome = f"declines, below {MIN_AUC:g}" if verdict.declines else "valid"
-        rows.append(entries(verdict.verifier, written(verdict.auc), written(verdict.stranger), outcome))
+        rows.append(entries(verdict.verifier, with_interval(verdict.auc), with_interval(verdict.stranger), outcome))
     caption = "Can the verifiers distinguish real authors? 0.5 is chance."
     return Table("validation", caption, VALIDATION, (Group(tuple(rows)),))
 

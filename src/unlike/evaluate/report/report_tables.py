@@ -165,7 +165,7 @@ def _metric_row(
 
 
 def with_fewer_cases(findings: Findings) -> list[Variant]:
-    """The variants that lack cases which others have; means of unequal cases are not quite comparable."""
+    """The variants that lack cases of others; means over different cases are not quite comparable."""
     return [variant for variant in findings.variants if variant.n_cases < findings.n_cases]
 
 

@@ -1,6 +1,6 @@
-r"""A table before it has a format, and its formats: HTML, Markdown, LaTeX and CSV show the same.
+r"""Tables, and their formats HTML, Markdown, LaTeX and CSV, which show the same.
 
-Texts may be hostile: each format escapes what it would take for its own. LaTeX is for ``\input`` with booktabs; letters
+Texts may be hostile: each format escapes its own syntax. LaTeX is for ``\input`` with booktabs; letters
 outside Latin scripts need fonts that a paper may not have, so there they become question marks.
 """
 

@@ -39,7 +39,7 @@ class Checked:
 
     Attributes:
         step: One of STEPS.
-        method: The variant that asked, or its method where a run has no variant.
+        method: The variant that made the call, or its method where a run names no variant.
         faults: Names of what is wrong; () for a reply that does what was asked.
     """
 

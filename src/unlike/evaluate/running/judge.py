@@ -52,14 +52,14 @@ JUDGES: dict[str, Preset] = {
     "s-gpt": Preset("openai:gpt-4o-mini", repeats=5),
 }
 JUDGE = "judge:"
-"""What the metric of a judge begins with."""
+"""Prefix of the metric of a judge."""
 
 
 def with_preset(given: Any) -> Any:  # noqa: ANN401 - a value of a file
-    """The table of a judge, with LLM and repeats of the preset that it names.
+    """The table of a judge, completed with LLM and repeats of the preset that it names.
 
     Args:
-        given: A table; or "s-72b", "s-72b@http://HOST:PORT/v1" or the URI of an LLM in its place.
+        given: A table, or in its place "s-72b", "s-72b@http://HOST:PORT/v1" or the URI of an LLM.
 
     Raises:
         ValueError: The name is neither a preset nor a URI.

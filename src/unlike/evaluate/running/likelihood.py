@@ -1,4 +1,4 @@
-"""How likely a method makes the real text: its mean log-probability per token behind the method's draft.
+"""How likely a method makes the real text: its mean log-probability per token after the method's draft.
 
 Far less noisy than comparing sampled texts, so it detects small gains. The method runs unchanged; the real text is scored
 after its draft instead of a text being written. Scores are journalled like answers, so a measurement can be resumed.

@@ -4,7 +4,7 @@ DPL, sections 4.4.2 and 4.5. A user's embedding is the mean over the texts befor
 users; uniqueness is the Euclidean distance to it. The upper half of the users by that distance is unique.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +31,7 @@ CONTROLS = {
     "pplug": ("prompt_tuning", PLAIN),
     "dpl": ("dpl_stranger", "dpl_other_item", PLAIN),
 }
-"""By method: its controls, which lack something of the user; ``PLAIN`` for all other methods."""
+"""By method: its controls, the same without information about the user; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -51,33 +51,24 @@ def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
 
 
 def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
-    """Each difference-aware variant against the better of its controls that were run: what the user is worth to it."""
+    """Each difference-aware variant against the best of its controls that were run: the gain that is due to the user."""
     found: list[PairedTest | None] = []
     for name, runs in groups.items():
         method = str(runs[0].facts["method"])
         if not is_baseline(method):
-            control = _better_control(groups, method, metric)
+            control = _best(groups, CONTROLS.get(method, (PLAIN,)), metric)
             found.append(_test(groups, name, control, metric, "users", over_users) if control else None)
     return _corrected([test for test in found if test])
 
 
-def _better_control(groups: Groups, method: str, metric: str) -> str | None:
-    """The control of a method with the highest mean; None where none was run."""
-    means = {
-        name: mean
-        for name in CONTROLS.get(method, (PLAIN,))
-        if name in groups and (mean := cell_mean(groups[name], metric)) is not None
-    }
-    return max(means, key=lambda name: means[name], default=None)
-
-
 def best_baseline(groups: Groups, metric: str) -> str | None:
-    """The baseline with the highest mean."""
-    means = {
-        name: mean
-        for name, runs in groups.items()
-        if is_baseline(str(runs[0].facts["method"])) and (mean := cell_mean(runs, metric)) is not None
-    }
+    """The baseline with the highest mean; None where none was scored."""
+    return _best(groups, [name for name, runs in groups.items() if is_baseline(str(runs[0].facts["method"]))], metric)
+
+
+def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
+    """The first of these variants with the highest mean; None where none of them was scored."""
+    means = {name: mean for name in names if name in groups and (mean := cell_mean(groups[name], metric)) is not None}
     return max(means, key=lambda name: means[name], default=None)
 
 

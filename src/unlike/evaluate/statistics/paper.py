@@ -1,7 +1,7 @@
 """The papers' own figures (``published.csv``), shown only beside the same corpus, split, model, settings and metric.
 
-DPL's tables 1, 2, 6 and 7 are lost in the texts at hand; nothing takes their place. Figures of a judge (S-72B) are not
-among them: they were made with another rubric than ours. DEP's table 9 prints the row of table 7 "w/o DR" again as "w/o
+DPL's tables 1, 2, 6 and 7 are missing from the available texts of the paper. Figures of a judge (S-72B) are not included,
+because their rubric is not ours. DEP's table 9 prints the row of table 7 "w/o DR" again as "w/o
 Guidance", so one of the two is an error of the paper.
 """
 

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 """(n,) one value per case, user or run."""
 
 MIN_USERS = 10
-"""Minimum for a test or an interval: of three users a t-test may give p = 0.02, a permutation test never less than 0.25."""
+"""Minimum for a test or an interval: with three users a t-test can give p = 0.02, a permutation test at least 0.25."""
 _DRAWS_AT_ONCE = 2_000_000
 
 
