@@ -156,4 +156,4 @@ def _unread_columns(file: Path, source: Source) -> Sequence[str]:
         names = dict.fromkeys(name for row in islice(read_rows(file), 100) for name in row.values if name not in known)
     except InputError:
         return ()
-    return [f"not read: {', '.join(names)}; --map OURS=THEIRS names what is to be read"] if names else ()
+    return [f"not read: {', '.join(names)}; --map FIELD=COLUMN names what is to be read"] if names else ()
