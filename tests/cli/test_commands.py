@@ -160,7 +160,7 @@ def test_doctor_says_what_is_there_and_what_answers(unlike):
     assert findings["encoder hashing:32"]["seen"] == "32 dimensions"
     assert "fastapi" in findings["extra service"]["seen"].lower() and "torch" in findings["extra latent"]["seen"]
     assert "GB free in " in findings["disk"]["seen"] and findings["GPU"]["needed_for"]
-    assert "a call of an LLM" not in findings, "one was made"
+    assert "a call to an LLM" not in findings, "one was made"
     status, out, _ = unlike("doctor")
     assert (status, "this asks for one word: unlike doctor --llm" in " ".join(out.split())) == (0, True)
     status, out, _ = unlike("doctor", "--llm", "openai:m@http://127.0.0.1:9/v1")

@@ -15,7 +15,9 @@ def test_it_is_shown_and_changed(unlike, shop):
     status, out, _ = unlike("consent", "ada", "--peer", "no", "--store", shop)
     assert status == 0
     assert "peer no (was yes): records may not be compared with those of others" in out
-    assert f"jobs waiting; a running service does them, or: unlike profile build --store {shop} --llm URI" in out
+    assert (
+        f"jobs waiting; a running service does the work, or run: unlike profile build --store {shop} --llm URI" in out
+    )
     assert json.loads(unlike("consent", "ada", "--store", shop, "--json")[1]) == {
         "own": True,
         "peer": False,

@@ -184,7 +184,7 @@ def test_columns_by_mapping_and_what_is_not_read(unlike, tmp_path):
     mapped = [word for name in names for word in ("--map", name)]
     status, out, err = unlike("ingest", tmp_path / "t.csv", "--store", tmp_path / "memory", *mapped)
     assert (status, "1 new record; 1 new user" in out) == (0, True)
-    assert "warning: not read: city; --map OURS=THEIRS" in err
+    assert "warning: not read: city; --map FIELD=COLUMN" in err
     (one,) = json.loads(unlike("export", "ada", "--store", tmp_path / "memory")[1])["records"]
     assert (one["record_id"], one["text"], one["rating"], one["timestamp"]) == (
         "ada:pen", "A good pen", 4.5, 1_106_697_600_000,

@@ -21,7 +21,7 @@ def import_released(
     folder: Path = typer.Argument(help="DEP's released checkpoint: safetensors files with their tokenizer."),
     out: Path = typer.Option(..., help="Folder to write the adapter to."),
     embedder: str = typer.Option("bge-m3", help="Encoder that it was trained with; the authors used bge-m3."),
-    llm: str | None = typer.Option(None, help="Folder of the LLM that it was trained on, to identify it later."),
+    llm: str | None = typer.Option(None, help="Folder of the LLM that it was trained on, to recognise that LLM later."),
     time: Time = "as_of",
     as_json: Json = False,
 ) -> None:
@@ -46,7 +46,7 @@ def import_released(
 
 @adapter.command("show")
 def show(folder: Path = typer.Argument(help="Folder of an adapter."), as_json: Json = False) -> None:
-    """Describe an adapter: settings, LLM, embedder, training users, losses, what chose the checkpoint, size."""
+    """Describe an adapter: settings, LLM, embedder, training users, losses, how the checkpoint was chosen, size."""
     from unlike.latent.adapter import load_adapter
 
     _print(load_adapter(folder), folder, as_json)

@@ -1,12 +1,11 @@
-"""``unlike authorship``: how probable it is by verifiers that users wrote texts, between a floor and a ceiling."""
+"""``unlike authorship``: how much generated texts sound like their users, measured by authorship verifiers."""
 
-import json as jsons
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.output import print_json
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -21,20 +20,20 @@ def authorship(
         list[Path] | None,
         typer.Argument(help="Run folders, or folders of experiments. Default: validate the measure on real texts."),
     ] = None,
-    words: int = typer.Option(60, min=1, help="Cut every text to so many words; shorter texts are left out."),
+    words: int = typer.Option(60, min=1, help="Cut every text to N words; shorter texts are left out."),
     known: int = typer.Option(8, min=1, help="Maximum number of earlier texts that a text is compared with."),
-    min_known: int = typer.Option(4, min=1, help="Minimum number of them."),
+    min_known: int = typer.Option(4, min=1, help="Minimum number of earlier texts; a text with fewer is left out."),
     users: int = typer.Option(300, min=10, help="Maximum number of users that are tested if no runs are given."),
     training_users: int = typer.Option(1000, min=20, help="Maximum number of users that the verifiers learn from."),
     seed: int = typer.Option(0, help="Seed of all draws."),
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md) and all figures (.json), named after the corpus."
     ),
-    json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
+    as_json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
 ) -> None:
-    """Measure how much texts sound like their users: the share of the way from another user's real text to the user's own.
+    """Measure how much texts sound like their users, from 0 (like another user's real text) to 1 (like the user's own).
 
-    Two verifiers are trained on users who are in no test. A verifier that cannot distinguish real authors gives no figures.
+    Two verifiers are trained on users who are in no test; one that cannot distinguish real authors reports no scores.
     """
     from unlike.data.corpus import Corpus
     from unlike.evaluate.authorship.measure import authorship
@@ -47,11 +46,11 @@ def authorship(
     settings = AuthorshipSettings(words, known, min_known, users, training_users, seed)
     folders = [folder for path in runs or () for folder in finished_runs(path)]
     groups = by_variant([MeasuredRun(folder, *read_run(folder)) for folder in folders])
-    with progress(quiet=json) as on_progress:
+    with progress(quiet=as_json) as on_progress:
         found = authorship(Corpus.open(corpus), groups, settings, on_progress)
     files = write_authorship(found, corpus.resolve().name, out) if out else []
-    if json:
-        typer.echo(jsons.dumps(asdict(found), indent=1, ensure_ascii=False))
+    if as_json:
+        print_json(found)
         return
     _show(found)
     for file in files:
@@ -59,7 +58,7 @@ def authorship(
 
 
 def _show(report: "AuthorshipReport") -> None:
-    """Print the validation, and floor, ceiling and methods of each verifier that does not decline."""
+    """Print the validation of each verifier, and the floor, ceiling and methods unless it declines."""
     from rich.console import Console
     from rich.table import Table
 

@@ -18,7 +18,7 @@ def consent(
     store: StoreAt,
     own: Annotated[YesNo | None, typer.Option(help="Records may be used for texts written for the user.")] = None,
     peer: Annotated[YesNo | None, typer.Option(help="Records may be compared with those of others.")] = None,
-    wording: Annotated[str, typer.Option(help="What the user was shown; it is stored with the answer.")] = "",
+    wording: Annotated[str, typer.Option(help="Text that the user was shown; it is stored with the answer.")] = "",
     tenant: TenantName = "default",
     master: MasterAt = "",
     as_json: Json = False,
@@ -39,7 +39,7 @@ def consent(
         typer.echo(f"{name:<5}{_word(now)}{was}: records may {'' if now else 'not '}be {use}")
     if after != before:
         typer.echo(
-            f"{n_of(n_waiting, 'job')} waiting; a running service does them, or: "
+            f"{n_of(n_waiting, 'job')} waiting; a running service does the work, or run: "
             f"unlike profile build --store {Place(store).shown} --llm URI"
         )
 

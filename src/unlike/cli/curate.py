@@ -27,18 +27,20 @@ FORMATS = (
     ".jsonl, .json, .csv, .tsv (plain, .gz, .bz2, .xz, .zst, .zip), .parquet, a folder of them, or - for standard input"
 )
 Reviews = Annotated[Path, typer.Option(help=f"File with the reviews: {FORMATS}.")]
-Items = Annotated[Path | None, typer.Option(help="File with the items. Default: what the reviews hold.")]
+Items = Annotated[Path | None, typer.Option(help="File with the items. Default: items as the reviews describe them.")]
 Table = Annotated[Path, typer.Argument(help=f"File with the texts: {FORMATS}.")]
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        help="OURS=THEIRS, may be repeated; OURS=- leaves a column out. Ours: user_id, item_id, text, record_id, title, "
-        "rating, timestamp, item_title, item_description."
+        help="FIELD=COLUMN, or FIELD=- to leave a field out; may be repeated. Fields: user_id, item_id, text, record_id, "
+        "title, rating, timestamp, item_title, item_description. Default: the column named like the field."
     ),
 ]
 ItemMap = Annotated[
     list[str] | None,
-    typer.Option(help="OURS=THEIRS in --items: item_id, title, description, categories, rating_number."),
+    typer.Option(
+        help="FIELD=COLUMN, as --map, in --items. Fields: item_id, title, description, categories, rating_number."
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the corpus; an existing corpus is replaced.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
@@ -68,7 +70,7 @@ Delimiter = Annotated[str, typer.Option(help="Delimiter of CSV. Default: recogni
 TimeUnit = Annotated[str, typer.Option(help="Unit of numeric times: s, ms, us or ns. Default: by their range.")]
 TimeFormat = Annotated[str, typer.Option(help="Format of times in words, such as %d/%m/%Y. Default: recognised.")]
 KeepMarkup = Annotated[bool, typer.Option("--keep-markup", help="Keep HTML tags and entities in the texts.")]
-MaxMalformed = Annotated[float, typer.Option(help="Maximum share of malformed lines.")]
+MaxMalformed = Annotated[float, typer.Option(help="Maximum share of malformed lines; with more, the file is refused.")]
 READING: dict[str, Any] = {
     "encoding": Encoding,
     "delimiter": Delimiter,
@@ -105,11 +107,11 @@ def add_options(command: Callable[..., None], own: Sequence[inspect.Parameter], 
         default = preset if name == "preset" else None
         options.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
     options.append(inspect.Parameter("json", keyword, annotation=Json, default=False))
-    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined] - typer reads it
+    command.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess] - typer reads it
 
 
 def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
-    """Print what is left after each step, and the next command."""
+    """Print the sizes after each step of curation, and the next command."""
     from rich.console import Console
     from rich.table import Table as Grid
 
@@ -162,7 +164,7 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
     def register(read: Callable[..., "Source"]) -> Callable[..., "Source"]:
         own = inspect.signature(read).parameters
 
-        def command(out: Path, json: bool, **options: Any) -> None:  # noqa: ANN401
+        def command(out: Path, json: bool, **options: Any) -> None:  # noqa: ANN401 - the options that add_options adds
             from unlike.data.curate import write_corpus
             from unlike.data.tables.fields import Reading
 

@@ -32,7 +32,7 @@ def demo(
         f"llama.cpp:{MODEL}",
         help="Any LLM: llama.cpp:smollm2 is small and fast, openai:MODEL@http://127.0.0.1:8000/v1 is an endpoint.",
     ),
-    embedder: str = typer.Option("minilm", help="Any encoder."),
+    embedder: str = typer.Option("minilm", help="Any encoder, as in unlike run."),
     cases: int = typer.Option(1, min=1, help="Number of people to write for."),
     records: int = typer.Option(2, min=1, help="N, number of key records per request."),
     peers: int = typer.Option(3, min=1, help="K, number of representatives that a key record is compared with."),
@@ -138,9 +138,8 @@ def _print_text(console: "Console", row: "Generation") -> None:
 
 
 def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
-    command = (
-        "unlike" if shutil.which("unlike") else sys.argv[0]
-    )  # make demo installs it into .venv, which is not on PATH
+    # make demo installs it into .venv, which is not on PATH
+    command = "unlike" if shutil.which("unlike") else sys.argv[0]
     if llm.startswith("llama.cpp:"):
         console.print(f"A better LLM: [bold]{command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER[/]")
     for name, what in (

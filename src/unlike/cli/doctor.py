@@ -1,4 +1,4 @@
-"""``unlike doctor``: what is installed, which models and endpoints answer, what a store is like; what to do about it."""
+"""``unlike doctor``: check the installation, models, endpoints or a store, and show what to do about faults."""
 
 from dataclasses import asdict
 

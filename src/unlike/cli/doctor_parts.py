@@ -1,4 +1,4 @@
-"""What ``unlike doctor`` finds of the installation: packages, models, endpoints, GPU, disk, and a call that is made."""
+"""Checks of the installation by ``unlike doctor``: packages, models, endpoints, GPU, disk, and calls on request."""
 
 import importlib.util
 import os
@@ -106,7 +106,7 @@ def _packages(extra: str, parts: dict[str, str], needed_for: str) -> Finding:
 
 
 def _gpu() -> Finding:
-    """NVIDIA's own tool is asked, since loading torch takes seconds; a build of torch for processors uses no GPU."""
+    """Checked with nvidia-smi, since loading torch takes seconds; a CPU build of torch uses no GPU."""
     tool, needed_for = shutil.which("nvidia-smi"), "--llm vllm:MODEL, large models"
     listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout if tool else ""
     names = [line.partition("(")[0].strip() for line in listed.splitlines() if line.startswith("GPU ")]
@@ -126,9 +126,9 @@ def _disk() -> Finding:
 
 
 def live_call_missing() -> Finding:
-    """What is shown where no LLM was asked."""
+    """The finding that is shown if no LLM was called."""
     advice = "not tried; this asks for one word: unlike doctor --llm llama.cpp:smollm2 (or any other LLM)"
-    return Finding("a call of an LLM", False, advice, "everything that writes")
+    return Finding("a call to an LLM", False, advice, "everything that generates text")
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
@@ -137,7 +137,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 
 
 def attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
-    """The finding of a check, which returns what was seen or raises what to do."""
+    """Run a check, which returns what was seen or raises an error that says what to do."""
     try:
         return Finding(part, True, check(), needed_for)
     except UnlikeError as error:

@@ -1,4 +1,4 @@
-"""What ``unlike doctor --store`` finds: the state of a store, its keys, jobs and faults."""
+"""Checks of a store by ``unlike doctor --store``: its state, keys, jobs and faults."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

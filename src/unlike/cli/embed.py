@@ -22,15 +22,16 @@ def embed(
     ] = None,
     split: Split = "train",
     limit: Limit = None,
-    records: Annotated[int, typer.Option(min=1, help="N, the most recent records of a case, for --differences.")] = 8,
+    records: Annotated[int, typer.Option(min=1, help="N, number of the user's most recent records per case.")] = 8,
     weighting: Annotated[
-        str, typer.Option(help="Weights of others in --differences: mean, or profile_weighted (released code).")
+        str, typer.Option(help="Weights of others: mean (all equal), or profile_weighted (as in the released code).")
     ] = "mean",
     time: Time = "as_of",
 ) -> None:
     """Encode all texts of a corpus into the vector cache, before runs or trainings need them.
 
-    Vectors that exist cost nothing. --split, --limit, --records, --weighting and --time apply to --differences.
+    Texts that have vectors are not encoded again. --split, --limit, --records, --weighting and --time apply to
+    --differences only.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder

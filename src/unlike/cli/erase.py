@@ -31,9 +31,9 @@ def erase(
         Path | None,
         typer.Option(help="After a backup was restored: erase again the users of these receipts, a folder or a file."),
     ] = None,
-    record: Annotated[str, typer.Option(help="Delete only this record, by its id, with what was made of it.")] = "",
+    record: Annotated[str, typer.Option(help="Delete only the record with this id, and what was made from it.")] = "",
     refuse: Annotated[
-        bool, typer.Option("--refuse", help="Refuse the records of a USER who is not there yet.")
+        bool, typer.Option("--refuse", help="Refuse the records of a USER who is not in the store.")
     ] = False,
     readmit: Annotated[bool, typer.Option("--readmit", help="Accept the records of an erased USER again.")] = False,
     whole_tenant: Annotated[bool, typer.Option("--whole-tenant", help="Delete the tenant with all its data.")] = False,

@@ -26,7 +26,7 @@ def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key
     for receipt in receipts:
         verify(receipt, public_key or memory.public_key)
     back = wait_for(memory.erase_again(receipts))
-    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} had come back and is erased again")
+    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} erased again")
     typer.echo("records of all of them are refused from now on")
 
 
@@ -53,5 +53,5 @@ def erase_tenant(tenant: "Tenant", yes: bool) -> None:
     typer.echo(f"about to delete tenant {tenant.name!r}: its users, records, profiles, keys and budget")
     confirm(yes, "Delete?", "nothing was deleted")
     is_scrubbed = delete_tenant(tenant)
-    advice = "" if is_scrubbed else "; its files are still read by others: run unlike doctor --store DIR --scrub"
+    advice = "" if is_scrubbed else "; its files are still being read: run unlike doctor --store DIR --scrub"
     typer.echo(f"tenant {tenant.name!r} is deleted{advice}")

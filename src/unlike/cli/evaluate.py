@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    paths: list[Path] = typer.Argument(..., help="Run folders, or tables in any format with text and reference."),
+    paths: list[Path] = typer.Argument(..., help="Run folders, or tables with columns text and reference."),
     out: Path | None = typer.Option(None, help="Write the rows to this JSON file, for example results.json."),
-    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Names of metrics with commas; docs list them."),
+    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Metrics (see docs/compare.md), with commas."),
     map_: list[str] = typer.Option(
-        [], "--map", help="OURS=THEIRS, may be repeated. Ours: text, reference, case_id, method, split, status."
+        [], "--map", help="FIELD=COLUMN; may be repeated. Fields: text, reference, case_id, method, split, status."
     ),
     references: Path | None = typer.Option(None, help="A table with the real texts, by case_id (or id)."),
     language: str = typer.Option("", help="english, spaced, chinese or unspaced. Default: recognised."),
@@ -34,8 +34,8 @@ def evaluate(
 ) -> None:
     """Score generated texts against the real ones: a row per method, a column per metric.
 
-    Failed cases, and texts without a real one, are counted, never scored. Texts in other languages than English are
-    tokenised differently from the papers; the results say how.
+    Failed cases and texts without a real text are counted and not scored. Texts in languages other than English are
+    tokenised differently from the papers; the results show how.
     """
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.metrics.texts import mapped, read_references

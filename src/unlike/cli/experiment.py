@@ -28,29 +28,29 @@ def experiment(
     embedder: str | None = typer.Option(None, help="Encoder; overrides the file's."),
     limit: int | None = typer.Option(None, min=1, help="Run only the first N cases; overrides the file's limit."),
     time: str | None = typer.Option(
-        None, help="Texts of others that count: as_of, paper or released; overrides the file's."
+        None, help="Which texts of others are used: as_of, paper or released; overrides the file's."
     ),
     judge: list[str] = typer.Option(
         [],
-        help="LLM that grades: s-72b or s-gpt (those of DPL), with @URL for an endpoint of its own, or any LLM; again for "
-        "another; overrides the file's, none for no judge.",
+        help="Judge: s-72b or s-gpt (DPL's, at their default endpoint or @URL), any LLM, or none; may be repeated; "
+        "overrides the file's.",
     ),
     train_on: list[Path] = typer.Option(
-        [], help="Corpus folder that adapters are trained on; may be repeated: one adapter for all. Default: --corpus."
+        [], help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: --corpus."
     ),
     adapters: Path | None = typer.Option(
-        None, help="Folder of the adapters, where several experiments share them. Default: OUT/adapters."
+        None, help="Folder of the adapters, which several experiments may share. Default: OUT/adapters."
     ),
     engine: Engine = "local",
     train: bool = typer.Option(
-        False, "--train", help="Only train the adapters; start it again without --train for the runs and the report."
+        False, "--train", help="Only train the adapters; run it again without --train for the runs and the report."
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
 ) -> None:
     """Run everything that an experiment file asks for, and write the report.
 
-    Interrupted and started again it continues where it was; the folder belongs to this plan. Exit status: 0, or 3 where
-    cases failed (start it again to retry them).
+    If it is interrupted, the same command continues. A folder holds one plan; another plan is refused. Exit status: 0; 3
+    if cases failed (run it again to retry them).
     """
     from unlike.experiments.experiment import open_experiment
     from unlike.experiments.watch import Watch

@@ -3,6 +3,7 @@
 Help is plain text, which takes half the time of typer's boxes.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -19,14 +20,14 @@ class Group(TyperGroup):
     default = ""
     """The command to run where the first word is not a command; "" for none."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own context is private
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's Context is private
         """Insert the default command where no command is given."""
         is_command = bool(args) and args[0] in (*self.commands, *ctx.help_option_names)
         if self.default and not is_command and (args or not self.no_args_is_help):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - typer's HelpFormatter is private
         """Write the list."""
         rows = [(name, " ".join((c.help or "").partition("\n\n")[0].split())) for name, c in self.commands.items()]
         with formatter.section("Commands"):
@@ -39,11 +40,11 @@ class LazyGroup(TyperGroup):
     listed: dict[str, dict[str, str]] = {}
     """By section: one line for each command."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+    def list_commands(self, ctx: object) -> list[str]:
         """All names, in the order of the list."""
         return [name for section in self.listed.values() for name in section]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+    def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ANN401 - typer's Command is private
         """Import a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
@@ -52,14 +53,14 @@ class LazyGroup(TyperGroup):
             self.commands[cmd_name] = _as_command(cmd_name, found)
         return self.commands[cmd_name]
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - typer's HelpFormatter is private
         """Write the list."""
         for section, rows in self.listed.items():
             with formatter.section(section):
                 formatter.write_dl(list(rows.items()))
 
 
-def _as_command(name: str, found: Any) -> Any:  # noqa: ANN401
+def _as_command(name: str, found: typer.Typer | Callable[..., None]) -> Any:  # noqa: ANN401 - typer's Command is private
     if isinstance(found, typer.Typer):
         made = typer.main.get_group(found)
     else:

@@ -1,13 +1,12 @@
 """``unlike identity``: how well vectors distinguish a user's next text from those of others."""
 
-import json as jsons
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unlike.cli.options import Embedder, Time, time_rule
+from unlike.cli.output import print_json
 from unlike.cli.progress import progress
 from unlike.config import vector_file
 
@@ -19,8 +18,8 @@ def identity(
     corpus: Annotated[Path, typer.Argument(help="A corpus folder; its split into cases is not used.")],
     embedder: Embedder = "minilm",
     time: Time = "as_of",
-    records: int = typer.Option(8, min=1, help="N, the most recent earlier records of a user that are compared."),
-    peers: int | None = typer.Option(None, min=1, help="K, random others per item. Default: all."),
+    records: int = typer.Option(8, min=1, help="N, number of a user's most recent earlier records that are compared."),
+    peers: int | None = typer.Option(None, min=1, help="K, number of randomly chosen others per item. Default: all."),
     min_records: int = typer.Option(
         5, min=1, help="Minimum number of a user's earlier records whose items have other reviewers."
     ),
@@ -29,11 +28,11 @@ def identity(
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md), pictures (.svg) and all figures (.json), named after the corpus."
     ),
-    json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
+    as_json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
 ) -> None:
     """Measure whether the difference from others identifies the user: own texts against others' on the same items.
 
-    It needs no LLM and no training, only vectors, with controls for everything else that could distinguish the texts.
+    It needs vectors, but no LLM and no training. Controls show what rating, length, date and phrases alone distinguish.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
@@ -42,12 +41,12 @@ def identity(
     from unlike.experiments.watch import Watch
 
     settings, opened = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed), Corpus.open(corpus)
-    with progress(quiet=json) as on_progress:
+    with progress(quiet=as_json) as on_progress:
         encoder = open_encoder(embedder, vector_file(), Watch(on_progress).encoding)
         found = identity(opened, encoder, settings, on_progress)
     files = write_identity(found, corpus.resolve().name, out) if out else []
-    if json:
-        typer.echo(jsons.dumps(asdict(found), indent=1, ensure_ascii=False))
+    if as_json:
+        print_json(found)
         return
     _show(found)
     for file in files:

@@ -39,7 +39,7 @@ def ingest(
     ] = False,
     tenant: TenantName = "default",
     consent: Annotated[
-        str, typer.Option(help="What new users agree to: own,peer (also to be compared with others), own, or none.")
+        str, typer.Option(help="What new users agree to: own (texts for them), own,peer (also comparison), or none.")
     ] = "own",
     map: Map = None,
     encoding: Encoding = "",
@@ -49,16 +49,16 @@ def ingest(
     keep_markup: KeepMarkup = False,
     max_malformed: MaxMalformed = 0.1,
     strict: Annotated[bool, typer.Option("--strict", help="Add nothing if any line is wrong.")] = False,
-    build: Annotated[bool, typer.Option("--build", help="Then build profiles, as unlike profile build does.")] = False,
+    build: Annotated[bool, typer.Option("--build", help="Then run unlike profile build with --llm.")] = False,
     llm: LLMUri = "",
     embedder: EmbedderName = "minilm",
     settings: SettingsAt = None,
     master: MasterAt = "",
     as_json: Json = False,
 ) -> None:
-    """Add records to a store; records that are there already change nothing. Mail addresses and the like are removed.
+    """Add records to a store; records already in it change nothing. Email addresses and other identifiers are removed.
 
-    Exit status: 0; 3 if lines were wrong, or record ids exist with other texts; 2 if nothing could be done.
+    Exit status: 0; 3 if lines were wrong, or record ids exist already with other texts; 2 if nothing could be done.
     """
     need(STORE_PARTS)
     from unlike.data.tables.fields import Reading

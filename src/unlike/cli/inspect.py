@@ -46,7 +46,7 @@ def inspect(
 ) -> None:
     """Browse a run, an experiment, a corpus or a store. Nothing is changed.
 
-    An experiment that is still running is shown as far as it is.
+    A running experiment is shown with the results so far.
     """
     need(SERVICE_PARTS)
     import asyncio
@@ -62,9 +62,9 @@ def inspect(
         if kind == "store"
         else nullcontext(_folder_app(Path(where), corpus, llm, embedder, key))
     )
-    with opened as app, listening(host, port) as door:
-        _announce(f"{kind} {place.shown}", f"{address_of(door)}/inspect/", key, browser)
-        asyncio.run(serve(app, door))
+    with opened as app, listening(host, port) as listener:
+        _announce(f"{kind} {place.shown}", f"{address_of(listener)}/inspect/", key, browser)
+        asyncio.run(serve(app, listener))
 
 
 def _folder_app(where: Path, corpus: Path | None, llm: str, embedder: str, key: str | None) -> "FastAPI":

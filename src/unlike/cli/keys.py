@@ -30,7 +30,7 @@ def new(
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Create an API key for a tenant, which is created where it does not exist; the key is shown only once."""
+    """Create an API key for a tenant, which is created if it does not exist; the key is shown only once."""
     need(STORE_PARTS)
     from unlike.store import api_keys
 
@@ -45,7 +45,7 @@ def new(
 
 @keys.command("list")
 def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", as_json: Json = False) -> None:
-    """List a tenant's API keys, its budget, and what was used of it today."""
+    """List a tenant's API keys, its budget, and the tokens used today."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

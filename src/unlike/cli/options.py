@@ -17,14 +17,14 @@ Embedder = Annotated[
     str,
     typer.Option("--embedder", help="minilm, bge-m3, openai:MODEL, hashing:256, or a sentence-transformers model."),
 ]
-Split = Annotated[str, typer.Option("--split", help="Which cases: test, validation or train.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Run only the first N cases.")]
+Split = Annotated[str, typer.Option("--split", help="Cases to use: test, validation or train.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases.")]
 Time = Annotated[
     str,
     typer.Option(
         "--time",
-        help="Texts of others that count: as_of (only those before the request), paper (all), or released (the profiles "
-        "of the split, as in the papers' code).",
+        help="Which texts of others are used: as_of (only those before the request), paper (all), or released (the "
+        "profiles of the split, as in the papers' code).",
     ),
 ]
 Engine = Annotated[

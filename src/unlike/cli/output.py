@@ -47,8 +47,8 @@ def confirm(yes: bool, question: str, undone: str) -> None:
         raise typer.Exit(1)
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds, or a dataclass
-    """Print JSON."""
+def print_json(value: object) -> None:
+    """Print a value or a dataclass as JSON."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
 
@@ -72,10 +72,10 @@ def words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        lines = [f"{name} {words(part)}" for name, part in value.items()]  # pyright: ignore[reportUnknownVariableType]
+        lines = [f"{name} {words(part)}" for name, part in value.items()]
         return "\n".join(lines) if len(lines) > 3 else ", ".join(lines)
     if isinstance(value, list | tuple):
-        return ", ".join(map(words, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
+        return ", ".join(map(words, value)) or "none"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -43,9 +43,9 @@ def build(
     master: MasterAt = "",
     as_json: Json = False,
 ) -> None:
-    """Do the waiting work: cluster items, compare, summarise. A running service does the same by itself.
+    """Build the profiles that are due: cluster the texts on each item, compare, summarise. A running service does it too.
 
-    Interrupted and started again, it continues. Exit status: 0; 3 if jobs failed; 2 if the LLM cannot be used.
+    If it is interrupted, the same command continues. Exit status: 0; 3 if jobs failed; 2 if the LLM cannot be used.
     """
     need(STORE_PARTS)
     from unlike.llm.open import open_counter, open_patient

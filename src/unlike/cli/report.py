@@ -19,14 +19,14 @@ def report(
     runs: list[Path] = typer.Argument(help="Run folders, or folders of experiments."),
     out: Path = typer.Option(Path("report.html"), help="HTML file; .md, .csv, .tex and .json are written beside it."),
     title: str = typer.Option("Comparison", help="Title of the report."),
-    metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, with commas."),
-    embedder: str = typer.Option("minilm", help="Encoder for the uniqueness of users."),
+    metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, separated by commas."),
+    embedder: str = typer.Option("minilm", help="Encoder by which the uniqueness of users is measured."),
     corpus: MovedCorpus = None,
     users: Path | None = typer.Option(
         None, help="Table of users: user_id, and a column for each attribute by which gains are compared."
     ),
 ) -> None:
-    """Compare runs in one self-contained file: tables, tests, plots, cases side by side, and how to repeat it."""
+    """Compare runs in one self-contained file: tables, tests, plots, cases side by side, and how to repeat them."""
     from unlike.experiments.experiment import report
     from unlike.experiments.watch import Watch
 

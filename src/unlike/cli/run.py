@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 Method = Annotated[
-    str, typer.Option(help="Name of a method, such as non_perso, rag or dpl; an unknown name lists all.")
+    str, typer.Option(help="Name of a method, such as non_perso, rag or dpl; an unknown name prints all names.")
 ]
 LLM = Annotated[
     str,
@@ -46,9 +46,9 @@ def run(
     limit: Limit = None,
     records: int = typer.Option(8, help="N, number of key records per request."),
     peers: int = typer.Option(4, help="K, number of representatives that a key record is compared with."),
-    retriever: str = typer.Option("bm25", help="bm25, recency, random or dense."),
-    selector: str = typer.Option("kmeans", help="kmeans, kmeans_assigned, random or farthest."),
-    dimensions: str = typer.Option("all", help="all, none, or names with commas: writing,emotional,semantic."),
+    retriever: str = typer.Option("bm25", help="Of key records: bm25, recency, random or dense."),
+    selector: str = typer.Option("kmeans", help="Of representatives: kmeans, kmeans_assigned, random or farthest."),
+    dimensions: str = typer.Option("all", help="What is compared: all, none, or names: writing,emotional,semantic."),
     time: Time = "as_of",
     temperature: float = typer.Option(0.8, help="Sampling temperature of every LLM call."),
     top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),

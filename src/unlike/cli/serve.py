@@ -51,9 +51,9 @@ def serve(
     with open_store_at(place, new=True) as opened:
         parts = open_memory_parts(settings, llm, embedder, open_signer(place, signing_key))
         app = _app(opened, parts, workers)
-        with listening(host, port) as door:
-            _announce(opened, place, llm, address_of(door))
-            asyncio.run(_serve(app, parts, door))
+        with listening(host, port) as listener:
+            _announce(opened, place, llm, address_of(listener))
+            asyncio.run(_serve(app, parts, listener))
 
 
 def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI":
@@ -64,14 +64,14 @@ def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI"
     return create_app(Service(store, parts.memory, parts.file.service_settings(workers)), store_routers())
 
 
-async def _serve(app: "FastAPI", parts: "MemoryParts", door: "socket") -> None:
+async def _serve(app: "FastAPI", parts: "MemoryParts", listener: "socket") -> None:
     """Serve until a signal ends it, then close the LLM."""
     from unlike.serve.logs import write_log
     from unlike.serve.server import serve
 
     write_log()
     try:
-        await serve(app, door)
+        await serve(app, listener)
     finally:
         await parts.backend.aclose()
 

@@ -22,7 +22,7 @@ def show(
     run: Path = typer.Argument(help="Run folder."),
     case: str = typer.Argument(help="Case id, or the number of a case, counted from 1."),
     corpus: MovedCorpus = None,
-    prompts: bool = typer.Option(False, "--prompts", help="Show the exact prompt and answer of every call instead."),
+    prompts: bool = typer.Option(False, "--prompts", help="Instead, show the exact prompt and answer of every call."),
     as_json: bool = typer.Option(False, "--json", help="Print the row as JSON."),
 ) -> None:
     """Show what a method read, found and wrote for one case."""

@@ -12,18 +12,18 @@ from unlike.cli.progress import progress
 
 
 def train(
-    kind: Annotated[str, typer.Argument(help="dep, pplug or prompt_tuning.")],
+    kind: Annotated[str, typer.Argument(help="Kind of adapter: dep, pplug or prompt_tuning.")],
     corpus: list[Path] = typer.Option(
-        ..., help="Corpus folder, made by unlike curate; may be repeated: one adapter for all."
+        ..., help="Corpus folder, made by unlike curate; may be repeated, for one adapter on all."
     ),
     llm: str = typer.Option(..., help="The frozen LLM: transformers:MODEL|FOLDER|smollm2."),
     out: Path = typer.Option(..., help="Folder of the adapter."),
     embedder: Embedder = "minilm",
     preset: str = typer.Option(
-        "small", help="small; paper: the settings of DEP's paper; released: those of its authors' code."
+        "small", help="Settings: small, paper (those of DEP's paper) or released (those of its authors' code)."
     ),
     settings: list[str] = typer.Option(
-        [], "--set", help="NAME=VALUE, a setting of adapter, training or loss; may be repeated."
+        [], "--set", help="NAME=VALUE, a setting that overrides the preset; may be repeated."
     ),
     max_steps: int | None = typer.Option(None, min=1, help="Stop after this number of steps."),
     seed: int = typer.Option(0, help="Seed of initial weights and of the order of examples."),
@@ -32,11 +32,11 @@ def train(
     ),
     task: TaskName = "review",
     prompts: PromptsAt = None,
-    track: str = typer.Option("", help="Also log to tensorboard or wandb."),
+    track: str = typer.Option("", help="Also log the losses to tensorboard or wandb."),
 ) -> None:
     """Train an adapter; the LLM stays as it is.
 
-    Interrupted and started again it continues where it was, to the same losses.
+    If it is interrupted, the same command continues, and the losses are those of an uninterrupted training.
     """
     from unlike.config import vector_file
     from unlike.data.corpus import Corpus

@@ -141,4 +141,4 @@ def _unread_columns(source: Source, columns: Mapping[str, str]) -> Sequence[str]
         )
     except InputError:
         return ()
-    return [f"not read: {', '.join(names)}; --map OURS=THEIRS names what is to be read"] if names else ()
+    return [f"not read: {', '.join(names)}; --map FIELD=COLUMN names what is to be read"] if names else ()
