@@ -96,6 +96,8 @@ class MethodSettings:
         max_tokens: New tokens of every call.
         seed: Of sampling, of random retrieval and selection, and of K-means.
         layout: How the past texts are shown to the LLM that writes the text.
+        rewrites: How many times an LLM is asked again for a reply that is not as asked (of another length, cut off, with
+            the item's description in it ...), with other random numbers; 0, as in the papers, keeps the first.
         key_records: Of ``stored_profile``: which records the profile is built from.
         min_records: Of ``stored_profile``: users with fewer records get no profile; their records are shown.
         min_peers: Of ``stored_profile``: minimum number of others on an item for a record to be compared.
@@ -114,6 +116,7 @@ class MethodSettings:
     max_tokens: AtLeast1 = 2048
     seed: int = 0
     layout: Layout = "single"
+    rewrites: AtLeast0 = 0
     key_records: KeyRecords = "recency"
     min_records: AtLeast1 = 2
     min_peers: AtLeast1 = 2

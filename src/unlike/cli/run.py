@@ -54,6 +54,7 @@ def run(
     top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),
     max_tokens: int = typer.Option(2048, help="Maximum number of new tokens per LLM call."),
     layout: Layout = "single",
+    rewrites: int = typer.Option(0, min=0, help="Ask again, at most N times, for a reply that is not as asked."),
     seed: int = typer.Option(0, help="Seed of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="Maximum number of LLM calls at the same time, per worker."),
     engine: Engine = "local",
@@ -76,6 +77,7 @@ def run(
 
     given = {"n_records": records, "n_peers": peers, "retriever": retriever, "selector": selector, "seed": seed}
     given |= {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "layout": layout}
+    given |= {"rewrites": rewrites}
     given |= {"time_rule": time_rule(time), "adapter": str(adapter.resolve()) if adapter else ""}
     given |= {"dimensions": {"all": None, "none": ()}.get(dimensions, tuple(names_in(dimensions)))}
     settings, opened = checked(MethodSettings, given, "settings"), Corpus.open(corpus)

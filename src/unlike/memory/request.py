@@ -92,6 +92,7 @@ def prepare(parts: RequestParts, request: Request) -> Prepared:
     ask = Ask(WRITING_STEPS[parts.settings.method.layout], passages, item, case)
     sampling = _sampling(request, parts.tenant, context)
     draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name)
+    draft = replace(draft, rewrites=parts.settings.method.rewrites)
     return Prepared(draft, context, Guard(context.others, parts.settings.on_repeat))
 
 

@@ -13,6 +13,7 @@
     [method]                     # for building profiles
     n_records = 4
     layout = "turns"             # of requests: each past text as a turn of the chat
+    rewrites = 2                 # ask again for texts that are not as asked
 
     [refresh]
     debounce_s = 2.0

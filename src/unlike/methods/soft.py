@@ -19,6 +19,7 @@ from unlike.methods.steps import (
     Difference,
     draft,
     extract,
+    own_passages,
     profile_passage,
     read_history,
     retrieve,
@@ -97,10 +98,10 @@ async def _soft_draft(
     facts = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
         facts["vectors_of"] = stranger.user_id
-    ask = Ask(STEP, item=kit.records.item(case.item_id), request=case)
+    ask = Ask(STEP, tuple(own_passages(shown, kit)), kit.records.item(case.item_id), case)
     fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
     trace = trace_of(kit.settings, history, shown, inputs.differences if inputs else (), profile)
-    return replace(fitted, trace=trace | {"soft": facts})
+    return replace(fitted, trace=trace | {"soft": facts}, rewrites=kit.settings.rewrites)
 
 
 def adapter_of(kit: Kit, kind: str) -> Latent:

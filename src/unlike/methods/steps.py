@@ -256,9 +256,10 @@ async def ask(question: Ask, kit: Kit) -> Reply:
 async def _fitted(question: Ask, kit: Kit) -> Draft:
     sampling = sampling_of(kit.settings)
     try:
-        return await asyncio.to_thread(draft_of, question, kit.task, kit.llm.backend, sampling, kit.tenant)
+        fitted = await asyncio.to_thread(draft_of, question, kit.task, kit.llm.backend, sampling, kit.tenant)
     except InputError as error:
         raise CallFailed(str(error)) from error
+    return replace(fitted, rewrites=kit.settings.rewrites)
 
 
 def sampling_of(settings: MethodSettings) -> Sampling:

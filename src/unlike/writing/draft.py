@@ -59,12 +59,14 @@ class Draft:
         expected: What the reply is expected to be, which says how it is cleaned.
         left_out: What did not fit into the prompt.
         trace: Of the steps before; JSON-able, without any record's text.
+        rewrites: How many times the LLM is asked again for a reply that is not as asked.
     """
 
     call: Call
     expected: Expected
     left_out: tuple[str, ...] = ()
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rewrites: int = 0
 
     def outcome(self, reply: Reply) -> Outcome:
         """The reply to the draft, with the trace of all steps."""
@@ -96,7 +98,7 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
         record_ids=record_ids_of(fitted.ask.passages),
         tenant=tenant,
     )
-    return Draft(call, expected_of(ask, task.words), fitted.left_out)
+    return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out)
 
 
 def soft_draft(soft: SoftAsk, ask: Ask, task: Task, sampling: Sampling, tenant: str = "") -> Draft:

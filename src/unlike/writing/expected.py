@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from unlike.prompts.prompt import Ask
+from unlike.records import Item
 
 Kind = Literal["text", "material", "answer"]
 """``text``: the text itself, as the user would write it. ``material``: what later prompts read (a difference, a profile,
@@ -22,14 +23,24 @@ class Expected:
         words: What the task calls texts, items, titles and ratings (``Task.words``).
         titles: Of the request and of its item; a heading with one of them repeats the prompt.
         rating: Of the request, as the prompt shows it; "" for none.
-        labelled: Whether the person begins texts with their name ("Review: ..."), so that it is no label of a model.
+        past: The user's own texts that the prompt shows.
+        description: Of the item, as the prompt shows it.
+        dimensions: Names of the dimensions that a difference is asked for.
     """
 
     kind: Kind
     words: Mapping[str, str] = field(default_factory=dict[str, str])
     titles: tuple[str, ...] = ()
     rating: str = ""
-    labelled: bool = False
+    past: tuple[str, ...] = ()
+    description: str = ""
+    dimensions: tuple[str, ...] = ()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the person begins texts with their name ("Review: ..."), so that it is no label of a model."""
+        label = re.compile(rf"\W*{re.escape(self.words.get('text', 'text'))}\W{{0,3}}:", re.IGNORECASE)
+        return any(label.match(text) for text in self.past)
 
 
 ANSWER = Expected("answer")
@@ -43,10 +54,10 @@ def expected_of(ask: Ask, words: Mapping[str, str]) -> Expected:
         words: Of the task.
     """
     if ask.request is None:
-        return Expected("material", words)
-    titles = (ask.request.title, ask.item.title if ask.item else "")
+        compares = any(passage.kind == "others" for passage in ask.passages)
+        return Expected("material", words, dimensions=tuple(one.name for one in ask.dimensions if compares))
+    item = ask.item or Item(id="")
+    titles = tuple(title for title in (ask.request.title, item.title) if title)
     rating = "" if ask.request.rating is None else f"{ask.request.rating:g}"
-    past = (passage.text for passage in ask.passages if passage.kind == "past")
-    label = re.compile(rf"\W*{re.escape(words.get('text', 'text'))}\W{{0,3}}:", re.IGNORECASE)
-    labelled = any(label.match(text) for text in past)
-    return Expected("text", words, tuple(title for title in titles if title), rating, labelled)
+    past = tuple(passage.text for passage in ask.passages if passage.kind == "past")
+    return Expected("text", words, titles, rating, past, item.description)

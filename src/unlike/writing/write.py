@@ -1,6 +1,6 @@
 """From a draft to its text: written whole or in pieces, cleaned, and guarded against repeats of others' words."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -9,6 +9,7 @@ from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
 from unlike.privacy.repeats import Others
 from unlike.writing.clean import clean_reply, cleaned
 from unlike.writing.draft import Draft, Reply
+from unlike.writing.faults import NO_TEXT, lasting_faults
 from unlike.writing.repeat_guard import OnRepeat, Repeated, guarded
 
 NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
@@ -41,8 +42,9 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
     reply = await _answered(draft, llm)
     found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat == "retry":
-        again = replace(draft, call=replace(draft.call, repeat=draft.call.repeat + 1))
-        reply = _both(reply, await _answered(again, llm))
+        first, again = reply, replace(draft, call=replace(draft.call, repeat=draft.call.repeat + draft.rewrites + 1))
+        reply = await _answered(again, llm)
+        reply = _with_tokens(reply, [(first.call["prompt_tokens"], first.call["completion_tokens"])])
         found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat != "mark":
         raise Repeated(guard.others.n_words)
@@ -78,8 +80,18 @@ def not_written(draft: Draft, backend: Backend) -> Reply:
 
 
 async def _answered(draft: Draft, llm: LLM) -> Reply:
-    answer = await llm.call(draft.call)
-    return _reply(draft, clean_reply(answer.text, draft.expected), answer)
+    """The reply; where it is not as asked and may be written again, the first without faults or the one with the fewest."""
+    if not draft.rewrites:
+        answer = await llm.call(draft.call)
+        return _reply(draft, clean_reply(answer.text, draft.expected), answer)
+    tried = list[tuple[Answer, tuple[str, ...]]]()
+    while len(tried) <= draft.rewrites and (not tried or tried[-1][1]):
+        answer = await llm.call(replace(draft.call, repeat=draft.call.repeat + len(tried)))
+        tried.append((answer, lasting_faults(answer.text, answer.finish_reason == "length", draft.expected)))
+    best, left = min(tried, key=lambda one: (NO_TEXT in one[1], len(one[1])))
+    reply = _reply(draft, clean_reply(best.text, draft.expected), best)
+    reply = replace(reply, call={**reply.call, "rewrites": len(tried) - 1, "faults": list(left)})
+    return _with_tokens(reply, [(one.prompt_tokens, one.completion_tokens) for one, _ in tried if one is not best])
 
 
 def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
@@ -95,7 +107,8 @@ def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
     return Reply(text, facts, draft.call.record_ids)
 
 
-def _both(first: Reply, second: Reply) -> Reply:
-    """The second reply, with the tokens of both."""
-    tokens = {name: first.call[name] + second.call[name] for name in ("prompt_tokens", "completion_tokens")}
-    return replace(second, call={**second.call, **tokens})
+def _with_tokens(reply: Reply, others: Iterable[tuple[int, int]]) -> Reply:
+    """The reply with the tokens (prompt, completion) of other attempts added."""
+    names = ("prompt_tokens", "completion_tokens")
+    counts = {name: reply.call[name] + sum(used) for name, used in zip(names, zip(*others, strict=True), strict=False)}
+    return replace(reply, call={**reply.call, **counts})

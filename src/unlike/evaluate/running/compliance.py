@@ -4,33 +4,24 @@ A better prompt or a larger model shows here first: a reply with a preface, an e
 spoils what is made of it, whatever the method.
 """
 
-import statistics
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unlike.data.corpus import Corpus
-from unlike.errors import CallFailed
-from unlike.evaluate.metrics.sanity import leakage, ngrams
 from unlike.evaluate.running.run import read_run
-from unlike.language import words
 from unlike.llm.journal import Journal
-from unlike.methods.aspects import by_dimension
 from unlike.prompts.task import Task
 from unlike.records import Generation
-from unlike.writing.clean import clean_reply
 from unlike.writing.expected import Expected
+from unlike.writing.faults import NO_TEXT, faults
 
 STEPS = ("difference", "summary", "text")
-RETOLD_WORDS = 8
-"""A run of so many words shared with the item's description retells it."""
-LENGTH_FACTOR = 3
-"""A text may be so many times shorter or longer than the median of the user's texts that were shown."""
-MAX_MATERIAL_WORDS = 400
-LOOP_WORDS, LOOP_TIMES = 4, 5
-"""A run of so many words that comes so many times is a loop."""
+_LEFT_OUT = re.compile(r"(?:dropped|shortened) past (?P<id>.+?)(?: from \d+ to (?P<chars>\d+) characters)?")
+"""A note about an own text in ``left_out``; see ``prompts.budget``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,96 +75,35 @@ def shares(checked: Iterable[Checked]) -> dict[tuple[str, str], tuple[float, int
     }
 
 
-def text_faults(reply: str, cut: bool, expected: Expected, description: str, shown: Sequence[str]) -> tuple[str, ...]:
-    """What is wrong with the text itself.
-
-    Args:
-        reply: As it came.
-        cut: Whether the token limit cut it.
-        expected: What was asked for.
-        description: Of the item.
-        shown: The user's own texts in the prompt; their median length is the one asked for.
-    """
-    found = list(_faults(reply, cut, expected))
-    if "no text" in found:
-        return tuple(found)
-    text = clean_reply(reply, expected)
-    if leakage([text], [[description]])[0] >= RETOLD_WORDS:
-        found.append("description retold")
-    if shown and not _is_of_length(text, shown):
-        found.append("length")
-    if shown and _script(text) != _script(" ".join(shown)):
-        found.append("language")
-    return tuple(found)
-
-
-def material_faults(reply: str, cut: bool, expected: Expected, dimensions: Sequence[str] = ()) -> tuple[str, ...]:
-    """What is wrong with a difference (``dimensions`` are the names it must have) or a profile."""
-    found = list(_faults(reply, cut, expected))
-    named = {name for name, said in by_dimension(reply, dimensions) if said.strip()}
-    if not named.issuperset(dimensions):
-        found.append("dimension missing")
-    if len(words(reply)) > MAX_MATERIAL_WORDS:
-        found.append("length")
-    return tuple(found)
-
-
-def _faults(reply: str, cut: bool, expected: Expected) -> Iterable[str]:
-    if cut:
-        yield "cut off"
-    if _loops(reply):
-        yield "loop"
-    try:
-        if clean_reply(reply, expected) != reply.strip():
-            yield "framing"
-    except CallFailed:
-        yield "no text"
-
-
 def _checked(row: Generation, method: str, kept: Journal, corpus: Corpus, task: Task) -> Iterable[Checked]:
     trace = row.trace
     material = Expected("material", task.words)
-    names = [dimension.name for dimension in task.standard(None)]
+    names = tuple(dimension.name for dimension in task.standard(None))
     for difference in trace.get("differences", ()):
-        yield Checked("difference", method, _of_call(difference["call"], kept, material, names))
+        yield Checked("difference", method, _of_call(difference["call"], kept, replace(material, dimensions=names)))
     profile = trace.get("profile")
     if profile and "key" in profile["call"]:
         yield Checked("summary", method, _of_call(profile["call"], kept, material))
     if row.status == "failed" or "generate" not in trace:
-        yield Checked("text", method, ("no text",))
+        yield Checked("text", method, (NO_TEXT,))
         return
-    case, item, call = corpus.case(row.case_id), corpus.item(row.item_id), trace["generate"]
+    case, item = corpus.case(row.case_id), corpus.item(row.item_id)
     rating = "" if case.rating is None else f"{case.rating:g}"
-    expected = Expected("text", task.words, (case.title, item.title), rating)
-    shown = [corpus.record(record_id).text for record_id in trace.get("past", ())]
-    faults = text_faults(_reply(call, kept), call["finish_reason"] == "length", expected, item.description, shown)
-    yield Checked("text", method, faults)
+    shown = _shown(trace, corpus)
+    expected = Expected("text", task.words, (case.title, item.title), rating, shown, item.description)
+    yield Checked("text", method, _of_call(trace["generate"], kept, expected))
 
 
-def _of_call(call: Mapping[str, Any], kept: Journal, expected: Expected, names: Sequence[str] = ()) -> tuple[str, ...]:
-    return material_faults(_reply(call, kept), call["finish_reason"] == "length", expected, names)
-
-
-def _reply(call: Mapping[str, Any], kept: Journal) -> str:
+def _of_call(call: Mapping[str, Any], kept: Journal, expected: Expected) -> tuple[str, ...]:
     entry = kept.get(str(call["key"]))
-    return entry.text if entry else ""
+    return faults(entry.text if entry else "", call["finish_reason"] == "length", expected)
 
 
-def _is_of_length(text: str, shown: Sequence[str]) -> bool:
-    wanted = statistics.median(len(one) for one in shown)
-    return wanted / LENGTH_FACTOR <= len(text) <= wanted * LENGTH_FACTOR
-
-
-def _loops(text: str) -> bool:
-    tokens = words(text)
-    if len(ngrams(tokens, LOOP_WORDS)) > len(tokens) - LOOP_WORDS:
-        return False
-    runs = Counter(tuple(tokens[start : start + LOOP_WORDS]) for start in range(len(tokens) - LOOP_WORDS + 1))
-    return max(runs.values(), default=0) >= LOOP_TIMES
-
-
-def _script(text: str) -> str:
-    """The script that most letters of a text are of, by the blocks of Unicode: enough to tell English from Chinese."""
-    blocks = Counter(ord(char) >> 8 if ord(char) > 0x24F else 0 for char in text if char.isalpha())
-    wide = Counter("cjk" if 0x2E <= block <= 0x9F else str(block) for block in blocks.elements())
-    return wide.most_common(1)[0][0] if wide else ""
+def _shown(trace: Mapping[str, Any], corpus: Corpus) -> tuple[str, ...]:
+    """The user's own texts as the prompt of the text showed them: some were dropped or shortened to fit."""
+    shown = {record_id: corpus.record(record_id).text for record_id in trace.get("past", ())}
+    for note in trace["generate"].get("left_out", ()):
+        if found := _LEFT_OUT.fullmatch(note):
+            record_id, n_chars = found["id"], int(found["chars"] or 0)
+            shown[record_id] = shown.get(record_id, "")[:n_chars]
+    return tuple(text for text in shown.values() if text)

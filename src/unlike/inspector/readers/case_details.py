@@ -12,9 +12,9 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.report.wording import shared_words
 from unlike.evaluate.statistics.measured import calls_in
-from unlike.methods.aspects import by_dimension
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record
+from unlike.writing.dimensions import by_dimension
 
 MAX_MARKED_CHARS = 50_000
 """Maximum length of text and reference together for shared words to be marked: more marks make a page useless."""

@@ -9,7 +9,6 @@ from unlike.inspector.store.maps import KnownVectors, read, representatives
 from unlike.memory.answers import NoConsent
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
-from unlike.methods.aspects import by_dimension
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, extract, standard
 from unlike.peers.selectors import open_selector
@@ -17,6 +16,7 @@ from unlike.records import Record
 from unlike.store import differences, records
 from unlike.store.database import Tenant
 from unlike.store.tables import ITEMS, RECORDS
+from unlike.writing.dimensions import by_dimension
 
 
 @dataclass(frozen=True, slots=True)

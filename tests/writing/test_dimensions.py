@@ -2,7 +2,7 @@
 
 import pytest
 
-from unlike.methods.aspects import by_dimension
+from unlike.writing.dimensions import by_dimension
 
 
 @pytest.mark.parametrize(

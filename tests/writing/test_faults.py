@@ -1,0 +1,92 @@
+"""Faults of replies: each has a name, a good reply has none, and a reply with faults is written again where that is set."""
+
+import asyncio
+
+import pytest
+
+from tests.writing.expected import WORDS
+from unlike.errors import CallFailed
+from unlike.llm.backend import Sampling
+from unlike.llm.journal import Call
+from unlike.llm.recorded import RecordedLLM
+from unlike.llm.scripted import ScriptedBackend
+from unlike.writing.draft import Draft
+from unlike.writing.expected import Expected
+from unlike.writing.faults import faults as faults_of
+from unlike.writing.write import write
+
+PAST = ("I bought it in May and it still writes well, which is all I ask.",)
+GOOD = "I bought another one, and that one leaks on everything I own."
+DESCRIPTION = "A pen of solid brass that is made by hand in a small town."
+TEXT = Expected("text", WORDS, ("Again", "Pen"), "2", PAST, DESCRIPTION)
+
+
+@pytest.mark.parametrize(
+    ("reply", "faults"),
+    [
+        (GOOD, ()),
+        (f"Sure! Here is the review:\n\n{GOOD}", ("framing",)),
+        (f"```\n{GOOD}\n```", ("framing",)),
+        (GOOD + " It is a pen of solid brass that is made by hand.", ("description retold",)),
+        ("No.", ("length",)),
+        (" ".join(f"{GOOD} That was in {year}." for year in range(2001, 2005)), ("length",)),
+        ("<think>Hm.</think>", ("no text",)),
+        ("Я купил ещё одну, и она течёт на всё подряд, вот беда.", ("language",)),
+        ("The socks came off. " * 6, ("loop",)),
+    ],
+)
+def test_faults_of_a_text(reply, faults):
+    assert set(faults) == set(faults_of(reply, False, TEXT)) - {"length" if faults != ("length",) else ""}
+
+
+def test_a_text_that_was_cut_off():
+    assert faults_of(GOOD, True, TEXT) == ("cut off",)
+
+
+def test_faults_of_a_difference():
+    asked = Expected("material", WORDS, dimensions=("writing", "emotional"))
+    assert faults_of("writing: counts.\n**Emotional:** calm.", False, asked) == ()
+    assert faults_of("writing: counts.", False, asked) == ("dimension missing",)
+    assert faults_of("writing: x.\nemotional:", False, asked) == ("dimension missing",)
+
+
+def draft(rewrites):
+    call = Call("generate", "", [{"role": "user", "content": "Write."}], Sampling(seed=3), ("r1",))
+    return Draft(call, TEXT, rewrites=rewrites)
+
+
+def written(replies, rewrites):
+    backend = ScriptedBackend.from_answers(replies)
+    reply = asyncio.run(write(draft(rewrites), RecordedLLM(backend)))
+    return reply, [sampling.seed for _, sampling in backend.calls]
+
+
+def test_a_reply_is_kept_as_it_came_where_nothing_is_written_again():
+    reply, seeds = written(["No."], 0)
+    assert (reply.text, seeds) == ("No.", [3])
+    assert "faults" not in reply.call
+
+
+def test_a_reply_with_a_fault_is_written_again_with_other_random_numbers_until_one_has_none():
+    reply, seeds = written(["No.", f"{GOOD} It is a pen of solid brass that is made by hand.", GOOD, "never asked"], 5)
+    assert (reply.text, seeds) == (GOOD, [3, 4, 5])
+    assert (reply.call["rewrites"], reply.call["faults"]) == (2, [])
+
+
+def test_the_reply_with_the_fewest_faults_is_kept_and_all_attempts_are_counted():
+    long = "It is a pen of solid brass that is made by hand. " * 6
+    reply, seeds = written([long, "No.", "<think>Hm.</think>"], 2)
+    assert (reply.text, seeds) == ("No.", [3, 4, 5])
+    assert (reply.call["rewrites"], reply.call["faults"]) == (2, ["length"])
+    one, _ = written(["No."], 0)
+    assert reply.call["prompt_tokens"] == 3 * one.call["prompt_tokens"]
+
+
+def test_framing_is_cleaned_and_not_written_again():
+    reply, seeds = written([f"Sure! Here is the review:\n\n{GOOD}"], 3)
+    assert (reply.text, seeds) == (GOOD, [3])
+
+
+def test_attempts_without_any_text_are_a_failure():
+    with pytest.raises(CallFailed, match="no text is left"):
+        written(["<think>Hm.</think>"] * 2, 1)
