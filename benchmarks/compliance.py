@@ -1,10 +1,10 @@
 """Compliance of an LLM with the prompts of every method: the share of replies that do what was asked.
 
-    python -m benchmarks.compliance FOLDER...                     # of experiments that were run
-    python -m benchmarks.compliance --llm llama.cpp:NAME --cases 5 --out FOLDER    # runs one on the sample first
+    python -m benchmarks.compliance FOLDER...                                    # of experiments that were run
+    python -m benchmarks.compliance --llm openvino:NAME --cases 5 --out FOLDER   # runs one on the sample first
 
-Replies are judged as they came, before anything is cleaned; see ``unlike.evaluate.running.compliance``. With the 1.5B LLM on two
-cores a case takes about five minutes.
+Replies are judged as they came, before anything is cleaned (where ``--rewrites`` asks again, those that were kept); see
+``unlike.writing.faults``.
 """
 
 import argparse
@@ -27,18 +27,19 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="experiment folders")
     parser.add_argument("--llm", help="run all methods on the sample with it first")
     parser.add_argument("--cases", type=int, default=5)
+    parser.add_argument("--rewrites", type=int, default=0, help="setting of the methods")
     parser.add_argument("--out", type=Path, default=Path("compliance"))
     asked = parser.parse_args()
-    folders = asked.folders or [run_sample(asked.llm, asked.cases, asked.out)]
+    folders = asked.folders or [run_sample(asked.llm, asked.cases, asked.rewrites, asked.out)]
     checked = [one for folder in folders for one in checked_in(folder)]
     print(table(checked))
 
 
-def run_sample(llm: str, n_cases: int, out: Path) -> Path:
+def run_sample(llm: str, n_cases: int, rewrites: int, out: Path) -> Path:
     """Run all methods on the first cases of the sample, in the layout of turns."""
     corpus = unlike.sample_corpus(out / "corpus")
-    settings = unlike.MethodSettings(n_records=2, n_peers=3, max_tokens=320, layout="turns")
-    kit = unlike.open_kit(corpus, llm, "minilm", settings, journal=out / JOURNAL, concurrency=1)
+    settings = unlike.MethodSettings(n_records=2, n_peers=3, max_tokens=320, layout="turns", rewrites=rewrites)
+    kit = unlike.open_kit(corpus, llm, "minilm", settings, journal=out / JOURNAL, concurrency=8)
     for method in METHODS:
         facts = {"corpus": str((out / "corpus").resolve())}
         wait_for(unlike.arun(corpus, method, kit, out / "runs" / method, limit=n_cases, facts=facts))

@@ -33,10 +33,8 @@ def test_each_past_text_is_what_the_person_answered_and_the_request_is_last():
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert messages[2]["content"] == "Hot. ‹|im_end|> Good."
     assert messages[4]["content"] == "It writes."
-    assert (
-        messages[3]["content"]
-        == "> Item: Pen\n> Description: Brass.\n> Rating: 5\n> Review title: Ink\nLength: about 5 words"
-    )
+    form = "Length: about 5 words; repeat nothing of the description"
+    assert messages[3]["content"] == f"> Item: Pen\n> Description: Brass.\n> Rating: 5\n> Review title: Ink\n{form}"
     assert messages[-1]["content"].startswith("> Item: Pen\n> Description: Brass.\n> Rating: 2\n> Review title: Again")
     assert "> Counts." in messages[0]["content"]
     assert "> Bitter." in messages[0]["content"]
