@@ -66,9 +66,9 @@ def _write_small_llm(folder: Path) -> None:
     """One layer of random weights behind the packaged LLM's tokenizer."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from unlike.llm.smollm2_torch import ready_smollm2_folder
+    from unlike.llm.smollm2_torch import ready_folder
 
-    packaged = ready_smollm2_folder()
+    packaged = ready_folder("smollm2")
     sizes: dict[str, Any] = {"hidden_size": 128, "intermediate_size": 128, "num_attention_heads": 2}
     vocabulary = LlamaConfig.from_pretrained(packaged).vocab_size
     config = LlamaConfig(num_hidden_layers=1, max_position_embeddings=CONTEXT_TOKENS, vocab_size=vocabulary, **sizes)

@@ -18,6 +18,7 @@ from unlike.latent.adapter import (
     load_adapter,
     new_module,
     save_adapter,
+    user_hash,
     user_hashes,
 )
 from unlike.latent.checkpoints import draw_losses
@@ -77,8 +78,8 @@ def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):
         AdapterSettings(), "llm", "h", "e", 16, 8, salt="s", users=user_hashes("s", ["anna", "bert"])
     )
     adapter = save_adapter(tmp_path, new_module(metadata), metadata)
-    assert adapter.trained_on("anna")
-    assert not adapter.trained_on("carl")
+    assert user_hash("s", "anna") in adapter.metadata.users
+    assert user_hash("s", "carl") not in adapter.metadata.users
     assert "anna" not in (tmp_path / METADATA).read_text()
 
 

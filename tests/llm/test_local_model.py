@@ -19,7 +19,7 @@ from unlike.llm import smollm2_torch
 from unlike.llm.backend import Sampling
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.local_model import open_local_model
-from unlike.llm.smollm2_torch import READY, ready_smollm2_folder
+from unlike.llm.smollm2_torch import READY, ready_folder
 from unlike.llm.system_role import without_system
 from unlike.llm.transformers_local import TransformersBackend
 
@@ -180,7 +180,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path / "file"))
     with pytest.raises(InputError, match="set UNLIKE_CACHE"):
-        ready_smollm2_folder()
+        ready_folder("smollm2")
 
 
 def test_whoever_comes_second_waits_for_what_the_first_unpacks(tmp_path, monkeypatch):
@@ -195,7 +195,7 @@ def test_whoever_comes_second_waits_for_what_the_first_unpacks(tmp_path, monkeyp
 
     monkeypatch.setattr(smollm2_torch, "_unpack", unpack_slowly)
     with ThreadPoolExecutor(2) as two:
-        folders = list(two.map(lambda _: ready_smollm2_folder(), range(2)))
+        folders = list(two.map(lambda _: ready_folder("smollm2"), range(2)))
     assert folders == [tmp_path / READY] * 2
     assert len(unpacked) == 1
     assert [path.name for path in folders[0].iterdir()] == ["weights"]
@@ -210,7 +210,7 @@ def test_unpacking_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(smollm2_torch, "_unpack", fill_the_disk)
     with pytest.raises(InputError, match="cannot be written: No space left on device; set UNLIKE_CACHE"):
-        ready_smollm2_folder()
+        ready_folder("smollm2")
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 

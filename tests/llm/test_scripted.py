@@ -103,13 +103,6 @@ def test_a_missing_file_is_told(tmp_path):
         ScriptedBackend.from_file(tmp_path / "none.toml")
 
 
-def test_a_list_of_answers_runs_out():
-    backend = ScriptedBackend.from_answers(["one", "two"])
-    assert [ask(backend, "?"), ask(backend, "?")] == ["one", "two"]
-    with pytest.raises(CallFailed, match="2 were given"):
-        ask(backend, "?")
-
-
 def test_echo_gives_words_of_the_prompt_that_differ_by_case():
     backend = ScriptedBackend.echo()
     prompt = " ".join(f"w{n}" for n in range(200))

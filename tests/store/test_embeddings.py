@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.store.rows import numbers, put, row, unit, users
+from tests.store.rows import numbers, put, row, unit
 from unlike.store import embeddings
 
 
@@ -38,20 +38,3 @@ def test_of_records_that_are_gone_nothing_is_kept(tenant):
     with tenant.write() as tx:
         embeddings.put(tx, "e", made | {gone: unit(0)})
         assert embeddings.of_records(tx, "e", [*made, gone]).keys() == made.keys()
-
-
-def test_nearest_by_brute_force(tenant):
-    made = vectors(tenant)
-    bob = numbers(tenant)["bob-i0"]
-    with tenant.write() as tx:
-        embeddings.put(tx, "e", made)
-        for seed in range(100, 105):
-            near = sorted(made.keys() - {bob}, key=lambda number: -float(made[number] @ unit(seed, 32)))
-            assert embeddings.nearest(tx, "e", users(tenant)["ann"], unit(seed, 32), 7) == near[:7]
-
-
-def test_equally_near_is_by_number(tenant):
-    made = {number: unit(1) for number in vectors(tenant)}
-    with tenant.write() as tx:
-        embeddings.put(tx, "e", made)
-        assert embeddings.nearest(tx, "e", users(tenant)["ann"], unit(2), 3) == sorted(made)[:3]

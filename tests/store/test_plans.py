@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import event
 
-from tests.store.rows import ANSWER, lived_in, put, row, unit
+from tests.store.rows import ANSWER, lived_in, put, row
 from unlike.store import (
     api_keys,
     audit,
@@ -65,7 +65,6 @@ def test_what_is_done_often_is_found_by_index(in_sqlite, planned):
         users.consent_of(tx, ann)
         users.agreeing(tx, list(range(100)))
         users.set_consent(tx, ann, users.Consent(True, True))
-        embeddings.nearest(tx, "encoder", ann, unit(1), 3)
         embeddings.of_records(tx, "encoder", range(100))
         clusterings.current(tx, tea)
         clusterings.sweep(tx, tea)

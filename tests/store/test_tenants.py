@@ -102,12 +102,7 @@ def seen(tenant):
             "records": (records.count(tx), records.read(tx) and [one.record for one in records.read(tx)]),
             "history": [stored.history(user, (9999, "")) for user in USERS],
             "peers": [stored.peers(item, None) for item in ITEMS],
-            "users": (users.count(tx), users.listed(tx)),
-            "near": [
-                [held[one] for one in embeddings.nearest(tx, words, number, unit(1), 9)]
-                for words in WORDS
-                for number in found.values()
-            ],
+            "users": (users.count(tx), list(users.with_numbers(tx, users.numbers_of(tx)).values())),
             "vectors": [
                 {held[n]: vector.tolist() for n, vector in embeddings.of_records(tx, words, held).items()}
                 for words in WORDS
@@ -155,7 +150,6 @@ def test_numbers_of_another_tenant_give_nothing(store):
         assert records.with_numbers(tx, [record]) == {}
         assert records.latest(tx, ann, 9) == []
         assert embeddings.of_records(tx, "encoder", [record]) == {}
-        assert embeddings.nearest(tx, "encoder", ann, unit(1), 9) == []
         assert clusterings.current(tx, world.items["tea"]) is None
         assert differences.current_of(tx, [record]) == {}
         assert profiles.current(tx, ann) is None

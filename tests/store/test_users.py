@@ -8,7 +8,7 @@ from unlike.store.users import Consent
 
 
 def names(tx, **how):
-    return [kept.user_id for kept in users.listed(tx, **how)]
+    return [kept.user_id for kept in users.with_numbers(tx, users.numbers_of(tx, **how)).values()]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_row_says_what_there_is(tenant):
     world = lived_in(tenant)
     with tenant.write() as tx:
         profiles.mark_stale(tx, [world.users["ann"]])
-        found = {kept.user_id: kept for kept in users.listed(tx)}
+        found = {kept.user_id: kept for kept in users.with_numbers(tx, users.numbers_of(tx)).values()}
     assert found["ann"] == users.UserRow("ann", 1, True, True, 1, True, 1000)
     assert found["dora"] == users.UserRow("dora", 1, True, True, None, False, 1000)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from unlike.llm.backend import Sampling
-from unlike.llm.smollm2_torch import ready_smollm2_folder
+from unlike.llm.smollm2_torch import ready_folder
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.llm.transformers_local import TransformersBackend
@@ -64,7 +64,7 @@ def server():
             "-m",
             "vllm.entrypoints.openai.api_server",
             "--model",
-            str(ready_smollm2_folder()),
+            str(ready_folder("smollm2")),
             *arguments,
         ],
         env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},

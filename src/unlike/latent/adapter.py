@@ -101,10 +101,6 @@ class Adapter:
                 f"give --embedder {trained_for.embedder.removeprefix('sentence-transformers:')}"
             )
 
-    def trained_on(self, user_id: str) -> bool:
-        """Whether a user's texts were among those it was trained on."""
-        return user_hash(self.metadata.salt, user_id) in self.metadata.users
-
 
 def user_hash(salt: str, user_id: str) -> str:
     """A user id as an adapter keeps it: sixteen hexadecimal digits."""

@@ -7,10 +7,9 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest
 from unlike.llm.stream import Pieces
 
@@ -53,19 +52,6 @@ class ScriptedBackend:
         self.calls: list[tuple[Messages, Sampling]] = []
         self._answer = answer
         self._latency_s = latency_s
-
-    @classmethod
-    def from_answers(cls, answers: Sequence[str]) -> "ScriptedBackend":
-        """Answers in the order of the calls; a call after the last one fails."""
-        left = iter(answers)
-
-        def following(_messages: Messages, _sampling: Sampling) -> str:
-            answer = next(left, None)
-            if answer is None:
-                raise CallFailed(f"the script has no answer left: {len(answers)} were given; give more")
-            return answer
-
-        return cls(following, name="answers")
 
     @classmethod
     def from_file(cls, path: Path | str) -> "ScriptedBackend":

@@ -23,13 +23,8 @@ from unlike.llm.smollm2 import packaged_smollm2
 READY = "smollm2-135m-instruct"
 
 
-def ready_smollm2_folder() -> Path:
-    """The folder of the packaged model, written at first use (under a minute, 270 MB); see ``ready_folder``."""
-    return ready_folder(SMOLLM2)
-
-
 def ready_folder(name: str) -> Path:
-    """The folder with model and tokenizer, written at first use.
+    """The folder with model and tokenizer, written at first use (the packaged model: under a minute, 270 MB).
 
     Writing it needs two bytes of disk and about six bytes of memory per weight: 3 and 9 GB for 1.5 billion weights.
 

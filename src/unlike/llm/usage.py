@@ -24,10 +24,6 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
-    def since(self, earlier: "Usage") -> "Usage":
-        """What was added after an earlier reading."""
-        return Usage(*(now - then for now, then in zip(astuple(self), astuple(earlier), strict=True)))
-
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
         return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))

@@ -37,21 +37,3 @@ def of_records(tx: Tx, encoder: str, numbers: Iterable[int]) -> dict[int, Vector
     for batch in batches(sorted(set(numbers))):
         found |= {number: vector for number, vector in tx.conn.execute(made.where(EMBEDDINGS.c.record.in_(batch)))}
     return found
-
-
-def nearest(tx: Tx, encoder: str, user: int, vector: Vector, n: int) -> list[int]:
-    """Numbers of a user's records nearest to a vector (d,) of unit length, as all vectors here are; nearest first.
-
-    The inner product is the cosine then. One user's records are few enough to compare them all.
-    """
-    own = (
-        select(EMBEDDINGS.c.record, EMBEDDINGS.c.vector)
-        .join(RECORDS, RECORDS.c.id == EMBEDDINGS.c.record)
-        .where(EMBEDDINGS.c.tenant == tx.tenant, RECORDS.c.user == user, EMBEDDINGS.c.encoder == encoder)
-    )
-    if tx.conn.dialect.name == "postgresql":
-        ordered = own.order_by(EMBEDDINGS.c.vector.op("<#>")(vector), EMBEDDINGS.c.record).limit(n)
-        return [number for number, _ in tx.conn.execute(ordered)]
-    rows = tx.conn.execute(own).all()
-    likeness = {number: float(other @ vector) for number, other in rows}
-    return sorted(likeness, key=lambda number: (-likeness[number], number))[:n]

@@ -53,11 +53,6 @@ SORTS = {"user_id": USERS.c.user_id, "records": _N_RECORDS.desc(), "recent": _LA
 """Orders of a list of users, by name."""
 
 
-def listed(tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int = 50) -> Sequence[UserRow]:
-    """A page of users whose id holds some words."""
-    return list(with_numbers(tx, numbers_of(tx, search, sort, offset, limit)).values())
-
-
 def numbers_of(
     tx: Tx, search: str = "", sort: str = "user_id", offset: int = 0, limit: int | None = None
 ) -> Sequence[int]:

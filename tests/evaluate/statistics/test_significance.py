@@ -12,7 +12,6 @@ from unlike.evaluate.statistics.significance import (
     compare,
     holm,
     mean_and_std,
-    mean_by_user,
     paired,
     permutation_test,
     t_test,
@@ -102,10 +101,6 @@ def test_a_constant_difference_is_certain():
     assert t_test(np.full(5, 0.5)) == 0.0
     assert cohens_dz(np.full(5, -0.5)) == -np.inf
     assert permutation_test(np.full(5, 0.5)) == 2 / 32
-
-
-def test_mean_by_user():
-    assert mean_by_user({"c1": 1.0, "c2": 3.0, "c3": 5.0}, {"c1": "u", "c2": "u", "c3": "v"}) == {"u": 2.0, "v": 5.0}
 
 
 def test_mean_and_std():

@@ -7,7 +7,6 @@ several cases of a user are averaged first, since they are not independent.
 Whatever draws at random takes a seed. Methods that agree on every case give p = 1, not "not a number".
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,19 +95,6 @@ def compare(a: Mapping[str, float], b: Mapping[str, float], seed: int = 0) -> Pa
         p_permutation=permutation_test(differences, seed),
         effect_size=cohens_dz(differences),
     )
-
-
-def mean_by_user(per_case: Mapping[str, float], users: Mapping[str, str]) -> dict[str, float]:
-    """The mean of each user's cases.
-
-    Args:
-        per_case: Value by case id.
-        users: User id by case id.
-    """
-    values: defaultdict[str, list[float]] = defaultdict(list)
-    for case_id, value in per_case.items():
-        values[users[case_id]].append(value)
-    return {user: sum(of_user) / len(of_user) for user, of_user in values.items()}
 
 
 def mean_and_std(values: Iterable[float]) -> tuple[float, float | None]:
