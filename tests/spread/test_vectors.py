@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 
 from unlike.embed.cache import CachedEncoder
+from unlike.embed.encoder import KnownVectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.spread.differences import DifferenceRequest, write_differences
-from unlike.spread.embed import ReceivedVectors, embed, vector_file
+from unlike.spread.embed import embed, vector_file
 from unlike.spread.engine import RayEngine
 
 TWO = RayEngine(workers=2)
@@ -33,8 +34,8 @@ def test_all_texts_are_in_the_cache(ray, sample, engine, tmp_path, monkeypatch):
 
 
 def test_what_arrived_is_kept_under_the_name_of_who_made_it(tmp_path):
-    arrived = ReceivedVectors("hashing:32")
-    arrived.vectors = dict(zip(["a", "b"], HashingEncoder(32).encode(["a", "b"]), strict=True))
+    made = dict(zip(["a", "b"], HashingEncoder(32).encode(["a", "b"]), strict=True))
+    arrived = KnownVectors(made, "hashing:32")
     CachedEncoder(arrived, tmp_path / "v.sqlite").encode(["a", "b"])
     assert CachedEncoder(Asked(32), tmp_path / "v.sqlite").encode(["b"]).shape == (1, 32)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.output import print_json
+from unlike.cli.output import print_result
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -49,12 +49,7 @@ def authorship(
     with progress(quiet=as_json) as on_progress:
         found = authorship(Corpus.open(corpus), groups, settings, on_progress)
     files = write_authorship(found, corpus.resolve().name, out) if out else []
-    if as_json:
-        print_json(found)
-        return
-    _show(found)
-    for file in files:
-        typer.echo(f"written: {file}")
+    print_result(found, files, _show, as_json=as_json)
 
 
 def _show(report: "AuthorshipReport") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.options import Embedder, Time, time_rule
-from unlike.cli.output import print_json
+from unlike.cli.output import print_result
 from unlike.cli.progress import progress
 from unlike.config import vector_file
 
@@ -45,12 +45,7 @@ def identity(
         encoder = open_encoder(embedder, vector_file(), Watch(on_progress).encoding)
         found = identity(opened, encoder, settings, on_progress)
     files = write_identity(found, corpus.resolve().name, out) if out else []
-    if as_json:
-        print_json(found)
-        return
-    _show(found)
-    for file in files:
-        typer.echo(f"written: {file}")
+    print_result(found, files, _show, as_json=as_json)
 
 
 def _show(report: "IdentityReport") -> None:

@@ -2,14 +2,17 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import typer
 
 from unlike.errors import InputError
+
+ResultT = TypeVar("ResultT")
 
 
 def n_of(n: int, noun: str) -> str:
@@ -51,6 +54,16 @@ def print_json(value: object) -> None:
     """Print a value or a dataclass as JSON."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def print_result(result: ResultT, files: Iterable[Path], show: Callable[[ResultT], None], *, as_json: bool) -> None:
+    """Print a result as JSON and nothing else, or as ``show`` does, with the files that it was written to."""
+    if as_json:
+        print_json(result)
+        return
+    show(result)
+    for file in files:
+        typer.echo(f"written: {file}")
 
 
 def print_facts(facts: Mapping[str, Any], title: str) -> None:

@@ -6,9 +6,10 @@ Placeholders differ as real answers do: two prompts that hold different answers 
 import hashlib
 from collections.abc import Callable, Mapping
 
-from unlike.llm.backend import Backend, Completion, Messages, Sampling
+from unlike.llm.backend import Backend, Messages
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import Answer, n_prompt_tokens
+from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.usage import CACHED, Usage
 
 ASSUMED_COMPLETION_TOKENS = 300
@@ -70,24 +71,22 @@ class ForecastLLM:
         return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, "stop", 0.0)
 
 
-class PlaceholderBackend:
-    """An engine that is never asked: it counts tokens as another one does, and answers with placeholders.
+class PlaceholderBackend(ScriptedBackend):
+    """A script of placeholders of an assumed length, which counts tokens as another engine does.
 
     Args:
         backend: Only counts tokens.
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.model = backend.model
-        self.context_tokens = backend.context_tokens
-        self.counts_exactly = backend.counts_exactly
-        self.offers_schema = backend.offers_schema
-
-    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
-        """Answer with a placeholder of an assumed length."""
-        n_tokens = min(ASSUMED_COMPLETION_TOKENS, sampling.max_tokens)
-        return Completion(distinct_text(repr(messages), n_tokens), self.count_tokens(messages), n_tokens)
+        super().__init__(
+            lambda messages, sampling: distinct_text(
+                repr(messages), min(ASSUMED_COMPLETION_TOKENS, sampling.max_tokens)
+            ),
+            context_tokens=backend.context_tokens,
+            offers_schema=backend.offers_schema,
+        )
+        self.model, self.counts_exactly, self._backend = backend.model, backend.counts_exactly, backend
 
     def count_tokens(self, messages: Messages) -> int:
         """Tokens of the messages."""

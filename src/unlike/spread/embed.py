@@ -1,13 +1,10 @@
 """Vectors of all texts of a corpus in the cache, made by this process or by many workers."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from unlike.config import vector_file
 from unlike.embed.cache import CachedEncoder
-from unlike.embed.encoder import Encoder, Vectors
+from unlike.embed.encoder import Encoder, KnownVectors, Vectors
 from unlike.embed.open import open_encoder
 from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
@@ -50,7 +47,7 @@ def embed(
             on_progress("embed", n_done, len(unique), "")
             STOP.raise_if_requested()
         return len(unique)
-    received = ReceivedVectors(encoder.name)
+    received = KnownVectors({}, encoder.name)
     kept = CachedEncoder(received, vector_file())
     with cluster(engine) as workers:
         for number, vectors in done_by_workers(EmbedWork(embedder), units, workers):
@@ -81,19 +78,3 @@ class EmbedWork:
         """Vectors of the texts, (len(unit), dim) float32."""
         assert self._encoder
         return self._encoder.encode(unit)
-
-
-class ReceivedVectors:
-    """An Encoder that returns vectors made by workers, so that they can be written to the cache.
-
-    Args:
-        name: Of the encoder that made them.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.vectors: dict[str, Any] = {}
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """The received vectors of texts, (len(texts), dim) float32."""
-        return np.stack([self.vectors[text] for text in texts])

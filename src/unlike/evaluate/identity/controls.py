@@ -6,13 +6,13 @@ vectors still hold.
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unlike.embed.encoder import Vectors
+from unlike.embed.encoder import KnownVectors
 from unlike.evaluate.identity.scores import Floats
 from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
 from unlike.evaluate.metrics.sanity import ngrams
@@ -169,7 +169,7 @@ class Representatives:
         self._vectors = vectors
         self._k = k
         self._seed = seed
-        self._selector = KMeansSelector(_FixedVectors({texts.records[n].text: vectors[n] for n in numbers}), seed)
+        self._selector = KMeansSelector(KnownVectors({texts.records[n].text: vectors[n] for n in numbers}), seed)
 
     def of(self, trial: Trial) -> Trial:
         """The trial with representatives."""
@@ -189,16 +189,3 @@ class Representatives:
         records = [self._texts.records[number] for number in ordered]
         groups = cluster(records, self._vectors[ordered], self._k, self._seed).groups
         return tuple(by_id[ids[0]] for ids in groups if ids)
-
-
-class _FixedVectors:
-    """An Encoder that looks up the vectors of known texts."""
-
-    name = "given"
-
-    def __init__(self, vector_of: Mapping[str, Floats]) -> None:
-        self._vector_of = vector_of
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """The vectors."""
-        return np.stack([self._vector_of[text] for text in texts])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from unlike.errors import InputError
 from unlike.language import words
-from unlike.records import Record, TimeRule
+from unlike.records import Record, TimeRule, latest_per_user
 
 RUN_WORDS = 8
 """Words of a run; two texts rarely share one by chance."""
@@ -145,12 +145,9 @@ class Texts:
 
     def peers(self, item_id: str, before: int, authors: Collection[str]) -> list[int]:
         """The latest visible text of each user on an item, without some authors; of equal times the later id."""
-        latest: dict[str, int] = {}
-        for number in self.by_item.get(item_id, ()):
-            record = self.records[number]
-            if record.user_id not in authors and (self._time_rule == "paper" or record.timestamp < before):
-                latest[record.user_id] = number
-        return list(latest.values())
+        there = self.by_item.get(item_id, ())
+        seen = there[: bisect_left(there, self.n_seen(before))]
+        return latest_per_user((number for number in seen if self.author(number) not in authors), self.author)
 
     def n_seen(self, before: int) -> int:
         """How many of the records, from the oldest, may be seen."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlike.config import SelectorName
-from unlike.embed.encoder import Encoder
-from unlike.inspector.store.maps import KnownVectors, read, representatives
+from unlike.embed.encoder import Encoder, KnownVectors
+from unlike.inspector.store.maps import read, representatives
 from unlike.memory.answers import NoConsent
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.config import SelectorName
-from unlike.embed.encoder import Encoder, Vectors
+from unlike.embed.encoder import Encoder, KnownVectors, Vectors
 from unlike.memory.profile_pages import known_user
 from unlike.memory.representatives import clustered_set
 from unlike.memory.settings import MemorySettings
@@ -174,19 +174,6 @@ def drawn(user_id: str, data: MapData, k: int, selector: SelectorName, settings:
 def representatives(data: MapData, k: int, choice: Selector) -> list[Record]:
     """The K records that the user's text is compared with; none without such a text."""
     return choice.select(data.target, data.others, k) if data.target else []
-
-
-class KnownVectors:
-    """An encoder of texts whose vectors are known."""
-
-    name = "known"
-
-    def __init__(self, vectors: Mapping[str, Vector]) -> None:
-        self._vectors = vectors
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dim) float32."""
-        return np.stack([self._vectors[text] for text in texts])
 
 
 def plane(vectors: Vectors) -> tuple[NDArray[np.float64], tuple[float, float]]:
