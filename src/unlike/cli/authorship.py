@@ -25,6 +25,7 @@ def authorship(
     min_known: int = typer.Option(4, min=1, help="Minimum number of earlier texts; a text with fewer is left out."),
     users: int = typer.Option(300, min=10, help="Maximum number of users that are tested if no runs are given."),
     training_users: int = typer.Option(1000, min=20, help="Maximum number of users that the verifiers learn from."),
+    against: str = typer.Option("", help="Name of the method that the others are compared with, user by user."),
     seed: int = typer.Option(0, help="Seed of all draws."),
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md) and all figures (.json), named after the corpus."
@@ -43,7 +44,7 @@ def authorship(
     from unlike.evaluate.statistics.measured import MeasuredRun, by_variant
     from unlike.experiments.experiment import finished_runs
 
-    settings = AuthorshipSettings(words, known, min_known, users, training_users, seed)
+    settings = AuthorshipSettings(words, known, min_known, users, training_users, seed, against)
     folders = [folder for path in runs or () for folder in finished_runs(path)]
     groups = by_variant([MeasuredRun(folder, *read_run(folder)) for folder in folders])
     with progress(quiet=as_json) as on_progress:
@@ -57,15 +58,15 @@ def _show(report: "AuthorshipReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.report.authorship import COLUMNS, reason_declined, rows_of, with_interval
+    from unlike.evaluate.report.authorship import columns_of, reason_declined, rows_of, with_interval
 
     console = Console()
     for verdict in report.verdicts:
         if verdict.declines:
             console.print(reason_declined(verdict), highlight=False)
             continue
-        grid = Table(*COLUMNS, box=None, title=f"{verdict.verifier}: AUC {with_interval(verdict.auc)}")
-        for cells in rows_of(verdict):
+        grid = Table(*columns_of(report), box=None, title=f"{verdict.verifier}: AUC {with_interval(verdict.auc)}")
+        for cells in rows_of(verdict, report):
             grid.add_row(*cells)
         console.print(grid)
     for reason, n in sorted(report.left_out.items()):

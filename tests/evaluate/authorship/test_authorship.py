@@ -106,9 +106,17 @@ def test_methods_are_placed_between_floor_and_ceiling_by_whose_habits_they_write
         "no one's": lambda user, item: text(random, EVEN, item),
         "a stranger's": lambda user, item: text(random, habits_of(user + 1_000), item),
     }
-    report = authorship(corpus, {name: [run(name, corpus, how)] for name, how in runs.items()}, SETTINGS)
+    groups = {name: [run(name, corpus, how)] for name, how in runs.items()}
+    report = authorship(corpus, groups, replace(SETTINGS, against="no one's"))
+    assert "probability less that of no one's" in render_authorship(report, "planted")
     for verdict in report.verdicts:
         found = by_method(verdict)
+        gain = found["the user's"].against
+        assert gain.difference == pytest.approx(
+            found["the user's"].probability.value - found["no one's"].probability.value
+        )
+        assert gain.interval.low > 0 and gain.p_permutation < 0.01
+        assert found["no one's"].against is None
         assert found["the user's"].share.low > 0.75 and found[REAL].share.low > 0.75
         assert found["a stranger's"].share.low < 0.15 and found["a stranger's"].share.high < 0.35
         assert found["a stranger's"].share.value < found["the user's"].share.low
@@ -197,6 +205,11 @@ def test_the_same_corpus_gives_the_same_report():
 def test_too_few_users_are_one_clear_message(settings, message):
     with pytest.raises(InputError, match=message):
         authorship(invented(planted=True), settings=settings)
+
+
+def test_a_method_that_is_not_there_is_named():
+    with pytest.raises(InputError, match="unknown method: 'rag'; allowed are echo"):
+        authorship(invented(planted=True), {"echo": []}, replace(SETTINGS, against="rag"))
 
 
 def test_settings_that_cannot_be_are_named():

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from unlike.config import by_name
 from unlike.data.corpus import Corpus
 from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTrial, CutTexts
 from unlike.evaluate.authorship.verifiers import Question, Verifier, choose_training, train_verifiers
 from unlike.evaluate.identity.scores import Estimate, estimate, resampled, shares_and_areas
 from unlike.evaluate.statistics.measured import Groups
-from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.evaluate.statistics.significance import MIN_USERS, PairedComparison, compare
 from unlike.progress import OnProgress, no_progress
 
 MIN_AUC = 0.65
@@ -38,6 +39,7 @@ class ScoredMethod:
         n_failed: Cases without a text.
         probability: That the user wrote the text, mean over users; None for too few users.
         share: Share of the way from floor to ceiling; None for too few users.
+        against: Its probability less that of ``settings.against``; None for that one, and for too few users.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ScoredMethod:
     n_failed: int
     probability: Estimate | None = None
     share: Estimate | None = None
+    against: PairedComparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,13 @@ def authorship(
         on_progress: Called after each step of the work.
 
     Raises:
-        InputError: Too few users count or are left to learn from, or a case is not in the corpus.
+        InputError: Too few users count or are left to learn from, a case is not in the corpus, or ``settings.against``
+            names no method.
         MissingPart: scikit-learn or PyTorch is not installed.
     """
     settings = settings or AuthorshipSettings()
+    if settings.against:
+        by_name("method", groups or {}, settings.against)
     texts = CutTexts(corpus, settings)
     trials, left_out = texts.trials_of_cases(_cases(groups)) if groups else texts.trials_of_half()
     tested = _Tested(trials, [_real(trials), *_written(groups or {}, trials, texts)], settings)
@@ -201,7 +207,7 @@ def _verdict(verifier: Verifier, tested: _Tested) -> Verdict:
     verdict = Verdict(verifier.name, auc, _stranger(verifier, tested), auc.value < MIN_AUC)
     if verdict.declines:
         return verdict
-    methods = [_method(verifier, method, ceiling, floor, tested.settings.seed) for method in tested.written]
+    methods = _methods(verifier, tested, ceiling, floor)
     ends = [_mean(np.array(list(values.values())), tested.settings.seed) for values in (ceiling, floor)]
     return replace(verdict, ceiling=ends[0], floor=ends[1], methods=methods)
 
@@ -216,21 +222,31 @@ def _stranger(verifier: Verifier, tested: _Tested) -> Estimate | None:
     return _auc(ceiling, floor, tested.settings.seed)
 
 
-def _method(
-    verifier: Verifier, method: _Written, ceiling: Mapping[str, float], floor: Mapping[str, float], seed: int
-) -> ScoredMethod:
-    asked = [(trial, (trial.known, text)) for trial, text in method.texts]
-    found = _by_user(verifier, asked) if asked else {}
-    scored = ScoredMethod(method.name, len(found), len(asked), method.n_short, method.n_failed)
-    if len(found) < MIN_USERS:
-        return scored
-    values = np.array([(value, ceiling[user], floor[user]) for user, value in found.items()]).T
-    return replace(scored, probability=_mean(values[0], seed), share=_estimated(values, _share_of_way, seed))
+def _methods(
+    verifier: Verifier, tested: _Tested, ceiling: Mapping[str, float], floor: Mapping[str, float]
+) -> list[ScoredMethod]:
+    """The figures of the methods and of the real texts, each over the users with such a text."""
+    seed, against = tested.settings.seed, tested.settings.against
+    found = [
+        _by_user(verifier, [(trial, (trial.known, text)) for trial, text in method.texts]) for method in tested.written
+    ]
+    other = next((values for method, values in zip(tested.written, found, strict=True) if method.name == against), {})
+    scored: list[ScoredMethod] = []
+    for method, probabilities in zip(tested.written, found, strict=True):
+        one = ScoredMethod(method.name, len(probabilities), len(method.texts), method.n_short, method.n_failed)
+        if len(probabilities) >= MIN_USERS:
+            values = np.array([(value, ceiling[user], floor[user]) for user, value in probabilities.items()]).T
+            one = replace(one, probability=_mean(values[0], seed), share=_estimated(values, _share_of_way, seed))
+        less = compare(probabilities, other, seed) if other and method.name != against else None
+        scored.append(replace(one, against=less if less and less.n >= MIN_USERS else None))
+    return scored
 
 
 def _by_user(verifier: Verifier, asked: Sequence[tuple[AuthorshipTrial, Question]]) -> dict[str, float]:
     """The mean probability of each user's texts."""
     values: dict[str, list[float]] = {}
+    if not asked:
+        return {}
     for (trial, _), value in zip(asked, verifier.probabilities([question for _, question in asked]), strict=True):
         values.setdefault(trial.user_id, []).append(float(value))
     return {user: sum(of_user) / len(of_user) for user, of_user in sorted(values.items())}

@@ -34,6 +34,7 @@ class AuthorshipSettings:
         n_users: Maximum number of users that are tested where no runs are given.
         n_trained: Maximum number of users that verifiers learn from.
         seed: Of all draws.
+        against: Method that the others are compared with, over the users of both; "" for none.
     """
 
     n_words: int = 60
@@ -42,6 +43,7 @@ class AuthorshipSettings:
     n_users: int = 300
     n_trained: int = 1_000
     seed: int = 0
+    against: str = ""
 
     def __post_init__(self) -> None:
         names = ("n_words", "n_known", "min_known", "n_users", "n_trained")

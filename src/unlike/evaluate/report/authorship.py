@@ -10,6 +10,7 @@ from unlike.evaluate.identity.scores import Estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, printable
 from unlike.evaluate.running.run import write_whole
+from unlike.evaluate.statistics.significance import PairedComparison
 
 COLUMNS = ("text", "users", "texts", "too short", "failed", "probability", "share of the way")
 VALIDATION = ("verifier", "ceiling against floor (AUC)", "with a stranger's known texts (AUC)", "")
@@ -20,7 +21,7 @@ def render_authorship(report: AuthorshipReport, title: str) -> str:
     parts = [f"# {markdown(title)}", *map(markdown, _about(report)), to_markdown(_validation(report.verdicts))]
     for verdict in report.verdicts:
         parts.append(f"## {markdown(verdict.verifier)}")
-        parts.append(markdown(reason_declined(verdict)) if verdict.declines else to_markdown(_methods(verdict)))
+        parts.append(markdown(reason_declined(verdict)) if verdict.declines else to_markdown(_methods(verdict, report)))
     return printable("\n\n".join(parts) + "\n")
 
 
@@ -57,14 +58,31 @@ def with_interval(found: Estimate | None) -> str:
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})" if found else "too few users"
 
 
-def rows_of(verdict: Verdict) -> list[tuple[str, ...]]:
-    """The cells of ``COLUMNS``: floor and ceiling first, then each method."""
+def columns_of(report: AuthorshipReport) -> tuple[str, ...]:
+    """The columns of a verifier's table."""
+    against = report.settings.against
+    return (*COLUMNS, f"probability less that of {against}") if against else COLUMNS
+
+
+def rows_of(verdict: Verdict, report: AuthorshipReport) -> list[tuple[str, ...]]:
+    """The cells of ``columns_of``: floor and ceiling first, then each method."""
     ends = [
         ("floor: another user, same item", verdict.floor, "0"),
         ("ceiling: same user, another item", verdict.ceiling, "1"),
     ]
     real = [(name, "", "", "", "", with_interval(found), share) for name, found, share in ends]
-    return real + [_cells(method) for method in verdict.methods]
+    rows = real + [_cells(method) for method in verdict.methods]
+    if not report.settings.against:
+        return rows
+    less = ["", "", *(_difference(method.against) for method in verdict.methods)]
+    return [(*cells, difference) for cells, difference in zip(rows, less, strict=True)]
+
+
+def _difference(less: PairedComparison | None) -> str:
+    if less is None:
+        return ""
+    interval = f"{less.interval.low:.3f} to {less.interval.high:.3f}"
+    return f"{less.difference:.3f} ({interval}; p {less.p_permutation:.3f}, {less.n} users)"
 
 
 def _cells(method: ScoredMethod) -> tuple[str, ...]:
@@ -97,6 +115,6 @@ def _validation(verdicts: Sequence[Verdict]) -> Table:
     return Table("validation", caption, VALIDATION, (Group(tuple(rows)),))
 
 
-def _methods(verdict: Verdict) -> Table:
-    rows = tuple(tuple(map(TableCell, cells)) for cells in rows_of(verdict))
-    return Table("methods", f"Between floor and ceiling, by {verdict.verifier}.", COLUMNS, (Group(rows),))
+def _methods(verdict: Verdict, report: AuthorshipReport) -> Table:
+    rows = tuple(tuple(map(TableCell, cells)) for cells in rows_of(verdict, report))
+    return Table("methods", f"Between floor and ceiling, by {verdict.verifier}.", columns_of(report), (Group(rows),))
