@@ -56,7 +56,8 @@ def draft(rewrites):
 
 
 def written(replies, rewrites):
-    backend = ScriptedBackend.from_answers(replies)
+    left = iter(replies)
+    backend = ScriptedBackend(lambda messages, sampling: next(left))
     reply = asyncio.run(write(draft(rewrites), RecordedLLM(backend)))
     return reply, [sampling.seed for _, sampling in backend.calls]
 
