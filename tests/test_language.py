@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.language import SENTENCE_END, language_of, pieces, words
+from unlike.language import SENTENCE_END, first_words, language_of, pieces, words
 from unlike.memory.statements import sentences
 from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever
@@ -57,3 +57,17 @@ def test_bm25_finds_what_a_query_without_spaces_asks_for():
     ]
     assert BM25Retriever().rank("蓝色水壶", documents, 1)[0].id == "1"
     assert BM25Retriever().rank("帐篷", documents, 1)[0].id == "3"
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "first"),
+    [
+        ("One,  two\nthree", 2, "One,  two"),
+        ("One", 2, "One"),
+        ("很好用", 2, "很好"),
+        ("One two", None, "One two"),
+        ("", 1, ""),
+    ],
+)
+def test_the_first_words_keep_their_white_space(text, n, first):
+    assert first_words(text, n) == first

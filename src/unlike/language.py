@@ -8,6 +8,7 @@ marks and digits.
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 import regex
@@ -83,3 +84,11 @@ def normalised(word: str) -> str:
 def pieces(text: str) -> list[str]:
     """The units in which the length of a text is counted: runs between white space, or characters in scripts without it."""
     return text.split() if text.isascii() else PIECE.findall(text)
+
+
+def first_words(text: str, n: int | None) -> str:
+    """A text up to its first ``n`` pieces, white space between them as it was; the whole text for None."""
+    if n is None:
+        return text
+    last = next(islice(PIECE.finditer(text), n - 1, None), None)
+    return text[: last.end()] if last else text

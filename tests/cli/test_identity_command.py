@@ -53,6 +53,16 @@ def test_json_is_all_it_prints(unlike, sample):
     assert (settings["time_rule"], settings["n_records"], settings["n_peers"]) == ("paper", 4, 2)
 
 
+def test_encoders_are_compared_in_one_table(unlike, sample, tmp_path):
+    words = ("--compare", "hashing:64, hashing:16+hashing:64", "--words", "20", "--out", tmp_path / "made")
+    status, out, _ = unlike("identity", sample, *WORDS, *words)
+    assert status == 0 and "hashing:16+hashing:64" in out and "difference to representatives" in " ".join(out.split())
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"corpus_encoders.json", "corpus_encoders.md"}
+    figures = json.loads((tmp_path / "made" / "corpus_encoders.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in figures["encoders"]] == ["hashing:64", "hashing:16+hashing:64"]
+    assert figures["settings"]["n_words"] == 20
+
+
 def test_no_text_and_no_user_is_in_what_it_writes(unlike, sample, tmp_path):
     unlike("identity", sample, *WORDS, "--out", tmp_path / "made")
     written = " ".join(path.read_text(encoding="utf-8") for path in (tmp_path / "made").iterdir())

@@ -40,13 +40,22 @@ def endpoint():
     server.shutdown()
 
 
-@pytest.fixture(params=["hashing", "cached", pytest.param("minilm", marks=pytest.mark.embedded), "openai"])
+WITH_MODEL = [pytest.param(name, marks=pytest.mark.embedded) for name in ("minilm", "hidden")]
+
+
+@pytest.fixture(params=["hashing", "cached", "sum", "openai", *WITH_MODEL])
 def encoder(request, tmp_path, monkeypatch):
     if request.param == "openai":
         monkeypatch.setenv("OPENAI_BASE_URL", request.getfixturevalue("endpoint"))
         return open_encoder("openai:m")
     if request.param == "minilm":
         return open_encoder("minilm")
+    if request.param == "sum":
+        return open_encoder("hashing:64+hashing:32")
+    if request.param == "hidden":
+        from tests.llm.tiny_llm import tiny_llm
+
+        return open_encoder(f"transformers:{tiny_llm(tmp_path / 'tiny')}#1")
     return open_encoder("hashing:64", tmp_path / "v.sqlite" if request.param == "cached" else None)
 
 
@@ -127,6 +136,39 @@ def test_a_tokenizer_without_a_padding_token(tmp_path):
     texts = ["A pen.", "A brass pen with a medium nib."]
     both = encoder.encode(texts)
     assert [encoder.encode([text])[0] == pytest.approx(both[n], abs=1e-5) for n, text in enumerate(texts)] == [True] * 2
+
+
+def test_a_sum_of_encoders_has_the_vectors_of_each_side_by_side():
+    parts = [open_encoder(name).encode(TEXTS) for name in ("hashing:16", "hashing:64")]
+    both = open_encoder("hashing:16+hashing:64")
+    assert both.name == "hashing:16+hashing:64"
+    assert both.encode(TEXTS) == pytest.approx(np.concatenate(parts, axis=1) / 2**0.5)
+
+
+@pytest.mark.embedded
+def test_hidden_states_are_the_mean_over_tokens_after_a_layer(tmp_path):
+    import torch
+    from tests.llm.tiny_llm import tiny_llm
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = str(tiny_llm(tmp_path / "tiny"))
+    model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        states = model(torch.tensor([tokenizer(TEXTS[0])["input_ids"]]), output_hidden_states=True).hidden_states
+        first, last = model.norm(states[1])[0].mean(dim=0).numpy(), states[-1][0].mean(dim=0).numpy()
+    for layer, mean in (("#1", first), ("", last)):
+        encoder = open_encoder(f"transformers:{folder}{layer}")
+        assert encoder.name == f"transformers:{folder}#{layer[1:] or model.config.num_hidden_layers}"
+        assert encoder.encode(TEXTS)[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("layer", ["0", "40", "last"])
+def test_a_layer_that_is_not_there(layer, tmp_path):
+    from tests.llm.tiny_llm import tiny_llm
+
+    with pytest.raises(InputError, match=f"layer '{layer}'; give 1 to "):
+        open_encoder(f"transformers:{tiny_llm(tmp_path / 'tiny')}#{layer}")
 
 
 @pytest.mark.embedded

@@ -1,17 +1,20 @@
 """``unlike identity``: how well vectors distinguish a user's next text from those of others."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.options import Embedder, Time, time_rule
+from unlike.cli.options import Embedder, Time, names_in, time_rule
 from unlike.cli.output import print_result
 from unlike.cli.progress import progress
 from unlike.config import vector_file
 
 if TYPE_CHECKING:
+    from unlike.evaluate.identity.encoders import EncodersReport
     from unlike.evaluate.identity.measure import IdentityReport
+    from unlike.evaluate.identity.scores import Estimate
 
 
 def identity(
@@ -24,6 +27,13 @@ def identity(
         5, min=1, help="Minimum number of a user's earlier records whose items have other reviewers."
     ),
     foils: int = typer.Option(5, min=1, help="Number of other users' texts that each next text is compared with."),
+    words: int | None = typer.Option(None, min=1, help="Words of each text that encoders read. Default: all."),
+    users: int | None = typer.Option(None, min=10, help="Maximum number of users, drawn at random. Default: all."),
+    compare: str = typer.Option(
+        "",
+        help="Encoders to compare in one table, with commas between them, instead of one with controls: any embedder, "
+        "ngrams:DIM and style (fitted on users who are not tested), or several joined by +.",
+    ),
     seed: int = typer.Option(0, help="Seed of foils, strangers, peers and the bootstrap."),
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md), pictures (.svg) and all figures (.json), named after the corpus."
@@ -33,40 +43,74 @@ def identity(
     """Measure whether the difference from others identifies the user: own texts against others' on the same items.
 
     It needs vectors, but no LLM and no training. Controls show what rating, length, date and phrases alone distinguish.
+    With --compare it shows which encoder identifies users best.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
+    from unlike.evaluate.identity.encoders import compare_encoders
     from unlike.evaluate.identity.measure import IdentitySettings, identity
+    from unlike.evaluate.report.encoders import write_encoders
     from unlike.evaluate.report.identity_files import write_identity
     from unlike.experiments.watch import Watch
 
-    settings, opened = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed), Corpus.open(corpus)
+    settings = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed, words, users)
+    opened, name = Corpus.open(corpus), corpus.resolve().name
     with progress(quiet=as_json) as on_progress:
-        encoder = open_encoder(embedder, vector_file(), Watch(on_progress).encoding)
-        found = identity(opened, encoder, settings, on_progress)
-    files = write_identity(found, corpus.resolve().name, out) if out else []
+        opening = partial(open_encoder, cache=vector_file(), on_progress=Watch(on_progress).encoding)
+        if compare:
+            found = compare_encoders(opened, names_in(compare), opening, settings, on_progress)
+            files = write_encoders(found, name, out) if out else []
+        else:
+            found = identity(opened, opening(embedder), settings, on_progress)
+            files = write_identity(found, name, out) if out else []
     print_result(found, files, _show, as_json=as_json)
 
 
-def _show(report: "IdentityReport") -> None:
-    """Print the result and its controls, a row each."""
+def _show(report: "IdentityReport | EncodersReport") -> None:
+    """Print the result and its controls, or the encoders, a row each."""
     from rich.console import Console
     from rich.table import Table
 
-    from unlike.evaluate.report.identity import MEASURES
+    from unlike.evaluate.identity.measure import IdentityReport
 
-    grid = Table("", "users", *MEASURES, "gain over own vector", box=None, title=f"own text nearer, {report.embedder}")
+    columns, rows = _controls(report) if isinstance(report, IdentityReport) else _encoders(report)
+    grid = Table(*columns, box=None, title="own text nearer")
     for column in grid.columns[1:]:
         column.justify = "right"
-    for row in (report.main, *report.controls):
-        if row.found is None:
-            grid.add_row(row.name, str(row.n_users), "too few users")
-            continue
-        shares = [getattr(row.found, field).share for field in MEASURES.values()]
-        gain = row.found.over_own_vector
-        cells = [f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})" for share in shares]
-        grid.add_row(row.name, str(row.n_users), *cells, f"{gain.share.value:+.3f} (p {gain.p:.4f})")
+    for row in rows:
+        grid.add_row(*row)
     console = Console()
     console.print(grid)
-    for reason, n in report.left_out.items():
-        console.print(f"left out: {n:,} users with {reason}", highlight=False)
+    if isinstance(report, IdentityReport):
+        for reason, n in report.left_out.items():
+            console.print(f"left out: {n:,} users with {reason}", highlight=False)
+
+
+def _controls(report: "IdentityReport") -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the result and its controls."""
+    from unlike.evaluate.report.identity import MEASURES
+
+    rows: list[list[str]] = []
+    for row in (report.main, *report.controls):
+        if row.found is None:
+            rows.append([row.name, str(row.n_users), "too few users"])
+            continue
+        gain = row.found.over_own_vector
+        cells = [_estimate(getattr(row.found, field).share) for field in MEASURES.values()]
+        rows.append([row.name, str(row.n_users), *cells, f"{gain.share.value:+.3f} (p {gain.p:.4f})"])
+    return [report.embedder, "users", *MEASURES, "gain over own vector"], rows
+
+
+def _encoders(report: "EncodersReport") -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the encoders."""
+    from unlike.evaluate.report.encoders import MEASURES
+
+    rows: list[list[str]] = []
+    for one in report.encoders:
+        found = [(getattr(one, row), field) for row, field in MEASURES.values()]
+        rows.append([one.name, *(_estimate(getattr(of, field).share) if of else "" for of, field in found)])
+    return [f"{report.n_users} users", *MEASURES], rows
+
+
+def _estimate(share: "Estimate") -> str:
+    return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"

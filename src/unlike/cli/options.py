@@ -15,7 +15,11 @@ MovedCorpus = Annotated[
 ]
 Embedder = Annotated[
     str,
-    typer.Option("--embedder", help="minilm, bge-m3, openai:MODEL, hashing:256, or a sentence-transformers model."),
+    typer.Option(
+        "--embedder",
+        help="minilm, bge-m3, openai:MODEL, hashing:256, transformers:LLM#LAYER, a sentence-transformers model, or several "
+        "joined by +.",
+    ),
 ]
 Split = Annotated[str, typer.Option("--split", help="Cases to use: test, validation or train.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases.")]

@@ -1,13 +1,15 @@
 """From a name to an encoder."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from unlike.embed.cache import CachedEncoder
+from unlike.embed.concatenated import ConcatenatedEncoder
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.embed.hashing import HashingEncoder
-from unlike.errors import InputError
+from unlike.errors import InputError, MissingPart, how_to_install
 
 
 class LazyEncoder:
@@ -36,8 +38,9 @@ def open_encoder(
     """The encoder of that name.
 
     Args:
-        name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), or
-            any model name or folder that sentence-transformers can load.
+        name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), any
+            model name or folder that sentence-transformers can load, "transformers:LLM#LAYER" for the hidden states of
+            an LLM, or several of these joined by "+", whose vectors are concatenated.
         cache: File that keeps vectors; None keeps nothing.
         on_progress: Called while many texts are encoded, with their number so far and in total; needs a cache.
 
@@ -45,6 +48,8 @@ def open_encoder(
         InputError: The name is not usable.
         MissingPart: What it needs is not installed.
     """
+    if "+" in name and not Path(name).exists():
+        return ConcatenatedEncoder([open_encoder(part.strip(), cache, on_progress) for part in name.split("+")])
     scheme, _, rest = name.partition(":")
     encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
     return CachedEncoder(encoder, cache, on_progress) if cache else encoder
@@ -68,4 +73,12 @@ def _sentence_transformer(name: str) -> Encoder:
     return SentenceTransformerEncoder(name)
 
 
-SCHEMES: dict[str, Callable[[str], Encoder]] = {"hashing": _hashing, "openai": _openai}
+def _hidden_states(name: str) -> Encoder:
+    if any(importlib.util.find_spec(part) is None for part in ("torch", "transformers")):
+        raise MissingPart(f"embedder transformers:{name}: transformers is not installed; {how_to_install('latent')}")
+    from unlike.embed.hidden_states import HiddenStatesEncoder
+
+    return HiddenStatesEncoder(name)
+
+
+SCHEMES: dict[str, Callable[[str], Encoder]] = {"hashing": _hashing, "openai": _openai, "transformers": _hidden_states}

@@ -22,11 +22,34 @@ MAX_DEVIATIONS = 4.0
 """Standard deviations from the mean at which the frequency of a word is clipped."""
 
 
+class StyleFeatures:
+    """The features of style, with their means and deviations.
+
+    Args:
+        learned_from: Texts that they come from.
+
+    Raises:
+        MissingPart: scikit-learn is not installed.
+    """
+
+    def __init__(self, learned_from: Sequence[str]) -> None:
+        self._grams, self._tokens = _counters()
+        self._usual = _dense(self._grams.fit_transform(learned_from)).mean(axis=0)
+        known = np.sqrt(_dense(self._tokens.fit_transform(learned_from)))
+        self._mean, self._spread = known.mean(axis=0), known.std(axis=0) + np.float32(1e-6)
+
+    def vectors(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
+        """N-grams, (n_texts, n_grams), and words, (n_texts, n_tokens), of texts; all rows have length 1."""
+        grams = unit(_dense(self._grams.transform(texts)) - self._usual)
+        tokens = (np.sqrt(_dense(self._tokens.transform(texts))) - self._mean) / self._spread
+        return grams, unit(np.clip(tokens, -MAX_DEVIATIONS, MAX_DEVIATIONS))
+
+
 class StyleVectors:
     """Vectors of texts, looked up by the text.
 
     Args:
-        learned_from: Texts from which the features, their means and their deviations come.
+        learned_from: Texts that the features come from.
         texts: All texts that are compared.
 
     Attributes:
@@ -41,13 +64,7 @@ class StyleVectors:
     def __init__(self, learned_from: Sequence[str], texts: Sequence[str]) -> None:
         unique = list(dict.fromkeys(texts))
         self.row = {text: place for place, text in enumerate(unique)}
-        grams, tokens = _counters()
-        usual = _dense(grams.fit_transform(learned_from)).mean(axis=0)
-        self.grams = _unit(_dense(grams.transform(unique)) - usual)
-        known = np.sqrt(_dense(tokens.fit_transform(learned_from)))
-        mean, spread = known.mean(axis=0), known.std(axis=0) + np.float32(1e-6)
-        found = (np.sqrt(_dense(tokens.transform(unique))) - mean) / spread
-        self.tokens = _unit(np.clip(found, -MAX_DEVIATIONS, MAX_DEVIATIONS))
+        self.grams, self.tokens = StyleFeatures(learned_from).vectors(unique)
 
     def rows(self, texts: Sequence[str]) -> list[int]:
         """The rows of some texts."""
@@ -62,8 +79,8 @@ def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[
         known: Rows of the known texts of each.
         texts: Row of each.
     """
-    means = _unit(np.stack([vectors[list(rows)].mean(axis=0) for rows in known]))
-    return np.einsum("nd,nd->n", means, _unit(vectors[list(texts)]))
+    means = unit(np.stack([vectors[list(rows)].mean(axis=0) for rows in known]))
+    return np.einsum("nd,nd->n", means, unit(vectors[list(texts)]))
 
 
 def _counters() -> tuple[Any, Any]:
@@ -90,7 +107,7 @@ def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
     return counts.toarray()
 
 
-def _unit(vectors: Floats) -> Floats:
+def unit(vectors: Floats) -> Floats:
     """Vectors of length 1; zero stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)

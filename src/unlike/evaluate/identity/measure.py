@@ -5,7 +5,7 @@ the user, once by its own vector and once by its difference from what others wro
 is the share of users whose own text is nearer. Controls test for reasons other than the user.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
-from unlike.evaluate.identity.plan import IdentityPlan, K, Planned, Section
+from unlike.evaluate.identity.plan import IdentityPlan, K, Planned, Section, needed
 from unlike.evaluate.identity.scores import Contrast, Floats, VectorSpace, against_strangers, contrast
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
 from unlike.evaluate.statistics.significance import MIN_USERS
@@ -92,7 +92,7 @@ def identity(
     Raises:
         InputError: The corpus has too few users for the measure, or a setting is not allowed.
     """
-    study = _Study(corpus, settings or IdentitySettings(), on_progress)
+    study = Study(corpus, settings or IdentitySettings(), on_progress)
     return study.report(study.encoded(encoder), encoder.name)
 
 
@@ -120,49 +120,74 @@ def identity_of_vectors(
         raise InputError(
             f"vectors of shape {vectors.shape} for {n_records:,} records; give one row of finite numbers per record"
         )
-    study = _Study(corpus, settings or IdentitySettings(), on_progress)
-    return study.report(np.asarray(vectors, np.float32), embedder)
+    study = Study(corpus, settings or IdentitySettings(), on_progress)
+    return study.report(study.space(np.asarray(vectors, np.float32)), embedder)
 
 
-class _Study:
-    """A corpus, its plan, and what is measured by it."""
+class Study:
+    """A corpus, its plan, and what is measured by it.
 
-    def __init__(self, corpus: Corpus, settings: IdentitySettings, on_progress: OnProgress) -> None:
+    Args:
+        corpus: Whose texts.
+        settings: What is measured.
+        on_progress: Called while texts are encoded and figures computed.
+        names: Names of the rows that are measured; none for all.
+
+    Attributes:
+        settings: What is measured.
+        texts: The records.
+        plan: All trials.
+        rows: The rows that are measured.
+        n_texts: Number of texts that these need.
+    """
+
+    def __init__(
+        self, corpus: Corpus, settings: IdentitySettings, on_progress: OnProgress, names: Collection[str] = ()
+    ) -> None:
         self._corpus = corpus
-        self._settings = settings
+        self.settings = settings
         self._on_progress = on_progress
-        self._texts = Texts(corpus.records(), settings)
-        self._plan = IdentityPlan(self._texts, settings)
-        self._needed = self._plan.needed()
+        self.texts = Texts(corpus.records(), settings)
+        self.plan = IdentityPlan(self.texts, settings)
+        self.rows = [row for row in self.plan.rows if not names or row.name in names]
+        self._needed = needed(self.rows)
+        self.n_texts = len(self._needed)
 
-    def encoded(self, encoder: Encoder) -> Floats:
-        """(n_records, dim): the vectors that are needed; all other rows are zero."""
+    def encoded(self, encoder: Encoder) -> VectorSpace:
+        """The vectors that are needed; those of all other records are zero."""
         found: list[Floats] = []
         for start in range(0, len(self._needed), TEXTS_AT_ONCE):
             numbers = self._needed[start : start + TEXTS_AT_ONCE]
-            found.append(encoder.encode([self._texts.records[number].text for number in numbers]))
+            found.append(encoder.encode([self.texts.read(number) for number in numbers]))
             self._on_progress("texts encoded", start + len(numbers), len(self._needed), "")
-        vectors = np.zeros((len(self._texts.records), found[0].shape[1]), np.float32)
+        vectors = np.zeros((len(self.texts.records), found[0].shape[1]), np.float32)
         vectors[self._needed] = np.concatenate(found)
-        return vectors
+        return self.space(vectors)
 
-    def report(self, vectors: Floats, embedder: str) -> IdentityReport:
+    def space(self, vectors: Floats) -> VectorSpace:
+        """Vectors by number of record, with their centre."""
+        return VectorSpace(vectors, vectors[self._needed].mean(axis=0))
+
+    def facts(self) -> dict[str, int | str]:
+        """The corpus: its hash, and numbers of users, items and records."""
+        return {
+            "hash": self._corpus.hash,
+            "users": len(self._corpus.users()),
+            "items": len(self._corpus.items()),
+            "records": len(self.texts.records),
+        }
+
+    def report(self, space: VectorSpace, embedder: str) -> IdentityReport:
         """All figures."""
-        texts, plan = self._texts, self._plan
-        space = VectorSpace(vectors, vectors[self._needed].mean(axis=0))
+        texts, plan = self.texts, self.plan
         rows: dict[Section, list[Measured]] = {}
-        for n_done, planned in enumerate(plan.rows):
-            rows.setdefault(planned.section, []).append(self._measured(planned, space))
-            self._on_progress("measured", n_done + 1, len(plan.rows), "")
+        for n_done, planned in enumerate(self.rows):
+            rows.setdefault(planned.section, []).append(self.measured(planned, space))
+            self._on_progress("measured", n_done + 1, len(self.rows), "")
         return IdentityReport(
-            corpus={
-                "hash": self._corpus.hash,
-                "users": len(self._corpus.users()),
-                "items": len(self._corpus.items()),
-                "records": len(texts.records),
-            },
+            corpus=self.facts(),
             embedder=embedder,
-            settings=self._settings,
+            settings=self.settings,
             n_repeated=len(texts.repeated),
             left_out=plan.left_out,
             n_items=len({texts.records[trial.own].item_id for trial in plan.trials[0]}),
@@ -174,8 +199,9 @@ class _Study:
             representatives=rows["representatives"],
         )
 
-    def _measured(self, row: Planned, space: VectorSpace) -> Measured:
-        space, repeats = self._changed(row, space)
+    def measured(self, row: Planned, space: VectorSpace) -> Measured:
+        """The figures of a row."""
+        space, repeats = self.changed(row, space)
         n_users = len(repeats[0])
         history = [one for trials in repeats for trial in trials for one in trial.history]
         measure = against_strangers if row.how == "against" else contrast
@@ -184,15 +210,15 @@ class _Study:
             n_users=n_users,
             n_records=len(history) / max(1, n_users * len(repeats)),
             n_peers=sum(len(one.peers) for one in history) / max(1, len(history)),
-            found=measure(space, repeats, self._settings.seed) if n_users >= MIN_USERS else None,
+            found=measure(space, repeats, self.settings.seed) if n_users >= MIN_USERS else None,
         )
 
-    def _changed(self, row: Planned, space: VectorSpace) -> tuple[VectorSpace, Sequence[Sequence[Trial]]]:
+    def changed(self, row: Planned, space: VectorSpace) -> tuple[VectorSpace, Sequence[Sequence[Trial]]]:
         """The vectors and trials of a row."""
         if row.how == "regressed":
-            changed = controls.without_rating_length_and_date(space.vectors, self._needed, self._texts)
+            changed = controls.without_rating_length_and_date(space.vectors, self._needed, self.texts)
             return VectorSpace(changed, space.centre), row.repeats
         if row.how == "representatives":
-            chosen = controls.Representatives(self._texts, space.vectors, self._needed, K, self._settings.seed)
+            chosen = controls.Representatives(self.texts, space.vectors, self._needed, K, self.settings.seed)
             return space, [list(map(chosen.of, trials)) for trials in row.repeats]
         return space, row.repeats

@@ -16,6 +16,8 @@ N_STRANGERS = 2
 """Strangers whose history is tried in each trial."""
 K = 4
 """Representatives (DPL, section 4.1)."""
+RESULT, STRANGER, REPRESENTATIVES = "result", "history of a stranger", f"{K} representatives"
+"""Names of the rows that encoders are compared by."""
 SWEPT_RECORDS = (1, 2, 4, 8, 16)
 SWEPT_PEERS = (1, 2, 4, 6, 8, None)
 
@@ -65,21 +67,16 @@ class IdentityPlan:
             raise InputError(_too_few(len(self.trials[0]), self.left_out, settings))
         self.rows = list(self._rows())
 
-    def needed(self) -> list[int]:
-        """Numbers of all records whose vectors are needed, rising."""
-        lists = (trials for row in self.rows for trials in row.repeats)
-        return sorted({number for trials in lists for trial in trials for number in trial.numbers()})
-
     def _rows(self) -> Iterator[Planned]:
         n_records, n_peers = self._settings.n_records, self._settings.n_peers
-        yield Planned("main", "result", cut(self.trials, n_records, n_peers))
+        yield Planned("main", RESULT, cut(self.trials, n_records, n_peers))
         yield from self._controls(cut(self.trials, n_records, n_peers))
         for n in SWEPT_RECORDS:
             yield Planned("over_records", str(n), cut(self.trials, n, n_peers))
         for k in SWEPT_PEERS:
             yield Planned("over_peers", str(k or "all"), cut(self.trials, n_records, k))
         everybody = cut(self.trials, n_records, None)
-        yield Planned("representatives", f"{K} representatives", everybody, "representatives")
+        yield Planned("representatives", REPRESENTATIVES, everybody, "representatives")
         yield Planned("representatives", f"{K} at random", cut(everybody, n_records, K))
         yield Planned("representatives", "all", everybody)
 
@@ -87,7 +84,7 @@ class IdentityPlan:
         texts = self._texts
         own = [one for one in trials for _ in range(N_STRANGERS)]
         strange = [controls.with_stranger(texts, one, number) for number, one in enumerate(own)]
-        yield Planned("controls", "history of a stranger", complete(strange))
+        yield Planned("controls", STRANGER, complete(strange))
         yield Planned("controls", "own history against a stranger's", complete([*own, *strange]), "against")
         yield Planned("controls", "foils by anybody", self._with(lambda own, foil: True))
         alike, near = controls.same_rating_and_length(texts), controls.near_in_time(texts)
@@ -108,6 +105,12 @@ class IdentityPlan:
         """The trials of all users who have such foils."""
         repeats = choose_trials(self._texts, self._settings, accepts)[0]
         return cut(repeats, self._settings.n_records, self._settings.n_peers)
+
+
+def needed(rows: Sequence[Planned]) -> list[int]:
+    """Numbers of all records whose vectors some rows need, rising."""
+    lists = (trials for row in rows for trials in row.repeats)
+    return sorted({number for trials in lists for trial in trials for number in trial.numbers()})
 
 
 def cut(repeats: Sequence[Sequence[Trial]], n_records: int, n_peers: int | None) -> list[list[Trial]]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.errors import InputError
-from unlike.language import words
+from unlike.language import first_words, words
 from unlike.records import Record, TimeRule, latest_per_user
 
 RUN_WORDS = 8
@@ -38,6 +38,8 @@ class IdentitySettings:
         min_records: Earlier records, each on an item that others wrote about, that a user needs.
         n_foils: Texts of others that a user's next text is compared with, each in its own trial.
         seed: Of foils, strangers, peers and the bootstrap.
+        n_words: Words of each text, from its beginning, that encoders read; None for all.
+        n_users: Users that count at most, drawn at random; None for all.
     """
 
     time_rule: TimeRule = "as_of"
@@ -46,9 +48,11 @@ class IdentitySettings:
     min_records: int = 5
     n_foils: int = 5
     seed: int = 0
+    n_words: int | None = None
+    n_users: int | None = None
 
     def __post_init__(self) -> None:
-        names = ("n_records", "n_peers", "min_records", "n_foils")
+        names = ("n_records", "n_peers", "min_records", "n_foils", "n_words", "n_users")
         numbers = {name: getattr(self, name) for name in names}
         if wrong := [f"{name} is {number}" for name, number in numbers.items() if number is not None and number < 1]:
             raise InputError(f"identity cannot be measured: {', '.join(wrong)}; give 1 or more")
@@ -132,11 +136,16 @@ class Texts:
         self._times = [record.timestamp for record in records]
         self._time_rule = settings.time_rule
         self._seed = settings.seed
+        self._n_words = settings.n_words
         self.compared = cache(self._compared)
 
     def author(self, number: int) -> str:
         """Who wrote a record."""
         return self.records[number].user_id
+
+    def read(self, number: int) -> str:
+        """What encoders read of a record's text."""
+        return first_words(self.records[number].text, self._n_words)
 
     def order(self, *names: object) -> int:
         """A place in a random order that depends on the seed and these names alone."""
@@ -196,12 +205,18 @@ def choose_trials(
     """
     found: list[list[Trial]] = []
     left_out: Counter[str] = Counter()
-    for user_id in sorted(texts.by_user):
+    users = sorted(texts.by_user)
+    if settings.n_users:
+        users.sort(key=lambda user_id: texts.order("user", user_id))
+    for user_id in users:
+        if len(found) == settings.n_users:
+            break
         trials = _trials_of(texts, user_id, settings, accepts)
         if isinstance(trials, int):
             left_out[REASONS[trials]] += 1
         else:
             found.append([trials[draw % len(trials)] for draw in range(settings.n_foils)])
+    found.sort(key=lambda trials: trials[0].user_id)
     repeats = [[trials[draw] for trials in found] for draw in range(settings.n_foils)]
     return repeats, {reason: left_out[reason] for reason in REASONS if left_out[reason]}
 

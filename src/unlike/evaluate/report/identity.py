@@ -54,7 +54,8 @@ def _about(report: IdentityReport) -> str:
         f"{amount(report.n_foil_authors)} authors. {amount(int(found['records']))} records on {amount(int(found['items']))} "
         f"items, {amount(report.n_repeated)} left out since they repeat earlier ones.",
         f"Encoder {report.embedder}; time rule {settings.time_rule}; N up to {settings.n_records}, at least "
-        f"{settings.min_records}; K {settings.n_peers or 'all'}; seed {settings.seed}; corpus {str(found['hash'])[:12]}.",
+        f"{settings.min_records}; K {settings.n_peers or 'all'}; words {settings.n_words or 'all'}; seed {settings.seed}; "
+        f"corpus {str(found['hash'])[:12]}.",
         "Intervals are 95 % bootstrap intervals over users; p is that of the paired permutation test over users.",
     ]
     return "\n\n".join(map(markdown, lines))
@@ -86,9 +87,9 @@ def _main_table(main: Measured) -> Table:
 
 def _measure_row(found: Contrast, words: str, field: str) -> Row:
     own: Discrimination = getattr(found, field)
-    gain: Gain | None = getattr(found, f"over_{field}", None)
-    gains = (_gain(gain.share), TableCell(p_value(gain.p)), _gain(gain.auc)) if gain else entries("", "", "")
-    return (TableCell(words), _estimated(own.share), _estimated(own.auc), *gains)
+    over: Gain | None = getattr(found, f"over_{field}", None)
+    gains = (gain(over.share), TableCell(p_value(over.p)), gain(over.auc)) if over else entries("", "", "")
+    return (TableCell(words), estimated(own.share), estimated(own.auc), *gains)
 
 
 def _table(name: str, caption: str, rows: Sequence[Measured], kind: Kind) -> Table:
@@ -101,8 +102,8 @@ def _row(row: Measured, kind: Kind) -> Row:
     head = entries(row.name, amount(row.n_users), amount(row.n_records, 1), amount(row.n_peers, 1))
     if row.found is None:
         return (*head, *entries("too few users", "", "", "", ""))
-    cells = (_estimated(_estimate(row, field, kind)) for field in MEASURES.values())
-    gains = (_gain(getattr(gain, kind)) for gain in (row.found.over_own_vector, row.found.over_centred))
+    cells = (estimated(_estimate(row, field, kind)) for field in MEASURES.values())
+    gains = (gain(getattr(over, kind)) for over in (row.found.over_own_vector, row.found.over_centred))
     return (*head, *cells, *gains)
 
 
@@ -111,11 +112,13 @@ def _left_out(report: IdentityReport) -> Table:
     return Table("left-out", "Users who do not count, by the first obstacle.", ("reason", "users"), (Group(rows),))
 
 
-def _estimated(found: Estimate) -> TableCell:
+def estimated(found: Estimate) -> TableCell:
+    """A figure above its interval."""
     return TableCell(f"{found.value:.3f}", small=f"{found.low:.3f} to {found.high:.3f}")
 
 
-def _gain(found: Estimate) -> TableCell:
+def gain(found: Estimate) -> TableCell:
+    """A signed figure above its interval."""
     value, low, high = (f"{figure:+.3f}".replace("-", "−") for figure in (found.value, found.low, found.high))
     return TableCell(value, small=f"{low} to {high}")
 

@@ -1,0 +1,139 @@
+"""Which encoder identifies the user best? Several encoders on the same trials, in one table.
+
+Each is measured by its own vectors, and by the difference to the mean of all peers and to the K representatives of DPL's
+equation 4. A stranger's history in place of the user's is the control.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from unlike.data.corpus import Corpus
+from unlike.embed.concatenated import ConcatenatedEncoder
+from unlike.embed.encoder import Encoder
+from unlike.errors import InputError
+from unlike.evaluate.identity.fitted import FittedEncoders
+from unlike.evaluate.identity.measure import Study
+from unlike.evaluate.identity.plan import REPRESENTATIVES, RESULT, STRANGER, Planned
+from unlike.evaluate.identity.scores import Contrast, Gain, Scores, VectorSpace, compared, scores
+from unlike.evaluate.identity.trials import IdentitySettings
+from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import OnProgress, no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFigures:
+    """The figures of one encoder.
+
+    Attributes:
+        name: As it was given.
+        dim: Dimension of its vectors.
+        result: Own vector, centred, and difference to the mean of all peers.
+        representatives: The same with K representatives in place of all peers.
+        stranger: The same as the result with a stranger's history; None for too few users.
+        over_first: Of the differences: the gain over the first encoder; None for the first itself.
+    """
+
+    name: str
+    dim: int
+    result: Contrast
+    representatives: Contrast
+    stranger: Contrast | None
+    over_first: Gain | None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodersReport:
+    """The comparison on one corpus.
+
+    Attributes:
+        corpus: Its hash, and numbers of users, items and records.
+        settings: What was measured.
+        n_users: Users that count.
+        n_fitted_users: Users in no trial, whose texts encoders are fitted on.
+        n_texts: Texts that were encoded.
+        encoders: In the order given.
+    """
+
+    corpus: Mapping[str, int | str]
+    settings: IdentitySettings
+    n_users: int
+    n_fitted_users: int
+    n_texts: int
+    encoders: Sequence[EncoderFigures]
+
+
+def compare_encoders(
+    corpus: Corpus,
+    names: Sequence[str],
+    opening: Callable[[str], Encoder],
+    settings: IdentitySettings | None = None,
+    on_progress: OnProgress = no_progress,
+) -> EncodersReport:
+    """Measure how well each of some encoders distinguishes a user's next text from another user's.
+
+    Args:
+        corpus: Whose texts; its cases do not matter.
+        names: Encoders as ``open_encoder`` takes them, "ngrams:DIM" (character n-grams reduced by SVD) and "style" (the
+            style embedding of the authorship measure), both fitted on users in no trial, or several joined by "+".
+        opening: Opens an encoder that is not fitted; behind a cache each text is encoded once.
+        settings: None for the defaults.
+        on_progress: Called while texts are encoded and figures computed.
+
+    Raises:
+        InputError: A name is unknown or given twice, or the corpus has too few users.
+        MissingPart: An encoder needs a part that is not installed.
+    """
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"encoders to compare are {', '.join(names) or 'none'}; give each once")
+    settings = settings or IdentitySettings()
+    study = Study(corpus, settings, on_progress, (RESULT, STRANGER, REPRESENTATIVES))
+    fitted = FittedEncoders(corpus, study.texts, study.plan.trials, settings)
+    encoder_of = _encoder_of(fitted, opening)
+    encoders = {name: encoder_of(name) for name in names}
+    rows = {row.name: row for row in study.rows}
+    found: list[EncoderFigures] = []
+    first: Scores | None = None
+    for name, encoder in encoders.items():
+        space = study.encoded(encoder)
+        figures, difference = _figures(name, study, rows, space, first)
+        first = difference if first is None else first
+        found.append(figures)
+        on_progress("encoders measured", len(found), len(names), name)
+    n_users = len(rows[RESULT].repeats[0])
+    return EncodersReport(study.facts(), settings, n_users, len(fitted.users), study.n_texts, found)
+
+
+def _encoder_of(fitted: FittedEncoders, opening: Callable[[str], Encoder]) -> Callable[[str], Encoder]:
+    """What makes an encoder of a name; parts that several names share are made once."""
+
+    @cache
+    def part_of(name: str) -> Encoder:
+        fit = fitted.opening(name)
+        return fit() if fit else opening(name)
+
+    def encoder_of(name: str) -> Encoder:
+        parts = [part_of(part.strip()) for part in name.split("+")]
+        return parts[0] if len(parts) == 1 else ConcatenatedEncoder(parts)
+
+    return encoder_of
+
+
+def _figures(
+    name: str, study: Study, rows: Mapping[str, Planned], space: VectorSpace, first: Scores | None
+) -> tuple[EncoderFigures, Scores]:
+    """The figures of an encoder, and the scores of its difference."""
+    seed = study.settings.seed
+    scored = {row: scores(*study.changed(planned, space)) for row, planned in rows.items()}
+    difference = scored[RESULT][-1]
+    over_first = compared(np.stack([first, first, difference]), seed).over_own_vector if first is not None else None
+    return EncoderFigures(
+        name=name,
+        dim=space.vectors.shape[1],
+        result=compared(scored[RESULT], seed),
+        representatives=compared(scored[REPRESENTATIVES], seed),
+        stranger=compared(scored[STRANGER], seed) if scored[STRANGER].shape[1] >= MIN_USERS else None,
+        over_first=over_first,
+    ), difference

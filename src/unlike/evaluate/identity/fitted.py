@@ -1,0 +1,146 @@
+"""Encoders that are fitted on a corpus: to texts of users who are in no trial, neither as users nor as authors of foils.
+
+They exist only inside a measurement, since their vectors mean nothing on another corpus.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from unlike.data.corpus import Corpus
+from unlike.embed.encoder import Encoder, Vectors
+from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.evaluate.authorship.contrastive import ContrastiveSettings, learn_projection
+from unlike.evaluate.authorship.style import N_GRAMS, StyleFeatures, unit
+from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
+from unlike.evaluate.authorship.verifiers import MIN_TRAINING_USERS
+from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
+
+MAX_GRAMS = 20_000
+"""Character n-grams that are counted before they are reduced: the most frequent ones."""
+
+
+class NGramEncoder:
+    """Character n-grams, weighted by TF-IDF and reduced by a truncated SVD (latent semantic analysis).
+
+    Args:
+        texts: Texts that weights and directions come from.
+        dim: Dimension.
+        seed: Seed of the SVD.
+
+    Raises:
+        MissingPart: scikit-learn is not installed.
+        InputError: The texts have too few n-grams for that dimension.
+    """
+
+    def __init__(self, texts: Sequence[str], dim: int, seed: int) -> None:
+        try:
+            from sklearn.decomposition import TruncatedSVD
+            from sklearn.feature_extraction.text import TfidfVectorizer
+        except ImportError as error:
+            raise MissingPart(
+                f"encoder ngrams needs scikit-learn, which is not installed: {how_to_install('authorship')}"
+            ) from error
+        narrow: Any = np.float32
+        self.name = f"ngrams:{dim}"
+        self._counter: Any = TfidfVectorizer(
+            analyzer="char",
+            ngram_range=N_GRAMS,
+            max_features=MAX_GRAMS,
+            sublinear_tf=True,
+            lowercase=False,
+            dtype=narrow,
+        )
+        self._svd: Any = TruncatedSVD(dim, random_state=seed)
+        try:
+            self._svd.fit(self._counter.fit_transform(texts))
+        except ValueError as error:
+            raise InputError(f"encoder ngrams:{dim} cannot be fitted: {error}; give fewer dimensions") from error
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, (len(texts), dim) float32; zero for a text without known n-grams."""
+        return unit(self._svd.transform(self._counter.transform(texts)).astype(np.float32))
+
+
+class StyleEncoder:
+    """The style embedding of the authorship measure, as an Encoder.
+
+    Args:
+        texts: Texts that it learns from.
+        users: Users who wrote them.
+        seed: Seed of the learned map.
+
+    Raises:
+        MissingPart: scikit-learn or PyTorch is not installed.
+        InputError: Too few users have two texts on different items.
+    """
+
+    name = "style"
+
+    def __init__(self, texts: CutTexts, users: Sequence[str], seed: int) -> None:
+        authors = dict.fromkeys(user_id for user_id in users if user_id in texts.by_user)
+        triplets = [one for user_id in authors for one in texts.triplets(user_id, authors)]
+        if (n_users := len({one.user_id for one in triplets})) < MIN_TRAINING_USERS:
+            raise InputError(
+                f"encoder style cannot be fitted: {n_users} users with two texts of {texts.settings.n_words} words are in "
+                f"no trial, at least {MIN_TRAINING_USERS} are needed; lower --words, or give a larger corpus"
+            )
+        learned = list(dict.fromkeys(text for t in triplets for text in (t.one, t.two, t.other) if text is not None))
+        row = {text: place for place, text in enumerate(learned)}
+        self._features = StyleFeatures(learned)
+        self._projection = learn_projection(self._counted(learned), triplets, row, seed, ContrastiveSettings())
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, (len(texts), dim) float32."""
+        return unit(self._counted([" ".join(text.split()) for text in texts]) @ self._projection)
+
+    def _counted(self, texts: Sequence[str]) -> Vectors:
+        return np.concatenate(self._features.vectors(texts), axis=1)
+
+
+class FittedEncoders:
+    """Fits encoders for the trials of a corpus.
+
+    Args:
+        corpus: Whose texts.
+        texts: The same as the trials see them.
+        repeats: All trials.
+        settings: Seed, and the words of a text that are read.
+
+    Attributes:
+        users: Users that encoders are fitted on.
+    """
+
+    def __init__(
+        self, corpus: Corpus, texts: Texts, repeats: Sequence[Sequence[Trial]], settings: IdentitySettings
+    ) -> None:
+        self._corpus = corpus
+        self._texts = texts
+        self._settings = settings
+        tested = {user_id for trials in repeats for t in trials for user_id in (t.user_id, texts.author(t.foil))}
+        self.users = sorted(texts.by_user.keys() - tested)
+
+    def opening(self, name: str) -> Callable[[], Encoder] | None:
+        """What fits the encoder of that name; None if it is not one of these.
+
+        Raises:
+            InputError: The name has no usable dimension.
+        """
+        scheme, _, dim = name.partition(":")
+        if scheme == "ngrams":
+            if not dim.isdecimal() or int(dim) < 1:
+                raise InputError(f"encoder {name} has no usable size: give at least 1, as in ngrams:384")
+            return lambda: NGramEncoder(self._read, int(dim), self._settings.seed)
+        return self._style if name == "style" else None
+
+    @cached_property
+    def _read(self) -> list[str]:
+        """What encoders read of the texts of all these users."""
+        return [self._texts.read(number) for user_id in self.users for number in self._texts.by_user[user_id]]
+
+    def _style(self) -> Encoder:
+        seed, default = self._settings.seed, AuthorshipSettings()
+        n_words = self._settings.n_words or default.n_words
+        return StyleEncoder(CutTexts(self._corpus, AuthorshipSettings(n_words, seed=seed)), self.users, seed)

@@ -1,0 +1,111 @@
+"""Encoders compared on invented authors, each with a habit of punctuation: one that reads it finds the users, others do not."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.worlds import DAY_MS
+
+from unlike.data.corpus import Corpus
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import InputError
+from unlike.evaluate.identity import scores as identity_scores
+from unlike.evaluate.identity.encoders import compare_encoders
+from unlike.evaluate.identity.fitted import FittedEncoders
+from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials
+from unlike.evaluate.report.encoders import render_encoders
+from unlike.records import Item, Record
+
+SETTINGS = IdentitySettings(n_foils=2, n_words=24)
+MARKS = ("!!", ";", "...", " -", "?!", ",")
+N_ITEMS = 12
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch):
+    monkeypatch.setattr(identity_scores, "DRAWS", 100)
+
+
+class WordsOnly:
+    """An encoder that ignores punctuation."""
+
+    name = "words"
+
+    def encode(self, texts):
+        return HashingEncoder(64).encode([re.sub(r"[^\w\s]", "", text) for text in texts])
+
+
+def invented(n_regular=24, n_others=24):
+    """Regulars write on nine items and can be tested, others on four; everybody ends every fourth word in a mark of their own."""
+    random = np.random.default_rng(0)
+    records = []
+    for user in range(n_regular + n_others):
+        mark = MARKS[user % len(MARKS)]
+        for item in random.permutation(N_ITEMS)[: 9 if user < n_regular else 4]:
+            words = [f"w{word}" for word in random.integers(300, size=30)]
+            text = " ".join(word + mark * (place % 4 == 3) for place, word in enumerate(words))
+            day = int(random.integers(1000))
+            records.append(Record(f"u{user}:i{item}", f"u{user}", f"i{item}", text, "", 3.0, day * DAY_MS))
+    return Corpus(records, [Item(f"i{number}") for number in range(N_ITEMS)])
+
+
+def test_a_habit_of_punctuation_is_found_by_encoders_that_read_it_and_by_no_other():
+    names = ("words", "ngrams:8", "words+style")
+    report = compare_encoders(invented(), names, lambda name: WordsOnly(), SETTINGS)
+    words, ngrams, both = report.encoders
+    assert words.result.difference.share.low < 0.5 < words.result.difference.share.high
+    assert words.over_first is None
+    for found in (ngrams, both):
+        assert found.result.difference.share.low > 0.7 and found.representatives.difference.share.low > 0.65
+        assert found.over_first and found.over_first.share.low > 0.1 and found.over_first.p < 0.01
+        assert found.stranger and found.stranger.difference.share.value == pytest.approx(0.5, abs=0.1)
+    assert [found.dim for found in report.encoders] == [64, 8, 192]
+    table = render_encoders(report, "Encoders")
+    assert f"| ngrams:8 | 8 | {ngrams.result.own_vector.share.value:.3f}" in table
+    assert f"learned from {report.n_fitted_users} users" in table and "the first 24 words" in table
+
+
+def test_encoders_are_fitted_on_users_in_no_trial():
+    corpus = invented()
+    texts = Texts(corpus.records(), SETTINGS)
+    trials = choose_trials(texts, SETTINGS)[0]
+    tested = {user for each in trials for trial in each for user in (trial.user_id, texts.author(trial.foil))}
+    fitted = FittedEncoders(corpus, texts, trials, SETTINGS)
+    assert tested and set(fitted.users) == set(corpus.users()) - tested
+
+
+def test_encoders_read_the_first_words_alone():
+    asked = []
+
+    class Listening(WordsOnly):
+        def encode(self, texts):
+            asked.extend(texts)
+            return super().encode(texts)
+
+    compare_encoders(invented(n_others=0), ["words"], lambda name: Listening(), SETTINGS)
+    assert {len(text.split()) for text in asked} <= set(range(24, 31)) and max(map(len, asked)) < 24 * 8
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "encoders to compare are none; give each once"),
+        (("words", "words"), "words, words; give each once"),
+        (("ngrams:many",), "encoder ngrams:many has no usable size: give at least 1, as in ngrams:384"),
+        (("ngrams:100000",), "ngrams:100000 cannot be fitted: .*give fewer dimensions"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(names, message):
+    with pytest.raises(InputError, match=message):
+        compare_encoders(invented(), names, lambda name: WordsOnly(), SETTINGS)
+
+
+def test_style_needs_users_to_learn_from():
+    with pytest.raises(InputError, match="encoder style cannot be fitted: 0 users .* at least 20 are needed"):
+        compare_encoders(invented(n_others=0), ["style"], lambda name: WordsOnly(), SETTINGS)
+
+
+def test_at_most_so_many_users_count():
+    report = compare_encoders(invented(), ["words"], lambda name: WordsOnly(), replace(SETTINGS, n_users=12))
+    assert report.n_users == 12
