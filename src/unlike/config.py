@@ -78,6 +78,7 @@ RetrieverName = Literal["bm25", "recency", "random", "dense"]
 SelectorName = Literal["kmeans", "kmeans_assigned", "random", "farthest"]
 KeyRecords = Literal["recency", "compared"]
 """Which records a profile is built from ahead of any request: the latest, or the latest whose item others wrote about."""
+LexicalOf = Literal["user", "stranger"]
 Layout = Literal["single", "turns"]
 """How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
 
@@ -103,6 +104,8 @@ class MethodSettings:
         min_peers: Of ``stored_profile``: minimum number of others on an item for a record to be compared.
         shown_records: Of ``stored_profile``: latest own records shown beside the profile.
         adapter: Folder of the trained adapter, for the methods that need one.
+        lexical: Strength of the user's lexical difference as logit bias, for any method; 0 for none.
+        lexical_of: Whose lexical difference it is; a stranger's is the control.
     """
 
     n_records: AtLeast1 = 8
@@ -122,6 +125,8 @@ class MethodSettings:
     min_peers: AtLeast1 = 2
     shown_records: AtLeast0 = 2
     adapter: str = ""
+    lexical: NotNegative = 0.0
+    lexical_of: LexicalOf = "user"
 
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""

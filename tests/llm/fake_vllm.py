@@ -48,6 +48,7 @@ class SamplingParams:
     stop_token_ids: list[int]
     detokenize: bool
     output_kind: str
+    logit_bias: dict[int, float] | None = None
     prompt_logprobs: int | None = None
 
 
@@ -95,7 +96,8 @@ class AsyncLLMEngine:
             self.aborted += 1
             raise
         embeds = self._embeds(prompt)
-        sampling = Sampling(params.temperature, params.top_p, params.max_tokens, params.seed)
+        bias = tuple((params.logit_bias or {}).items())
+        sampling = Sampling(params.temperature, params.top_p, params.max_tokens, params.seed, logit_bias=bias)
         ((_, written),) = write(self._local.model, [Row(embeds, sampling)], params.stop_token_ids)
         output = SimpleNamespace(text="", token_ids=written.token_ids, finish_reason=written.finish_reason)
         logprobs = None if params.prompt_logprobs is None else self._logprobs(prompt, embeds)

@@ -1,5 +1,7 @@
 """Writing and scoring in batches, each text as if it were alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -51,6 +53,28 @@ def test_a_text_is_the_same_alone_and_in_company(local, prompts, temperature, to
     together = written(local, prompts, samplings, local.ends)
     alone = [written(local, [ids], [how], local.ends)[0] for ids, how in zip(prompts, samplings, strict=True)]
     assert [together[place] for place in range(len(prompts))] == alone
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_a_bias_is_added_to_the_logits_of_its_own_text(local, prompts, temperature):
+    biased = Sampling(temperature, 1.0, 5, logit_bias=((65, 100.0),))
+    plain = replace(biased, logit_bias=())
+    together = written(local, prompts[:2], [biased, plain])
+    assert together[0].token_ids == [65] * 5
+    assert together[1] == written(local, prompts[1:2], [plain])[0] != together[0]
+
+
+def test_the_score_with_a_bias_is_the_log_softmax_of_the_biased_logits(local, prompts):
+    bias, text = ((65, 1.5), (70, -2.0)), torch.tensor([65, 66, 70])
+    whole = torch.cat([prompts[0], text])
+    logits = local.model(whole[None]).logits[0, len(prompts[0]) - 1 : -1]
+    logits[:, 65] += 1.5
+    logits[:, 70] -= 2.0
+    by_hand = [float(row[token] - row.exp().sum().log()) for row, token in zip(logits, text, strict=True)]
+    wholes = [local.embeddings[whole]] * 2
+    plain, found = score(local.model, wholes, [text, text], [(), bias])
+    assert found.tolist() == pytest.approx(by_hand, abs=1e-5)
+    assert plain.tolist() == pytest.approx(score(local.model, wholes[:1], [text])[0].tolist(), abs=1e-6)
 
 
 def test_the_seed_decides(local, prompts):

@@ -69,6 +69,14 @@ def test_the_key_is_the_same_in_years_to_come():
     assert key(CALL, "scripted:echo") == "82e52f0cdef026541672a46a037c527a7b8d9d72742c48310a02e13c88eaddc8"
 
 
+def test_a_logit_bias_enters_the_key_only_where_there_is_one():
+    keys = [
+        key(replace(CALL, sampling=Sampling(logit_bias=bias)), "m")
+        for bias in ((), ((7, 1.0),), ((7, 0.5),), ((8, 0.5),), ((7, 1),))
+    ]
+    assert keys[0] == key(CALL, "m") and len(set(keys)) == 4 and keys[1] == keys[4]
+
+
 def test_a_schema_enters_the_key_only_where_there_is_one():
     """Worked out with the code from before there were schemas."""
     sampling = Sampling(0.8, 0.95, 64, 3)

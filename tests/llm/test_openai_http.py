@@ -195,6 +195,23 @@ def test_sampling_messages_and_usage_go_through(endpoint, clock):
     assert (done.prompt_tokens, done.completion_tokens, done.finish_reason) == (11, 7, "stop")
 
 
+def test_a_logit_bias_goes_through_and_is_never_left_out(endpoint, clock):
+    biased = Sampling(logit_bias=((7, 0.5), (11, -1.25)))
+    complete(open_backend(endpoint.base_url, clock), biased)
+    assert endpoint.requests[0]["logit_bias"] == {"7": 0.5, "11": -1.25}
+    endpoint.always = error(400, "logit_bias: extra fields not permitted")
+    with pytest.raises(CallFailed, match="logit_bias"):
+        complete(open_backend(endpoint.base_url, clock), biased)
+
+
+def test_the_tokens_of_a_bias_need_the_tokenizer_of_the_models_name(endpoint):
+    backend = OpenAIBackend("a model of ours", base_url=endpoint.base_url)
+    with pytest.raises(
+        InputError, match="LLM 'a model of ours': no such folder; give a model folder, a model name of the hub"
+    ):
+        backend.token_ids("a")
+
+
 def test_a_schema_goes_through(endpoint, clock):
     complete(open_backend(endpoint.base_url, clock), BOUND)
     assert endpoint.requests[0]["response_format"] == {

@@ -114,6 +114,14 @@ def test_a_salt_goes_with_words_and_with_soft_prompts(backend, endpoint):
     assert [request["cache_salt"] for request in endpoint.requests] == ["tenant-7", "tenant-7"]
 
 
+def test_a_logit_bias_goes_with_words_and_with_soft_prompts(backend, endpoint):
+    biased = replace(SAMPLED, logit_bias=tuple((token, 1.5) for token in backend.token_ids("a")))
+    endpoint.script = [answer(completion("A good answer."))]
+    asyncio.run(backend.complete(ASK, biased))
+    asked(backend, sampling=biased)
+    assert [request["logit_bias"] for request in endpoint.requests] == [{str(backend.token_ids("a")[0]): 1.5}] * 2
+
+
 def test_half_the_size(endpoint, folder):
     endpoint.always = says("A soft answer.")
     options = {"model_folder": folder, "dtype": "bfloat16", "context_tokens": 64}

@@ -94,6 +94,14 @@ def test_a_salt_goes_with_words_and_with_soft_prompts(vllm, engine, local):
     assert [asked["cache_salt"] for asked in engine.asked] == ["tenant-7", "tenant-7"]
 
 
+def test_a_logit_bias_is_heeded_in_texts_and_refused_in_scores(vllm, local):
+    biased = replace(GREEDY, logit_bias=((vllm.token_ids("z")[0], 100.0),))
+    texts = [asyncio.run(vllm.complete(ASK, biased)), asyncio.run(vllm.complete_soft(prompt_of(local, (2,)), biased))]
+    assert [set(completion.text) for completion in texts] == [{"z"}, {"z"}]
+    with pytest.raises(InputError, match="scores no texts with a logit bias .* use transformers:MODEL"):
+        asyncio.run(vllm.logprobs(prompt_of(local), TEXT, biased.logit_bias))
+
+
 @pytest.mark.parametrize("places", [(), (2, 3, 7)], ids=["words", "soft"])
 def test_scores_are_those_of_transformers(vllm, local, transformers, places):
     prompt = prompt_of(local, places)

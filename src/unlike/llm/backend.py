@@ -5,9 +5,11 @@ An engine may offer more (soft prompts, log-probabilities); each such skill is a
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from unlike.errors import InputError
 
 MAX_REPORTED_TOKENS = 10**8
 """Of a call; a higher count that an engine reports is not believed."""
@@ -16,6 +18,9 @@ PART_TOKENS = 1_000
 Messages = Sequence[Mapping[str, Any]]
 """Chat messages, each {"role": "system" | "user" | "assistant", "content": text}; those of a ``PassedChat`` may be any of
 OpenAI's API."""
+
+LogitBias = tuple[tuple[int, float], ...]
+"""Token ids, rising, and what is added to their logits before a token is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Sampling:
             is the same call); "" for free text. Only for engines that offer it, see ``Backend.offers_schema``.
         cache_salt: Who may share the engine's prefix cache: answers never depend on it, so it is no part of a journal's
             key. Engines that know no salts overlook it.
+        logit_bias: What is added to the logits of some tokens; only for engines that take it, see ``token_ids_of``.
     """
 
     temperature: float = 0.8
@@ -35,6 +41,7 @@ class Sampling:
     seed: int = 0
     schema: str = ""
     cache_salt: str = ""
+    logit_bias: LogitBias = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,21 @@ class Backend(Protocol):
     async def aclose(self) -> None:
         """Give back connections, threads and memory."""
         ...
+
+
+def token_ids_of(backend: Backend) -> Callable[[str], list[int]]:
+    """What turns a text into the token ids that ``Sampling.logit_bias`` needs: the engine's ``token_ids``.
+
+    Raises:
+        InputError: The engine takes no logit bias.
+    """
+    token_ids = getattr(backend, "token_ids", None)
+    if token_ids is None:
+        raise InputError(
+            f"{backend.model} takes no logit bias, which the setting lexical needs; use transformers:MODEL, vllm:MODEL, "
+            "llama.cpp:MODEL or openai:MODEL"
+        )
+    return token_ids
 
 
 def tokens_of_chars(n_chars: int) -> int:

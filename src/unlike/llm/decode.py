@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
-from unlike.llm.backend import Sampling
+from unlike.llm.backend import LogitBias, Sampling
 
 NUCLEUS_TOKENS = 1024
 """Tokens sorted to find a nucleus; all are where these do not suffice. Sorting 50,000 takes longer than a small LLM."""
@@ -87,18 +87,21 @@ def write(model: nn.Module, rows: Sequence[Row], ends: Sequence[int]) -> Iterato
 
 
 @torch.no_grad()
-def score(model: nn.Module, wholes: Sequence[Tensor], texts: Sequence[Tensor]) -> list[Tensor]:
+def score(
+    model: nn.Module, wholes: Sequence[Tensor], texts: Sequence[Tensor], biases: Sequence[LogitBias] = ()
+) -> list[Tensor]:
     """Log-probability of each token of a text after its prompt, teacher forced.
 
     Args:
         model: A causal LM of the transformers library.
         wholes: (tokens, hidden) embeddings of each prompt, of at least one token, with its text behind it.
         texts: (n,) int64 token ids of each text.
+        biases: What is added to the logits of each; none for nothing.
 
     Returns:
         (n,) float32 natural logarithms for each text.
     """
-    longest = max(len(text) for text in texts)
+    longest, biases = max(len(text) for text in texts), biases or [()] * len(texts)
     vocabulary: int = cast(Any, model.config).get_text_config(decoder=True).vocab_size
     # A processor reads a text alone as fast as many together, and then nothing is padded.
     on_processor = wholes[0].device.type == "cpu"
@@ -107,9 +110,10 @@ def score(model: nn.Module, wholes: Sequence[Tensor], texts: Sequence[Tensor]) -
     for start in range(0, len(texts), at_once):
         embeds, mask = left_padded(wholes[start : start + at_once])
         logits = _logits(model, mask, longest + 1, inputs_embeds=embeds, use_cache=False)
-        for text, its_logits in zip(texts[start : start + at_once], logits, strict=True):
+        batch = slice(start, start + at_once)
+        for text, bias, its_logits in zip(texts[batch], biases[batch], logits, strict=True):
             # The logits before a token give its probability: (n, vocabulary).
-            before = its_logits[-len(text) - 1 : -1].float().log_softmax(dim=-1)
+            before = biased(its_logits[-len(text) - 1 : -1].float(), bias).log_softmax(dim=-1)
             scores.append(before.gather(1, text[:, None]).squeeze(1))
     return scores
 
@@ -128,6 +132,15 @@ def left_padded(embeds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return padded, pad_sequence(ones, batch_first=True, padding_side="left")
 
 
+def biased(logits: Tensor, bias: LogitBias) -> Tensor:
+    """Logits, (..., vocabulary), with what is added to those of some tokens."""
+    if not bias:
+        return logits
+    token_ids = torch.tensor([token for token, _ in bias], device=logits.device)
+    added = torch.tensor([value for _, value in bias], dtype=logits.dtype, device=logits.device)
+    return logits.index_add(-1, token_ids, added.expand(*logits.shape[:-1], -1))
+
+
 def draw_token(logits: Tensor, sampling: Sampling, draw: float) -> int:
     """The next token of one text: the likeliest at temperature 0, else the one that the draw falls on.
 
@@ -135,12 +148,13 @@ def draw_token(logits: Tensor, sampling: Sampling, draw: float) -> int:
 
     Args:
         logits: (vocabulary,).
-        sampling: Temperature and top_p.
+        sampling: Temperature, top_p and logit bias.
         draw: In [0, 1), a multiple of 2 ** -24, so that no rounding lifts it to 1.
     """
+    logits = biased(logits.float(), sampling.logit_bias)
     if sampling.temperature <= 0:
         return int(logits.argmax())
-    token_ids, probabilities = nucleus((logits.float() / sampling.temperature).softmax(dim=-1), sampling.top_p)
+    token_ids, probabilities = nucleus((logits / sampling.temperature).softmax(dim=-1), sampling.top_p)
     heights = probabilities.cpu().double().cumsum(dim=0)
     return int(token_ids[int(torch.searchsorted(heights, draw * heights[-1], right=True))])
 

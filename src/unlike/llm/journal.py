@@ -62,8 +62,10 @@ def key(call: Call, model: str) -> str:
         "soft_digest": call.soft.digest if call.soft else "",
         "repeat": call.repeat,
     }
-    if sampling.schema:  # keys of calls without one are older than schemas, and stay what they were
+    if sampling.schema:  # so that calls without one keep their keys
         parts["schema"] = sampling.schema
+    if sampling.logit_bias:
+        parts["logit_bias"] = [[token, float(bias)] for token, bias in sampling.logit_bias]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

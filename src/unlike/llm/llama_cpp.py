@@ -121,6 +121,10 @@ class LlamaCppBackend:
         body = {"messages": [dict(message) for message in self._roles_known(messages)]}
         return int(self._http("POST", "/v1/chat/completions/input_tokens", body)["input_tokens"])
 
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self._http("POST", "/tokenize", {"content": text, "add_special": False})["tokens"]
+
     async def aclose(self) -> None:
         """Wait for the requests in flight and free the model."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
@@ -191,6 +195,8 @@ def chat_request(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if sampling.logit_bias:
+        request["logit_bias"] = [list(one) for one in sampling.logit_bias]
     if sampling.schema:
         request["response_format"] = response_format(sampling.schema)
     return request

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Set
 from contextlib import aclosing, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import openai
@@ -16,6 +16,7 @@ from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.endpoint import Endpoint, FieldRefused
 from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
 from unlike.llm.retry import TryAgain, Waits
+from unlike.llm.soft_prompt import ChatTokens
 from unlike.llm.stream import GrowingAnswer, Pieces
 from unlike.llm.system_role import SYSTEM_ROLE, has_system, without_system
 
@@ -101,6 +102,14 @@ class OpenAIBackend:
         """Pass a chat on, answered in chunks; see ``ChatBackend.chat_stream``."""
         return self._begun(chat.messages, partial(passed_fields, chat, stream=True), self._chunks)
 
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text, if the tokenizer of the model's name can be had; see ``token_ids_of``.
+
+        Raises:
+            InputError: There is no such tokenizer in a folder or on the hub.
+        """
+        return self._tokens.encode(text)
+
     def count_tokens(self, messages: Messages) -> int:
         """A cautious estimate: the endpoint's tokenizer is not at hand."""
         return estimate_tokens(messages)
@@ -108,6 +117,12 @@ class OpenAIBackend:
     async def aclose(self) -> None:
         """Close the connections."""
         await self.endpoint.aclose()
+
+    @cached_property
+    def _tokens(self) -> ChatTokens:
+        from unlike.llm.local_model import open_model_files
+
+        return open_model_files(self._name, "its tokenizer cannot be read, which a logit bias needs").tokens
 
     async def _understood(
         self,

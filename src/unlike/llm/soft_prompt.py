@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.errors import InputError
-from unlike.llm.backend import Backend, Completion, Messages, Sampling
+from unlike.llm.backend import Backend, Completion, LogitBias, Messages, Sampling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,14 +127,20 @@ def takes_soft_prompts(backend: Backend) -> TypeGuard[EmbedsBackend]:
 class Scorer(Protocol):
     """An engine that says how likely a text is."""
 
-    async def logprobs(self, prompt: SoftPrompt, continuation: NDArray[np.int64]) -> NDArray[np.float64]:
+    async def logprobs(
+        self, prompt: SoftPrompt, continuation: NDArray[np.int64], bias: LogitBias = ()
+    ) -> NDArray[np.float64]:
         """Log-probability of each token of a continuation after a prompt, teacher forced.
 
         Args:
             prompt: What comes before.
             continuation: (n,) token ids.
+            bias: What is added to the logits of some tokens, before they are normalised.
 
         Returns:
             (n,) natural logarithms.
+
+        Raises:
+            InputError: The engine scores no texts with a bias.
         """
         ...

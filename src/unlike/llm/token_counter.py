@@ -64,6 +64,10 @@ class TokenCounter:
         """Exact, by the model's own template and tokenizer."""
         return len(self.tokens.encode(self.tokens.render(messages)))
 
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
+
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Not offered.
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, first_line
-from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
@@ -93,7 +93,9 @@ class TransformersBackend:
         wall_s = time.monotonic() - started
         return Completion(text, len(prompt.token_ids), len(written.token_ids), written.finish_reason, wall_s)
 
-    async def logprobs(self, prompt: SoftPrompt, continuation: NDArray[np.int64]) -> NDArray[np.float64]:
+    async def logprobs(
+        self, prompt: SoftPrompt, continuation: NDArray[np.int64], bias: LogitBias = ()
+    ) -> NDArray[np.float64]:
         """Log-probability of each token of a continuation, in float32; see ``Scorer.logprobs``.
 
         Raises:
@@ -105,7 +107,11 @@ class TransformersBackend:
         self._check(whole, 0)
         if len(prompt.token_ids) == 0:
             raise InputError(f"{self.model}: a score needs a prompt of at least one token; got none")
-        return await self._scores.ask((whole, len(continuation)))
+        return await self._scores.ask((whole, len(continuation), bias))
+
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
 
     def count_tokens(self, messages: Messages) -> int:
         """Exact, by the model's own template and tokenizer."""
@@ -133,7 +139,9 @@ class TransformersBackend:
             ]
             yield from write(local.model, rows, local.ends)
 
-    def _score(self, batch: Sequence[Asked[tuple[SoftPrompt, int]]]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    def _score(
+        self, batch: Sequence[Asked[tuple[SoftPrompt, int, LogitBias]]]
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
         local = self._running()
         with self._explain_errors(len(batch)):
             wholes = [asked.question[0] for asked in batch]
@@ -141,9 +149,10 @@ class TransformersBackend:
             texts = [
                 torch.from_numpy(whole.token_ids[len(whole.token_ids) - n :]).to(device)
                 for asked in batch
-                for whole, n in [asked.question]
+                for whole, n, _ in [asked.question]
             ]
-            scores = score(local.model, [embedded(local.embeddings, whole, self.model) for whole in wholes], texts)
+            embeds = [embedded(local.embeddings, whole, self.model) for whole in wholes]
+            scores = score(local.model, embeds, texts, [asked.question[2] for asked in batch])
             yield from enumerate(each.double().cpu().numpy() for each in scores)
 
     def _running(self) -> LocalModel:

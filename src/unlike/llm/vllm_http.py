@@ -29,7 +29,7 @@ from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.local_model import DTYPES
-from unlike.llm.openai_chat import read_completion
+from unlike.llm.openai_chat import bias_field, read_completion
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt
@@ -133,6 +133,8 @@ class VllmHttpBackend:
         fields: dict[str, Any] = {"prompt_embeds": sent, "stop_token_ids": list(self._embeddings.ends)}
         if sampling.cache_salt:
             fields["cache_salt"] = sampling.cache_salt
+        if sampling.logit_bias:
+            fields["logit_bias"] = bias_field(sampling)
 
         async def attempt(client: openai.AsyncOpenAI) -> Completion:
             started = time.monotonic()
@@ -152,6 +154,10 @@ class VllmHttpBackend:
             return read_completion(response.text, time.monotonic() - started, _text)
 
         return await self._chat.endpoint.ask(attempt)
+
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
 
     def count_tokens(self, messages: Messages) -> int:
         """Exact, by the model's own template and tokenizer."""

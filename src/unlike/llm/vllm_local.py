@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
-from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
 from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import check_length
@@ -97,14 +97,20 @@ class VllmBackend:
         embeds = self._embeddings.embedded(prompt).to(self._dtype)
         return await self._write({"prompt_embeds": embeds}, len(embeds), sampling)
 
-    async def logprobs(self, prompt: SoftPrompt, continuation: NDArray[np.int64]) -> NDArray[np.float64]:
+    async def logprobs(
+        self, prompt: SoftPrompt, continuation: NDArray[np.int64], bias: LogitBias = ()
+    ) -> NDArray[np.float64]:
         """Log-probability of each token of a continuation; see ``Scorer.logprobs``.
 
         Raises:
             CallFailed: Too long, or vLLM failed at this call.
-            InputError: The vectors or token ids are not for this LLM, or the prompt is empty.
+            InputError: The vectors or token ids are not for this LLM, the prompt is empty, or there is a bias.
             EngineError: This vLLM cannot score behind soft prompts; or it is closed, or has died.
         """
+        if bias:
+            raise InputError(
+                f"{self.model} scores no texts with a logit bias (setting lexical); use transformers:MODEL"
+            )
         n_prompt, n = len(prompt.token_ids), len(continuation)
         if n_prompt == 0:
             raise InputError(f"{self.model}: a score needs a prompt of at least one token; got none")
@@ -118,6 +124,10 @@ class VllmBackend:
             asked |= {"prompt_embeds": embeds, "prompt_is_token_ids": [False] * n_prompt + [True] * n}
         output = await self._ask(asked, self._params(SCORED, prompt_logprobs=0))
         return self._scores(output.prompt_logprobs or (), continuation)
+
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
 
     def count_tokens(self, messages: Messages) -> int:
         """Exact, by the model's own template and tokenizer."""
@@ -151,6 +161,7 @@ class VllmBackend:
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
             seed=sampling.seed,
+            logit_bias=dict(sampling.logit_bias) or None,
             stop_token_ids=list(self._embeddings.ends),
             detokenize=False,
             output_kind=kinds.FINAL_ONLY,

@@ -25,6 +25,8 @@ from unlike.peers.neighbours import Neighbour
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft
 
+NO_STRANGER = "no other user has a record before the case, so there is no stranger; take a larger corpus"
+
 
 async def dpl_stranger(case: Case, kit: Kit) -> Draft:
     """DPL with the profile of a stranger, made from the stranger's records as DPL makes it.
@@ -63,7 +65,7 @@ async def _stranger(case: Case, history: Sequence[Record], kit: Kit) -> Neighbou
     n_records = min(len(history), kit.settings.n_records)
     found = await asyncio.to_thread(kit.neighbours.stranger, case, n_records, kit.settings.time_rule)
     if found is None:
-        raise CallFailed("no other user has a record before the case, so there is no stranger; take a larger corpus")
+        raise CallFailed(NO_STRANGER)
     return found
 
 

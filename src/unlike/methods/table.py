@@ -18,6 +18,7 @@ from unlike.methods.dpl import dpl
 from unlike.methods.dpl_verified import dpl_verified
 from unlike.methods.drp import drp, drp_filtered
 from unlike.methods.kit import Kit
+from unlike.methods.lexical import with_lexical_difference
 from unlike.methods.soft import dep, dep_shuffled, dpl_dep, pplug, prompt_tuning
 from unlike.methods.stored_profile import stored_profile
 from unlike.records import Case
@@ -61,9 +62,9 @@ def uses_encoder(name: str, settings: MethodSettings) -> bool:
 
 
 def open_method(name: str) -> Method:
-    """The method of that name.
+    """The method of that name, which heeds the setting ``lexical``.
 
     Raises:
         InputError: There is none of that name.
     """
-    return by_name("method", METHODS, name)
+    return with_lexical_difference(by_name("method", METHODS, name))

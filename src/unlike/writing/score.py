@@ -72,12 +72,12 @@ async def score(draft: Draft, case: Case, engine: ScoringEngine, journal: CallSt
 
 
 def _with_answer(call: Call, text: str, text_id: str, max_tokens: int) -> Call:
-    """The call as one that the real text answers; how texts are sampled does not matter to it."""
+    """The call as one that the real text answers; of how texts are sampled only the logit bias matters to it."""
     return replace(
         call,
         step=STEP,
         messages=[*call.messages, {"role": "assistant", "content": text}],
-        sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens),
+        sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens, logit_bias=call.sampling.logit_bias),
         record_ids=(*call.record_ids, text_id),
     )
 
@@ -85,7 +85,7 @@ def _with_answer(call: Call, text: str, text_id: str, max_tokens: int) -> Call:
 async def _scored(call: Call, text: str, engine: ScoringEngine, max_tokens: int) -> Entry:
     prompt = call.soft or hard_prompt(engine, call)
     real = np.asarray([*engine.tokens.encode(text), engine.tokens.end_id][:max_tokens], np.int64)
-    mean = float((await engine.logprobs(prompt, real)).mean())
+    mean = float((await engine.logprobs(prompt, real, call.sampling.logit_bias)).mean())
     if not math.isfinite(mean):
         raise CallFailed(f"{engine.model}: the log-probability of the real text is {mean}; use float32")
     return Entry("done", prompt_tokens=len(prompt.token_ids), completion_tokens=len(real), score=mean)

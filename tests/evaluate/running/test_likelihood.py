@@ -19,7 +19,8 @@ from unlike.llm.journal import Journal
 from unlike.llm.local_model import open_local_model
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
-from unlike.methods.table import METHODS
+from unlike.methods.table import METHODS, open_method
+from unlike.writing.score import hard_prompt
 
 WRITINGS = [(user, item, item * 4 + user) for item in range(2) for user in range(4)]
 TARGETS = [(user, 7, 20 + user) for user in range(4)]
@@ -34,12 +35,12 @@ class Counting(TransformersBackend):
         if progress.n_done == self.stops_at:
             self.kept.set()
 
-    async def logprobs(self, prompt, continuation):
+    async def logprobs(self, prompt, continuation, bias=()):
         if self.n_scored == self.stops_at:
             await self.kept.wait()
             raise EngineError("power cut")
         self.n_scored += 1
-        return await super().logprobs(prompt, continuation)
+        return await super().logprobs(prompt, continuation, bias)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def journal(tmp_path):
 def measured(crowd, engine, journal, method="rag", max_tokens=30, cases=None, **settings):
     """The rows of one method."""
     kit = replace(kit_for(crowd, **settings), llm=RecordedLLM(engine, Journal.open(None)))
-    job = Job(method, METHODS[method], crowd.cases("test") if cases is None else cases, kit)
+    job = Job(method, open_method(method), crowd.cases("test") if cases is None else cases, kit)
     (rows,) = asyncio.run(likelihood([job], max_tokens, journal, engine.on_progress))
     return rows
 
@@ -102,6 +103,23 @@ def test_how_texts_are_sampled_does_not_matter(crowd, engine, journal):
     first = measured(crowd, engine, journal, temperature=0.2)
     assert measured(crowd, engine, journal, temperature=1.0, seed=9) == first
     assert engine.n_scored == 4
+
+
+def test_a_lexical_bias_is_scored_and_never_mixed_with_other_scores(crowd, engine, journal, local):
+    plain, biased = (measured(crowd, engine, journal, lexical=strength)[0] for strength in (0.0, 30.0))
+    assert engine.n_scored == 8 and plain.loglik != biased.loglik
+    assert measured(crowd, engine, journal)[0] == plain and engine.n_scored == 8
+
+    case, kit = crowd.cases("test")[0], replace(kit_for(crowd, lexical=30.0), llm=RecordedLLM(engine))
+    call = asyncio.run(open_method("rag")(case, kit)).call
+    assert call.sampling.logit_bias
+    prompt = hard_prompt(engine, call).token_ids
+    real = [*engine.tokens.encode(case.reference), engine.tokens.end_id][:30]
+    logits = local.model(torch.tensor([[*prompt, *real]])).logits[0, len(prompt) - 1 : -1]
+    for token, added in call.sampling.logit_bias:
+        logits[:, token] += added
+    by_hand = logits.log_softmax(dim=-1)[range(len(real)), real].mean()
+    assert biased.loglik == pytest.approx(float(by_hand), abs=1e-5)
 
 
 def test_killed_within_a_method_it_goes_on(crowd, engine, journal):
