@@ -101,9 +101,17 @@ def test_what_cannot_be_compared_is_one_line(names, message):
         compare_encoders(invented(), names, lambda name: WordsOnly(), SETTINGS)
 
 
-def test_style_needs_users_to_learn_from():
-    with pytest.raises(InputError, match="encoder style cannot be fitted: 0 users .* at least 20 are needed"):
-        compare_encoders(invented(n_others=0), ["style"], lambda name: WordsOnly(), SETTINGS)
+@pytest.mark.parametrize("name", ["style", "ngrams:8"])
+def test_fitting_needs_users_in_no_trial(name):
+    with pytest.raises(InputError, match=f"encoder {name} cannot be fitted: 0 users are in no trial, at least 20"):
+        compare_encoders(invented(n_others=0), [name], lambda name: WordsOnly(), SETTINGS)
+
+
+def test_style_needs_users_with_two_long_texts():
+    with pytest.raises(
+        InputError, match="encoder style cannot be fitted: 0 users with two texts of 40 words are in no"
+    ):
+        compare_encoders(invented(), ["style"], lambda name: WordsOnly(), replace(SETTINGS, n_words=40))
 
 
 def test_at_most_so_many_users_count():

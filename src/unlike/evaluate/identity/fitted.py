@@ -126,14 +126,19 @@ class FittedEncoders:
         """What fits the encoder of that name; None if it is not one of these.
 
         Raises:
-            InputError: The name has no usable dimension.
+            InputError: The name has no usable dimension, or too few users are in no trial.
         """
         scheme, _, dim = name.partition(":")
-        if scheme == "ngrams":
-            if not dim.isdecimal() or int(dim) < 1:
-                raise InputError(f"encoder {name} has no usable size: give at least 1, as in ngrams:384")
-            return lambda: NGramEncoder(self._read, int(dim), self._settings.seed)
-        return self._style if name == "style" else None
+        if name != "style" and scheme != "ngrams":
+            return None
+        if scheme == "ngrams" and not (dim.isdecimal() and int(dim) > 0):
+            raise InputError(f"encoder {name} has no usable size: give at least 1, as in ngrams:384")
+        if len(self.users) < MIN_TRAINING_USERS:
+            raise InputError(
+                f"encoder {name} cannot be fitted: {len(self.users)} users are in no trial, at least {MIN_TRAINING_USERS} "
+                "are needed; lower --users, or give a larger corpus"
+            )
+        return self._style if name == "style" else lambda: NGramEncoder(self._read, int(dim), self._settings.seed)
 
     @cached_property
     def _read(self) -> list[str]:
