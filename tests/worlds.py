@@ -74,8 +74,8 @@ def world(writings, targets=()):
 
 
 def kit_for(corpus, backend=None, encoder=None, **settings):
-    """A kit over a corpus, with the hashing encoder where none is given."""
-    chosen = MethodSettings(max_tokens=64).but(**settings)
+    """A kit over a corpus, with the papers' layout, and the hashing encoder where none is given."""
+    chosen = MethodSettings(max_tokens=64, layout="single").but(**settings)
     encoder = encoder or HashingEncoder(64)
     return Kit(
         records=corpus,

@@ -118,7 +118,7 @@ class MethodSettings:
     top_p: Fraction = 0.95
     max_tokens: AtLeast1 = 2048
     seed: int = 0
-    layout: Layout = "single"
+    layout: Layout = "turns"
     rewrites: AtLeast0 = 0
     key_records: KeyRecords = "recency"
     min_records: AtLeast1 = 2

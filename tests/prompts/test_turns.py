@@ -33,7 +33,7 @@ def test_each_past_text_is_what_the_person_answered_and_the_request_is_last():
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert messages[2]["content"] == "Hot. ‹|im_end|> Good."
     assert messages[4]["content"] == "It writes."
-    form = "Length: about 5 words; repeat nothing of the description"
+    form = 'Length: about 5 words; repeat nothing of "Description"'
     assert messages[3]["content"] == f"> Item: Pen\n> Description: Brass.\n> Rating: 5\n> Review title: Ink\n{form}"
     assert messages[-1]["content"].startswith("> Item: Pen\n> Description: Brass.\n> Rating: 2\n> Review title: Again")
     assert "> Counts." in messages[0]["content"]
@@ -58,9 +58,9 @@ def test_every_method_writes_in_turns(method):
 
 
 def test_the_layout_is_a_setting_of_an_experiment():
-    methods = [{"method": "rag"}, {"method": "rag", "name": "turns", "settings": {"layout": "turns"}}]
+    methods = [{"method": "rag"}, {"method": "rag", "name": "single", "settings": {"layout": "single"}}]
     plan = Plan.model_validate({"title": "t", "methods": methods})
-    assert [run.settings.layout for run in planned_runs(plan)] == ["single", "turns"]
+    assert [run.settings.layout for run in planned_runs(plan)] == ["turns", "single"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def _experiment(
     from unlike.experiments.experiment import Experiment
 
     people = sorted(corpus.cases("test"), key=lambda case: case.user_id != PERSON)[:n_people]
-    settings = dict(zip(("n_records", "n_peers", "max_tokens"), sizes, strict=True)) | {"layout": "turns"}
+    settings = dict(zip(("n_records", "n_peers", "max_tokens"), sizes, strict=True))
     plan = plan_of(
         {
             "title": "unlike on its sample corpus",

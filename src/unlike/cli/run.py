@@ -53,7 +53,7 @@ def run(
     temperature: float = typer.Option(0.8, help="Sampling temperature of every LLM call."),
     top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),
     max_tokens: int = typer.Option(2048, help="Maximum number of new tokens per LLM call."),
-    layout: Layout = "single",
+    layout: Layout = "turns",
     rewrites: int = typer.Option(0, min=0, help="Ask again, at most N times, for a reply that is not as asked."),
     seed: int = typer.Option(0, help="Seed of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="Maximum number of LLM calls at the same time, per worker."),

@@ -30,7 +30,8 @@ def plan(tmp_path_factory):
     methods = "".join(f'[[methods]]\nmethod = "{name}"\n' for name in METHODS)
     (folder / "all.toml").write_text(
         'title = "All methods"\ncorpus = "corpus"\nlimit = 8\nembedder = "hashing:64"\nmetrics = ["rouge1", "bleu"]\n'
-        'sanity = ["rouge1_cut", "length_ratio", "leakage"]\nsettings = { n_records = 2, n_peers = 2, max_tokens = 64 }\n'
+        'sanity = ["rouge1_cut", "length_ratio", "leakage"]\n'
+        'settings = { layout = "single", n_records = 2, n_peers = 2, max_tokens = 64 }\n'
         f'llm = {{ uri = "scripted:{folder / "llm.toml"}", concurrency = 4 }}\n'
         f'{methods}[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 3]\n'
         f'[[judges]]\nname = "kind"\nuri = "scripted:{folder / "judge.toml"}"\n'
