@@ -12,9 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-ENTRY = re.compile(
-    r"(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ; (?P<marker>.+?))?(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n"
-)
+PIN, HASH = r"(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ; (?P<marker>.+?))?", r" \\\n    --hash=sha256:[0-9a-f]{64}"
+ENTRY = re.compile(f"{PIN}(?:{HASH})+\n")
 ENTRIES = {found["name"]: found for found in ENTRY.finditer(TEXT)}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -1,9 +1,12 @@
 """The command as a user meets it: what it prints, its exit status, and one line for everything that is wrong."""
 
 import json
+import re
 import sqlite3
 
 import pytest
+
+from unlike.cli.main import COMMANDS
 
 
 def run_words(sample, out, *more, method="dpl", llm="scripted:echo"):
@@ -141,10 +144,12 @@ def test_show_names_the_cases_there_are(unlike, sample, tmp_path):
 def test_help_names_every_command(unlike):
     status, out, _ = unlike("--help")
     assert status == 0
-    assert all(name in out for name in ("demo", "curate", "corpus", "run", "evaluate", "show", "doctor"))
-    sections = ("Start here:", "Data:", "Compare methods:", "Soft prompts:", "Service:")
-    assert sorted(sections, key=out.index) == list(sections)
-    assert "..." not in out.partition("Start here:")[2], "the purpose of a command is not cut"
+    described, _, named = out.partition("Start here:")[2].partition("More:")
+    *first, rest = COMMANDS.values()
+    purposes = {name: purpose for section in first for name, purpose in section.items()}
+    assert len(purposes) <= 12, "the first page is for a newcomer"
+    assert all(f"  {name} " in described and purpose in described for name, purpose in purposes.items())
+    assert all(re.search(rf"\b{name}\b", named) for name in rest)
     assert "install-completion" in out
     assert "shown only once" in " ".join(unlike("keys", "--help")[1].split())
     assert unlike("--version")[1].startswith("unlike 0.")

@@ -38,7 +38,7 @@ class LazyGroup(TyperGroup):
     """The commands of ``unlike``, each imported from a module of its name when it is used; a list needs none of them."""
 
     listed: dict[str, dict[str, str]] = {}
-    """By section: one line for each command."""
+    """By section: one line for each command. Of the last section the list shows only the names."""
 
     def list_commands(self, ctx: object) -> list[str]:
         """All names, in the order of the list."""
@@ -55,9 +55,12 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - typer's HelpFormatter is private
         """Write the list."""
-        for section, rows in self.listed.items():
+        *sections, (rest, names) = self.listed.items()
+        for section, rows in sections:
             with formatter.section(section):
                 formatter.write_dl(list(rows.items()))
+        with formatter.section(rest):
+            formatter.write_text(", ".join(names))
 
 
 def _as_command(name: str, found: typer.Typer | Callable[..., None]) -> Any:  # noqa: ANN401 - typer's Command is private

@@ -15,33 +15,31 @@ COMMANDS = {
     "Start here": {
         "demo": "Run everything on the packaged sample corpus and show one person.",
         "doctor": "Show what is installed, what answers, and what to do about the rest.",
-        "models": "List the chat models that have a short name, or download one.",
-    },
-    "Data": {
-        "curate": "Turn raw reviews into a corpus.",
-        "corpus": "Show what is in a corpus, or make one from a store.",
-        "embed": "Encode all texts of a corpus ahead of time; write differences as a table.",
-        "identity": "Measure how well vectors distinguish a user's texts from those of others.",
     },
     "Compare methods": {
-        "run": "Generate a text for every case with one method.",
-        "evaluate": "Score generated texts against the real ones.",
+        "curate": "Turn raw reviews into a corpus.",
         "experiment": "Run a whole comparison from one file, and write its report.",
         "report": "Compare runs that exist already.",
-        "authorship": "Measure how much generated texts sound like their users.",
         "show": "Show one case of a run: what was read, found and written.",
         "inspect": "Browse a run, an experiment, a corpus or a store.",
     },
-    "Soft prompts": {
-        "train": "Train an adapter for a frozen LLM.",
-        "adapter": "Import a released adapter, or describe one.",
-        "latent": "Explain which records and differences carried a text.",
-    },
-    "Service": {
+    "Run a service": {
         "ingest": "Add records to a store.",
         "profile": "Build, show and edit profiles.",
         "generate": "Write a text for a user.",
         "serve": "Serve a store over HTTP.",
+    },
+    "More": {
+        "models": "List the chat models that have a short name, or download one.",
+        "corpus": "Show what is in a corpus, or make one from a store.",
+        "embed": "Encode all texts of a corpus ahead of time; write differences as a table.",
+        "run": "Generate a text for every case with one method.",
+        "evaluate": "Score generated texts against the real ones.",
+        "identity": "Measure how well vectors distinguish a user's texts from those of others.",
+        "authorship": "Measure how much generated texts sound like their users.",
+        "train": "Train an adapter for a frozen LLM.",
+        "adapter": "Import a released adapter, or describe one.",
+        "latent": "Explain which records and differences carried a text.",
         "consent": "Show or change what a user agrees to.",
         "export": "Export everything that is stored about a user.",
         "erase": "Delete a user, with a signed receipt.",
@@ -49,6 +47,7 @@ COMMANDS = {
         "backup": "Copy a store while it is in use.",
     },
 }
+"""By section of the first help page, which only names the commands of the last one."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
