@@ -30,7 +30,9 @@ def test_commands_exist():
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
 def test_experiment_files_are_valid(block, tmp_path):
     (tmp_path / "mine.toml").write_text(block)
-    assert planned_runs(read_plan(tmp_path / "mine.toml"))
+    runs = {run.folder for run in planned_runs(read_plan(tmp_path / "mine.toml"))}
+    (shown,) = re.findall(r"unlike show mine/runs/(\S+) 1", README)
+    assert shown in runs
 
 
 def test_every_metric_is_listed():

@@ -95,7 +95,7 @@ def test_corpus_shows_what_is_in_it(files, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "train 12, validation 6, test 6" in shown.output
     facts = json.loads(run("corpus", tmp_path / "c", "--json").output)
-    assert (facts["users"], facts["records"], facts["records with 4 others on the item"]) == (6, 36, 1.0)
+    assert (facts["users"], facts["records"], facts["share of records with 4 others on the item"]) == (6, 36, 1.0)
     assert facts["first and last day"] == ["2014-05-13", "2014-05-18"]
     assert facts["history of a case"] == {"min": 2, "median": 3.5, "max": 5}
 

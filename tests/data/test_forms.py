@@ -251,7 +251,7 @@ def test_a_time_of_another_zone_in_parquet(tmp_path):
 def test_days_and_months_that_could_be_each_other_are_refused(tmp_path):
     rows = [row | {"timestamp": f"{1 + n % 12:02}/{1 + n % 11:02}/2014"} for n, row in enumerate(forms.records())]
     (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
-    with pytest.raises(InputError, match="values of timestamp cannot be read, .*--time-format %d/%m/%Y"):
+    with pytest.raises(InputError, match="values of timestamp cannot be read, .*--time-format '%d/%m/%Y'"):
         curated(tmp_path / "r.jsonl")
     assert curated(tmp_path / "r.jsonl", time_format="%d/%m/%Y").record("0:1").timestamp == 1_391_299_200_000
 

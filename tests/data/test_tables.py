@@ -11,7 +11,7 @@ from unlike.data.tables import jsonl
 from unlike.data.tables.casts import ids, numbers, typed
 from unlike.data.tables.encoding import best_encoding
 from unlike.data.tables.fields import Field, Reading, flat, prose
-from unlike.data.tables.log import ReadLog
+from unlike.data.tables.log import ReadLog, day_first
 from unlike.data.tables.markup import cleaned, without_markup
 from unlike.data.tables.times import check_format, dates, with_one_unit
 from unlike.errors import InputError
@@ -122,6 +122,19 @@ def test_a_unit_that_is_given():
     assert read_times("1400000000", "1400000000000", unit="ms")[0] == [1_400_000_000, 1_400_000_000_000]
     with pytest.raises(InputError, match="no time unit 'h'; allowed are s, ms, us, ns"):
         read_times("1", unit="h")
+
+
+@pytest.mark.parametrize(
+    ("example", "form"),
+    [
+        ("01.02.2023", "%d.%m.%Y"),
+        ("1/2/2023 14:05", "%d/%m/%Y %H:%M"),
+        ("1-2-2023 14:05:11", "%d-%m-%Y %H:%M:%S"),
+        ("soon", "%d/%m/%Y"),
+    ],
+)
+def test_the_format_that_is_suggested_has_the_separators_of_the_file(example, form):
+    assert day_first(f"{example!r}") == form
 
 
 @pytest.mark.parametrize("form", ["%d/%m", "%H:%M", "day"])

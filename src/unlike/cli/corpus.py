@@ -9,7 +9,7 @@ import typer
 from unlike.cli.curate import add_options, settings_from, show_manifest, warn
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
-from unlike.cli.output import print_facts, print_json, say
+from unlike.cli.output import day_and_time, print_facts, print_json, say
 from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 
@@ -38,6 +38,8 @@ def show(folder: Annotated[Path, typer.Argument(help="A corpus folder.")], as_js
         print_json(facts)
         return
     sample = facts.pop("sample")
+    if sample:
+        sample["timestamp"] = f"{day_and_time(sample['timestamp'])} UTC"
     print_facts(facts, str(folder))
     typer.echo("a record:")
     for name, value in sample.items():

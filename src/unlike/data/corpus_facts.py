@@ -25,8 +25,8 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
         "history of a case": _spread([len(corpus.history(case.user_id, case.moment)) for case in cases]),
         "characters of a text": _spread([len(record.text) for record in records]),
         "first and last day": [_day(record.timestamp) for record in (*records[:1], *records[-1:])],
-        f"records with {FULL_PEERS} others on the item": round(_comparable(corpus), 3),
-        "cases without any text of others": corpus.manifest.get("peers", {}),
+        f"share of records with {FULL_PEERS} others on the item": round(_comparable(corpus), 3),
+        "cases without any text of others": _without_peers(corpus),
         "quarantined lines": corpus.manifest["quarantined"],
         "sample": asdict(records[len(records) // 2]) if records else {},
     }
@@ -37,6 +37,12 @@ def _comparable(corpus: Corpus) -> float:
     writers = {item.id: len({r.user_id for r in corpus.peers(item.id, None)}) for item in corpus.items()}
     enough = [writers.get(record.item_id, 0) > FULL_PEERS for record in corpus.records()]
     return sum(enough) / max(1, len(enough))
+
+
+def _without_peers(corpus: Corpus) -> dict[str, int]:
+    """The number of cases without a text of others, by time rule."""
+    peers = corpus.manifest.get("peers", {})
+    return {rule: peers[f"without_{rule}"] for rule in ("as_of", "paper") if f"without_{rule}" in peers}
 
 
 def _spread(values: Sequence[int]) -> dict[str, float]:

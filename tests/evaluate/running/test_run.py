@@ -72,6 +72,15 @@ def test_an_engine_that_cannot_work_stops_the_run(crowd, tmp_path):
         read_run(tmp_path)
 
 
+def test_a_folder_that_is_no_run_names_the_runs_there(crowd, tmp_path):
+    run = tmp_path / "mine" / "runs" / "rag_t0.8_s0"
+    asyncio.run(arun(crowd, "rag", kit_for(crowd, Listening()), run))
+    for folder in (tmp_path / "mine", run.with_name("rag")):
+        with pytest.raises(InputError) as told:
+            read_run(folder)
+        assert str(told.value) == f"{folder} is no run; the runs there are {run}"
+
+
 def test_at_most_window_cases_are_under_way(crowd):
     under_way, most = 0, 0
 

@@ -1,6 +1,7 @@
 """What was found while files were read: malformed lines, values that cannot be read, assumptions and warnings."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,11 @@ from unlike.errors import InputError
 
 TOLERATED = 10
 """Up to this many malformed lines or values are never an error."""
+
+_DATE_PARTS = (
+    (r"\d{4}", "%Y"), (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"), (r"\d{1,2}:\d{2}", "%H:%M"), (r"\d{1,2}", "%d"), (r"\d{1,2}", "%m")
+)  # fmt: skip
+"""Parts of a date with the day first, in the order in which they are recognised."""
 
 BadLines = list[tuple[int, str]]
 """(line number, reason) of malformed lines."""
@@ -84,7 +90,7 @@ class ReadLog:
         if _too_many(n, n_rows, max_share):
             raise InputError(
                 f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example} (day and month may be in "
-                "either order); give their format, such as --time-format %d/%m/%Y, or --max-malformed 1"
+                f"either order); give their format, such as --time-format '{day_first(example)}', or --max-malformed 1"
             )
 
     def close(self) -> None:
@@ -118,3 +124,11 @@ def check_malformed(name: str, reasons: Counter[str], n_usable: int, max_share: 
 
 def _too_many(n: int, total: int, max_share: float) -> bool:
     return n > TOLERATED and n > max_share * total
+
+
+def day_first(example: str) -> str:
+    """The --time-format of a date that begins with the day, with the separators of an example."""
+    for part, form in _DATE_PARTS:
+        example = re.sub(part, form, example, count=1)
+    found = re.search(r"%d\W%m\W%Y( %H:%M(:%S)?)?", example)
+    return found[0] if found else "%d/%m/%Y"

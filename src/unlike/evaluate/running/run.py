@@ -234,11 +234,21 @@ def read_run(folder: Path) -> tuple[list[Generation], dict[str, Any]]:
         with (folder / GENERATIONS).open(encoding="utf-8") as lines:
             return [Generation(**json.loads(line)) for line in lines], facts
     except FileNotFoundError as error:
-        raise InputError(
-            f"no finished run in {folder}: {Path(error.filename).name} is missing; finish it with unlike run"
-        ) from error
+        raise no_run(folder, Path(error.filename).name) from error
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"run folder {folder} cannot be read: {error}") from error
+
+
+def no_run(folder: Path, missing: str) -> InputError:
+    """The error of a folder that holds no finished run; it names the runs beside it, or those of an experiment's folder."""
+    of_experiment = folder / "runs"
+    near = of_experiment if of_experiment.is_dir() else folder.parent
+    runs = sorted(str(file.parent) for file in near.glob(f"*/{RUN}"))
+    if runs and (near == of_experiment or not folder.is_dir()):
+        return InputError(f"{folder} is no run; the runs there are {', '.join(runs)}")
+    if not folder.is_dir():
+        return InputError(f"there is no folder {folder}")
+    return InputError(f"no finished run in {folder}: {missing} is missing; finish it with unlike run")
 
 
 def write_whole(path: Path, text: str) -> None:

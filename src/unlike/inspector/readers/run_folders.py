@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run import GENERATIONS, RUN
+from unlike.evaluate.running.run import GENERATIONS, RUN, no_run
 from unlike.evaluate.statistics.findings import Findings
 from unlike.records import Generation
 
@@ -113,9 +113,7 @@ def _json_file(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except FileNotFoundError as error:
-        raise InputError(
-            f"no finished run in {path.parent}: {path.name} is missing; finish it with unlike run"
-        ) from error
+        raise no_run(path.parent, path.name) from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} of {path.parent} is damaged: {error}; make it again") from error
     if not isinstance(found, dict):
@@ -180,9 +178,7 @@ def _summaries(path: Path) -> Iterator[RowSummary]:
                 yield _summary(_generation(line), start)
                 start += len(line)
     except FileNotFoundError as error:
-        raise InputError(
-            f"no finished run in {path.parent}: {path.name} is missing; finish it with unlike run"
-        ) from error
+        raise no_run(path.parent, path.name) from error
     except (OSError, ValueError, TypeError, RecursionError) as error:
         where = f"line {number} of {path}" if number else str(path)
         raise InputError(f"{where} cannot be read: {error}; make the run again") from error
