@@ -1,6 +1,6 @@
 """From a draft to its text: written whole or in pieces, cleaned, and guarded against repeats of others' words."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -12,6 +12,7 @@ from unlike.writing.draft import Draft, Reply
 from unlike.writing.faults import NO_TEXT, lasting_faults
 from unlike.writing.repeat_guard import OnRepeat, Repeated, guarded
 
+_COST = ("prompt_tokens", "completion_tokens", "wall_s")
 NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
 
 
@@ -44,7 +45,7 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
     if found and guard.on_repeat == "retry":
         first, again = reply, replace(draft, call=replace(draft.call, repeat=draft.call.repeat + draft.rewrites + 1))
         reply = await _answered(again, llm)
-        reply = _with_tokens(reply, [(first.call["prompt_tokens"], first.call["completion_tokens"])])
+        reply = _with_cost(reply, [first.call[name] for name in _COST])
         found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat != "mark":
         raise Repeated(guard.others.n_words)
@@ -90,8 +91,9 @@ async def _answered(draft: Draft, llm: LLM) -> Reply:
         tried.append((answer, lasting_faults(answer.text, answer.finish_reason == "length", draft.expected)))
     best, left = min(tried, key=lambda one: (NO_TEXT in one[1], len(one[1])))
     reply = _reply(draft, clean_reply(best.text, draft.expected), best)
-    reply = replace(reply, call={**reply.call, "rewrites": len(tried) - 1, "faults": list(left)})
-    return _with_tokens(reply, [(one.prompt_tokens, one.completion_tokens) for one, _ in tried if one is not best])
+    for other in (answer for answer, _ in tried if answer is not best):
+        reply = _with_cost(reply, (other.prompt_tokens, other.completion_tokens, other.wall_s))
+    return replace(reply, call={**reply.call, "rewrites": len(tried) - 1, "faults": list(left)})
 
 
 def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
@@ -107,8 +109,7 @@ def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
     return Reply(text, facts, draft.call.record_ids)
 
 
-def _with_tokens(reply: Reply, others: Iterable[tuple[int, int]]) -> Reply:
-    """The reply with the tokens (prompt, completion) of other attempts added."""
-    names = ("prompt_tokens", "completion_tokens")
-    counts = {name: reply.call[name] + sum(used) for name, used in zip(names, zip(*others, strict=True), strict=False)}
-    return replace(reply, call={**reply.call, **counts})
+def _with_cost(reply: Reply, other: Sequence[float]) -> Reply:
+    """The reply with the cost of another attempt added."""
+    cost = {name: round(reply.call[name] + used, 3) for name, used in zip(_COST, other, strict=True)}
+    return replace(reply, call={**reply.call, **cost})

@@ -1,5 +1,6 @@
 """Conclusions from runs whose values are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,9 @@ def test_costs_are_summed_over_every_call_of_the_trace():
     assert (paid.calls, paid.prompt_tokens, paid.completion_tokens, paid.llm_s) == (2, 200, 40, 1.0)
     assert paid.money == pytest.approx(600e-6)
     assert cost([], (None, None)).money is None
+    run = run_of("rag", [0.1])
+    again = replace(run, rows=[replace(row, trace={"generate": {**CALL, "rewrites": 3}}) for row in run.rows])
+    assert cost([again], (None, None)).calls == 4
 
 
 def test_curves_follow_the_setting_that_was_swept():

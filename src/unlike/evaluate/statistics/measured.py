@@ -228,7 +228,8 @@ def cost(runs: Sequence[MeasuredRun], prices: tuple[float | None, float | None])
     read, written = (sum(call[key] for call in calls) / n for key in ("prompt_tokens", "completion_tokens"))
     priced = None not in prices
     money = (read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6 if priced else None
-    return Cost(len(calls) / n, read, written, sum(call.get("wall_s", 0.0) for call in calls) / n, money)
+    n_calls = sum(1 + call.get("rewrites", 0) for call in calls)
+    return Cost(n_calls / n, read, written, sum(call.get("wall_s", 0.0) for call in calls) / n, money)
 
 
 def calls_in(trace: object) -> list[Mapping[str, Any]]:
