@@ -60,6 +60,8 @@ STEPS = [
     ("judge", ("target", "others")),
     ("merge", ("blocks",)),
     ("reason", ("target", "others")),
+    ("rubric", ("past", "others")),
+    ("rubric_judge", ("target",)),
     ("soft", ("past",)),
     ("summary", ("past", "differences")),
     ("update", ("past", "profile")),

@@ -32,8 +32,8 @@ def experiment(
     ),
     judge: list[str] = typer.Option(
         [],
-        help="Judge: s-72b or s-gpt (DPL's, at their default endpoint or @URL), any LLM, or none; may be repeated; "
-        "overrides the file's.",
+        help="Judge: s-72b or s-gpt (DPL's, at their default endpoint or @URL), any LLM, or none; with rubric: before it "
+        "one that checks criteria learned per user; may be repeated; overrides the file's.",
     ),
     train_on: list[Path] = typer.Option(
         [], help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: --corpus."

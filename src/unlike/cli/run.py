@@ -151,6 +151,8 @@ def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], 
 
 def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     """Print the calls and tokens that are left, and how they were counted."""
+    from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS
+
     usage, lengths = forecast.usage, forecast.lengths
     known = f" ({usage.n_cached:,} more are in the journal or shared between methods)" if usage.n_cached else ""
     typer.echo(
@@ -159,6 +161,6 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     )
     counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
     assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items()) + (", " if lengths else "")
-    typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {forecast.otherwise}")
+    typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {ASSUMED_COMPLETION_TOKENS}")
     if cost is not None:
         typer.echo(f"cost: {cost:.2f}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
-from unlike.evaluate.running.experiment import find, grade_all, likelihood_of_plan, measure_all, run_plan
+from unlike.evaluate.running.experiment import find, likelihood_of_plan, measure_all, run_plan
+from unlike.evaluate.running.grading import Grading, grade_all
 from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import read_plan
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.evaluate.running.experiment import KitOf
     from unlike.evaluate.running.plan import Engine
-    from unlike.evaluate.statistics.findings import Findings
+    from unlike.evaluate.statistics.findings import Findings, RubricFindings
     from unlike.evaluate.statistics.measured import MeasuredRun
     from unlike.spread.runs import Spread
 
-REPORT = "report.html"
+REPORT, RUBRICS = "report.html", "rubrics.json"
 
 
 @dataclass(frozen=True)
@@ -236,28 +237,35 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
         on_progress = watch.cases("likelihood of the real texts", llm)
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
     runs = measure_all(folders, plan, corpus)
-    for judge in plan.judges:
-        watch.say(f"judge: {judge.uri}, {judge.repeats} grades per text")
+    rubrics = _grade(opened, runs, watch)
+    return write_comparison(find(plan, corpus, opened.encoder, runs, rubrics), opened.folder / REPORT)
+
+
+def _grade(opened: Experiment, runs: "list[MeasuredRun]", watch: Watch) -> "list[RubricFindings]":
+    """Let all judges grade the runs; the criteria of rubric judges are written beside the report."""
+    from unlike.sync import wait_for
+
+    learned, found = dict[str, Any](), list["RubricFindings"]()
+    for judge in opened.plan.judges:
+        watch.say(f"{judge.label}: {judge.calls}")
         kit = opened.kits(judge, opened.folder / JOURNAL)(MethodSettings())
-        wait_for(grade_all(runs, judge, corpus, kit))
-    return write_comparison(plan, corpus, opened.encoder, runs, opened.folder / REPORT)
+        if by_rubric := wait_for(grade_all(Grading(opened.plan, judge, opened.corpus, kit), runs)):
+            found.append(by_rubric[0])
+            learned[judge.metric] = {user: asdict(rubric) for user, rubric in by_rubric[1].items()}
+    if learned:
+        write_whole(opened.folder / RUBRICS, json.dumps(learned, indent=1, ensure_ascii=False) + "\n")
+    return found
 
 
-def write_comparison(
-    plan: Plan, corpus: "Corpus", encoder: "Encoder", runs: "list[MeasuredRun]", out: Path
-) -> Comparison:
-    """Compare measured runs and write the report.
+def write_comparison(findings: "Findings", out: Path) -> Comparison:
+    """Write the report of an experiment's findings.
 
     Args:
-        plan: Title, metrics, users and prices.
-        corpus: Of the runs.
-        encoder: For the uniqueness of users.
-        runs: With their values.
+        findings: What was found.
         out: The HTML file; the other formats are written beside it.
     """
     from unlike.evaluate.report.page import write_report
 
-    findings = find(plan, corpus, encoder, runs)
     write_whole(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
     return Comparison(findings, tuple(write_report(findings, out)))
 
@@ -299,7 +307,7 @@ def report(
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
     opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
-    return write_comparison(plan, opened, encoder, measure_all(folders, plan, opened), out)
+    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), out)
 
 
 def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watch: Watch) -> list[Path]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.config import MethodSettings
-from unlike.evaluate.running.experiment import ASSUMED_GRADE_TOKENS, cases_of, forecast, forecast_judge
+from unlike.evaluate.running.experiment import cases_of, forecast
+from unlike.evaluate.running.grading import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
-from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, ForecastLLM
+from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_counter
 from unlike.llm.usage import Usage
@@ -47,8 +48,8 @@ class Forecast:
         n_cases: Cases of all runs together.
         usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
         counts_exactly: Whether prompts were counted with the model's tokenizer.
-        lengths: Assumed length of the answers by step, in tokens, where it can be estimated.
-        otherwise: Assumed length of answers of other steps.
+        lengths: Assumed length of the answers by step, in tokens, where it can be estimated; of other steps it is
+            ``ASSUMED_COMPLETION_TOKENS``.
     """
 
     what: str
@@ -56,7 +57,6 @@ class Forecast:
     usage: Usage
     counts_exactly: bool
     lengths: dict[str, int]
-    otherwise: int = ASSUMED_COMPLETION_TOKENS
 
     def cost(self, prices: Prices) -> float | None:
         """The price of all tokens; None where a price is missing."""
@@ -120,9 +120,8 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
     yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
     for judge in plan.judges:
         kit = opened.kits(judge, None, asks=False)(MethodSettings())
-        graded = wait_for(forecast_judge(plan, judge, corpus, kit, runs))
-        counts_exactly = kit.llm.backend.counts_exactly
-        found = Forecast(f"judge {judge.uri}", len(cases), graded, counts_exactly, {}, ASSUMED_GRADE_TOKENS)
+        graded = wait_for(forecast_judge(Grading(plan, judge, corpus, kit), opened.folder, known))
+        found = Forecast(judge.label, len(cases), graded, kit.llm.backend.counts_exactly, ASSUMED_TOKENS[judge.kind])
         yield found, found.cost((judge.price_in, judge.price_out))
 
 

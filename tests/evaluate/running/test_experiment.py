@@ -85,7 +85,7 @@ def test_an_experiment_ends_with_a_report_of_every_method(straight):
     assert len(found["cases"]) == 3
     assert all(0.7 <= variant["cells"]["judge:kind"]["mean"] <= 0.8 for variant in found["variants"])
     assert all(variant["cells"]["judge:strict.toml"]["mean"] == pytest.approx(0.1) for variant in found["variants"])
-    assert "1 grades per text; the rubric is ours" in found["facts"]["Judges"]
+    assert "1 grades per text; the prompt is ours" in found["facts"]["Judges"]
     html = (out / "report.html").read_text()
     assert "<svg" in html
     assert not re.search(r'(src|href)="http', html)

@@ -133,6 +133,27 @@ def test_judges_by_name_by_uri_and_as_tables_each_at_its_own_endpoint(tmp_path):
         plan_from(tmp_path, MINIMAL, judges=["s-gpt", "s-gpt"])
 
 
+def test_a_rubric_judge_is_a_kind_with_one_answer_per_text(tmp_path):
+    text = (
+        'judges = ["s-gpt", "rubric:s-gpt", { kind = "rubric", uri = "openai:x", floor_and_ceiling = false }]\n'
+        + MINIMAL
+    )
+    judges = plan_from(tmp_path, text).judges
+    assert [(judge.metric, judge.uri, judge.repeats, judge.floor_and_ceiling) for judge in judges] == [
+        ("judge:s-gpt", "openai:gpt-4o-mini", 5, True),
+        ("rubric:s-gpt", "openai:gpt-4o-mini", 1, True),
+        ("rubric:x", "openai:x", 1, False),
+    ]
+    with pytest.raises(InputError, match="repeats is 3; a rubric judge answers once per text"):
+        plan_from(tmp_path, MINIMAL, judges=[{"kind": "rubric", "uri": "openai:x", "repeats": 3}])
+    with pytest.raises(InputError, match="floor_and_ceiling is for kind"):
+        plan_from(tmp_path, MINIMAL, judges=[{"uri": "openai:x", "floor_and_ceiling": False}])
+    with pytest.raises(InputError, match="two judges are called 'rubric:x'"):
+        plan_from(tmp_path, MINIMAL, judges=["rubric:openai:x", "rubric:openai:y/x"])
+    with pytest.raises(InputError, match="unknown judge 's-7b'"):
+        plan_from(tmp_path, MINIMAL, judges=["rubric:s-7b"])
+
+
 def test_sweeps_without_methods(tmp_path):
     with pytest.raises(InputError, match="name no methods"):
         plan_from(tmp_path, MINIMAL + "[sweeps]\nn_peers = [1]\n")

@@ -26,6 +26,7 @@ from unlike.evaluate.report.report_tables import (
     sanity_table,
     tests_table,
 )
+from unlike.evaluate.report.rubric_table import rubric_table
 from unlike.evaluate.report.table_format import Table, markdown, to_csv, to_html, to_latex, to_markdown
 from unlike.evaluate.report.wording import printable, shared_words
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
@@ -33,7 +34,7 @@ from unlike.evaluate.statistics.findings import CaseStudy, Findings
 _HTML = (".html", ".htm")
 _MOST_FACTS, _SHORT_CHARS = 6, 60
 _BEHIND_PLOTS = {"curves", "halves", "gains"}
-"""Tables that stand with the pictures of the same figures."""
+"""Tables that are shown with the pictures of the same figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def all_tables(findings: Findings) -> list[tuple[str, Table]]:
     found = [
         ("Results", main_table(findings)),
         ("Paired tests", tests_table(findings)),
+        ("Rubric judges", rubric_table(findings)),
         ("Sanity checks", sanity_table(findings)),
         ("Sweeps", curves_table(findings)),
         ("Unique users and the others", halves_table(findings)),
@@ -113,7 +115,7 @@ def render_html(findings: Findings) -> str:
 
 
 def render_body(findings: Findings) -> str:
-    """What stands below the heading of the page, for another page to hold: no word in it is markup."""
+    """What is below the heading of the page, for another page to hold: no word in it is markup."""
     return _rendered("report_body.html.jinja", findings)
 
 

@@ -18,9 +18,9 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
-from unlike.evaluate.running.judge import JUDGE, judge
+from unlike.evaluate.running.judge import JUDGE, RUBRIC
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
-from unlike.evaluate.running.plan import Judge, Plan
+from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
 from unlike.evaluate.running.run import JOURNAL, Job, Progress, generation, pick_cases, run_facts, run_jobs, write_run
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
@@ -32,7 +32,7 @@ from unlike.evaluate.statistics.comparisons import (
     uniqueness,
     user_gains,
 )
-from unlike.evaluate.statistics.findings import Findings, Variant
+from unlike.evaluate.statistics.findings import Findings, RubricFindings, Variant
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
@@ -43,6 +43,7 @@ from unlike.evaluate.statistics.measured import (
     variants,
 )
 from unlike.evaluate.statistics.paper import Published, published
+from unlike.evaluate.statistics.rubrics import doubt
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import LLM
@@ -50,9 +51,6 @@ from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Case
-
-ASSUMED_GRADE_TOKENS = 8
-"""Length of a judge's answer, which is little more than a number."""
 
 KitOf = Callable[[MethodSettings], Kit]
 """Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
@@ -148,17 +146,6 @@ async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[Pla
     return llm.usage
 
 
-async def forecast_judge(plan: Plan, judge_: Judge, corpus: Corpus, kit: Kit, runs: Sequence[PlannedRun]) -> Usage:
-    """The calls and tokens of one judge's grading every text of these runs, each assumed to be as long as the real one."""
-    llm = ForecastLLM(kit.llm.backend, otherwise=ASSUMED_GRADE_TOKENS)
-    for planned in runs:
-        # The run's name makes the texts of different runs different calls.
-        cases = cases_of(plan, corpus, planned.sample)
-        texts = [(case, f"{planned.folder} {case.reference}") for case in cases]
-        await judge(texts, llm, corpus, kit.task, judge_.repeats)
-    return llm.usage
-
-
 def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
     """The cases of one run: those named in the plan, the first ``limit``, or a seeded sample."""
     if plan.cases:
@@ -172,8 +159,10 @@ def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
     return [cases[place] for place in sorted(picked)]
 
 
-def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun]) -> Findings:
-    """The findings of measured runs."""
+def find(
+    plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRun], rubrics: Sequence[RubricFindings] = ()
+) -> Findings:
+    """The findings of measured runs, and of the rubric judges that graded them."""
     groups = by_variant(runs)
     main = [*plan.metrics, *(each.metric for each in plan.judges), *([LOGLIK] if plan.likelihood else [])]
     sanity = [] if plan.likelihood_alone else [name for name in plan.sanity if name not in main]
@@ -199,7 +188,8 @@ def find(plan: Plan, corpus: Corpus, encoder: Encoder, runs: Sequence[MeasuredRu
         cases=case_studies(groups, first, corpus),
         failures=failures(groups),
         facts=_facts(plan, corpus, runs),
-        notes=_notes(groups, runs),
+        notes=[*_notes(groups, runs), *(note for found in rubrics if (note := doubt(found)))],
+        rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
     )
 
@@ -214,25 +204,10 @@ def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[Mea
     return [measure(folder, names, corpus) for folder in folders]
 
 
-async def grade_all(runs: Sequence[MeasuredRun], judge_: Judge, corpus: Corpus, kit: Kit) -> None:
-    """Let an LLM grade every text of the runs; the grades join their values as a metric.
-
-    Args:
-        runs: Measured runs; they are added to.
-        judge_: Names the metric, and how many grades per text are averaged.
-        corpus: Where cases and items are.
-        kit: Its LLM is the judge, its task has the template.
-    """
-    for run in runs:
-        texts = [(corpus.case(row.case_id), row.text) for row in run.rows if row.text is not None]
-        judged = await judge(texts, kit.llm, corpus, kit.task, judge_.repeats)
-        note = f"{judged.n_failed} of {len(texts)} texts got no grade" if judged.n_failed else ""
-        run.add(judge_.metric, judged.per_case, note)
-
-
 def _column(name: str) -> tuple[str, str, float | str]:
-    if name.startswith(JUDGE):
-        return (name, f"Judge {name.removeprefix(JUDGE)}", 1.0)
+    for prefix, label in ((JUDGE, "Judge"), (RUBRIC, "Rubric")):
+        if name.startswith(prefix):
+            return (name, f"{label} {name.removeprefix(prefix)}", 1.0)
     if name == LOGLIK:
         return (name, "Log-likelihood", 1.0)
     metric = open_metric(name)
@@ -260,8 +235,9 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
 
 
 def _judges(plan: Plan) -> str:
-    graders = [f"{each.metric.removeprefix(JUDGE)}: {each.uri}, {each.repeats} grades per text" for each in plan.judges]
-    return "; ".join([*graders, "the rubric is ours, not that of S-72B and S-GPT"])
+    graders = [f"{each.metric.removeprefix(JUDGE)}: {each.uri}, {each.calls}" for each in plan.judges]
+    grades = any(each.kind == "grade" for each in plan.judges)
+    return "; ".join([*graders, *(["the prompt is ours, not that of S-72B and S-GPT"] if grades else [])])
 
 
 def _repeats(plan: Plan) -> str:

@@ -2,26 +2,22 @@
 
 A reply without a clear number is a recorded failure, never a score: the released code counts it as 0, or dies of it.
 Where an engine offers it, the reply is bound to a JSON schema; it is read leniently from every engine all the same, for
-not every endpoint keeps to a schema. Source: DPL and DEP, evaluation; the rubric is ours, in ``judge.jinja``.
+not every endpoint keeps to a schema. Source: DPL and DEP, evaluation; the prompt is ours, in ``judge.jinja``.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from unlike.errors import CallFailed, InputError
+from unlike.errors import InputError
+from unlike.evaluate.running.grade import Judged, Question, grade, with_schema
 from unlike.llm.backend import Sampling
 from unlike.llm.recorded import LLM
-from unlike.methods.steps import together
 from unlike.prompts.prompt import Ask, Passage
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Records
-from unlike.writing.draft import Draft, draft_of
-from unlike.writing.expected import ANSWER
-from unlike.writing.write import write
 
 STEP = "judge"
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)
@@ -41,7 +37,7 @@ outside 0..10 is a missing grade like every other."""
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A judge of the papers: its LLM, and how many grades are averaged. Its rubric is ours, so grades are not theirs."""
+    """A judge of the papers: its LLM, and how many grades are averaged. The prompt is ours, so grades are not theirs."""
 
     uri: str
     repeats: int
@@ -51,20 +47,23 @@ JUDGES: dict[str, Preset] = {
     "s-72b": Preset("openai:Qwen/Qwen2.5-72B-Instruct-AWQ", repeats=2),
     "s-gpt": Preset("openai:gpt-4o-mini", repeats=5),
 }
-JUDGE = "judge:"
-"""Prefix of the metric of a judge."""
+JUDGE, RUBRIC = "judge:", "rubric:"
+"""Prefixes of the metric of a judge, by its kind."""
 
 
 def with_preset(given: Any) -> Any:  # noqa: ANN401 - a value of a file
     """The table of a judge, completed with LLM and repeats of the preset that it names.
 
     Args:
-        given: A table, or in its place "s-72b", "s-72b@http://HOST:PORT/v1" or the URI of an LLM.
+        given: A table, or in its place "s-72b", "s-72b@http://HOST:PORT/v1" or the URI of an LLM; for a rubric judge
+            with "rubric:" before it.
 
     Raises:
         ValueError: The name is neither a preset nor a URI.
     """
     if isinstance(given, str):
+        if given.startswith(RUBRIC):
+            return with_preset(given.removeprefix(RUBRIC)) | {"kind": "rubric", "repeats": 1}
         name, at, address = given.partition("@")
         if name in JUDGES:
             return {"name": name, "uri": JUDGES[name].uri + at + address, "repeats": JUDGES[name].repeats}
@@ -72,54 +71,11 @@ def with_preset(given: Any) -> Any:  # noqa: ANN401 - a value of a file
             raise ValueError(f"unknown judge {given!r}; allowed are {', '.join(JUDGES)}, or the URI of an LLM")
         return {"uri": given}
     if isinstance(given, Mapping):
-        table = cast("Mapping[str, Any]", given)
+        table = dict(cast("Mapping[str, Any]", given))
         preset = JUDGES.get(str(table.get("name")))
-        return (asdict(preset) if preset else {}) | dict(table)
+        known: dict[str, Any] = {"uri": preset.uri, "repeats": preset.repeats} if preset else {}
+        return known | ({"repeats": 1} if table.get("kind") == "rubric" else {}) | table
     return given
-
-
-@dataclass(frozen=True, slots=True)
-class NoScore:
-    """A grade that is missing.
-
-    Attributes:
-        case_id: Of the case.
-        repeat: Which of the repeated calls, from 0.
-        reason: What went wrong.
-        raw: What the judge or its engine sent, if anything.
-    """
-
-    case_id: str
-    repeat: int
-    reason: str
-    raw: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Grades of one method's texts.
-
-    Attributes:
-        per_case: Mean over the repeats that gave a score, 0..1, by case id.
-        n_failed: Cases where no repeat gave one.
-        failures: Every grade that is missing, also of cases that have a score from other repeats.
-        left_out: By case id: what was shortened for the judge's context; only of cases where something was.
-    """
-
-    per_case: dict[str, float]
-    n_failed: int
-    failures: tuple[NoScore, ...]
-    left_out: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Graded:
-    """One case: its scores (0..10), missing grades and what was shortened."""
-
-    case_id: str
-    scores: tuple[float, ...] = ()
-    failures: tuple[NoScore, ...] = ()
-    left_out: tuple[str, ...] = ()
 
 
 async def judge(
@@ -145,17 +101,10 @@ async def judge(
         EngineError: The judge cannot be used at all; what was answered is kept.
     """
     _check(texts)
-    if llm.backend.offers_schema:
-        sampling = replace(sampling, schema=SCHEMA)
-    graded = await together(
-        [_grade(_ask(case, text, records.item(case.item_id)), llm, task, repeats, sampling) for case, text in texts]
-    )
-    return Judged(
-        per_case={case.case_id: sum(case.scores) / len(case.scores) / 10 for case in graded if case.scores},
-        n_failed=sum(not case.scores for case in graded),
-        failures=tuple(failure for case in graded for failure in case.failures),
-        left_out={case.case_id: case.left_out for case in graded if case.left_out},
-    )
+    sampling = with_schema(sampling, SCHEMA, llm)
+    asks = [(case.id, _ask(case, text, records.item(case.item_id))) for case, text in texts]
+    judged = await grade([Question(case_id, ask, sampling, _score) for case_id, ask in asks], llm, task, repeats)
+    return replace(judged, per_case={case_id: score / 10 for case_id, score in judged.per_case.items()})
 
 
 def _check(texts: Sequence[tuple[Case, str]]) -> None:
@@ -173,35 +122,6 @@ def _ask(case: Case, text: str, item: Item) -> Ask:
     """What the judge sees (SPEC): both texts, the item's title and description, rating and title of the request."""
     real = Passage("target", case.reference or "", record_ids=(case.id,))
     return Ask(STEP, (real, Passage("others", text)), item, case)
-
-
-async def _grade(ask: Ask, llm: LLM, task: Task, repeats: int, sampling: Sampling) -> _Graded:
-    """All repeats of one case."""
-    assert ask.request
-    case_id = ask.request.id
-    try:
-        draft = await asyncio.to_thread(draft_of, ask, task, llm.backend, sampling)
-    except InputError as error:
-        return _Graded(case_id, failures=tuple(NoScore(case_id, n, str(error), "") for n in range(repeats)))
-    grades = await together([_score(case_id, replace(draft, expected=ANSWER), n, llm) for n in range(repeats)])
-    return _Graded(
-        case_id,
-        scores=tuple(grade for grade in grades if isinstance(grade, float)),
-        failures=tuple(grade for grade in grades if isinstance(grade, NoScore)),
-        left_out=draft.left_out,
-    )
-
-
-async def _score(case_id: str, draft: Draft, repeat: int, llm: LLM) -> float | NoScore:
-    """One grade, 0..10, or why there is none."""
-    try:
-        reply = await write(replace(draft, call=replace(draft.call, repeat=repeat)), llm)
-    except CallFailed as failure:
-        return NoScore(case_id, repeat, str(failure), failure.raw)
-    score = read_score(reply.text)
-    if score is None:
-        return NoScore(case_id, repeat, "no clear number from 0 to 10 in the judge's reply", reply.text)
-    return score
 
 
 # Reading a reply ----------------------------------------------------------------------------------------------------
@@ -222,6 +142,12 @@ _FORMS = tuple(
     )
 )
 """From the clearest to the barest; the first form that is found decides."""
+
+
+def _score(text: str) -> float | str:
+    """The score in a judge's cleaned reply, 0..10, or the reason why there is none."""
+    score = read_score(text)
+    return "no clear number from 0 to 10 in the judge's reply" if score is None else score
 
 
 def read_score(text: str) -> float | None:

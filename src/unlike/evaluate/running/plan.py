@@ -7,7 +7,7 @@
     embedder = "minilm"
     metrics = ["rouge1", "meteor", "bleu"]
     users = "users.csv"                     # user_id and attributes of users, by which gains are compared
-    judges = ["s-72b@http://127.0.0.1:8001/v1", "openai:gpt-4o-mini"]
+    judges = ["s-72b@http://127.0.0.1:8001/v1", "openai:gpt-4o-mini", "rubric:openai:gpt-4o-mini"]
 
     [llm]
     uri = "openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1"
@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unlike.config import MethodSettings, changes_of
-from unlike.evaluate.running.judge import JUDGE, with_preset
+from unlike.evaluate.running.judge import JUDGE, RUBRIC, with_preset
 from unlike.records import TimeRule
 
 if TYPE_CHECKING:
@@ -83,22 +83,44 @@ class Engine(Section):
 class Judge(Engine):
     """An LLM that grades, at an endpoint of its own; a file may also give its name or URI alone, as ``--judge`` does."""
 
+    kind: Literal["grade", "rubric"] = "grade"
+    """``grade``: closeness to the real text, 0 to 10. ``rubric``: share of the user's criteria met, see ``rubric``."""
     name: str = Field(default="", pattern=r"^[\w.-]*$")
     """In the tables; a key of ``JUDGES`` gives LLM and repeats of a judge of the papers. The model's where it is empty."""
     uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
     repeats: int = Field(default=2, ge=1)
-    """Grades per text, averaged."""
+    """Grades per text, averaged; 1 for a rubric, whose answers are not sampled."""
+    floor_and_ceiling: bool = True
+    """Whether a rubric is also applied to the users' real texts and to others' real texts on the same items."""
 
     @model_validator(mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:  # noqa: ANN401 - before validation
         return with_preset(given)
 
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Judge":
+        if self.kind == "rubric" and self.repeats != 1:
+            raise ValueError(f"repeats is {self.repeats}; a rubric judge answers once per text, so leave it out")
+        if self.kind == "grade" and not self.floor_and_ceiling:
+            raise ValueError('floor_and_ceiling is for kind = "rubric" only; leave it out')
+        return self
+
     @property
     def metric(self) -> str:
         """Name of the metric of its grades."""
         model = self.uri.partition("@http")[0].partition(":")[2].rpartition("/")[2]
-        return f"{JUDGE}{self.name or model}"
+        return f"{RUBRIC if self.kind == 'rubric' else JUDGE}{self.name or model}"
+
+    @property
+    def label(self) -> str:
+        """Kind and LLM."""
+        return f"{'rubric judge' if self.kind == 'rubric' else 'judge'} {self.uri}"
+
+    @property
+    def calls(self) -> str:
+        """What it is asked."""
+        return "criteria per user, one answer per text" if self.kind == "rubric" else f"{self.repeats} grades per text"
 
 
 class Repeats(Section):

@@ -120,6 +120,39 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class RubricFindings:
+    """What a rubric judge found, beside its column.
+
+    Attributes:
+        metric: Name of its metric.
+        n_users: Users with a rubric.
+        n_without: Users without one.
+        n_criteria: Criteria that count, of all users together.
+        n_dropped: Criteria that do not count.
+        ceiling: Share of criteria that the users' real texts of the cases meet.
+        floor: The same for other users' real texts on the same items.
+        difference: Ceiling minus floor, mean over the users who have both; None where fewer than two have.
+        low: Lower end of its 95 % bootstrap interval over users.
+        high: Upper end.
+        n: Users who have both.
+        p: Of the paired permutation test; None for fewer than 10 users.
+    """
+
+    metric: str
+    n_users: int
+    n_without: int
+    n_criteria: int
+    n_dropped: int
+    ceiling: Cell | None = None
+    floor: Cell | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A sweep of one setting: one line per method.
 
@@ -238,6 +271,7 @@ class Findings:
         notes: Caveats shown with the results (tiny model, missing metric, few users).
         n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
+        rubrics: What each rubric judge found beside its column.
     """
 
     title: str
@@ -254,4 +288,5 @@ class Findings:
     facts: dict[str, str]
     notes: list[str]
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
+    rubrics: list[RubricFindings] = field(default_factory=list[RubricFindings])
     n_cases: int = 0
