@@ -107,7 +107,7 @@ class Trial:
 
 
 Accepts = Callable[[int, int], bool]
-"""Whether a text (second) may stand against a user's text (first)."""
+"""Whether a text (second) may be compared with a user's text (first)."""
 
 
 class Texts:
@@ -254,7 +254,7 @@ def _with_each_foil(texts: Texts, own: int, history: Sequence[ComparedText]) -> 
 
 
 def repeated(texts: Sequence[str]) -> frozenset[int]:
-    """Numbers of the texts of which at least half of the runs of words stand in texts before them.
+    """Numbers of the texts of which at least half of the runs of words are in texts before them.
 
     Args:
         texts: In order of time.

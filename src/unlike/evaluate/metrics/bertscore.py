@@ -40,7 +40,7 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
         texts: Generated texts.
         references: The real text of each.
         model: A model folder, the name of a model of the hub, or "minilm" for the packaged encoder.
-        layer: Whose hidden states stand for the words.
+        layer: Whose hidden states represent the words.
 
     Raises:
         MissingPart: The library is not installed, or the model is not to be had or not one the library can load.

@@ -1,8 +1,8 @@
 """BLEU by sacreBLEU, 0..100: in English with its own defaults (tokenizer 13a), as HF ``evaluate`` gave it to both papers.
 
 In other languages it is sacreBLEU's tokenizer for them. BLEU is a value of a corpus: the mean of sentence values is
-another number. Paired tests over users need a value per case, so the sentence value (with effective order) stands beside
-it under a name of its own.
+another number. Paired tests over users need a value per case, so the sentence value (with effective order) is reported
+beside it under a name of its own.
 """
 
 from collections.abc import Sequence

@@ -78,7 +78,7 @@ def meteor_of_words(generated: Sequence[str], real: Sequence[str]) -> float:
 
 
 def align(generated: list[str], real: list[str]) -> Matches:
-    """Which generated word stands for which real word, in the order of the generated text.
+    """Which generated word is matched with which real word, in the order of the generated text.
 
     Raises:
         MissingPart: WordNet is not there and could not be downloaded.
@@ -121,7 +121,7 @@ def _match_synonyms(generated: Words, real: Words, matches: Matches) -> None:
 
 
 def _positions(words: Words) -> dict[str, list[int]]:
-    """Where each word stands, first to last."""
+    """The positions of each word, in order."""
     positions: dict[str, list[int]] = {}
     for position, word in words:
         if word in positions:
@@ -193,7 +193,7 @@ class PartOfSpeech:
         return [word.removesuffix(old) + new for old, new in self._endings if word.endswith(old)]
 
     def _offsets(self, form: str) -> list[int]:
-        """Synset offsets are the last fields of an index line; field 2 says how many."""
+        """Synset offsets are the last fields of an index line; field 2 is their number."""
         fields = self._index.get(form, "").split()
         return [int(field) for field in fields[-int(fields[2]) :]] if fields else []
 

@@ -3,8 +3,8 @@
 Distinct-n (Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016) is taken there over
 all texts together; here over each text, so that it has a value per case. Longer texts repeat more: compare it on texts of
 equal length. Recall-heavy metrics favour longer texts, so texts can be cut to equal length. Leakage is the length
-of the longest run of words that a text shares with a text of others that the method read. A word is what stands between
-white space, or a character in scripts that have none.
+of the longest run of words that a text shares with a text of others that the method read. A word is a run between white
+space, or a character in scripts that have none.
 """
 
 from collections.abc import Sequence

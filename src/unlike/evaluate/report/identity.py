@@ -1,4 +1,4 @@
-"""The identity test as a report: tables in GitHub's Markdown, and pictures that stand alone."""
+"""The identity test as a report: tables in GitHub's Markdown, and pictures in files of their own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -131,7 +131,7 @@ def result_picture(report: IdentityReport, title: str, kind: Kind) -> str:
 
     Args:
         report: What was measured.
-        title: What stands above it.
+        title: Of the picture.
         kind: Shares of pairs, or areas under the curve.
     """
     rows = [row for row in (report.main, *report.controls) if row.found]
@@ -160,7 +160,7 @@ def curves_picture(report: IdentityReport, title: str) -> str:
 
     Args:
         report: What was measured.
-        title: What stands above it.
+        title: Of the picture.
     """
     sweeps = (("N, earlier records", report.over_records), ("K, peers of each", report.over_peers))
     kinds: tuple[tuple[Kind, str], ...] = (("share", "share of pairs"), ("auc", "area under the curve"))

@@ -66,7 +66,7 @@ def main_table(findings: Findings) -> Table | None:
 
 
 def sanity_table(findings: Findings) -> Table | None:
-    """The table of what keeps the main metrics honest: equal length, diversity, length, leakage."""
+    """The table of checks of the main metrics: equal length, diversity, length, leakage."""
     others = [name for name, _, _ in findings.metrics if name not in findings.main]
     if not findings.variants or not others:
         return None
@@ -86,7 +86,7 @@ def marks(tests: Tests, variant: str, metric: str) -> str:
 
 
 def is_below(test: PairedTest | None, level: float) -> bool:
-    """Whether the t-test and the permutation test both say so, after Holm's correction."""
+    """Whether both the t-test and the permutation test are below a level, after Holm's correction."""
     if test is None or test.p_holm is None or test.p_permutation_holm is None:
         return False
     return max(test.p_holm, test.p_permutation_holm) < level

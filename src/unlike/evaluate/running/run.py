@@ -47,7 +47,7 @@ class Job:
     """A method over cases.
 
     Attributes:
-        name: Of the method, as it stands in the rows.
+        name: Of the method, as in the rows.
         method: The method.
         cases: The cases; the rows come in their order.
         kit: The method's collaborators.
