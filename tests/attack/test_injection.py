@@ -62,7 +62,8 @@ STEPS = [
     ("reason", ("target", "others")),
     ("rubric", ("past", "others")),
     ("rubric_judge", ("target",)),
-    ("soft", ("past",)),
+    ("soft", ("past", "profile")),
+    ("soft_turns", ("past", "profile")),
     ("summary", ("past", "differences")),
     ("update", ("past", "profile")),
 ]

@@ -113,3 +113,19 @@ def test_the_losses_are_drawn(data_of, tmp_path):
     adapter = train(data_of(), replace(TRAINING, epochs=1), tmp_path)
     draw_losses(adapter.metadata.training, tmp_path / "losses.png")
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["dep", "pplug", "prompt_tuning"])
+def test_several_soft_tokens_and_turns_are_written_and_read(tmp_path, kind):
+    adapter = built(tmp_path, AdapterSettings(kind=kind, tokens_per_vector=4, layout="turns", placed=True), 16, 8)
+    again = load_adapter(tmp_path)
+    assert (again.settings, again.digest) == (adapter.settings, adapter.digest)
+    assert (again.settings.tokens_per_vector, again.settings.layout) == (4, "turns")
+
+
+def test_an_adapter_from_before_a_setting_existed_has_its_default(tmp_path):
+    built(tmp_path, AdapterSettings(), 16, 8)
+    described = json.loads((tmp_path / METADATA).read_text())
+    del described["settings"]["layout"]
+    (tmp_path / METADATA).write_text(json.dumps(described))
+    assert load_adapter(tmp_path).settings == AdapterSettings()

@@ -13,6 +13,7 @@ from unlike.latent.batch import batches, collate, with_in_batch_negatives
 from unlike.latent.examples import Examples
 from unlike.latent.loss import text_nll
 from unlike.latent.modules import row
+from unlike.prompts.slots import slots
 from unlike.prompts.task import open_task
 
 
@@ -185,3 +186,28 @@ def test_batches_hold_every_example_once_and_depend_on_seed_and_epoch():
 def test_representatives_need_a_selector(examples_of):
     with pytest.raises(InputError, match="representatives=2, and no selector was given"):
         examples_of(representatives=2)
+
+
+@pytest.mark.parametrize("with_text", [True, False])
+def test_in_turns_each_record_s_vectors_are_in_its_own_answer(crowd, examples_of, with_text):
+    case = crowd.cases("test")[0]
+    examples = examples_of(layout="turns", tokens_per_vector=2, with_text=with_text)
+    example = examples.of(case)
+    assert [m["role"] for m in example.messages] == ["system", *["user", "assistant"] * 3, "user"]
+    assert "difference vector holds" in example.messages[0]["content"]
+    for place, record in enumerate(crowd.history("u0", case.moment)[-3:]):
+        asked, answered = (example.messages[1 + 2 * place + n]["content"] for n in (0, 1))
+        rows = [row(examples.settings, signal, place) + n for signal in ("his", "diff") for n in range(4)]
+        vectors = "".join(slots(number, 1) for number in rows)
+        assert asked.startswith(f"> Item: {crowd.item(record.item_id).title}")
+        assert answered == (f"{vectors}\n{record.text.strip()}" if with_text else vectors)
+    assert example.messages[-1]["content"].startswith("> Item: Item 7")
+    assert sorted(example.slots[example.slots >= 0]) == list(range(3 * 2 * 4))
+
+
+def test_in_turns_the_oldest_turn_goes_at_the_length_limit(crowd, examples_of):
+    case = crowd.cases("test")[0]
+    whole = examples_of(layout="turns").of(case)
+    short = examples_of(layout="turns", max_prompt_tokens=len(whole.token_ids) - 1).of(case)
+    assert short.shown.tolist() == [False, True, True]
+    assert [m["role"] for m in short.messages] == ["system", *["user", "assistant"] * 2, "user"]

@@ -179,8 +179,25 @@ def test_a_record_without_peers_has_no_difference_to_take_away(crowd, llm, score
 def test_the_mean_vector_of_a_standardised_adapter_is_the_same_in_every_case(crowd, prompter_of):
     prompter = prompter_of()
     module, cases = dep_module(prompter.adapter), crowd.cases("test")
-    found = [mean_ablated(module, prompter.example(case), "his") for case in cases[:2]]
+    found = [mean_ablated(module, prompter.example(case), "his", np.arange(3)) for case in cases[:2]]
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_what_a_place_has_learned_is_not_taken_for_the_record_s(prompter_of, crowd):
+    prompter = prompter_of(placed=True, tokens_per_vector=2)
+    example, module = prompter.example(crowd.cases("test")[0]), dep_module(prompter.adapter)
+    with torch.no_grad():
+        for places in module.places.values():
+            places.copy_(torch.randn_like(places))
+    mean = module.standards["his"].mean.numpy()
+    example = replace(example, past=replace(example.past, his=np.tile(mean, (3, 1))))
+    bank = prompter.bank(example)
+    swapped = without_vectors(module, example, bank)
+    for place in example.past.record_ids:
+        np.testing.assert_allclose(swapped[place, "his"], bank, atol=1e-5)
+    unused = int(activations(module, "his", mean[None])[0].abs().argmin())
+    off = without_unit(module, example, bank, unused)
+    assert np.abs(off - bank)[: 3 * 4].max() < 0.1 < np.abs(bank[1]).max()
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])

@@ -225,3 +225,20 @@ def test_vectors_stand_in_their_places_and_nowhere_else():
 def test_one_module_of_each_kind():
     assert isinstance(module(), DepModule)
     assert set(KINDS) == {"dep", "pplug", "prompt_tuning"}
+
+
+def test_one_soft_token_per_vector_is_the_first_of_several():
+    one, four = module(), module(tokens_per_vector=4)
+    with torch.no_grad():
+        for signal in ("his", "diff"):
+            few, many = one.projectors[signal], four.projectors[signal]
+            few.first.load_state_dict(many.first.state_dict())
+            few.second.weight.copy_(many.second.weight[:HIDDEN])
+            few.second.bias.copy_(many.second.bias[:HIDDEN])
+        one.reducer.load_state_dict(four.reducer.state_dict())
+    given = inputs(n_shown=(3, 3))
+    banks = one(given).bank, four(given).bank
+    assert banks[1].shape == (2, 2 * 3 * 6, HIDDEN)
+    for signal in ("his", "diff"):
+        first, second = (row(made.settings, signal, 2) + 1 for made in (one, four))
+        torch.testing.assert_close(banks[1][:, second], banks[0][:, first])

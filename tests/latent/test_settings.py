@@ -43,3 +43,23 @@ def test_all_that_is_wrong_is_said_at_once():
         recipe("paper", "lora", {"speed": 3, "batch": "many"})
     with pytest.raises(InputError, match="unknown training preset: 'large'; allowed are paper, released, small"):
         recipe("large")
+
+
+@pytest.mark.parametrize("preset", sorted(RECIPES))
+def test_what_the_papers_do_not_have_is_off_in_every_preset(preset):
+    adapter, train = recipe(preset).adapter, recipe(preset).train
+    assert (adapter.tokens_per_vector, adapter.layout, train.warm_start_steps) == (1, "single", 0)
+
+
+@pytest.mark.parametrize("n", [1, 8])
+def test_a_vector_may_have_one_to_eight_soft_tokens(n):
+    assert recipe("small", "dep", {"tokens_per_vector": str(n)}).adapter.tokens_per_vector == n
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tokens_per_vector", 0), ("tokens_per_vector", 9), ("warm_start_steps", -1), ("layout", "both")],
+)
+def test_values_outside_what_is_allowed_are_refused(name, value):
+    with pytest.raises(InputError, match=f"{name}={value}: Input should be"):
+        recipe("small", "dep", {name: value})

@@ -11,7 +11,13 @@ from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.settings import Recipe
-from unlike.latent.training_data import corpus_hash, training_cases, training_data, validation_cases
+from unlike.latent.training_data import (
+    corpus_hash,
+    training_cases,
+    training_data,
+    validation_cases,
+    warm_start_records,
+)
 from unlike.prompts.task import open_task
 
 BOOKS = [(user, item, item * 2 + user) for item in range(2) for user in range(2)] + [(0, 6, 10), (0, 7, 11), (1, 6, 12)]
@@ -65,3 +71,46 @@ def test_one_adapter_for_several_corpora_keeps_histories_apart(corpora, llm):
 def test_a_corpus_without_training_cases_is_an_error():
     with pytest.raises(InputError, match="no cases in split 'train'"):
         training_cases([world(BOOKS, targets=[6])], TRAINING)
+
+
+def test_a_warm_start_writes_the_training_users_records_before_any_held_out_text(corpora):
+    settings = replace(TRAINING, warm_start_steps=99)
+    found = warm_start_records(corpora, settings)
+    targets = {(corpus, record.id) for corpus, record in found}
+    books, films = corpora
+    assert len(targets) == len(found) == 2 * 4  # two records and two training targets of u0, in each corpus
+    assert {record.user_id for _, record in found} == {"u0"}
+    assert {("i0", "i1", "i6", "i7"), ("i2", "i3", "i8", "i9")} == {
+        tuple(sorted(record.item_id for corpus, record in found if corpus is own)) for own in (books, films)
+    }
+    assert warm_start_records(corpora, settings) == found
+    assert len(warm_start_records(corpora, replace(settings, warm_start_steps=1))) == TRAINING.batch
+    assert warm_start_records(corpora, TRAINING) == []
+
+
+@pytest.fixture
+def shared_items():
+    """u0 and others on the same items; u0's third text is held out, and a fourth was written later."""
+    writings = [(0, 0, 1), (0, 1, 2), (0, 2, 3), (0, 3, 4), (1, 1, 1), (1, 0, 5), (2, 1, 6)]
+    made = world(writings, targets=range(1, 6))
+    splits = {"r001": "train", "r002": "validation", "r005": "test"}
+    cases = [replace(case, split=splits[case.id]) for case in made.cases("test") if case.id in splits]
+    return Corpus(made.records(), [made.item(f"i{n}") for n in range(4)], cases)
+
+
+def test_a_warm_start_never_sees_a_held_out_text_nor_what_came_after_it(shared_items):
+    found = warm_start_records([shared_items], replace(TRAINING, warm_start_steps=9))
+    assert sorted(record.id for _, record in found) == ["r000", "r001"]
+
+
+def test_the_prompt_of_a_warm_start_has_a_record_s_vectors_and_not_its_words(shared_items, llm):
+    recipe = Recipe(SETTINGS, replace(TRAINING, warm_start_steps=9, warm_start_tokens=12))
+    data = training_data([shared_items], llm, HashingEncoder(DIM), open_task(), recipe, salt="s")
+    assert {example.case.id: example.past.peer_ids for example in data.warm_start} == {
+        "r000": ((),),
+        "r001": (("r004",),),  # of the two others on the item, the one who wrote before
+    }
+    for example in data.warm_start:
+        assert example.past.record_ids == (example.case.id,)
+        assert f"text-of-{example.case.id}" not in example.messages[-1]["content"]
+        assert llm.tokens.decode(example.target_ids) == example.case.reference[:12]

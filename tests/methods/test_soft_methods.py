@@ -200,3 +200,19 @@ def test_a_run_folder_keeps_the_adapter_s_name(crowd, backend, adapters, tmp_pat
     kit = kit_of(crowd, backend, adapters / "dep")
     rows = asyncio.run(arun(crowd, "dep", kit, tmp_path / "run", limit=2))
     assert {row.status for row in rows} == {"done"}
+
+
+@pytest.mark.parametrize("method", SOFT)
+def test_an_adapter_has_its_own_layout_and_number_of_soft_tokens(crowd, backend, adapters, method):
+    case, plain = crowd.cases("test")[0], load_adapter(adapters / method.removesuffix("_shuffled"))
+    settings = replace(plain.settings, layout="turns", tokens_per_vector=3)
+    metadata = replace(plain.metadata, settings=settings)
+    save_adapter(adapters / "turns", new_module(metadata, torch.randn(4, backend.hidden)), metadata)
+    kit = kit_of(crowd, backend, adapters / "turns")
+    outcome = run(method, case, kit)
+    assert outcome.text
+    assert outcome.trace["generate"]["step"] == "soft_turns"
+    assert outcome.trace["soft"]["n_vectors"] == (4 if method == "pplug" else 2 * 2 * 5)
+    forecast = ForecastLLM(backend)
+    run(method, case, replace(kit, llm=forecast))
+    assert forecast.usage.prompt_tokens == len(kit.latent.prompt(case).prompt.token_ids)

@@ -52,7 +52,7 @@ class TrainingForecast:
 
     Attributes:
         adapter: Not trained yet.
-        n_steps: Steps of its training.
+        n_steps: Steps of its training, with those of a warm start.
         n_texts: Texts that the LLM writes to choose the checkpoint.
     """
 
@@ -69,7 +69,8 @@ def forecast_training(adapter: WantedAdapter, corpora: "Sequence[Corpus]") -> Tr
     settings = adapter.recipe.train
     n_examples = len(training_cases(corpora, settings))
     n_each = len(validation_cases(corpora, settings)) if settings.choose_by == "meteor" else 0
-    return TrainingForecast(adapter, n_steps_of(settings, n_examples), n_each * n_validations_of(settings, n_examples))
+    n_steps = settings.warm_start_steps + n_steps_of(settings, n_examples)
+    return TrainingForecast(adapter, n_steps, n_each * n_validations_of(settings, n_examples))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A case as a soft prompt: the records it shows, the places of their vectors, and the text to learn.
 
-The prompt is the ``soft`` template, equation 7 and figure 6 of DEP in our words. At the length limit the oldest records
-are dropped with their vectors, so text and vectors always belong to the same records.
+The prompt is the ``soft`` template, equation 7 and figure 6 of DEP in our words, or ``soft_turns``, with each record as a
+turn of the chat. At the length limit the oldest records are dropped with their vectors, so text and vectors always belong
+to the same records.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,8 @@ from unlike.prompts.slots import pieces, slots
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Record, Records
 
-STEP = "soft"
+STEPS = {"single": "soft", "turns": "soft_turns"}
+"""The template of a soft prompt, by layout."""
 NOTES: dict[tuple[str, ...], str] = {
     ("his", "diff"): (
         "A {text} vector holds what one {text} is like; a difference vector holds how it differs from what "
@@ -183,14 +185,14 @@ class Examples:
         return PastVectors(own.record_ids, other.his[taken], other.diff[taken], other.n_peers[taken], others)
 
     def _ask(self, case: Case, past: Sequence[Record], more: tuple[Passage, ...]) -> Ask:
-        passages = tuple(self._passage(place, record) for place, record in enumerate(past))
+        passages, step = tuple(self._passage(*placed) for placed in enumerate(past)), STEPS[self.settings.layout]
         if self.settings.kind == "pplug":
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()
             words = {"user": user, "note": self._note(USER_NOTE)}
-            return Ask(STEP, (*passages, *more), self._item(case.item_id), case, slots=words)
+            return Ask(step, (*passages, *more), self._item(case.item_id), case, slots=words)
         note = self._note(NOTES.get(self.settings.signals, "")) if past else ""
-        return Ask(STEP, (*passages, *more), self._item(case.item_id), case, slots={"user": "", "note": note})
+        return Ask(step, (*passages, *more), self._item(case.item_id), case, slots={"user": "", "note": note})
 
     def _passage(self, place: int, record: Record) -> Passage:
         width = self.settings.tokens_per_vector + 2

@@ -25,7 +25,6 @@ from unlike.records import Generation, Record
 
 ALL = ""
 """Stands for the id of a record where a contribution is that of all records together."""
-
 Ints = NDArray[np.int64]
 
 
@@ -148,10 +147,11 @@ def without_vectors(module: DepModule, example: Example, bank: Floats) -> dict[t
     """The bank with one vector mean-ablated, for every vector; and with all of a signal, under the id ALL."""
     found: dict[tuple[str, Signal], Floats] = {}
     for signal in module.settings.signals:
-        soft, places = mean_ablated(module, example, signal), _existing(example, signal)
-        for place in places:
+        places = _existing(example, signal)
+        soft = mean_ablated(module, example, signal, places)
+        for place, own in zip(places, soft, strict=True):
             part = example.past.record_ids[place], signal
-            found[part] = placed(module.settings, bank, signal, soft, np.array([place]))
+            found[part] = placed(module.settings, bank, signal, own, np.array([place]))
         if len(places):
             found[ALL, signal] = placed(module.settings, bank, signal, soft, places)
     return found
@@ -164,7 +164,8 @@ def without_unit(module: DepModule, example: Example, bank: Floats, unit: int) -
         places = _shown(example, signal)
         latent = activations(module, signal, _vectors(example, signal)[places])
         latent[:, unit] = 0
-        bank = placed(module.settings, bank, signal, module.projectors[signal](latent).numpy(), places)
+        soft = module.soft_tokens(signal, latent, torch.from_numpy(places))
+        bank = placed(module.settings, bank, signal, soft.numpy(), places)
     return bank
 
 
@@ -183,10 +184,10 @@ def most_active(module: DepModule, example: Example, n: int) -> list[tuple[int, 
 
 
 @torch.no_grad()
-def mean_ablated(module: DepModule, example: Example, signal: Signal) -> Floats:
-    """The soft tokens of a signal's mean vector, which depends on no single record: (tokens, hidden).
+def mean_ablated(module: DepModule, example: Example, signal: Signal, places: Ints) -> Floats:
+    """The soft tokens at some places of a signal's mean vector, which depends on no single record: (places, tokens, hidden).
 
-    It is the mean of the training vectors where the adapter standardises, else of the vectors that the example's prompt
+    The mean is that of the training vectors where the adapter standardises, else of the vectors that the example's prompt
     shows; a single vector is then its own mean and carries nothing.
     """
     if module.settings.standardise:
@@ -194,7 +195,8 @@ def mean_ablated(module: DepModule, example: Example, signal: Signal) -> Floats:
     else:
         own = _vectors(example, signal)[_shown(example, signal)]
         mean = own.sum(axis=0) / max(1, len(own))
-    return module.projectors[signal](activations(module, signal, mean[None]))[0].numpy()
+    latent = activations(module, signal, mean[None]).expand(len(places), -1)
+    return module.soft_tokens(signal, latent, torch.from_numpy(places)).numpy()
 
 
 def placed(settings: AdapterSettings, bank: Floats, signal: Signal, soft: Floats, places: Ints) -> Floats:

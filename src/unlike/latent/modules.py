@@ -150,6 +150,11 @@ class DepModule(nn.Module):
         """The latent units, z = enc(e): (..., d) -> (..., d') (DEP, equation 5)."""
         return self.reducer.encode(self.standards[signal](vectors))
 
+    def soft_tokens(self, signal: Signal, latent: Tensor, places: Tensor) -> Tensor:
+        """(n, d') latent units of the records at (n,) places -> (n, tokens, hidden), p = M(z) (DEP, equation 6)."""
+        soft = self.projectors[signal](latent)
+        return soft + self.places[signal][places] if signal in self.places else soft
+
     def forward(self, inputs: Inputs) -> Soft:
         """The soft vectors of all records, and the autoencoder's output for the losses."""
         coded, banks = list[Coded](), list[Tensor]()

@@ -6,9 +6,11 @@ differs, ``small`` what fits a small corpus. Every variant has a name, so that a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from unlike.config import by_name
+from annotated_types import Interval
+
+from unlike.config import AtLeast0, AtLeast1, Layout, by_name
 from unlike.errors import InputError
 from unlike.records import TimeRule
 
@@ -21,6 +23,7 @@ Weighting = Literal["mean", "profile_weighted"]
 Objective = Literal["paper", "released"]
 Precision = Literal["float32", "bfloat16"]
 ChooseBy = Literal["meteor", "nll"]
+TokensPerVector = Annotated[int, Interval(ge=1, le=8)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class AdapterSettings:
         representatives: Where above 0, a difference is to this many representatives, as DPL's equation 4 selects them,
             and not to all peers (ours).
         min_peers: Minimum number of peers for a difference. With one peer, e_his - e_diff is that peer's embedding.
-        tokens_per_vector: Soft tokens per vector (1 in the paper).
+        tokens_per_vector: Soft tokens per vector, 1 to 8 (1 in the paper).
+        layout: How the past records are shown: "single", in one prompt, or "turns", each as a turn of the chat whose answer
+            holds its vectors (ours). The adapter's, whatever the layout of a run.
         scaled: Whether soft vectors start at the mean length of the LLM's token embeddings.
         neutral: Whether soft vectors start as the mean of their markers, the same for every user, so that training
             starts from a prompt that the LLM can read.
@@ -69,7 +74,8 @@ class AdapterSettings:
     time_rule: TimeRule = "as_of"
     representatives: int = 0
     min_peers: int = 1
-    tokens_per_vector: int = 1
+    tokens_per_vector: TokensPerVector = 1
+    layout: Layout = "single"
     scaled: bool = False
     neutral: bool = False
     placed: bool = False
@@ -113,6 +119,9 @@ class TrainSettings:
         left_out: Share of the users, chosen by hash, whose texts are not trained on.
         max_targets: Maximum number of training cases per user and corpus, the most recent first (1 in the paper).
         max_target_tokens: Length limit of the texts to learn (2,048 in the paper).
+        warm_start_steps: Steps before the training in which the soft vectors of a single record make the LLM write that
+            record's own text (ours); 0 for none.
+        warm_start_tokens: Length limit of the texts of the warm start.
         clip: Maximum norm of the gradient; None for no limit (1.0 in the released code).
         precision: Of the LLM. The trained weights are always float32.
         recompute: Whether activations are recomputed in the backward pass: less memory, more time.
@@ -135,6 +144,8 @@ class TrainSettings:
     left_out: float = 0.0
     max_targets: int = 1
     max_target_tokens: int = 2048
+    warm_start_steps: AtLeast0 = 0
+    warm_start_tokens: AtLeast1 = 32
     clip: float | None = None
     precision: Precision = "bfloat16"
     recompute: bool = False

@@ -6,6 +6,7 @@ batches, all exchange them and make the same step; the main process alone valida
 """
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from unlike.latent.training_data import TrainingData
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+WARM_START = "warm_start"
+"""Folder, in the adapter's, of the warm start's checkpoint until the end of the training."""
 VALIDATION_TIMEOUT = timedelta(hours=12)
 """How long the other processes wait while the main process validates: writing hundreds of texts takes hours."""
 
@@ -42,6 +45,7 @@ class StepRow(NamedTuple):
         rate: Learning rate of the next step.
         tokens_s: Tokens per second; 0 for a step that was read from a checkpoint.
         memory_gb: Peak memory of the GPU, or of the process without one; likewise.
+        phase: "warm-start" or "training".
     """
 
     step: int
@@ -55,10 +59,11 @@ class StepRow(NamedTuple):
     rate: float
     tokens_s: float = 0.0
     memory_gb: float = 0.0
+    phase: str = "training"
 
 
 OnStep = Callable[[StepRow], None]
-_NOT_KEPT = ("n_steps", "tokens_s", "memory_gb")
+_NOT_KEPT = ("n_steps", "tokens_s", "memory_gb", "phase")
 
 
 def train(
@@ -85,18 +90,22 @@ def train(
     """
     if not data.examples:
         raise InputError("training: no examples; the corpus has no cases in split 'train', see: unlike corpus DIR")
-    if not (out / METADATA).is_file():
-        return _Training(data, settings, out, choice or choice_of(data, settings, None), track).run(on_step)
-    adapter = load_adapter(out)
-    if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
-        raise InputError(f"{out} holds an adapter of another training; give another --out")
-    return adapter
+    if (out / METADATA).is_file():
+        adapter = load_adapter(out)
+        if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
+            raise InputError(f"{out} holds an adapter of another training; give another --out")
+        return adapter
+    training = _Training(data, settings, out, choice or choice_of(data, settings, None), track)
+    warm_start = training.warm_start(on_step) if data.warm_start else {}
+    training.learn(on_step)
+    return training.finish(warm_start)
 
 
 def discard(out: Path) -> None:
-    """Remove the adapter and the checkpoint of a folder."""
+    """Remove the adapter and the checkpoints of a folder."""
     for name in (METADATA, WEIGHTS, checkpoints.FILE):
         (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / WARM_START, ignore_errors=True)
 
 
 def n_steps_of(settings: TrainSettings, n_examples: int) -> int:
@@ -123,7 +132,7 @@ def rate_at(step: int, settings: TrainSettings, n_steps: int) -> float:
 class _Training:
     """A training, as one of its processes sees it."""
 
-    def __init__(self, data: TrainingData, settings: TrainSettings, out: Path, choice: Choice, track: str) -> None:
+    def __init__(self, data: TrainingData, settings: TrainSettings, out: Path, choice: Choice, track: str = "") -> None:
         self._data, self._settings, self._out, self._choice = data, settings, out, choice
         self._accelerator = _accelerator(out, track)
         self._llm: nn.Module = data.llm.model.to(self._accelerator.device).requires_grad_(False)
@@ -142,8 +151,31 @@ class _Training:
         self._progress, self._best = Progress(plan=data.plan(settings)), self._weights()
         self._resume()
 
-    def run(self, on_step: OnStep) -> Adapter:
-        """All steps that are left, then the adapter."""
+    def warm_start(self, on_step: OnStep) -> dict[str, Any]:
+        """Let the module first learn to make the LLM write a record from the record's own vectors.
+
+        It is a training of its own, with optimiser, schedule and checkpoint, so it is resumed like any other.
+
+        Returns:
+            What the adapter's metadata keep of it: the number of records and the losses.
+        """
+        n_steps = self._settings.warm_start_steps
+        data = replace(self._data, examples=self._data.warm_start, validation=())
+        settings = replace(self._settings, epochs=n_steps, max_steps=n_steps)
+        first = _Training(data, settings, self._out / WARM_START, choice_of(data, settings, None))
+        first._start_from(self)
+        first.learn(lambda row: on_step(row._replace(phase="warm-start")))
+        self._start_from(first)
+        return {"warm_start": {"n_examples": len(data.examples), "losses": first._progress.losses}}
+
+    def _start_from(self, other: "_Training") -> None:
+        """Take over the weights of another training, unless this one has made a step."""
+        if not self._progress.step:
+            self._module.load_state_dict(other._module.state_dict())
+            self._best = self._weights()
+
+    def learn(self, on_step: OnStep) -> None:
+        """Make all steps that are left."""
         report: OnStep = on_step if self._accelerator.is_main_process else lambda row: None
         for kept in self._progress.losses:
             report(StepRow(n_steps=self._n_steps, **cast(Any, kept)))
@@ -160,7 +192,6 @@ class _Training:
                 self._progress.epoch, self._progress.batch = self._progress.epoch + 1, 0
             self._validate()
             self._save()
-        return self._finish()
 
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each step that is left of this epoch."""
@@ -262,17 +293,18 @@ class _Training:
         self._optimiser.load_state_dict(parts["optimiser"])
         self._schedule.load_state_dict(parts["schedule"])
 
-    def _finish(self) -> Adapter:
-        """The best weights as the adapter; the checkpoint is removed."""
+    def finish(self, warm_start: dict[str, Any]) -> Adapter:
+        """The best weights as the adapter, its metadata with the facts of a warm start; the checkpoints are removed."""
         self._accelerator.wait_for_everyone()  # another process may still read the checkpoint
         if self._accelerator.is_main_process:
             self._module.load_state_dict(self._best)
             kept = self._progress
             training: dict[str, Any] = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations}
-            training |= {"best": kept.best, "chosen_by": self._choice.name}
+            training |= {"best": kept.best, "chosen_by": self._choice.name} | warm_start
             dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
             save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training), dtype)
             (self._out / checkpoints.FILE).unlink(missing_ok=True)
+            shutil.rmtree(self._out / WARM_START, ignore_errors=True)
         self._accelerator.wait_for_everyone()
         return load_adapter(self._out)
 

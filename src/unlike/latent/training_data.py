@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
 
@@ -18,10 +18,10 @@ from unlike.latent.adapter import AdapterMetadata, new_module, user_hashes
 from unlike.latent.batch import inputs_of
 from unlike.latent.examples import Example, Examples, Selector
 from unlike.latent.modules import Module, PromptTuningModule, standard_of
-from unlike.latent.settings import NOT_COMPARED, Recipe, TrainSettings
+from unlike.latent.settings import NOT_COMPARED, AdapterSettings, Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
-from unlike.records import Case
+from unlike.records import END_OF_TIME, Case, Moment, Record
 
 MARKERS = ("start of {text}", "end of {text}", "start of difference", "end of difference")
 """Each marker vector is the mean of the token embeddings of these words; it is not trained."""
@@ -37,6 +37,7 @@ class TrainingData:
         validation: With texts; they choose the checkpoint.
         metadata: Of the adapter to be.
         markers: (4, hidden) as in Space.
+        warm_start: Records whose own vectors alone are in the prompt of their text; empty without a warm start.
     """
 
     llm: LocalModel
@@ -44,6 +45,7 @@ class TrainingData:
     validation: Sequence[Example]
     metadata: AdapterMetadata
     markers: Tensor
+    warm_start: Sequence[Example] = ()
 
     def plan(self, settings: TrainSettings) -> dict[str, Any]:
         """What must be the same for a training to be resumed, as JSON holds it."""
@@ -94,9 +96,11 @@ def training_data(
     Raises:
         InputError: A corpus has no training cases, or a prompt exceeds the length limit.
     """
-    examples = {
-        corpus: Examples(corpus, encoder, llm.tokens, task, recipe.adapter, selector=selector) for corpus in corpora
-    }
+
+    def examples_with(adapter: AdapterSettings) -> dict[Corpus, Examples]:
+        return {corpus: Examples(corpus, encoder, llm.tokens, task, adapter, selector=selector) for corpus in corpora}
+
+    examples = examples_with(recipe.adapter)
     cases, limit = training_cases(corpora, recipe.train), recipe.train.max_target_tokens
     learned = [examples[corpus].of(case, limit) for corpus, case in cases]
     salt = salt or secrets.token_hex(8)
@@ -113,7 +117,12 @@ def training_data(
         users=user_hashes(salt, (case.user_id for _, case in cases)),
     )
     validation = [examples[corpus].of(case, limit) for corpus, case in validation_cases(corpora, recipe.train)]
-    return TrainingData(llm, learned, validation, metadata, _markers(llm, task))
+    alone = examples_with(replace(recipe.adapter, with_text=False))  # with its words beside them, vectors have no use
+    warm_start = [
+        alone[corpus].of(_as_case(record), recipe.train.warm_start_tokens, past=[record])
+        for corpus, record in warm_start_records(corpora, recipe.train)
+    ]
+    return TrainingData(llm, learned, validation, metadata, _markers(llm, task), warm_start)
 
 
 def corpus_hash(corpora: Sequence[Corpus]) -> str:
@@ -157,6 +166,41 @@ def validation_cases(corpora: Sequence[Corpus], settings: TrainSettings) -> list
     cases = [(corpus, case) for corpus in corpora for case in corpus.cases("validation")]
     n = min(settings.validation, len(cases))
     return [cases[place] for place in sorted(Random(settings.seed).sample(range(len(cases)), n))]
+
+
+def warm_start_records(corpora: Sequence[Corpus], settings: TrainSettings) -> list[tuple[Corpus, Record]]:
+    """A seeded sample, as large as the warm start can use, of what the training users wrote before any held-out text."""
+    if not settings.warm_start_steps:
+        return []
+    users = dict.fromkeys((corpus, case.user_id) for corpus, case in training_cases(corpora, settings))
+    before = {corpus: _first_held_out(corpus) for corpus in corpora}
+    records = [
+        (corpus, record)
+        for corpus, user_id in users
+        for record in corpus.history(user_id, before[corpus].get(user_id, END_OF_TIME))
+    ]
+    n = min(settings.warm_start_steps * settings.batch * settings.accumulate, len(records))
+    return Random(settings.seed).sample(records, n)
+
+
+def _first_held_out(corpus: Corpus) -> dict[str, Moment]:
+    """When each user's first text that is not trained on was written."""
+    held_out = sorted((case for case in corpus.cases() if case.split != "train"), key=lambda case: case.moment)
+    return {case.user_id: case.moment for case in reversed(held_out)}
+
+
+def _as_case(record: Record) -> Case:
+    """The request that a record answers."""
+    return Case(
+        record.id,
+        record.user_id,
+        record.item_id,
+        record.timestamp,
+        record.title,
+        record.rating,
+        reference=record.text,
+        split="train",
+    )
 
 
 def _markers(llm: LocalModel, task: Task) -> Tensor:

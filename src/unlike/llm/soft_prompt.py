@@ -54,6 +54,7 @@ class SoftAsk:
 
     Attributes:
         prompt: What the engine gets.
+        step: Name of the prompt's template.
         messages: What a person may read of it; private-use characters stand for the vectors.
         record_ids: All records whose words are in it, as text or in a vector.
         past: Ids of the own records it shows.
@@ -62,6 +63,7 @@ class SoftAsk:
     """
 
     prompt: SoftPrompt
+    step: str
     messages: Messages
     record_ids: tuple[str, ...]
     past: tuple[str, ...]

@@ -32,8 +32,6 @@ from unlike.prompts.prompt import Ask
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply, soft_draft
 
-STEP = "soft"
-
 
 async def dep(case: Case, kit: Kit) -> Draft:
     """The most recent records with the soft vectors of each and of how it differs."""
@@ -98,7 +96,7 @@ async def _soft_draft(
     facts = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
         facts["vectors_of"] = stranger.user_id
-    ask = Ask(STEP, tuple(own_passages(shown, kit)), kit.records.item(case.item_id), case)
+    ask = Ask(soft.step, tuple(own_passages(shown, kit)), kit.records.item(case.item_id), case)
     fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
     trace = trace_of(kit.settings, history, shown, inputs.differences if inputs else (), profile)
     return replace(fitted, trace=trace | {"soft": facts}, rewrites=kit.settings.rewrites)

@@ -88,7 +88,8 @@ def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[d
         yield {"role": "system", "content": filled("system")}
     for piece in given["past"] if "turn" in template.blocks else ():
         yield {"role": "user", "content": filled("turn", piece=piece)}
-        yield {"role": "assistant", "content": piece["text"].strip()}
+        answer = filled("answer", piece=piece) if "answer" in template.blocks else piece["text"].strip()
+        yield {"role": "assistant", "content": answer}
     if "user" in template.blocks:
         yield {"role": "user", "content": filled("user")}
 

@@ -105,7 +105,7 @@ function panel(choice, body, options, api, signal) {
   const heard = {
     prompt: (one) => {
       prompts.push(one);
-      state.textContent = one.step === "generate" || one.step === "soft" ? "writing …" : `step: ${one.step} …`;
+      state.textContent = ["generate", "soft", "soft_turns"].includes(one.step) ? "writing …" : `step: ${one.step} …`;
     },
     piece: (one) => {
       written += one.text;
