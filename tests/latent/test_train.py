@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from tests.latent.conftest import TRAINING
+from tests.latent.small_training import data_with
+from tests.llm.tiny_llm import tiny_llm
 from unlike.errors import EngineError, InputError
 from unlike.latent import checkpoints
 from unlike.latent.checkpoints import Choice
@@ -31,6 +33,13 @@ def test_it_learns(data_of, tmp_path, kind):
     assert adapter.settings.kind == kind
     assert all(value > 0 for value in (rows[0].tokens_s, rows[0].memory_gb, rows[0].norm, rows[0].rate))
     assert not (tmp_path / checkpoints.FILE).exists()
+
+
+def test_an_llm_of_the_architecture_of_qwen_trains_too(tmp_path):
+    data = data_with(tiny_llm(tmp_path / "llm", "qwen2", seed=3))
+    rows = []
+    train(data, replace(TRAINING, epochs=20, learning_rate=1e-2, validation=0), tmp_path / "out", on_step=rows.append)
+    assert sum(gen(rows[-4:])) < sum(gen(rows[:4]))
 
 
 def test_the_same_plan_is_the_same_training(data_of, tmp_path):
