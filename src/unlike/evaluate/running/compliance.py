@@ -6,7 +6,7 @@ spoils what is made of it, whatever the method.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from unlike.data.corpus import Corpus
 from unlike.evaluate.running.run import read_run
 from unlike.llm.journal import Journal
-from unlike.prompts.task import Task
+from unlike.methods.drp import dimensions_in
+from unlike.prompts.task import Dimension, Task
 from unlike.records import Generation
 from unlike.writing.expected import Expected
 from unlike.writing.faults import NO_TEXT, faults
@@ -78,9 +79,9 @@ def shares(checked: Iterable[Checked]) -> dict[tuple[str, str], tuple[float, int
 def _checked(row: Generation, method: str, kept: Journal, corpus: Corpus, task: Task) -> Iterable[Checked]:
     trace = row.trace
     material = Expected("material", task.words)
-    names = tuple(dimension.name for dimension in task.standard(None))
-    for difference in trace.get("differences", ()):
-        yield Checked("difference", method, _of_call(difference["call"], kept, replace(material, dimensions=names)))
+    for difference, dimensions in _compared(trace, task):
+        asked = replace(material, dimensions=tuple(dimension.name for dimension in dimensions))
+        yield Checked("difference", method, _of_call(difference["call"], kept, asked))
     profile = trace.get("profile")
     if profile and "key" in profile["call"]:
         yield Checked("summary", method, _of_call(profile["call"], kept, material))
@@ -92,6 +93,14 @@ def _checked(row: Generation, method: str, kept: Journal, corpus: Corpus, task: 
     shown = _shown(trace, corpus)
     expected = Expected("text", task.words, (case.title, item.title), rating, shown, item.description)
     yield Checked("text", method, _of_call(trace["generate"], kept, expected))
+
+
+def _compared(trace: Mapping[str, Any], task: Task) -> Iterable[tuple[Mapping[str, Any], Sequence[Dimension]]]:
+    """The differences of a trace with the dimensions they were asked for; those of ``drp_filtered`` before its filter."""
+    found = trace.get("unfiltered") or trace.get("differences", ())
+    own = trace.get("dimensions")  # of DRP: found by the LLM, for each difference
+    standard = task.standard(None)
+    return [(one, dimensions_in(own[place]["text"]) if own else standard) for place, one in enumerate(found)]
 
 
 def _of_call(call: Mapping[str, Any], kept: Journal, expected: Expected) -> tuple[str, ...]:
