@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from unlike.data.tables.casts import ids
 from unlike.data.tables.fields import as_text
@@ -98,6 +97,8 @@ def welch(a: Values, b: Values) -> float | None:
         return None
     if max(np.ptp(a), np.ptp(b)) <= _ROUNDING:
         return 1.0 if abs(a.mean() - b.mean()) <= _ROUNDING else 0.0
+    from scipy import stats
+
     means = [(float(x.mean()), float(x.std(ddof=1)), len(x)) for x in (a, b)]
     result: Any = stats.ttest_ind_from_stats(*means[0], *means[1], equal_var=False)
     return float(result.pvalue)

@@ -4,7 +4,8 @@ Everything is paired by id, never by position; what is missing on one side is le
 over the runs at five temperatures, we over users: the functions do not care which of the two the ids name. Values of
 several cases of a user are averaged first, since they are not independent.
 
-Whatever draws at random takes a seed. Methods that agree on every case give p = 1, not "not a number".
+Whatever draws at random takes a seed. Methods that agree on every case give p = 1, not "not a number". scipy.stats is
+imported where a test is made: it takes half of the start of a command.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Values = NDArray[np.float64]
 """(n,) one value per case, user or run."""
@@ -134,6 +134,8 @@ def t_test(differences: Values) -> float:
     """Two-sided p of the paired t-test; n >= 2."""
     if np.ptp(differences) == 0:
         return 1.0 if differences[0] == 0 else 0.0
+    from scipy import stats
+
     result: Any = stats.ttest_1samp(differences, 0.0)
     return float(result.pvalue)
 
@@ -142,6 +144,8 @@ def wilcoxon(differences: Values) -> float:
     """Two-sided p of Wilcoxon's signed-rank test; differences of zero are dropped (Wilcoxon, 1945)."""
     if not differences.any():
         return 1.0
+    from scipy import stats
+
     result: Any = stats.wilcoxon(differences)
     return float(result.pvalue)
 
