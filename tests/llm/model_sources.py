@@ -72,7 +72,7 @@ class Sources(ThreadingHTTPServer):
         self.wheels = {n: wheel_of(n, part_of(n)) for n in range(1, N_PARTS + 1)}
         self.takes_ranges, self.cuts, self.holds = True, [], ()
         self.asked, self.is_held, self.go_on = [], threading.Event(), threading.Event()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
     def url(self) -> str:

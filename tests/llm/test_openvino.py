@@ -1,6 +1,7 @@
 """OpenVINO in process, on the packaged model."""
 
 import asyncio
+import copy
 import sys
 import threading
 from dataclasses import replace
@@ -62,16 +63,6 @@ def test_characters_of_several_tokens_come_whole(openvino):
     assert not any("\ufffd" in piece for piece in said[:-1])
 
 
-def test_closed_it_answers_no_more():
-    async def closed():
-        backend = OpenVinoBackend("smollm2", context_tokens=512, threads=1)
-        await backend.aclose()
-        await backend.complete(ASK, SHORT)
-
-    with pytest.raises(EngineError, match="is closed"):
-        asyncio.run(closed())
-
-
 class Handle:
     """A request of OpenVINO that has this status and writes nothing."""
 
@@ -106,6 +97,18 @@ class Pipeline:
 
 def worker_on(pipeline):
     return _Worker(pipeline, SimpleNamespace(decode=lambda token_ids: ""))
+
+
+def test_closed_it_answers_no_more(openvino):
+    backend = copy.copy(openvino)
+    backend._worker = worker_on(Pipeline())
+
+    async def closed():
+        await backend.aclose()
+        await backend.complete(ASK, SHORT)
+
+    with pytest.raises(EngineError, match="is closed"):
+        asyncio.run(closed())
 
 
 def request_of(prompt):

@@ -1,6 +1,7 @@
 """The identity measure on invented authors: chance where nothing is planted, found where something is, and no leaks."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -65,6 +66,13 @@ def measured(corpus, vectors, settings=SETTINGS):
     return report, {row.name: row.found for row in (report.main, *report.controls)}
 
 
+@cache
+def planted():
+    """What is measured where each user has a direction."""
+    corpus = invented()
+    return measured(corpus, vectors_of(corpus, of_user=0.7))
+
+
 def test_where_nothing_is_planted_nothing_is_found():
     """Over several worlds, so that it is no matter of luck."""
     found = [
@@ -78,8 +86,7 @@ def test_where_nothing_is_planted_nothing_is_found():
 
 
 def test_what_is_planted_is_found_by_the_difference_more_than_by_the_own_vector():
-    corpus = invented()
-    report, found = measured(corpus, vectors_of(corpus, of_user=0.7))
+    report, found = planted()
     main = found["result"]
     assert report.main.n_users > 50
     assert main.difference.share.low > 0.8
@@ -90,16 +97,14 @@ def test_what_is_planted_is_found_by_the_difference_more_than_by_the_own_vector(
 
 
 def test_a_strangers_history_knows_nobody():
-    corpus = invented()
-    found = measured(corpus, vectors_of(corpus, of_user=0.7))[1]["history of a stranger"]
+    found = planted()[1]["history of a stranger"]
     for told in (found.own_vector, found.centred, found.difference):
         assert told.share.low <= 0.5 <= told.share.high
         assert told.share.value == pytest.approx(0.5, abs=0.07)
 
 
 def test_peers_of_the_same_item_are_what_makes_scores_comparable():
-    corpus = invented()
-    found = measured(corpus, vectors_of(corpus, of_user=0.7))[1]
+    found = planted()[1]
     assert found["peers of another item"].difference.auc.high < found["result"].difference.auc.low
 
 

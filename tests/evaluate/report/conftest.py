@@ -40,7 +40,7 @@ HOSTILE = (
 LONG = "word " * 10_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def findings():
     """Seven variants, four main metrics and everything else."""
     draw = random.Random(7)

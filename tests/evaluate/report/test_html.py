@@ -12,8 +12,12 @@ from unlike.evaluate.report.wording import printable
 from unlike.evaluate.statistics.findings import Failure
 
 
-def test_it_is_one_well_formed_page_that_asks_for_nothing(findings):
-    source = render_html(findings)
+@pytest.fixture(scope="module")
+def source(findings):
+    return render_html(findings)
+
+
+def test_it_is_one_well_formed_page_that_asks_for_nothing(source):
     page = Page(source)
     assert page.open == [] and page.wrong == []
     policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
@@ -24,14 +28,14 @@ def test_it_is_one_well_formed_page_that_asks_for_nothing(findings):
     assert not re.search(r"url\((?!#)|@import|https?:(?!//www\.w3\.org/)", source)
 
 
-def test_headings_descend_one_step_at_a_time(findings):
-    levels = Page(render_html(findings)).headings
+def test_headings_descend_one_step_at_a_time(source):
+    levels = Page(source).headings
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
 
 
-def test_tables_and_plots_are_named_for_those_who_do_not_see_them(findings):
-    page = Page(render_html(findings))
+def test_tables_and_plots_are_named_for_those_who_do_not_see_them(source):
+    page = Page(source)
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
     named = [attrs["aria-labelledby"] for _, attrs in page.elements if "aria-labelledby" in attrs]
@@ -42,8 +46,8 @@ def test_tables_and_plots_are_named_for_those_who_do_not_see_them(findings):
     assert all(page.text_in["desc"])
 
 
-def test_every_part_is_there(findings):
-    page = Page(render_html(findings))
+def test_every_part_is_there(findings, source):
+    page = Page(source)
     headings = ["Read this first", "Results", "Sanity checks", "Pictures", "Cost", "Case studies", "Failures"]
     headings.insert(4, "Whom it serves worse")
     assert page.text_in["h2"] == [*headings, "To repeat it"]
@@ -53,8 +57,8 @@ def test_every_part_is_there(findings):
     assert findings.notes[0] in page.text_in["li"]
 
 
-def test_main_table_shows_best_second_marks_papers_and_what_is_missing(findings):
-    page = Page(render_html(findings))
+def test_main_table_shows_best_second_marks_papers_and_what_is_missing(source):
+    page = Page(source)
     main, sanity = page.text_in["table"][0], page.text_in["table"][2]
     assert "paper: 0.3107" in main and "not available" not in main
     assert "not available" in sanity and "Leakage (words)" in sanity
@@ -66,8 +70,8 @@ def test_main_table_shows_best_second_marks_papers_and_what_is_missing(findings)
     assert "No published figures are available for: non_perso" in remarks
 
 
-def test_hostile_text_is_text(findings):
-    page = Page(render_html(findings))
+def test_hostile_text_is_text(source):
+    page = Page(source)
     shown = printable(HOSTILE)
     assert "\x00" not in shown and "\ud800" not in shown
     assert any(text.strip() == shown.strip() for text in page.text_in["h3"])
@@ -91,8 +95,8 @@ def test_hostile_names_break_nothing(findings, part):
     assert printable(HOSTILE).split(" NUL")[0] in page.text_in["html"][0]
 
 
-def test_words_of_the_real_text_are_marked(findings):
-    page = Page(render_html(findings))
+def test_words_of_the_real_text_are_marked(source):
+    page = Page(source)
     assert {"drums", "album", "song", "hurry"} <= set(page.text_in["mark"])
     assert "the" not in page.text_in["mark"]
 
@@ -115,8 +119,8 @@ def test_long_lists_of_failures_are_cut_and_counted(findings):
     assert "1,734 failed" in page and "1,234 more are in the run folders." in page and "case-500" not in page
 
 
-def test_the_same_findings_give_the_same_page(findings):
-    assert render_html(findings) == render_html(findings)
+def test_the_same_findings_give_the_same_page(findings, source):
+    assert render_html(findings) == source
 
 
 def test_one_variant_alone(findings):
