@@ -63,7 +63,7 @@ def test_a_habit_of_punctuation_is_found_by_encoders_that_read_it_and_by_no_othe
     assert [found.dim for found in report.encoders] == [64, 8, 192]
     table = render_encoders(report, "Encoders")
     assert f"| ngrams:8 | 8 | {ngrams.result.own_vector.share.value:.3f}" in table
-    assert f"learned from {report.n_fitted_users} users" in table and "the first 24 words" in table
+    assert f"in no trial, of whom there are {report.n_fitted_users}." in table and "the first 24 words" in table
 
 
 def test_encoders_are_fitted_on_users_in_no_trial():

@@ -52,7 +52,7 @@ class EncodersReport:
         corpus: Its hash, and numbers of users, items and records.
         settings: What was measured.
         n_users: Users that count.
-        n_fitted_users: Users in no trial, whose texts encoders are fitted on.
+        n_fitted_users: Users in no trial, on whose texts encoders are fitted.
         n_texts: Texts that were encoded.
         encoders: In the order given.
     """

@@ -20,6 +20,8 @@ from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
 
 MAX_GRAMS = 20_000
 """Character n-grams that are counted before they are reduced: the most frequent ones."""
+MAX_TEXTS = 5_000
+"""Texts that n-grams are fitted on, drawn at random: more take minutes and change little."""
 
 
 class NGramEncoder:
@@ -69,7 +71,7 @@ class StyleEncoder:
 
     Args:
         texts: Texts that it learns from.
-        users: Users who wrote them.
+        users: Users who wrote them; of those with two texts, at most ``n_trained`` of the authorship settings take part.
         seed: Seed of the learned map.
 
     Raises:
@@ -80,7 +82,9 @@ class StyleEncoder:
     name = "style"
 
     def __init__(self, texts: CutTexts, users: Sequence[str], seed: int) -> None:
-        authors = dict.fromkeys(user_id for user_id in users if user_id in texts.by_user)
+        found = [user_id for user_id in users if len({one.item_id for one in texts.by_user.get(user_id, ())}) > 1]
+        found.sort(key=lambda user_id: texts.order("training", user_id))
+        authors = dict.fromkeys(found[: texts.settings.n_trained])
         triplets = [one for user_id in authors for one in texts.triplets(user_id, authors)]
         if (n_users := len({one.user_id for one in triplets})) < MIN_TRAINING_USERS:
             raise InputError(
@@ -142,8 +146,9 @@ class FittedEncoders:
 
     @cached_property
     def _read(self) -> list[str]:
-        """What encoders read of the texts of all these users."""
-        return [self._texts.read(number) for user_id in self.users for number in self._texts.by_user[user_id]]
+        """What encoders read of texts of these users."""
+        numbers = [number for user_id in self.users for number in self._texts.by_user[user_id]]
+        return [self._texts.read(number) for number in self._texts.shuffled(numbers, "fitted")[:MAX_TEXTS]]
 
     def _style(self) -> Encoder:
         seed, default = self._settings.seed, AuthorshipSettings()

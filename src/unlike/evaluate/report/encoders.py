@@ -86,7 +86,7 @@ def _about(report: EncodersReport) -> list[str]:
     return [
         f"{amount(report.n_users)} of {amount(int(corpus['users']))} users count, with {settings.n_foils} foils each; "
         f"{amount(report.n_texts)} of {amount(int(corpus['records']))} texts were encoded. Encoders read {cut}. Those that "
-        f"are fitted (ngrams, style) learned from {amount(report.n_fitted_users)} users who are in no trial. Corpus "
+        f"are fitted (ngrams, style) learn from users in no trial, of whom there are {amount(report.n_fitted_users)}. Corpus "
         f"{str(corpus['hash'])[:12]}; time rule {settings.time_rule}; N up to {settings.n_records}; seed {settings.seed}.",
         "Difference: to the mean of all others on the item; to representatives: to those of DPL's equation 4, K 4. With a "
         "stranger's history in place of the user's, 0.5 is expected. Gain: of the difference over that of the first encoder, "
