@@ -189,6 +189,10 @@ def test_history_is_always_there_and_users_nobody_knows_of_stay():
     assert gains_by_attribute([], {"language": {"u1": "de"}}) == []
 
 
+def test_histories_of_one_length_are_no_groups():
+    assert gains_by_attribute(gains_of({"u1": 0.1, "u2": 0.2}, records=5), {}) == []
+
+
 def test_findings_of_an_experiment_hold_the_groups_of_its_table(tmp_path):
     users = written(
         tmp_path, "users.csv", "user_id,language\n" + "".join(f"u{n},{'de' if n < 4 else 'en'}\n" for n in range(7))

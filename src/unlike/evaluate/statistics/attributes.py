@@ -53,13 +53,16 @@ def read_attributes(path: Path) -> Attributes:
 def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> list[GroupGain]:
     """Mean gain of each group of users, by attribute and variant, lowest gain first.
 
+    The length of the history is an attribute too, unless all users have the same.
+
     Args:
         gains: Of every user with every variant.
         attributes: Of the users; users without a gain do not count.
     """
     records = {gain.user_id: str(gain.history_records) for gain in gains}
+    by_history = {HISTORY: records} if len(set(records.values())) > 1 else {}
     found: list[GroupGain] = []
-    for attribute, values in {HISTORY: records, **attributes}.items():
+    for attribute, values in {**by_history, **attributes}.items():
         known = groups_of(attribute, {user: values[user] for user in records if user in values})
         for variant, metric in dict.fromkeys((gain.variant, gain.metric) for gain in gains):
             ours = [gain for gain in gains if (gain.variant, gain.metric) == (variant, metric)]

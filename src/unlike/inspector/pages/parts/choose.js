@@ -48,4 +48,4 @@ export async function chooser({ user, item }, go, api) {
 }
 
 // What a view shows without records.
-export const nothing = (root) => fill(root, h("p", {}, "Nobody has written anything here yet; texts come with records."));
+export const nothing = (root) => fill(root, h("p", {}, "There are no records yet."));

@@ -23,7 +23,7 @@ export async function historyPlot(records) {
       ],
     });
   const [last, first] = [records[0], records.at(-1)];
-  const caption = `${count(records.length)} records from ${day(first.timestamp)} to ${day(last.timestamp)}; each is as high as it is long.`;
+  const caption = `${count(records.length)} records from ${day(first.timestamp)} to ${day(last.timestamp)}; the height is the number of words.`;
   return figure({ label: `Length of each record over time. ${caption}`, caption, draw, rows: () => rows(points) });
 }
 

@@ -34,7 +34,7 @@ export async function showProfile(where, user, records, api) {
 }
 
 function statement(one, user, records) {
-  const compared = one.n_peers ? `compared with ${one.n_peers} others` : "from the own records alone";
+  const compared = one.n_peers ? `compared with ${one.n_peers} others` : "from the user's own records only";
   const about = one.origin === "edited" ? "written by hand" : compared;
   return h("li", {},
     h("div", { class: "prose", dir: "auto" }, one.text),

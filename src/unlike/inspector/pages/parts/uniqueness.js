@@ -7,7 +7,7 @@ export const ABOUT_UNIQUENESS =
 
 export async function uniquenessCard(found) {
   const { Plot } = await loadPlot();
-  if (!found.counts.length) return h("p", { class: "quiet" }, "Nobody here agrees to be compared yet, so there is no population to measure against.");
+  if (!found.counts.length) return h("p", { class: "quiet" }, "No user agrees to be compared yet, so there is no population to measure against.");
   const bins = found.counts.map((n, i) => ({ n, from: found.edges[i], to: found.edges[i + 1] }));
   const draw = (width) =>
     Plot.plot({

@@ -27,7 +27,7 @@ async function showAll(place, { left, right, metric, to }, api) {
     const data = await api.get("/inspect/api/compare", { left, right, metric });
     if (!data.n) return fill(place, notice("note", "No case has a value in both runs."));
     const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
-    const caption = "Above the line the right run is better. A click shows the texts.";
+    const caption = `Above the line ${brief(right, 30)} is better. A click shows the texts.`;
     fill(place,
       h("dl", { class: "facts" },
         fact("Cases in both", count(data.n)),
@@ -37,7 +37,7 @@ async function showAll(place, { left, right, metric, to }, api) {
         data.n_one_only > 0 && fact("In one run only", count(data.n_one_only))),
       h("div", { class: "columns beside" },
         h("section", { class: "card", "aria-labelledby": "scatter" }, h("h2", { id: "scatter" }, `${data.label}, case by case`), await pairs({ data, left, right, to, caption })),
-        h("section", { class: "card", "aria-labelledby": "extremes" }, h("h2", { id: "extremes" }, "Where they part"),
+        h("section", { class: "card", "aria-labelledby": "extremes" }, h("h2", { id: "extremes" }, "Largest differences"),
           extremes("Largest gains", data.gains, data.scale, to), extremes("Largest losses", data.losses, data.scale, to))));
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -42,7 +42,7 @@ async function all(root, query, api) {
 async function overview(about) {
   const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   return h("section", { class: "card", "aria-labelledby": "counts" },
-    h("h2", { id: "counts" }, "What is in it"),
+    h("h2", { id: "counts" }, "Contents"),
     h("dl", { class: "facts" },
       fact("Users", count(about.n_users)), fact("Items", count(about.n_items)), fact("Records", count(about.n_records)),
       Object.entries(about.n_cases).map(([split, n]) => fact(`Cases, ${split}`, count(n))),
@@ -58,7 +58,7 @@ function controls(asked, change) {
 
 function userTable(page, { column, onSort }) {
   return table({
-    caption: "Everybody who wrote something", rows: page.rows, onSort, empty: "Nobody fits.",
+    caption: "Users with a record", rows: page.rows, onSort, empty: "No user matches.",
     columns: [
       column("User", "id", (row) => h("a", { href: hashOf("corpus", { user: row.id }) }, brief(row.id, 80))),
       column("Records", "records", (row) => count(row.records), { figure: true }),
@@ -71,7 +71,7 @@ function userTable(page, { column, onSort }) {
 
 function itemTable(page, { column, onSort }) {
   return table({
-    caption: "Everything that was written about", rows: page.rows, onSort, empty: "Nothing fits.",
+    caption: "Items with a record", rows: page.rows, onSort, empty: "No item matches.",
     columns: [
       column("Item", "title", (row) => h("a", { href: hashOf("corpus", { item: row.id }) }, h("bdi", {}, brief(row.title || row.id, 90)))),
       column("Id", "id", (row) => brief(row.id, 40)),

@@ -97,7 +97,7 @@ export async function render(root, { user, item, query }, api) {
 
   async function kept() {
     const { rows } = await api.get("/v1/map/differences", { user_id: user, item_id: item });
-    fill(found, rows.length ? rows.map((one) => difference(one)) : h("p", { class: "quiet" }, "Nothing was found for a profile on this item: it is none of the user's key records, or had too few others."));
+    fill(found, rows.length ? rows.map((one) => difference(one)) : h("p", { class: "quiet" }, "No profile has a difference on this item: it is not among the user's key records, or too few others wrote about it."));
   }
 }
 
@@ -120,7 +120,7 @@ function controls(asked, move) {
     move({ k: Number(k.value) });
   });
   return h("div", { class: "row" },
-    h("div", { class: "field" }, h("label", { for: "map-k" }, "K, how many are compared with: ", shown), Object.assign(k, { id: "map-k" })),
+    h("div", { class: "field" }, h("label", { for: "map-k" }, "K, number of representatives: ", shown), Object.assign(k, { id: "map-k" })),
     field("How they are chosen", choice(SELECTORS, asked.selector, (selector) => move({ selector }))),
   );
 }
@@ -133,10 +133,10 @@ function legend() {
 }
 
 function sentences(map, n_chosen) {
-  const others = `${count(map.n_others)} other${map.n_others === 1 ? "" : "s"} wrote on it and agree to be compared`;
+  const others = `${count(map.n_others)} other${map.n_others === 1 ? "" : "s"} wrote about it and may be compared`;
   const place = { text: "", usual: "; this user did not, and is shown at the mean of all own texts", none: "; this user is not on the map" }[map.place];
   const shares = map.explained.reduce((sum, share) => sum + share, 0);
-  return `${others}${place}. ${count(n_chosen)} ${n_chosen === 1 ? "is" : "are"} chosen to be compared with. The two directions show ${Math.round(100 * shares)} % of what sets the texts apart.`;
+  return `${others}${place}. ${count(n_chosen)} of them ${n_chosen === 1 ? "represents" : "represent"} the others. The two directions show ${Math.round(100 * shares)} % of the variance of the texts.`;
 }
 
 function named(point, state) {

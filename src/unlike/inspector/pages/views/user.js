@@ -86,13 +86,13 @@ function leaveCard(root, user, api) {
   }, { where: told, kind: "danger" });
   erase.disabled = true;
   typed.addEventListener("input", () => (erase.disabled = typed.value !== user));
-  const take = doing("Download all that is held", async () => {
+  const take = doing("Download all stored data", async () => {
     download("export.json", JSON.stringify(await api.get(path`/v1/users/${user}/export`), null, 2));
   }, { where: told });
   return h("section", { class: "card" },
-    h("h2", {}, readsOnly() ? "Taking it along" : "Taking it along, and leaving"),
+    h("h2", {}, readsOnly() ? "Export" : "Export and erasure"),
     h("div", { class: "row" }, take),
-    readsOnly() ? null : [h("p", {}, "Erasing takes out records, profiles, jobs and the key, and whatever of others was made with them. It cannot be undone."),
+    readsOnly() ? null : [h("p", {}, "Erasure deletes the user's records, profiles, jobs and key, and everything of others that was derived from them. It cannot be undone."),
     h("div", { class: "row" }, field("Type the user's id to erase", typed), erase)],
     told,
   );
