@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SIZES, QUICK = (1_000_000, 3_000_000, 10_000_000), (50_000, 150_000)
 EVERYTHING = 571_540_000
 """Reviews in Amazon Reviews 2023."""
-FASTER, MOST_GB, GROWTH = 20.0, 6.0, 1.2
+FASTER, FASTER_FROM_FILES, MOST_GB = 20.0, 5.0, 6.0
+TIME_GROWTH, MEMORY_GROWTH = 1.0, 1.2
 PRESET = "dpl-paper"
 PAGE, PLOT = REPOSITORY / "docs" / "curation.md", REPOSITORY / "docs" / "curation.png"
 HEADING = "\n## Time and memory\n"
@@ -93,7 +94,7 @@ def _against_plain(reviews: Path, items: Path) -> list[Row]:
     return [
         Row("curation: the fixed point", what, their_s / our_s, FASTER,
             facts=facts | {"s": round(our_s, 3), "their_s": round(their_s, 2)}),
-        Row("curation: from raw files to a corpus folder", f"{what}, without writing it", plain_s / whole_s,
+        Row("curation: from raw files to a corpus folder", f"{what}, without writing it", plain_s / whole_s, FASTER_FROM_FILES,
             facts=facts | {"s": round(whole_s, 1), "their_s": round(plain_s, 1)}),
     ]  # fmt: skip
 
@@ -116,7 +117,7 @@ def _growth(measured: Sequence[Measured]) -> list[Row]:
             f"curation of {large.n:,} reviews: time a review",
             f"that of {small.n:,}",
             times / sizes,
-            GROWTH,
+            TIME_GROWTH,
             at_most=True,
             facts=facts,
         ),
@@ -124,7 +125,7 @@ def _growth(measured: Sequence[Measured]) -> list[Row]:
             f"curation of {large.n:,} reviews: memory a review",
             f"that of {small.n:,}",
             large.gb / small.gb / sizes,
-            GROWTH,
+            MEMORY_GROWTH,
             at_most=True,
             facts=facts,
         ),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.row import Row
 
-REACH_S = 0.3
+REACH_S = 0.2
 NOTHING = (sys.executable, "-c", "pass")
 STARTED = {
     "unlike --help": (sys.executable, "-c", "import sys; from unlike.cli.main import main; sys.exit(main())", "--help"),
