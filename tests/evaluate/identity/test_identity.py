@@ -266,6 +266,14 @@ def test_left_out_users_have_their_reason():
     assert report.left_out["too few texts"] == 45
 
 
+def test_users_who_only_repeat_others_have_their_reason_too():
+    records = invented(n_users=20).records()
+    copied = [record for record in records if record.user_id == records[0].user_id]
+    later = [replace(one, id=f"copy of {one.id}", user_id="copier", timestamp=one.timestamp + 10**12) for one in copied]
+    left_out = choose_trials(Texts([*records, *later], SETTINGS), SETTINGS)[1]
+    assert left_out["no text but those that repeat an earlier one"] == 1
+
+
 def test_what_cannot_be_measured_is_an_error_that_says_why():
     corpus = invented(n_users=8)
     with pytest.raises(InputError, match="8 users count, at least 10 are needed|[0-7] users count"):

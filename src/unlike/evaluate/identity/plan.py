@@ -129,6 +129,6 @@ def _too_few(n_users: int, left_out: Mapping[str, int], settings: IdentitySettin
     reasons = "; ".join(f"{n:,} with {reason}" for reason, n in left_out.items())
     return (
         f"identity cannot be measured: {n_users} users count, at least {MIN_USERS} are needed. Left out: {reasons}. "
-        f"Lower the number of earlier records that a user needs (now {settings.min_records}), curate with lower "
-        "thresholds, or use the time rule paper"
+        f"Lower the number of earlier records that a user needs (--min-records, now {settings.min_records}), curate with "
+        "lower thresholds, or use --time paper"
     )

@@ -60,11 +60,12 @@ class IdentitySettings:
             raise InputError("identity cannot be measured by time rule 'released'; give as_of or paper")
 
 
+ONLY_REPEATS = "no text but those that repeat an earlier one"
 TOO_SHORT = "too few texts"
 NOT_COMPARED = "too few earlier texts on items that others wrote about before"
 NO_FOIL = "no text on an item with a text by another user and one by a third user before both"
 NOT_ACCEPTED = "no such text by a user who writes as much"
-REASONS = (TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
+REASONS = (ONLY_REPEATS, TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
 """Why a user does not count, the first obstacle first."""
 
 
@@ -204,8 +205,8 @@ def choose_trials(
         users that do not count, by reason.
     """
     found: list[list[Trial]] = []
-    left_out: Counter[str] = Counter()
     users = sorted(texts.by_user)
+    left_out = Counter({ONLY_REPEATS: len({record.user_id for record in texts.records}) - len(users)})
     if settings.n_users:
         users.sort(key=lambda user_id: texts.order("user", user_id))
     for user_id in users:
