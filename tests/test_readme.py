@@ -20,6 +20,10 @@ def test_python_blocks_run(block, capsys):
     assert capsys.readouterr().out
 
 
+def test_it_is_short():
+    assert README.count("\n") < 150
+
+
 def test_commands_exist():
     known = {name for section in COMMANDS.values() for name in section}
     named = set(re.findall(r"(?:^    |`)unlike (\w+)", README, re.MULTILINE))
