@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 import unlike
 from unlike.api import sample_corpus
+from unlike.cli.doctor_parts import attempt
 from unlike.errors import EXTRA_OF, how_to_install
 
 STORE = ("--store", "memory")
@@ -108,6 +110,16 @@ def test_what_is_missing_is_named(blocked, commands, named, tmp_path):
         f'unlike: not installed: {named}; run in the source folder of unlike: pip install ".[service]"'
     ] * len(commands)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_package_without_what_it_needs_is_a_finding_of_doctor(tmp_path):
+    assert run(("torch",), [("doctor",)], tmp_path)[0][-1] == "0"
+
+    def half_installed():
+        raise PackageNotFoundError("torch")
+
+    found = attempt("encoder", half_installed, "--embedder minilm")
+    assert not found.works and how_to_install("latent") in found.seen
 
 
 def test_every_command_is_imported_without_any_optional_package():

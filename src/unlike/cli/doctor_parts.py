@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from unlike.config import cache_folder
-from unlike.errors import UnlikeError, how_to_install
+from unlike.errors import UnlikeError, how_to_install, missing_part
 from unlike.store.open import SERVICE_PARTS
 
 MIN_FREE_BYTES = 2 * 2**30
@@ -47,7 +47,7 @@ def _packaged_encoder() -> Finding:
     def check() -> str:
         from unlike.embed.sentence_transformer import packaged_minilm
 
-        if importlib.util.find_spec("sentence_transformers") is None:
+        if not all(map(importlib.util.find_spec, ("sentence_transformers", "torch"))):
             raise UnlikeError(how_to_install("torch"))
         packaged_minilm()
         parts = (f"{name} {metadata.version(name)}" for name in ("sentence-transformers", "torch"))
@@ -137,11 +137,16 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 
 
 def attempt(part: str, check: Callable[[], str], needed_for: str) -> Finding:
-    """Run a check, which returns what was seen or raises an error that says what to do."""
+    """Run a check, which returns what was seen or raises an error that says what to do; a missing package is one too."""
     try:
         return Finding(part, True, check(), needed_for)
     except UnlikeError as error:
         return Finding(part, False, str(error), needed_for)
+    except ModuleNotFoundError as error:
+        missing = missing_part(error)
+        if missing is None:
+            raise
+        return Finding(part, False, str(missing), needed_for)
 
 
 def ask(uri: str) -> str:
