@@ -47,7 +47,7 @@ def test_a_map_of_two_thousand_texts(open_inspector, walk, crowd, record_propert
     page.goto(f"{walked.address}/inspect/{at('map', 'u0', 'i')}")
     page.wait_for_function(CHOSEN.format(4))  # looked at in every frame, where a locator waits longer and longer
     opened_s = time.perf_counter() - started
-    page.get_by_label("K, how many").fill("7")
+    page.get_by_label("K, number of").fill("7")
     page.wait_for_function(CHOSEN.format(7))
     changed_s = time.perf_counter() - started - opened_s
     record_property("opened_s", round(opened_s, 2))
