@@ -13,6 +13,9 @@
 A message reads "what failed: value seen; what is allowed; what to do". The command line prints it as one line.
 """
 
+import sys
+from importlib.util import find_spec
+
 
 class UnlikeError(Exception):
     """Root of all errors raised on purpose by this library."""
@@ -97,6 +100,11 @@ EXTRA_OF = {
 """The extra that installs each optional package, by the name that is imported."""
 
 
+TORCH_FOR_PROCESSORS = (
+    "pip install torch --index-url https://download.pytorch.org/whl/cpu (not with a GPU; it saves 3 GB)"
+)
+
+
 def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
     """The error of an optional package that is not installed; None for a module that is none of them."""
     package = (error.name or "").partition(".")[0]
@@ -105,8 +113,13 @@ def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
 
 
 def how_to_install(extra: str) -> str:
-    """The instruction to install an extra; to be changed here once unlike is on a package index."""
-    return f'run in the source folder of unlike: pip install ".[{extra}]"'
+    """The instruction to install an extra; to be changed here once unlike is on a package index.
+
+    On Linux the package index's build of torch includes CUDA, so the build for processors is named first.
+    """
+    brings_torch = extra in ("authorship", "bertscore", "latent", "torch") and find_spec("torch") is None
+    first = f"{TORCH_FOR_PROCESSORS}, then " if brings_torch and sys.platform == "linux" else ""
+    return f'run in the source folder of unlike: {first}pip install ".[{extra}]"'
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import pytest
 import unlike
 from unlike.api import sample_corpus
 from unlike.cli.doctor_parts import attempt
-from unlike.errors import EXTRA_OF, how_to_install
+from unlike.errors import EXTRA_OF, TORCH_FOR_PROCESSORS, how_to_install
 
 STORE = ("--store", "memory")
 COMMANDS = (
@@ -135,7 +135,8 @@ def test_with_the_base_alone_a_command_names_the_extra_that_it_needs(tmp_path):
     statuses, lines = run(OPTIONAL, [words for words, _, _ in BASE.values()], tmp_path)
     assert statuses == ["2"] * len(BASE), lines
     for line, (words, part, extra) in zip(lines, BASE.values(), strict=True):
-        assert part in line and how_to_install(extra) in line, (words, line)
+        assert part in line and f'pip install ".[{extra}]"' in line, (words, line)
+        assert (TORCH_FOR_PROCESSORS in line) == (extra == "latent" or part == "sentence-transformers"), line
 
 
 def test_there_is_one_place_for_how_an_extra_is_installed():
