@@ -155,6 +155,12 @@ def test_help_names_every_command(unlike):
     assert unlike("--version")[1].startswith("unlike 0.")
 
 
+@pytest.mark.parametrize(("typed", "way_out"), [("runn", "did you mean run?"), ("xyzzy", "see unlike --help")])
+def test_a_mistyped_command_is_one_line(unlike, typed, way_out):
+    status, _, err = unlike(typed)
+    assert (status, err) == (2, f"unlike: no command {typed!r}; {way_out}\n")
+
+
 def test_doctor_says_what_is_there_and_what_answers(unlike):
     status, out, _ = unlike("doctor", "--json", "--llm", "scripted:echo", "--embedder", "hashing:32")
     assert status == 0

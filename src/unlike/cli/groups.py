@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from unlike.errors import InputError
+
 WIDTH = 100
 """Maximum width of help texts."""
 
@@ -45,9 +47,19 @@ class LazyGroup(TyperGroup):
         return [name for section in self.listed.values() for name in section]
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ANN401 - typer's Command is private
-        """Import a command."""
-        if cmd_name not in self.list_commands(ctx):
+        """Import a command.
+
+        Raises:
+            InputError: There is none of this name.
+        """
+        names = self.list_commands(ctx)
+        if cmd_name.startswith("-"):
             return None
+        if cmd_name not in names:
+            from difflib import get_close_matches
+
+            near = " or ".join(get_close_matches(cmd_name, names))
+            raise InputError(f"no command {cmd_name!r}; {f'did you mean {near}?' if near else 'see unlike --help'}")
         if cmd_name not in self.commands:
             found = getattr(import_module(f"unlike.cli.{cmd_name}"), cmd_name)
             self.commands[cmd_name] = _as_command(cmd_name, found)
