@@ -151,7 +151,9 @@ def test_help_names_every_command(unlike):
     assert all(f"  {name} " in described and purpose in described for name, purpose in purposes.items())
     assert all(re.search(rf"\b{name}\b", named) for name in rest)
     assert "install-completion" in out
-    assert "shown only once" in " ".join(unlike("keys", "--help")[1].split())
+    keys, table = unlike("keys", "--help")[1], unlike("curate", "table", "--help")[1]
+    assert "shown only once" in " ".join(keys.split())
+    assert all(page.startswith("Usage: ") and "╭" not in page for page in (out, keys, table)), "one style"
     assert unlike("--version")[1].startswith("unlike 0.")
 
 

@@ -77,6 +77,7 @@ class LazyGroup(TyperGroup):
 
 def _as_command(name: str, found: typer.Typer | Callable[..., None]) -> Any:  # noqa: ANN401 - typer's Command is private
     if isinstance(found, typer.Typer):
+        found.rich_markup_mode = None
         made = typer.main.get_group(found)
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
