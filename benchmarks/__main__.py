@@ -43,18 +43,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less work, rougher figures, no results.json")
     asked = parser.parse_args()
     with_environment(PASSIVE)
-    found = {name: _run(name, asked.quick) for name in asked.names or NAMES}
+    found: dict[str, list[Row]] = {}
+    seconds: dict[str, float] = {}
+    for name in asked.names or NAMES:
+        started = time.perf_counter()
+        found[name] = _run(name, asked.quick)
+        seconds[name] = time.perf_counter() - started
+        print(f"  {seconds[name]:.0f} s", flush=True)
     rows = [row for each in found.values() for row in each]
     print(table(rows))
     if (asked.write or not asked.names) and not asked.quick:
-        write_results(found)
+        write_results(found, seconds)
     if any(row.failed for row in rows):
         raise SystemExit(1)
 
 
 def _run(name: str, quick: bool) -> list[Row]:
     print(f"{name} ...", flush=True)
-    started = time.perf_counter()
     try:
         rows = alone(importlib.import_module(f"benchmarks.{name}").main, quick)
     except Exception as error:  # the other benchmarks still run
@@ -62,7 +67,6 @@ def _run(name: str, quick: bool) -> list[Row]:
         rows = [Row(name, "", None, why_not=f"failed: {error}", failed=True)]
     for row in rows:
         print(f"  {row.what}: {row.measured}  {row.wanted}", *(f"    {k}: {v}" for k, v in row.facts.items()), sep="\n")
-    print(f"  {time.perf_counter() - started:.0f} s", flush=True)
     return rows
 
 

@@ -16,11 +16,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("results.json")
 
 
-def write_results(found: Mapping[str, Sequence[Row]], path: Path = RESULTS) -> None:
-    """Write the rows of each benchmark with the commit that gave them; what was there of other benchmarks stays.
+def write_results(found: Mapping[str, Sequence[Row]], seconds: Mapping[str, float], path: Path = RESULTS) -> None:
+    """Write the rows of each benchmark with commit, date and duration; what was there of other benchmarks stays.
 
     Args:
         found: Rows by the name of their benchmark.
+        seconds: How long each took.
         path: Where; what another machine measured is not kept beside what this one did.
     """
     here = machine()
@@ -28,7 +29,8 @@ def write_results(found: Mapping[str, Sequence[Row]], path: Path = RESULTS) -> N
     kept = there.get("benchmarks", {}) if there.get("machine") == here else {}
     of = {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
     new = {
-        name: of | {"rows": [asdict(row) | {"reached": row.reached} for row in rows]} for name, rows in found.items()
+        name: of | {"seconds": round(seconds[name]), "rows": [asdict(row) | {"reached": row.reached} for row in rows]}
+        for name, rows in found.items()
     }
     told = {"machine": here, "benchmarks": kept | new}
     path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

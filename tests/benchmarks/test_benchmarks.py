@@ -36,13 +36,16 @@ def test_every_benchmark_has_a_main_that_may_be_quick(name):
 
 
 def test_results_say_where_when_and_of_what(tmp_path):
-    write_results({"sorting": [GOOD, BAD], "vllm": [ELSEWHERE]}, tmp_path / "results.json")
+    write_results(
+        {"sorting": [GOOD, BAD], "vllm": [ELSEWHERE]}, {"sorting": 12.3, "vllm": 1.0}, tmp_path / "results.json"
+    )
     told = json.loads((tmp_path / "results.json").read_text())
     assert told["machine"]["cores"] > 0
     assert told["machine"]["memory_gb"] > 0
     sorting = told["benchmarks"]["sorting"]
     assert sorting["commit"]
     assert sorting["date"].endswith("UTC")
+    assert sorting["seconds"] == 12
     assert [row["reached"] for row in sorting["rows"]] == [True, False]
     assert sorting["rows"][0]["facts"] == {"rows": 10}
     assert told["benchmarks"]["vllm"]["rows"][0]["value"] is None
@@ -50,13 +53,14 @@ def test_results_say_where_when_and_of_what(tmp_path):
 
 def test_results_of_other_benchmarks_stay_unless_another_machine_gave_them(tmp_path):
     path = tmp_path / "results.json"
-    write_results({"sorting": [GOOD], "memory": [GOOD]}, path)
-    write_results({"memory": [BAD]}, path)
+    took = {"sorting": 1.0, "memory": 2.0}
+    write_results({"sorting": [GOOD], "memory": [GOOD]}, took, path)
+    write_results({"memory": [BAD]}, took, path)
     told = json.loads(path.read_text())
     assert {name: len(each["rows"]) for name, each in told["benchmarks"].items()} == {"sorting": 1, "memory": 1}
     assert told["benchmarks"]["memory"]["rows"][0]["value"] == BAD.value
     path.write_text(json.dumps(told | {"machine": {"cores": 4_096}}))
-    write_results({"memory": [GOOD]}, path)
+    write_results({"memory": [GOOD]}, took, path)
     assert list(json.loads(path.read_text())["benchmarks"]) == ["memory"]
 
 
