@@ -1,15 +1,13 @@
 """``unlike inspect``: what it serves, to whom, and what it says where there is nothing to look at."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 
 import httpx
 import pytest
 from tests.cli.shop import WITHOUT_MODELS
 from tests.inspector.lab import make_run
+from tests.processes import Command
 
 from unlike.llm.scripted import ScriptedBackend
 
@@ -26,11 +24,8 @@ def inspecting(tmp_path):
     started = []
 
     def start(*words, lines=1):
-        command = [sys.executable, "-m", "unlike.cli.main", "inspect", *map(str, words), "--port", "0"]
-        environment = {**os.environ, "UNLIKE_CACHE": str(tmp_path / "cache"), "BROWSER": "false"}
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
-        )
+        environment = {"UNLIKE_CACHE": str(tmp_path / "cache"), "BROWSER": "false"}
+        process = Command("inspect", *words, "--port", "0", cwd=tmp_path, **environment)
         started.append(process)
         return process, [process.stdout.readline() for _ in range(lines)]
 

@@ -1,12 +1,11 @@
 """Ctrl-C, as a real signal to a real process: once lets calls in flight finish, twice cancels them; what is done is kept."""
 
 import signal
-import subprocess
-import sys
 import threading
 
 import pytest
 from tests.llm.endpoint import Endpoint, answer, completion
+from tests.processes import Command
 
 GOOD = answer(completion("A good answer."))
 N_AT_ONCE, N_CASES = 2, 6
@@ -59,11 +58,6 @@ def command(sample, slow, tmp_path):
     }
 
 
-def start(words):
-    process = [sys.executable, "-m", "unlike.cli.main", *map(str, words)]
-    return subprocess.Popen(process, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def interrupt(process, said):
     """Send SIGINT and wait until a line says so."""
     process.send_signal(signal.SIGINT)
@@ -72,7 +66,7 @@ def interrupt(process, said):
 
 @pytest.mark.parametrize("kind", ["run", "experiment"])
 def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command, slow):
-    process = start(command[kind])
+    process = Command(*command[kind])
     slow.wait_for_calls()
     assert f"waiting for {N_AT_ONCE} calls in flight" in interrupt(process, "stopping: no new LLM call begins")
     slow.go.set()
@@ -80,14 +74,14 @@ def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command,
     assert process.wait(60) == 130
     assert err.splitlines()[-1] == "unlike: stopped; run the same command again to continue"
     assert len(slow.requests) == N_AT_ONCE
-    process = start(command[kind])
+    process = Command(*command[kind])
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert len(slow.requests) == N_CASES
 
 
 def test_the_second_one_cancels_them(command, slow):
-    process = start(command["run"])
+    process = Command(*command["run"])
     slow.wait_for_calls()
     interrupt(process, "stopping: no new LLM call begins")
     interrupt(process, "cancelling")
@@ -96,7 +90,7 @@ def test_the_second_one_cancels_them(command, slow):
     assert "run the same command again to continue" in err
     assert len(slow.requests) == N_AT_ONCE
     slow.go.set()
-    process = start(command["run"])
+    process = Command(*command["run"])
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(slow.requests) == N_AT_ONCE + N_CASES

@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import httpx
 import pytest
 from tests.cli.shop import WITHOUT_MODELS, record
+from tests.processes import Command
 
 
 @pytest.fixture
@@ -17,8 +16,7 @@ def served(shop, tmp_path):
     """The command in a process of its own: (process, first line, address)."""
     (tmp_path / "s.toml").write_text("[refresh]\ndebounce_s = 0\n[service]\nmax_records = 2\n")
     words = ("serve", "--store", shop, "--port", "0", "--settings", tmp_path / "s.toml", *WITHOUT_MODELS)
-    command = [sys.executable, "-m", "unlike.cli.main", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Command(*words)
     line = process.stdout.readline()
     yield process, line, line.partition(" at ")[2].partition(";")[0]
     process.kill()

@@ -2,7 +2,7 @@
 
 import os
 import re
-import subprocess
+import signal
 import sys
 import tomllib
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.docs.invented import write_tables
 from tests.docs.page import PAGES, blocks_of, file_without_model, without_model
+from tests.processes import Command
 from unlike.api import sample_corpus
 from unlike.cli.main import main
 
@@ -91,14 +92,13 @@ class Reader:
 
     def _script(self, file, words):
         """A file of the reader's, which is the command with something added; in a process of its own."""
-        command = [sys.executable, file, *(without_model(words) if words else ())]
-        asked = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert asked.returncode == 0, (command, asked.stdout[-2000:], asked.stderr[-2000:])
-        return asked.stdout
+        script = Command(*(without_model(words) if words else ()), script=file, cwd=self.folder)
+        out, err = script.communicate(120)
+        assert script.returncode == 0, (file, words, out[-2000:], err[-2000:])
+        return out
 
     def _serve(self, words):
-        command = [sys.executable, "-m", "unlike.cli.main", *words, "--port", "0"]
-        service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        service = Command(*words, "--port", "0", cwd=self.folder)
         self._services.append(service)
         self._address = re.search(r"http://[\d.]+:\d+", service.stdout.readline()).group()
 
@@ -119,9 +119,8 @@ class Reader:
     def end(self):
         """End the services that a page started."""
         for service in self._services:
-            service.terminate()
-            service.wait(30)
-            service.stdout.close()
+            service.send_signal(signal.SIGTERM)
+            service.communicate()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """Killed at any moment and started again, a memory keeps what it acknowledged, and nothing that was taken back."""
 
-import multiprocessing
 import random
 import signal
 
@@ -8,11 +7,9 @@ import pytest
 
 from tests.memory.killed_memory import STEPS, done, live, people, words, written
 from tests.memory.town import faults, job_rows, kept, memory_of, opened
+from tests.processes import PROCESSES
 from tests.store.rows import MASTER
 from unlike.store.database import open_store
-
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.memory.killed_memory"])
 
 
 def run(*args):

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.memory.killed_memory import OTHER_MASTER, VICTIM, act, act_and_die
-from tests.memory.test_crash import PROCESSES
 from tests.memory.town import faults, is_in, kept, lived_in, memory_of, on_disk, opened, row, town
+from tests.processes import PROCESSES
 from tests.store.rows import MASTER
 from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend

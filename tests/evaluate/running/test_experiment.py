@@ -1,30 +1,48 @@
 """A whole experiment: every method, one journal, one report, and no kill changes it."""
 
+import itertools
 import json
 import random
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from tests.llm.endpoint import Endpoint, answer, completion, error
+from tests.processes import Command
 
 from unlike.api import sample_corpus
 
 METHODS = ["non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "persona_db", "dpl", "drp"]
-N_KILLS = 10
+N_KILLS, CONCURRENCY = 10, 4
+TEXTS = ["A short text about it.", "I like it a lot, and it hums.", "No."]
+
+
+def reply(handler, endpoint):
+    """Behave: one of three texts, by the prompt alone; the text of one case fails."""
+    text = TEXTS[crc32(json.dumps(handler.asked["messages"]).encode()) % len(TEXTS)]
+    refused = is_refused(handler.asked)
+    (error(400, "no ferry today") if refused else answer(completion(text)))(handler, endpoint)
+
+
+def is_refused(request):
+    return "Night Ferry" in request["messages"][-1]["content"].partition("The review to write")[2]
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    """An experiment file on the sample corpus with an LLM that takes 30 ms a call and fails one case's text."""
+def engine():
+    engine = Endpoint()
+    engine.always = reply
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(scope="module")
+def plan(engine, tmp_path_factory):
+    """An experiment file on the sample corpus."""
     folder = tmp_path_factory.mktemp("experiment")
     sample_corpus(folder / "corpus")
-    (folder / "llm.toml").write_text(
-        'latency_s = 0.03\ndefault = ["A short text about it.", "I like it a lot, and it hums.", "No."]\n'
-        '[[rules]]\nregex = "(?s)The review to write.*Night Ferry"\nfail = "no ferry today"\n'
-    )
     (folder / "judge.toml").write_text('default = ["Score: 7", "8/10", "lovely"]')
     (folder / "strict.toml").write_text('default = ["Score: 1"]')
     methods = "".join(f'[[methods]]\nmethod = "{name}"\n' for name in METHODS)
@@ -32,7 +50,7 @@ def plan(tmp_path_factory):
         'title = "All methods"\ncorpus = "corpus"\nlimit = 8\nembedder = "hashing:64"\nmetrics = ["rouge1", "bleu"]\n'
         'sanity = ["rouge1_cut", "length_ratio", "leakage"]\n'
         'settings = { layout = "single", n_records = 2, n_peers = 2, max_tokens = 64 }\n'
-        f'llm = {{ uri = "scripted:{folder / "llm.toml"}", concurrency = 4 }}\n'
+        f'llm = {{ uri = "openai:m@{engine.base_url}", concurrency = {CONCURRENCY} }}\n'
         f'{methods}[sweeps]\nmethods = ["dpl"]\nn_peers = [1, 3]\n'
         f'[[judges]]\nname = "kind"\nuri = "scripted:{folder / "judge.toml"}"\n'
         f'[[judges]]\nuri = "scripted:{folder / "strict.toml"}"\nrepeats = 1\n'
@@ -41,18 +59,21 @@ def plan(tmp_path_factory):
 
 
 def start(plan, out, *more):
-    words = [sys.executable, "-m", "unlike.cli.main", "experiment", str(plan), "--out", str(out), *more]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Command("experiment", plan, "--out", out, *more, OPENAI_API_KEY="none")
 
 
 @pytest.fixture(scope="module")
 def straight(plan, tmp_path_factory):
     """One run from beginning to end: its folder and what it printed."""
     out = tmp_path_factory.mktemp("straight") / "out"
-    process = start(plan, out)
-    printed, _ = process.communicate()
-    assert process.returncode == 3, printed
-    return out, printed
+    return out, finished(start(plan, out))
+
+
+def finished(process):
+    """What a process prints that ends with failed cases."""
+    out, err = process.communicate()
+    assert process.returncode == 3, err
+    return out + err
 
 
 def findings(out):
@@ -100,37 +121,37 @@ def test_calls_that_methods_share_are_made_once(straight):
     assert done["dpl"] == done["rag"]
 
 
-def test_ten_kills_change_nothing(plan, straight, tmp_path):
+def test_ten_kills_change_nothing(plan, engine, straight, tmp_path):
     out, draw = tmp_path / "out", random.Random(11)
-    for n_killed in range(N_KILLS):
-        process = start(plan, out)
-        try:
-            process.communicate(timeout=draw.uniform(0.8, 1.8))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        else:  # a fast machine is done before
-            assert n_killed >= 4
-            break
-    process = start(plan, out)
-    printed, _ = process.communicate()
-    assert process.returncode == 3, printed
+    engine.requests.clear()
+    for _ in range(N_KILLS):
+        n_left, process = itertools.count(draw.randrange(1, 30), -1), start(plan, out)
+
+        def kill_at_last(handler, endpoint, n_left=n_left, process=process):
+            process.kill() if next(n_left) == 0 else reply(handler, endpoint)
+
+        engine.always = kill_at_last
+        assert process.wait() == -signal.SIGKILL
+    engine.always = reply
+    finished(start(plan, out))
     assert rows(out) == rows(straight[0])
     assert findings(out) == findings(straight[0])
+    asked = [json.dumps(request) for request in engine.requests if not is_refused(request)]
+    assert len(asked) - len(set(asked)) <= N_KILLS * CONCURRENCY
 
 
 def test_a_forecast_writes_nothing(plan, tmp_path):
     process = start(plan, tmp_path / "out", "--dry-run")
-    printed, _ = process.communicate()
-    assert process.returncode == 0, printed
+    printed, err = process.communicate()
+    assert process.returncode == 0, err
     assert re.search(r"11 runs, 88 cases: \d+ calls \(\d+ more are in the journal or shared between methods\)", printed)
     assert not (tmp_path / "out").exists()
 
 
 def test_report_of_finished_runs(straight, tmp_path):
-    words = [sys.executable, "-m", "unlike.cli.main", "report", str(straight[0]), "--out", str(tmp_path / "r.html")]
-    words += ["--metrics", "rouge1", "--embedder", "hashing:64", "--title", "Again"]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
+    words = ("--metrics", "rouge1", "--embedder", "hashing:64", "--title", "Again")
+    process = Command("report", straight[0], "--out", tmp_path / "r.html", *words)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
     found = json.loads((tmp_path / "r.json").read_text())
     assert {variant["name"] for variant in found["variants"]} == {*METHODS, "dpl K=1", "dpl K=3"}
