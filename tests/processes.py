@@ -6,11 +6,22 @@ import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from pathlib import Path
 
 from unlike.cli.main import main
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.preloaded"])
+REPOSITORY = Path(__file__).parent.parent
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.preloaded"])
+
+
+def new_process(target, *args):
+    """A process that has been started; the server starts where its imports are found, whatever folder a test is in."""
+    with chdir(REPOSITORY):
+        process = _CONTEXT.Process(target=target, args=args, daemon=True)
+        process.start()
+    return process
 
 
 class Command:
@@ -19,16 +30,14 @@ class Command:
     Args:
         words: Behind ``unlike``.
         script: A file to run instead of it.
-        cwd: Its folder.
+        cwd: Its folder; by default that of the test.
         environment: Changes of the environment.
     """
 
-    def __init__(self, *words, script="", cwd=".", **environment):
-        (out, out_end), (err, err_end) = (PROCESSES.Pipe(duplex=False) for _ in range(2))
+    def __init__(self, *words, script="", cwd="", **environment):
+        (out, out_end), (err, err_end) = (_CONTEXT.Pipe(duplex=False) for _ in range(2))
         words, environment = [str(script) or "unlike", *map(str, words)], {**os.environ, **environment}
-        args = (words, script, str(cwd), environment, out_end, err_end)
-        self._process = PROCESSES.Process(target=_run, args=args, daemon=True)
-        self._process.start()
+        self._process = new_process(_run, words, script, str(cwd) or os.getcwd(), environment, out_end, err_end)
         out_end.close()
         err_end.close()
         self.stdout, self.stderr = (os.fdopen(os.dup(end.fileno()), encoding="utf-8") for end in (out, err))
@@ -68,6 +77,7 @@ def _run(words, script, cwd, environment, out, err):
     sys.stdout, sys.stderr = os.fdopen(1, "w", encoding="utf-8"), os.fdopen(2, "w", 1, encoding="utf-8")
     sys.argv = words
     if script:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
         runpy.run_path(str(script), run_name="__main__")
     else:
         main()

@@ -7,14 +7,13 @@ import pytest
 
 from tests.memory.killed_memory import STEPS, done, live, people, words, written
 from tests.memory.town import faults, job_rows, kept, memory_of, opened
-from tests.processes import PROCESSES
+from tests.processes import new_process
 from tests.store.rows import MASTER
 from unlike.store.database import open_store
 
 
 def run(*args):
-    process = PROCESSES.Process(target=live, args=args)
-    process.start()
+    process = new_process(live, *args)
     process.join(120)
     assert process.exitcode is not None, "the process hangs"
     return process.exitcode

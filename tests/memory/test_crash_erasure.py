@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from tests.memory.killed_memory import OTHER_MASTER, VICTIM, act, act_and_die
 from tests.memory.town import faults, is_in, kept, lived_in, memory_of, on_disk, opened, row, town
-from tests.processes import PROCESSES
+from tests.processes import new_process
 from tests.store.rows import MASTER
 from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
@@ -93,8 +93,7 @@ def prepared(address, action):
 
 
 def killed(address, action, *moment):
-    process = PROCESSES.Process(target=act_and_die, args=(address, action, *moment))
-    process.start()
+    process = new_process(act_and_die, address, action, *moment)
     process.join(60)
     assert process.exitcode in (0, -signal.SIGKILL)
 
