@@ -54,17 +54,19 @@ class Command:
         self._process.kill()
 
     def wait(self, timeout=60):
-        """Wait for its end; returns the exit status, negative after a signal."""
+        """Wait for its end, and kill it if it does not come; returns the exit status, negative after a signal."""
         self._process.join(timeout)
         if self.returncode is None:
+            self.kill()
             raise subprocess.TimeoutExpired("unlike", timeout)
         return self.returncode
 
     def communicate(self, timeout=60):
         """Wait for its end; returns what it printed to standard output and error."""
         with ThreadPoolExecutor(2) as both:
-            out, err = both.map(lambda end: end.read(), (self.stdout, self.stderr))
-        self.wait(timeout)
+            printed = both.map(lambda end: end.read(), (self.stdout, self.stderr))
+            self.wait(timeout)
+            out, err = printed
         return out, err
 
 
