@@ -1,6 +1,7 @@
 """A tiny LLM, a small world, and the training data made of both."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from unlike.llm.local_model import open_local_model
 from unlike.prompts.task import open_task
 
 DIM = 16
+TASK = open_task("review", Path(__file__).with_name("prompts"))
 # Four users on three items, then each writes on a fourth; nobody else wrote on item 5.
 WRITINGS = [(user, item, item * 4 + user) for item in range(3) for user in range(4)] + [(0, 5, 14)]
 TARGETS = [(user, 7, 20 + user) for user in range(4)]
@@ -52,12 +54,14 @@ def examples_of(crowd, llm):
 
 
 @pytest.fixture
-def data_of(crowd, llm, examples_of):
-    def make(kind="dep", **changes):
-        examples = examples_of(kind=kind, **changes)
-        made = [examples.of(case, 40) for case in crowd.cases("test")]
-        hidden = llm.embeddings.shape[1]
-        metadata = AdapterMetadata(examples.settings, llm.name, llm.llm_hash, "hashing:16", DIM, hidden, 1.5)
-        return TrainingData(llm, made, made[:2], metadata, torch.ones(4, hidden))
+def data_of(crowd, llm):
+    return lambda kind="dep", **changes: small_data(crowd, llm, replace(SETTINGS, kind=kind, **changes))
 
-    return make
+
+def small_data(crowd, llm, settings=SETTINGS):
+    """Training data whose prompts are short; the first two examples choose the checkpoint."""
+    examples = Examples(crowd, HashingEncoder(DIM), llm.tokens, TASK, settings)
+    made = [examples.of(case, 40) for case in crowd.cases("test")]
+    hidden = llm.embeddings.shape[1]
+    metadata = AdapterMetadata(settings, llm.name, llm.llm_hash, "hashing:16", DIM, hidden, 1.5)
+    return TrainingData(llm, made, made[:2], metadata, torch.ones(4, hidden))

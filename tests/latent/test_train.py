@@ -18,6 +18,7 @@ from unlike.latent.checkpoints import Choice
 from unlike.latent.train import n_steps_of, train
 
 KILLED = Path(__file__).parent / "killed_training.py"
+EAGER = replace(TRAINING, checkpoint_min=0)  # a checkpoint after every step
 
 
 def gen(rows):
@@ -64,19 +65,18 @@ def test_killed_and_resumed_it_loses_the_same_losses(data_of, tmp_path):
 
         return on_step
 
-    eager = replace(TRAINING, checkpoint_min=0)  # a checkpoint after every step
     for step in (1, 3, 6):
         with pytest.raises(Killed):
-            train(data_of(), eager, tmp_path / "killed", on_step=kill_at(step))
+            train(data_of(), EAGER, tmp_path / "killed", on_step=kill_at(step))
     resumed = []
-    again = train(data_of(), eager, tmp_path / "killed", on_step=resumed.append)
+    again = train(data_of(), EAGER, tmp_path / "killed", on_step=resumed.append)
     assert gen(resumed) == gen(straight)
     assert again.digest == whole.digest
 
 
 def test_a_killed_process_goes_on(tmp_path):
-    words = [sys.executable, str(KILLED), str(tmp_path)]
-    process = subprocess.Popen([*words, "slow"], stdout=subprocess.PIPE, text=True)
+    tiny_llm(tmp_path / "llm", seed=3)
+    process = subprocess.Popen([sys.executable, str(KILLED), str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     for line in process.stdout:
         if line.startswith("step 3"):
@@ -84,12 +84,11 @@ def test_a_killed_process_goes_on(tmp_path):
             break
     process.wait()
     assert (tmp_path / "out" / checkpoints.FILE).is_file()
-    done = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    straight = subprocess.run(
-        [*words[:-1], str(tmp_path / "straight")], capture_output=True, text=True, check=True
-    ).stdout
-    assert done == straight
-    assert done.count("step") == 8
+    rows = {"out": [], "straight": []}
+    for folder, seen in rows.items():
+        train(data_with(tmp_path / "llm"), EAGER, tmp_path / folder, on_step=seen.append)
+    assert gen(rows["out"]) == gen(rows["straight"])
+    assert len(rows["out"]) == 8
 
 
 def test_places_learn_at_a_rate_of_their_own(data_of, tmp_path):
@@ -113,16 +112,15 @@ def test_another_plan_cannot_go_on_from_a_checkpoint(data_of, tmp_path):
     def stop(row):
         raise KeyboardInterrupt
 
-    eager = replace(TRAINING, checkpoint_min=0)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            train(data_of(), eager, tmp_path, on_step=stop)
+            train(data_of(), EAGER, tmp_path, on_step=stop)
     checkpoints.save(tmp_path, checkpoints.Progress(plan={"train": "other"}), {})
     with pytest.raises(InputError, match="another training"):
-        train(data_of(), eager, tmp_path)
+        train(data_of(), EAGER, tmp_path)
     (tmp_path / checkpoints.FILE).write_bytes(b"torn")
     with pytest.raises(InputError, match="cannot be read"):
-        train(data_of(), eager, tmp_path)
+        train(data_of(), EAGER, tmp_path)
 
 
 def test_a_loss_that_is_nan_says_what_to_lower(data_of, tmp_path):
