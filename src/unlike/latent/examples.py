@@ -5,7 +5,7 @@ turn of the chat. At the length limit the oldest records are dropped with their 
 to the same records.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -37,9 +37,6 @@ NOTES: dict[tuple[str, ...], str] = {
 }
 USER_NOTE = "They hold what the person's {texts} are like."
 
-Pick = Callable[[Case, Sequence[Record], int], Sequence[Record]]
-"""Picks at most n records of a history for a case."""
-
 
 class Selector(Protocol):
     """Picks representatives among the texts of others on an item."""
@@ -47,12 +44,6 @@ class Selector(Protocol):
     def select(self, target: Record, peers: Sequence[Record], k: int) -> Sequence[Record]:
         """At most k of the peers' records."""
         ...
-
-
-def most_recent(case: Case, history: Sequence[Record], n: int) -> Sequence[Record]:
-    """The last n records, oldest first (DEP's choice; its table 8)."""
-    del case
-    return history[-n:] if n else []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +90,6 @@ class Examples:
         tokens: The LLM's tokenizer.
         task: Words and templates.
         settings: The adapter's.
-        pick: Which records; None for the most recent.
         min_peers: Minimum number of peers for a difference, where the settings' is lower.
         selector: Selects representatives, for ``settings.representatives``.
 
@@ -114,13 +104,11 @@ class Examples:
         tokens: ChatTokens,
         task: Task,
         settings: AdapterSettings,
-        pick: Pick | None = None,
         min_peers: int = 1,
         selector: Selector | None = None,
     ) -> None:
         self.settings = settings
         self._records, self._encoder, self._tokens, self._task = records, encoder, tokens, task
-        self._pick = pick or most_recent
         floor = max(min_peers, settings.min_peers)
         select = _select(selector, settings.representatives) if settings.representatives else None
         self._differences = Differences(records, encoder, settings.weighting, settings.time_rule, floor, select)
@@ -139,7 +127,7 @@ class Examples:
             case: The case.
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
             vectors_of: A case of another user whose vectors replace the case's own (a control).
-            past: Own records to show, at most ``n_records`` of them; None for those that ``pick`` returns.
+            past: Own records to show, at most ``n_records`` of them; None for the most recent.
             profile: The user's profile, to show behind the records.
 
         Raises:
@@ -172,8 +160,9 @@ class Examples:
         return self.settings.kind != "pplug"
 
     def _past(self, case: Case) -> Sequence[Record]:
-        history = self._records.history(case.user_id, case.moment)
-        return self._pick(case, history, self.settings.n_records)
+        """The last records of the case's user, oldest first (DEP's choice; its table 8)."""
+        n = self.settings.n_records
+        return self._records.history(case.user_id, case.moment)[-n:] if n else []
 
     def _stranger(self, own: PastVectors, case: Case) -> PastVectors:
         """The vectors of another user's records, as many as the own ones and under their ids."""

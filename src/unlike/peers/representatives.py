@@ -59,13 +59,13 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
 
 
 def other_groups(
-    groups: Sequence[Sequence[MemberT]], home: int, own: MemberT | None = None
+    groups: Sequence[Sequence[MemberT]], home: int | None, own: MemberT | None = None
 ) -> list[tuple[MemberT, ...]]:
     """Every group but the target's, the largest first; of equal ones the first.
 
     Args:
         groups: Of a clustering.
-        home: The target's group.
+        home: The target's group; None for a target in none of them.
         own: Another record of the target's user that was clustered; it represents no one.
     """
     others = [tuple(one for one in group if one != own) for place, group in enumerate(groups) if place != home]
@@ -73,7 +73,7 @@ def other_groups(
 
 
 def representatives(
-    groups: Sequence[Sequence[MemberT]], home: int, k: int, own: MemberT | None = None
+    groups: Sequence[Sequence[MemberT]], home: int | None, k: int, own: MemberT | None = None
 ) -> list[MemberT]:
     """R_n (equation 4): the most central record of each other group, at most K of them; see ``other_groups``."""
     return [group[0] for group in other_groups(groups, home, own)[:k]]

@@ -17,7 +17,7 @@ from unlike.evaluate.identity.scores import Floats
 from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
 from unlike.evaluate.metrics.sanity import ngrams
 from unlike.language import words
-from unlike.peers.representatives import cluster
+from unlike.peers.representatives import cluster, representatives
 from unlike.peers.selectors import KMeansSelector
 
 MAX_LENGTH_RATIO = 1.5
@@ -188,4 +188,4 @@ class Representatives:
         by_id = {self._texts.records[number].id: number for number in ordered}
         records = [self._texts.records[number] for number in ordered]
         groups = cluster(records, self._vectors[ordered], self._k, self._seed).groups
-        return tuple(by_id[ids[0]] for ids in groups if ids)
+        return tuple(by_id[record_id] for record_id in representatives(groups, None, self._k))
