@@ -1,6 +1,7 @@
 """A request is one LLM call, and its prompt holds what it should and of nobody else anything."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_what_the_prompt_holds(in_sqlite, llm):
     prompt = prompt_of(llm)
     assert all(statement.text in prompt for statement in statements)
     assert "Warm at last" in prompt and "Rating: 4" in prompt and "Title of tea" in prompt
-    assert not [user for user in PEOPLE if user in prompt.replace("What ann has", "")]
+    assert not set(PEOPLE) & set(re.findall(r"\w+", prompt.replace("What ann has", "")))
 
 
 @pytest.mark.parametrize("rating", [1, 2.5, 5.0])
@@ -102,7 +103,7 @@ def test_retrieved_records_stand_in_the_place_of_the_latest(in_sqlite, llm):
     assert ask(memory, "stranger", "tea", retrieved=3).rung == "plain"
     asyncio.run(memory.set_consent("ann", own=False))
     ask(memory, "ann", "tea", retrieved=3)
-    assert "ann" not in prompt_of(llm)
+    assert "What ann has" not in prompt_of(llm)
 
 
 def test_a_prompt_made_to_fit(in_sqlite):
