@@ -32,11 +32,12 @@ def test_a_key_does_what_it_is_for_and_nothing_else(full_house, scope):
                 assert answer.json()["error"]["type"] == "out_of_scope"
 
 
-def test_every_change_of_what_users_said_needs_the_highest_scope():
+def test_every_change_of_what_users_said_and_reading_prompts_need_the_highest_scope():
     for method, path in [
         ("DELETE", "/v1/users/a"),
         ("PUT", "/v1/users/a/consent"),
         ("PUT", "/v1/users/a/refusal"),
+        ("GET", "/v1/users/a/prompts"),
         ("PUT", "/v1/users/a/profile"),
         ("POST", "/v1/users/a/profile/rollback"),
         ("POST", "/v1/not-thought-of"),

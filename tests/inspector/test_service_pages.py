@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from tests.inspector.conftest import served
 from tests.inspector.house import EVIL, HOSTILE, TEXT, copied, make_store
 from unlike.privacy.signing import verify
+from unlike.store import journal, users
+from unlike.store.journal import Asked
 
 ITEM, TITLE = "salt-almanac", "The Salt Almanac"
 
@@ -119,6 +121,22 @@ def test_a_profile_is_edited_pinned_compared_and_gone_back_from(house, service):
     page.get_by_role("button", name="Rebuild it").click()
     page.get_by_text("It is being rebuilt").wait_for()
     assert house.work() >= 1
+    walked.check()
+
+
+def test_prompts_that_were_kept_are_shown_as_they_were_sent(house, service):
+    walked = service()
+    page = walked.go(at("users", "ada"), "ada")
+    shown = page.locator("section", has=page.get_by_role("heading", name="Prompts"))
+    shown.get_by_text("What was sent to the LLM").click()
+    shown.get_by_text("None is kept").wait_for()
+    with house.store.tenant("acme").write() as tx:
+        asked = Asked(users.find_user(tx, "ada"), "m", "generate", [], prompt=[{"role": "user", "content": EVIL}])
+        journal.keep_prompt(tx, asked)
+    page.reload()
+    shown.get_by_text("What was sent to the LLM").click()
+    shown.get_by_text("generate (m)").click()
+    expect(shown.get_by_role("region", name="Message of user")).to_have_text(EVIL)
     walked.check()
 
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from tests.memory.killed_memory import OTHER_MASTER, VICTIM, act, act_and_die
 from tests.memory.town import faults, is_in, kept, lived_in, memory_of, on_disk, opened, row, town
@@ -16,6 +16,7 @@ from tests.store.rows import MASTER
 from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import erase
+from unlike.memory.answers import Request
 from unlike.store.database import open_store
 from unlike.store.tables import METADATA
 
@@ -33,7 +34,10 @@ def says_again(messages, _sampling):
 def fill(address):
     store = open_store(address, MASTER)
     mine = [row(VICTIM, item, f"{WORDS} That of {item}.") for item in ("tea", "bread")]
-    lived_in(store, [*town(("ann", "bob")), *mine], ScriptedBackend(says_again), on_repeat="mark")
+    llm = ScriptedBackend(says_again)
+    memory = lived_in(store, [*town(("ann", "bob")), *mine], llm, on_repeat="mark", keep_prompts=True)
+    for user in ("ann", VICTIM):
+        asyncio.run(memory.generate(Request(user, "tea")))
     store.close()
 
 
@@ -113,10 +117,10 @@ def reopened(address):
 def sealed(store):
     """All sealed values."""
     with store.connection(writes=False) as conn:
-        tables = [table for table in METADATA.sorted_tables if "sealed" in table.c]
-        return {
-            bytes(value) for table in tables for value in conn.scalars(table.select().with_only_columns(table.c.sealed))
-        }
+        columns = [
+            table.c[name] for table in METADATA.sorted_tables for name in ("sealed", "prompt") if name in table.c
+        ]
+        return {bytes(value) for column in columns for value in conn.scalars(select(column)) if value is not None}
 
 
 def check(memory, before, action):

@@ -78,7 +78,8 @@ def run(work):
 def test_nothing_is_left_of_a_canary(store, tmp_path, caplog):
     caplog.set_level("DEBUG")
     adapters = [adapter(tmp_path / "with", "ann", BIRD), adapter(tmp_path / "without", "ann", "bob")]
-    memory = lived_in(store, with_canary(), ScriptedBackend(echoes), adapters=adapters, on_repeat="mark")
+    settings = {"adapters": adapters, "on_repeat": "mark", "keep_prompts": True}
+    memory = lived_in(store, with_canary(), ScriptedBackend(echoes), **settings)
     bird = number_of(memory, BIRD)
     pinned = run(memory.profile("bob")).statements[0]
     run(memory.edit("bob", [Evidence(pinned.text, pinned=True), Evidence(f"{CANARY}!", pinned=True)]))

@@ -101,7 +101,7 @@ def opened(memory):
         return {
             table.name: [_open(tx, row, place(tx, row)) for row in tx.conn.execute(_of_tenant(tx, table))]
             for table, place in PLACES.items()
-        }
+        } | {"prompts": [_prompt(tx, row) for row in tx.conn.execute(_of_tenant(tx, JOURNAL)) if row.prompt]}
 
 
 PLACES = {
@@ -120,6 +120,18 @@ def _of_tenant(tx, table):
 def _open(tx, row, place):
     people = [row.user] if "record_id" in row._fields else row.people
     return json.dumps(tx.keys.unseal(tx.conn, people, row.sealed, place), ensure_ascii=False)
+
+
+def _prompt(tx, row):
+    opened = tx.keys.unseal(tx.conn, row.people, row.prompt, journal.place_of_prompt(tx, row.key))
+    return json.dumps(opened, ensure_ascii=False)
+
+
+def prompts_with(memory, words):
+    """The sealed bytes of the kept prompts that hold some words."""
+    with memory.tenant.read() as tx:
+        rows = [row for row in tx.conn.execute(_of_tenant(tx, JOURNAL)) if row.prompt]
+        return [bytes(row.prompt) for row in rows if words in _prompt(tx, row)]
 
 
 def made_with(memory, user):

@@ -45,6 +45,7 @@ class House:
     settings: ServiceSettings = SETTINGS
     keys: dict = field(default_factory=dict)
     key_name: str = "test"
+    keep_prompts: bool = False
 
     def __post_init__(self):
         self.service = Service(self.store, self.open_memory, self.settings)
@@ -53,7 +54,7 @@ class House:
             self.keys[tenant] = self.new_key(tenant, self.key_name)
 
     def open_memory(self, tenant):
-        settings = MemorySettings(refresh=Refresh(debounce_s=0.0))
+        settings = MemorySettings(refresh=Refresh(debounce_s=0.0), keep_prompts=self.keep_prompts)
         redactor, task = open_redactor("patterns"), open_task("review")
         return Memory(tenant, self.backend, HashingEncoder(), redactor, SIGNER, task, settings)
 
@@ -120,11 +121,12 @@ def make_house(tmp_path, folders):
     """Makes a service; settings may be changed."""
     stores = []
 
-    def made(start="empty", llm=None, **settings):
+    def made(start="empty", llm=None, keep_prompts=False, **settings):
         folder = tmp_path / f"store{len(stores)}"
         shutil.copytree(folders / start, folder)
         stores.append(open_store(folder, MASTER))
-        return House(stores[-1], llm or ScriptedBackend.echo(), folder, replace(SETTINGS, **settings))
+        changed, llm = replace(SETTINGS, **settings), llm or ScriptedBackend.echo()
+        return House(stores[-1], llm, folder, changed, keep_prompts=keep_prompts)
 
     yield made
     for store in stores:

@@ -46,10 +46,10 @@ EXTRA = {"chat_template_kwargs": {"enable_thinking": False}, "min_p": 0.1}
 
 
 @contextlib.contextmanager
-def passing(make_house, endpoint, **options):
+def passing(make_house, endpoint, keep_prompts=False, **options):
     """The official client, calling a service over that endpoint."""
     backend = OpenAIBackend("m", base_url=endpoint.base_url, **{"max_retries": 0, **options})
-    house = make_house("full", llm=backend)
+    house = make_house("full", llm=backend, keep_prompts=keep_prompts)
     with (
         listening(house.app) as address,
         openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"], max_retries=0) as client,

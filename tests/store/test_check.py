@@ -107,7 +107,7 @@ def test_two_current_ones(tenant, world):
 def test_words_of_the_unwilling(tenant, world):
     plant(tenant, USERS.update().where(USERS.c.id == world.users["bob"]).values(peer=False))
     assert found(tenant) == {
-        "records of users who do not agree to be compared, in another's lineage": 2,
+        "records of users who do not agree to be compared, in another's lineage": 3,
         "records of users who do not agree to be compared, in a clustering": 1,
     }
 

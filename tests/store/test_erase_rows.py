@@ -30,7 +30,8 @@ def sealed_of(tenant, user):
             if "sealed" in table.c:
                 for kept in tx.conn.execute(table.select().where(table.c.tenant == tenant.id)):
                     people = kept.people if "people" in table.c else [kept.user]
-                    found |= {kept.sealed} if user in people else set()
+                    values = {kept.sealed, kept.prompt} if "prompt" in table.c else {kept.sealed}
+                    found |= values - {None} if user in people else set()
     return found
 
 

@@ -9,6 +9,7 @@ from unlike.errors import UnlikeError
 from unlike.store import check, clusterings, differences, erase_rows, journal, lineage, profiles, records
 from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
+from unlike.store.journal import Asked
 from unlike.store.profiles import NewProfile
 from unlike.store.records import Unknown
 from unlike.store.users import Consent, set_consent
@@ -28,8 +29,8 @@ def summarise(tx, ann, bob):
 
 
 def answer(tx, ann, bob):
-    asked = {"model": "m", "step": "s"}
-    journal.put(tx, "k", asked, [ann.record.id, bob.record.id], ANSWER)
+    asked = Asked(ann.user, "m", "s", [ann.record.id, bob.record.id], prompt=[{"role": "user", "content": "words"}])
+    journal.put(tx, "k", asked, ANSWER)
 
 
 def erase(tx, bob):

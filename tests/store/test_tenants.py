@@ -26,6 +26,7 @@ from unlike.store import (
     users,
 )
 from unlike.store.differences import NewDifference
+from unlike.store.journal import Asked
 from unlike.store.profiles import NewProfile, Statement
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA
@@ -65,7 +66,8 @@ def compare(tx, user, item, words):
         statement = Statement(f"likes {words}", (own,), len(peers))
         profiles.put(tx, NewProfile(willing[0].user, "built", (statement,), (own,), (made,)))
         profiles.pin(tx, willing[0].user, [statement])
-        journal.put(tx, words, {"model": "m", "step": "s"}, [willing[0].record.id], ANSWER | {"text": words})
+        asked = Asked(willing[0].user, "m", "s", [willing[0].record.id], prompt=[{"role": "user", "content": words}])
+        journal.put(tx, words, asked, ANSWER | {"text": words})
 
 
 def ask(tx, user, item, words):

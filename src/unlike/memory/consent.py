@@ -9,7 +9,7 @@ from unlike.store.database import Tenant, Tx
 from unlike.store.lineage import drop_from_others
 from unlike.store.people import hold
 from unlike.store.records import Unknown
-from unlike.store.tables import DIFFERENCES, EMBEDDINGS, JOURNAL, JOURNAL_READS, PINS, PROFILES, RECORDS
+from unlike.store.tables import DIFFERENCES, EMBEDDINGS, JOURNAL, PINS, PROFILES, RECORDS
 from unlike.store.users import Consent, find_user
 
 
@@ -62,14 +62,9 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
 
 
 def _drop_own(tx: Tx, user: int) -> None:
-    """Delete what was made for the user alone; the records stay, and may still serve others where that is agreed.
-
-    It is not stored for whom a call was made, so all calls with the user's words go; those of others are repeated when needed.
-    """
-    calls = select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(_records_of(user)))
-    tx.conn.execute(delete(JOURNAL).where(JOURNAL.c.id.in_(calls)))
-    tx.conn.execute(delete(PINS).where(PINS.c.user == user))
-    tx.conn.execute(delete(PROFILES).where(PROFILES.c.user == user))
+    """Delete what was made for the user alone; the records stay, and may still serve others where that is agreed."""
+    for table in (JOURNAL, PINS, PROFILES):
+        tx.conn.execute(delete(table).where(table.c.user == user))
     _drop(tx, DIFFERENCES, DIFFERENCES.c.record, user)
 
 

@@ -1,18 +1,21 @@
 """The journal of a service: in the store, sealed, and erased with the people whose words are in it.
 
 A call takes long, so its answer is stored only if all users whose words are in the prompt still agree: the user whom it
-is for to the use of own records, all others to being compared.
+is for to the use of own records, all others to being compared. The same holds for prompts, where they are kept.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from unlike.llm.backend import Messages
 from unlike.llm.journal import Call, Entry
-from unlike.store import journal, records, users
-from unlike.store.database import Tenant, TransactionConflict, Tx
-from unlike.store.people import people_of
+from unlike.privacy.redact import Redactor
+from unlike.store import journal
+from unlike.store.database import Tenant, TransactionConflict
+from unlike.store.journal import Asked
+from unlike.store.people import agrees
 from unlike.store.records import Unknown
 
 
@@ -22,11 +25,13 @@ class StoredJournal:
     Args:
         tenant: Whose calls.
         subject: Number of the user whose profile is built.
+        keep_prompts: Whether prompts are kept beside their answers.
     """
 
-    def __init__(self, tenant: Tenant, subject: int) -> None:
+    def __init__(self, tenant: Tenant, subject: int, keep_prompts: bool = False) -> None:
         self._tenant = tenant
         self._subject = subject
+        self._keep_prompts = keep_prompts
 
     def get(self, key: str) -> Entry | None:
         """What is known about a call."""
@@ -40,24 +45,43 @@ class StoredJournal:
         Raises:
             TransactionConflict: A user whose words are in the call was erased meanwhile, or no longer agrees.
         """
-        kept = await asyncio.to_thread(self._put, key, {"model": model, "step": call.step}, call, asdict(entry))
-        return Entry(**kept)
+        prompt = texts_of(call.messages) if self._keep_prompts else None
+        asked = Asked(self._subject, model, call.step, call.record_ids, prompt=prompt)
+        return Entry(**await asyncio.to_thread(self._put, key, asked, asdict(entry)))
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
         """Nothing to note: an equal prompt holds equal words, and its answer goes with those who were asked with first."""
 
-    def _put(self, key: str, asked: dict[str, str], call: Call, answer: dict[str, Any]) -> dict[str, Any]:
+    def _put(self, key: str, asked: Asked, answer: dict[str, Any]) -> dict[str, Any]:
         with self._tenant.write() as tx:
+            if not agrees(tx, self._subject):
+                raise TransactionConflict("own records may not be used any more; what was asked with them is not kept")
             try:
-                self._check(tx, call.record_ids)
-                return journal.put(tx, key, asked, call.record_ids, answer)
+                return journal.put(tx, key, asked, answer)
             except Unknown as error:
                 raise TransactionConflict(str(error)) from error
 
-    def _check(self, tx: Tx, record_ids: tuple[str, ...]) -> None:
-        """Check that all users still agree, and lock that until the answer is stored."""
-        read = records.with_ids(tx, record_ids)
-        own = [stored.number for stored in read if stored.user == self._subject]
-        people_of(tx, own, compared=[stored.number for stored in read if stored.user != self._subject])
-        if own and self._subject not in users.agreeing(tx, [self._subject]):
-            raise TransactionConflict("own records may not be used any more; what was asked with them is not kept")
+
+def keep_prompt(tenant: Tenant, asked: Asked) -> None:
+    """Keep the prompt of a request, if its user agrees to the use of own records.
+
+    Raises:
+        Unknown: A record or the profile in it was deleted meanwhile.
+        TransactionConflict: Someone whose words are in it was erased meanwhile, or no longer agrees.
+    """
+    with tenant.write(durable=False) as tx:
+        if agrees(tx, asked.user):
+            journal.keep_prompt(tx, asked)
+
+
+def texts_of(messages: Messages, redactor: Redactor | None = None) -> list[dict[str, str]]:
+    """Role and text of each message, without identifiers; of images and other parts only the kind."""
+    texts = ((str(message.get("role", "")), _text_of(message.get("content"))) for message in messages)
+    return [{"role": role, "content": redactor.redact(text).text if redactor else text} for role, text in texts]
+
+
+def _text_of(content: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(content, str):
+        return content
+    parts: Sequence[Any] = content if isinstance(content, list) else ()
+    return "\n".join(str(part.get("text") or f"[{part.get('type')}]") for part in parts if isinstance(part, Mapping))

@@ -1,17 +1,18 @@
 """One tenant's user memory, which the HTTP service and the command line use.
 
 Database work runs in worker threads, except for a request's reads from a local file. A request costs one LLM call, and
-nothing of it is stored.
+nothing of it is stored, unless the settings keep prompts.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from unlike.embed.encoder import Encoder
-from unlike.errors import InputError
+from unlike.errors import InputError, UnlikeError
 from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassthroughLLM, passes_chats
 from unlike.llm.recorded import RecordedLLM
@@ -24,12 +25,12 @@ from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContextCache
 from unlike.memory.cpu_pool import Heavy
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
-from unlike.memory.journal import StoredJournal
+from unlike.memory.journal import StoredJournal, keep_prompt
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, prepare, prepare_chat, prepare_soft
 from unlike.memory.retention import expire
 from unlike.memory.settings import MemorySettings
-from unlike.memory.spending import Spending
+from unlike.memory.spending import Counted, Spending
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import RandomSelector
@@ -40,10 +41,13 @@ from unlike.records import Item, Record
 from unlike.retrieve.recency import RecencyRetriever
 from unlike.store.database import Tenant
 from unlike.store.jobs import Job
+from unlike.store.journal import KeptPrompt
 from unlike.store.records import NewRecord, StoredRecords
 from unlike.store.users import Consent, UserRow
 from unlike.writing.chat_passthrough import write_chat, write_chat_stream
 from unlike.writing.write import write, write_stream
+
+log = logging.getLogger(__name__)
 
 
 class Memory:
@@ -179,14 +183,14 @@ class Memory:
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, counted also if it is refused or empty."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        async with self.spending.reserve(self._max_tokens(prepared), llm):
+        async with self._paid(prepared, llm):
             return prepared.written(await write(prepared.draft, llm, prepared.guard))
 
     async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; see ``stream``."""
         llm = RecordedLLM(self.backend, meter=self._meter)
         async with (
-            self.spending.reserve(self._max_tokens(prepared), llm),
+            self._paid(prepared, llm),
             aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces,
         ):
             async for piece in pieces:
@@ -205,18 +209,36 @@ class Memory:
             fields: Of OpenAI's API, passed on as they came.
         """
         llm, chat = self._passing(prepared, fields)
-        async with self.spending.reserve(self._max_tokens(prepared), llm):
+        async with self._paid(prepared, llm):
             return await write_chat(chat, llm, prepared.guard)
 
     async def chat_stream(self, prepared: Prepared, fields: Mapping[str, Any]) -> Chunks:
         """The same in chunks."""
         llm, chat = self._passing(prepared, fields)
         async with (
-            self.spending.reserve(self._max_tokens(prepared), llm),
+            self._paid(prepared, llm),
             aclosing(write_chat_stream(chat, llm, prepared.guard)) as chunks,
         ):
             async for chunk in chunks:
                 yield chunk
+
+    @asynccontextmanager
+    async def _paid(self, prepared: Prepared, llm: Counted) -> AsyncGenerator[None]:
+        """Reserve the tokens of a request, and keep its prompt before it is sent, where the settings say so."""
+        async with self.spending.reserve(self._max_tokens(prepared), llm):
+            if self.settings.keep_prompts:
+                await self._keep_prompt(prepared)
+            yield
+
+    async def _keep_prompt(self, prepared: Prepared) -> None:
+        """Keep a prompt; the request goes on where that fails."""
+        asked = await self.heavy.run(prepared.asked, self.backend.model, self._redactor)
+        if asked is None:
+            return
+        try:
+            await asyncio.to_thread(keep_prompt, self.tenant, asked)
+        except UnlikeError as error:
+            log.warning("the prompt of a request was not kept: %s", type(error).__name__)
 
     def _passing(self, prepared: Prepared, fields: Mapping[str, Any]) -> tuple[PassthroughLLM, PassedChat]:
         if not passes_chats(self.backend):
@@ -260,6 +282,15 @@ class Memory:
             Unknown: There is no such user, profile or version.
         """
         return await asyncio.to_thread(profile_pages.profile, self.tenant, user_id, version)
+
+    async def prompts(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[KeptPrompt]:
+        """The prompts that were kept of calls for a user, the latest first.
+
+        Raises:
+            Unknown: There is no such user.
+            InputError: A page begins before the first row.
+        """
+        return await asyncio.to_thread(pages.prompts_of, self.tenant, user_id, offset, limit)
 
     async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
         """Replace a profile by hand; returns the new version. Pinned statements stay when it is rebuilt.
@@ -360,12 +391,13 @@ class Memory:
             await build_profile(job, kit, self.encoder, self.settings)
 
     def _kit(self, subject: int) -> Kit:
+        journal = StoredJournal(self.tenant, subject, self.settings.keep_prompts)
         return Kit(
             records=self._records,
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self.encoder),
-            llm=RecordedLLM(self.backend, StoredJournal(self.tenant, subject), self._concurrency, self._meter),
+            llm=RecordedLLM(self.backend, journal, self._concurrency, self._meter),
             task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,

@@ -6,9 +6,10 @@ from typing import Any
 from unlike.errors import InputError
 from unlike.memory.answers import JobRow, Page, RecordRow
 from unlike.memory.profile_pages import known_user
-from unlike.store import audit, export, jobs, records, users
+from unlike.store import audit, export, jobs, journal, records, users
 from unlike.store.database import Tenant
 from unlike.store.items import items_with_ids
+from unlike.store.journal import KeptPrompt
 from unlike.store.tables import RECORDS
 from unlike.store.users import Consent
 
@@ -31,6 +32,19 @@ def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Re
         items = items_with_ids(tx, list({record.item_id for record in shown}))
     titled = (RecordRow(**asdict(record), item_title=items[record.item_id].title) for record in shown)
     return Page(tuple(titled), len(own), offset)
+
+
+def prompts_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[KeptPrompt]:
+    """The prompts that were kept of calls for a user, the latest first.
+
+    Raises:
+        Unknown: There is no such user.
+        InputError: There is no such page.
+    """
+    check(offset, limit)
+    with tenant.read() as tx:
+        user = known_user(tx, user_id)
+        return Page(tuple(journal.prompts_of(tx, user, offset, limit)), journal.n_prompts(tx, user), offset)
 
 
 def jobs_in(tenant: Tenant, state: str, offset: int, limit: int) -> Page[JobRow]:

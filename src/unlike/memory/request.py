@@ -8,16 +8,19 @@ from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.journal import Call
 from unlike.memory.answers import Request, Written
 from unlike.memory.context import ProfileContext, ProfileContextCache
+from unlike.memory.journal import texts_of
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
 from unlike.methods.kit import Latent
 from unlike.methods.steps import profile_passage
-from unlike.prompts.prompt import Ask, Passage, messages_of, own_record
+from unlike.privacy.redact import Redactor
+from unlike.prompts.prompt import Ask, Passage, messages_of, own_record, record_ids_of
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
 from unlike.store.database import Tenant
+from unlike.store.journal import Asked
 from unlike.store.records import StoredRecords, Unknown
 from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of, soft_draft
 from unlike.writing.expected import ANSWER
@@ -32,11 +35,23 @@ class Prepared:
         draft: The prompt.
         context: What it was made from.
         guard: What the text may not repeat.
+        item_id: Of the stored item that it is about; "" for none.
     """
 
     draft: Draft
     context: ProfileContext
     guard: Guard
+    item_id: str
+
+    def asked(self, model: str, redactor: Redactor) -> Asked | None:
+        """What may be kept of the prompt; None where it is for no known user."""
+        call, context = self.draft.call, self.context
+        if context.user is None:
+            return None
+        direct = [record_id for record_id in call.record_ids if record_id not in context.peer_ids]
+        profile = context.profile.number if context.profile else None
+        prompt = texts_of(call.messages, redactor)
+        return Asked(context.user, model, call.step, direct, profile, self.item_id, prompt)
 
     def written(self, reply: Reply) -> Written:
         """The reply with what it was written from."""
@@ -88,12 +103,12 @@ def prepare(parts: RequestParts, request: Request) -> Prepared:
     past = context.past
     if request.retrieved and context.user is not None:
         past = _retrieved(StoredRecords(parts.tenant), case, item, request.retrieved)
-    passages = (*past, *([profile_passage(context.summary)] if context.summary else []))
-    ask = Ask(WRITING_STEPS[parts.settings.method.layout], passages, item, case)
+    ask = Ask(WRITING_STEPS[parts.settings.method.layout], (*past, *_profile(context)), item, case)
     sampling = _sampling(request, parts.tenant, context)
     draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name)
     draft = replace(draft, rewrites=parts.settings.method.rewrites)
-    return Prepared(draft, context, Guard(context.others, parts.settings.on_repeat))
+    guard = Guard(context.others, parts.settings.on_repeat)
+    return Prepared(draft, context, guard, "" if request.item else request.item_id)
 
 
 def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepared:
@@ -118,7 +133,7 @@ def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepa
     by_vectors = ProfileContext("full" if soft.n_compared else "own_records", why, context.user)
     sampling = _sampling(request, parts.tenant, by_vectors)
     draft = soft_draft(soft, Ask(soft.step, item=item, request=case), parts.task, sampling, parts.tenant.name)
-    return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat))
+    return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat), request.item_id)
 
 
 def prepare_chat(
@@ -145,18 +160,23 @@ def prepare_chat(
     else:
         context, item = parts.contexts.of(user_id, item_id or "")  # a chat leaves out an unknown item
         salt, whole = salt_of(tenant, context), _personal(parts, whole, context, item)
-    call = Call("chat", "", whole, replace(sampling, cache_salt=salt), context.peer_ids, tenant.name)
-    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat))
+    read = record_ids_of((*context.past, *_profile(context)))
+    call = Call("chat", "", whole, replace(sampling, cache_salt=salt), read, tenant.name)
+    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat), item_id or "")
 
 
 def _personal(parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None) -> Messages:
     """The messages, with as much about the user before them as there is room for."""
-    profile = (profile_passage(context.summary),) if context.summary else ()
+    profile = _profile(context)
     for passages in filter(None, ((*context.past, *profile), profile)):
         whole = (*messages_of(Ask("chat", passages, item), parts.task), *messages)
         if _leaves_room(whole, parts.backend):
             return whole
     return messages
+
+
+def _profile(context: ProfileContext) -> tuple[Passage, ...]:
+    return (profile_passage(context.summary),) if context.summary else ()
 
 
 def salt_of(tenant: Tenant, context: ProfileContext) -> str:

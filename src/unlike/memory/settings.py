@@ -32,7 +32,7 @@ class Retention:
     Attributes:
         records: Since a record came in; what was made of it goes with it.
         profile_versions: Versions of a profile that are no longer in force.
-        calls: Answers of the LLM from which profiles were built.
+        calls: Answers of the LLM from which profiles were built, and prompts that were kept.
         audit: Lines about who did what.
     """
 
@@ -56,6 +56,8 @@ class MemorySettings:
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When profiles are rebuilt.
+        keep_prompts: Whether the prompts of builds, texts and chats are kept, sealed, of users who agree to the use of own
+            records. Identifiers in requests are removed, as in records.
         durable: Whether records that were taken in survive a crash of the machine; it costs a write to the disk per batch.
             Consent and erasure always do.
         retention: What is deleted after some time.
@@ -71,5 +73,6 @@ class MemorySettings:
     repeat_words: Annotated[int, Ge(2)] = 8
     allowed: tuple[Sensitive, ...] = ()
     refresh: Refresh = Refresh()
+    keep_prompts: bool = False
     durable: bool = True
     retention: Retention = Retention()

@@ -14,6 +14,6 @@ def scope_of(method: str, path: str) -> Scope:
         return "generate"
     if path.startswith(_WRITES):
         return "write"
-    if method in ("GET", "HEAD") and not path.endswith("/export"):
+    if method in ("GET", "HEAD") and not path.endswith(("/export", "/prompts")):
         return "read"
     return "generate" if path.startswith(_SPENDS) else "administer"

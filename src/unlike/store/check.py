@@ -22,6 +22,7 @@ from unlike.store.tables import (
     JOBS,
     JOURNAL,
     JOURNAL_READS,
+    JOURNAL_SOURCES,
     METADATA,
     PINS,
     PROFILE_DIFFERENCES,
@@ -104,7 +105,10 @@ def _unnamed_peers(tx: Tx) -> Select[*tuple[Any, ...]]:
 
 
 def _unwilling(tx: Tx) -> Select[*tuple[Any, ...]]:
-    read = union_all(*(_peers_read(tx, table) for table in (DIFFERENCE_READS, PROFILE_READS))).subquery()
+    called = select(JOURNAL_READS.c.record).join(JOURNAL, JOURNAL.c.id == JOURNAL_READS.c.call)
+    called = called.join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record).where(RECORDS.c.user != JOURNAL.c.user)
+    made = (_peers_read(tx, table) for table in (DIFFERENCE_READS, PROFILE_READS))
+    read = union_all(*made, called.where(JOURNAL.c.tenant == tx.tenant)).subquery()
     of_users = select(read.c.record).join(RECORDS, RECORDS.c.id == read.c.record)
     return of_users.join(USERS, USERS.c.id == RECORDS.c.user).where(~USERS.c.peer)
 
@@ -137,9 +141,20 @@ def _sealed_for_others(tx: Tx) -> dict[str, int]:
             tx, PROFILES, _readers(tx, PROFILE_READS.c.profile), own
         ),
         "calls sealed for other people than those they read": _misaddressed(
-            tx, JOURNAL, _readers(tx, JOURNAL_READS.c.call)
+            tx, JOURNAL, _readers(tx, JOURNAL_READS.c.call), *_of_calls(tx)
         ),
     }
+
+
+def _of_calls(tx: Tx) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """For whom calls were made, and the people behind the profiles and items in their prompts."""
+    behind = select(JOURNAL.c.id, RECORDS.c.user).join(PROFILE_READS, PROFILE_READS.c.profile == JOURNAL.c.profile)
+    behind = behind.join(RECORDS, RECORDS.c.id == PROFILE_READS.c.record)
+    described = select(JOURNAL.c.id, JOURNAL_SOURCES.c.user).join(
+        JOURNAL_SOURCES, JOURNAL_SOURCES.c.call == JOURNAL.c.id
+    )
+    found = (select(JOURNAL.c.id, JOURNAL.c.user), behind, described)
+    return tuple(query.where(JOURNAL.c.tenant == tx.tenant) for query in found)
 
 
 def _readers(tx: Tx, maker: Column[Any]) -> Select[*tuple[Any, ...]]:
@@ -162,18 +177,23 @@ Sealed = tuple[Sequence[int], bytes, str]
 
 def _unreadable(tx: Tx) -> dict[str, int]:
     """Sealed texts that do not open."""
-    tables: dict[Table, Callable[[Any], Sealed]] = {
-        RECORDS: lambda row: ([row.user], row.sealed, records.place_of(tx, row.record_id)),
-        DIFFERENCES: lambda row: (row.people, row.sealed, differences.place_of(tx, row.record)),
-        PROFILES: lambda row: (row.people, row.sealed, profiles.place_of(tx, row.user)),
-        PINS: lambda row: (row.people, row.sealed, profiles.place_of(tx, row.user)),
-        JOURNAL: lambda row: (row.people, row.sealed, journal.place_of(tx, row.key)),
+    tables: dict[Table, Callable[[Any], Sequence[Sealed]]] = {
+        RECORDS: lambda row: [([row.user], row.sealed, records.place_of(tx, row.record_id))],
+        DIFFERENCES: lambda row: [(row.people, row.sealed, differences.place_of(tx, row.record))],
+        PROFILES: lambda row: [(row.people, row.sealed, profiles.place_of(tx, row.user))],
+        PINS: lambda row: [(row.people, row.sealed, profiles.place_of(tx, row.user))],
+        JOURNAL: lambda row: _of_call(tx, row),
     }
     closed = Counter[str]()
     for table, sealed in tables.items():
         for rows in _some_at_a_time(tx, table):
-            closed[table.name] += _n_closed(tx, [sealed(row) for row in rows])
+            closed[table.name] += _n_closed(tx, [one for row in rows for one in sealed(row)])
     return {f"{name} that cannot be opened with the keys that are there": n for name, n in closed.items()}
+
+
+def _of_call(tx: Tx, row: Any) -> Sequence[Sealed]:  # noqa: ANN401 - a row
+    answer = (row.people, row.sealed, journal.place_of(tx, row.key))
+    return [answer] if row.prompt is None else [answer, (row.people, row.prompt, journal.place_of_prompt(tx, row.key))]
 
 
 def _some_at_a_time(tx: Tx, table: Table) -> Iterator[Sequence[Any]]:

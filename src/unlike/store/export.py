@@ -1,20 +1,23 @@
 """All that is held about a user, in plain words, for that user."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
 from unlike.records import Record
-from unlike.store import audit, differences, profiles, users
+from unlike.store import audit, differences, journal, profiles, users
 from unlike.store.database import Tx
+from unlike.store.journal import KeptPrompt
 from unlike.store.records import read
 from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL_READS, RECORDS
 
 
 def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
-    """Records, differences, profiles, pins, consent, jobs and audit lines of a user, JSON-able.
+    """Records, differences, profiles, pins, consent, jobs, kept prompts and audit lines of a user, JSON-able.
 
-    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them.
+    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts for
+    which records of others were read are listed without their messages.
     """
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
@@ -33,6 +36,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
         "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
         "n_llm_calls": tx.conn.scalar(_n_calls(tx, user)),
+        "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user)],
         "audit": audit.about(tx, user_id),
     }
 
@@ -77,6 +81,10 @@ def _profile(tx: Tx, user: int, version: int, numbers: dict[int, str]) -> dict[s
             for statement in stored.profile.statements
         ],
     }
+
+
+def _prompt(kept: KeptPrompt) -> dict[str, Any]:
+    return asdict(kept) | {"messages": None if kept.shows_others else list(kept.messages)}
 
 
 def _n_calls(tx: Tx, user: int) -> Select[int]:

@@ -15,6 +15,7 @@ from unlike.store.tables import (
     DIFFERENCES,
     JOURNAL,
     JOURNAL_READS,
+    JOURNAL_SOURCES,
     PROFILE_DIFFERENCES,
     PROFILE_READS,
     PROFILES,
@@ -55,7 +56,7 @@ def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> T
     profiles = _others_profiles(tx, user, mine, differences)
     users = _users_of(tx, differences, profiles)
     items = sorted(set(tx.conn.scalars(select(CLUSTERINGS.c.item).where(CLUSTERINGS.c.id.in_(clusterings)))))
-    calls = _others_calls(tx, user, mine)
+    calls = _calls(tx, mine, profiles, None if records is not None else user)
     counts = {
         "profiles": _delete(tx, PROFILES, profiles),
         "differences": _delete(tx, DIFFERENCES, differences),
@@ -91,9 +92,14 @@ def _others_profiles(tx: Tx, user: int, mine: Select[int], differences: Sequence
     return sorted(found)
 
 
-def _others_calls(tx: Tx, user: int, mine: Select[int]) -> list[int]:
-    """Calls with a record of the user's in the prompt, for any user."""
-    return list(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine)).distinct()))
+def _calls(tx: Tx, mine: Select[int], profiles: Sequence[int], source: int | None) -> list[int]:
+    """Calls for any user with one of these records, one of these profiles or a user's words about an item in the prompt."""
+    found = set(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine))))
+    if source is not None:
+        found |= set(tx.conn.scalars(select(JOURNAL_SOURCES.c.call).where(JOURNAL_SOURCES.c.user == source)))
+    for batch in batches(profiles):
+        found |= set(tx.conn.scalars(select(JOURNAL.c.id).where(JOURNAL.c.profile.in_(batch))))
+    return sorted(found)
 
 
 def _users_of(tx: Tx, differences: Sequence[int], profiles: Sequence[int]) -> list[int]:

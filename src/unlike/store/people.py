@@ -39,6 +39,12 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
     return sorted(set(users.values()))
 
 
+def agrees(tx: Tx, user: int) -> bool:
+    """Whether a user agrees to the use of own records; the user's row is locked until the transaction ends."""
+    own = select(USERS.c.own).where(USERS.c.tenant == tx.tenant, USERS.c.id == user)
+    return bool(tx.conn.scalar(own.with_for_update(read=True)))
+
+
 def hold(tx: Tx, user: int) -> None:
     """Lock a user's row: wait for transactions that use the user's words, and block new ones until this one ends."""
     tx.conn.execute(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.id == user).with_for_update())

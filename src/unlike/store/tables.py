@@ -274,11 +274,14 @@ JOBS = _table(
 
 JOURNAL = _table(
     "journal",
+    _of("users"),
+    _of("profiles", nullable=True),
     Column("key", String(64), nullable=False),
     Column("model", Text, nullable=False),
     Column("step", String(40), nullable=False),
     Column("state", String(8), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("prompt", LargeBinary),
     Column("people", JSON, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
@@ -295,6 +298,14 @@ JOURNAL_READS = _table(
     _of("records"),
     UniqueConstraint("call", "record"),
 )
+
+JOURNAL_SOURCES = _table(
+    "journal_sources",
+    _of("journal", "call", index=False),
+    _of("users"),
+    UniqueConstraint("call", "user"),
+)
+"""Users who described an item that is in a kept prompt."""
 
 AUDIT = _table(
     "audit",

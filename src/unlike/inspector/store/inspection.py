@@ -93,7 +93,9 @@ class Inspection:
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
         stored = EnoughPeersRecords(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
-        llm = RecordedLLM(self.memory.backend, StoredJournal(self.memory.tenant, subject))
+        llm = RecordedLLM(
+            self.memory.backend, StoredJournal(self.memory.tenant, subject, self.memory.settings.keep_prompts)
+        )
         kit = Kit(
             records=stored,
             retriever=open_retriever(method.retriever, vectors, method.seed),

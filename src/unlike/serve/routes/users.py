@@ -11,6 +11,7 @@ from unlike.serve.answers import json_response
 from unlike.serve.bodies import ConsentChange, RefusalBody
 from unlike.serve.errors import documented
 from unlike.serve.routes.context import Here, Limit, Offset, UserId
+from unlike.store.journal import KeptPrompt
 from unlike.store.users import Consent, UserRow
 
 router = APIRouter(tags=["users"])
@@ -58,6 +59,17 @@ async def export_user(user_id: UserId, here: Here) -> Response:
     held = await here.memory.export(user_id)
     await here.memory.note_read("export", user_id, here.key)
     return json_response(held)
+
+
+@router.get("/v1/users/{user_id:path}/prompts", response_model=Page[KeptPrompt], responses=documented(404, 422))
+async def list_prompts(user_id: UserId, here: Here, offset: Offset = 0, limit: Limit = 50) -> Response:
+    """The prompts that were kept of calls for a user (`keep_prompts` in the settings), the latest first.
+
+    Those that compare with others hold texts of others, without their ids.
+    """
+    page = await here.memory.prompts(user_id, offset, limit)
+    await here.memory.note_read("read", user_id, here.key)
+    return json_response(page)
 
 
 @router.delete("/v1/users/{user_id:path}", response_model=dict[str, Any], responses=documented(404, 422))

@@ -1,6 +1,7 @@
 // One case of a run: the request, what the method read, found and wrote, beside the real text.
 
 import { brief, count, day, decimal, entitle, fill, fold, h, hashOf, notice, prose, table } from "../dom.js";
+import { messageList } from "../parts/prompts.js";
 import { valued } from "./charts.js";
 import { generated, nOf, recordCard, stars } from "./record.js";
 
@@ -142,7 +143,7 @@ function prompts(ids, api) {
 function prompt(call, i) {
   const tokens = call.error ? "failed" : `${count(call.prompt_tokens)} + ${count(call.completion_tokens)} tokens`;
   return fold(`${i + 1}. ${call.step} (${tokens})`, () => [
-    call.messages.map((message) => [h("h3", {}, message.role), h("pre", { class: "prompt", dir: "auto", tabindex: 0 }, message.content)]),
+    messageList(call.messages),
     h("h3", {}, call.error ? "failed" : "answer"),
     h("pre", { class: "prompt", dir: "auto", tabindex: 0 }, call.error || call.answer),
   ]);

@@ -1,9 +1,10 @@
 // A user: uniqueness, records, profile with its evidence, and consent.
 
-import { announce, brief, count, decimal, day, doing, download, field, fill, h, hashOf, notice } from "../dom.js";
+import { announce, brief, count, decimal, day, doing, download, field, fill, fold, h, hashOf, notice } from "../dom.js";
 import { offers, path, readsOnly } from "../api.js";
 import { historyPlot, recordList } from "../parts/history.js";
 import { showProfile } from "../parts/profile.js";
+import { promptList } from "../parts/prompts.js";
 import { uniquenessCard } from "../parts/uniqueness.js";
 
 const LATEST = 200;
@@ -35,6 +36,7 @@ export async function render(root, { user }, api) {
       h("section", { class: "card" }, h("h2", {}, "History"), latest.rows.length ? await historyPlot(latest.rows) : h("p", { class: "quiet" }, "There are no records.")),
     ),
     profile,
+    h("section", { class: "card" }, h("h2", {}, "Prompts"), fold("What was sent to the LLM for this user", () => promptList(user, api))),
     h("section", { class: "card" }, h("h2", {}, "Records"), await recordList(user, api)),
     h("div", { class: "columns gap" }, consentCard(user, consent, profile, records, api), leaveCard(root, user, api)),
   );
