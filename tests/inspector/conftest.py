@@ -18,25 +18,25 @@ ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-net
 WAIT_MS = 20_000
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def own_cache(tmp_path_factory):
-    """Vectors of these tests are kept apart from everybody's."""
+    """A cache for the vectors of these tests alone; others keep the machine's, with the models unpacked in it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNLIKE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def experiment(tmp_path_factory, own_cache) -> Path:
     return make_experiment(tmp_path_factory.mktemp("lab"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hostile_run(tmp_path_factory, own_cache) -> Path:
     return make_hostile_run(tmp_path_factory.mktemp("hostile"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def soft_experiment(tmp_path_factory, own_cache) -> tuple[Path, Path]:
     return make_soft_experiment(tmp_path_factory.mktemp("soft"))
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.testclient import TestClient
 
-from tests.inspector.lab import SCRIPT_TAG, make_experiment, make_hostile_run, make_run
+from tests.inspector.lab import SCRIPT_TAG, make_run
 from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import score
@@ -25,23 +25,6 @@ from unlike.methods.steps import sampling_of
 from unlike.prompts.task import open_task
 
 DPL, RAG, PLAIN = "dpl_t0.8_s0", "rag_t0.8_s0", "non_perso_t0.8_s0"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNLIKE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory, own_cache):
-    return make_experiment(tmp_path_factory.mktemp("lab"))
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory, own_cache):
-    return make_hostile_run(tmp_path_factory.mktemp("hostile"))
 
 
 class Asking:
@@ -192,8 +175,8 @@ def test_prompts_that_were_not_to_be_kept_are_said_to_be_lacking(experiment, tmp
     assert shown == {"calls": [], "note": "prompts that are not shown: 1 made with --no-keep-prompts"}
 
 
-def test_a_failed_case_shows_its_reason_and_the_prompts_that_led_there(hostile):
-    ask = Asking(hostile).get
+def test_a_failed_case_shows_its_reason_and_the_prompts_that_led_there(hostile_run):
+    ask = Asking(hostile_run).get
     failed = ask("run/cases", run="run", status="failed")["rows"]
     assert failed
     told = ask("case", run="run", case=failed[0]["case_id"])

@@ -20,7 +20,7 @@ def at(*parts, **query):
     return f"#/{'/'.join(quote(part, safe='') for part in parts)}{'?' * bool(asked)}{asked}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def made(tmp_path_factory, own_cache):
     return make_store(tmp_path_factory.mktemp("service") / "store")
 

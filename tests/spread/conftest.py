@@ -9,7 +9,7 @@ from unlike.api import sample_corpus
 from unlike.spread.engine import import_ray
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ray(tmp_path_factory):
     """A cluster without dashboard, logs or reports; it starts in seconds and leaves no process behind."""
     started = import_ray()
@@ -33,6 +33,6 @@ def ray(tmp_path_factory):
         assert not alive, "the cluster left processes behind"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sample():
     return sample_corpus()

@@ -22,7 +22,7 @@ from unlike.sync import wait_for
 
 SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=64)
 EMBEDDER = "hashing:64"
-TWO = RayEngine(workers=2)
+ONE, TWO = RayEngine(workers=1), RayEngine(workers=2)
 
 
 def digest_of_prompt(handler, endpoint):
@@ -43,8 +43,8 @@ def here(corpus, llm, out, method="dpl", limit=8):
         return wait_for(arun(corpus, method, kit, out, limit=limit))
 
 
-def there(corpus, llm, out, method="dpl", limit=8, on_progress=lambda progress: None, concurrency=4):
-    spread = Spread(Supplies(corpus, llm, EMBEDDER, concurrency), TWO, out / JOURNAL, on_progress)
+def there(corpus, llm, out, method="dpl", limit=8, on_progress=lambda progress: None, concurrency=4, engine=TWO):
+    spread = Spread(Supplies(corpus, llm, EMBEDDER, concurrency), engine, out / JOURNAL, on_progress)
     return run_spread(spread, method, open_kit(corpus, llm, EMBEDDER, SETTINGS), out, "test", limit, {})
 
 
@@ -121,15 +121,15 @@ def test_a_failed_call_is_a_row_and_a_broken_engine_is_an_error(ray, sample, eng
 
     engine.always = refuse_one
     llm = f"openai:m@{engine.base_url}"
-    rows = there(sample, llm, tmp_path / "a", "non_perso", 3)
+    rows = there(sample, llm, tmp_path / "a", "non_perso", 3, engine=ONE)
     assert [row.status for row in rows] == ["done", "failed", "done"]
     engine.always = answer({"error": {"message": "wrong key"}}, 401)
     with pytest.raises(EngineError, match="wrong key"):
-        there(sample, llm, tmp_path / "b", "non_perso", 3)
+        there(sample, llm, tmp_path / "b", "non_perso", 3, engine=ONE)
 
 
 def test_what_a_worker_cannot_open_is_one_line(ray, sample, tmp_path):
-    spread = Spread(Supplies(sample, "scripted:none.toml", EMBEDDER), TWO, tmp_path / JOURNAL)
+    spread = Spread(Supplies(sample, "scripted:none.toml", EMBEDDER), ONE, tmp_path / JOURNAL)
     kit = open_kit(sample, "scripted:echo", EMBEDDER, SETTINGS)
     with pytest.raises(InputError, match=r"none\.toml"):
         run_spread(spread, "rag", kit, tmp_path, "test", 2, {})
