@@ -105,7 +105,8 @@ class Walk:
         from axe_playwright_python.sync_playwright import Axe
 
         # To read the sheets of a shadow tree axe writes one of its own, which the policy of the pages forbids.
-        found = Axe().run(self.page, options={"preload": False}).response["violations"]
+        options = {"preload": False, "resultTypes": ["violations"]}
+        found = Axe().run(self.page, options=options).response["violations"]
         bad = [
             f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
         ]
