@@ -10,7 +10,7 @@ PIP := $(BIN)/python $(INSTALL) --constraint constraints.txt
 # The index that has torch for processors on Linux.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo test lint bench golden soak lock test-vllm docs clean
+.PHONY: help setup demo test tests lint bench golden soak lock test-vllm docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,7 +38,11 @@ setup: $(VENV)/.dev  ## create .venv with everything
 demo: $(VENV)/.run  ## the whole main job on the packaged sample corpus (LLM=llama.cpp:smollm2 for the smallest model)
 	@$(BIN)/unlike demo --out demo-out $(if $(LLM),--llm $(LLM))
 
-test: $(VENV)/.dev lint  ## every check and every test that can run here
+test: $(VENV)/.dev  ## every check and every test that can run here
+	@$(MAKE) --no-print-directory --jobs 2 lint tests
+
+# The checks take one processor for over a minute, so they run beside the tests.
+tests: $(VENV)/.dev
 	@echo "==> Tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term -m "not soak" $(PYTEST)
 

@@ -54,8 +54,15 @@ def pytest_addoption(parser):
     parser.addoption("--renew-golden", action="store_true", help="write golden files again; look at the difference")
 
 
-LONGEST = ("tests/spread/test_runs.py", "tests/latent/test_train.py", "tests/spread/", "tests/latent/", "tests/docs/")
-"""These begin first, so that no processor waits for one of them at the end."""
+LONGEST = (
+    "tests/inspector/test_service_pages.py",
+    "tests/spread/",
+    "tests/inspector/",
+    "tests/latent/",
+    "tests/docs/",
+    "tests/evaluate/running/test_experiment.py",
+)
+"""These begin first, so that no processor waits for one of them at the end; one worker gets all tests of Ray."""
 
 
 def pytest_collection_modifyitems(items):
