@@ -43,10 +43,9 @@ TEXT = "312 pages. The tide tables are accurate as far as I can tell. Consistent
 
 
 def answer(messages, _sampling):
-    last = messages[-1]["content"]
-    if "Compare along" in last:
+    if "Compare along" in messages[-1]["content"]:
         return DIFFERENCE
-    return TEXT if "Write this review" in last else PROFILE
+    return TEXT if "You are one particular person" in messages[0]["content"] else PROFILE
 
 
 def open_memory(tenant):

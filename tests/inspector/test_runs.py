@@ -50,7 +50,7 @@ def test_the_list_holds_every_run_and_says_when_nothing_is_new(ask):
     news = ask("runs")
     assert [run["name"] for run in news["runs"]] == ["dpl_K=2_t0.8_s0", DPL, PLAIN, RAG]
     assert news["has_findings"]
-    assert {step["step"]: step["n_done"] for step in news["calls"]}["generate"] > 0
+    assert {step["step"]: step["n_done"] for step in news["calls"]}["generate_turns"] > 0
     again = ask("runs", seen=news["stamp"])
     assert again["changed"] is False
     assert "runs" not in again
@@ -156,7 +156,7 @@ def test_prompts_are_those_of_the_journal_whatever_became_of_the_corpus(experime
         shutil.copy(part, run / part.name)
     (run / "run.json").write_text(json.dumps(read_facts(run) | {"corpus": str(tmp_path / "gone")}))
     shown = Asking(run).get("case/prompts", run="run", case="ada-12")
-    assert [call["step"] for call in shown["calls"]][-2:] == ["summary", "generate"]
+    assert [call["step"] for call in shown["calls"]][-2:] == ["summary", "generate_turns"]
     for part in run.glob(f"{JOURNAL}*"):
         part.unlink()
     (run / JOURNAL).write_text("no journal")

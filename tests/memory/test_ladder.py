@@ -96,8 +96,8 @@ def test_all_statements_held_back(in_sqlite):
     llm = ScriptedBackend(lambda *_: "Writes as a devout Catholic who suffers from diabetes.")
     memory = lived_in(in_sqlite, llm=llm)
     assert rung(memory, "ann") == ("own_records", "the profile holds no statement", None)
-    prompt = llm.calls[-1][0][-1]["content"]
-    assert "profile" not in prompt and "What ann has to say of tea." in prompt
+    prompt = "\n".join(message["content"] for message in llm.calls[-1][0])
+    assert "How you write" not in prompt and "What ann has to say of tea." in prompt
 
 
 def test_a_stale_profile_is_used_until_there_is_a_better_one(in_sqlite):
@@ -112,7 +112,7 @@ def test_the_latest_own_records_are_shown_beside_the_profile(in_sqlite, n_shown)
     llm = ScriptedBackend.echo()
     memory = lived_in(in_sqlite, [row("ann", "soup", at=1_700_000_009_000), *town()], llm, shown_records=n_shown)
     rung(memory, "ann")
-    prompt = llm.calls[-1][0][-1]["content"]
+    prompt = "\n".join(message["content"] for message in llm.calls[-1][0])
     assert prompt.count("What ann has to say of") == n_shown
     assert ("What ann has to say of soup" in prompt) == (n_shown > 0)
     assert not [other for other in ("bob", "cleo", "dora") if f"What {other} has" in prompt]

@@ -122,6 +122,7 @@ STEPS = {
             ("get", "/v1/users/{user_id}/consent", {}),
             ("put", "/v1/users/{user_id}/consent", {"json": {"own": True}}),
             ("get", "/v1/users/{user_id}/export", {}),
+            ("get", "/v1/users/{user_id}/prompts", {}),
             ("get", "/v1/users/{user_id}/erasure", {}),
             ("put", "/v1/users/{user_id}/refusal", {"json": {"refused": False}}),
             ("delete", "/v1/users/{user_id}", {}),

@@ -110,12 +110,12 @@ class ScriptedBackend:
 
 
 def echo_words(messages: Messages, sampling: Sampling) -> str:
-    """Words of the last message, in their order.
+    """Words of the last message, at most half of them, in their order.
 
     They are drawn by a stable hash of all messages, and of the seed unless the temperature is 0.
     """
     words = messages[-1]["content"].split() if messages else []
-    n_words = min(len(words), ECHO_WORDS, sampling.max_tokens)
+    n_words = min((len(words) + 1) // 2, ECHO_WORDS, sampling.max_tokens)
     seed = sampling.seed if sampling.temperature > 0 else 0
     draw = random.Random(f"{messages_digest(messages)}:{seed}")
     kept = sorted(draw.sample(range(len(words)), n_words))

@@ -108,8 +108,9 @@ def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
     return records.others_on(seen, item_id, case.user_id, case.peers_before(rule))
 
 
-def sampled(peers: Sequence[Record], seed: int, n: int = MAX_PEERS) -> Sequence[Record]:
-    """At most ``n`` of an item's peers, in their order; the same ones for every user, so their vectors are cached."""
+def sampled(peers: Sequence[Record], seed: int, n: int | None = None) -> Sequence[Record]:
+    """At most ``n`` (MAX_PEERS) of an item's peers, in their order; the same for every user, so their vectors are cached."""
+    n = MAX_PEERS if n is None else n
     if len(peers) <= n:
         return peers
     drawn = sorted(peers, key=lambda one: blake2b(f"{seed}:{one.id}".encode(), digest_size=8).digest())[:n]
