@@ -38,7 +38,7 @@ SETTINGS = {
     "warm_start_tokens": N_TOKENS,
     "max_target_tokens": 64,
     "max_steps": 1,
-    "validation": 0,
+    "validation": 8,
 }
 
 
