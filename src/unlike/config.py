@@ -97,8 +97,9 @@ class MethodSettings:
         max_tokens: New tokens of every call.
         seed: Of sampling, of random retrieval and selection, and of K-means.
         layout: How the past texts are shown to the LLM that writes the text.
-        rewrites: How many times an LLM is asked again for a reply that is not as asked (of another length, cut off, with
-            the item's description in it ...), with other random numbers; 0, as in the papers, keeps the first.
+        rewrites: Maximum number of times that the LLM is asked again, with other random numbers, for a reply with a
+            fault (``unlike.writing.faults``); the reply with the fewest is kept. 0, as in the papers, keeps the first. Texts
+            that are streamed are never asked for again.
         key_records: Of ``stored_profile``: which records the profile is built from.
         min_records: Of ``stored_profile``: users with fewer records get no profile; their records are shown.
         min_peers: Of ``stored_profile``: minimum number of others on an item for a record to be compared.

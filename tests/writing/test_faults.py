@@ -7,6 +7,7 @@ import pytest
 from tests.writing.expected import WORDS
 from unlike.errors import CallFailed
 from unlike.llm.backend import Sampling
+from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
@@ -50,8 +51,8 @@ def test_faults_of_a_difference():
     assert faults_of("writing: x.\nemotional:", False, asked) == ("dimension missing",)
 
 
-def draft(rewrites):
-    call = Call("generate", "", [{"role": "user", "content": "Write."}], Sampling(seed=3), ("r1",))
+def draft(rewrites, temperature=0.8):
+    call = Call("generate", "", [{"role": "user", "content": "Write."}], Sampling(temperature, seed=3), ("r1",))
     return Draft(call, TEXT, rewrites=rewrites)
 
 
@@ -70,17 +71,39 @@ def test_a_reply_is_kept_as_it_came_where_nothing_is_written_again():
 
 def test_a_reply_with_a_fault_is_written_again_with_other_random_numbers_until_one_has_none():
     reply, seeds = written(["No.", f"{GOOD} It is a pen of solid brass that is made by hand.", GOOD, "never asked"], 5)
-    assert (reply.text, seeds) == (GOOD, [3, 4, 5])
+    assert (reply.text, seeds) == (GOOD, [3, 1003, 2003])
     assert (reply.call["rewrites"], reply.call["faults"]) == (2, [])
 
 
 def test_the_reply_with_the_fewest_faults_is_kept_and_all_attempts_are_counted():
     long = "It is a pen of solid brass that is made by hand. " * 6
     reply, seeds = written([long, "No.", "<think>Hm.</think>"], 2)
-    assert (reply.text, seeds) == ("No.", [3, 4, 5])
+    assert (reply.text, seeds) == ("No.", [3, 1003, 2003])
     assert (reply.call["rewrites"], reply.call["faults"]) == (2, ["length"])
     one, _ = written(["No."], 0)
     assert reply.call["prompt_tokens"] == 3 * one.call["prompt_tokens"]
+
+
+def test_a_later_attempt_that_fails_loses_nothing():
+    def answer(messages, sampling):
+        if sampling.seed > 3:
+            raise CallFailed("overloaded")
+        return "No."
+
+    reply = asyncio.run(write(draft(3), RecordedLLM(ScriptedBackend(answer))))
+    assert (reply.text, reply.call["rewrites"], reply.call["faults"]) == ("No.", 0, ["length"])
+
+
+def test_at_temperature_zero_the_same_answer_is_not_asked_for_again():
+    backend = ScriptedBackend(lambda messages, sampling: "No.")
+    assert asyncio.run(write(draft(3, temperature=0.0), RecordedLLM(backend))).text == "No."
+    assert backend.n_calls == 1
+
+
+def test_a_forecast_assumes_no_faults():
+    llm = ForecastLLM(ScriptedBackend.echo())
+    asyncio.run(write(draft(3), llm))
+    assert llm.usage.n_calls == 1
 
 
 def test_framing_is_cleaned_and_not_written_again():

@@ -117,7 +117,7 @@ def _record(user_id: str, entry: Row) -> Record:
     )
 
 
-def _first(entry: Row, names: Sequence[str], default: Any = ...) -> Any:  # noqa: ANN401
+def _first(entry: Row, names: Sequence[str], default: object = ...) -> Any:  # noqa: ANN401 - a row holds whatever the data set has
     """The first value that is not None.
 
     Raises:
@@ -129,7 +129,7 @@ def _first(entry: Row, names: Sequence[str], default: Any = ...) -> Any:  # noqa
     return found
 
 
-def _ms(value: Any) -> int:  # noqa: ANN401
+def _ms(value: object) -> int:
     """Milliseconds of a number, which are Unix milliseconds already, or of a date."""
     if isinstance(value, int | float):
         return int(value)

@@ -1,8 +1,9 @@
 """Records, items and cases as Parquet: the columns of a corpus folder, and both ways between rows and objects."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -78,5 +79,5 @@ def in_order(cases: pl.DataFrame) -> pl.DataFrame:
     return cases.sort(pl.col("split").cast(pl.Enum(SPLITS)), "user_id", "timestamp", "id").select(*CASES)
 
 
-def _json(attributes: object) -> str:
-    return json.dumps(dict(attributes), sort_keys=True, ensure_ascii=False)  # type: ignore[call-overload]
+def _json(attributes: Mapping[str, Any]) -> str:
+    return json.dumps(dict(attributes), sort_keys=True, ensure_ascii=False)

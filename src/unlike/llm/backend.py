@@ -44,6 +44,10 @@ class Sampling:
     logit_bias: LogitBias = ()
 
 
+PLACEHOLDER = "placeholder"
+"""The finish reason of an answer that a forecast assumes: nothing is concluded from its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """The answer to one call.
@@ -52,7 +56,7 @@ class Completion:
         text: What the model wrote.
         prompt_tokens: Tokens of the prompt as the engine counted them.
         completion_tokens: Tokens written.
-        finish_reason: "stop", or "length" where ``max_tokens`` cut the text, or the engine's own word.
+        finish_reason: "stop", "length" where ``max_tokens`` cut the text, PLACEHOLDER, or the engine's own word.
         wall_s: Seconds from sending to the last token.
     """
 

@@ -5,8 +5,9 @@ Placeholders differ as real answers do: two prompts that hold different answers 
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from unlike.llm.backend import Backend, Messages
+from unlike.llm.backend import PLACEHOLDER, Backend, Completion, Messages
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import Answer, n_prompt_tokens
 from unlike.llm.scripted import ScriptedBackend
@@ -68,7 +69,7 @@ class ForecastLLM:
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
         n_tokens = min(self.lengths.get(call.step, self._otherwise), call.sampling.max_tokens)
         n_prompt = n_prompt_tokens(call, self.backend)
-        return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, "stop", 0.0)
+        return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, PLACEHOLDER, 0.0)
 
 
 class PlaceholderBackend(ScriptedBackend):
@@ -87,6 +88,9 @@ class PlaceholderBackend(ScriptedBackend):
             offers_schema=backend.offers_schema,
         )
         self.model, self.counts_exactly, self._backend = backend.model, backend.counts_exactly, backend
+
+    def _completion(self, messages: Messages, text: str, started: float) -> Completion:
+        return replace(super()._completion(messages, text, started), finish_reason=PLACEHOLDER)
 
     def count_tokens(self, messages: Messages) -> int:
         """Tokens of the messages."""

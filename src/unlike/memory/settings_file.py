@@ -12,8 +12,8 @@
 
     [method]                     # for building profiles
     n_records = 4
-    layout = "turns"             # of requests: each past text as a turn of the chat
-    rewrites = 2                 # ask again for texts that are not as asked
+    layout = "single"            # of requests: past texts in one prompt, not as turns of a chat
+    rewrites = 2                 # ask up to twice more for a text of another length than the user's, cut off, ...
 
     [refresh]
     debounce_s = 2.0

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from unlike.llm.backend import Backend, Completion
+from unlike.errors import CallFailed
+from unlike.llm.backend import PLACEHOLDER, Backend, Completion
 from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
 from unlike.privacy.repeats import Others
 from unlike.writing.clean import clean_reply, cleaned
@@ -12,6 +13,8 @@ from unlike.writing.draft import Draft, Reply
 from unlike.writing.faults import NO_TEXT, lasting_faults
 from unlike.writing.repeat_guard import OnRepeat, Repeated, guarded
 
+REWRITE = 1_000
+"""Added to a call's repeat number, and so to its seed, for each rewrite: a run with the next seed has other random numbers."""
 _COST = ("prompt_tokens", "completion_tokens", "wall_s")
 NOT_WRITTEN = "(not written: only the likelihood of the real text is measured)"
 
@@ -43,9 +46,8 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
     reply = await _answered(draft, llm)
     found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat == "retry":
-        first, again = reply, replace(draft, call=replace(draft.call, repeat=draft.call.repeat + draft.rewrites + 1))
-        reply = await _answered(again, llm)
-        reply = _with_cost(reply, [first.call[name] for name in _COST])
+        again = replace(draft, call=replace(draft.call, repeat=draft.call.repeat + 1))
+        reply = _with_cost(await _answered(again, llm), [reply.call[name] for name in _COST])
         found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat != "mark":
         raise Repeated(guard.others.n_words)
@@ -81,19 +83,33 @@ def not_written(draft: Draft, backend: Backend) -> Reply:
 
 
 async def _answered(draft: Draft, llm: LLM) -> Reply:
-    """The reply; where it is not as asked and may be written again, the first without faults or the one with the fewest."""
-    if not draft.rewrites:
-        answer = await llm.call(draft.call)
-        return _reply(draft, clean_reply(answer.text, draft.expected), answer)
-    tried = list[tuple[Answer, tuple[str, ...]]]()
-    while len(tried) <= draft.rewrites and (not tried or tried[-1][1]):
-        answer = await llm.call(replace(draft.call, repeat=draft.call.repeat + len(tried)))
-        tried.append((answer, lasting_faults(answer.text, answer.finish_reason == "length", draft.expected)))
-    best, left = min(tried, key=lambda one: (NO_TEXT in one[1], len(one[1])))
-    reply = _reply(draft, clean_reply(best.text, draft.expected), best)
-    for other in (answer for answer, _ in tried if answer is not best):
+    """The first reply without a lasting fault, or else the one with the fewest, of at most ``rewrites`` + 1.
+
+    A later attempt that fails loses nothing: the best of those before it is the reply.
+    """
+    call = draft.call
+    answers = [await llm.call(call)]
+    found = [_faults(draft, answers[0])]
+    while found[-1] and len(answers) <= draft.rewrites:
+        try:
+            answers.append(await llm.call(replace(call, repeat=call.repeat + REWRITE * len(answers))))
+        except CallFailed:
+            break
+        found.append(_faults(draft, answers[-1]))
+    best = min(range(len(found)), key=lambda place: (NO_TEXT in found[place], len(found[place])))
+    reply = _reply(draft, clean_reply(answers[best].text, draft.expected), answers[best])
+    for other in answers[:best] + answers[best + 1 :]:
         reply = _with_cost(reply, (other.prompt_tokens, other.completion_tokens, other.wall_s))
-    return replace(reply, call={**reply.call, "rewrites": len(tried) - 1, "faults": list(left)})
+    if not draft.rewrites:
+        return reply
+    return replace(reply, call={**reply.call, "rewrites": len(answers) - 1, "faults": list(found[best])})
+
+
+def _faults(draft: Draft, answer: Answer) -> tuple[str, ...]:
+    """The faults for which an LLM is asked again; () where it is not asked, or would answer the same."""
+    if not draft.rewrites or not draft.call.sampling.temperature or answer.finish_reason == PLACEHOLDER:
+        return ()
+    return lasting_faults(answer.text, answer.finish_reason == "length", draft.expected)
 
 
 def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:

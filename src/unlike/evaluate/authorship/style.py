@@ -83,23 +83,39 @@ def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[
     return np.einsum("nd,nd->n", means, unit(vectors[list(texts)]))
 
 
-def _counters() -> tuple[Any, Any]:
-    """Counters of n-grams, and of words and punctuation marks."""
+def ngram_counter(what: str, max_features: int) -> Any:  # noqa: ANN401 - scikit-learn has no types
+    """A counter of character n-grams weighted by TF-IDF, the most frequent ones.
+
+    Args:
+        what: What needs it, for the message.
+        max_features: Number of n-grams.
+
+    Raises:
+        MissingPart: scikit-learn is not installed.
+    """
     try:
-        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+        from sklearn.feature_extraction.text import TfidfVectorizer
     except ImportError as error:
         raise MissingPart(
-            f"authorship needs scikit-learn, which is not installed: {how_to_install('authorship')}"
+            f"{what} needs scikit-learn, which is not installed: {how_to_install('authorship')}"
         ) from error
     narrow: Any = np.float32
-    grams = TfidfVectorizer(
+    return TfidfVectorizer(
         analyzer="char",
         ngram_range=N_GRAMS,
-        max_features=MAX_GRAMS,
+        max_features=max_features,
         sublinear_tf=True,
         lowercase=False,
         dtype=narrow,
     )
+
+
+def _counters() -> tuple[Any, Any]:
+    """Counters of n-grams, and of words and punctuation marks."""
+    grams = ngram_counter("authorship", MAX_GRAMS)
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    narrow: Any = np.float32
     return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=narrow)
 
 

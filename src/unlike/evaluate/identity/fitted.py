@@ -11,9 +11,9 @@ import numpy as np
 
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder, Vectors
-from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.errors import InputError
 from unlike.evaluate.authorship.contrastive import ContrastiveSettings, learn_projection
-from unlike.evaluate.authorship.style import N_GRAMS, StyleFeatures, unit
+from unlike.evaluate.authorship.style import StyleFeatures, ngram_counter, unit
 from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
 from unlike.evaluate.authorship.verifiers import MIN_TRAINING_USERS
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
@@ -38,23 +38,10 @@ class NGramEncoder:
     """
 
     def __init__(self, texts: Sequence[str], dim: int, seed: int) -> None:
-        try:
-            from sklearn.decomposition import TruncatedSVD
-            from sklearn.feature_extraction.text import TfidfVectorizer
-        except ImportError as error:
-            raise MissingPart(
-                f"encoder ngrams needs scikit-learn, which is not installed: {how_to_install('authorship')}"
-            ) from error
-        narrow: Any = np.float32
         self.name = f"ngrams:{dim}"
-        self._counter: Any = TfidfVectorizer(
-            analyzer="char",
-            ngram_range=N_GRAMS,
-            max_features=MAX_GRAMS,
-            sublinear_tf=True,
-            lowercase=False,
-            dtype=narrow,
-        )
+        self._counter = ngram_counter("encoder ngrams", MAX_GRAMS)
+        from sklearn.decomposition import TruncatedSVD
+
         self._svd: Any = TruncatedSVD(dim, random_state=seed)
         try:
             self._svd.fit(self._counter.fit_transform(texts))

@@ -9,7 +9,7 @@ from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, Scored
 from unlike.evaluate.identity.scores import Estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, printable
-from unlike.evaluate.running.run import write_whole
+from unlike.evaluate.running.run import write_all
 from unlike.evaluate.statistics.significance import PairedComparison
 
 COLUMNS = ("text", "users", "texts", "too short", "failed", "probability", "share of the way")
@@ -40,9 +40,7 @@ def write_authorship(report: AuthorshipReport, name: str, out: Path) -> list[Pat
         f"{name}.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
         f"{name}.md": render_authorship(report, f"Authorship: {name}"),
     }
-    for file, text in texts.items():
-        write_whole(out / file, text)
-    return [out / file for file in texts]
+    return write_all(texts, out)
 
 
 def reason_declined(verdict: Verdict) -> str:

@@ -9,7 +9,7 @@ from unlike.evaluate.identity.scores import Contrast
 from unlike.evaluate.report.identity import Kind, estimated, gain
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable
-from unlike.evaluate.running.run import write_whole
+from unlike.evaluate.running.run import write_all
 
 MEASURES = {
     "own vector": ("result", "own_vector"),
@@ -36,9 +36,7 @@ def write_encoders(report: EncodersReport, name: str, out: Path) -> list[Path]:
         f"{name}_encoders.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
         f"{name}_encoders.md": render_encoders(report, f"Encoders: {name}"),
     }
-    for file, text in texts.items():
-        write_whole(out / file, text)
-    return [out / file for file in texts]
+    return write_all(texts, out)
 
 
 def render_encoders(report: EncodersReport, title: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unlike.evaluate.identity.measure import IdentityReport
 from unlike.evaluate.report.identity import curves_picture, render_identity, result_picture
-from unlike.evaluate.running.run import write_whole
+from unlike.evaluate.running.run import write_all
 
 
 def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:
@@ -30,6 +30,4 @@ def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:
         f"{name}_areas.svg": result_picture(report, f"Who wrote it? {name}, all scores pooled", "auc"),
         f"{name}_curves.svg": curves_picture(report, f"Who wrote it? {name}, by N and K"),
     }
-    for file, text in texts.items():
-        write_whole(out / file, text)
-    return [out / file for file in texts]
+    return write_all(texts, out)

@@ -266,6 +266,13 @@ def write_whole(path: Path, text: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}; free space or name another folder") from error
 
 
+def write_all(texts: Mapping[str, str], out: Path) -> list[Path]:
+    """Write several files, by name; returns them, and raises as ``write_whole``."""
+    for name, text in texts.items():
+        write_whole(out / name, text)
+    return [out / name for name in texts]
+
+
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     found = {"python": python_version()}
