@@ -10,6 +10,7 @@ from tests.llm.tiny_llm import tiny_llm
 from tests.memory.town import REDACTOR, SIGNER, START_MS, TASK, row, settle, town
 from tests.store.rows import BOTH
 from unlike.api import open_prompter
+from unlike.config import MethodSettings
 from unlike.embed.hashing import HashingEncoder
 from unlike.inspector.store.inspection import Inspection
 from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
@@ -63,6 +64,10 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def memory(in_sqlite, model, tmp_path):
+    return memory_with(in_sqlite, model, tmp_path)
+
+
+def memory_with(in_sqlite, model, tmp_path, **method):
     """Records, vectors and an adapter; profiles are never asked for (each takes more records than there are)."""
     backend, encoder, tenant = Noting(model), Counting(), in_sqlite.tenant("acme")
     settings = AdapterSettings(n_records=2, max_prompt_tokens=1900)
@@ -72,7 +77,7 @@ def memory(in_sqlite, model, tmp_path):
     vectors = StoredVectors(tenant, encoder)
     records = StoredRecords(tenant, vectors.seen)
     latent = open_prompter(records, backend, vectors, TASK, tmp_path / "dep", min_peers=2)
-    few = MemorySettings(min_records=1_000, refresh=Refresh(debounce_s=0.0))
+    few = MemorySettings(min_records=1_000, refresh=Refresh(debounce_s=0.0), method=MethodSettings(**method))
     opened = Memory(tenant, backend, encoder, REDACTOR, SIGNER, TASK, few, latent=latent)
     opened.encoder = encoder
     asyncio.run(opened.add(town(), BOTH))
@@ -90,6 +95,13 @@ def test_a_request_is_one_call_with_the_user_s_vectors(memory):
     assert written.why == "vectors of 2 records, 2 compared"
     assert (len(memory.backend.soft), memory.backend.n_texts) == (1, 0)
     assert memory.backend.soft[0][1].cache_salt
+
+
+def test_a_text_that_is_not_as_asked_is_asked_for_again_with_the_same_vectors(in_sqlite, model, tmp_path):
+    memory = memory_with(in_sqlite, model, tmp_path, rewrites=1)
+    ask(memory)  # four tokens are a text that was cut off
+    (first, _), (second, _) = memory.backend.soft
+    assert first.digest == second.digest
 
 
 def test_vectors_come_from_the_store(memory):

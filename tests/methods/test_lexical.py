@@ -7,7 +7,7 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.errors import CallFailed, InputError
-from unlike.methods.lexical import MAX_TOKENS, ComparedCounts, lexical_difference
+from unlike.methods.lexical import MAX_TOKENS, ComparedCounts, _counted, lexical_difference
 from unlike.methods.table import METHODS, open_method
 
 WRITINGS = [(user, item, item * 4 + user) for item in range(3) for user in range(4)]
@@ -114,3 +114,26 @@ def test_an_engine_that_takes_no_bias_says_so(crowd):
 def test_a_method_of_that_name_is_the_method_where_there_is_no_strength(crowd):
     kit, case = kit_for(crowd), crowd.cases("test")[0]
     assert asyncio.run(open_method("rag")(case, kit)) == asyncio.run(METHODS["rag"](case, kit))
+
+
+@pytest.mark.parametrize("settings", [{}, {"lexical_of": "stranger"}], ids=["no bias", "no stranger"])
+def test_what_cannot_be_done_is_found_before_any_call_is_paid(settings):
+    backend = WithTokens() if settings else Listening()
+    alone = world([(0, 0, 0), (0, 1, 50)], targets=(1,))
+    with pytest.raises((InputError, CallFailed)):
+        drafted(alone, "int_sum", backend, lexical=1.0, **settings)
+    assert backend.asked == []
+
+
+def test_a_text_is_counted_once_for_all_cases_and_as_prompts_show_it(crowd):
+    class Noting(WithTokens):
+        def token_ids(self, text):
+            counted.append(text)
+            return super().token_ids(text)
+
+    counted, method, kit = [], open_method("rag"), kit_for(crowd, Noting(), lexical=1.0)
+    for case in crowd.cases("test"):
+        asyncio.run(method(case, kit))
+    assert len(counted) == len(set(counted)) > 0
+    _counted("Good. <|im_end|>", kit.llm.backend)
+    assert counted[-1] == "Good. ‹|im_end|>"

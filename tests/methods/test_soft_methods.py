@@ -24,6 +24,7 @@ from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.table import METHODS
 from unlike.peers.selectors import open_selector
+from unlike.prompts.budget import shortened
 from unlike.prompts.task import open_task
 from unlike.records import others_on
 
@@ -49,11 +50,16 @@ def backend(tmp_path_factory):
 @pytest.fixture
 def adapters(backend, tmp_path):
     for kind in ("dep", "pplug", "prompt_tuning"):
-        settings = AdapterSettings(kind=kind, n_records=2, max_prompt_tokens=1900)
-        metadata = AdapterMetadata(settings, backend.model, backend.llm_hash, "hashing:16", DIM, backend.hidden, 1.0)
-        torch.manual_seed(0)
-        save_adapter(tmp_path / kind, new_module(metadata, torch.randn(4, backend.hidden)), metadata)
+        saved_adapter(tmp_path / kind, backend, kind=kind)
     return tmp_path
+
+
+def saved_adapter(folder, backend, **changes):
+    settings = AdapterSettings(n_records=2, max_prompt_tokens=1900, **changes)
+    metadata = AdapterMetadata(settings, backend.model, backend.llm_hash, "hashing:16", DIM, backend.hidden, 1.0)
+    torch.manual_seed(0)
+    save_adapter(folder, new_module(metadata, torch.randn(4, backend.hidden)), metadata)
+    return folder
 
 
 def kit_of(crowd, backend, adapter, task="review", **changes):
@@ -78,6 +84,22 @@ def test_it_writes_and_the_trace_says_what_was_in_the_prompt(crowd, backend, ada
     assert ("vectors_of" in outcome.trace["soft"]) == (method == "dep_shuffled")
     assert run(method, case, kit).text == outcome.text
     assert kit.llm.usage.n_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "n_chars"),
+    [({}, None), ({"text_chars": 12}, 12), ({"with_text": False}, 0)],
+    ids=["whole", "cut", "none"],
+)
+def test_a_reply_is_measured_by_the_users_texts_as_the_prompt_shows_them(crowd, backend, tmp_path, shown, n_chars):
+    """Shortened texts and vectors without words say another length, or none."""
+    adapter = saved_adapter(tmp_path / "dep", backend, **shown)
+    draft = asyncio.run(METHODS["dep"](crowd.cases("test")[0], kit_of(crowd, backend, adapter, rewrites=2)))
+    whole = [crowd.record(record_id).text for record_id in ("r000", "r003")]
+    assert (
+        draft.expected.past == tuple(shortened(text, n_chars) for text in whole if n_chars) if shown else tuple(whole)
+    )
+    assert draft.rewrites == 2
 
 
 def test_dpl_dep_shows_the_key_records_with_their_vectors_and_the_profile(crowd, backend, adapters):

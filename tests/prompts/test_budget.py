@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unlike.errors import InputError
 from unlike.llm.backend import Sampling
-from unlike.prompts.budget import DROPPED, SHORTEST_CHARS, fit, shortened
+from unlike.prompts.budget import DROPPED, SHORTEST_CHARS, fit, shortened, shown_texts
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.prompts.task import open_task
 from unlike.records import Case, Item, Record
@@ -107,3 +107,12 @@ def test_shortening_gives_a_front_of_the_text(text, max_chars):
 def test_shortening_without_a_sentence_cuts_at_a_word():
     assert shortened("wool " * 100, 23) == "wool wool wool wool"
     assert SHORTEST_CHARS < 200
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(180, 800))
+def test_the_texts_that_were_shown_are_found_from_what_was_left_out(lengths, limit):
+    asked = ask(*lengths)
+    fitted = fit(asked, TASK, limit, count)
+    whole = {passage.record.id: passage.text for passage in asked.passages if passage.record}
+    shown = {passage.record.id: passage.text for passage in fitted.ask.passages if passage.record}
+    assert shown_texts(whole, fitted.left_out) == shown

@@ -11,8 +11,10 @@ from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
+from unlike.prompts.prompt import Ask, Passage
+from unlike.records import Case
 from unlike.writing.draft import Draft
-from unlike.writing.expected import Expected
+from unlike.writing.expected import Expected, expected_of
 from unlike.writing.faults import faults as faults_of
 from unlike.writing.write import write
 
@@ -38,6 +40,55 @@ TEXT = Expected("text", WORDS, ("Again", "Pen"), "2", PAST, DESCRIPTION)
 )
 def test_faults_of_a_text(reply, faults):
     assert set(faults) == set(faults_of(reply, False, TEXT)) - {"length" if faults != ("length",) else ""}
+
+
+CHINESE = Expected(
+    "text",
+    WORDS,
+    past=("这支钢笔我用了很多年，写起来一直很顺手。",),
+    description="这支黄铜钢笔由小镇上的工匠手工打造。",
+)
+
+
+@pytest.mark.parametrize(
+    ("reply", "faults"),
+    [
+        ("我又买了一支，可是它到处漏墨，真让人失望。", ()),
+        ("这支黄铜钢笔由小镇上的人卖给我，到处漏墨。", ()),  # eleven characters in a row are five words
+        ("我喜欢：这支黄铜钢笔由小镇上的工匠手工打造。", ("description retold",)),
+        ("真的很好用，" * 8, ("loop",)),
+        ("真好，真好，真好，真好，真好，我很喜欢它。", ()),
+        ("I bought another one, and that one leaks.", ("language",)),
+        ("もう一本買いましたが、どこでもインクが漏れます。", ()),  # Japanese has Chinese characters too
+    ],
+)
+def test_in_scripts_without_spaces_two_characters_count_as_a_word(reply, faults):
+    assert faults_of(reply, False, CHINESE) == faults
+
+
+@pytest.mark.parametrize(
+    ("past", "reply", "faults"),
+    [
+        ("Ｔｈｅ ｂｅｓｔ ｐｅｎ", "Another best pen", ()),  # full width is Latin
+        ("Η πένα είναι καλή", "Η πένα χάλασε", ()),
+        ("Η πένα είναι καλή", "The pen is good.", ("language",)),
+        ("Café très bon", "Un autre café", ()),
+        ("펜이 좋아요", "펜이 좋아요 정말", ()),
+        ("12345 !!!", "12345 ???", ()),
+    ],
+)
+def test_the_language_is_told_by_the_script_of_the_letters(past, reply, faults):
+    assert faults_of(reply, False, Expected("text", WORDS, past=(past,))) == faults
+
+
+def test_a_loop_in_the_thoughts_is_none_of_the_text():
+    assert faults_of(f"<think>{'The socks came off. ' * 9}</think>{GOOD}", False, TEXT) == ("framing",)
+
+
+def test_blank_past_texts_say_nothing_of_the_length():
+    past = [Passage("past", text) for text in ("", " ", PAST[0])]
+    expected = expected_of(Ask("generate", tuple(past), request=Case("c", "u", "i", 1, "Hello")), WORDS)
+    assert expected.past == PAST
 
 
 def test_a_text_that_was_cut_off():

@@ -225,7 +225,9 @@ class Prompter:
             step=STEPS[self.adapter.settings.layout],
             messages=example.messages,
             record_ids=tuple(dict.fromkeys([*example.record_ids, *(profile.record_ids if profile else ())])),
-            past=tuple(np.asarray(example.past.record_ids)[example.shown].tolist()),
+            past={
+                id_: example.texts.get(id_, "") for id_ in np.asarray(example.past.record_ids)[example.shown].tolist()
+            },
             n_compared=int((example.past.n_peers[example.shown] > 0).sum()),
             left_out=example.left_out,
         )

@@ -5,7 +5,7 @@ turn of the chat. At the length limit the oldest records are dropped with their 
 to the same records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -59,6 +59,7 @@ class Example:
         shown: (records,) bool, those that the prompt shows.
         request: (d,) float32 embedding of what is asked for; zeros for kinds that do not use it.
         messages: The prompt as text, with characters for the slots.
+        texts: The own texts as the prompt shows them, shortened or not, by record id; "" beside vectors alone.
         left_out: What did not fit.
     """
 
@@ -70,6 +71,7 @@ class Example:
     shown: NDArray[np.bool_]
     request: NDArray[np.float32]
     messages: Sequence[dict[str, str]]
+    texts: Mapping[str, str]
     left_out: tuple[str, ...] = ()
 
     @property
@@ -139,7 +141,7 @@ class Examples:
             vectors = self._stranger(vectors, vectors_of)
         ask = self._ask(case, past, (profile,) if profile else ())
         fitted = fit(ask, self._task, self.settings.max_prompt_tokens, self._count)
-        kept = {passage.record.id for passage in fitted.ask.passages if passage.record}
+        kept = {passage.record.id: passage.text for passage in fitted.ask.passages if passage.record}
         shown = [not self._in_slots or record.id in kept for record in past]
         token_ids, slots = self._tokenise(fitted.messages)
         return Example(
@@ -151,6 +153,7 @@ class Examples:
             shown=np.asarray(shown, np.bool_),
             request=self._request(case),
             messages=fitted.messages,
+            texts=kept,
             left_out=fitted.left_out,
         )
 

@@ -5,6 +5,7 @@ the vectors in their places, so a prompt travels as token ids, places and vector
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
@@ -57,7 +58,7 @@ class SoftAsk:
         step: Name of the prompt's template.
         messages: What a person may read of it; private-use characters stand for the vectors.
         record_ids: All records whose words are in it, as text or in a vector.
-        past: Ids of the own records it shows.
+        past: The own records it shows: their texts as they stand in it by id, "" for a record shown by vectors alone.
         n_compared: How many of them have a difference.
         left_out: What did not fit.
     """
@@ -66,7 +67,7 @@ class SoftAsk:
     step: str
     messages: Messages
     record_ids: tuple[str, ...]
-    past: tuple[str, ...]
+    past: Mapping[str, str]
     n_compared: int
     left_out: tuple[str, ...] = ()
 

@@ -19,13 +19,14 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import lru_cache, wraps
 
 from unlike.errors import CallFailed
-from unlike.llm.backend import token_ids_of
+from unlike.llm.backend import Backend, token_ids_of
 from unlike.methods.controls import NO_STRANGER
 from unlike.methods.kit import Kit
 from unlike.methods.steps import others_on, sampled
+from unlike.prompts.prompt import quoted
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft
 
@@ -39,8 +40,13 @@ MIN_BIAS = 0.01
 MAX_RECORDS, MAX_OTHERS = 50, 20
 """The latest records of a user that are counted, and others per item."""
 
+MAX_CACHED = 20_000
+"""Texts whose counts are kept: an item's records are compared for many cases."""
+
 Counts = Mapping[int, float]
 """Number of each token."""
+Counting = Callable[[str, Backend], Counter[int]]
+"""Counts the tokens of a text as an engine has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,49 +92,68 @@ def _shrunk(own: float, others: float, share: float) -> float:
 
 def with_lexical_difference(method: Callable[[Case, Kit], Awaitable[Draft]]) -> Callable[[Case, Kit], Awaitable[Draft]]:
     """The method with the bias that the setting ``lexical`` asks for; without it the method as it is."""
+    counted = lru_cache(MAX_CACHED)(_counted)
 
     @wraps(method)
     async def biased(case: Case, kit: Kit) -> Draft:
-        draft = await method(case, kit)
-        return await asyncio.to_thread(_biased, draft, case, kit) if kit.settings.lexical else draft
+        if not kit.settings.lexical:
+            return await method(case, kit)
+        # Before the method's calls, which may cost something.
+        compared, of = await asyncio.to_thread(_compared_of, case, kit, counted)
+        return _biased(await method(case, kit), compared, of, kit.settings.lexical)
 
     return biased
 
 
-def _biased(draft: Draft, case: Case, kit: Kit) -> Draft:
-    """The draft with the bias of the user, or of a stranger as a control.
+def _counted(text: str, backend: Backend) -> Counter[int]:
+    """How often a text has each token.
+
+    Raises:
+        InputError: The engine takes no logit bias.
+    """
+    return Counter(token_ids_of(backend)(quoted(text)))
+
+
+def _biased(draft: Draft, compared: Sequence[ComparedCounts], of: str, strength: float) -> Draft:
+    """The draft with the bias of a user."""
+    bias = lexical_difference(compared, strength)
+    read = dict.fromkeys([*draft.call.record_ids, *(one for each in compared for one in each.record_ids)])
+    sampling = replace(draft.call.sampling, logit_bias=bias)
+    call = replace(draft.call, sampling=sampling, record_ids=tuple(read))
+    facts = {"of": of, "records": len(compared), "tokens": len(bias)}
+    return replace(draft, call=call, trace={**draft.trace, "lexical": facts})
+
+
+def _compared_of(case: Case, kit: Kit, counted: Counting) -> tuple[list[ComparedCounts], str]:
+    """What is compared for a case, and the id of the user whose it is: the case's, or a stranger as a control.
 
     Raises:
         InputError: The engine takes no logit bias.
         CallFailed: No other user has a record before the case.
     """
-    compared = _compared(kit.records.history(case.user_id, case.moment), case, kit)
-    facts: dict[str, object] = {"of": case.user_id}
-    if kit.settings.lexical_of == "stranger":
-        stranger = kit.neighbours.stranger(case, len(compared), kit.settings.time_rule)
-        if stranger is None:
-            raise CallFailed(NO_STRANGER)
-        facts["of"] = stranger.user_id
-        compared = _compared(stranger.history, replace(case, user_id=stranger.user_id), kit, case.user_id)[
-            : len(compared)
-        ]
-    bias = lexical_difference(compared, kit.settings.lexical)
-    read = dict.fromkeys([*draft.call.record_ids, *(one for each in compared for one in each.record_ids)])
-    sampling = replace(draft.call.sampling, logit_bias=bias)
-    call = replace(draft.call, sampling=sampling, record_ids=tuple(read))
-    facts |= {"records": len(compared), "tokens": len(bias)}
-    return replace(draft, call=call, trace={**draft.trace, "lexical": facts})
+    token_ids_of(kit.llm.backend)
+    compared = _compared(kit.records.history(case.user_id, case.moment), case, kit, counted)
+    if kit.settings.lexical_of != "stranger":
+        return compared, case.user_id
+    stranger = kit.neighbours.stranger(case, len(compared), kit.settings.time_rule)
+    if stranger is None:
+        raise CallFailed(NO_STRANGER)
+    theirs = _compared(stranger.history, replace(case, user_id=stranger.user_id), kit, counted, but=case.user_id)
+    return theirs[: len(compared)], stranger.user_id
 
 
-def _compared(history: Sequence[Record], case: Case, kit: Kit, but: str = "") -> list[ComparedCounts]:
+def _compared(
+    history: Sequence[Record], case: Case, kit: Kit, counted: Counting, but: str = ""
+) -> list[ComparedCounts]:
     """The latest records of a history on items that others, one user left out, wrote about; the latest first."""
-    token_ids = token_ids_of(kit.llm.backend)
     found: list[ComparedCounts] = []
     for record in reversed(history):
+        if len(found) == MAX_RECORDS:
+            break
         others = [other for other in others_on(record.item_id, case, kit) if other.user_id != but]
-        if others and len(found) < MAX_RECORDS:
+        if others:
             others = sampled(others, kit.settings.seed, MAX_OTHERS)
-            tokens = Counter(token for other in others for token in token_ids(other.text))
+            tokens = sum((counted(other.text, kit.llm.backend) for other in others), Counter[int]())
             ids = tuple(one.id for one in (record, *others))
-            found.append(ComparedCounts(Counter(token_ids(record.text)), tokens, ids))
+            found.append(ComparedCounts(counted(record.text, kit.llm.backend), tokens, ids))
     return found

@@ -19,7 +19,6 @@ from unlike.methods.steps import (
     Difference,
     draft,
     extract,
-    own_passages,
     profile_passage,
     read_history,
     retrieve,
@@ -28,7 +27,6 @@ from unlike.methods.steps import (
     summarise,
     trace_of,
 )
-from unlike.prompts.prompt import Ask
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply, soft_draft
 
@@ -96,8 +94,8 @@ async def _soft_draft(
     facts = {"adapter": soft.prompt.adapter, "n_vectors": len(soft.prompt.places), "n_compared": soft.n_compared}
     if stranger:
         facts["vectors_of"] = stranger.user_id
-    ask = Ask(soft.step, tuple(own_passages(shown, kit)), kit.records.item(case.item_id), case)
-    fitted = soft_draft(soft, ask, kit.task, sampling_of(kit.settings), kit.tenant)
+    item = kit.records.item(case.item_id)
+    fitted = soft_draft(soft, item, case, kit.task, sampling_of(kit.settings), kit.tenant)
     trace = trace_of(kit.settings, history, shown, inputs.differences if inputs else (), profile)
     return replace(fitted, trace=trace | {"soft": facts}, rewrites=kit.settings.rewrites)
 

@@ -5,7 +5,8 @@ Instructions, the request and the item never go; the longest descriptions of ite
 is said in the trace.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import InputError
@@ -20,6 +21,8 @@ COMPARABLE_CHARS = 480
 
 DROPPED = "dropped"
 """Beginning of the note about a record that was left out."""
+_PAST_LEFT_OUT = re.compile(r"(?:dropped|shortened) past (?P<id>.+?)(?: from \d+ to (?P<chars>\d+) characters)?")
+"""The note about an own text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,20 @@ def shortened(text: str, max_chars: int) -> str:
     if ends and ends[-1] >= max_chars // 3:
         return head[: ends[-1]].rstrip()
     return (head.rsplit(" ", 1)[0] or head).rstrip()
+
+
+def shown_texts(texts: Mapping[str, str], left_out: Sequence[str]) -> dict[str, str]:
+    """The user's own texts as a prompt showed them, by record id.
+
+    Args:
+        texts: Of the records that the step wanted to show.
+        left_out: What did not fit (``Fitted``).
+    """
+    shown = dict(texts)
+    for note in left_out:
+        if found := _PAST_LEFT_OUT.fullmatch(note):
+            shown[found["id"]] = shown[found["id"]][: int(found["chars"] or 0)]
+    return {record_id: text for record_id, text in shown.items() if text}
 
 
 def _name(passage: Passage) -> str:

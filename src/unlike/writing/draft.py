@@ -12,8 +12,9 @@ from unlike.llm.backend import Backend, Sampling
 from unlike.llm.journal import Call
 from unlike.llm.soft_prompt import SoftAsk
 from unlike.prompts.budget import fit
-from unlike.prompts.prompt import Ask, record_ids_of
+from unlike.prompts.prompt import Ask, Passage, record_ids_of
 from unlike.prompts.task import Task
+from unlike.records import Case, Item
 from unlike.writing.expected import Expected, expected_of
 
 WRITING_STEPS = {"single": "generate", "turns": "generate_turns"}
@@ -101,18 +102,19 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
     return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out)
 
 
-def soft_draft(soft: SoftAsk, ask: Ask, task: Task, sampling: Sampling, tenant: str = "") -> Draft:
+def soft_draft(soft: SoftAsk, item: Item, request: Case, task: Task, sampling: Sampling, tenant: str = "") -> Draft:
     """A soft prompt as a draft.
 
     Args:
         soft: The prompt.
-        ask: Its step, item and request.
+        item: The item of the request.
+        request: What is asked for.
         task: Words and templates.
         sampling: How the LLM will answer.
         tenant: Whose data it is.
     """
-    template = task.sources[ask.step]
-    call = Call(ask.step, template, soft.messages, sampling, soft.record_ids, tenant, soft=soft.prompt)
+    call = Call(soft.step, task.sources[soft.step], soft.messages, sampling, soft.record_ids, tenant, soft=soft.prompt)
+    ask = Ask(soft.step, tuple(Passage("past", text) for text in soft.past.values()), item, request)
     return Draft(call, expected_of(ask, task.words), soft.left_out)
 
 

@@ -23,7 +23,7 @@ class Expected:
         words: What the task calls texts, items, titles and ratings (``Task.words``).
         titles: Of the request and of its item; a heading with one of them repeats the prompt.
         rating: Of the request, as the prompt shows it; "" for none.
-        past: The user's own texts that the prompt shows.
+        past: The user's own texts that the prompt shows; blank ones are left out.
         description: Of the item, as the prompt shows it.
         dimensions: Names of the dimensions that a difference is asked for.
     """
@@ -59,5 +59,5 @@ def expected_of(ask: Ask, words: Mapping[str, str]) -> Expected:
     item = ask.item or Item(id="")
     titles = tuple(title for title in (ask.request.title, item.title) if title)
     rating = "" if ask.request.rating is None else f"{ask.request.rating:g}"
-    past = tuple(passage.text for passage in ask.passages if passage.kind == "past")
+    past = tuple(one.text for one in ask.passages if one.kind == "past" and one.text.strip())
     return Expected("text", words, titles, rating, past, item.description)

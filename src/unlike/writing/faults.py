@@ -5,11 +5,12 @@ whatever the method. ``write`` asks again where the settings say so; ``unlike.ev
 """
 
 import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
 from unlike.errors import CallFailed
-from unlike.language import words
+from unlike.language import language_of, words
 from unlike.privacy.repeats import repeats
 from unlike.writing.clean import clean_reply
 from unlike.writing.dimensions import by_dimension
@@ -23,6 +24,8 @@ LENGTH_FACTOR = 3
 MAX_MATERIAL_WORDS = 400
 LOOP_WORDS, LOOP_TIMES = 4, 5
 """A run of so many words that comes so many times is a loop."""
+CHARS_PER_WORD = 2
+"""In scripts without spaces a word is a character; so many of them say about as much as a word of English."""
 
 
 def faults(reply: str, cut: bool, expected: Expected) -> tuple[str, ...]:
@@ -38,7 +41,8 @@ def faults(reply: str, cut: bool, expected: Expected) -> tuple[str, ...]:
     except CallFailed:
         return (NO_TEXT,)
     found = _of_a_text if expected.kind == "text" else _of_material
-    return (*_of_any(reply, text, cut), *found(text, expected))
+    per_word = CHARS_PER_WORD if language_of([text]) in ("chinese", "unspaced") else 1
+    return (*_of_any(reply, text, cut, per_word), *found(text, expected, per_word))
 
 
 def lasting_faults(reply: str, cut: bool, expected: Expected) -> tuple[str, ...]:
@@ -46,17 +50,17 @@ def lasting_faults(reply: str, cut: bool, expected: Expected) -> tuple[str, ...]
     return tuple(fault for fault in faults(reply, cut, expected) if fault != FRAMING)
 
 
-def _of_any(reply: str, text: str, cut: bool) -> Iterator[str]:
+def _of_any(reply: str, text: str, cut: bool, per_word: int) -> Iterator[str]:
     if cut:
         yield "cut off"
-    if _loops(reply):
+    if _loops(text, LOOP_WORDS * per_word):
         yield "loop"
     if text != reply.strip():
         yield FRAMING
 
 
-def _of_a_text(text: str, expected: Expected) -> Iterator[str]:
-    if repeats(text, [expected.description], RETOLD_WORDS):
+def _of_a_text(text: str, expected: Expected, per_word: int) -> Iterator[str]:
+    if repeats(text, [expected.description], RETOLD_WORDS * per_word):
         yield "description retold"
     if not expected.past:
         return
@@ -67,22 +71,24 @@ def _of_a_text(text: str, expected: Expected) -> Iterator[str]:
         yield "language"
 
 
-def _of_material(text: str, expected: Expected) -> Iterator[str]:
+def _of_material(text: str, expected: Expected, per_word: int) -> Iterator[str]:
     named = {name for name, said in by_dimension(text, expected.dimensions) if said.strip()}
     if not named.issuperset(expected.dimensions):
         yield "dimension missing"
-    if len(words(text)) > MAX_MATERIAL_WORDS:
+    if len(words(text)) > MAX_MATERIAL_WORDS * per_word:
         yield "length"
 
 
-def _loops(text: str) -> bool:
+def _loops(text: str, n_words: int) -> bool:
     tokens = words(text)
-    runs = Counter(tuple(tokens[start : start + LOOP_WORDS]) for start in range(len(tokens) - LOOP_WORDS + 1))
+    runs = Counter(tuple(tokens[start : start + n_words]) for start in range(len(tokens) - n_words + 1))
     return max(runs.values(), default=0) >= LOOP_TIMES
 
 
 def _script(text: str) -> str:
-    """The script that most letters of a text are of, by the blocks of Unicode: enough to tell English from Chinese."""
-    blocks = Counter(ord(char) >> 8 if ord(char) > 0x24F else 0 for char in text if char.isalpha())
-    wide = Counter("cjk" if 0x2E <= block <= 0x9F else str(block) for block in blocks.elements())
-    return wide.most_common(1)[0][0] if wide else ""
+    """The script of most letters of a text, Japanese counted as Chinese: enough to tell English from Chinese."""
+    letters = (char for char in unicodedata.normalize("NFKC", text) if char.isalpha())
+    scripts = Counter(unicodedata.name(letter, "").split(" ", 1)[0] for letter in letters)
+    for kana in ("HIRAGANA", "KATAKANA"):
+        scripts["CJK"] += scripts.pop(kana, 0)
+    return max(scripts, key=lambda script: scripts[script], default="") if scripts.total() else ""

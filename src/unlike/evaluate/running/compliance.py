@@ -4,7 +4,6 @@ A better prompt or a larger model shows here first: a reply with a preface, an e
 spoils what is made of it, whatever the method.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +14,14 @@ from unlike.data.corpus import Corpus
 from unlike.evaluate.running.run import read_run
 from unlike.llm.journal import Journal
 from unlike.methods.drp import dimensions_in
+from unlike.prompts.budget import shown_texts
+from unlike.prompts.prompt import Ask, Passage
 from unlike.prompts.task import Dimension, Task
 from unlike.records import Generation
-from unlike.writing.expected import Expected
+from unlike.writing.expected import Expected, expected_of
 from unlike.writing.faults import NO_TEXT, faults
 
 STEPS = ("difference", "summary", "text")
-_LEFT_OUT = re.compile(r"(?:dropped|shortened) past (?P<id>.+?)(?: from \d+ to (?P<chars>\d+) characters)?")
-"""A note about an own text in ``left_out``; see ``prompts.budget``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +87,11 @@ def _checked(row: Generation, method: str, kept: Journal, corpus: Corpus, task: 
     if row.status == "failed" or "generate" not in trace:
         yield Checked("text", method, (NO_TEXT,))
         return
-    case, item = corpus.case(row.case_id), corpus.item(row.item_id)
-    rating = "" if case.rating is None else f"{case.rating:g}"
-    shown = _shown(trace, corpus)
-    expected = Expected("text", task.words, (case.title, item.title), rating, shown, item.description)
-    yield Checked("text", method, _of_call(trace["generate"], kept, expected))
+    past = {record_id: corpus.record(record_id).text for record_id in trace.get("past", ())}
+    shown = shown_texts(past, trace["generate"].get("left_out", ()))
+    passages = tuple(Passage("past", text) for text in shown.values())
+    ask = Ask(trace["generate"]["step"], passages, corpus.item(row.item_id), corpus.case(row.case_id))
+    yield Checked("text", method, _of_call(trace["generate"], kept, expected_of(ask, task.words)))
 
 
 def _compared(trace: Mapping[str, Any], task: Task) -> Iterable[tuple[Mapping[str, Any], Sequence[Dimension]]]:
@@ -106,13 +105,3 @@ def _compared(trace: Mapping[str, Any], task: Task) -> Iterable[tuple[Mapping[st
 def _of_call(call: Mapping[str, Any], kept: Journal, expected: Expected) -> tuple[str, ...]:
     entry = kept.get(str(call["key"]))
     return faults(entry.text if entry else "", call["finish_reason"] == "length", expected)
-
-
-def _shown(trace: Mapping[str, Any], corpus: Corpus) -> tuple[str, ...]:
-    """The user's own texts as the prompt of the text showed them: some were dropped or shortened to fit."""
-    shown = {record_id: corpus.record(record_id).text for record_id in trace.get("past", ())}
-    for note in trace["generate"].get("left_out", ()):
-        if found := _LEFT_OUT.fullmatch(note):
-            record_id, n_chars = found["id"], int(found["chars"] or 0)
-            shown[record_id] = shown.get(record_id, "")[:n_chars]
-    return tuple(text for text in shown.values() if text)
