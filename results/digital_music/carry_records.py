@@ -52,7 +52,10 @@ def main(folder: Path, out: Path) -> None:
         )
         examples = Examples(corpus, encoder, llm.tokens, open_task(), adapter.settings)
         cases = corpus.cases("validation", N_CASES)
-        own = [examples.of(case, N_TOKENS, past=[corpus.record(case.id)]) for case in cases]
+        own = [
+            examples.of(case, N_TOKENS, past=[corpus.record(case.id)], first_place=n % adapter.settings.n_records)
+            for n, case in enumerate(cases)
+        ]
         others = [replace(one, past=other.past) for one, other in zip(own, [*own[1:], own[0]], strict=True)]
         values = [logliks(llm, adapter, each) for each in (own, others)]
         gains = [mine - theirs for mine, theirs in zip(*values, strict=True)]

@@ -173,6 +173,16 @@ def test_negatives_are_the_vectors_of_the_next_example(data_of):
     assert torch.equal(rolled.token_ids, batch.token_ids)
 
 
+def test_negatives_of_records_at_other_places_stand_at_the_own_place(crowd, examples_of):
+    examples = examples_of(with_text=False)
+    cases = crowd.cases("test")[:2]
+    made = [examples.of(case, 8, past=[crowd.record(f"r00{n}")], first_place=n) for n, case in enumerate(cases, 1)]
+    rolled = with_in_batch_negatives(collate(made, 3)).inputs
+    assert rolled.shown.tolist() == [[False, True, False], [False, False, True]]
+    for place, other in ((1, 1), (2, 0)):
+        np.testing.assert_array_equal(rolled.his[place - 1, place].numpy(), made[other].past.his[0])
+
+
 def test_batches_hold_every_example_once_and_depend_on_seed_and_epoch():
     lengths = [n * 7 % 50 for n in range(103)]
     found = list(batches(lengths, 4, seed=1, epoch=0))

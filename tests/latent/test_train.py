@@ -12,7 +12,7 @@ import torch
 from tests.latent.conftest import TRAINING
 from tests.latent.small_training import data_with
 from tests.llm.tiny_llm import tiny_llm
-from unlike.errors import EngineError, InputError
+from unlike.errors import EngineError, InputError, MissingPart
 from unlike.latent import checkpoints
 from unlike.latent.checkpoints import Choice
 from unlike.latent.train import n_steps_of, train
@@ -139,6 +139,15 @@ def test_too_little_memory_says_what_to_lower(data_of, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "objective", full)
     with pytest.raises(EngineError, match="lower batch"):
         train(data_of(), TRAINING, tmp_path)
+
+
+def test_losses_that_cannot_be_tracked_are_an_error_before_the_first_step(data_of, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="track 'mlflow'; allowed are tensorboard, wandb"):
+        train(data_of(), TRAINING, tmp_path, track="mlflow")
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", lambda: [])
+    with pytest.raises(MissingPart, match="pip install wandb"):
+        train(data_of(), TRAINING, tmp_path, track="wandb")
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_to_learn_is_an_error(data_of, tmp_path):

@@ -10,6 +10,8 @@ from tests.worlds import world
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+from unlike.latent.batch import inputs_of
+from unlike.latent.modules import row
 from unlike.latent.settings import Recipe
 from unlike.latent.training_data import (
     corpus_hash,
@@ -114,3 +116,16 @@ def test_the_prompt_of_a_warm_start_has_a_record_s_vectors_and_not_its_words(sha
         assert example.past.record_ids == (example.case.id,)
         assert f"text-of-{example.case.id}" not in example.messages[-1]["content"]
         assert llm.tokens.decode(example.target_ids) == example.case.reference[:12]
+
+
+def test_the_records_of_a_warm_start_take_all_places_in_turn(corpora, llm):
+    recipe = Recipe(SETTINGS, replace(TRAINING, warm_start_steps=9))
+    data = training_data(corpora, llm, HashingEncoder(DIM), open_task(), recipe, salt="s")
+    assert [example.first_place for example in data.warm_start] == [0, 1, 2, 0, 1, 2, 0, 1]
+    for example in data.warm_start:
+        found = example.slots[example.slots >= 0].tolist()
+        assert found == [row(SETTINGS, name, example.first_place) + n for name in ("his", "diff") for n in range(3)]
+    inputs = inputs_of(data.warm_start, SETTINGS.n_records)
+    assert inputs.shown.int().argmax(dim=1).tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert inputs.shown.sum(dim=1).tolist() == [1] * 8
+    np.testing.assert_array_equal(inputs.his[4, 1].numpy(), data.warm_start[4].past.his[0])

@@ -86,12 +86,12 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
     his = np.zeros((len(examples), n_records, len(examples[0].request)), np.float32)
     diff, shown, compared = np.zeros_like(his), np.zeros(his.shape[:2], bool), np.zeros(his.shape[:2], bool)
     for place, example in enumerate(examples):
-        rows = len(example.shown)
-        if not rows:  # an encoder that encoded nothing may not know its width
+        rows = slice(example.first_place, example.first_place + len(example.shown))
+        if not len(example.shown):  # an encoder that encoded nothing may not know its width
             continue
-        his[place, :rows], diff[place, :rows] = example.past.his, example.past.diff
-        shown[place, :rows] = example.shown
-        compared[place, :rows] = example.shown & (example.past.n_peers > 0)
+        his[place, rows], diff[place, rows] = example.past.his, example.past.diff
+        shown[place, rows] = example.shown
+        compared[place, rows] = example.shown & (example.past.n_peers > 0)
     tensors = (torch.from_numpy(array) for array in (his, diff, shown, compared))
     return Inputs(*tensors, request=torch.from_numpy(np.stack([example.request for example in examples])))
 
@@ -103,9 +103,11 @@ def with_in_batch_negatives(batch: Batch) -> Batch:
     """
     inputs = batch.inputs
     n_rows = inputs.his.shape[1]
-    counts = inputs.his.abs().sum(dim=-1).gt(0).sum(dim=1).clamp(min=1).roll(1, 0)
-    taken = torch.arange(n_rows, device=counts.device).unsqueeze(0) % counts.unsqueeze(1)
+    real = inputs.his.abs().sum(dim=-1).gt(0).roll(1, 0)
+    counts = real.sum(dim=1, keepdim=True).clamp(min=1)
+    real_first = real.int().argsort(dim=1, descending=True, stable=True)
     each = torch.arange(len(counts), device=counts.device).unsqueeze(1)
+    taken = real_first[each, torch.arange(n_rows, device=counts.device).unsqueeze(0) % counts]
     his, diff, compared, request = (
         rows.roll(1, 0) for rows in (inputs.his, inputs.diff, inputs.compared, inputs.request)
     )

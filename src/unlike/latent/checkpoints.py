@@ -69,7 +69,7 @@ def save(folder: Path, progress: Progress, parts: dict[str, Any]) -> None:
 
 
 def load(folder: Path, plan: dict[str, Any]) -> tuple[Progress, dict[str, Any]] | None:
-    """The checkpoint of a folder, None where there is none; the random state is restored.
+    """The checkpoint of a folder: progress, and parts by name, with the random state as "random"; None if there is none.
 
     Raises:
         InputError: It cannot be read, or belongs to another training.
@@ -87,7 +87,6 @@ def load(folder: Path, plan: dict[str, Any]) -> tuple[Progress, dict[str, Any]] 
             f"the checkpoint in {folder} belongs to another training: {', '.join(changed)} differ; "
             "give the same settings, or another --out"
         )
-    torch.set_rng_state(parts.pop("random"))
     return progress, parts
 
 

@@ -61,6 +61,7 @@ class Example:
         messages: The prompt as text, with characters for the slots.
         texts: The own texts as the prompt shows them, shortened or not, by record id; "" beside vectors alone.
         left_out: What did not fit.
+        first_place: Place of the first record among the adapter's ``n_records``.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class Example:
     messages: Sequence[dict[str, str]]
     texts: Mapping[str, str]
     left_out: tuple[str, ...] = ()
+    first_place: int = 0
 
     @property
     def record_ids(self) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ class Examples:
         vectors_of: Case | None = None,
         past: Sequence[Record] | None = None,
         profile: Passage | None = None,
+        first_place: int = 0,
     ) -> Example:
         """The example of a case.
 
@@ -129,17 +132,19 @@ class Examples:
             case: The case.
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
             vectors_of: A case of another user whose vectors replace the case's own (a control).
-            past: Own records to show, at most ``n_records`` of them; None for the most recent.
+            past: Own records to show, as many as there are places; None for the most recent.
             profile: The user's profile, to show behind the records.
+            first_place: Place of the first record shown, of the ``n_records``: the others follow it.
 
         Raises:
             InputError: The prompt exceeds the length limit, or the case has no real text to learn.
         """
-        past = self._past(case) if past is None else past[: self.settings.n_records]
+        past = (self._past(case) if past is None else past)[: self.settings.n_records - first_place]
         vectors = self._differences.of(case, past)
         if vectors_of is not None:
             vectors = self._stranger(vectors, vectors_of)
-        ask = self._ask(case, past, (profile,) if profile else ())
+        passages = [self._passage(place, record) for place, record in enumerate(past, first_place)]
+        ask = self._ask(case, passages, (profile,) if profile else ())
         fitted = fit(ask, self._task, self.settings.max_prompt_tokens, self._count)
         kept = {passage.record.id: passage.text for passage in fitted.ask.passages if passage.record}
         shown = [not self._in_slots or record.id in kept for record in past]
@@ -155,6 +160,7 @@ class Examples:
             messages=fitted.messages,
             texts=kept,
             left_out=fitted.left_out,
+            first_place=first_place,
         )
 
     @property
@@ -176,14 +182,14 @@ class Examples:
         others = tuple(other.peer_ids[place] for place in taken)
         return PastVectors(own.record_ids, other.his[taken], other.diff[taken], other.n_peers[taken], others)
 
-    def _ask(self, case: Case, past: Sequence[Record], more: tuple[Passage, ...]) -> Ask:
-        passages, step = tuple(self._passage(*placed) for placed in enumerate(past)), STEPS[self.settings.layout]
+    def _ask(self, case: Case, passages: Sequence[Passage], more: tuple[Passage, ...]) -> Ask:
+        step = STEPS[self.settings.layout]
         if self.settings.kind == "pplug":
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()
             words = {"user": user, "note": self._note(USER_NOTE)}
             return Ask(step, (*passages, *more), self._item(case.item_id), case, slots=words)
-        note = self._note(NOTES.get(self.settings.signals, "")) if past else ""
+        note = self._note(NOTES.get(self.settings.signals, "")) if passages else ""
         return Ask(step, (*passages, *more), self._item(case.item_id), case, slots={"user": "", "note": note})
 
     def _passage(self, place: int, record: Record) -> Passage:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from unlike.errors import EngineError, InputError
+from unlike.errors import EngineError, InputError, MissingPart
 from unlike.latent import checkpoints
 from unlike.latent.adapter import METADATA, WEIGHTS, Adapter, load_adapter, save_adapter
 from unlike.latent.batch import Batch, batches, collate
@@ -64,6 +64,7 @@ class StepRow(NamedTuple):
 
 OnStep = Callable[[StepRow], None]
 _NOT_KEPT = ("n_steps", "tokens_s", "memory_gb", "phase")
+TRACKERS = ("tensorboard", "wandb")
 
 
 def train(
@@ -82,10 +83,12 @@ def train(
         out: The adapter's folder; the checkpoint is there until the end.
         choice: What chooses the checkpoint; None for ``settings.choose_by`` (without METEOR).
         on_step: Called after every step, in the main process.
-        track: "tensorboard" or "wandb" to log losses there too.
+        track: "tensorboard" or "wandb" to log losses there too, those of the warm start as "warm-start/loss" and so on.
 
     Raises:
-        InputError: There is nothing to learn, the folder holds another training, or METEOR is asked for and not given.
+        InputError: There is nothing to learn, the folder holds another training, METEOR is asked for and not given, or
+            ``track`` is unknown.
+        MissingPart: The package of ``track`` is not installed.
         EngineError: The loss is NaN or infinite, or memory does not suffice; the message says what to lower.
     """
     if not data.examples:
@@ -95,10 +98,16 @@ def train(
         if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
             raise InputError(f"{out} holds an adapter of another training; give another --out")
         return adapter
-    training = _Training(data, settings, out, choice or choice_of(data, settings, None), track)
-    warm_start = training.warm_start(on_step) if data.warm_start else {}
-    training.learn(on_step)
-    return training.finish(warm_start)
+    accelerator = _accelerator(out, track)
+    on_step = _tracked(on_step, accelerator, settings.warm_start_steps if data.warm_start else 0)
+    try:
+        training = _Training(data, settings, out, choice or choice_of(data, settings, None), accelerator)
+        warm_start = training.warm_start(on_step) if data.warm_start else {}
+        training.learn(on_step)
+        return training.finish(warm_start)
+    finally:
+        for tracker in accelerator.trackers:
+            tracker.finish()
 
 
 def discard(out: Path) -> None:
@@ -132,9 +141,11 @@ def rate_at(step: int, settings: TrainSettings, n_steps: int) -> float:
 class _Training:
     """A training, as one of its processes sees it."""
 
-    def __init__(self, data: TrainingData, settings: TrainSettings, out: Path, choice: Choice, track: str = "") -> None:
+    def __init__(
+        self, data: TrainingData, settings: TrainSettings, out: Path, choice: Choice, accelerator: "Accelerator"
+    ) -> None:
         self._data, self._settings, self._out, self._choice = data, settings, out, choice
-        self._accelerator = _accelerator(out, track)
+        self._accelerator = accelerator
         self._llm: nn.Module = data.llm.model.to(self._accelerator.device).requires_grad_(False)
         if settings.recompute:
             self._llm.train()
@@ -149,6 +160,7 @@ class _Training:
             self._optimiser, lambda step: rate_at(step, settings, self._n_steps)
         )
         self._progress, self._best = Progress(plan=data.plan(settings)), self._weights()
+        self._random: Tensor | None = None
         self._resume()
 
     def warm_start(self, on_step: OnStep) -> dict[str, Any]:
@@ -162,7 +174,7 @@ class _Training:
         n_steps = self._settings.warm_start_steps
         data = replace(self._data, examples=self._data.warm_start, validation=())
         settings = replace(self._settings, epochs=n_steps, max_steps=n_steps)
-        first = _Training(data, settings, self._out / WARM_START, choice_of(data, settings, None))
+        first = _Training(data, settings, self._out / WARM_START, choice_of(data, settings, None), self._accelerator)
         first._start_from(self)
         first.learn(lambda row: on_step(row._replace(phase="warm-start")))
         self._start_from(first)
@@ -175,7 +187,9 @@ class _Training:
             self._best = self._weights()
 
     def learn(self, on_step: OnStep) -> None:
-        """Make all steps that are left."""
+        """Make all steps that are left, with the random numbers that a training without interruption has for them."""
+        if self._random is not None:
+            torch.set_rng_state(self._random)
         report: OnStep = on_step if self._accelerator.is_main_process else lambda row: None
         for kept in self._progress.losses:
             report(StepRow(n_steps=self._n_steps, **cast(Any, kept)))
@@ -221,10 +235,8 @@ class _Training:
         self._schedule.step()
         rate = float(self._schedule.get_last_lr()[0])
         row = StepRow(number, self._n_steps, norm=norm, rate=rate, **cast(Any, terms._asdict()))
-        kept = {name: value for name, value in row._asdict().items() if name not in _NOT_KEPT}
         self._progress.step = number
-        self._progress.losses.append(kept)
-        self._accelerator.log(kept, step=number)
+        self._progress.losses.append(_kept(row))
         speed = sum(batch.n_tokens for batch in group) / (time.monotonic() - started)
         return row._replace(tokens_s=speed, memory_gb=_memory_gb())
 
@@ -288,6 +300,7 @@ class _Training:
         if found is None:
             return
         self._progress, parts = found
+        self._random = parts["random"]
         self._best = parts["best"]
         self._module.load_state_dict(parts["module"])
         self._optimiser.load_state_dict(parts["optimiser"])
@@ -311,9 +324,14 @@ class _Training:
 
 def _accelerator(out: Path, track: str) -> "Accelerator":
     """This process among those that share the training."""
+    if track and track not in TRACKERS:
+        raise InputError(f"training: track {track!r}; allowed are {', '.join(TRACKERS)}")
     from accelerate import Accelerator
+    from accelerate.tracking import get_available_trackers
     from accelerate.utils import InitProcessGroupKwargs
 
+    if track and track not in map(str, get_available_trackers()):
+        raise MissingPart(f"training: {track} is not installed, which track={track} needs; run: pip install {track}")
     accelerator = Accelerator(
         cpu=not torch.cuda.is_available(),
         log_with=track or None,
@@ -323,6 +341,24 @@ def _accelerator(out: Path, track: str) -> "Accelerator":
     if track:
         accelerator.init_trackers("unlike")
     return accelerator
+
+
+def _tracked(on_step: OnStep, accelerator: "Accelerator", n_warm_start: int) -> OnStep:
+    """Logs each step that is made too; the steps of the training are counted from the warm start's first."""
+
+    def report(row: StepRow) -> None:
+        if row.tokens_s:
+            is_warm = row.phase == "warm-start"
+            logged = {f"{'warm-start/' if is_warm else ''}{name}": value for name, value in _kept(row).items()}
+            accelerator.log(logged, step=row.step if is_warm else n_warm_start + row.step)
+        on_step(row)
+
+    return report
+
+
+def _kept(row: StepRow) -> dict[str, float]:
+    """What a checkpoint and the adapter's metadata keep of a step."""
+    return {name: value for name, value in row._asdict().items() if name not in _NOT_KEPT}
 
 
 def _parameter_groups(module: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:

@@ -37,7 +37,8 @@ class TrainingData:
         validation: With texts; they choose the checkpoint.
         metadata: Of the adapter to be.
         markers: (4, hidden) as in Space.
-        warm_start: Records whose own vectors alone are in the prompt of their text; empty without a warm start.
+        warm_start: Records whose own vectors alone are in the prompt of their text, spread over all places; empty without
+            a warm start.
     """
 
     llm: LocalModel
@@ -118,9 +119,10 @@ def training_data(
     )
     validation = [examples[corpus].of(case, limit) for corpus, case in validation_cases(corpora, recipe.train)]
     alone = examples_with(replace(recipe.adapter, with_text=False))  # with its words beside them, vectors have no use
+    n_places, n_tokens = recipe.adapter.n_records, recipe.train.warm_start_tokens
     warm_start = [
-        alone[corpus].of(_as_case(record), recipe.train.warm_start_tokens, past=[record])
-        for corpus, record in warm_start_records(corpora, recipe.train)
+        alone[corpus].of(_as_case(record), n_tokens, past=[record], first_place=n % max(1, n_places))
+        for n, (corpus, record) in enumerate(warm_start_records(corpora, recipe.train))
     ]
     return TrainingData(llm, learned, validation, metadata, _markers(llm, task), warm_start)
 
