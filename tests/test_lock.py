@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import subprocess
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,36 @@ def test_versions_are_those_of_the_constraints(lock):
 def test_every_package_that_the_extras_need_is_there_and_no_other(lock, python):
     assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
     assert packages_of(python) == lock.locked_packages(python)
+
+
+def test_the_file_is_the_same_whichever_build_of_torch_is_installed(lock, monkeypatch):
+    more = ["nvidia-cublas==13.1.0.3; platform_system == 'Linux'", "cuda-bindings<14; platform_system == 'Linux'"]
+    more.append("triton==3.7.0; platform_system == 'Linux'")
+    needs = {"torch": [need for need in requires("torch") if not lock.FOR_GPUS.match(need)] + more}
+    monkeypatch.setattr(lock, "requires", lambda name: needs.get(name) or requires(name))
+    assert lock.locked_packages("3.11") == packages_of("3.11")
+
+
+def test_a_package_that_is_not_installed_is_named(lock, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(lock, "requires", missing)
+    with pytest.raises(SystemExit, match="is not installed, so what it needs is not known: run make setup"):
+        lock.main()
+
+
+def test_no_file_is_written_without_a_hash_of_torch(lock, monkeypatch, tmp_path):
+    def unreachable(python, asked):
+        if any(one.startswith("torch==") for one in asked):
+            raise subprocess.CalledProcessError(1, "pip")
+        return {}
+
+    monkeypatch.setattr(lock, "LOCK", tmp_path / "requirements.lock")
+    monkeypatch.setattr(lock, "wheel_hashes", unreachable)
+    with pytest.raises(SystemExit, match=r"torch \S+ has no hash here"):
+        lock.main()
+    assert not lock.LOCK.exists()
 
 
 def test_the_project_admits_every_version(lock):

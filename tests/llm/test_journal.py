@@ -131,6 +131,8 @@ def test_records_lead_to_calls_and_erasing_forgets_both(journal):
     assert journal.get("k1") is None
     assert journal.keys_of_record("r2", "tenant") == ("k2",)
     assert journal.keys_of_record("r1", "tenant") == ()
+    with sqlite3.connect(journal.path) as stranger:
+        assert stranger.execute("SELECT DISTINCT key FROM call_records ORDER BY key").fetchall() == [("k2",), ("k3",)]
 
 
 def test_more_records_can_be_linked(journal):
