@@ -72,7 +72,7 @@ def main(quick: bool = False) -> list[Row]:
         "own_cpu_ms_per_call_here": round(1000 * here.cpu_s / calls, 2),
         "own_cpu_ms_per_call_one_worker": round(1000 * one.cpu_s / calls, 2),
         "own_cpu_ms_per_call_two_workers": round(1000 * two.cpu_s / calls, 2),
-        "keeper_cpu_ms_per_call": round(1000 * two.journal_owner_s / calls, 2),
+        "journal_owner_cpu_ms_per_call": round(1000 * two.journal_owner_s / calls, 2),
         "corpus_bytes_a_record": round(_bytes_a_record()),
         "calls_under_way_of_a_worker": CONCURRENCY,
         "calls_a_s_one_worker": round(one.calls_a_s, 1),

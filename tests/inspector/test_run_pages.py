@@ -230,7 +230,7 @@ def test_a_run_is_watched_while_it_goes_on(open_inspector, walk, experiment, tmp
     walked.check()
 
 
-def test_units_and_what_carried_a_text_are_shown(open_inspector, walk, soft_experiment):
+def test_units_and_what_contributed_to_a_text_are_shown(open_inspector, walk, soft_experiment):
     folder, llm = soft_experiment
     walked = walk(open_inspector(folder, llm=f"transformers:{llm}"))
     page = walked.go(at("latent"), "Latent")
@@ -238,8 +238,8 @@ def test_units_and_what_carried_a_text_are_shown(open_inspector, walk, soft_expe
     walked.there("Latent units of dep_t0.8_s0")
     page.get_by_role("heading", name="Unit").first.wait_for()
     walked.check()
-    page.get_by_role("button", name="What carried its text?").click()
-    walked.there("What carried case")
+    page.get_by_role("button", name="What contributed to its text?").click()
+    walked.there("What contributed to case")
     page.get_by_role("button", name="Work it out").click()
     page.get_by_role("heading", name="Records and differences").wait_for()
     expect(page.locator("main")).to_contain_text("its difference")

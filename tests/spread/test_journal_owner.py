@@ -69,7 +69,7 @@ def test_a_part_merged_twice_is_merged_once(tmp_path):
     assert [entry and entry.text for entry in entries(whole)] == ["a", None, None, None]
 
 
-def test_a_keeper_answers_from_the_journal_and_from_its_part_and_goes_on_where_it_was(tmp_path):
+def test_an_owner_answers_from_the_journal_and_from_its_part_and_goes_on_where_it_was(tmp_path):
     whole = tmp_path / "journal.sqlite"
     with closing(Journal(whole)) as opened:
         asyncio.run(opened.put(KEYS[0], CALLS[0], "m", Entry("done", "earlier")))

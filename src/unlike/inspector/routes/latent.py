@@ -1,4 +1,4 @@
-"""Explanations of a trained adapter: latent units with their top records, and the parts that carried a text.
+"""Explanations of a trained adapter: latent units with their top records, and what each part contributed to a text.
 
 They load the frozen LLM, so they are computed on request, in a worker thread, one at a time. torch is imported only then.
 """
@@ -95,7 +95,7 @@ def units(
 
 @router.get("/case")
 def case(here: Here, run: RunName, case: CaseId, real: bool = False) -> Response:
-    """How much each record, difference and unit carried a case's text, generated or real."""
+    """How much each record, difference and unit contributed to a case's text, generated or real."""
     found = _checked(here, run)
     row, corpus = here.rows(found.name).row(case), here.corpus_of(found)
     text = row.reference if real else row.text

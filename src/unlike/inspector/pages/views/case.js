@@ -17,7 +17,7 @@ export async function render(root, params, api) {
     told.corpus_missing && notice("warning", told.corpus_missing),
     request(told),
     texts(told, values),
-    told.more.soft && h("p", {}, h("a", { class: "button", href: hashOf("latent", params.run, params.case) }, "What its vectors carried")),
+    told.more.soft && h("p", {}, h("a", { class: "button", href: hashOf("latent", params.run, params.case) }, "What its vectors contributed")),
     thoughts(told),
     pastRecords(told),
     calls(told, () => prompts(ids, api)),

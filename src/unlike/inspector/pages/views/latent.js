@@ -1,4 +1,4 @@
-// Explanations of a trained adapter: its units with their top records, and the parts that carried the text of a case.
+// Explanations of a trained adapter: its units with their top records, and what each part contributed to the text of a case.
 
 import { brief, choice, count, decimal, doing, field, fill, fold, h, hashOf, notice, pager, prose, table } from "../dom.js";
 import { nOf, recordCard } from "./record.js";
@@ -9,7 +9,7 @@ const SORTS = [["contrast", "peak minus mean"], ["peak", "peak"], ["usual", "mea
 const SIGNALS = { his: "its vector", diff: "its difference" };
 
 export function title({ rest }) {
-  if (rest.length > 1) return `What carried case ${brief(rest[1], 60)}`;
+  if (rest.length > 1) return `What contributed to case ${brief(rest[1], 60)}`;
   return rest.length ? `Latent units of ${brief(rest[0], 60)}` : "Latent";
 }
 
@@ -59,7 +59,7 @@ async function showCases(place, run, api) {
     event.preventDefault();
     location.hash = hashOf("latent", run, pick.value);
   };
-  if (page.rows.length) fill(place, h("form", { class: "row", onsubmit: go }, field("A case", pick), h("button", { type: "submit" }, "What carried its text?")));
+  if (page.rows.length) fill(place, h("form", { class: "row", onsubmit: go }, field("A case", pick), h("button", { type: "submit" }, "What contributed to its text?")));
 }
 
 async function showUnits(place, run, asked, change, api) {
@@ -114,7 +114,7 @@ async function showExplained(place, ids, api) {
   fill(place,
     h("section", { class: "card", "aria-labelledby": "text" }, h("h2", { id: "text" }, "The text"), prose(found.text), h("p", { class: "quiet" }, `${nOf(found.n_tokens, "token")}, mean log-probability ${decimal(found.loglik, 4)}`)),
     h("section", { class: "card", "aria-labelledby": "parts" }, h("h2", { id: "parts" }, "Records and differences"), table({
-      caption: "What each vector carried", rows: found.vectors,
+      caption: "What each vector contributed", rows: found.vectors,
       columns: [
         { name: "Record", cell: name },
         { name: "Part", cell: (share) => SIGNALS[share.signal] ?? share.signal },
