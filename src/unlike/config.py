@@ -200,7 +200,7 @@ def by_name(kind: str, table: Mapping[str, T], name: str) -> T:
     return table[name]
 
 
-def changes_of(settings: type, *, without: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a type made at run time
+def changes_of(settings: type, *, without: tuple[str, ...] = ()) -> type:
     """The type of a partial settings table: any fields of a settings dataclass, each checked as the dataclass declares it.
 
     Args:

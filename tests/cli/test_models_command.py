@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.llm.model_sources import CONTENT, NOWHERE, TINY, lead, opened_sources
 
-from unlike.cli.doctor_parts import _shelf
+from unlike.cli.doctor_parts import _downloaded_models
 from unlike.llm.model_catalogue import CATALOGUE, model_file
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,10 +55,10 @@ def test_a_model_is_fetched_and_listed(unlike, sources):
 
 
 def test_doctor_names_what_is_here(unlike, sources):
-    assert _shelf().seen == "smollm2; others: unlike models, unlike models get NAME"
+    assert _downloaded_models().seen == "smollm2; others: unlike models, unlike models get NAME"
     unlike("models", "get", "tiny")
-    assert _shelf().works
-    assert _shelf().seen.startswith("smollm2, tiny; ")
+    assert _downloaded_models().works
+    assert _downloaded_models().seen.startswith("smollm2, tiny; ")
 
 
 def test_a_terminal_has_a_bar(unlike, sources, monkeypatch):

@@ -1,7 +1,7 @@
 """``unlike adapter``: import a released adapter, or describe one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -59,7 +59,7 @@ def _print(adapter: "Adapter", folder: Path, as_json: bool) -> None:
         print_facts(facts_of(adapter, folder), str(folder))
 
 
-def facts_of(adapter: "Adapter", folder: Path) -> dict[str, Any]:
+def facts_of(adapter: "Adapter", folder: Path) -> dict[str, object]:
     """Facts about an adapter; None for what is not known."""
     from dataclasses import asdict
 

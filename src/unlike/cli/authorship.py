@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.options import Json
 from unlike.cli.output import print_result
 from unlike.cli.progress import progress
 
@@ -20,17 +21,19 @@ def authorship(
         list[Path] | None,
         typer.Argument(help="Run folders, or folders of experiments. Default: validate the measure on real texts."),
     ] = None,
-    words: int = typer.Option(60, min=1, help="Cut every text to N words; shorter texts are left out."),
+    words: int = typer.Option(60, min=1, help="Use only the first N words of each text, and no text with fewer."),
     known: int = typer.Option(8, min=1, help="Maximum number of earlier texts that a text is compared with."),
     min_known: int = typer.Option(4, min=1, help="Minimum number of earlier texts; a text with fewer is left out."),
     users: int = typer.Option(300, min=10, help="Maximum number of users that are tested if no runs are given."),
     training_users: int = typer.Option(1000, min=20, help="Maximum number of users that the verifiers learn from."),
-    against: str = typer.Option("", help="Name of the method that the others are compared with, user by user."),
+    against: str = typer.Option(
+        "", help="Method, by its name in the table, that all others are compared with user by user."
+    ),
     seed: int = typer.Option(0, help="Seed of all draws."),
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md) and all figures (.json), named after the corpus."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
+    as_json: Json = False,
 ) -> None:
     """Measure how much texts sound like their users, from 0 (like another user's real text) to 1 (like the user's own).
 

@@ -2,7 +2,7 @@
 
 import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -55,7 +55,8 @@ def _export(
     *,
     out: Path,
     json: bool,
-    **thresholds: Any,  # noqa: ANN401 - the options that add_options adds
+    preset: str,
+    **thresholds: object,
 ) -> None:
     """Make a corpus from the users who agree to both uses of their records, to compare methods on it.
 
@@ -64,7 +65,7 @@ def _export(
     need(STORE_PARTS)
     from unlike.memory.corpus_export import write_corpus_of
 
-    settings = settings_from(**thresholds)
+    settings = settings_from(preset, **thresholds)
     with open_tenant(Place(store, tenant, master, say)) as opened:
         manifest = write_corpus_of(opened, settings, out)
     show_manifest(manifest, out, json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unlike.cli.groups import Group
-from unlike.cli.options import pairs
+from unlike.cli.options import Json, pairs
 from unlike.cli.output import say
 from unlike.config import CURATE_PRESETS, CurateSettings, checked
 from unlike.errors import InputError
@@ -43,23 +43,29 @@ ItemMap = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the corpus; an existing corpus is replaced.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
 
-THRESHOLDS: dict[str, Any] = {
-    "preset": Annotated[str, typer.Option(help=f"Thresholds to start from: {', '.join(CURATE_PRESETS)}.")],
+THRESHOLDS: dict[str, object] = {
+    "preset": Annotated[
+        str,
+        typer.Option(
+            help=f"Preset of the thresholds below, each of which its own option replaces: {', '.join(CURATE_PRESETS)}."
+        ),
+    ],
     "min_records": Annotated[int | None, typer.Option(help="Minimum number of records per user.")],
     "max_records": Annotated[int | None, typer.Option(help="Maximum number of records per user.")],
     "min_reviewers": Annotated[int | None, typer.Option(help="Minimum number of distinct reviewers per item.")],
     "min_chars": Annotated[int | None, typer.Option(help="Minimum number of characters per text.")],
-    "description_chars": Annotated[str | None, typer.Option(help="Length of an item's description, MIN:MAX, or any.")],
+    "description_chars": Annotated[
+        str | None, typer.Option(help="Length of an item's description in characters: MIN:MAX, or any.")
+    ],
     "test_targets": Annotated[int | None, typer.Option(help="Test cases per user: the most recent records.")],
     "val_targets": Annotated[int | None, typer.Option(help="Validation cases per user: the records before those.")],
     "train_targets": Annotated[int | None, typer.Option(help="Training cases per user: the records before those.")],
     "min_profile": Annotated[
-        int | None, typer.Option(help="Minimum number of shared records per user before the oldest case.")
+        int | None, typer.Option(help="Minimum number of records on shared items per user before the oldest case.")
     ],
     "min_profile_reviewers": Annotated[
-        int | None, typer.Option(help="Minimum number of reviewers for an item to count as shared.")
+        int | None, typer.Option(help="Minimum number of reviewers of an item that counts as shared.")
     ],
 }
 """Options; each overrides the preset."""
@@ -71,7 +77,7 @@ TimeUnit = Annotated[str, typer.Option(help="Unit of numeric times: s, ms, us or
 TimeFormat = Annotated[str, typer.Option(help="Format of times in words, such as %d/%m/%Y. Default: recognised.")]
 KeepMarkup = Annotated[bool, typer.Option("--keep-markup", help="Keep HTML tags and entities in the texts.")]
 MaxMalformed = Annotated[float, typer.Option(help="Maximum share of malformed lines; with more, the file is refused.")]
-READING: dict[str, Any] = {
+READING: dict[str, object] = {
     "encoding": Encoding,
     "delimiter": Delimiter,
     "time_unit": TimeUnit,
@@ -82,8 +88,12 @@ READING: dict[str, Any] = {
 """How files are read: the fields of ``tables.fields.Reading``."""
 
 
-def settings_from(preset: str, description_chars: str | None = None, **thresholds: int | None) -> CurateSettings:
+def settings_from(preset: str, **thresholds: object) -> CurateSettings:
     """A preset with some thresholds changed.
+
+    Args:
+        preset: Its name.
+        thresholds: By option; None for one that stays, and ``description_chars`` as MIN:MAX or any.
 
     Raises:
         InputError: There is no such preset, or a threshold is not allowed.
@@ -92,9 +102,9 @@ def settings_from(preset: str, description_chars: str | None = None, **threshold
 
     if preset not in CURATE_PRESETS:
         raise InputError(f"no preset {preset!r}; allowed are {', '.join(CURATE_PRESETS)}")
-    changes: dict[str, Any] = {name: value for name, value in thresholds.items() if value is not None}
-    if description_chars is not None:
-        changes["description_chars"] = _range(description_chars)
+    changes = {name: value for name, value in thresholds.items() if value is not None}
+    if "description_chars" in changes:
+        changes["description_chars"] = _range(str(changes["description_chars"]))
     return checked(CurateSettings, asdict(CURATE_PRESETS[preset]) | changes, "thresholds")
 
 
@@ -164,13 +174,13 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
     def register(read: Callable[..., "Source"]) -> Callable[..., "Source"]:
         own = inspect.signature(read).parameters
 
-        def command(out: Path, json: bool, **options: Any) -> None:  # noqa: ANN401 - the options that add_options adds
+        def command(out: Path, json: bool, preset: str, **options: object) -> None:
             from unlike.data.curate import write_corpus
             from unlike.data.tables.fields import Reading
 
-            reading = Reading(**{name: options.pop(name) for name in READING})
+            reading = checked(Reading, {name: options.pop(name) for name in READING}, "options")
             source = replace(read(**{name: options.pop(name) for name in own}), reading=reading)
-            show_manifest(write_corpus(source, settings_from(**options), out), out, json)
+            show_manifest(write_corpus(source, settings_from(preset, **options), out), out, json)
 
         command.__doc__ = read.__doc__
         add_options(command, [*own.values(), *_reading_options()])

@@ -79,7 +79,7 @@ def _hub() -> Finding:
     return Finding("Hugging Face datasets", there, seen, "unlike curate dpl-hub")
 
 
-def _shelf() -> Finding:
+def _downloaded_models() -> Finding:
     from unlike.llm.model_catalogue import CATALOGUE, is_here
 
     here = [name for name in CATALOGUE if is_here(name)]
@@ -132,7 +132,7 @@ def live_call_missing() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    *(_embedded_llm, _shelf, _packaged_encoder, _openai, _service, _latent, _gpu, _disk, _meteor, _hub),
+    *(_embedded_llm, _downloaded_models, _packaged_encoder, _openai, _service, _latent, _gpu, _disk, _meteor, _hub),
 )
 
 

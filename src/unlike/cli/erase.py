@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -17,6 +17,7 @@ from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
+    from unlike.privacy.signing import Receipt
 
 
 def erase(
@@ -70,7 +71,7 @@ def erase(
             _show_erased(_erase(memory, user, receipt), user, receipt, place)
 
 
-def _show_erased(signed: Mapping[str, Any], user: str, receipt: Path, place: Place) -> None:
+def _show_erased(signed: "Receipt", user: str, receipt: Path, place: Place) -> None:
     """Print what was deleted, and what the operator must still do."""
     typer.echo(f"erased {user}: {_counts(signed['deleted'])}")
     typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_rebuilt']:,} will be rebuilt")
@@ -95,7 +96,7 @@ def _confirm(memory: "Memory", user: str, yes: bool) -> None:
     confirm(yes, "Erase?", "nothing was erased")
 
 
-def _erase(memory: "Memory", user: str, receipt: Path) -> dict[str, Any]:
+def _erase(memory: "Memory", user: str, receipt: Path) -> "Receipt":
     """Erase and write the receipt; its file is opened first, so that no erasure lacks a receipt."""
     from unlike.sync import wait_for
 
@@ -138,7 +139,7 @@ def _verify(file: Path, public_key: str) -> None:
     typer.echo(f"valid: nothing was changed since it was signed{unsure}")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> "Receipt":
     try:
         receipt = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

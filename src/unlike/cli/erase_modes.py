@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,6 +10,7 @@ from unlike.cli.output import confirm, n_of
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
+    from unlike.privacy.signing import Receipt
     from unlike.store.database import Tenant
 
 
@@ -18,7 +19,7 @@ def files_in(place: Path) -> list[Path]:
     return sorted(place.glob("*.json")) if place.is_dir() else [place]
 
 
-def erase_again(memory: "Memory", receipts: Sequence[dict[str, Any]], public_key: str) -> None:
+def erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: str) -> None:
     """Erase the users of receipts again; each must be signed by the store's key, or by ``public_key``."""
     from unlike.privacy.signing import verify
     from unlike.sync import wait_for

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import typer
 
-from unlike.cli.options import names_in, pairs
+from unlike.cli.options import Json, names_in, pairs
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,15 +22,26 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    paths: list[Path] = typer.Argument(..., help="Run folders, or tables with columns text and reference."),
-    out: Path | None = typer.Option(None, help="Write the rows to this JSON file, for example results.json."),
-    metrics: str = typer.Option("rouge1,rougeL,bleu,meteor", help="Metrics (see docs/compare.md), with commas."),
-    map_: list[str] = typer.Option(
-        [], "--map", help="FIELD=COLUMN; may be repeated. Fields: text, reference, case_id, method, split, status."
+    paths: list[Path] = typer.Argument(
+        ..., help="Run folders; or tables (.jsonl, .csv and the like) with the columns text and reference."
     ),
-    references: Path | None = typer.Option(None, help="A table with the real texts, by case_id (or id)."),
-    language: str = typer.Option("", help="english, spaced, chinese or unspaced. Default: recognised."),
-    as_json: bool = typer.Option(False, "--json", help="Print the rows as JSON and nothing else."),
+    out: Path | None = typer.Option(None, help="Write the rows to this JSON file, for example results.json."),
+    metrics: str = typer.Option(
+        "rouge1,rougeL,bleu,meteor", help="Metrics, with commas between them; an unknown name prints all."
+    ),
+    map_: list[str] = typer.Option(
+        [],
+        "--map",
+        help="FIELD=COLUMN, for tables whose columns have other names; may be repeated. Fields: text, reference, "
+        "case_id, method, split, status.",
+    ),
+    references: Path | None = typer.Option(
+        None, help="Table with the real texts, for tables without them; matched by case_id or id."
+    ),
+    language: str = typer.Option(
+        "", help="How texts are split into words: english, spaced, chinese or unspaced. Default: recognised."
+    ),
+    as_json: Json = False,
 ) -> None:
     """Score generated texts against the real ones: a row per method, a column per metric.
 

@@ -32,11 +32,13 @@ def experiment(
     ),
     judge: list[str] = typer.Option(
         [],
-        help="Judge: s-72b or s-gpt (DPL's, at their default endpoint or @URL), any LLM, or none; with rubric: before it "
-        "one that checks criteria learned per user; may be repeated; overrides the file's.",
+        help="LLM that grades each text against the real one: s-72b or s-gpt (those of DPL's paper; @URL for another "
+        "endpoint), or any other. rubric:LLM checks criteria that it learned from the user's texts. none for no judge. May "
+        "be repeated; overrides the file's.",
     ),
     train_on: list[Path] = typer.Option(
-        [], help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: --corpus."
+        [],
+        help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: the experiment's corpus.",
     ),
     adapters: Path | None = typer.Option(
         None, help="Folder of the adapters, which several experiments may share. Default: OUT/adapters."

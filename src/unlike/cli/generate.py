@@ -26,7 +26,13 @@ def generate(
     rating: Annotated[float | None, typer.Option(help="The user's rating of the item.")] = None,
     item_title: Annotated[str, typer.Option(help="Title of an item that is not in the store.")] = "",
     item_description: Annotated[str, typer.Option(help="Description of an item that is not in the store.")] = "",
-    retrieved: Annotated[int, typer.Option(min=0, help="Number of the user's best matching records to show.")] = 0,
+    retrieved: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Number of the user's records, those that match the request best, that the LLM reads beside the profile.",
+        ),
+    ] = 0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Maximum number of new tokens.")] = 512,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.8,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Nucleus sampling.")] = 0.95,

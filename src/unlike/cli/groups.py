@@ -5,12 +5,16 @@ Help is plain text, which takes half the time of typer's boxes.
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperGroup
 
 from unlike.errors import InputError
+
+if TYPE_CHECKING:  # typer has its own copy of click, and exports none of these
+    from typer._click.core import Command, Context  # pyright: ignore[reportPrivateUsage]
+    from typer._click.formatting import HelpFormatter  # pyright: ignore[reportPrivateUsage]
 
 WIDTH = 100
 """Maximum width of help texts."""
@@ -22,14 +26,14 @@ class Group(TyperGroup):
     default = ""
     """The command to run where the first word is not a command; "" for none."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's Context is private
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         """Insert the default command where no command is given."""
         is_command = bool(args) and args[0] in (*self.commands, *ctx.help_option_names)
         if self.default and not is_command and (args or not self.no_args_is_help):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 
-    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - typer's HelpFormatter is private
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the list."""
         rows = [(name, " ".join((c.help or "").partition("\n\n")[0].split())) for name, c in self.commands.items()]
         with formatter.section("Commands"):
@@ -42,11 +46,11 @@ class LazyGroup(TyperGroup):
     listed: dict[str, dict[str, str]] = {}
     """By section: one line for each command. Of the last section the list shows only the names."""
 
-    def list_commands(self, ctx: object) -> list[str]:
+    def list_commands(self, ctx: "Context") -> list[str]:
         """All names, in the order of the list."""
         return [name for section in self.listed.values() for name in section]
 
-    def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ANN401 - typer's Command is private
+    def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
         """Import a command.
 
         Raises:
@@ -65,7 +69,7 @@ class LazyGroup(TyperGroup):
             self.commands[cmd_name] = _as_command(cmd_name, found)
         return self.commands[cmd_name]
 
-    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - typer's HelpFormatter is private
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the list."""
         *sections, (rest, names) = self.listed.items()
         for section, rows in sections:
@@ -75,7 +79,7 @@ class LazyGroup(TyperGroup):
             formatter.write_text(", ".join(names))
 
 
-def _as_command(name: str, found: typer.Typer | Callable[..., None]) -> Any:  # noqa: ANN401 - typer's Command is private
+def _as_command(name: str, found: typer.Typer | Callable[..., None]) -> "Command":
     if isinstance(found, typer.Typer):
         found.rich_markup_mode = None
         made = typer.main.get_group(found)

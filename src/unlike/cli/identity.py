@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.options import Embedder, Time, names_in, time_rule
+from unlike.cli.options import Embedder, Json, Time, names_in, time_rule
 from unlike.cli.output import print_result
 from unlike.cli.progress import progress
 from unlike.config import vector_file
@@ -27,18 +27,19 @@ def identity(
         5, min=1, help="Minimum number of a user's earlier records whose items have other reviewers."
     ),
     foils: int = typer.Option(5, min=1, help="Number of other users' texts that each next text is compared with."),
-    words: int | None = typer.Option(None, min=1, help="Words of each text that encoders read. Default: all."),
+    words: int | None = typer.Option(None, min=1, help="Use only the first N words of each text. Default: all."),
     users: int | None = typer.Option(None, min=10, help="Maximum number of users, drawn at random. Default: all."),
     compare: str = typer.Option(
         "",
-        help="Encoders to compare in one table, with commas between them, instead of one with controls: any embedder, "
-        "ngrams:DIM and style (fitted on users who are not tested), or several joined by +.",
+        help="Compare several encoders, with commas between them, in one table without controls; --embedder is then not "
+        "used. Any encoder, ngrams:DIM (character n-grams), style, or several joined by +. The last two kinds learn from "
+        "users who are not tested. Example: minilm,style,ngrams:384,style+ngrams:384.",
     ),
     seed: int = typer.Option(0, help="Seed of foils, strangers, peers and the bootstrap."),
     out: Path | None = typer.Option(
         None, help="Folder for tables (.md), pictures (.svg) and all figures (.json), named after the corpus."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print all figures as JSON and nothing else."),
+    as_json: Json = False,
 ) -> None:
     """Measure whether the difference from others identifies the user: own texts against others' on the same items.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BAR_CELLS = 10
 FIRST_WORDS_CHARS = 60
 
-latent = typer.Typer(cls=Group, help="Explain which records and differences carried a text.", no_args_is_help=True)
+latent = typer.Typer(cls=Group, help="Explain what a trained adapter contributed to a text.", no_args_is_help=True)
 
 
 @latent.callback()
@@ -44,10 +44,10 @@ def explain(
     prompts: PromptsAt = None,
     as_json: Json = False,
 ) -> None:
-    """Show which records, differences and latent units carried a text.
+    """Show how much each record, difference and latent unit contributed to a text.
 
     Each vector in turn is replaced by the mean one, each unit is set to 0, and the text is scored again. The change is
-    given in log-probability per token of the text: above 0 the part carried the text, below 0 it worked against it.
+    given in log-probability per token of the text: above 0 the part made the text likelier, below 0 less likely.
     """
     from unlike.experiments.explain import explain_case
 
@@ -60,7 +60,7 @@ def explain(
         _print(found)
 
 
-def _plain(found: "Explained") -> dict[str, Any]:
+def _plain(found: "Explained") -> dict[str, object]:
     units = [
         asdict(s) | (asdict(found.units[s.unit]) if s.unit in found.units else {}) for s in found.explanation.units
     ]
@@ -78,7 +78,7 @@ def _print(found: "Explained") -> None:
     console.print(Padding(Text(found.text), (0, 0, 1, 4)))
     console.print(
         f"{explanation.n_tokens} tokens, mean log-probability {explanation.loglik:.4f} per token; a change above 0 means "
-        "that the part carried the text",
+        "that the part made the text likelier",
         highlight=False,
     )
     console.print(records_table(explanation, corpus))

@@ -39,7 +39,7 @@ COMMANDS = {
         "authorship": "Measure how much generated texts sound like their users.",
         "train": "Train an adapter for a frozen LLM.",
         "adapter": "Import a released adapter, or describe one.",
-        "latent": "Explain which records and differences carried a text.",
+        "latent": "Explain what a trained adapter contributed to a text.",
         "consent": "Show or change what a user agrees to.",
         "export": "Export everything that is stored about a user.",
         "erase": "Delete a user, with a signed receipt.",

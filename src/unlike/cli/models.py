@@ -1,7 +1,7 @@
 """``unlike models``: list the chat models that have a short name, or download one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -68,10 +68,12 @@ def fetch(name: str) -> Path:
         return fetch_model(name, on_bytes)
 
 
-def _facts(model: "CatalogueModel") -> dict[str, Any]:
+def _facts(model: "CatalogueModel") -> dict[str, object]:
     from unlike.llm.model_catalogue import is_here, model_file
 
-    facts = {key: getattr(model, key) for key in ("name", "n_bytes", "licence", "good_for", "context_tokens", "sha256")}
+    facts: dict[str, object] = {
+        key: getattr(model, key) for key in ("name", "n_bytes", "licence", "good_for", "context_tokens", "sha256")
+    }
     return facts | {"file": str(model_file(model.name)), "here": is_here(model.name)}
 
 

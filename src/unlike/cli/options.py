@@ -22,7 +22,7 @@ Embedder = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option("--split", help="Cases to use: test, validation or train.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases. Default: all.")]
 Time = Annotated[
     str,
     typer.Option(
@@ -47,7 +47,7 @@ TaskName = Annotated[
 PromptsAt = Annotated[
     Path | None, typer.Option("--prompts", help="Folder whose prompt templates override the built-in ones.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 User = Annotated[str, typer.Argument(help="User id.")]
 StoreAt = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer
 
@@ -66,7 +66,7 @@ def print_result(result: ResultT, files: Iterable[Path], show: Callable[[ResultT
         typer.echo(f"written: {file}")
 
 
-def print_facts(facts: Mapping[str, Any], title: str) -> None:
+def print_facts(facts: Mapping[str, object], title: str) -> None:
     """Print a table with a row for each fact."""
     from rich.console import Console
     from rich.table import Table

@@ -9,7 +9,19 @@ import typer
 
 from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
-from unlike.cli.options import CorpusAt, Embedder, Engine, Limit, PromptsAt, Split, TaskName, Time, names_in, time_rule
+from unlike.cli.options import (
+    CorpusAt,
+    Embedder,
+    Engine,
+    Json,
+    Limit,
+    PromptsAt,
+    Split,
+    TaskName,
+    Time,
+    names_in,
+    time_rule,
+)
 from unlike.cli.output import n_of, print_json, say
 from unlike.cli.progress import progress
 from unlike.config import MethodSettings, checked
@@ -26,13 +38,25 @@ Method = Annotated[
 LLM = Annotated[
     str,
     typer.Option(
-        help="openai:MODEL[@URL], llama.cpp:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], scripted:FILE|echo; "
-        "NAME is one that unlike models lists.",
+        help="openai:MODEL[@URL], llama.cpp:FILE|NAME, openvino:FILE|NAME, transformers:MODEL|NAME, vllm:MODEL[@URL], "
+        "scripted:FILE|echo; NAME is one that unlike models lists.",
     ),
 ]
 Layout = Annotated[
     str,
-    typer.Option(help="single (past texts in one prompt, as in the papers) or turns (each as a turn of the chat)."),
+    typer.Option(
+        help="How the prompt shows past texts: turns (each as an earlier turn of the chat) or single (all in one prompt, as "
+        "in the papers)."
+    ),
+]
+Rewrites = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Ask again, at most N times, where a reply is cut off, repeats itself, leaves out a dimension, retells the "
+        "item's description, or has another length or language than the user's texts. The best reply is kept. Needs a "
+        "temperature above 0.",
+    ),
 ]
 
 
@@ -40,33 +64,47 @@ def run(
     corpus: CorpusAt,
     method: Method,
     llm: LLM,
-    out: Annotated[Path, typer.Option(help="Run folder; the same command again resumes.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same command again continues it.")],
     embedder: Embedder = "minilm",
     split: Split = "test",
     limit: Limit = None,
-    records: int = typer.Option(8, help="N, number of key records per request."),
-    peers: int = typer.Option(4, help="K, number of representatives that a key record is compared with."),
-    retriever: str = typer.Option("bm25", help="Of key records: bm25, recency, random or dense."),
-    selector: str = typer.Option("kmeans", help="Of representatives: kmeans, kmeans_assigned, random or farthest."),
-    dimensions: str = typer.Option("all", help="What is compared: all, none, or names: writing,emotional,semantic."),
+    records: int = typer.Option(8, help="N, number of the user's own records that are used per case."),
+    peers: int = typer.Option(4, help="K, number of others' texts that each own record is compared with."),
+    retriever: str = typer.Option(
+        "bm25", help="How own records are chosen: bm25 (shared words), dense (similar vectors), recency or random."
+    ),
+    selector: str = typer.Option(
+        "kmeans", help="How others' texts are chosen: kmeans (one per cluster), kmeans_assigned, random or farthest."
+    ),
+    dimensions: str = typer.Option(
+        "all", help="Dimensions that are compared: all of the task, none, or names, such as writing,emotional,semantic."
+    ),
     time: Time = "as_of",
-    temperature: float = typer.Option(0.8, help="Sampling temperature of every LLM call."),
-    top_p: float = typer.Option(0.95, help="Nucleus sampling of every LLM call."),
-    max_tokens: int = typer.Option(2048, help="Maximum number of new tokens per LLM call."),
+    temperature: float = typer.Option(
+        0.8, help="Temperature of every LLM call: 0 for the likeliest words, higher for more variety."
+    ),
+    top_p: float = typer.Option(
+        0.95, help="Sample only from the likeliest tokens that have this share of the probability together."
+    ),
+    max_tokens: int = typer.Option(2048, help="Maximum number of tokens that an LLM call may write."),
     layout: Layout = "turns",
-    rewrites: int = typer.Option(0, min=0, help="Ask again, at most N times, for a reply that is not as asked."),
+    rewrites: Rewrites = 0,
     seed: int = typer.Option(0, help="Seed of sampling, random retrieval and selection, and K-means."),
     concurrency: int = typer.Option(16, min=1, help="Maximum number of LLM calls at the same time, per worker."),
     engine: Engine = "local",
-    adapter: Path | None = typer.Option(None, help="Trained adapter, for dep, pplug and prompt_tuning."),
+    adapter: Path | None = typer.Option(None, help="Adapter made by unlike train; methods with soft prompts need one."),
     task: TaskName = "review",
     prompts: PromptsAt = None,
-    journal: Path | None = typer.Option(None, help="File that keeps the LLM calls. Default: OUT/journal.sqlite."),
+    journal: Path | None = typer.Option(
+        None, help="File that keeps all LLM calls; runs may share it. Default: OUT/journal.sqlite."
+    ),
     keep_prompts: bool = typer.Option(True, help="Keep the prompts in the journal, for unlike show and inspect."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
-    price_in: float | None = typer.Option(None, help="Price of a million prompt tokens, for --dry-run."),
+    price_in: float | None = typer.Option(
+        None, help="Price of a million prompt tokens, in any currency, for --dry-run."
+    ),
     price_out: float | None = typer.Option(None, help="Price of a million completion tokens, for --dry-run."),
-    as_json: bool = typer.Option(False, "--json", help="Print run.json, or the forecast, and nothing else."),
+    as_json: Json = False,
 ) -> None:
     """Generate a text for every case of a split with one method.
 
@@ -92,7 +130,7 @@ def run(
         _run(request, engine, {"corpus": str(corpus.resolve())}, as_json)
 
 
-def _run(request: "RunRequest", engine: str, facts: dict[str, Any], as_json: bool) -> None:
+def _run(request: "RunRequest", engine: str, facts: dict[str, str], as_json: bool) -> None:
     from unlike.evaluate.running.run import read_run
     from unlike.experiments.run import run_request
     from unlike.experiments.watch import Watch

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unlike.cli.options import MovedCorpus
+from unlike.cli.options import Json, MovedCorpus
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def show(
     case: str = typer.Argument(help="Case id, or the number of a case, counted from 1."),
     corpus: MovedCorpus = None,
     prompts: bool = typer.Option(False, "--prompts", help="Instead, show the exact prompt and answer of every call."),
-    as_json: bool = typer.Option(False, "--json", help="Print the row as JSON."),
+    as_json: Json = False,
 ) -> None:
     """Show what a method read, found and wrote for one case."""
     from rich.console import Console

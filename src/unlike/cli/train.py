@@ -23,9 +23,13 @@ def train(
         "small", help="Settings: small, paper (those of DEP's paper) or released (those of its authors' code)."
     ),
     settings: list[str] = typer.Option(
-        [], "--set", help="NAME=VALUE, a setting that overrides the preset; may be repeated."
+        [],
+        "--set",
+        help="NAME=VALUE, a setting that overrides the preset; may be repeated; an unknown name prints all.",
     ),
-    max_steps: int | None = typer.Option(None, min=1, help="Stop after this number of steps."),
+    max_steps: int | None = typer.Option(
+        None, min=1, help="Stop after this number of steps. Default: as the preset says."
+    ),
     seed: int = typer.Option(0, help="Seed of initial weights and of the order of examples."),
     resume: bool = typer.Option(
         True, "--resume/--anew", help="Continue an interrupted training in OUT, or start from the beginning."
