@@ -14,8 +14,10 @@ import pytest
 from tests.docs.page import DOCS, PAGES, blocks_of, options_of
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import PRESETS, read_plan
+from unlike.methods.table import METHODS
 
 REPOSITORY = DOCS.parent
+STEPS = [path.name for path in (REPOSITORY / "src/unlike/prompts/steps").glob("*.jinja")]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
@@ -102,6 +104,12 @@ def test_the_experiment_that_needs_a_gpu_is_valid(folder):
 def test_every_preset_is_named():
     named = set(re.findall(r"`([\w-]+)`", PAGES["reproduce.md"].read_text(encoding="utf-8")))
     assert {path.stem for path in PRESETS.glob("*.toml")} <= named
+
+
+def test_every_method_and_every_template_is_listed():
+    methods, templates = (PAGES[page].read_text(encoding="utf-8") for page in ("compare.md", "your-task.md"))
+    assert [name for name in METHODS if f"`{name}`" not in methods] == []
+    assert [name for name in STEPS if f"`{name}`" not in templates] == []
 
 
 def test_the_readme_names_commands_that_exist():
