@@ -10,9 +10,12 @@ from tests.worlds import DAY_MS
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
+from unlike.evaluate.identity import controls
 from unlike.evaluate.identity import scores as identity_scores
 from unlike.evaluate.identity.encoders import compare_encoders
-from unlike.evaluate.identity.fitted import FittedEncoders
+from unlike.evaluate.identity.fitted import FittedEncoders, StyleEncoder
+from unlike.evaluate.identity.scores import Estimate, Gain
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials
 from unlike.evaluate.report.encoders import render_encoders
 from unlike.records import Item, Record
@@ -112,6 +115,32 @@ def test_style_needs_users_with_two_long_texts():
         InputError, match="encoder style cannot be fitted: 0 users with two texts of 40 words are in no"
     ):
         compare_encoders(invented(), ["style"], lambda name: WordsOnly(), replace(SETTINGS, n_words=40))
+
+
+def test_the_style_of_a_script_without_spaces_is_read_as_it_was_learned():
+    random = np.random.default_rng(0)
+    records = [
+        replace(record, text="".join(chr(0x4E00 + random.integers(200)) for _ in range(30)) + MARKS[place % 6])
+        for place, record in enumerate(invented().records())
+    ]
+    corpus = Corpus(records, [Item(f"i{number}") for number in range(N_ITEMS)])
+    texts = CutTexts(corpus, AuthorshipSettings(n_words=24))
+    encoder = StyleEncoder(texts, corpus.users(), seed=0)
+    whole = [record.text[:24] for record in records[:5]]
+    assert encoder.encode(whole) == pytest.approx(encoder.encode([texts.cut(text) for text in whole]), abs=1e-6)
+
+
+def test_without_strangers_their_cell_says_so(monkeypatch):
+    monkeypatch.setattr(controls, "with_stranger", lambda texts, trials, number: [None] * len(trials))
+    report = compare_encoders(invented(), ["words"], lambda name: WordsOnly(), SETTINGS)
+    assert report.encoders[0].stranger is None
+    assert "too few users" in render_encoders(report, "Encoders")
+
+
+def test_the_first_encoder_s_gain_over_itself_is_nothing():
+    words, same = compare_encoders(invented(), ["words", "same"], lambda name: WordsOnly(), SETTINGS).encoders
+    assert same.result == words.result
+    assert same.over_first == Gain(Estimate(0, 0, 0), Estimate(0, 0, 0), 1.0)
 
 
 def test_at_most_so_many_users_count():

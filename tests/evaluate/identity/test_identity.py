@@ -15,7 +15,7 @@ from unlike.evaluate.identity import scores as identity_scores
 from unlike.evaluate.identity.controls import Representatives, without_rating_length_and_date
 from unlike.evaluate.identity.measure import identity, identity_of_vectors
 from unlike.evaluate.identity.plan import IdentityPlan, complete
-from unlike.evaluate.identity.scores import VectorSpace, compared, scores, wins
+from unlike.evaluate.identity.scores import VectorSpace, compared, gain, scores, wins
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials, repeated
 from unlike.latent.difference import difference
 from unlike.records import Item, Record
@@ -192,6 +192,15 @@ def test_shares_and_areas_count_ties_half_and_equal_those_of_scikit_learn():
     )
 
 
+def test_a_gain_is_the_difference_of_two_measures_on_the_same_samples():
+    scored = np.random.default_rng(4).normal(size=(3, 40, 2, 2)) + np.array([1.0, 0.0])
+    found = compared(scored, seed=0)
+    assert gain(scored[2], scored[0], seed=0) == found.over_own_vector
+    assert gain(scored[2], scored[1], seed=0) == found.over_centred
+    back = gain(scored[0], scored[2], seed=0)
+    assert (back.share.value, back.p) == (pytest.approx(-found.over_own_vector.share.value), found.over_own_vector.p)
+
+
 def test_several_trials_of_a_user_are_one_value():
     scored = np.array([[[2.0, 1.0], [0.0, 1.0]], [[2.0, 1.0], [2.0, 1.0]]])
     assert wins(scored).tolist() == [0.5, 1.0]
@@ -266,6 +275,15 @@ def test_left_out_users_have_their_reason():
     assert report.left_out["too few texts"] == 45
 
 
+def test_users_beyond_those_asked_for_have_their_reason_too():
+    corpus = invented(n_users=40)
+    every, left_out = choose_trials(Texts(corpus.records(), SETTINGS), SETTINGS)
+    some, others = choose_trials(Texts(corpus.records(), SETTINGS), replace(SETTINGS, n_users=12))
+    assert len(every[0]) + sum(left_out.values()) == len(some[0]) + sum(others.values()) == 40
+    assert len(some[0]) == 12
+    assert others["no turn, since as many users count as were asked for"] >= len(every[0]) - 12
+
+
 def test_users_who_only_repeat_others_have_their_reason_too():
     records = invented(n_users=20).records()
     copied = [record for record in records if record.user_id == records[0].user_id]
@@ -280,6 +298,8 @@ def test_what_cannot_be_measured_is_an_error_that_says_why():
         identity(corpus, HashingEncoder(64))
     with pytest.raises(InputError, match="n_foils is 0; give 1 or more"):
         IdentitySettings(n_foils=0)
+    with pytest.raises(InputError, match="n_users is 9; give 10 or more"):
+        IdentitySettings(n_users=9)
     big = invented(n_users=40)
     with pytest.raises(InputError, match=r"vectors of shape \(3, 4\) for 400 records"):
         identity_of_vectors(big, np.zeros((3, 4), np.float32), "invented")

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-
 from unlike.data.corpus import Corpus
 from unlike.embed.concatenated import ConcatenatedEncoder
 from unlike.embed.encoder import Encoder
@@ -17,9 +15,8 @@ from unlike.errors import InputError
 from unlike.evaluate.identity.fitted import FittedEncoders
 from unlike.evaluate.identity.measure import Study
 from unlike.evaluate.identity.plan import REPRESENTATIVES, RESULT, STRANGER, Planned
-from unlike.evaluate.identity.scores import Contrast, Gain, Scores, VectorSpace, compared, scores
+from unlike.evaluate.identity.scores import Contrast, Gain, Scores, VectorSpace, compared, contrast, gain, scores
 from unlike.evaluate.identity.trials import IdentitySettings
-from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import OnProgress, no_progress
 
 
@@ -126,14 +123,13 @@ def _figures(
 ) -> tuple[EncoderFigures, Scores]:
     """The figures of an encoder, and the scores of its difference."""
     seed = study.settings.seed
-    scored = {row: scores(*study.changed(planned, space)) for row, planned in rows.items()}
-    difference = scored[RESULT][-1]
-    over_first = compared(np.stack([first, first, difference]), seed).over_own_vector if first is not None else None
+    result = scores(*study.changed(rows[RESULT], space))
+    difference = result[-1]
     return EncoderFigures(
         name=name,
         dim=space.vectors.shape[1],
-        result=compared(scored[RESULT], seed),
-        representatives=compared(scored[REPRESENTATIVES], seed),
-        stranger=compared(scored[STRANGER], seed) if scored[STRANGER].shape[1] >= MIN_USERS else None,
-        over_first=over_first,
+        result=compared(result, seed),
+        representatives=contrast(*study.changed(rows[REPRESENTATIVES], space), seed),
+        stranger=study.measured(rows[STRANGER], space).found,
+        over_first=None if first is None else gain(difference, first, seed),
     ), difference

@@ -17,6 +17,7 @@ from unlike.evaluate.authorship.style import StyleFeatures, ngram_counter, unit
 from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
 from unlike.evaluate.authorship.verifiers import MIN_TRAINING_USERS
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
+from unlike.language import pieces
 
 MAX_GRAMS = 20_000
 """Character n-grams that are counted before they are reduced: the most frequent ones."""
@@ -85,7 +86,7 @@ class StyleEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), dim) float32."""
-        return unit(self._counted([" ".join(text.split()) for text in texts]) @ self._projection)
+        return unit(self._counted([" ".join(pieces(text)) for text in texts]) @ self._projection)
 
     def _counted(self, texts: Sequence[str]) -> Vectors:
         return np.concatenate(self._features.vectors(texts), axis=1)

@@ -66,7 +66,7 @@ class Discrimination:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The difference's figures less those of another measure on the same trials.
+    """The figures of a measure less those of another one on the same trials.
 
     Attributes:
         share: Of the shares.
@@ -160,21 +160,43 @@ def _cosine(pairs: Floats, profiles: Floats) -> Scores:
 
 def compared(scored: Scores, seed: int) -> Contrast:
     """Shares, areas and gains of the measures on the same trials of the same users."""
-    n_users = scored.shape[1]
-    found = shares_and_areas(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
-    sampled = np.concatenate([shares_and_areas(scored, weights) for weights in resampled(n_users, seed)], axis=2)
-    won = [wins(of_measure) for of_measure in scored]
+    figures = _Figures(scored, seed)
+    return Contrast(figures.of(0), figures.of(1), figures.of(2), figures.gain(2, over=0), figures.gain(2, over=1))
 
-    def of(measure: int) -> Discrimination:
-        share, auc = (estimate(found[kind, measure], sampled[kind, measure]) for kind in (0, 1))
+
+def gain(scored: Scores, over: Scores, seed: int) -> Gain:
+    """How much better one measure distinguishes than another on the same trials.
+
+    Args:
+        scored: (n_users, n_trials, 2) scores of the one.
+        over: Of the other.
+        seed: Of the bootstrap and the permutations.
+    """
+    return _Figures(np.stack([scored, over]), seed).gain(0, over=1)
+
+
+class _Figures:
+    """Shares and areas of measures, and of each in the same bootstrap samples of the users."""
+
+    def __init__(self, scored: Scores, seed: int) -> None:
+        n_users = scored.shape[1]
+        self._seed = seed
+        self._found = shares_and_areas(scored, np.ones((1, n_users), np.float32))[..., 0]  # (share or area, measure)
+        samples = [shares_and_areas(scored, weights) for weights in resampled(n_users, seed)]
+        self._sampled = np.concatenate(samples, axis=2)
+        self._won = [wins(of_measure) for of_measure in scored]
+
+    def of(self, measure: int) -> Discrimination:
+        """The figures of a measure."""
+        share, auc = (estimate(self._found[kind, measure], self._sampled[kind, measure]) for kind in (0, 1))
         return Discrimination(share, auc)
 
-    def gain_over(measure: int) -> Gain:
-        more, more_sampled = found[:, -1] - found[:, measure], sampled[:, -1] - sampled[:, measure]
-        share, auc = (estimate(more[kind], more_sampled[kind]) for kind in (0, 1))
-        return Gain(share, auc, permutation_test(won[-1] - won[measure], seed))
-
-    return Contrast(of(0), of(1), of(2), gain_over(0), gain_over(1))
+    def gain(self, measure: int, over: int) -> Gain:
+        """The figures of a measure less those of another."""
+        more = self._found[:, measure] - self._found[:, over]
+        sampled = self._sampled[:, measure] - self._sampled[:, over]
+        share, auc = (estimate(more[kind], sampled[kind]) for kind in (0, 1))
+        return Gain(share, auc, permutation_test(self._won[measure] - self._won[over], self._seed))
 
 
 def resampled(n_users: int, seed: int) -> Iterator[Floats]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.errors import InputError
+from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.language import first_words, words
 from unlike.records import Record, TimeRule, latest_per_user
 
@@ -39,7 +40,7 @@ class IdentitySettings:
         n_foils: Texts of others that a user's next text is compared with, each in its own trial.
         seed: Of foils, strangers, peers and the bootstrap.
         n_words: Words of each text, from its beginning, that encoders read; None for all.
-        n_users: Users that count at most, drawn at random; None for all.
+        n_users: Users that count at most, drawn at random, no fewer than MIN_USERS; None for all.
     """
 
     time_rule: TimeRule = "as_of"
@@ -56,6 +57,8 @@ class IdentitySettings:
         numbers = {name: getattr(self, name) for name in names}
         if wrong := [f"{name} is {number}" for name, number in numbers.items() if number is not None and number < 1]:
             raise InputError(f"identity cannot be measured: {', '.join(wrong)}; give 1 or more")
+        if self.n_users is not None and self.n_users < MIN_USERS:
+            raise InputError(f"identity cannot be measured: n_users is {self.n_users}; give {MIN_USERS} or more")
         if self.time_rule == "released":
             raise InputError("identity cannot be measured by time rule 'released'; give as_of or paper")
 
@@ -65,7 +68,8 @@ TOO_SHORT = "too few texts"
 NOT_COMPARED = "too few earlier texts on items that others wrote about before"
 NO_FOIL = "no text on an item with a text by another user and one by a third user before both"
 NOT_ACCEPTED = "no such text by a user who writes as much"
-REASONS = (ONLY_REPEATS, TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED)
+NOT_DRAWN = "no turn, since as many users count as were asked for"
+REASONS = (ONLY_REPEATS, TOO_SHORT, NOT_COMPARED, NO_FOIL, NOT_ACCEPTED, NOT_DRAWN)
 """Why a user does not count, the first obstacle first."""
 
 
@@ -209,8 +213,9 @@ def choose_trials(
     left_out = Counter({ONLY_REPEATS: len({record.user_id for record in texts.records}) - len(users)})
     if settings.n_users:
         users.sort(key=lambda user_id: texts.order("user", user_id))
-    for user_id in users:
+    for n_tried, user_id in enumerate(users):
         if len(found) == settings.n_users:
+            left_out[NOT_DRAWN] = len(users) - n_tried
             break
         trials = _trials_of(texts, user_id, settings, accepts)
         if isinstance(trials, int):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unlike.evaluate.identity.encoders import EncoderFigures, EncodersReport
 from unlike.evaluate.identity.scores import Contrast
-from unlike.evaluate.report.identity import Kind, estimated, gain
+from unlike.evaluate.report.identity import Kind, estimated, signed_estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable
 from unlike.evaluate.running.run import write_all
@@ -68,7 +68,7 @@ def encoders_table(report: EncodersReport, kind: Kind, caption: str) -> Table:
 def _row(found: EncoderFigures, kind: Kind) -> Row:
     cells = [_cell(getattr(found, row), field, kind) for row, field in MEASURES.values()]
     over = found.over_first
-    gains = [gain(getattr(over, kind)) if over else TableCell("")]
+    gains = [signed_estimate(getattr(over, kind)) if over else TableCell("")]
     if kind == "share":
         gains.append(TableCell(p_value(over.p) if over else ""))
     return (*entries(found.name, amount(found.dim)), *cells, *gains)

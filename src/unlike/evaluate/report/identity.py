@@ -88,7 +88,11 @@ def _main_table(main: Measured) -> Table:
 def _measure_row(found: Contrast, words: str, field: str) -> Row:
     own: Discrimination = getattr(found, field)
     over: Gain | None = getattr(found, f"over_{field}", None)
-    gains = (gain(over.share), TableCell(p_value(over.p)), gain(over.auc)) if over else entries("", "", "")
+    gains = (
+        (signed_estimate(over.share), TableCell(p_value(over.p)), signed_estimate(over.auc))
+        if over
+        else entries("", "", "")
+    )
     return (TableCell(words), estimated(own.share), estimated(own.auc), *gains)
 
 
@@ -103,7 +107,7 @@ def _row(row: Measured, kind: Kind) -> Row:
     if row.found is None:
         return (*head, *entries("too few users", "", "", "", ""))
     cells = (estimated(_estimate(row, field, kind)) for field in MEASURES.values())
-    gains = (gain(getattr(over, kind)) for over in (row.found.over_own_vector, row.found.over_centred))
+    gains = (signed_estimate(getattr(over, kind)) for over in (row.found.over_own_vector, row.found.over_centred))
     return (*head, *cells, *gains)
 
 
@@ -117,7 +121,7 @@ def estimated(found: Estimate) -> TableCell:
     return TableCell(f"{found.value:.3f}", small=f"{found.low:.3f} to {found.high:.3f}")
 
 
-def gain(found: Estimate) -> TableCell:
+def signed_estimate(found: Estimate) -> TableCell:
     """A signed figure above its interval."""
     value, low, high = (f"{figure:+.3f}".replace("-", "−") for figure in (found.value, found.low, found.high))
     return TableCell(value, small=f"{low} to {high}")
