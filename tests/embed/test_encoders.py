@@ -9,9 +9,11 @@ import pytest
 
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
+from unlike.embed.ngrams import fit_ngrams
 from unlike.embed.open import open_encoder
 from unlike.errors import EngineError, InputError
 
+WRITTEN = [f"{word} pen, {word} lamp; wool {word}!" for word in ("brass", "red", "old", "new", "thin", "für")]
 TEXTS = ["A brass pen.", "", "wool blanket für draußen 🧺", "A brass pen."]
 
 
@@ -43,7 +45,7 @@ def endpoint():
 WITH_MODEL = [pytest.param(name, marks=pytest.mark.embedded) for name in ("minilm", "hidden")]
 
 
-@pytest.fixture(params=["hashing", "cached", "sum", "openai", *WITH_MODEL])
+@pytest.fixture(params=["hashing", "cached", "sum", "openai", "ngrams", *WITH_MODEL])
 def encoder(request, tmp_path, monkeypatch):
     if request.param == "openai":
         monkeypatch.setenv("OPENAI_BASE_URL", request.getfixturevalue("endpoint"))
@@ -52,6 +54,9 @@ def encoder(request, tmp_path, monkeypatch):
         return open_encoder("minilm")
     if request.param == "sum":
         return open_encoder("hashing:64+hashing:32")
+    if request.param == "ngrams":
+        fit_ngrams(WRITTEN, 4).save(tmp_path / "n.npz")
+        return open_encoder(f"ngrams:{tmp_path / 'n.npz'}")
     if request.param == "hidden":
         from tests.llm.tiny_llm import tiny_llm
 

@@ -27,6 +27,15 @@ def embed(
         str, typer.Option(help="Weights of others: mean (all equal), or profile_weighted (as in the released code).")
     ] = "mean",
     time: Time = "as_of",
+    fit: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Fit an encoder of character n-grams instead, with so many dimensions, and write it to --out. Texts of "
+            "validation and test cases are left out.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File of --fit, for --embedder ngrams:FILE.")] = Path("ngrams.npz"),
 ) -> None:
     """Encode all texts of a corpus into the vector cache, before runs or trainings need them.
 
@@ -34,6 +43,14 @@ def embed(
     --differences only.
     """
     from unlike.data.corpus import Corpus
+
+    if fit:
+        from unlike.embed.ngrams import fit_on_corpus
+
+        fitted = fit_on_corpus(Corpus.open(corpus), fit)
+        fitted.save(out)
+        typer.echo(f"fitted {fitted.name}; use it with: --embedder ngrams:{out}")
+        return
     from unlike.embed.open import open_encoder
     from unlike.experiments.watch import Watch
     from unlike.latent.settings import Weighting

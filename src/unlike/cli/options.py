@@ -17,8 +17,8 @@ Embedder = Annotated[
     str,
     typer.Option(
         "--embedder",
-        help="minilm, bge-m3, openai:MODEL, hashing:256, transformers:LLM#LAYER, a sentence-transformers model, or several "
-        "joined by +.",
+        help="minilm, bge-m3, openai:MODEL, hashing:256, ngrams:FILE (of unlike embed --fit), transformers:LLM#LAYER, a "
+        "sentence-transformers model, or several joined by +.",
     ),
 ]
 Split = Annotated[str, typer.Option("--split", help="Cases to use: test, validation or train.")]

@@ -27,6 +27,12 @@ class Encoder(Protocol):
         ...
 
 
+def unit(vectors: Vectors) -> Vectors:
+    """Vectors of length 1; zero stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)
+
+
 class KnownVectors:
     """An encoder of texts whose vectors are known.
 

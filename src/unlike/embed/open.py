@@ -40,7 +40,7 @@ def open_encoder(
     Args:
         name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), any
             model name or folder that sentence-transformers can load, "transformers:LLM#LAYER" for the hidden states of
-            an LLM, or several of these joined by "+", whose vectors are concatenated.
+            an LLM, "ngrams:FILE" (of ``fit_ngrams``), or several of these joined by "+", whose vectors are concatenated.
         cache: File that keeps vectors; None keeps nothing.
         on_progress: Called while many texts are encoded, with their number so far and in total; needs a cache.
 
@@ -81,4 +81,15 @@ def _hidden_states(name: str) -> Encoder:
     return HiddenStatesEncoder(name)
 
 
-SCHEMES: dict[str, Callable[[str], Encoder]] = {"hashing": _hashing, "openai": _openai, "transformers": _hidden_states}
+def _ngrams(file: str) -> Encoder:
+    from unlike.embed.ngrams import load_ngrams
+
+    return load_ngrams(Path(file))
+
+
+SCHEMES: dict[str, Callable[[str], Encoder]] = {
+    "hashing": _hashing,
+    "ngrams": _ngrams,
+    "openai": _openai,
+    "transformers": _hidden_states,
+}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.errors import MissingPart, how_to_install
+from unlike.embed.encoder import unit
+from unlike.embed.ngrams import ngram_counter
 
 Floats = NDArray[np.float32]
 
-N_GRAMS = (2, 4)
 MAX_GRAMS, MAX_TOKENS = 3_000, 200
 """Features kept: the most frequent ones of the texts that verifiers learn from."""
 TOKEN = r"\d+|\w+(?:['’]\w+)*|[^\w\s]"
@@ -83,36 +83,9 @@ def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[
     return np.einsum("nd,nd->n", means, unit(vectors[list(texts)]))
 
 
-def ngram_counter(what: str, max_features: int) -> Any:  # noqa: ANN401 - scikit-learn has no types
-    """A counter of character n-grams weighted by TF-IDF, the most frequent ones.
-
-    Args:
-        what: What needs it, for the message.
-        max_features: Number of n-grams.
-
-    Raises:
-        MissingPart: scikit-learn is not installed.
-    """
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise MissingPart(
-            f"{what} needs scikit-learn, which is not installed: {how_to_install('authorship')}"
-        ) from error
-    narrow: Any = np.float32
-    return TfidfVectorizer(
-        analyzer="char",
-        ngram_range=N_GRAMS,
-        max_features=max_features,
-        sublinear_tf=True,
-        lowercase=False,
-        dtype=narrow,
-    )
-
-
 def _counters() -> tuple[Any, Any]:
     """Counters of n-grams, and of words and punctuation marks."""
-    grams = ngram_counter("authorship", MAX_GRAMS)
+    grams = ngram_counter("authorship", max_features=MAX_GRAMS)
     from sklearn.feature_extraction.text import CountVectorizer
 
     narrow: Any = np.float32
@@ -121,9 +94,3 @@ def _counters() -> tuple[Any, Any]:
 
 def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
     return counts.toarray()
-
-
-def unit(vectors: Floats) -> Floats:
-    """Vectors of length 1; zero stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)

@@ -5,53 +5,22 @@ They exist only inside a measurement, since their vectors mean nothing on anothe
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from unlike.data.corpus import Corpus
-from unlike.embed.encoder import Encoder, Vectors
+from unlike.embed.encoder import Encoder, Vectors, unit
+from unlike.embed.ngrams import fit_ngrams
 from unlike.errors import InputError
 from unlike.evaluate.authorship.contrastive import ContrastiveSettings, learn_projection
-from unlike.evaluate.authorship.style import StyleFeatures, ngram_counter, unit
+from unlike.evaluate.authorship.style import StyleFeatures
 from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
 from unlike.evaluate.authorship.verifiers import MIN_TRAINING_USERS
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
 from unlike.language import pieces
 
-MAX_GRAMS = 20_000
-"""Character n-grams that are counted before they are reduced: the most frequent ones."""
 MAX_TEXTS = 5_000
 """Texts that n-grams are fitted on, drawn at random: more take minutes and change little."""
-
-
-class NGramEncoder:
-    """Character n-grams, weighted by TF-IDF and reduced by a truncated SVD (latent semantic analysis).
-
-    Args:
-        texts: Texts that weights and directions come from.
-        dim: Dimension.
-        seed: Seed of the SVD.
-
-    Raises:
-        MissingPart: scikit-learn is not installed.
-        InputError: The texts have too few n-grams for that dimension.
-    """
-
-    def __init__(self, texts: Sequence[str], dim: int, seed: int) -> None:
-        self.name = f"ngrams:{dim}"
-        self._counter = ngram_counter("encoder ngrams", MAX_GRAMS)
-        from sklearn.decomposition import TruncatedSVD
-
-        self._svd: Any = TruncatedSVD(dim, random_state=seed)
-        try:
-            self._svd.fit(self._counter.fit_transform(texts))
-        except ValueError as error:
-            raise InputError(f"encoder ngrams:{dim} cannot be fitted: {error}; give fewer dimensions") from error
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, (len(texts), dim) float32; zero for a text without known n-grams."""
-        return unit(self._svd.transform(self._counter.transform(texts)).astype(np.float32))
 
 
 class StyleEncoder:
@@ -130,7 +99,7 @@ class FittedEncoders:
                 f"encoder {name} cannot be fitted: {len(self.users)} users are in no trial, at least {MIN_TRAINING_USERS} "
                 "are needed; lower --users, or give a larger corpus"
             )
-        return self._style if name == "style" else lambda: NGramEncoder(self._read, int(dim), self._settings.seed)
+        return self._style if name == "style" else lambda: fit_ngrams(self._read, int(dim), self._settings.seed)
 
     @cached_property
     def _read(self) -> list[str]:
