@@ -10,7 +10,7 @@ from tests.inspector.conftest import served
 from tests.inspector.house import EVIL, HOSTILE, TEXT, copied, make_store
 from unlike.privacy.signing import verify
 from unlike.store import journal, users
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 
 ITEM, TITLE = "salt-almanac", "The Salt Almanac"
 
@@ -131,7 +131,7 @@ def test_prompts_that_were_kept_are_shown_as_they_were_sent(house, service):
     shown.get_by_text("What was sent to the LLM").click()
     shown.get_by_text("None is kept").wait_for()
     with house.store.tenant("acme").write() as tx:
-        asked = Asked(users.find_user(tx, "ada"), "m", "generate", [], prompt=[{"role": "user", "content": EVIL}])
+        asked = CallToStore(users.find_user(tx, "ada"), "m", "generate", [], prompt=[{"role": "user", "content": EVIL}])
         journal.keep_prompt(tx, asked)
     page.reload()
     shown.get_by_text("What was sent to the LLM").click()

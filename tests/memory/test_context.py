@@ -11,6 +11,7 @@ from unlike.errors import InputError
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence
 from unlike.memory.context import MAX_KEPT, ProfileContextCache
+from unlike.records import Item
 from unlike.store.database import Store
 from unlike.store.users import Consent
 
@@ -47,6 +48,14 @@ def test_a_second_request_asks_one_statement(memory, contexts):
     asked = statements_during(memory.tenant.store, lambda: context(contexts))
     assert len(asked) == 1
     assert context(contexts) is first
+
+
+def test_a_new_text_of_a_record_s_item_is_seen_at_once(memory, contexts):
+    context(contexts, "ann")
+    run(memory_of(memory.tenant.store).set_item(Item("bread", "Rye bread", "Dark.")))
+    after, asked_for = contexts.of("ann", "tea")
+    assert {item.title for item in after.items} == {"Title of tea", "Rye bread"} and asked_for.title == "Title of tea"
+    assert context(contexts, "ann") is after
 
 
 def test_who_has_no_profile_is_read_again_after_some_seconds(memory, contexts, monkeypatch):

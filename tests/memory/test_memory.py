@@ -25,6 +25,7 @@ from tests.memory.town import (
     town,
 )
 from tests.store.rows import BOTH, MASTER
+from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
@@ -34,6 +35,7 @@ from unlike.store import jobs, spend
 from unlike.store.database import open_store
 from unlike.store.records import Unknown
 from unlike.store.spend import BudgetSpent
+from unlike.writing.repeat_guard import Repeated
 
 TENANTS = ("acme", "other")
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -243,6 +245,34 @@ def test_calls_made_at_once_do_not_share_what_is_left(store):
     with memory.tenant.read() as tx:
         kept = tx.conn.exec_driver_sql("select tokens, reserved, calls from spend").one()
     assert tuple(kept) == (sum(costs), 0, len(costs))
+
+
+@pytest.mark.parametrize(("temperature", "streamed", "n_calls"), [(0.8, False, 6), (0.0, False, 2), (0.8, True, 1)])
+def test_what_is_reserved_is_enough_for_all_attempts(in_sqlite, monkeypatch, temperature, streamed, n_calls):
+    """Each answer is far too short and repeats bob, so it is asked for again for both reasons."""
+    method = MethodSettings(n_records=4, max_tokens=256, rewrites=2)
+    rows = [row("ann", item, f"All that ann has to say of {item}. " * 30) for item in ("tea", "bread")] + town()[2:]
+    memory = lived_in(in_sqlite, rows, method=method, repeat_words=4)
+    llm, reserved = memory.backend, list[int]()
+    reserve = memory.spending.reserve
+    monkeypatch.setattr(memory.spending, "reserve", lambda n, llm: (reserved.append(n), reserve(n, llm))[1])
+    llm._answer, before = lambda *_: "What bob has to say of tea.", llm.n_calls
+    request = Request("ann", "tea", max_tokens=100, temperature=temperature)
+    with pytest.raises(Repeated):
+        run(pieces(memory, request) if streamed else memory.generate(request))
+    asked = [messages for messages, _ in llm.calls[before:]]
+    assert (len(asked), reserved) == (n_calls, [n_calls * (llm.count_tokens(asked[0]) + 100)])
+
+
+@pytest.mark.parametrize(("temperature", "n_attempts"), [(0.8, 3), (0.0, 1)])
+def test_a_build_reserves_every_attempt_of_every_call(in_sqlite, monkeypatch, temperature, n_attempts):
+    method = MethodSettings(n_records=4, max_tokens=256, rewrites=2, temperature=temperature)
+    memory, reserved = memory_of(in_sqlite, method=method), set[int]()
+    reserve = memory.spending.reserve
+    monkeypatch.setattr(memory.spending, "reserve", lambda n, llm: (reserved.add(n), reserve(n, llm))[1])
+    run(memory.add(town(), BOTH))
+    settle(memory)
+    assert reserved == {5 * 2 * 256 * n_attempts}, "four comparisons and a summary, each prompt as long as an answer"
 
 
 def test_an_answer_that_was_paid_for_is_given_out_whatever_the_database_does(in_sqlite, monkeypatch):

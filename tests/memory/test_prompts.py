@@ -2,18 +2,43 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from tests.memory.test_erase import BIRD, with_canary
-from tests.memory.town import faults, is_in, lived_in, memory_of, on_disk, opened, prompts_with, row, settle, town
+from tests.memory.town import (
+    REDACTOR,
+    SIGNER,
+    TASK,
+    faults,
+    is_in,
+    lived_in,
+    memory_of,
+    on_disk,
+    opened,
+    prompts_with,
+    row,
+    settle,
+    town,
+)
+from tests.store.rows import BOTH
+from unlike.embed.hashing import HashingEncoder
 from unlike.errors import CallFailed
-from unlike.llm.backend import Sampling
+from unlike.inspector.store.inspection import Inspection
+from unlike.llm.backend import Messages, Sampling
+from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request
+from unlike.memory.build_all import forecast_build
+from unlike.memory.erase import erase as erase_now
+from unlike.memory.journal import keep_prompt
+from unlike.memory.open import MemoryParts
 from unlike.memory.settings import MemorySettings, Retention
+from unlike.memory.settings_file import MemoryFile
 from unlike.records import Item
 from unlike.store.records import Unknown
+from unlike.store.tables import JOURNAL
 from unlike.writing.draft import WRITING_STEPS
 
 TEXT = WRITING_STEPS[MemorySettings().method.layout]
@@ -135,15 +160,119 @@ def test_after_which_no_byte_is_left(store, how):
     assert not prompts_with(memory, "Quokkas") and not faults(memory)
 
 
-def test_it_goes_with_whoever_described_the_item(store):
-    """The item's text is in prompts of all who wrote on it."""
-    described = row("cleo", "soup", about=Item("soup", "Soup", "Boiled by cleo's canary."))
+def with_soup(store, llm=None):
+    """Zed describes soup, of which ann has written too; it is in the prompts of all who wrote on it."""
+    described = row("zed", "soup", about=Item("soup", "Soup", "Boiled by zed's canary."))
     bare = row("ann", "soup", at=described.record.timestamp + 1, about=Item("soup"))
-    memory = lived_in(store, [*town(), described, bare], ScriptedBackend(said), keep_prompts=True)
+    return lived_in(store, [*town(), described, bare], llm or ScriptedBackend(said), keep_prompts=True)
+
+
+def no_canary(memory):
+    return "zed's canary" not in "".join(opened(memory)["prompts"]) and not faults(memory)
+
+
+GOES = {
+    "erased": lambda memory: memory.erase("zed"),
+    "withdrawn": lambda memory: memory.set_consent("zed", own=False),
+}
+
+
+@pytest.mark.parametrize("how", GOES)
+def test_it_goes_with_whoever_described_the_item(store, how):
+    memory = with_soup(store)
     run(memory.generate(Request("ann", "soup")))
-    assert "cleo's canary" in words_of(memory, "ann")
-    run(memory.erase("cleo"))
-    assert "cleo's canary" not in "".join(opened(memory)["prompts"]) and not faults(memory)
+    assert "zed's canary" in words_of(memory, "ann")
+    run(GOES[how](memory))
+    assert no_canary(memory)
+    settle(memory)
+    run(memory.generate(Request("ann", "soup")))
+    assert no_canary(memory)
+
+
+@pytest.mark.parametrize("how", GOES)
+@pytest.mark.parametrize("then", ["nothing", "someone else describes it"])
+def test_it_is_not_kept_where_they_go_after_it_was_made(store, how, then, caplog):
+    """What counts are the words in the prompt, not who describes the item by then."""
+    memory = with_soup(store)
+
+    async def goes_in_between():
+        prepared = await memory.prepare_chat(ASKS, Sampling(max_tokens=20), "ann", "soup")
+        assert "zed's canary" in prepared.draft.call.messages[0]["content"]
+        await GOES[how](memory_of(store))
+        if then != "nothing":
+            await memory.set_item(Item("soup", "Broth", "In our own words."))
+        return await memory.write(prepared)
+
+    assert run(goes_in_between()).text
+    assert "was not kept: TransactionConflict" in caplog.text and no_canary(memory)
+    assert "chat" not in {one.step for one in kept(memory, "ann")}
+
+
+def test_a_build_in_which_they_go_keeps_its_answer_and_not_its_prompt(store):
+    def answers(messages, sampling):
+        if "zed's canary" in json.dumps(messages):
+            erase_now(store.tenant("acme"), "zed")
+        return said(messages, sampling)
+
+    memory = with_soup(store, ScriptedBackend(answers))
+    assert run(memory.profile("ann")).statements and no_canary(memory)
+
+
+def test_what_is_cached_for_requests_is_not_sent_once_they_are_gone(store):
+    memory, llm = with_soup(store), ScriptedBackend(said)
+    memory = memory_of(store, llm, keep_prompts=True)
+    run(chat(memory, "ann"))
+    assert "zed's canary" in json.dumps(llm.calls[-1][0])
+    run(memory_of(store).erase("zed"))  # as by another process, which does not tell this one
+    run(chat(memory, "ann"))
+    assert "zed's canary" not in json.dumps(llm.calls[-1][0]) and no_canary(memory)
+
+
+def test_what_a_caller_tells_of_an_item_is_the_user_s(memory):
+    """It is neither looked up nor taken for what the store holds of the item."""
+    run(memory.generate(Request("ann", "tea", item=Item("tea", "Tea", "As the caller puts it."))))
+    assert "As the caller puts it." in words_of(memory, "ann") and not faults(memory)
+
+
+def test_what_a_chat_has_no_room_for_is_not_in_the_lineage(memory):
+    memory.backend.context_tokens = 100
+    prepared = run(memory.prepare_chat(ASKS, Sampling(max_tokens=20), "ann", "tea"))
+    call = prepared.draft.call
+    assert (len(call.messages), call.record_ids, call.items, prepared.shows_profile) == (1, (), (), False)
+    run(memory.write(prepared))
+    with memory.tenant.read() as tx:
+        row = tx.conn.execute(JOURNAL.select().where(JOURNAL.c.step == "chat")).one()
+        assert (row.people, row.profile) == ([row.user], None)
+
+
+def test_the_llm_is_asked_before_it_is_kept(memory, monkeypatch):
+    asked = threading.Event()
+
+    def answers(messages, sampling):
+        asked.set()
+        return said(messages, sampling)
+
+    def keeps(tenant, call):
+        assert asked.wait(60), "the LLM is asked meanwhile"
+        keep_prompt(tenant, call)
+
+    memory.backend._answer = answers
+    monkeypatch.setattr("unlike.memory.memory.keep_prompt", keeps)
+    run(memory.generate(Request("ann", "tea")))
+    assert kept(memory, "ann")[0].step == TEXT
+
+
+@pytest.mark.parametrize(("method", "shows_others"), [("non_perso", False), ("stored_profile", False), ("dpl", True)])
+def test_the_playground_s_texts_are_no_exception(memory, method, shows_others):
+    async def play():
+        return [event async for event in Inspection(memory).play(Request("cleo", "tea", max_tokens=20), method)]
+
+    *_, played = run(play())
+    (one, *_) = kept(memory, "cleo")
+    assert played.text and (one.step, one.shows_others) == (TEXT, shows_others)
+    assert list(one.messages) == [dict(message) for message in memory.backend.calls[-1][0]]
+    run(memory.erase("bob"))
+    assert (TEXT in {one.step for one in kept(memory, "cleo")}) == (method == "non_perso") and not faults(memory)
 
 
 def test_they_expire_with_calls(memory):
@@ -152,3 +281,19 @@ def test_they_expire_with_calls(memory):
     memory.tenant.store.now_ms = lambda: now + 11 * 86_400_000
     later = memory_of(memory.tenant.store, retention=Retention(calls=10))
     assert run(later.expire())["calls"] and kept(later, "ann") == ()
+
+
+def test_a_forecast_keeps_none(in_sqlite, monkeypatch):
+    """Neither in the copy of the store nor in the memory of what counts the tokens."""
+    asked, backend = list[Messages](), ScriptedBackend.echo()
+    monkeypatch.setattr(backend, "count_tokens", lambda messages: asked.append(messages) or 1)
+    memory = memory_of(in_sqlite, keep_prompts=True)
+    run(memory.add(town(), BOTH))
+    file = MemoryFile(memory={"keep_prompts": True}, refresh={"debounce_s": 0.0})
+    parts = MemoryParts(backend, HashingEncoder(64), REDACTOR, SIGNER, TASK, file)
+    monkeypatch.setattr("unlike.store.journal.place_of_prompt", lambda *_: pytest.fail("a prompt is sealed"))
+    counted = run(forecast_build(memory.tenant, parts, None))
+    assert counted.n_profiles == 4 and counted.n_calls == 12 and len(asked) == 12
+    placeholder = PlaceholderBackend(backend)
+    run(placeholder.complete(ASKS, Sampling(max_tokens=5)))
+    assert placeholder.calls == []

@@ -1,11 +1,13 @@
 """The settings file of memory and service: what it may hold, and what is said of what it may not."""
 
+from dataclasses import fields
+
 import pytest
 
-from unlike.config import ServiceSettings
+from unlike.config import MethodSettings, ServiceSettings
 from unlike.errors import InputError
 from unlike.memory.settings import MemorySettings
-from unlike.memory.settings_file import read_settings
+from unlike.memory.settings_file import NOT_FOR_A_MEMORY, read_settings
 
 
 def test_what_is_not_given_stays_as_it_is(tmp_path):
@@ -55,6 +57,17 @@ def test_all_errors_are_reported_at_once(tmp_path):
         "refresh.debounce_s: Input should be less than inf",
     ):
         assert part in str(refused.value)
+
+
+def test_what_a_stored_profile_cannot_follow_is_refused(tmp_path):
+    """Each of the others is read where profiles are built or requests prepared."""
+    refused = {field.name for field in fields(MethodSettings)} & set(NOT_FOR_A_MEMORY)
+    assert refused == set(NOT_FOR_A_MEMORY)
+    for name in NOT_FOR_A_MEMORY:
+        (tmp_path / "s.toml").write_text(f"[method]\n{name} = 1\n")
+        with pytest.raises(InputError, match=rf"method\.{name} is unknown"):
+            read_settings(tmp_path / "s.toml")
+    assert {"lexical", "lexical_of"} <= refused
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,11 @@ def opened(memory):
     """All words that a tenant's store holds, by table; every sealed value must open."""
     with memory.tenant.read() as tx:
         return {
-            table.name: [_open(tx, row, place(tx, row)) for row in tx.conn.execute(_of_tenant(tx, table))]
+            table.name: [
+                _open(tx, row, place(tx, row))
+                for row in tx.conn.execute(_of_tenant(tx, table))
+                if row.sealed is not None
+            ]
             for table, place in PLACES.items()
         } | {"prompts": [_prompt(tx, row) for row in tx.conn.execute(_of_tenant(tx, JOURNAL)) if row.prompt]}
 

@@ -8,7 +8,7 @@ from unlike.privacy.keys import MasterKey
 from unlike.records import Item, Record
 from unlike.store import clusterings, differences, embeddings, jobs, journal, profiles, records
 from unlike.store.differences import NewDifference
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile, Statement
 from unlike.store.records import NewRecord
 from unlike.store.users import Consent
@@ -88,7 +88,7 @@ def lived_in(tenant, words="words"):
         for user, other in pairs():
             _profile(tx, owners[user], number[f"{user}-tea"], made[user], words)
             prompt = [{"role": "user", "content": f"{words} of {user} and of {other}"}]
-            asked = Asked(owners[user], "m", "difference", [f"{user}-tea", f"{other}-tea"], prompt=prompt)
+            asked = CallToStore(owners[user], "m", "difference", [f"{user}-tea", f"{other}-tea"], prompt=prompt)
             journal.put(tx, f"call-of-{user}", asked, ANSWER | {"text": f"{words} of {user} answered"})
         jobs.enqueue(tx, "build", list(owners.values()), tx.now_ms)
         items = {stored.record.item_id: stored.item for stored in there.values()}

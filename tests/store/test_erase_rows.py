@@ -38,8 +38,9 @@ def sealed_of(tenant, user):
 def test_what_is_counted(tenant):
     world = lived_in(tenant)
     own, touched = take_out(tenant, "bob")
-    names = ("records", "embeddings", "differences", "profiles", "pins", "jobs", "keys")
+    names = ("records", "embeddings", "differences", "profiles", "pins", "calls", "jobs", "keys")
     assert own == dict.fromkeys(names, 1) | {"items": 0}
+    assert touched.counts == {"profiles": 2, "differences": 2, "calls": 1, "clusterings": 1}, "of Ann, who read Bob"
     assert touched.users == (world.users["ann"], world.users["cleo"])
 
 

@@ -3,7 +3,8 @@
 import json
 
 from tests.store.rows import lived_in, put, row
-from unlike.store import audit, erase_rows, export, profiles, users
+from unlike.store import audit, erase_rows, export, journal, profiles, users
+from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile, Statement
 
 
@@ -51,6 +52,19 @@ def test_a_user_of_many_records_and_versions(tenant):
     assert [one["record_id"] for one in held["records"]] == [f"ann-i{n}" for n in range(1200)]
     assert [(one["version"], one["statements"][0]["text"]) for one in held["profiles"]] == [(2, "two"), (1, "one")]
     assert (held["differences"], held["pins"], held["n_llm_calls"]) == ([], [], 0)
+
+
+def test_words_about_an_item_are_in_the_count_and_keep_a_prompt_from_others_exports(tenant):
+    put(tenant, row("ann"), row("emil", "milk"))
+    prompt = [{"role": "user", "content": "of milk"}]
+    with tenant.write() as tx:
+        ann, emil = users.find_user(tx, "ann"), users.find_user(tx, "emil")
+        journal.keep_prompt(tx, CallToStore(ann, "m", "s", ["ann-tea"], None, prompt, [row("emil", "milk").item]))
+        journal.keep_prompt(tx, CallToStore(ann, "m", "s", [], None, prompt))
+        held = export.everything_about(tx, ann, "ann")
+        assert [one["messages"] for one in held["prompts"]] == [prompt, None]
+        assert held["n_llm_calls"] == 2
+        assert export.everything_about(tx, emil, "emil")["n_llm_calls"] == 1
 
 
 def test_of_an_erased_user_the_audit_is_left(tenant):

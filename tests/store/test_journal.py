@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from tests.store.rows import ANSWER, lived_in, numbers, put, row, users
+from tests.store.rows import ANSWER, BOTH, lived_in, numbers, put, row, users
 from unlike.privacy.seal import Unreadable
-from unlike.store import check, erase_rows, journal, lineage, profiles
+from unlike.records import Item
+from unlike.store import check, erase_rows, journal, lineage, profiles, records
 from unlike.store.database import TransactionConflict
-from unlike.store.journal import Asked
+from unlike.store.items import set_item
+from unlike.store.journal import CallToStore
 from unlike.store.records import Unknown
 from unlike.store.tables import JOURNAL, JOURNAL_READS
 from unlike.store.users import Consent, set_consent
 
 PROMPT = [{"role": "user", "content": "How does she differ?"}]
+MILK = row("emil", "milk").item
 FAILED = ANSWER | {"state": "failed", "text": "", "error": "no JSON", "raw": "{", "finish_reason": ""}
 
 
@@ -24,7 +27,7 @@ def two(tenant):
 
 
 def asked_for(tenant, user, *record_ids, **more):
-    return Asked(users(tenant)[user], "m", "difference", record_ids, **more)
+    return CallToStore(users(tenant)[user], "m", "difference", record_ids, **more)
 
 
 def test_an_answer_comes_back(tenant, two):
@@ -105,10 +108,10 @@ def test_a_prompt_is_sealed_for_all_whose_words_are_in_it(tenant):
     ann, bob, emil = (users(tenant)[name] for name in ("ann", "bob", "emil"))
     with tenant.write() as tx:
         profile = profiles.current(tx, ann).number
-        journal.keep_prompt(tx, Asked(ann, "m", "generate", ["ann-tea"], profile, "milk", PROMPT))
+        journal.keep_prompt(tx, CallToStore(ann, "m", "generate", ["ann-tea"], profile, PROMPT, [MILK]))
         kept = tx.conn.execute(JOURNAL.select().where(JOURNAL.c.step == "generate")).one()
         assert kept.people == sorted([ann, bob, emil]) and check.faults(tx) == []
-        assert not journal.prompts_of(tx, ann)[0].shows_others
+        assert journal.prompts_of(tx, ann)[0].shows_others, "emil's words about milk"
         with pytest.raises(Unreadable):
             tx.keys.unseal(tx.conn, [ann, bob], kept.prompt, journal.place_of_prompt(tx, kept.key))
     assert world.users["ann"] == ann
@@ -122,11 +125,74 @@ def test_a_prompt_goes_with_the_first_of_them(tenant, gone, withdrawn):
     numbers = users(tenant)
     with tenant.write() as tx:
         profile = profiles.current(tx, numbers["ann"]).number
-        journal.keep_prompt(tx, Asked(numbers["ann"], "m", "generate", [], profile, "milk", PROMPT))
+        journal.keep_prompt(tx, CallToStore(numbers["ann"], "m", "generate", [], profile, PROMPT, [MILK]))
         (lineage.drop_from_others if withdrawn else erase_rows.take_out)(tx, numbers[gone])
         left = [kept.step for kept in journal.prompts_of(tx, numbers["ann"])]
         assert "generate" not in left or (gone, withdrawn) == ("ann", True)
         assert check.faults(tx) == []
+
+
+@pytest.fixture
+def described(tenant):
+    """A call for ann whose prompt shows what emil says of milk."""
+    put(tenant, row("ann"), row("emil", "milk"))
+    return replace(asked_for(tenant, "ann", "ann-tea"), prompt=PROMPT, items=[MILK])
+
+
+def erased(tx, emil):
+    erase_rows.take_out(tx, emil)
+
+
+def erased_and_back_with_other_words(tx, emil):
+    """The item is described by another user by now, so the words in the prompt are nobody's who could be asked."""
+    erase_rows.take_out(tx, emil)
+    records.put(tx, [row("zoe", "milk", about=Item("milk", "Milk", "Zoe's words."))], BOTH)
+
+
+def withdrawn(tx, emil):
+    set_consent(tx, emil, Consent(own=False, peer=True))
+
+
+def described_anew(tx, emil):
+    set_item(tx, Item("milk", "Milk", "The shop's words."))
+
+
+@pytest.mark.parametrize("happens", [erased, erased_and_back_with_other_words, withdrawn, described_anew])
+def test_what_happens_to_its_words_before_it_is_kept_keeps_it_out(tenant, described, happens):
+    """It is decided by the words that are in the prompt, not by who describes the item by now."""
+    with tenant.write() as tx:
+        happens(tx, users(tenant)["emil"])
+    with pytest.raises(TransactionConflict, match="no longer described as it was"), tenant.write() as tx:
+        journal.keep_prompt(tx, described)
+    with tenant.write() as tx:
+        assert journal.put(tx, "k", described, ANSWER) == ANSWER, "the answer was paid for, and is not emil's"
+        assert journal.get(tx, "k") == ANSWER and journal.prompts_of(tx, described.user) == []
+        assert tx.conn.execute(JOURNAL.select()).one().people == [described.user] and check.faults(tx) == []
+
+
+def test_words_that_another_sends_alike_are_kept_as_nobody_s(tenant, described):
+    put(tenant, row("zoe", "milk"))
+    with tenant.write() as tx:
+        erase_rows.take_out(tx, users(tenant)["emil"])
+        journal.keep_prompt(tx, described)
+        assert tx.conn.execute(JOURNAL.select()).one().people == [described.user]
+
+
+def test_a_prompt_alone_has_no_answer(tenant, described):
+    with tenant.write() as tx:
+        journal.keep_prompt(tx, described)
+        kept = tx.conn.execute(JOURNAL.select()).one()
+        assert (kept.state, kept.sealed, kept.prompt_tokens, kept.attempts) == (None,) * 4
+        assert journal.prompts_of(tx, described.user)[0].shows_others, "emil's words are"
+        assert check.faults(tx) == []
+
+
+def test_a_prompt_of_whom_may_not_be_used_is_a_fault(tenant, described):
+    with tenant.write() as tx:
+        journal.keep_prompt(tx, described)
+        set_consent(tx, users(tenant)["emil"], Consent(own=False, peer=True))
+        (fault,) = check.faults(tx)
+        assert "kept prompts with descriptions by users who do not agree" in fault.what
 
 
 def test_of_a_profile_that_is_gone_no_prompt_is_kept(tenant, two):

@@ -18,7 +18,7 @@ from unlike.store import (
     records,
     users,
 )
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.records import StoredRecords
 
 
@@ -77,8 +77,8 @@ def test_what_is_done_often_is_found_by_index(in_sqlite, planned):
         profiles.go_back(tx, ann, 1)
         profiles.mark_stale(tx, range(100))
         profiles.pinned(tx, ann)
-        journal.put(tx, "again", Asked(ann, "m", "s", ["ann-tea"]), ANSWER)
-        journal.keep_prompt(tx, Asked(ann, "m", "s", ["ann-tea"], None, "tea", []))
+        journal.put(tx, "again", CallToStore(ann, "m", "s", ["ann-tea"]), ANSWER)
+        journal.keep_prompt(tx, CallToStore(ann, "m", "s", ["ann-tea"], None, [], [stored.item("tea")]))
         journal.prompts_of(tx, ann)
         journal.n_prompts(tx, ann)
         jobs.unfinished(tx, "build", [ann])

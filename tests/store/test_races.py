@@ -9,7 +9,7 @@ from unlike.errors import UnlikeError
 from unlike.store import check, clusterings, differences, erase_rows, journal, lineage, profiles, records
 from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile
 from unlike.store.records import Unknown
 from unlike.store.users import Consent, set_consent
@@ -29,8 +29,16 @@ def summarise(tx, ann, bob):
 
 
 def answer(tx, ann, bob):
-    asked = Asked(ann.user, "m", "s", [ann.record.id, bob.record.id], prompt=[{"role": "user", "content": "words"}])
+    asked = CallToStore(
+        ann.user, "m", "s", [ann.record.id, bob.record.id], prompt=[{"role": "user", "content": "words"}]
+    )
     journal.put(tx, "k", asked, ANSWER)
+
+
+def describe(tx, ann, bob):
+    """Bob is in it only by what he says of an item."""
+    prompt = [{"role": "user", "content": "words"}]
+    journal.keep_prompt(tx, CallToStore(ann.user, "m", "s", [ann.record.id], None, prompt, [HIS.item]))
 
 
 def erase(tx, bob):
@@ -38,18 +46,20 @@ def erase(tx, bob):
 
 
 def withdraw(tx, bob):
-    set_consent(tx, bob, Consent(own=True, peer=False))
+    set_consent(tx, bob, Consent(own=False, peer=False))
     lineage.drop_from_others(tx, bob)
 
 
-MAKERS, TAKERS = (compare, cluster, summarise, answer), (erase, withdraw)
+HIS = row("bob", "milk")
+MAKERS, TAKERS = (compare, cluster, summarise, answer, describe), (erase, withdraw)
 
 
 @pytest.fixture
 def pair(tenant):
     put(tenant, row("ann"), row("bob"))
+    put(tenant, HIS)
     with tenant.read() as tx:
-        return tuple(sorted(records.read(tx), key=lambda stored: stored.number))
+        return tuple(sorted(records.read(tx), key=lambda stored: stored.number))[:2]
 
 
 def in_thread(tenant, work):
@@ -116,5 +126,5 @@ def nothing_is_left(tenant, ann):
         assert differences.current_of(tx, [ann.number]) == {}
         assert clusterings.current(tx, ann.item) is None
         assert profiles.current(tx, ann.user) is None
-        assert journal.get(tx, "k") is None
+        assert journal.get(tx, "k") is None and journal.n_prompts(tx, ann.user) == 0
         assert check.faults(tx) == []

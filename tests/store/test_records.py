@@ -94,6 +94,41 @@ def test_what_one_user_told_of_an_item_goes_with_that_user_and_what_two_told_sta
         stored.item("hers")
 
 
+def test_what_another_user_sends_alike_is_all_that_ceases_to_be_the_first_one_s(tenant):
+    """A record that says nothing of the item, or less, takes nothing over."""
+    ann_s = Item("tea", "Tea", "What ann knows of it.")
+    put(tenant, row("ann", "tea", about=ann_s), row("ann", "bread", about=Item("bread", "Bread", "Ann's loaf.")))
+    put(tenant, row("bob", "tea", about=Item("tea")), row("bob", "bread", about=Item("bread", "Bread")))
+    with tenant.write() as tx:
+        assert erase_rows.take_out(tx, users.find_user(tx, "ann"))[0]["items"] == 2
+    stored = StoredRecords(tenant)
+    assert stored.item("tea") == Item("tea") and stored.item("bread") == Item("bread", "Bread")
+
+
+def test_a_title_by_the_product_leaves_the_description_with_its_author(tenant):
+    put(
+        tenant,
+        row("ann", "tea", about=Item("tea", "Tea", "What ann knows of it.")),
+        row("bob", "tea", about=Item("tea")),
+    )
+    with tenant.write() as tx:
+        set_item(tx, Item("tea", "Green tea"))
+    assert StoredRecords(tenant).item("tea") == Item("tea", "Green tea", "What ann knows of it.")
+    with tenant.write() as tx:
+        erase_rows.take_out(tx, users.find_user(tx, "ann"))
+    put(tenant, row("cleo", "tea", about=Item("tea", "Black tea")))
+    assert StoredRecords(tenant).item("tea") == Item("tea", "Green tea"), "the product's word stays, with its trust"
+
+
+def test_what_the_product_says_again_is_its_own(tenant):
+    put(tenant, row("ann", "tea", about=Item("tea", "Tea")), consent=Consent(own=True, peer=False))
+    with tenant.write() as tx:
+        set_item(tx, Item("tea", "Tea"))
+        erase_rows.take_out(tx, users.find_user(tx, "ann"))
+    put(tenant, row("bob", "tea", about=Item("tea", "Coffee")))
+    assert StoredRecords(tenant).item("tea").title == "Tea"
+
+
 def test_an_item_nobody_has_seen(tenant):
     with pytest.raises(Unknown, match="no item 'tea'"):
         StoredRecords(tenant).item("tea")
@@ -110,6 +145,26 @@ def test_the_latest_records(tenant):
         ann = users.find_user(tx, "ann")
         assert [stored.record.id for stored in records.latest(tx, ann, 3)] == ["ann-i3", "ann-i4", "ann-i5"]
         assert [stored.record.id for stored in records.latest(tx, ann, 99)] == [f"ann-i{n}" for n in range(6)]
+
+
+def test_a_user_s_records_page_by_page(tenant, monkeypatch):
+    monkeypatch.setattr(records, "PAGE_ROWS", 4)
+    put(tenant, *(row("ann", f"i{n}", at=n // 2) for n in range(9)), row("bob", "i9", at=99))
+    with tenant.read() as tx:
+        ann = users.find_user(tx, "ann")
+        ids = [f"ann-i{n}" for n in range(8, -1, -1)]
+        assert [stored.record.id for stored in records.page(tx, ann, 2, 3)] == ids[2:5]
+        assert [stored.record.id for stored in records.latest_first(tx, ann)] == ids
+        assert (records.count(tx, ann), records.count(tx)) == (9, 10)
+
+
+def test_ids_and_numbers_are_found_without_a_key(tenant):
+    put(tenant, row("ann"), row("bob"))
+    found = numbers(tenant)
+    with tenant.read() as tx:
+        assert records.ids_of(tx, [*found.values(), 999]) == {number: id_ for id_, number in found.items()}
+        owners = {found["ann-tea"]: users.find_user(tx, "ann"), found["bob-tea"]: users.find_user(tx, "bob")}
+        assert records.numbers_of(tx, ["ann-tea", "bob-tea", "ann-tea", "none"]) == owners
 
 
 def test_own_consent_is_the_door_to_a_history(tenant):

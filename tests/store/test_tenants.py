@@ -26,7 +26,7 @@ from unlike.store import (
     users,
 )
 from unlike.store.differences import NewDifference
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile, Statement
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA
@@ -66,7 +66,9 @@ def compare(tx, user, item, words):
         statement = Statement(f"likes {words}", (own,), len(peers))
         profiles.put(tx, NewProfile(willing[0].user, "built", (statement,), (own,), (made,)))
         profiles.pin(tx, willing[0].user, [statement])
-        asked = Asked(willing[0].user, "m", "s", [willing[0].record.id], prompt=[{"role": "user", "content": words}])
+        asked = CallToStore(
+            willing[0].user, "m", "s", [willing[0].record.id], prompt=[{"role": "user", "content": words}]
+        )
         journal.put(tx, words, asked, ANSWER | {"text": words})
 
 

@@ -230,6 +230,7 @@ class Prompter:
             },
             n_compared=int((example.past.n_peers[example.shown] > 0).sum()),
             left_out=example.left_out,
+            items=example.items,
         )
 
     def example(self, case: Case) -> Example:

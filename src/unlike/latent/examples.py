@@ -20,7 +20,7 @@ from unlike.latent.modules import row
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft_prompt import ChatTokens
 from unlike.prompts.budget import fit, shortened
-from unlike.prompts.prompt import Ask, Passage
+from unlike.prompts.prompt import Ask, Passage, items_of
 from unlike.prompts.slots import pieces, slots
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Record, Records
@@ -62,6 +62,7 @@ class Example:
         texts: The own texts as the prompt shows them, shortened or not, by record id; "" beside vectors alone.
         left_out: What did not fit.
         first_place: Place of the first record among the adapter's ``n_records``.
+        items: Items whose titles and descriptions the prompt shows, whole.
     """
 
     case: Case
@@ -75,6 +76,7 @@ class Example:
     texts: Mapping[str, str]
     left_out: tuple[str, ...] = ()
     first_place: int = 0
+    items: tuple[Item, ...] = ()
 
     @property
     def record_ids(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class Examples:
             vectors = self._stranger(vectors, vectors_of)
         passages = [self._passage(place, record) for place, record in enumerate(past, first_place)]
         ask = self._ask(case, passages, (profile,) if profile else ())
-        fitted = fit(ask, self._task, self.settings.max_prompt_tokens, self._count)
+        fitted = fit(self._with_cut_items(ask), self._task, self.settings.max_prompt_tokens, self._count)
         kept = {passage.record.id: passage.text for passage in fitted.ask.passages if passage.record}
         shown = [not self._in_slots or record.id in kept for record in past]
         token_ids, slots = self._tokenise(fitted.messages)
@@ -161,6 +163,7 @@ class Examples:
             texts=kept,
             left_out=fitted.left_out,
             first_place=first_place,
+            items=tuple(items_of(ask, fitted.ask)),
         )
 
     @property
@@ -188,9 +191,10 @@ class Examples:
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()
             words = {"user": user, "note": self._note(USER_NOTE)}
-            return Ask(step, (*passages, *more), self._item(case.item_id), case, slots=words)
+            return Ask(step, (*passages, *more), self._records.item(case.item_id), case, slots=words)
         note = self._note(NOTES.get(self.settings.signals, "")) if passages else ""
-        return Ask(step, (*passages, *more), self._item(case.item_id), case, slots={"user": "", "note": note})
+        item = self._records.item(case.item_id)
+        return Ask(step, (*passages, *more), item, case, slots={"user": "", "note": note})
 
     def _passage(self, place: int, record: Record) -> Passage:
         width = self.settings.tokens_per_vector + 2
@@ -198,11 +202,15 @@ class Examples:
         if self.settings.kind != "pplug":
             own |= {signal: slots(row(self.settings, signal, place), width) for signal in self.settings.signals}
         text = self._cut(record.text) if self.settings.with_text else ""
-        return Passage("past", text, self._item(record.item_id), record, (record.id,), slots=own)
+        return Passage("past", text, self._records.item(record.item_id), record, (record.id,), slots=own)
 
-    def _item(self, item_id: str) -> Item:
-        item = self._records.item(item_id)
-        return replace(item, description=self._cut(item.description))
+    def _with_cut_items(self, ask: Ask) -> Ask:
+        """An ask with descriptions of items that are no longer than texts may be."""
+        passages = tuple(replace(passage, item=self._cut_item(passage.item)) for passage in ask.passages)
+        return replace(ask, item=self._cut_item(ask.item), passages=passages)
+
+    def _cut_item(self, item: Item | None) -> Item | None:
+        return replace(item, description=self._cut(item.description)) if item else None
 
     def _cut(self, text: str) -> str:
         return text if self.settings.text_chars is None else shortened(text, self.settings.text_chars)

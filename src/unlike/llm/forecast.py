@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from unlike.llm.backend import PLACEHOLDER, Backend, Completion, Messages
+from unlike.llm.backend import PLACEHOLDER, Backend, Completion, Messages, Sampling
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import Answer, n_prompt_tokens
 from unlike.llm.scripted import ScriptedBackend
@@ -73,7 +73,7 @@ class ForecastLLM:
 
 
 class PlaceholderBackend(ScriptedBackend):
-    """A script of placeholders of an assumed length, which counts tokens as another engine does.
+    """A script of placeholders of an assumed length, which counts tokens as another engine does and remembers no prompts.
 
     Args:
         backend: Only counts tokens.
@@ -88,6 +88,9 @@ class PlaceholderBackend(ScriptedBackend):
             offers_schema=backend.offers_schema,
         )
         self.model, self.counts_exactly, self._backend = backend.model, backend.counts_exactly, backend
+
+    def _note(self, messages: Messages, sampling: Sampling) -> None:
+        """A forecast of many users would fill the memory."""
 
     def _completion(self, messages: Messages, text: str, started: float) -> Completion:
         return replace(super()._completion(messages, text, started), finish_reason=PLACEHOLDER)

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from unlike.llm.backend import Messages, Sampling
 from unlike.llm.journal_file import open_journal_file, unusable
 from unlike.llm.soft_prompt import SoftPrompt
+from unlike.records import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Call:
         tenant: Whose data it is; tenants never share answers.
         repeat: Tells apart several answers to the same question.
         soft: The prompt with its soft vectors, where there are any; ``messages`` then is what a person may read of it.
+        items: Items whose titles and descriptions are in the messages, whole. Not part of the key.
     """
 
     step: str
@@ -46,6 +48,7 @@ class Call:
     tenant: str = ""
     repeat: int = 0
     soft: SoftPrompt | None = None
+    items: tuple[Item, ...] = ()
 
 
 def key(call: Call, model: str) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest
+from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest, tokens_of_chars
 from unlike.llm.stream import Pieces
 
 Answer = Callable[[Messages, Sampling], str]
@@ -78,14 +78,14 @@ class ScriptedBackend:
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Answer one call; see ``Backend.complete``."""
         started = time.monotonic()
-        self.calls.append((messages, sampling))
+        self._note(messages, sampling)
         await asyncio.sleep(self._latency_s)
         return self._completion(messages, self._answer(messages, sampling), started)
 
     async def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
         """Answer one call word by word, in as much time as a whole answer takes; see ``Streams``."""
         started = time.monotonic()
-        self.calls.append((messages, sampling))
+        self._note(messages, sampling)
         text = self._answer(messages, sampling)
         words: list[str] = WORD.findall(text)
         for word in words:
@@ -100,11 +100,14 @@ class ScriptedBackend:
     async def aclose(self) -> None:
         """There is nothing to close."""
 
+    def _note(self, messages: Messages, sampling: Sampling) -> None:
+        self.calls.append((messages, sampling))
+
     def _completion(self, messages: Messages, text: str, started: float) -> Completion:
         return Completion(
             text=text,
             prompt_tokens=self.count_tokens(messages),
-            completion_tokens=(len(text) + 2) // 3,
+            completion_tokens=tokens_of_chars(len(text)),
             wall_s=time.monotonic() - started,
         )
 

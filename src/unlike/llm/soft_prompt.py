@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unlike.errors import InputError
 from unlike.llm.backend import Backend, Completion, LogitBias, Messages, Sampling
+from unlike.records import Item
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,7 @@ class SoftAsk:
         past: The own records it shows: their texts as they stand in it by id, "" for a record shown by vectors alone.
         n_compared: How many of them have a difference.
         left_out: What did not fit.
+        items: Items whose titles and descriptions it shows, whole.
     """
 
     prompt: SoftPrompt
@@ -70,6 +72,7 @@ class SoftAsk:
     past: Mapping[str, str]
     n_compared: int
     left_out: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
 
 
 class ChatTokens(Protocol):

@@ -179,7 +179,8 @@ async def forecast_build(
         copy = open_store(folder, tenant.store.keys.master)
         try:
             meter = Meter()
-            parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter)
+            file = replace(parts.file, memory={**parts.file.memory, "keep_prompts": False})
+            parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter, file=file)
             built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress, limit)
         finally:
             copy.close()

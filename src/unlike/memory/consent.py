@@ -6,7 +6,7 @@ from sqlalchemy import Column, Select, Table, delete, select
 
 from unlike.store import audit, jobs, profiles, scrubs, users
 from unlike.store.database import Tenant, Tx
-from unlike.store.lineage import drop_from_others
+from unlike.store.lineage import drop_described_by, drop_from_others
 from unlike.store.people import hold
 from unlike.store.records import Unknown
 from unlike.store.tables import DIFFERENCES, EMBEDDINGS, JOURNAL, PINS, PROFILES, RECORDS
@@ -18,8 +18,9 @@ def change_consent(
 ) -> Consent:
     """Change a user's consent; None leaves a part as it is.
 
-    Without ``own`` the user's differences and profiles are deleted; without ``peer`` everything of others that was made
-    with the user's records is deleted and rebuilt without them.
+    Without ``own`` the user's differences, profiles and calls are deleted; without ``peer`` everything of others that was made
+    with the user's records is deleted and rebuilt without them. Either of them deletes others' kept prompts in which an item
+    is described by the user.
 
     Args:
         tenant: Whose user.
@@ -62,7 +63,11 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
 
 
 def _drop_own(tx: Tx, user: int) -> None:
-    """Delete what was made for the user alone; the records stay, and may still serve others where that is agreed."""
+    """Delete what was made for the user, and prompts of others with what the user told of items.
+
+    The records stay, and may still serve others where that is agreed.
+    """
+    drop_described_by(tx, user)
     for table in (JOURNAL, PINS, PROFILES):
         tx.conn.execute(delete(table).where(table.c.user == user))
     _drop(tx, DIFFERENCES, DIFFERENCES.c.record, user)

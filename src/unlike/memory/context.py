@@ -6,9 +6,9 @@
     full          a profile with differences             the same
 
 Reading and unsealing a profile, the records shown with it and the texts of others behind it costs far more than checking
-whether any of them has changed, so most requests only check. The check does not cover everything about users without a
-profile (for example whether one is being built), so their contexts expire after some seconds. A new text of an item of
-records shown before appears with the next change.
+whether any of them has changed, so most requests only check, the items of the records included. The check does not cover
+everything about users without a profile (for example whether one is being built), so their contexts expire after some
+seconds.
 """
 
 import math
@@ -63,6 +63,11 @@ class ProfileContext:
     others: Others = field(default_factory=lambda: Others(()))
 
     @property
+    def items(self) -> tuple[Item, ...]:
+        """Those of the records, as they were read."""
+        return tuple(passage.item for passage in self.past if passage.item)
+
+    @property
     def profile_version(self) -> int | None:
         """Version of the current profile."""
         return self.profile.version if self.profile else None
@@ -89,15 +94,16 @@ class ProfileContextCache:
 
     def of(self, user_id: str, item_id: str) -> tuple[ProfileContext, Item | None]:
         """The context of a user, and the item of the request if it is known."""
-        stamp, item = glance(self._tenant, user_id, item_id)
         with self._lock:
             found = self._kept.get(user_id)
-        if found and found[0] == stamp and time.monotonic() < found[1]:
-            return found[2], item
+        shown = found[2].items if found else ()
+        stamp, items = glance(self._tenant, user_id, [item_id, *(item.id for item in shown)])
+        if found and found[0] == stamp and time.monotonic() < found[1] and all(items.get(it.id) == it for it in shown):
+            return found[2], items.get(item_id)
         with self._tenant.read() as tx:
             context = read_context(tx, user_id, self._settings)
         self._keep(user_id, stamp, context)
-        return context, item
+        return context, items.get(item_id)
 
     def clear(self) -> None:
         """Empty the cache, as after an erasure."""

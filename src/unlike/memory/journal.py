@@ -1,7 +1,8 @@
 """The journal of a service: in the store, sealed, and erased with the people whose words are in it.
 
-A call takes long, so its answer is stored only if all users whose words are in the prompt still agree: the user whom it
-is for to the use of own records, all others to being compared. The same holds for prompts, where they are kept.
+A call takes long, so its answer is stored only if all users whose records are in the prompt still agree: the user whom it
+is for to the use of own records, all others to being compared. The same holds for prompts, where they are kept; there
+whoever described an item in it has to agree too.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from unlike.llm.journal import Call, Entry
 from unlike.privacy.redact import Redactor
 from unlike.store import journal
 from unlike.store.database import Tenant, TransactionConflict
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.people import agrees
 from unlike.store.records import Unknown
 
@@ -46,32 +47,32 @@ class StoredJournal:
             TransactionConflict: A user whose words are in the call was erased meanwhile, or no longer agrees.
         """
         prompt = texts_of(call.messages) if self._keep_prompts else None
-        asked = Asked(self._subject, model, call.step, call.record_ids, prompt=prompt)
-        return Entry(**await asyncio.to_thread(self._put, key, asked, asdict(entry)))
+        kept = CallToStore(self._subject, model, call.step, call.record_ids, prompt=prompt, items=call.items)
+        return Entry(**await asyncio.to_thread(self._put, key, kept, asdict(entry)))
 
     async def link(self, key: str, record_ids: Iterable[str]) -> None:
         """Nothing to note: an equal prompt holds equal words, and its answer goes with those who were asked with first."""
 
-    def _put(self, key: str, asked: Asked, answer: dict[str, Any]) -> dict[str, Any]:
+    def _put(self, key: str, call: CallToStore, answer: dict[str, Any]) -> dict[str, Any]:
         with self._tenant.write() as tx:
             if not agrees(tx, self._subject):
                 raise TransactionConflict("own records may not be used any more; what was asked with them is not kept")
             try:
-                return journal.put(tx, key, asked, answer)
+                return journal.put(tx, key, call, answer)
             except Unknown as error:
                 raise TransactionConflict(str(error)) from error
 
 
-def keep_prompt(tenant: Tenant, asked: Asked) -> None:
-    """Keep the prompt of a request, if its user agrees to the use of own records.
+def keep_prompt(tenant: Tenant, call: CallToStore) -> None:
+    """Keep the prompt of a text, if its user agrees to the use of own records.
 
     Raises:
         Unknown: A record or the profile in it was deleted meanwhile.
         TransactionConflict: Someone whose words are in it was erased meanwhile, or no longer agrees.
     """
     with tenant.write(durable=False) as tx:
-        if agrees(tx, asked.user):
-            journal.keep_prompt(tx, asked)
+        if agrees(tx, call.user):
+            journal.keep_prompt(tx, call)
 
 
 def texts_of(messages: Messages, redactor: Redactor | None = None) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import InputError, UnlikeError
 from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassthroughLLM, passes_chats
+from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
@@ -22,15 +23,15 @@ from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, Record
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
-from unlike.memory.context import ProfileContextCache
+from unlike.memory.context import ProfileContext, ProfileContextCache
 from unlike.memory.cpu_pool import Heavy
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
 from unlike.memory.journal import StoredJournal, keep_prompt
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
-from unlike.memory.request import Prepared, RequestParts, prepare, prepare_chat, prepare_soft
+from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
 from unlike.memory.retention import expire
 from unlike.memory.settings import MemorySettings
-from unlike.memory.spending import Counted, Spending
+from unlike.memory.spending import Counted, Spending, attempts_of, tokens_of_calls
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import RandomSelector
@@ -183,14 +184,14 @@ class Memory:
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, counted also if it is refused or empty."""
         llm = RecordedLLM(self.backend, meter=self._meter)
-        async with self._paid(prepared, llm):
+        async with self._under_way(prepared, llm, attempts_of(prepared.draft, prepared.guard)):
             return prepared.written(await write(prepared.draft, llm, prepared.guard))
 
     async def write_stream(self, prepared: Prepared) -> AsyncGenerator[str | Written]:
         """The same in pieces, then the whole; see ``stream``."""
         llm = RecordedLLM(self.backend, meter=self._meter)
         async with (
-            self._paid(prepared, llm),
+            self._under_way(prepared, llm),
             aclosing(write_stream(prepared.draft, llm, prepared.guard)) as pieces,
         ):
             async for piece in pieces:
@@ -209,34 +210,62 @@ class Memory:
             fields: Of OpenAI's API, passed on as they came.
         """
         llm, chat = self._passing(prepared, fields)
-        async with self._paid(prepared, llm):
+        async with self._under_way(prepared, llm, attempts_of(prepared.draft, prepared.guard)):
             return await write_chat(chat, llm, prepared.guard)
 
     async def chat_stream(self, prepared: Prepared, fields: Mapping[str, Any]) -> Chunks:
         """The same in chunks."""
         llm, chat = self._passing(prepared, fields)
         async with (
-            self._paid(prepared, llm),
+            self._under_way(prepared, llm),
             aclosing(write_chat_stream(chat, llm, prepared.guard)) as chunks,
         ):
             async for chunk in chunks:
                 yield chunk
 
     @asynccontextmanager
-    async def _paid(self, prepared: Prepared, llm: Counted) -> AsyncGenerator[None]:
-        """Reserve the tokens of a request, and keep its prompt before it is sent, where the settings say so."""
-        async with self.spending.reserve(self._max_tokens(prepared), llm):
-            if self.settings.keep_prompts:
-                await self._keep_prompt(prepared)
+    async def _under_way(self, prepared: Prepared, llm: Counted, n_attempts: int = 1) -> AsyncGenerator[None]:
+        """A request while the LLM works on it: its tokens are reserved, and its prompt is kept.
+
+        Args:
+            prepared: The request.
+            llm: Counts what it uses.
+            n_attempts: How often the LLM may be asked.
+        """
+        call = prepared.draft.call
+        n_tokens = n_attempts * (estimate_tokens(call.messages) + call.sampling.max_tokens)
+        async with (
+            self.spending.reserve(n_tokens, llm),
+            self.keeping_prompt(call, prepared.context, prepared.shows_profile),
+        ):
             yield
 
-    async def _keep_prompt(self, prepared: Prepared) -> None:
+    @asynccontextmanager
+    async def keeping_prompt(self, call: Call, context: ProfileContext, shows_profile: bool) -> AsyncGenerator[None]:
+        """Keep the prompt of a text beside the LLM's work on it, where the settings say so.
+
+        Args:
+            call: With the prompt.
+            context: Of its user.
+            shows_profile: Whether the context's profile is in the prompt.
+        """
+        if not self.settings.keep_prompts:
+            yield
+            return
+        keeping = asyncio.create_task(self._keep_prompt(call, context, shows_profile))
+        try:
+            yield
+        finally:
+            await asyncio.shield(keeping)
+
+    async def _keep_prompt(self, call: Call, context: ProfileContext, shows_profile: bool) -> None:
         """Keep a prompt; the request goes on where that fails."""
-        asked = await self.heavy.run(prepared.asked, self.backend.model, self._redactor)
-        if asked is None:
+        args = (call, context, shows_profile, self.backend.model, self._redactor)
+        kept = await self.heavy.run(call_to_store, *args)
+        if kept is None:
             return
         try:
-            await asyncio.to_thread(keep_prompt, self.tenant, asked)
+            await asyncio.to_thread(keep_prompt, self.tenant, kept)
         except UnlikeError as error:
             log.warning("the prompt of a request was not kept: %s", type(error).__name__)
 
@@ -387,7 +416,7 @@ class Memory:
         """Build a profile; its usage is counted like a request's, also if it fails."""
         kit = self._kit(job.subject)
         method = self.settings.method
-        async with self.spending.reserve((method.n_records + 1) * 2 * method.max_tokens, kit.llm):
+        async with self.spending.reserve(tokens_of_calls(method.n_records + 1, method), kit.llm):
             await build_profile(job, kit, self.encoder, self.settings)
 
     def _kit(self, subject: int) -> Kit:
@@ -410,8 +439,3 @@ class Memory:
         if request.retrieved or not self.tenant.store.is_file:
             return await asyncio.to_thread(prepare, self._parts, request)
         return prepare(self._parts, request)
-
-    def _max_tokens(self, prepared: Prepared) -> int:
-        """Maximum number of tokens of a request, which are reserved for it."""
-        n_attempts = 2 if prepared.guard.others.texts and prepared.guard.on_repeat == "retry" else 1
-        return n_attempts * (estimate_tokens(prepared.draft.call.messages) + prepared.draft.call.sampling.max_tokens)

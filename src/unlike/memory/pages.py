@@ -10,7 +10,6 @@ from unlike.store import audit, export, jobs, journal, records, users
 from unlike.store.database import Tenant
 from unlike.store.items import items_with_ids
 from unlike.store.journal import KeptPrompt
-from unlike.store.tables import RECORDS
 from unlike.store.users import Consent
 
 JOB_STATES = ("waiting", "running", "failed")
@@ -27,11 +26,12 @@ def records_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Re
     """
     check(offset, limit)
     with tenant.read() as tx:
-        own = records.read(tx, RECORDS.c.user == known_user(tx, user_id))[::-1]
-        shown = [stored.record for stored in own[offset : offset + limit]]
+        user = known_user(tx, user_id)
+        shown = [stored.record for stored in records.page(tx, user, offset, limit)]
+        total = records.count(tx, user)
         items = items_with_ids(tx, list({record.item_id for record in shown}))
     titled = (RecordRow(**asdict(record), item_title=items[record.item_id].title) for record in shown)
-    return Page(tuple(titled), len(own), offset)
+    return Page(tuple(titled), total, offset)
 
 
 def prompts_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[KeptPrompt]:

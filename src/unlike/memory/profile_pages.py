@@ -35,7 +35,7 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
         if stored is None:
             raise Unknown(f"user {user_id!r} has no profile yet; it is built from records, see the user's jobs")
         numbers = {number for statement in stored.profile.statements for number in statement.records}
-        ids = {number: one.record.id for number, one in records.with_numbers(tx, numbers).items()}
+        ids = records.ids_of(tx, numbers)
         versions = tuple(Version(*row) for row in profiles.versions(tx, user))
     return Profile(
         user_id=user_id,

@@ -4,7 +4,7 @@ No more is opened than is shown: a clustering is numbers, and of an item with hu
 representatives are read, or those that are measured.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -113,7 +113,7 @@ def read(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> Mater
         NotReady: One of the items is being clustered.
     """
     minimum = max(settings.min_records, 1)
-    if user not in users.agreeing(tx, [user]) or len(records.latest(tx, user, minimum)) < minimum:
+    if user not in users.agreeing(tx, [user]) or records.count(tx, user) < minimum:
         return None
     chosen = sorted(choose(tx, user, encoder, settings), key=lambda one: one[0].record.moment)
     before = differences.current_of(tx, [stored.number for stored, _ in chosen])
@@ -164,16 +164,16 @@ def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> lis
     Raises:
         NotReady: One of the items is being clustered.
     """
-    n, rule = settings.method.n_records, settings.key_records
-    own = records.latest(tx, user, n) if rule == "recency" else records.read(tx, RECORDS.c.user == user)
-    _check_clustered(tx, own)
-    compared = partial(_against, tx, _numbers_by_item(tx, user), encoder, settings)
-    return choose_key_records(reversed(own), compared, n, rule)
+    n, rule, by_item = settings.method.n_records, settings.key_records, _numbers_by_item(tx, user)
+    own = records.page(tx, user, 0, n) if rule == "recency" else None
+    _check_clustered(tx, by_item if own is None else {stored.item for stored in own})
+    compared = partial(_against, tx, by_item, encoder, settings)
+    return choose_key_records(records.latest_first(tx, user) if own is None else own, compared, n, rule)
 
 
-def _check_clustered(tx: Tx, own: Sequence[Stored]) -> None:
+def _check_clustered(tx: Tx, items: Iterable[int]) -> None:
     """What is about to be clustered again is waited for, or the profile would be built twice."""
-    if jobs.unfinished(tx, "cluster", sorted({stored.item for stored in own})):
+    if jobs.unfinished(tx, "cluster", sorted(items)):
         raise NotReady("the items of its records are being clustered", PAUSE_S)
 
 

@@ -14,13 +14,13 @@ from unlike.memory.spending import Spending
 from unlike.methods.kit import Latent
 from unlike.methods.steps import profile_passage
 from unlike.privacy.redact import Redactor
-from unlike.prompts.prompt import Ask, Passage, messages_of, own_record, record_ids_of
+from unlike.prompts.prompt import Ask, Passage, items_of, messages_of, own_record, record_ids_of
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import describe, documents_of
 from unlike.store.database import Tenant
-from unlike.store.journal import Asked
+from unlike.store.journal import CallToStore
 from unlike.store.records import StoredRecords, Unknown
 from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of, soft_draft
 from unlike.writing.expected import ANSWER
@@ -35,23 +35,13 @@ class Prepared:
         draft: The prompt.
         context: What it was made from.
         guard: What the text may not repeat.
-        item_id: Of the stored item that it is about; "" for none.
+        shows_profile: Whether the context's profile is in the prompt.
     """
 
     draft: Draft
     context: ProfileContext
     guard: Guard
-    item_id: str
-
-    def asked(self, model: str, redactor: Redactor) -> Asked | None:
-        """What may be kept of the prompt; None where it is for no known user."""
-        call, context = self.draft.call, self.context
-        if context.user is None:
-            return None
-        direct = [record_id for record_id in call.record_ids if record_id not in context.peer_ids]
-        profile = context.profile.number if context.profile else None
-        prompt = texts_of(call.messages, redactor)
-        return Asked(context.user, model, call.step, direct, profile, self.item_id, prompt)
+    shows_profile: bool
 
     def written(self, reply: Reply) -> Written:
         """The reply with what it was written from."""
@@ -65,6 +55,27 @@ class Prepared:
             finish_reason=reply.call["finish_reason"],
             repeats=reply.repeats,
         )
+
+
+def call_to_store(
+    call: Call, context: ProfileContext, shows_profile: bool, model: str, redactor: Redactor
+) -> CallToStore | None:
+    """What may be kept of the call of a text, with its prompt; None where it is for no known user.
+
+    Args:
+        call: The call.
+        context: Of the user.
+        shows_profile: Whether the context's profile is in the prompt.
+        model: Engine and model.
+        redactor: Removes identifiers from the prompt.
+    """
+    if context.user is None:
+        return None
+    behind = context.peer_ids if shows_profile else ()
+    direct = [record_id for record_id in call.record_ids if record_id not in behind]
+    profile = context.profile.number if context.profile and shows_profile else None
+    prompt = texts_of(call.messages, redactor)
+    return CallToStore(context.user, model, call.step, direct, profile, prompt, call.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +117,10 @@ def prepare(parts: RequestParts, request: Request) -> Prepared:
     ask = Ask(WRITING_STEPS[parts.settings.method.layout], (*past, *_profile(context)), item, case)
     sampling = _sampling(request, parts.tenant, context)
     draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name)
-    draft = replace(draft, rewrites=parts.settings.method.rewrites)
+    stored = tuple(one for one in draft.call.items if one is not request.item)
+    draft = replace(draft, call=replace(draft.call, items=stored), rewrites=parts.settings.method.rewrites)
     guard = Guard(context.others, parts.settings.on_repeat)
-    return Prepared(draft, context, guard, "" if request.item else request.item_id)
+    return Prepared(draft, context, guard, shows_profile=context.profile is not None)
 
 
 def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepared:
@@ -134,7 +146,7 @@ def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepa
     sampling = _sampling(request, parts.tenant, by_vectors)
     draft = soft_draft(soft, item, case, parts.task, sampling, parts.tenant.name)
     draft = replace(draft, rewrites=parts.settings.method.rewrites)
-    return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat), request.item_id)
+    return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat), shows_profile=False)
 
 
 def prepare_chat(
@@ -157,23 +169,28 @@ def prepare_chat(
     tenant, whole = parts.tenant, tuple(dict(message) for message in messages)
     if user_id is None:
         # Requests without a user share the engine's cache within the tenant, and with no other tenant.
-        context, salt = ProfileContext("plain", "no user is named"), f"tenant {tenant.id}"
+        context, salt, ask = ProfileContext("plain", "no user is named"), f"tenant {tenant.id}", Ask("chat")
     else:
         context, item = parts.contexts.of(user_id, item_id or "")  # a chat leaves out an unknown item
-        salt, whole = salt_of(tenant, context), _personal(parts, whole, context, item)
-    read = record_ids_of((*context.past, *_profile(context)))
-    call = Call("chat", "", whole, replace(sampling, cache_salt=salt), read, tenant.name)
-    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat), item_id or "")
+        salt = salt_of(tenant, context)
+        ask, whole = _personal(parts, whole, context, item)
+    read, items = record_ids_of(ask.passages), tuple(items_of(ask, ask))
+    call = Call("chat", "", whole, replace(sampling, cache_salt=salt), read, tenant.name, items=items)
+    shows_profile = any(passage.kind == "profile" for passage in ask.passages)
+    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat), shows_profile)
 
 
-def _personal(parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None) -> Messages:
-    """The messages, with as much about the user before them as there is room for."""
+def _personal(
+    parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None
+) -> tuple[Ask, Messages]:
+    """As much about the user as there is room for, and the messages with that before them."""
     profile = _profile(context)
     for passages in filter(None, ((*context.past, *profile), profile)):
-        whole = (*messages_of(Ask("chat", passages, item), parts.task), *messages)
+        ask = Ask("chat", passages, item)
+        whole = (*messages_of(ask, parts.task), *messages)
         if _leaves_room(whole, parts.backend):
-            return whole
-    return messages
+            return ask, whole
+    return Ask("chat"), messages
 
 
 def _profile(context: ProfileContext) -> tuple[Passage, ...]:

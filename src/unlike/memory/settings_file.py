@@ -42,9 +42,10 @@ from unlike.memory.settings import MemorySettings, Refresh, Retention
 
 NOT_FOR_A_MEMORY = (
     *("retriever", "selector", "time_rule", "adapter"),
+    *("lexical", "lexical_of"),
     *("key_records", "min_records", "min_peers", "shown_records"),
 )
-"""Method settings that do not apply to profiles built before the request, or that [memory] has."""
+"""Method settings that the texts of a stored profile cannot follow, or that [memory] has."""
 
 if TYPE_CHECKING:
     MemoryTable = dict[str, Any]

@@ -17,10 +17,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from unlike.config import MethodSettings
 from unlike.errors import UnlikeError
 from unlike.llm.usage import Usage
 from unlike.store import spend
 from unlike.store.database import Tenant, Tx
+from unlike.writing.draft import Draft
+from unlike.writing.write import Guard
 
 EVERY_S = 1.0
 
@@ -34,6 +37,22 @@ class Counted(Protocol):
     def usage(self) -> Usage:
         """What was used so far."""
         ...
+
+
+def attempts_of(draft: Draft, guard: Guard) -> int:
+    """How often the LLM may be asked for a text that is written whole; see ``writing.write``."""
+    n_times = 2 if guard.others.texts and guard.on_repeat == "retry" else 1
+    return n_times * _n_attempts(draft.rewrites, draft.call.sampling.temperature)
+
+
+def tokens_of_calls(n_calls: int, method: MethodSettings) -> int:
+    """Tokens to reserve for the steps before a text; of each prompt as much as of its answer is taken for granted."""
+    return n_calls * 2 * method.max_tokens * _n_attempts(method.rewrites, method.temperature)
+
+
+def _n_attempts(rewrites: int, temperature: float) -> int:
+    """At temperature 0 the LLM would answer the same, and is not asked again."""
+    return 1 + rewrites if temperature else 1
 
 
 class Spending:

@@ -3,8 +3,8 @@
 An LLM's summary does not say where each sentence comes from, so evidence is found, not claimed: the differences and key
 records that have a sentence most like the statement, by the vectors of both.
 
-Sensitive statements are held back here, at the one place where words about a person come to be shown and used: a
-difference is not shown, only summarised, and is stored as the LLM wrote it.
+Sensitive statements are held back here, at the one place where words about a person come into prompts of requests. A
+difference is only summarised; it is stored, shown in the inspector and exported as the LLM wrote it, less others' words.
 """
 
 from collections.abc import Sequence

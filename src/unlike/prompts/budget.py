@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from unlike.errors import InputError
 from unlike.language import SENTENCE_END
-from unlike.prompts.prompt import Ask, Passage, messages_of
+from unlike.prompts.prompt import Ask, Passage, items_of, messages_of
 from unlike.prompts.task import Task
 
 SHORTEST_CHARS = 120
@@ -114,7 +114,7 @@ def _with_longest_shortened(ask: Ask, shortest_chars: int) -> tuple[Ask, str] | 
 
 def _with_longest_description_shortened(ask: Ask) -> tuple[Ask, str] | None:
     """The ask with the longest description of an item cut by a quarter, wherever the item stands."""
-    items = [item for item in (ask.item, *(passage.item for passage in ask.passages)) if item]
+    items = items_of(ask, ask)
     longest = max(items, key=lambda item: len(item.description), default=None)
     if longest is None or len(longest.description) <= SHORTEST_CHARS:
         return None

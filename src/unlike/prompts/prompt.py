@@ -163,3 +163,13 @@ def _one_line(text: str) -> str:
 def record_ids_of(passages: Sequence[Passage]) -> tuple[str, ...]:
     """Every record whose words are in the passages, each once, in order."""
     return tuple(dict.fromkeys(record_id for passage in passages for record_id in passage.record_ids))
+
+
+def items_of(ask: Ask, fitted: Ask) -> list[Item]:
+    """The items of an ask whose titles and descriptions are in what fitted, as they were before they were shortened."""
+    shown = {item.id for item in _items(fitted)}
+    return [item for item in _items(ask) if item.id in shown]
+
+
+def _items(ask: Ask) -> list[Item]:
+    return [item for item in (ask.item, *(passage.item for passage in ask.passages)) if item]

@@ -80,6 +80,11 @@ def _queries(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
         .join(CLUSTERINGS, CLUSTERINGS.c.id == CLUSTERED.c.clustering)
         .join(RECORDS, RECORDS.c.id == CLUSTERED.c.record)
         .where(CLUSTERED.c.tenant == tx.tenant, RECORDS.c.item != CLUSTERINGS.c.item),
+        "kept prompts with descriptions by users who do not agree to the use of their own records": select(
+            JOURNAL_SOURCES.c.id
+        )
+        .join(USERS, USERS.c.id == JOURNAL_SOURCES.c.user)
+        .where(JOURNAL_SOURCES.c.tenant == tx.tenant, ~USERS.c.own),
         "jobs to build profiles of users who are gone": select(JOBS.c.id).where(
             JOBS.c.tenant == tx.tenant, JOBS.c.kind == "build", JOBS.c.subject.not_in(users)
         ),
@@ -141,13 +146,13 @@ def _sealed_for_others(tx: Tx) -> dict[str, int]:
             tx, PROFILES, _readers(tx, PROFILE_READS.c.profile), own
         ),
         "calls sealed for other people than those they read": _misaddressed(
-            tx, JOURNAL, _readers(tx, JOURNAL_READS.c.call), *_of_calls(tx)
+            tx, JOURNAL, _readers(tx, JOURNAL_READS.c.call), *_others_in_calls(tx)
         ),
     }
 
 
-def _of_calls(tx: Tx) -> tuple[Select[*tuple[Any, ...]], ...]:
-    """For whom calls were made, and the people behind the profiles and items in their prompts."""
+def _others_in_calls(tx: Tx) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """People of calls beside those of their records: for whom they were made, and who is behind profiles and items."""
     behind = select(JOURNAL.c.id, RECORDS.c.user).join(PROFILE_READS, PROFILE_READS.c.profile == JOURNAL.c.profile)
     behind = behind.join(RECORDS, RECORDS.c.id == PROFILE_READS.c.record)
     described = select(JOURNAL.c.id, JOURNAL_SOURCES.c.user).join(
@@ -182,7 +187,7 @@ def _unreadable(tx: Tx) -> dict[str, int]:
         DIFFERENCES: lambda row: [(row.people, row.sealed, differences.place_of(tx, row.record))],
         PROFILES: lambda row: [(row.people, row.sealed, profiles.place_of(tx, row.user))],
         PINS: lambda row: [(row.people, row.sealed, profiles.place_of(tx, row.user))],
-        JOURNAL: lambda row: _of_call(tx, row),
+        JOURNAL: lambda row: _answer_and_prompt(tx, row),
     }
     closed = Counter[str]()
     for table, sealed in tables.items():
@@ -191,9 +196,9 @@ def _unreadable(tx: Tx) -> dict[str, int]:
     return {f"{name} that cannot be opened with the keys that are there": n for name, n in closed.items()}
 
 
-def _of_call(tx: Tx, row: Any) -> Sequence[Sealed]:  # noqa: ANN401 - a row
-    answer = (row.people, row.sealed, journal.place_of(tx, row.key))
-    return [answer] if row.prompt is None else [answer, (row.people, row.prompt, journal.place_of_prompt(tx, row.key))]
+def _answer_and_prompt(tx: Tx, row: Any) -> Sequence[Sealed]:  # noqa: ANN401 - a row
+    values = (row.sealed, journal.place_of(tx, row.key)), (row.prompt, journal.place_of_prompt(tx, row.key))
+    return [(row.people, sealed, place) for sealed, place in values if sealed is not None]
 
 
 def _some_at_a_time(tx: Tx, table: Table) -> Iterator[Sequence[Any]]:

@@ -15,7 +15,7 @@ from unlike.store.database import Tx
 from unlike.store.items import clear_items_of, drop_unused
 from unlike.store.lineage import Touched, drop_from_others, drop_own
 from unlike.store.people import hold
-from unlike.store.tables import DIFFERENCES, EMBEDDINGS, ITEMS, PINS, PROFILES, RECORDS, USERS
+from unlike.store.tables import DIFFERENCES, EMBEDDINGS, ITEMS, JOURNAL, PINS, PROFILES, RECORDS, USERS
 
 
 def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
@@ -32,6 +32,7 @@ def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
         "differences": _count(tx, DIFFERENCES, DIFFERENCES.c.record.in_(mine)),
         "profiles": _count(tx, PROFILES, PROFILES.c.user == user),
         "pins": _count(tx, PINS, PINS.c.user == user),
+        "calls": _count(tx, JOURNAL, JOURNAL.c.user == user),
     }
     touched = drop_from_others(tx, user)
     own["jobs"] = jobs.drop(tx, "build", [user])

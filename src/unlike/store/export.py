@@ -3,21 +3,21 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select, union
 
 from unlike.records import Record
 from unlike.store import audit, differences, journal, profiles, users
 from unlike.store.database import Tx
 from unlike.store.journal import KeptPrompt
 from unlike.store.records import read
-from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL_READS, RECORDS
+from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL, JOURNAL_READS, JOURNAL_SOURCES, RECORDS
 
 
 def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
     """Records, differences, profiles, pins, consent, jobs, kept prompts and audit lines of a user, JSON-able.
 
-    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts for
-    which records of others were read are listed without their messages.
+    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts with
+    words of others, other than through a profile, are listed without their messages.
     """
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
@@ -35,7 +35,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
         "profiles": [_profile(tx, user, row.version, numbers) for row in profiles.versions(tx, user)],
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
         "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
-        "n_llm_calls": tx.conn.scalar(_n_calls(tx, user)),
+        "n_llm_calls": _n_calls(tx, user),
         "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user)],
         "audit": audit.about(tx, user_id),
     }
@@ -87,10 +87,13 @@ def _prompt(kept: KeptPrompt) -> dict[str, Any]:
     return asdict(kept) | {"messages": None if kept.shows_others else list(kept.messages)}
 
 
-def _n_calls(tx: Tx, user: int) -> Select[int]:
+def _n_calls(tx: Tx, user: int) -> int:
+    """Stored calls for the user, and for others with records of the user or what the user told of items."""
     mine = (RECORDS.c.tenant == tx.tenant) & (RECORDS.c.user == user)
-    read = select(func.count(JOURNAL_READS.c.call.distinct())).join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record)
-    return read.where(mine)
+    read = select(JOURNAL_READS.c.call).join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record).where(mine)
+    described = select(JOURNAL_SOURCES.c.call).where(JOURNAL_SOURCES.c.user == user)
+    own = select(JOURNAL.c.id).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.user == user)
+    return len(tx.conn.scalars(union(own, read, described)).all())
 
 
 def _jobs(tx: Tx, user: int) -> Select[*tuple[Any, ...]]:

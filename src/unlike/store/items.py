@@ -1,9 +1,9 @@
-"""Items of a tenant: title and description, where they come from, and their version.
+"""Items of a tenant: title and description, where each of them comes from, and their version.
 
 The text of an item is in the prompts of all users who wrote about it, so not every record may change it. The first text
 stays until a source with more trust sends another: a record of a user who does not agree to be compared, a record of one
-who does, and the product itself (``set_item``), in this order. Text that only one user ever sent is erased with that
-user; text that two users sent alike belongs to neither.
+who does, and the product itself (``set_item``), in this order. A title or description that only one user ever sent is
+erased with that user; one that two users sent alike, or that the product sent, belongs to no user.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from unlike.records import Item
 from unlike.store.batches import batches
@@ -21,6 +21,9 @@ from unlike.store.tables import ITEMS, RECORDS
 _WITH_IDS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
     ITEMS.c.tenant == bindparam("tenant"), ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
 )
+
+PARTS = ("title", "description")
+"""The texts of an item; the user from whom each comes is in the column NAME_user."""
 
 
 class Trust(IntEnum):
@@ -39,7 +42,7 @@ class SourcedItem:
     Attributes:
         item: Title and description; an empty one leaves the stored one as it is.
         trust: The kind of source.
-        user: Number of the user whose record it came with; None for the product, and for what several users sent.
+        user: Number of the user whose record it came with; None for the product, and for what several users sent alike.
     """
 
     item: Item
@@ -77,11 +80,32 @@ def items_with_ids(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
     return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
 
 
+def describers_of(tx: Tx, seen: Iterable[Item]) -> set[int] | None:
+    """Numbers of the users whose words some items are; None if one of them has another text by now, or is gone.
+
+    Args:
+        tx: An open transaction.
+        seen: Items as they were read.
+    """
+    items = {(item.id, item.title, item.description) for item in seen}
+    rows = _rows(tx, sorted({item_id for item_id, *_ in items})).values()
+    if items != {(row.item_id, row.title, row.description) for row in rows}:
+        return None
+    return {user for row in rows for user in (row.title_user, row.description_user) if user is not None}
+
+
 def clear_items_of(tx: Tx, user: int) -> int:
-    """Clear the text of items that only this user sent; returns how many."""
-    mine = (ITEMS.c.tenant == tx.tenant) & (ITEMS.c.source_user == user)
-    empty = {"title": "", "description": "", "trust": Trust.NONE, "source_user": None, "version": ITEMS.c.version + 1}
-    return tx.conn.execute(update(ITEMS).where(mine).values(empty)).rowcount
+    """Clear the titles and descriptions that only this user sent; returns of how many items."""
+    columns = [ITEMS.c[f"{part}_user"] for part in PARTS]
+    mine = (ITEMS.c.tenant == tx.tenant) & or_(*(column == user for column in columns))
+    rows = tx.conn.execute(select(ITEMS).where(mine).with_for_update()).all()
+    for row in rows:
+        gone = [part for part in PARTS if getattr(row, f"{part}_user") == user]
+        changed: dict[str, Any] = dict.fromkeys(gone, "") | dict.fromkeys((f"{part}_user" for part in gone), None)
+        trust = row.trust if any(getattr(row, part) for part in PARTS if part not in gone) else Trust.NONE
+        changed |= {"trust": trust, "version": row.version + 1}
+        tx.conn.execute(update(ITEMS).where(ITEMS.c.id == row.id).values(changed))
+    return len(rows)
 
 
 def drop_unused(tx: Tx, items: Sequence[int]) -> int:
@@ -100,13 +124,18 @@ def is_there(tx: Tx, item: int) -> bool:
 
 
 def _update(tx: Tx, row: Row[*tuple[Any, ...]], sent: SourcedItem) -> None:
-    text = sent.item.title or row.title, sent.item.description or row.description
+    """Take over what the source may change; a part that is sent again by another source belongs to no user any more."""
+    is_new = not any(getattr(row, part) for part in PARTS)
+    replaces = is_new or sent.trust > row.trust or sent.trust == Trust.PRODUCT
     changed: dict[str, Any] = {}
-    if text == (row.title, row.description):
-        if any(text) and row.source_user is not None and sent.user != row.source_user:
-            changed = {"source_user": None, "trust": max(row.trust, sent.trust)}
-    elif sent.trust > row.trust or sent.trust == Trust.PRODUCT or not (row.title or row.description):
-        changed = _row(tx, SourcedItem(Item(row.item_id, *text), sent.trust, sent.user), row.version + 1)
+    for part in PARTS:
+        text, user = getattr(sent.item, part), getattr(row, f"{part}_user")
+        if text and text == getattr(row, part):
+            owner, trust = user if user == sent.user else None, max(row.trust, sent.trust)
+            if (owner, trust) != (user, row.trust):
+                changed |= {f"{part}_user": owner, "trust": trust}
+        elif text and replaces:
+            changed |= {part: text, f"{part}_user": sent.user, "trust": sent.trust, "version": row.version + 1}
     if changed:
         tx.conn.execute(update(ITEMS).where(ITEMS.c.id == row.id).values(changed))
 
@@ -118,7 +147,8 @@ def _row(tx: Tx, sent: SourcedItem, version: int) -> dict[str, Any]:
         "title": sent.item.title,
         "description": sent.item.description,
         "trust": sent.trust if sent.has_text else Trust.NONE,
-        "source_user": sent.user if sent.has_text else None,
+        "title_user": sent.user if sent.item.title else None,
+        "description_user": sent.user if sent.item.description else None,
         "version": version,
     }
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, true, update
 
+from unlike.store.batches import batches
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.tables import JOBS, RECORDS, TENANTS
 
@@ -263,9 +264,9 @@ def _release(tx: Tx, job: Job, **changes: str | int) -> None:
 
 def unfinished(tx: Tx, kind: Kind, subjects: Sequence[int]) -> bool:
     """Whether work about some of these subjects is due or under way."""
-    about = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == kind) & JOBS.c.subject.in_(subjects)
     pending = or_(JOBS.c.state == "running", and_(JOBS.c.state == "waiting", JOBS.c.run_at_ms <= tx.now_ms))
-    return tx.conn.scalar(select(JOBS.c.id).where(about, pending).limit(1)) is not None
+    found = select(JOBS.c.id).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind, pending).limit(1)
+    return any(tx.conn.scalar(found.where(JOBS.c.subject.in_(batch))) is not None for batch in batches(subjects))
 
 
 def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50) -> Sequence[Row[Any]]:

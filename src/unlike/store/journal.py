@@ -1,43 +1,43 @@
-"""Calls of LLMs, sealed under the keys of all whose records were in the prompt.
+"""Calls of LLMs, sealed under the keys of all whose words were in the prompt.
 
-Of a call that builds a profile the answer is kept, under the hash of what was asked; of a request's call at most the
-prompt. Where one of these people is erased while the call is under way, nothing is kept; afterwards it goes with the first
-of them, with the profile that is in the prompt, and with whoever described an item in it.
+Of a call that builds a profile the answer is kept, under the hash of what was asked; of every call the prompt, where the
+settings say so. Nothing is kept of words that were withdrawn while the call was under way; what is kept goes with the first
+of these people, and with the profile that is in the prompt. Of whoever described an item in it that holds for the prompt:
+without one, the answer is not theirs.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select
 
-from unlike.store.database import Tx
+from unlike.records import Item
+from unlike.store.database import TransactionConflict, Tx
+from unlike.store.items import describers_of
 from unlike.store.people import people_of
-from unlike.store.records import Unknown, with_ids
-from unlike.store.tables import ITEMS, JOURNAL, JOURNAL_READS, JOURNAL_SOURCES, PROFILES, RECORDS, USERS
+from unlike.store.records import Unknown, numbers_of
+from unlike.store.tables import JOURNAL, JOURNAL_READS, JOURNAL_SOURCES, PROFILES, RECORDS, USERS
 
 WORDS = ("text", "error", "raw")
 """What of an answer is sealed."""
 FACTS = ("state", "prompt_tokens", "completion_tokens", "finish_reason", "wall_s", "attempts")
 """What of an answer is not."""
-_NO_ANSWER: Mapping[str, Any] = (
-    dict.fromkeys(WORDS, "") | dict.fromkeys(FACTS, 0) | {"state": "sent", "finish_reason": ""}
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is kept of a question to an LLM.
+class CallToStore:
+    """A call of an LLM as the store keeps it, beside its answer.
 
     Attributes:
-        user: Number of the user for whom it was asked.
+        user: Number of the user for whom it was made.
         model: Engine and model.
         step: Of the method.
         record_ids: Records whose words were in the prompt.
         profile: Number of the profile that was in the prompt, with all records behind it; None for no profile.
-        item_id: Of the stored item that the prompt was about, beside those of the records; "" for no other.
         prompt: Role and content of its messages, if they are to be kept.
+        items: Stored items whose titles and descriptions are in the messages, as they were when these were made.
     """
 
     user: int
@@ -45,8 +45,8 @@ class Asked:
     step: str
     record_ids: Sequence[str]
     profile: int | None = None
-    item_id: str = ""
     prompt: Sequence[Mapping[str, str]] | None = None
+    items: Sequence[Item] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class KeptPrompt:
     """A prompt that was kept.
 
     Attributes:
-        shows_others: Whether records of others were read for it other than through a profile.
+        shows_others: Whether words of others are in it other than through a profile: records, or descriptions of items.
         messages: Role and content of each message.
     """
 
@@ -75,13 +75,15 @@ def get(tx: Tx, key: str) -> dict[str, Any] | None:
     return words | {name: row[name] for name in FACTS}
 
 
-def put(tx: Tx, key: str, asked: Asked, answer: Mapping[str, Any]) -> dict[str, Any]:
+def put(tx: Tx, key: str, call: CallToStore, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Keep an answer; one that is done already stays. Returns what is kept now.
+
+    The prompt is left out where whoever described an item in it no longer agrees, or the item has another text by now.
 
     Args:
         tx: An open transaction.
         key: Of the call.
-        asked: What was asked.
+        call: What was asked.
         answer: WORDS and FACTS.
 
     Raises:
@@ -93,18 +95,24 @@ def put(tx: Tx, key: str, asked: Asked, answer: Mapping[str, Any]) -> dict[str, 
         return before
     kept = dict(answer) | {"attempts": answer["attempts"] + (before["attempts"] if before else 0)}
     tx.conn.execute(delete(JOURNAL).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.key == key))
-    _insert(tx, key, asked, kept)
+    describers = _describers(tx, call)
+    if describers is None:
+        call, describers = replace(call, prompt=None), set[int]()
+    _insert(tx, key, call, describers, kept)
     return kept
 
 
-def keep_prompt(tx: Tx, asked: Asked) -> None:
+def keep_prompt(tx: Tx, call: CallToStore) -> None:
     """Keep the prompt of a call whose answer is not kept; its key is random, so that nothing can be guessed from a hash.
 
     Raises:
         Unknown: A record or the profile is gone.
-        TransactionConflict: As ``put``.
+        TransactionConflict: As ``put``; or whoever described an item in it no longer agrees, or the item has another text.
     """
-    _insert(tx, secrets.token_hex(32), asked, _NO_ANSWER)
+    describers = _describers(tx, call)
+    if describers is None:
+        raise TransactionConflict("an item in this prompt is no longer described as it was; the prompt is not kept")
+    _insert(tx, secrets.token_hex(32), call, describers, None)
 
 
 def prompts_of(tx: Tx, user: int, offset: int = 0, limit: int | None = None) -> list[KeptPrompt]:
@@ -113,9 +121,10 @@ def prompts_of(tx: Tx, user: int, offset: int = 0, limit: int | None = None) -> 
         select(JOURNAL_READS.c.id)
         .join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record)
         .where(JOURNAL_READS.c.call == JOURNAL.c.id, RECORDS.c.user != user)
-        .exists()
     )
-    query = _with_prompt(tx, user, JOURNAL, read_others.label("others")).order_by(JOURNAL.c.id.desc())
+    described = select(JOURNAL_SOURCES.c.id).where(JOURNAL_SOURCES.c.call == JOURNAL.c.id)
+    shows_others = or_(read_others.exists(), described.exists())
+    query = _with_prompt(tx, user, JOURNAL, shows_others.label("others")).order_by(JOURNAL.c.id.desc())
     found = list[KeptPrompt]()
     for row in tx.conn.execute(query.offset(offset).limit(limit)):
         prompt = tx.keys.unseal(tx.conn, row.people, row.prompt, place_of_prompt(tx, row.key))
@@ -142,46 +151,52 @@ def _with_prompt(tx: Tx, user: int, *columns: Any) -> Select[*tuple[Any, ...]]: 
     return select(*columns).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.user == user, JOURNAL.c.prompt.is_not(None))
 
 
-def _insert(tx: Tx, key: str, asked: Asked, answer: Mapping[str, Any]) -> None:
-    stored = with_ids(tx, asked.record_ids)
-    if len(stored) < len(set(asked.record_ids)):
+def _insert(tx: Tx, key: str, call: CallToStore, describers: set[int], answer: Mapping[str, Any] | None) -> None:
+    stored = numbers_of(tx, call.record_ids)
+    if len(stored) < len(set(call.record_ids)):
         raise Unknown("records of this call were erased while it was under way; it is not kept")
-    own = [record.number for record in stored if record.user == asked.user]
-    others = [record.number for record in stored if record.user != asked.user]
-    read = {asked.user, *people_of(tx, own, compared=others), *_behind_profile(tx, asked.profile)}
-    sources = _sources(tx, [record.item for record in stored], asked)
-    people = sorted(read | sources)
-    words, prompt = {name: answer[name] for name in WORDS}, None
-    if asked.prompt is not None:
-        prompt = tx.keys.seal(tx.conn, people, {"messages": asked.prompt}, place_of_prompt(tx, key))
-    row = {name: answer[name] for name in FACTS} | {
+    own = [number for number, user in stored.items() if user == call.user]
+    read = people_of(tx, own, compared=stored.keys() - own)
+    people = sorted({call.user, *read, *_behind_profile(tx, call.profile), *describers})
+    row = {
         "key": key,
-        "user": asked.user,
-        "profile": asked.profile,
-        "model": asked.model,
-        "step": asked.step,
-        "sealed": tx.keys.seal(tx.conn, people, words, place_of(tx, key)),
-        "prompt": prompt,
+        "user": call.user,
+        "profile": call.profile,
+        "model": call.model,
+        "step": call.step,
         "people": people,
         "created_ms": tx.now_ms,
     }
+    if answer is not None:
+        words = {name: answer[name] for name in WORDS}
+        row |= {name: answer[name] for name in FACTS}
+        row |= {"sealed": tx.keys.seal(tx.conn, people, words, place_of(tx, key))}
+    if call.prompt is not None:
+        row |= {"prompt": tx.keys.seal(tx.conn, people, {"messages": call.prompt}, place_of_prompt(tx, key))}
     number = tx.inserted(JOURNAL, row)
-    reads = [{"tenant": tx.tenant, "call": number, "record": record.number} for record in stored]
+    reads = [{"tenant": tx.tenant, "call": number, "record": record} for record in stored]
     if reads:
         tx.conn.execute(JOURNAL_READS.insert(), reads)
-    if sources:
-        rows = [{"tenant": tx.tenant, "call": number, "user": user} for user in sorted(sources)]
+    if describers:
+        rows = [{"tenant": tx.tenant, "call": number, "user": user} for user in sorted(describers)]
         tx.conn.execute(JOURNAL_SOURCES.insert(), rows)
 
 
-def _sources(tx: Tx, items: Sequence[int], asked: Asked) -> set[int]:
-    """Other users who described an item that is in a prompt to be kept; their rows are locked until the transaction ends."""
-    if asked.prompt is None:
+def _describers(tx: Tx, call: CallToStore) -> set[int] | None:
+    """Other users whose titles and descriptions of items are in a prompt to be kept; they are locked until the end of tx.
+
+    None where an item is described otherwise by now, or one of these users no longer agrees to the use of own records:
+    then it cannot be said whose words they are, or they may not be kept.
+    """
+    if call.prompt is None:
         return set()
-    shown = or_(ITEMS.c.id.in_(set(items)), ITEMS.c.item_id == asked.item_id)
-    described = select(ITEMS.c.source_user).where(ITEMS.c.tenant == tx.tenant, shown)
-    users = select(USERS.c.id).where(USERS.c.id.in_(described), USERS.c.id != asked.user)
-    return set(tx.conn.scalars(users.with_for_update(read=True)))
+    found = describers_of(tx, call.items)
+    if found is None:
+        return None
+    others = found - {call.user}
+    agreeing = select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.id.in_(others), USERS.c.own)
+    held = set(tx.conn.scalars(agreeing.with_for_update(read=True))) if others else set[int]()
+    return others if held == others else None
 
 
 def _behind_profile(tx: Tx, profile: int | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Who is touched when a user's records may not be used any more: what of others was made with them."""
+"""Who is touched when a user's words may not be used any more: what of others was made with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> T
     Args:
         tx: An open transaction.
         user: Whose records.
-        records: Numbers of those that count; all of them for None.
+        records: Numbers of those that count; None for all of them, and for what the user told of items.
     """
     hold(tx, user)
     all_of_user = select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
@@ -56,24 +56,35 @@ def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> T
     profiles = _others_profiles(tx, user, mine, differences)
     users = _users_of(tx, differences, profiles)
     items = sorted(set(tx.conn.scalars(select(CLUSTERINGS.c.item).where(CLUSTERINGS.c.id.in_(clusterings)))))
-    calls = _calls(tx, mine, profiles, None if records is not None else user)
+    calls = _others_calls(tx, user, mine, profiles)
+    if records is None:
+        calls |= _described_by(tx, user)
     counts = {
         "profiles": _delete(tx, PROFILES, profiles),
         "differences": _delete(tx, DIFFERENCES, differences),
-        "calls": _delete(tx, JOURNAL, calls),
+        "calls": _delete(tx, JOURNAL, sorted(calls)),
         "clusterings": _delete(tx, CLUSTERINGS, list(tx.conn.scalars(clusterings))),
     }
     return Touched(tuple(users), tuple(items), counts)
 
 
+def drop_described_by(tx: Tx, user: int) -> None:
+    """Delete others' calls whose kept prompts hold what a user told of items."""
+    hold(tx, user)
+    _delete(tx, JOURNAL, sorted(_described_by(tx, user)))
+
+
 def drop_own(tx: Tx, user: int, records: Select[int]) -> None:
-    """Delete the user's own differences and profiles that were made of some records."""
+    """Delete the user's own differences, profiles and calls that were made of some records."""
     made = select(DIFFERENCE_READS.c.difference).where(DIFFERENCE_READS.c.record.in_(records))
     own = select(PROFILES.c.id).where(PROFILES.c.tenant == tx.tenant, PROFILES.c.user == user)
     read = select(PROFILE_READS.c.profile).where(PROFILE_READS.c.record.in_(records))
     used = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(made))
     _delete(tx, PROFILES, list(tx.conn.scalars(own.where(or_(PROFILES.c.id.in_(read), PROFILES.c.id.in_(used))))))
     _delete(tx, DIFFERENCES, list(tx.conn.scalars(made.distinct())))
+    called = select(JOURNAL.c.id).join(JOURNAL_READS, JOURNAL_READS.c.call == JOURNAL.c.id)
+    mine = called.where(JOURNAL.c.user == user, JOURNAL_READS.c.record.in_(records))
+    _delete(tx, JOURNAL, list(tx.conn.scalars(mine.distinct())))
 
 
 def _others_differences(tx: Tx, user: int, mine: Select[int], clusterings: Select[int]) -> list[int]:
@@ -92,14 +103,19 @@ def _others_profiles(tx: Tx, user: int, mine: Select[int], differences: Sequence
     return sorted(found)
 
 
-def _calls(tx: Tx, mine: Select[int], profiles: Sequence[int], source: int | None) -> list[int]:
-    """Calls for any user with one of these records, one of these profiles or a user's words about an item in the prompt."""
-    found = set(tx.conn.scalars(select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine))))
-    if source is not None:
-        found |= set(tx.conn.scalars(select(JOURNAL_SOURCES.c.call).where(JOURNAL_SOURCES.c.user == source)))
+def _others_calls(tx: Tx, user: int, mine: Select[int], profiles: Sequence[int]) -> set[int]:
+    """Calls for others with one of the user's records or one of these profiles in the prompt."""
+    others = select(JOURNAL.c.id).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.user != user)
+    read = select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine))
+    found = set(tx.conn.scalars(others.where(JOURNAL.c.id.in_(read))))
     for batch in batches(profiles):
-        found |= set(tx.conn.scalars(select(JOURNAL.c.id).where(JOURNAL.c.profile.in_(batch))))
-    return sorted(found)
+        found |= set(tx.conn.scalars(others.where(JOURNAL.c.profile.in_(batch))))
+    return found
+
+
+def _described_by(tx: Tx, user: int) -> set[int]:
+    """Calls for others with the user's words about an item in the prompt."""
+    return set(tx.conn.scalars(select(JOURNAL_SOURCES.c.call).where(JOURNAL_SOURCES.c.user == user)))
 
 
 def _users_of(tx: Tx, differences: Sequence[int], profiles: Sequence[int]) -> list[int]:

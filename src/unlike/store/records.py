@@ -4,8 +4,9 @@ A record id belongs to one text. Sending the same record again changes nothing; 
 stored and is reported, since both cannot be what the user wrote.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
@@ -136,6 +137,16 @@ def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
     return [stored for batch in batches(record_ids) for stored in _asked(tx, _WITH_IDS, record_ids=batch)]
 
 
+def numbers_of(tx: Tx, record_ids: Sequence[str]) -> dict[int, int]:
+    """Numbers of the records of these ids that are there, each with its user's; no text is opened."""
+    mine = select(RECORDS.c.id, RECORDS.c.user).where(RECORDS.c.tenant == tx.tenant)
+    return {
+        number: user
+        for batch in batches(record_ids)
+        for number, user in tx.conn.execute(mine.where(RECORDS.c.record_id.in_(batch)))
+    }
+
+
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
     """Records by their numbers."""
     return {
@@ -150,9 +161,32 @@ def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     return _asked(tx, _ORDERED.where(*where))
 
 
+def ids_of(tx: Tx, numbers: Iterable[int]) -> dict[int, str]:
+    """Ids of records by their numbers; no text is opened."""
+    mine = select(RECORDS.c.id, RECORDS.c.record_id).where(RECORDS.c.tenant == tx.tenant)
+    return {
+        number: record_id
+        for batch in batches(sorted(set(numbers)))
+        for number, record_id in tx.conn.execute(mine.where(RECORDS.c.id.in_(batch)))
+    }
+
+
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     """A user's latest n records, oldest first."""
-    return _asked(tx, _LATEST, user=user, n=n)[::-1]
+    return page(tx, user, 0, n)[::-1]
+
+
+def page(tx: Tx, user: int, offset: int, limit: int) -> list[Stored]:
+    """Some of a user's records, the latest first."""
+    return _asked(tx, _PAGE, user=user, offset=offset, limit=limit)
+
+
+def latest_first(tx: Tx, user: int) -> Iterator[Stored]:
+    """All records of a user, the latest first, opened some at a time."""
+    for offset in count_from(0, PAGE_ROWS):
+        yield from (found := page(tx, user, offset, PAGE_ROWS))
+        if len(found) < PAGE_ROWS:
+            return
 
 
 class StoredRecords:
@@ -201,11 +235,14 @@ class StoredRecords:
         return [one.record for one in stored]
 
 
-def count(tx: Tx) -> int:
-    """Records of the tenant."""
-    return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(RECORDS.c.tenant == tx.tenant)) or 0
+def count(tx: Tx, user: int | None = None) -> int:
+    """Records of a user; of the whole tenant for None."""
+    mine = RECORDS.c.tenant == tx.tenant if user is None else RECORDS.c.user == user
+    return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(mine)) or 0
 
 
+PAGE_ROWS = 50
+"""Records that are opened at once where it is not known how many are needed."""
 LATER = 2**62
 """A timestamp after all that can be kept (ms)."""
 _COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
@@ -232,10 +269,11 @@ _HISTORY = _ORDERED.where(
 _PEERS = _ORDERED.where(
     ITEMS.c.item_id == bindparam("item_id"), USERS.c.peer, RECORDS.c.timestamp < bindparam("before")
 )
-_LATEST = (
+_PAGE = (
     _SELECTED.where(RECORDS.c.user == bindparam("user"))
     .order_by(RECORDS.c.timestamp.desc(), RECORDS.c.record_id.desc())
-    .limit(bindparam("n"))
+    .offset(bindparam("offset"))
+    .limit(bindparam("limit"))
 )
 
 

@@ -1,9 +1,11 @@
 """One query that suffices for a request while nothing about its user has changed.
 
 Records are never changed, only added and deleted, and the text of a profile does not change while its row is current; so
-both can be cached while the stamp is the same. Row numbers may be reused after an erasure, so the stamp also holds times.
+both can be cached while the stamp is the same. Items do change: those that were cached are read again. Row numbers may be
+reused after an erasure, so the stamp also holds times.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, literal, select
@@ -30,13 +32,12 @@ class Stamp(NamedTuple):
     last_record: int | None
 
 
-def glance(tenant: Tenant, user_id: str, item_id: str) -> tuple[Stamp, Item | None]:
-    """A user's stamp, and the item of that id where there is one."""
+def glance(tenant: Tenant, user_id: str, item_ids: Sequence[str]) -> tuple[Stamp, dict[str, Item]]:
+    """A user's stamp, and those of some items that are there, at least one of them asked for."""
+    values = {"tenant": tenant.id, "user_id": canonical_id(user_id), "item_ids": sorted(set(item_ids))}
     with tenant.store.connection(writes=False, once=True) as conn:
-        found = conn.execute(_GLANCE, {"tenant": tenant.id, "user_id": canonical_id(user_id), "item_id": item_id}).one()
-    row: tuple[Any, ...] = tuple(found)
-    known, title, description = row[-3:]
-    return Stamp(*row[:-3]), None if known is None else Item(known, title, description)
+        rows: list[tuple[Any, ...]] = [tuple(row) for row in conn.execute(_GLANCE, values)]
+    return Stamp(*rows[0][:-3]), {row[-3]: Item(*row[-3:]) for row in rows if row[-3] is not None}
 
 
 _RECORDS_OF_USER = select(RECORDS.c.id).where(RECORDS.c.user == USERS.c.id)
@@ -56,5 +57,5 @@ _GLANCE = select(
 ).select_from(
     _ONE.outerjoin(USERS, (USERS.c.tenant == _OF_TENANT) & (USERS.c.user_id == bindparam("user_id")))
     .outerjoin(PROFILES, (PROFILES.c.user == USERS.c.id) & PROFILES.c.current)
-    .outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & (ITEMS.c.item_id == bindparam("item_id")))
+    .outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True)))
 )

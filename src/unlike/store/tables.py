@@ -118,7 +118,8 @@ ITEMS = _table(
     Column("description", Text, nullable=False),
     Column("trust", Integer, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("source_user", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("title_user", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("description_user", _NUMBER, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     UniqueConstraint("tenant", "item_id"),
 )
 
@@ -279,18 +280,19 @@ JOURNAL = _table(
     Column("key", String(64), nullable=False),
     Column("model", Text, nullable=False),
     Column("step", String(40), nullable=False),
-    Column("state", String(8), nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
+    Column("state", String(8)),
+    Column("sealed", LargeBinary),
     Column("prompt", LargeBinary),
     Column("people", JSON, nullable=False),
-    Column("prompt_tokens", Integer, nullable=False),
-    Column("completion_tokens", Integer, nullable=False),
-    Column("finish_reason", String(40), nullable=False),
-    Column("wall_s", Float, nullable=False),
-    Column("attempts", Integer, nullable=False),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("finish_reason", String(40)),
+    Column("wall_s", Float),
+    Column("attempts", Integer),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("tenant", "key"),
 )
+"""Calls; what belongs to an answer is NULL where only a prompt is kept."""
 
 JOURNAL_READS = _table(
     "journal_reads",
@@ -305,7 +307,7 @@ JOURNAL_SOURCES = _table(
     _of("users"),
     UniqueConstraint("call", "user"),
 )
-"""Users who described an item that is in a kept prompt."""
+"""Other users who described an item that is in a kept prompt."""
 
 AUDIT = _table(
     "audit",

@@ -12,7 +12,7 @@ from unlike.llm.backend import Backend, Sampling
 from unlike.llm.journal import Call
 from unlike.llm.soft_prompt import SoftAsk
 from unlike.prompts.budget import fit
-from unlike.prompts.prompt import Ask, Passage, record_ids_of
+from unlike.prompts.prompt import Ask, Passage, items_of, record_ids_of
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.writing.expected import Expected, expected_of
@@ -98,6 +98,7 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
         sampling=sampling,
         record_ids=record_ids_of(fitted.ask.passages),
         tenant=tenant,
+        items=tuple(items_of(ask, fitted.ask)),
     )
     return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out)
 
@@ -113,7 +114,10 @@ def soft_draft(soft: SoftAsk, item: Item, request: Case, task: Task, sampling: S
         sampling: How the LLM will answer.
         tenant: Whose data it is.
     """
-    call = Call(soft.step, task.sources[soft.step], soft.messages, sampling, soft.record_ids, tenant, soft=soft.prompt)
+    template = task.sources[soft.step]
+    call = Call(
+        soft.step, template, soft.messages, sampling, soft.record_ids, tenant, soft=soft.prompt, items=soft.items
+    )
     ask = Ask(soft.step, tuple(Passage("past", text) for text in soft.past.values()), item, request)
     return Draft(call, expected_of(ask, task.words), soft.left_out)
 

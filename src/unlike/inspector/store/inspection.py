@@ -23,11 +23,14 @@ from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.journal import StoredJournal
 from unlike.memory.memory import Memory
+from unlike.memory.spending import tokens_of_calls
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import open_selector
 from unlike.retrieve.open import open_retriever
+from unlike.writing.draft import Draft, Reply
+from unlike.writing.write import write_stream
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Inspection:
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
         method = self.memory.settings.method
         kit, llm = self._kit(user_id, user, method)
-        async with self.memory.spending.reserve(2 * method.max_tokens, llm):
+        async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
             return await map_differences.ask_for(kit, own, chosen, n_peers)
 
     async def options(self, request: Request) -> PlaygroundOptions:
@@ -71,13 +74,27 @@ class Inspection:
         kit, llm = self._kit(request.user_id, -1 if prepared.context.user is None else prepared.context.user, settings)
         stored = {request.user_id: prepared.context.summary}
         kit = replace(kit, profile_of=stored.get)
-        guard = partial(guard_of, self.memory.tenant, request.user_id, settings=self.memory.settings)
+        write = partial(self._write, prepared, name == "stored_profile")
         async with (
-            self.memory.spending.reserve((settings.n_records + 1) * 2 * settings.max_tokens, llm),
-            aclosing(play(name, prepared, kit, llm, guard)) as events,
+            self.memory.spending.reserve(tokens_of_calls(settings.n_records + 2, settings), llm),
+            aclosing(play(name, prepared, kit, llm, write)) as events,
         ):
             async for event in events:
                 yield event
+
+    async def _write(
+        self, prepared: Prepared, shows_profile: bool, draft: Draft, llm: RecordedLLM
+    ) -> AsyncGenerator[str | Reply]:
+        """The text in pieces, guarded against repeats; its prompt is kept like that of any text."""
+        memory, call = self.memory, draft.call
+        args = (memory.tenant, prepared.case.user_id, call.record_ids, memory.settings)
+        guard = await asyncio.to_thread(guard_of, *args)
+        async with (
+            memory.keeping_prompt(call, prepared.context, shows_profile),
+            aclosing(write_stream(draft, llm, guard)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
 
     async def _prepare(self, request: Request) -> Prepared:
         args = (self.memory.tenant, request, self.memory.latent, self.memory.settings)

@@ -2,7 +2,7 @@
 
 A request about an item that the user wrote on is answered as of that moment: the LLM sees neither that text nor anything
 later of the user, so that the new text can be compared with the real one. Nothing of a request is stored except, as in
-every build, the steps before its text.
+every build, the steps before its text, and the prompt of the text where prompts are kept.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, StoredRecords, Unknown
 from unlike.store.tables import ITEMS, RECORDS, USERS
 from unlike.writing.draft import Draft, Reply
-from unlike.writing.write import Guard, write_stream
+from unlike.writing.write import Guard
 
 MAX_PEERS = 500
 """Maximum number of texts of others, the latest, that a text is checked against for shared words."""
@@ -116,7 +116,8 @@ class Played:
 
 
 Event = Prompt | str | Played
-GuardOf = Callable[[Sequence[str]], Guard]
+Write = Callable[[Draft, RecordedLLM], AsyncGenerator[str | Reply]]
+"""Writes a text in pieces, then gives the whole."""
 
 
 class EnoughPeersRecords(StoredRecords):
@@ -179,7 +180,7 @@ def method_of(name: str, prepared: Prepared) -> Method:
     return open_method(name)
 
 
-async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_of: GuardOf) -> AsyncGenerator[Event]:
+async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write: Write) -> AsyncGenerator[Event]:
     """Try a method: its prompts and the pieces of its text, then the result.
 
     To stop early, close the generator; this stops the LLM.
@@ -189,7 +190,7 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_
         prepared: The request.
         kit: The method's collaborators.
         llm: The kit's LLM.
-        guard_of: Returns the guard against repeats for a text that was made from some records.
+        write: Writes the text.
 
     Raises:
         CallFailed: A call failed.
@@ -199,7 +200,7 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_
     method, started_s = method_of(name, prepared), time.monotonic()
     events = asyncio.Queue[Prompt | str | None]()
     seen = llm.part(lambda call: events.put_nowait(Prompt(call.step, call.messages)))
-    task = asyncio.create_task(_write(partial(method, prepared.case, replace(kit, llm=seen)), seen, guard_of, events))
+    task = asyncio.create_task(_write(partial(method, prepared.case, replace(kit, llm=seen)), seen, write, events))
     try:
         while (event := await events.get()) is not None:
             yield event
@@ -224,14 +225,13 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, guard_
 async def _write(
     prepare_draft: Callable[[], Awaitable[Draft]],
     llm: RecordedLLM,
-    guard_of: GuardOf,
+    write: Write,
     events: asyncio.Queue[Prompt | str | None],
 ) -> Reply:
     """Write a text, and put its pieces into a queue; None is the last event, also after an error."""
     try:
         draft = await prepare_draft()
-        guard = await asyncio.to_thread(guard_of, draft.call.record_ids)
-        async with aclosing(write_stream(draft, llm, guard)) as pieces:
+        async with aclosing(write(draft, llm)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Reply):
                     return piece
