@@ -1,16 +1,31 @@
 """Words, sentences and the kind of language of texts in many scripts."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.language import SENTENCE_END, first_words, language_of, pieces, words
+from unlike.language import SENTENCE_END, first_words, language_of, pieces, whole, words
 from unlike.memory.statements import sentences
 from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import Document
 
 ENGLISH = "It is the lamp that they have in the hall, and you can see it. "
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "is_there"),
+    [
+        ("lamp", "a lamp.", True), ("lamp", "two lamps", False), ("lamp", "a headlamp", False),
+        ("Help!", "I heard Help! again", True), ("Help!", "Help!", True), ("Help!", "SelfHelp!", False),
+        ("...And Then", "loves ...And Then.", True), ("...And Then", "hears...And Then", True), ("(live)", "it(live)s", True),
+        ("三体", "他喜欢三体的结尾", True), ("A三体", "BA三体", False), ("a.c", "abc", False), ("Été", "l'Été!", True),
+    ],
+)  # fmt: skip
+def test_a_phrase_is_found_whole(phrase, text, is_there):
+    assert (re.search(whole(phrase), text) is not None) == is_there
 
 
 @pytest.mark.parametrize(

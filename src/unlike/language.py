@@ -86,6 +86,15 @@ def pieces(text: str) -> list[str]:
     return text.split() if text.isascii() else PIECE.findall(text)
 
 
+def whole(phrase: str) -> str:
+    """A pattern of a phrase that is no part of longer words.
+
+    Next to a mark of punctuation, or to a character of a script without spaces, a word begins and ends anyway.
+    """
+    ends = [bool(re.match(r"\w", end)) and not UNSPACED_CHAR.match(end) for end in (phrase[:1], phrase[-1:])]
+    return (r"(?<!\w)" if ends[0] else "") + re.escape(phrase) + (r"(?!\w)" if ends[1] else "")
+
+
 def first_words(text: str, n: int | None) -> str:
     """A text up to its first ``n`` pieces, white space between them as it was; the whole text for None."""
     if n is None:

@@ -66,6 +66,12 @@ def test_a_dry_run_counts_and_writes_nothing(unlike, sample, tmp_path):
     assert json.loads(out)["n_calls"] == 12
 
 
+def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, sample, tmp_path):
+    line = "rewrites are not counted: at most 2 more calls per text"
+    assert line in unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--rewrites", "2"))[1]
+    assert "rewrites" not in unlike(*run_words(sample, tmp_path / "run", "--dry-run"))[1]
+
+
 def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):
     unlike(*run_words(sample, tmp_path / "run", method="rag"))
     status, _, err = unlike(*run_words(sample, tmp_path / "run", method="non_perso"))

@@ -10,7 +10,7 @@ import pytest
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
 from unlike.embed.ngrams import fit_ngrams
-from unlike.embed.open import open_encoder
+from unlike.embed.open import open_encoder, parts_of
 from unlike.errors import EngineError, InputError
 
 WRITTEN = [f"{word} pen, {word} lamp; wool {word}!" for word in ("brass", "red", "old", "new", "thin", "für")]
@@ -148,6 +148,29 @@ def test_a_sum_of_encoders_has_the_vectors_of_each_side_by_side():
     both = open_encoder("hashing:16+hashing:64")
     assert both.name == "hashing:16+hashing:64"
     assert both.encode(TEXTS) == pytest.approx(np.concatenate(parts, axis=1) / 2**0.5)
+
+
+def test_a_plus_in_the_path_of_a_folder_joins_nothing(tmp_path):
+    folder = tmp_path / "a+b"
+    folder.mkdir()
+    assert parts_of("minilm") == ["minilm"]
+    assert parts_of("minilm + hashing:64") == ["minilm", "hashing:64"]
+    assert parts_of(str(folder)) == [str(folder)]
+    assert parts_of(f"hashing:64+{folder}+minilm") == ["hashing:64", str(folder), "minilm"]
+    assert parts_of(f"transformers:{folder}#1+hashing:64") == [f"transformers:{folder}#1", "hashing:64"]
+
+
+@pytest.mark.embedded
+def test_hidden_states_are_computed_on_the_device_that_is_asked_for(tmp_path):
+    from tests.llm.tiny_llm import tiny_llm
+
+    from unlike.embed.hidden_states import HiddenStatesEncoder
+
+    name = f"{tiny_llm(tmp_path / 'tiny')}#1"
+    here = HiddenStatesEncoder(name, "cpu").encode(TEXTS)
+    assert here == pytest.approx(HiddenStatesEncoder(name).encode(TEXTS), abs=1e-5)
+    with pytest.raises(InputError, match="device 'nowhere' cannot be used"):
+        HiddenStatesEncoder(name, "nowhere")
 
 
 @pytest.mark.embedded

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 import unlike
+from unlike.config import MethodSettings
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.experiment import open_experiment
 from unlike.experiments.forecast import forecast_experiment, forecast_run
@@ -57,11 +58,31 @@ def test_what_is_left_is_forecast_where_some_is_done(plan_file, tmp_path):
 def test_answers_are_assumed_as_long_as_the_journal_and_the_real_texts_are(sample, answers, tmp_path):
     corpus, out = unlike.Corpus.open(sample), tmp_path / "run"
     before = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
-    assert set(before.lengths) == {"generate", "generate_turns"}
+    assert set(before.lengths) == {"generate", "generate_turns", "soft", "soft_turns"}
+    assert len(set(before.lengths.values())) == 1
     assert 20 < before.lengths["generate"] < 200
     unlike.run(corpus, "dpl", answers, out, embedder="hashing:64", limit=2)
     after = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
     assert after.lengths["difference"] < 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "rewrites"), [({}, 0), ({"rewrites": 2}, 2), ({"rewrites": 2, "temperature": 0.0}, 0)]
+)
+def test_rewrites_are_not_counted_and_the_forecast_says_so(sample, tmp_path, settings, rewrites):
+    corpus = unlike.Corpus.open(sample)
+    request = RunRequest(
+        corpus, "rag", "scripted:echo", tmp_path, settings=MethodSettings(**settings), embedder="hashing:64", limit=2
+    )
+    found = forecast_run(request)
+    assert (found.usage.n_calls, found.rewrites) == (2, rewrites)
+
+
+def test_rewrites_are_said_of_an_experiment_too(plan_file, tmp_path):
+    file = plan_file(limit=2, methods=("rag",))
+    file.write_text(file.read_text().replace("max_tokens = 64", "max_tokens = 64, rewrites = 3"))
+    ((part, _),) = forecast_experiment(open_experiment(file, tmp_path / "out")).parts
+    assert (part.usage.n_calls, part.rewrites) == (2, 3)
 
 
 def test_it_needs_no_key(sample, tmp_path, monkeypatch):

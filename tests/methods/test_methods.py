@@ -237,9 +237,11 @@ def test_of_a_popular_item_a_sample_is_chosen_from_and_the_trace_says_its_size(c
     monkeypatch.setattr(steps, "MAX_PEERS", 3)
     peers = [record for record in crowd.records() if record.item_id == crowd.records()[0].item_id]
     assert len(peers) == 6
-    assert steps.sampled(peers, 0) == steps.sampled(peers, 0)
-    assert [one.id for one in peers if one in steps.sampled(peers, 0)] == [one.id for one in steps.sampled(peers, 0)]
-    assert steps.sampled(peers[:3], 0) == peers[:3]
-    assert len({tuple(one.id for one in steps.sampled(peers, seed)) for seed in range(9)}) > 1
+    assert steps.sampled(peers, 0, 3) == steps.sampled(peers, 0, 3)
+    assert [one.id for one in peers if one in steps.sampled(peers, 0, 3)] == [
+        one.id for one in steps.sampled(peers, 0, 3)
+    ]
+    assert steps.sampled(peers[:3], 0, 3) == peers[:3]
+    assert len({tuple(one.id for one in steps.sampled(peers, seed, 3)) for seed in range(9)}) > 1
     differences = run("dpl", crowd, Listening(), n_records=2, n_peers=2).trace["differences"]
     assert [(one["n_peers"], one["n_sampled"], len(one["representatives"])) for one in differences] == [(5, 3, 2)] * 2

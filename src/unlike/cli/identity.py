@@ -47,7 +47,7 @@ def identity(
     With --compare it shows which encoder identifies users best.
     """
     from unlike.data.corpus import Corpus
-    from unlike.embed.open import open_encoder
+    from unlike.embed.open import LazyEncoder, open_encoder
     from unlike.evaluate.identity.encoders import compare_encoders
     from unlike.evaluate.identity.measure import IdentitySettings, identity
     from unlike.evaluate.report.encoders import write_encoders
@@ -62,7 +62,7 @@ def identity(
             found = compare_encoders(opened, names_in(compare), opening, settings, on_progress)
             files = write_encoders(found, name, out) if out else []
         else:
-            found = identity(opened, opening(embedder), settings, on_progress)
+            found = identity(opened, LazyEncoder(partial(opening, embedder)), settings, on_progress)
             files = write_identity(found, name, out) if out else []
     print_result(found, files, _show, as_json=as_json)
 

@@ -200,5 +200,9 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
     assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items()) + (", " if lengths else "")
     typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {ASSUMED_COMPLETION_TOKENS}")
+    if forecast.rewrites:
+        typer.echo(
+            f"rewrites are not counted: at most {forecast.rewrites} more {'call' if forecast.rewrites == 1 else 'calls'} per text"
+        )
     if cost is not None:
         typer.echo(f"cost: {cost:.2f}")

@@ -15,7 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from unlike.embed.encoder import Vectors
 from unlike.errors import InputError
-from unlike.llm.local_model import ModelFiles, open_model_files
+from unlike.llm.local_model import ModelFiles, device_of, open_model_files
 from unlike.llm.model_source import explain_load_errors
 
 BATCH_TEXTS = 32
@@ -29,12 +29,14 @@ class HiddenStatesEncoder:
         name: LLM and number of layers, as in "smollm2#15"; the LLM is a name of ``unlike models``, a folder or a name of
             the hub. Without a number it is all layers.
 
+        device: As torch names it; None for the graphics card where there is one.
+
     Raises:
-        InputError: There is no such LLM or layer.
+        InputError: There is no such LLM, layer or device.
         MissingPart: The LLM of a catalogue name is not here.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, device: str | None = None) -> None:
         llm, _, layer = name.partition("#")
         files = open_model_files(llm, _FAILED)
         n_layers = int(files.text_config.num_hidden_layers)
@@ -50,7 +52,7 @@ class HiddenStatesEncoder:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         disable_progress_bar()
         with explain_load_errors(llm, _FAILED):
-            self._model = _first_layers(files, int(layer))
+            self._model = _first_layers(files, int(layer)).to(device_of(name, device))
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -65,10 +67,12 @@ class HiddenStatesEncoder:
     def _means(self, texts: Sequence[str]) -> Vectors:
         """The mean over the tokens of each text, (len(texts), hidden); padding counts for nothing."""
         cut: dict[str, Any] = {"truncation": True, "max_length": self._limit} if self._limit else {}
-        read = self._tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt", **cut)
+        read = self._tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt", **cut).to(
+            self._model.device
+        )
         states = self._model(**read, use_cache=False).last_hidden_state
         mask = read["attention_mask"][:, :, None]
-        return ((states * mask).sum(dim=1) / mask.sum(dim=1)).numpy()
+        return ((states * mask).sum(dim=1) / mask.sum(dim=1)).cpu().numpy()
 
 
 def _first_layers(files: ModelFiles, n_layers: int) -> Any:  # noqa: ANN401 - transformers' own

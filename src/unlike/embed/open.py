@@ -48,11 +48,28 @@ def open_encoder(
         InputError: The name is not usable.
         MissingPart: What it needs is not installed.
     """
-    if "+" in name and not Path(name).exists():
-        return ConcatenatedEncoder([open_encoder(part.strip(), cache, on_progress) for part in name.split("+")])
+    if len(parts := parts_of(name)) > 1:
+        return ConcatenatedEncoder([open_encoder(part, cache, on_progress) for part in parts])
     scheme, _, rest = name.partition(":")
     encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
     return CachedEncoder(encoder, cache, on_progress) if cache else encoder
+
+
+def parts_of(name: str) -> list[str]:
+    """The names of the encoders that a name joins by "+"; a "+" in the path of a folder joins nothing."""
+    left, found = name.split("+"), list[str]()
+    while left:
+        n = next((n for n in range(len(left), 1, -1) if _is_path("+".join(left[:n]).strip())), 1)
+        found.append("+".join(left[:n]).strip())
+        left = left[n:]
+    return found
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name is a path that exists, or one behind a scheme."""
+    scheme, _, rest = name.partition(":")
+    path, _, layer = (rest if rest and scheme in SCHEMES else name).partition("#")
+    return "+" not in layer and Path(path).exists()
 
 
 def _hashing(dim: str) -> Encoder:

@@ -21,6 +21,7 @@ from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.open import open_counter
+from unlike.llm.soft_prompt import SOFT_STEPS
 from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
@@ -50,6 +51,8 @@ class Forecast:
         counts_exactly: Whether prompts were counted with the model's tokenizer.
         lengths: Assumed length of the answers by step, in tokens, where it can be estimated; of other steps it is
             ``ASSUMED_COMPLETION_TOKENS``.
+        rewrites: Maximum number of times that the LLM is asked again for a text; these calls are not counted, since only
+            a reply shows whether they are made.
     """
 
     what: str
@@ -57,6 +60,7 @@ class Forecast:
     usage: Usage
     counts_exactly: bool
     lengths: dict[str, int]
+    rewrites: int = 0
 
     def cost(self, prices: Prices) -> float | None:
         """The price of all tokens; None where a price is missing."""
@@ -93,7 +97,8 @@ def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
         asked = _forecast_llm(backend, known, cases)
         job = Job(request.method, open_method(request.method), cases, replace(kit, llm=asked))
         wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked)))
-        return Forecast(request.method, len(cases), asked.usage, backend.counts_exactly, asked.lengths)
+        rewrites = _rewrites([kit.settings])
+        return Forecast(request.method, len(cases), asked.usage, backend.counts_exactly, asked.lengths, rewrites)
 
 
 def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> ExperimentForecast:
@@ -116,7 +121,8 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
     asked = _forecast_llm(backend, known, cases)
     usage = wait_for(forecast(plan, corpus, kit_of, runs, asked))
     what = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
-    found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths)
+    rewrites = _rewrites([run.settings for run in runs])
+    found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
     yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
     for judge in plan.judges:
         kit = opened.kits(judge, None, asks=False)(MethodSettings())
@@ -125,13 +131,19 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
         yield found, found.cost((judge.price_in, judge.price_out))
 
 
+def _rewrites(settings: Sequence[MethodSettings]) -> int:
+    """The most rewrites that some settings allow; at temperature 0 there are none."""
+    return max((each.rewrites for each in settings if each.temperature), default=0)
+
+
 def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Case]") -> ForecastLLM:
     texts = [case.reference for case in cases if case.reference][:REFERENCES_COUNTED]
     lengths = dict[str, int]()
     if texts:
         n_tokens = sum(backend.count_tokens([{"role": "user", "content": text}]) for text in texts)
         overhead = backend.count_tokens([{"role": "user", "content": ""}])
-        lengths = dict.fromkeys(WRITING_STEPS.values(), max(1, round(n_tokens / len(texts)) - overhead))
+        steps = (*WRITING_STEPS.values(), *SOFT_STEPS.values())
+        lengths = dict.fromkeys(steps, max(1, round(n_tokens / len(texts) - overhead)))
     return ForecastLLM(backend, known, lengths | (known.mean_completion_tokens() if known else {}))
 
 

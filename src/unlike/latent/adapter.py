@@ -18,10 +18,10 @@ from torch import Tensor
 from unlike.errors import InputError
 from unlike.latent.batch import inputs_of
 from unlike.latent.difference import Floats
-from unlike.latent.examples import STEPS, Example, Examples
+from unlike.latent.examples import Example, Examples
 from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
-from unlike.llm.soft_prompt import SoftAsk, SoftPrompt
+from unlike.llm.soft_prompt import SOFT_STEPS, SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
 from unlike.records import Case, Record, Records
 
@@ -222,7 +222,7 @@ class Prompter:
         example = self._examples.of(case, vectors_of=vectors_of, past=past, profile=profile)
         return SoftAsk(
             prompt=self.soft_prompt(example, self.bank(example)),
-            step=STEPS[self.adapter.settings.layout],
+            step=SOFT_STEPS[self.adapter.settings.layout],
             messages=example.messages,
             record_ids=tuple(dict.fromkeys([*example.record_ids, *(profile.record_ids if profile else ())])),
             past={

@@ -18,15 +18,13 @@ from unlike.errors import InputError
 from unlike.latent.difference import Differences, PastVectors, Select
 from unlike.latent.modules import row
 from unlike.latent.settings import AdapterSettings
-from unlike.llm.soft_prompt import ChatTokens
+from unlike.llm.soft_prompt import SOFT_STEPS, ChatTokens
 from unlike.prompts.budget import fit, shortened
 from unlike.prompts.prompt import Ask, Passage, items_of
 from unlike.prompts.slots import pieces, slots
 from unlike.prompts.task import Task
 from unlike.records import Case, Item, Record, Records
 
-STEPS = {"single": "soft", "turns": "soft_turns"}
-"""The template of a soft prompt, by layout."""
 NOTES: dict[tuple[str, ...], str] = {
     ("his", "diff"): (
         "A {text} vector holds what one {text} is like; a difference vector holds how it differs from what "
@@ -186,7 +184,7 @@ class Examples:
         return PastVectors(own.record_ids, other.his[taken], other.diff[taken], other.n_peers[taken], others)
 
     def _ask(self, case: Case, passages: Sequence[Passage], more: tuple[Passage, ...]) -> Ask:
-        step = STEPS[self.settings.layout]
+        step = SOFT_STEPS[self.settings.layout]
         if self.settings.kind == "pplug":
             user = slots(0, 1 + self.settings.tokens_per_vector)
             passages = passages if self.settings.with_text else ()

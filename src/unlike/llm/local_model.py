@@ -167,7 +167,7 @@ def open_local_model(
     """
     if dtype not in DTYPES:
         raise InputError(f"LLM {name!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
-    where = _device(name, device)
+    where = device_of(name, device)
     disable_progress_bar()
     files = open_model_files(name, _FAILED)
     model = _weights(name, files.source, DTYPES[dtype]).to(where).eval().requires_grad_(False)
@@ -204,7 +204,12 @@ def _rows_of_files(name: str, source: str, embeddings: Tensor) -> Tensor:
     return rows if is_plain else embeddings
 
 
-def _device(name: str, device: str | None) -> torch.device:
+def device_of(name: str, device: str | None) -> torch.device:
+    """The device of a name of torch's; for None the graphics card where there is one.
+
+    Raises:
+        InputError: It cannot be used.
+    """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

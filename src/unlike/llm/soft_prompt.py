@@ -16,6 +16,9 @@ from unlike.errors import InputError
 from unlike.llm.backend import Backend, Completion, LogitBias, Messages, Sampling
 from unlike.records import Item
 
+SOFT_STEPS = {"single": "soft", "turns": "soft_turns"}
+"""The template of a soft prompt, by layout."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftPrompt:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from unlike.errors import CallFailed
 from unlike.methods.kit import Kit
 from unlike.methods.steps import (
+    MAX_PEERS,
     Comparison,
     draft,
     extract,
@@ -95,6 +96,7 @@ def _with_other_peers(
         others = [item_id for item_id in items if item_id != comparison.item.id]
         if others:
             peers = found[others[place % len(others)]]
-            chosen = kit.selector.select(comparison.record, sampled(peers, kit.settings.seed), kit.settings.n_peers)
+            among = sampled(peers, kit.settings.seed, MAX_PEERS)
+            chosen = kit.selector.select(comparison.record, among, kit.settings.n_peers)
             changed.append(replace(comparison, representatives=tuple(chosen), n_peers=len(peers)))
     return changed

@@ -93,7 +93,7 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
             record=record,
             item=kit.records.item(record.item_id),
             representatives=tuple(
-                kit.selector.select(record, sampled(peers[record.id], settings.seed), settings.n_peers)
+                kit.selector.select(record, sampled(peers[record.id], settings.seed, MAX_PEERS), settings.n_peers)
             ),
             n_peers=len(peers[record.id]),
         )
@@ -108,9 +108,8 @@ def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:
     return records.others_on(seen, item_id, case.user_id, case.peers_before(rule))
 
 
-def sampled(peers: Sequence[Record], seed: int, n: int | None = None) -> Sequence[Record]:
-    """At most ``n`` (MAX_PEERS) of an item's peers, in their order; the same for every user, so their vectors are cached."""
-    n = MAX_PEERS if n is None else n
+def sampled(peers: Sequence[Record], seed: int, n: int) -> Sequence[Record]:
+    """At most ``n`` of an item's peers, in their order; the same for every user, so their vectors are cached."""
     if len(peers) <= n:
         return peers
     drawn = sorted(peers, key=lambda one: blake2b(f"{seed}:{one.id}".encode(), digest_size=8).digest())[:n]

@@ -14,7 +14,17 @@ from collections.abc import Sequence
 
 from unlike.methods.kit import Kit
 from unlike.methods.statements import kept_statements
-from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, sampled, summarise
+from unlike.methods.steps import (
+    MAX_PEERS,
+    Comparison,
+    Difference,
+    draft,
+    extract,
+    others_on,
+    read_history,
+    sampled,
+    summarise,
+)
 from unlike.peers.representatives import choose_key_records
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
@@ -52,7 +62,7 @@ def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[
         peers = others_on(record.item_id, case, kit)
         if len(peers) < settings.min_peers:
             return None
-        chosen = tuple(kit.selector.select(record, sampled(peers, settings.seed), settings.n_peers))
+        chosen = tuple(kit.selector.select(record, sampled(peers, settings.seed, MAX_PEERS), settings.n_peers))
         return Comparison(record, kit.records.item(record.item_id), chosen, len(peers)) if chosen else None
 
     chosen = choose_key_records(reversed(history), compared, settings.n_records, settings.key_records)

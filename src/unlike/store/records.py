@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
 
 from unlike.errors import InputError
-from unlike.records import Item, Moment, Record
+from unlike.records import END_OF_TIME, Item, Moment, Record
 from unlike.store import erasure_receipts
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
@@ -227,7 +227,7 @@ class StoredRecords:
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
         with self._tenant.read() as tx:
-            limit = LATER if before is None else before
+            limit = END_OF_TIME[0] if before is None else before
             return self._returned(_asked(tx, _PEERS, item_id=item_id, before=limit))
 
     def _returned(self, stored: Sequence[Stored]) -> list[Record]:
@@ -243,8 +243,6 @@ def count(tx: Tx, user: int | None = None) -> int:
 
 PAGE_ROWS = 50
 """Records that are opened at once where it is not known how many are needed."""
-LATER = 2**62
-"""A timestamp after all that can be kept (ms)."""
 _COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
 _TENANT = bindparam("tenant")
 _SELECTED = (

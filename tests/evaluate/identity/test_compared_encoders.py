@@ -143,6 +143,30 @@ def test_the_first_encoder_s_gain_over_itself_is_nothing():
     assert same.over_first == Gain(Estimate(0, 0, 0), Estimate(0, 0, 0), 1.0)
 
 
+def test_an_encoder_is_opened_when_it_is_its_turn_and_a_shared_part_once():
+    seen = []
+
+    class Named(WordsOnly):
+        def __init__(self, name):
+            self.name = name
+            seen.append(f"open {name}")
+
+        def encode(self, texts):
+            seen.append(f"use {self.name}")
+            return super().encode(texts)
+
+    compare_encoders(invented(), ["a", "b", "b+a"], Named, SETTINGS)
+    assert list(dict.fromkeys(seen)) == ["open a", "use a", "open b", "use b"]
+    assert seen.count("open a") == seen.count("open b") == 1
+
+
+def test_a_name_that_cannot_be_fitted_is_found_before_a_text_is_encoded():
+    asked = []
+    with pytest.raises(InputError, match="ngrams:many has no usable size"):
+        compare_encoders(invented(), ["words", "ngrams:many"], asked.append, SETTINGS)
+    assert asked == []
+
+
 def test_at_most_so_many_users_count():
     report = compare_encoders(invented(), ["words"], lambda name: WordsOnly(), replace(SETTINGS, n_users=12))
     assert report.n_users == 12

@@ -13,7 +13,7 @@ from unlike.errors import CallFailed
 from unlike.evaluate.running.grade import Judged
 from unlike.evaluate.running.grading import Grading, forecast_judge, grade_all
 from unlike.evaluate.running.plan import Judge, Plan
-from unlike.evaluate.running.rubric import MAX_CRITERIA, SCHEMA, Criterion, Rubric, learn_rubrics
+from unlike.evaluate.running.rubric import MAX_CRITERIA, SCHEMA, Criterion, Material, Rubric, checked, learn_rubrics
 from unlike.evaluate.running.rubric_judge import Written, judge_by_rubric, real_texts, share_met, texts_of_others
 from unlike.evaluate.statistics.measured import MeasuredRun
 from unlike.evaluate.statistics.rubrics import doubt, rubric_findings, with_floor_and_ceiling
@@ -102,6 +102,22 @@ def test_criteria_with_a_quotation_of_the_user_alone_count_and_others_are_droppe
         "the quotation is too short to show anything",
         "it is there already",
     ]
+
+
+@pytest.mark.parametrize(
+    ("title", "criterion"),
+    [
+        ("Help Me!", "Praises Help Me! at length"),
+        ("...And Then", "Quotes “...And Then”"),
+        ("三体全集典藏", "喜欢三体全集典藏的结尾"),
+    ],
+)
+def test_a_title_is_found_beside_punctuation_and_in_scripts_without_spaces(title, criterion):
+    material = Material("ada", tuple(OWN), tuple(OTHERS))
+    (found,) = checked([Criterion(criterion, "Oh my stars!!")], material, [title])
+    assert found.dropped == "it is about one item"
+    (found,) = checked([Criterion("Cries out", "Oh my stars!!")], material, [title])
+    assert not found.dropped
 
 
 def test_capitals_are_part_of_a_quotation_and_kinds_of_quotation_marks_are_not():
@@ -311,6 +327,20 @@ def test_a_forecast_counts_learning_texts_floor_and_ceiling_and_what_is_left_of_
     asyncio.run(grade_all(at_work, [measured("rag", "Well!!", "First")]))
     left = asyncio.run(forecast_judge(at_work, tmp_path, journal))
     assert (left.n_calls, left.n_cached) == (2, 3)  # no texts of runs are in the folder
+
+
+def test_a_forecast_assumes_no_criteria_where_the_journal_has_a_reply_without_enough(journal, tmp_path):
+    at_work = grading(journal, ScriptedBackend(lambda messages, sampling: reply(GOOD[0])))
+    asyncio.run(grade_all(at_work, [measured("rag", "Well!!", "First")]))
+    left = asyncio.run(forecast_judge(at_work, tmp_path, journal))
+    assert (left.n_calls, left.n_cached) == (0, 1)
+
+
+def test_a_failed_row_is_neither_graded_nor_counted_among_the_texts(journal):
+    run = measured("rag", None, "First")
+    asyncio.run(grade_all(grading(journal, ScriptedBackend(answers)), [run]))
+    assert (run.per_case["rubric:r"], run.means["rubric:r"]) == ({}, None)
+    assert run.notes["rubric:r"].startswith("1 of 1 texts got no grade")
 
 
 # Whether it measures anything -----------------------------------------------------------------------------------------

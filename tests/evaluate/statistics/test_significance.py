@@ -12,6 +12,7 @@ from unlike.evaluate.statistics.significance import (
     compare,
     holm,
     mean_and_std,
+    means_by_user,
     paired,
     permutation_test,
     t_test,
@@ -75,6 +76,12 @@ def test_paired_joins_by_id_and_counts_what_is_left_out():
     assert pairs.ids == ("u1", "u3")
     assert pairs.differences.tolist() == [0.5, 2.0]
     assert pairs.n_left_out == 3
+
+
+def test_a_user_s_value_is_the_mean_of_the_user_s_values():
+    found = means_by_user([("b", 1.0), ("a", 0.5), ("b", 0.0)])
+    assert list(found.items()) == [("b", 0.5), ("a", 0.5)]
+    assert means_by_user([]) == {}
 
 
 def test_compare():

@@ -17,7 +17,7 @@ from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTria
 from unlike.evaluate.authorship.verifiers import Question, Verifier, choose_training, train_verifiers
 from unlike.evaluate.identity.scores import Estimate, estimate, resampled, shares_and_areas
 from unlike.evaluate.statistics.measured import Groups
-from unlike.evaluate.statistics.significance import MIN_USERS, PairedComparison, compare
+from unlike.evaluate.statistics.significance import MIN_USERS, PairedComparison, compare, means_by_user
 from unlike.progress import OnProgress, no_progress
 
 MIN_AUC = 0.65
@@ -244,12 +244,11 @@ def _methods(
 
 def _by_user(verifier: Verifier, asked: Sequence[tuple[AuthorshipTrial, Question]]) -> dict[str, float]:
     """The mean probability of each user's texts."""
-    values: dict[str, list[float]] = {}
     if not asked:
         return {}
-    for (trial, _), value in zip(asked, verifier.probabilities([question for _, question in asked]), strict=True):
-        values.setdefault(trial.user_id, []).append(float(value))
-    return {user: sum(of_user) / len(of_user) for user, of_user in sorted(values.items())}
+    values = verifier.probabilities([question for _, question in asked]).tolist()
+    found = means_by_user((trial.user_id, value) for (trial, _), value in zip(asked, values, strict=True))
+    return dict(sorted(found.items()))
 
 
 # Figures with their intervals -----------------------------------------------------------------------------------------

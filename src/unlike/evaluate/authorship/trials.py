@@ -15,7 +15,7 @@ from unlike.errors import InputError
 from unlike.evaluate.identity.trials import IdentitySettings, Texts
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.language import pieces
-from unlike.records import Record
+from unlike.records import END_OF_TIME, Record
 
 TOO_FEW = "too few earlier texts of that length on other items"
 NO_FLOOR = "no text of that length by another user on the item"
@@ -174,7 +174,7 @@ class CutTexts:
 
     def items_of(self, user_id: str) -> frozenset[str]:
         """All items that a user wrote about."""
-        return frozenset(record.item_id for record in self._corpus.history(user_id, (2**63, "")))
+        return frozenset(record.item_id for record in self._corpus.history(user_id, END_OF_TIME))
 
     # Who is tested ----------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,15 @@ Each is measured by its own vectors, and by the difference to the mean of all pe
 equation 4. A stranger's history in place of the user's is the control.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 from unlike.data.corpus import Corpus
 from unlike.embed.concatenated import ConcatenatedEncoder
 from unlike.embed.encoder import Encoder
+from unlike.embed.open import parts_of
 from unlike.errors import InputError
 from unlike.evaluate.identity.fitted import FittedEncoders
 from unlike.evaluate.identity.measure import Study
@@ -88,12 +90,10 @@ def compare_encoders(
     settings = settings or IdentitySettings()
     study = Study(corpus, settings, on_progress, (RESULT, STRANGER, REPRESENTATIVES))
     fitted = FittedEncoders(corpus, study.texts, study.plan.trials, settings)
-    encoder_of = _encoder_of(fitted, opening)
-    encoders = {name: encoder_of(name) for name in names}
     rows = {row.name: row for row in study.rows}
     found: list[EncoderFigures] = []
     first: Scores | None = None
-    for name, encoder in encoders.items():
+    for name, encoder in _opened(names, fitted, opening):
         space = study.encoded(encoder)
         figures, difference = _figures(name, study, rows, space, first)
         first = difference if first is None else first
@@ -103,19 +103,21 @@ def compare_encoders(
     return EncodersReport(study.facts(), settings, n_users, len(fitted.users), study.n_texts, found)
 
 
-def _encoder_of(fitted: FittedEncoders, opening: Callable[[str], Encoder]) -> Callable[[str], Encoder]:
-    """What makes an encoder of a name; parts that several names share are made once."""
-
-    @cache
-    def part_of(name: str) -> Encoder:
-        fit = fitted.opening(name)
-        return fit() if fit else opening(name)
-
-    def encoder_of(name: str) -> Encoder:
-        parts = [part_of(part.strip()) for part in name.split("+")]
-        return parts[0] if len(parts) == 1 else ConcatenatedEncoder(parts)
-
-    return encoder_of
+def _opened(
+    names: Sequence[str], fitted: FittedEncoders, opening: Callable[[str], Encoder]
+) -> Iterator[tuple[str, Encoder]]:
+    """Each encoder with its name, opened when it is its turn; a part that a later one shares is kept until then."""
+    n_uses = Counter(part for name in names for part in parts_of(name))
+    openings = {part: fitted.opening(part) or partial(opening, part) for part in n_uses}
+    kept: dict[str, Encoder] = {}
+    for name in names:
+        parts = list[Encoder]()
+        for part in parts_of(name):
+            parts.append(kept.pop(part) if part in kept else openings[part]())
+            n_uses[part] -= 1
+            if n_uses[part]:
+                kept[part] = parts[-1]
+        yield name, parts[0] if len(parts) == 1 else ConcatenatedEncoder(parts)
 
 
 def _figures(

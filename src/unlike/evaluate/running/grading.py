@@ -10,7 +10,7 @@ from unlike.evaluate.running.experiment import cases_of
 from unlike.evaluate.running.judge import judge
 from unlike.evaluate.running.plan import Judge, Plan
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
-from unlike.evaluate.running.rubric import Criterion, Rubric, learn_rubrics
+from unlike.evaluate.running.rubric import NOT_LEARNED, Criterion, Rubric, learn_rubrics
 from unlike.evaluate.running.rubric_judge import Written, judge_by_rubric, real_texts, texts_of_others
 from unlike.evaluate.running.run import RUN, read_run
 from unlike.evaluate.statistics.findings import RubricFindings
@@ -128,5 +128,5 @@ async def _forecast_rubric(grading: Grading, llm: ForecastLLM, texts_of: Sequenc
 
 
 def _assumed(rubric: Rubric) -> Rubric:
-    """A rubric whose criteria are not known yet, with assumed ones; as it is where it will never be asked for."""
-    return replace(rubric, found=ASSUMED_CRITERIA, failure="") if rubric.failure and rubric.read else rubric
+    """A rubric that is not learned yet, with assumed criteria; as it is where the journal has it, or it cannot be learned."""
+    return replace(rubric, found=ASSUMED_CRITERIA, failure="") if rubric.failure == NOT_LEARNED else rubric

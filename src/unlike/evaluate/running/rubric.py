@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any, cast
 
 from unlike.errors import CallFailed
 from unlike.evaluate.running.grade import draft_to_parse, with_schema
-from unlike.llm.backend import Sampling
+from unlike.language import whole
+from unlike.llm.backend import PLACEHOLDER, Sampling
 from unlike.llm.recorded import LLM
-from unlike.methods.steps import together
+from unlike.methods.steps import sampled, together
 from unlike.prompts.prompt import Ask, own_record
 from unlike.prompts.task import Task
 from unlike.records import Case, Record, Records, TimeRule, others_on, visible
@@ -28,10 +28,14 @@ STEP = "rubric"
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=900)
 MAX_PAST, MAX_OTHERS = 12, 2
 """Texts of the user that are shown, and texts of others per item."""
+SEED = 0
+"""Of the choice among these others."""
 MIN_PAST = 3
 """What fewer texts have in common may be chance."""
 MIN_CRITERIA, MAX_CRITERIA = 2, 6
 MIN_QUOTED_CHARS = 4
+NOT_LEARNED = "no rubric: its criteria are not learned yet"
+"""The failure of a rubric in a forecast, where the reply is not known."""
 MIN_TITLE_CHARS = 6
 """A shorter title may be a common word."""
 SCHEMA = json.dumps(
@@ -151,16 +155,14 @@ def material_of(cases: Sequence[Case], records: Records, rule: TimeRule) -> Mate
         for record in records.history(first.user_id, first.moment)
         if record.item_id not in items and record.text not in held_out
     ]
-    on_item = {item_id: _drawn(others_on(seen, item_id, first.user_id, before)) for item_id in {r.item_id for r in own}}
+    on_item = {
+        item_id: sampled(others_on(seen, item_id, first.user_id, before), SEED, MAX_OTHERS)
+        for item_id in {record.item_id for record in own}
+    }
     chosen = sorted(own, key=lambda record: (bool(on_item[record.item_id]), record.moment))[-MAX_PAST:]
     past = sorted(chosen, key=lambda record: record.moment)
     others = {other.id: other for record in past for other in on_item[record.item_id]}
     return Material(first.user_id, tuple(past), tuple(others.values()))
-
-
-def _drawn(others: Sequence[Record]) -> list[Record]:
-    """Some of the texts on an item, the same ones for every user."""
-    return sorted(others, key=lambda one: blake2b(one.id.encode(), digest_size=8).digest())[:MAX_OTHERS]
 
 
 async def _learn(material: Material, llm: LLM, records: Records, task: Task) -> Rubric:
@@ -176,6 +178,8 @@ async def _learn(material: Material, llm: LLM, records: Records, task: Task) -> 
         reply = await write(draft, llm)
     except CallFailed as failure:
         return replace(rubric, failure=f"no rubric: {failure}", raw=failure.raw)
+    if reply.call["finish_reason"] == PLACEHOLDER:
+        return replace(rubric, failure=NOT_LEARNED)
     titles = [passage.item.title for passage in past if passage.item]
     found = checked(read_criteria(reply.text), material, titles)
     n_kept = sum(not criterion.dropped for criterion in found)
@@ -195,7 +199,7 @@ def checked(found: Sequence[Criterion], material: Material, titles: Sequence[str
         titles: Of the items; a criterion that names one is about an item and not about the user.
     """
     own, others = ([_plain(record.text) for record in records] for records in (material.past, material.others))
-    named = [rf"\b{re.escape(title)}\b" for title in titles if len(title) >= MIN_TITLE_CHARS]
+    named = [whole(title) for title in titles if len(title) >= MIN_TITLE_CHARS]
     about_item = re.compile("|".join(named) or r"(?!)", re.IGNORECASE)
     made: list[Criterion] = []
     for criterion in found:

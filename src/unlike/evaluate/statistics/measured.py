@@ -17,7 +17,7 @@ from unlike.evaluate.metrics.score import score
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
-from unlike.evaluate.statistics.significance import interval_ends, mean_and_std
+from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
 from unlike.llm.open import model_of
 from unlike.records import Generation
 
@@ -129,13 +129,13 @@ def values_by_user(
         metric: Name of the metric.
         but: (case id, run key) pairs to leave out.
     """
-    values: dict[str, list[float]] = {}
-    for run in runs:
-        for row in run.rows:
-            value = run.per_case.get(metric, {}).get(row.case_id)
-            if value is not None and (row.case_id, run_key(run)) not in but:
-                values.setdefault(row.user_id, []).append(value)
-    return {user: sum(of_user) / len(of_user) for user, of_user in values.items()}
+    return means_by_user(
+        (row.user_id, value)
+        for run in runs
+        for row in run.rows
+        if (value := run.per_case.get(metric, {}).get(row.case_id)) is not None
+        and (row.case_id, run_key(run)) not in but
+    )
 
 
 def run_key(run: MeasuredRun) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from statistics import fmean
 
 import numpy as np
 
 from unlike.evaluate.running.grade import Judged
 from unlike.evaluate.running.rubric import Rubric
 from unlike.evaluate.statistics.findings import Cell, RubricFindings
-from unlike.evaluate.statistics.significance import MIN_USERS, compare, interval_ends
+from unlike.evaluate.statistics.significance import MIN_USERS, compare, interval_ends, means_by_user
 
 
 def rubric_findings(metric: str, rubrics: Collection[Rubric]) -> RubricFindings:
@@ -30,7 +29,9 @@ def with_floor_and_ceiling(
         ceiling: The users' own texts of the cases.
         users: User id by case id.
     """
-    own, others = _by_user(ceiling, users), _by_user(floor, users)
+    own, others = (
+        means_by_user((users[case], value) for case, value in of.per_case.items()) for of in (ceiling, floor)
+    )
     found = replace(found, ceiling=_cell(own, ceiling), floor=_cell(others, floor))
     compared = compare(own, others)
     if compared is None:
@@ -43,14 +44,6 @@ def with_floor_and_ceiling(
         n=compared.n,
         p=compared.p_permutation if compared.n >= MIN_USERS else None,
     )
-
-
-def _by_user(judged: Judged, users: Mapping[str, str]) -> dict[str, float]:
-    """The mean of each user's cases."""
-    values: dict[str, list[float]] = {}
-    for case_id, value in judged.per_case.items():
-        values.setdefault(users[case_id], []).append(value)
-    return {user: fmean(of_user) for user, of_user in values.items()}
 
 
 def _cell(by_user: Mapping[str, float], judged: Judged) -> Cell:

@@ -68,6 +68,18 @@ class PairedComparison:
     effect_size: float
 
 
+def means_by_user(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The mean of each user's values, users in the order in which they first come: the user is the unit of every test.
+
+    Args:
+        values: (user id, value) pairs.
+    """
+    of_user: dict[str, list[float]] = {}
+    for user_id, value in values:
+        of_user.setdefault(user_id, []).append(value)
+    return {user_id: sum(own) / len(own) for user_id, own in of_user.items()}
+
+
 def paired(a: Mapping[str, float], b: Mapping[str, float]) -> Paired:
     """Join the values of two methods by id, leaving out what one of them lacks."""
     ids = sorted(a.keys() & b.keys())

@@ -20,7 +20,7 @@ from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, ascii_json_response, page
 from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
-from unlike.records import Item, Record, others_on
+from unlike.records import END_OF_TIME, Item, Record, others_on
 from unlike.serve.answers import json_response
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
@@ -32,8 +32,6 @@ K = Annotated[int, Query(ge=1, le=20, description="How many others are chosen to
 UserId = Annotated[str, Query(alias="user", max_length=2_000, description="Of the user")]
 ItemId = Annotated[str, Query(alias="item", max_length=2_000, description="Of the item")]
 Order = Literal["up", "down"]
-LAST = (2**63 - 1, "")
-"""A moment after all records."""
 
 
 @router.get("")
@@ -90,7 +88,7 @@ def items(
 def user(here: Here, user: UserId, offset: Offset = 0, limit: Limit = 20) -> Response:
     """Records of a user, the latest first, and the user's cases."""
     corpus = here.corpus()
-    records, whole = page(list(reversed(corpus.history(user, LAST))), offset, limit)
+    records, whole = page(list(reversed(corpus.history(user, END_OF_TIME))), offset, limit)
     cases = [{"id": case.id, "split": case.split} for case in corpus.cases() if case.user_id == user]
     return ascii_json_response(
         {**whole, "user_id": user, "cases": cases, "records": [with_title(corpus, record) for record in records]}
@@ -115,7 +113,7 @@ def _page(listed: list[dict[str, Any]], search: str, sort: str, order: Order, of
 
 
 def _user(corpus: Corpus, user_id: str) -> dict[str, Any]:
-    records = corpus.history(user_id, LAST)
+    records = corpus.history(user_id, END_OF_TIME)
     return {"id": user_id, "items": len({record.item_id for record in records}), **_counts(records)}
 
 
@@ -177,7 +175,7 @@ def list_differences(user_id: Id, item_id: Id) -> Response:
 def list_records(here: Here, user_id: str, offset: Offset = 0, limit: Limit = 50) -> Response:
     """A page of a user's records, the latest first."""
     corpus = here.corpus()
-    records, whole = page(list(reversed(corpus.history(user_id, LAST))), offset, limit)
+    records, whole = page(list(reversed(corpus.history(user_id, END_OF_TIME))), offset, limit)
     return json_response({**whole, "rows": [with_title(corpus, record) for record in records]})
 
 
@@ -190,7 +188,7 @@ def map_data_of(corpus: Corpus, user_id: str, item: Item, encoder: Encoder) -> M
         item: The item.
         encoder: Of texts.
     """
-    own = corpus.history(user_id, LAST)
+    own = corpus.history(user_id, END_OF_TIME)
     mine = next((record for record in reversed(own) if record.item_id == item.id), None)
     others = sorted(others_on(corpus, item.id, user_id, None), key=lambda record: record.moment, reverse=True)
     shown = [*([mine] if mine else []), *others[:MAX_TEXTS]]
