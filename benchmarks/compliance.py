@@ -13,7 +13,7 @@ from pathlib import Path
 import unlike
 from unlike.data.corpus import Corpus
 from unlike.evaluate.running.compliance import Checked, compliance_of, shares
-from unlike.evaluate.running.run import JOURNAL, read_run
+from unlike.evaluate.running.run_method import JOURNAL, read_run
 from unlike.prompts.task import open_task
 from unlike.sync import wait_for
 

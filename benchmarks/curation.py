@@ -57,9 +57,9 @@ def _files(folder: Path, n: int) -> tuple[Path, Path]:
 
 
 def _curated(reviews: Path, items: Path, n: int) -> Measured:
-    from unlike.config import CURATE_PRESETS
     from unlike.data.curate import write_corpus
     from unlike.data.sources import amazon_2023
+    from unlike.settings import CURATE_PRESETS
 
     with tempfile.TemporaryDirectory(dir=reviews.parent) as folder:
         started = time.perf_counter()
@@ -72,10 +72,10 @@ def _against_plain(reviews: Path, items: Path) -> list[Row]:
     import polars as pl
 
     from benchmarks import plain_curation
-    from unlike.config import CURATE_PRESETS
     from unlike.data.curate import to_fixed_point, write_corpus
     from unlike.data.sources import amazon_2023
     from unlike.data.steps import Steps
+    from unlike.settings import CURATE_PRESETS
 
     settings = CURATE_PRESETS[PRESET]
     rows: list[Review] = plain_curation.before_the_fixed_point(reviews, items, settings)

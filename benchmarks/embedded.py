@@ -48,8 +48,8 @@ def main(quick: bool = False) -> list[Row]:
 async def _pipeline(n_cases: int) -> tuple[float, int, list[Any]]:
     """Seconds, tokens written, and the messages of all calls in the order in which they were asked."""
     from unlike.api import open_kit, sample_corpus
-    from unlike.config import MethodSettings
-    from unlike.evaluate.running.run import arun
+    from unlike.evaluate.running.run_method import arun
+    from unlike.settings import MethodSettings
 
     corpus = sample_corpus()
     backend, asked = _open(), []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import REPOSITORY
-from unlike.config import CurateSettings
+from unlike.settings import CurateSettings
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

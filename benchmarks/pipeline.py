@@ -16,9 +16,9 @@ from benchmarks.row import Row
 from benchmarks.simulated import corpus_of, engine
 from benchmarks.simulator import REAL_READ_S, REAL_WRITE_S
 from unlike.api import open_kit
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.run import arun
+from unlike.evaluate.running.run_method import arun
+from unlike.settings import MethodSettings
 
 SLOTS, N_CASES, N_RECORDS, N_PEERS = 32, 200, 4, 4
 REACH = 0.95

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from unlike.config import CurateSettings
+from unlike.settings import CurateSettings
 
 
 class Review(NamedTuple):

@@ -24,10 +24,10 @@ from typing import Any
 from benchmarks.row import Row
 from benchmarks.simulated import corpus_of, engine
 from unlike.api import open_kit
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.run import JOURNAL, arun
+from unlike.evaluate.running.run_method import JOURNAL, arun
 from unlike.records import Generation, Record
+from unlike.settings import MethodSettings
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies
 from unlike.spread.runs import Spread, run_spread

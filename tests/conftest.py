@@ -60,7 +60,7 @@ LONGEST = (
     "tests/inspector/",
     "tests/latent/",
     "tests/docs/",
-    "tests/evaluate/running/test_experiment.py",
+    "tests/evaluate/running/test_run_plan.py",
 )
 """These begin first, so that no processor waits for one of them at the end; one worker gets all tests of Ray."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlike.language import SENTENCE_END, first_words, language_of, pieces, whole, words
-from unlike.memory.statements import sentences
+from unlike.memory.supported_statements import sentences
 from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import Document

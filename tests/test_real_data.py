@@ -10,12 +10,11 @@ from rank_bm25 import BM25Okapi
 from sklearn.cluster import KMeans
 
 from tests.worlds import Listening, kit_for
-from unlike.config import CurateSettings
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.running.run import Job, generation, run_jobs
+from unlike.evaluate.running.run_method import Job, generation, run_jobs
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.methods.steps import others_on
@@ -24,6 +23,7 @@ from unlike.peers.lloyd import kmeans
 from unlike.peers.selectors import KMeansSelector
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import documents_of, query_of
+from unlike.settings import CurateSettings
 
 pytestmark = pytest.mark.real_data
 

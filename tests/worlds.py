@@ -2,7 +2,6 @@
 
 import asyncio
 
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.llm.backend import Completion
@@ -14,6 +13,7 @@ from unlike.peers.selectors import open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Case, Item, Record
 from unlike.retrieve.open import open_retriever
+from unlike.settings import MethodSettings
 from unlike.writing.write import write
 
 DAY_MS = 86_400_000

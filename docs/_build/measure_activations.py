@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from unlike.config import cache_folder
+from unlike.settings import cache_folder
 from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.latent.difference import Differences

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlike.config import cache_folder
+from unlike.settings import cache_folder
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder

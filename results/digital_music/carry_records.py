@@ -16,7 +16,6 @@ from statistics import fmean
 import torch
 from scipy import stats
 
-from unlike.config import vector_file
 from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.experiments.train import train
@@ -26,6 +25,7 @@ from unlike.latent.examples import Example, Examples
 from unlike.latent.loss import text_nll
 from unlike.llm.local_model import LocalModel, open_local_model
 from unlike.prompts.task import open_task
+from unlike.settings import vector_file
 
 N_CASES, N_TOKENS, N_STEPS, BATCH = 60, 32, 60, 10
 SETTINGS = {

@@ -21,15 +21,15 @@ from scipy import stats
 from unseen import loglik
 
 from unlike.api import open_kit
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.open import open_encoder
 from unlike.evaluate.running.likelihood import likelihood
-from unlike.evaluate.running.run import Job
+from unlike.evaluate.running.run_method import Job
 from unlike.llm.journal import Journal
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.baselines import rag
 from unlike.records import Case, Moment, Record
+from unlike.settings import MethodSettings
 
 N_USERS, N_RECORDS, N_TOKENS = 80, 3, 64
 ENCODER = "minilm"

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unlike.api import agenerate, generate, open_kit, sample_corpus
-    from unlike.config import CurateSettings, MethodSettings
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.errors import CallFailed, EngineError, InputError, MissingPart, Stopped, UnlikeError
     from unlike.evaluate.metrics.score import score
-    from unlike.evaluate.running.run import arun
+    from unlike.evaluate.running.run_method import arun
     from unlike.experiments.experiment import experiment
     from unlike.experiments.run import run
     from unlike.experiments.train import train
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from unlike.methods.table import METHODS
     from unlike.prompts.task import open_task
     from unlike.records import Case, Generation, Item, Record
+    from unlike.settings import CurateSettings, MethodSettings
     from unlike.writing.draft import Draft, Outcome
 
 __version__ = "0.1.0"
@@ -69,11 +69,11 @@ __all__ = [
 
 _HOME = {
     "unlike.api": ("agenerate", "generate", "open_kit", "sample_corpus"),
-    "unlike.config": ("CurateSettings", "MethodSettings"),
+    "unlike.settings": ("CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
     "unlike.embed.open": ("open_encoder",),
     "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "Stopped", "UnlikeError"),
-    "unlike.evaluate.running.run": ("arun",),
+    "unlike.evaluate.running.run_method": ("arun",),
     "unlike.evaluate.metrics.score": ("score",),
     "unlike.experiments.experiment": ("experiment",),
     "unlike.experiments.run": ("run",),

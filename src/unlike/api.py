@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike import sample
-from unlike.config import MethodSettings
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.latent.open import open_prompter
@@ -26,6 +25,7 @@ from unlike.prompts.task import Task, open_task
 from unlike.records import Case
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
+from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 from unlike.writing.draft import Outcome
 from unlike.writing.write import write
@@ -141,9 +141,9 @@ def sample_corpus(folder: Path | None = None) -> "Corpus":
     Args:
         folder: Where to write the corpus folder; None keeps it in memory.
     """
-    from unlike.config import CURATE_PRESETS
     from unlike.data.curate import curate
     from unlike.data.sources import table
+    from unlike.settings import CURATE_PRESETS
 
     columns = {name: name for name in ("record_id", "user_id", "item_id", "text", "title", "rating", "timestamp")}
     of_items = {"item_id": "item_id", "title": "title", "description": "description", "categories": "category"}

@@ -17,12 +17,12 @@ from benchmarks.store import record_of
 from benchmarks.synthetic import write_reviews
 
 from benchmarks import service
-from unlike.config import CURATE_PRESETS, ServiceSettings
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2023
 from unlike.privacy.identifiers import n_digits_searched
 from unlike.serve.bodies import RecordBody
 from unlike.serve.reading import MAX_DIGITS, check_values, limit_of
+from unlike.settings import CURATE_PRESETS, ServiceSettings
 
 GOOD = Row("sorting", "a slower one", 3.0, 2.0, facts={"rows": 10})
 BAD = Row("memory", "", 7.0, 6.0, "GB", at_most=True)

@@ -5,15 +5,15 @@ import json
 import pytest
 from tests.evaluate.authorship.test_authorship import N_WORDS, invented, run
 
-from unlike.evaluate.identity import scores
-from unlike.evaluate.running.run import write_run
+from unlike.evaluate.identity import separation
+from unlike.evaluate.running.run_method import write_run
 
 WORDS = ("--words", N_WORDS)
 
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch):
-    monkeypatch.setattr(scores, "DRAWS", 200)
+    monkeypatch.setattr(separation, "DRAWS", 200)
 
 
 @pytest.fixture

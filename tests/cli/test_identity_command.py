@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.identity import scores as identity_scores
+from unlike.evaluate.identity import separation as identity_scores
 
 WORDS = ("--embedder", "hashing:64", "--foils", "1")
 

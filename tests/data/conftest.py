@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from unlike.config import CurateSettings
+from unlike.settings import CurateSettings
 
 LENIENT = CurateSettings(
     min_chars=5,

@@ -10,9 +10,9 @@ from tests.data import forms
 from tests.data.rows import item, review
 from unlike.cli.corpus import show
 from unlike.cli.curate import curate, settings_from
-from unlike.config import CURATE_PRESETS
 from unlike.data.corpus import Corpus
 from unlike.errors import InputError
+from unlike.settings import CURATE_PRESETS
 
 app = typer.Typer()
 app.add_typer(curate, name="curate")

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data.rows import item, review
-from unlike.config import CURATE_PRESETS
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014
+from unlike.settings import CURATE_PRESETS
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 
 from tests.data import forms
 from tests.data.rows import item, review
-from unlike.config import CURATE_PRESETS
 from unlike.data import sources
 from unlike.data.curate import curate
 from unlike.data.sources import table
 from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
+from unlike.settings import CURATE_PRESETS
 
 SMALL = replace(CURATE_PRESETS["small"], min_chars=5)
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from unlike.config import CURATE_PRESETS, CurateSettings
 from unlike.data.curate import curate
 from unlike.data.folder import FILES
 from unlike.data.sources import amazon_2014
 from unlike.data.tables.fields import Reading
+from unlike.settings import CURATE_PRESETS, CurateSettings
 
 pytestmark = pytest.mark.real_data
 

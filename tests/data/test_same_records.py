@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data import forms
-from unlike.config import CURATE_PRESETS
 from unlike.data.curate import curate
 from unlike.data.sources import table
 from unlike.data.tables import delimited, jsonl, parquet
 from unlike.data.tables.fields import Field, Reading
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
+from unlike.settings import CURATE_PRESETS
 
 SMALL = replace(CURATE_PRESETS["small"], min_chars=5)
 IDS = {"integers": int, "floats": float, "texts": str, "padded texts": lambda n: f" {n} "}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unlike.config import CurateSettings
 from unlike.data.corpus import Corpus
 from unlike.data.split import split
 from unlike.records import Case, Record
+from unlike.settings import CurateSettings
 
 SHORT = CurateSettings(test_targets=1, val_targets=1, train_targets=1, min_profile=2, min_profile_reviewers=2)
 

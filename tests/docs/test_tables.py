@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from tests.llm.tiny_llm import tiny_llm
 from unlike.cli.main import app
-from unlike.config import read_toml
 from unlike.data.corpus import Corpus
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import PRESETS, read_plan
 from unlike.records import Case, Item, Record
+from unlike.settings import read_toml
 
 USERS, N_ITEMS = ("ada", "ben", "cem", "dee", "eve", "fay"), 6
 SPLITS = ("train", "validation", "test")

@@ -6,7 +6,6 @@ from contextlib import closing
 import pytest
 
 import unlike
-from unlike.config import MethodSettings
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.experiment import open_experiment
 from unlike.experiments.forecast import forecast_experiment, forecast_run
@@ -14,6 +13,7 @@ from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import Watch
 from unlike.llm.forecast import distinct_text
 from unlike.methods.table import ADAPTED, METHODS
+from unlike.settings import MethodSettings
 
 WITHOUT_ADAPTERS = tuple(name for name in METHODS if name not in ADAPTED)
 

@@ -8,11 +8,11 @@ import pytest
 
 from unlike.api import open_kit
 from unlike.cli.main import main
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.run import JOURNAL, arun
+from unlike.evaluate.running.run_method import JOURNAL, arun
 from unlike.llm.scripted import ScriptedBackend
 from unlike.records import Case, Item, Record
+from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 
 DAY_MS = 86_400_000

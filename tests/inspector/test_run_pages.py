@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.inspector.lab import EMOJI, MANY_WORDS, SCRIPT_TAG, make_run
-from unlike.evaluate.running.run import JOURNAL, Progress
+from unlike.evaluate.running.run_method import JOURNAL, Progress
 from unlike.inspector.readers.run_folders import Rows
 from unlike.llm.scripted import ScriptedBackend
 

@@ -10,10 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.inspector.lab import SCRIPT_TAG, make_run
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import score
-from unlike.evaluate.running.run import JOURNAL, Progress, read_run
+from unlike.evaluate.running.run_method import JOURNAL, Progress, read_run
 from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
@@ -23,6 +22,7 @@ from unlike.llm.journal import Call, Journal, key
 from unlike.llm.scripted import ScriptedBackend
 from unlike.methods.steps import sampling_of
 from unlike.prompts.task import open_task
+from unlike.settings import MethodSettings
 
 DPL, RAG, PLAIN = "dpl_t0.8_s0", "rag_t0.8_s0", "non_perso_t0.8_s0"
 

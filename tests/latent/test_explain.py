@@ -230,11 +230,11 @@ def test_what_cannot_be_explained_is_one_clear_error(crowd, llm, scorer, prompte
 def run_folder_of(crowd, llm, prompter_of, tmp_path):
     """A finished run of dep over two cases, on disk with its corpus and adapter."""
     from unlike.api import kits
-    from unlike.config import MethodSettings
-    from unlike.evaluate.running.run import arun
+    from unlike.evaluate.running.run_method import arun
     from unlike.llm.journal import Journal
     from unlike.llm.recorded import RecordedLLM
     from unlike.prompts.task import open_task
+    from unlike.settings import MethodSettings
 
     def make(**changes):
         prompter_of(**changes)

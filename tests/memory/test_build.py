@@ -9,7 +9,6 @@ from sqlalchemy import select
 from tests.memory.town import REDACTOR, faults, job_rows, lived_in, memory_of, row, settle
 from tests.store.rows import BOTH
 from unlike.api import sample_corpus
-from unlike.config import MethodSettings
 from unlike.llm.scripted import ScriptedBackend, echo_words
 from unlike.memory import ingest
 from unlike.memory.answers import Evidence
@@ -18,6 +17,7 @@ from unlike.memory.consent import change_consent
 from unlike.memory.erase import erase
 from unlike.memory.profile_sources import NotReady
 from unlike.prompts.task import open_task
+from unlike.settings import MethodSettings
 from unlike.store import jobs, profiles, records
 from unlike.store.database import TransactionConflict
 from unlike.store.keyring import Keyring

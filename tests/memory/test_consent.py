@@ -24,7 +24,7 @@ from tests.store.rows import BOTH
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, NoConsent, Request
-from unlike.memory.journal import StoredJournal
+from unlike.memory.sealed_journal import StoredJournal
 from unlike.memory.worker import work_once
 from unlike.store import audit
 from unlike.store.records import StoredRecords, Unknown

@@ -25,12 +25,12 @@ from tests.memory.town import (
     town,
 )
 from tests.store.rows import BOTH, MASTER
-from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import spending
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
+from unlike.settings import MethodSettings
 from unlike.store import jobs, spend
 from unlike.store.database import open_store
 from unlike.store.records import Unknown

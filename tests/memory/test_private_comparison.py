@@ -12,12 +12,12 @@ from sqlalchemy import select
 from tests.memory.town import TASK, faults, lived_in, row, settle
 from tests.store.rows import BOTH
 from unlike.api import sample_corpus
-from unlike.config import MethodSettings
 from unlike.memory.private_comparison import STEP, figures, shared_words
 from unlike.memory.settings import MemorySettings
 from unlike.methods.style_facts import StyleFacts, facts_of, figures_beside, means
 from unlike.prompts.prompt import Ask, messages_of, own_record
 from unlike.records import Item, Record
+from unlike.settings import MethodSettings
 from unlike.store import profiles, records
 from unlike.store.records import NewRecord
 from unlike.store.tables import CLUSTERED, CLUSTERINGS, DIFFERENCE_READS, DIFFERENCES, JOURNAL, JOURNAL_READS, PROFILES

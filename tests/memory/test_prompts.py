@@ -32,8 +32,8 @@ from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request
 from unlike.memory.build_all import forecast_build
 from unlike.memory.erase import erase as erase_now
-from unlike.memory.journal import keep_prompt
 from unlike.memory.open import MemoryParts
+from unlike.memory.sealed_journal import keep_prompt
 from unlike.memory.settings import MemorySettings, Retention
 from unlike.memory.settings_file import MemoryFile
 from unlike.records import Item

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.memory.town import row
-from unlike.config import MethodSettings
 from unlike.memory.representatives import (
     MAX_MEASURED,
     Against,
@@ -13,6 +12,7 @@ from unlike.memory.representatives import (
     digest_of,
 )
 from unlike.memory.settings import MemorySettings
+from unlike.settings import MethodSettings
 from unlike.store.clusterings import StoredClustering
 from unlike.store.differences import NewDifference, StoredDifference
 from unlike.store.records import Stored

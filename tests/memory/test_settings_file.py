@@ -4,10 +4,10 @@ from dataclasses import fields
 
 import pytest
 
-from unlike.config import MethodSettings, ServiceSettings
 from unlike.errors import InputError
 from unlike.memory.settings import MemorySettings
 from unlike.memory.settings_file import NOT_FOR_A_MEMORY, read_settings
+from unlike.settings import MethodSettings, ServiceSettings
 
 
 def test_what_is_not_given_stays_as_it_is(tmp_path):

@@ -8,11 +8,10 @@ import pytest
 from tests.memory.town import lived_in, memory_of
 from tests.store.rows import BOTH
 from unlike.api import kits, sample_corpus
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
-from unlike.evaluate.running.experiment import find, measure_all, run_plan
 from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.run_plan import find, measure_all, run_plan
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
@@ -20,6 +19,7 @@ from unlike.memory.answers import Request
 from unlike.methods.stored_profile import stored_profile
 from unlike.prompts.task import open_task
 from unlike.records import Case
+from unlike.settings import MethodSettings
 from unlike.store.records import NewRecord
 
 LATER_MS = 4_000_000_000_000

@@ -10,7 +10,6 @@ from tests.llm.tiny_llm import tiny_llm
 from tests.memory.town import REDACTOR, SIGNER, START_MS, TASK, row, settle, town
 from tests.store.rows import BOTH
 from unlike.api import open_prompter
-from unlike.config import MethodSettings
 from unlike.embed.hashing import HashingEncoder
 from unlike.inspector.store.inspection import Inspection
 from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
@@ -22,6 +21,7 @@ from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
 from unlike.memory.vectors import StoredVectors
 from unlike.records import Case, Item
+from unlike.settings import MethodSettings
 from unlike.store.records import StoredRecords, Unknown
 
 DIM = 64

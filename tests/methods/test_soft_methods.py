@@ -10,11 +10,10 @@ from tests.llm.tiny_llm import tiny_llm
 from tests.worlds import kit_for, outcome_of, world
 
 from unlike.api import kits, open_prompter
-from unlike.config import MethodSettings
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.likelihood import likelihood, read_likelihood, write_likelihood
-from unlike.evaluate.running.run import Job, arun
+from unlike.evaluate.running.run_method import Job, arun
 from unlike.latent.adapter import AdapterMetadata, load_adapter, new_module, save_adapter
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.forecast import ForecastLLM
@@ -27,6 +26,7 @@ from unlike.peers.selectors import open_selector
 from unlike.prompts.budget import shortened
 from unlike.prompts.task import open_task
 from unlike.records import others_on
+from unlike.settings import MethodSettings
 
 DIM = 16
 SOFT = ["dep", "dep_shuffled", "pplug", "prompt_tuning"]

@@ -10,8 +10,8 @@ from tests.serve.conftest import calling, listening, record
 from unlike.serve.auth import Keys
 from unlike.serve.limits import Rates
 from unlike.serve.logs import JsonLines
-from unlike.serve.metrics import Metrics
 from unlike.serve.middleware import Watch
+from unlike.serve.prometheus import Metrics
 
 CANARY = "heliotrope-canary"
 

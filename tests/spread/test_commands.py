@@ -11,7 +11,7 @@ import pytest
 
 from tests.llm.endpoint import answer, completion
 from unlike.api import sample_corpus
-from unlike.evaluate.running.run import GENERATIONS, JOURNAL
+from unlike.evaluate.running.run_method import GENERATIONS, JOURNAL
 
 
 def slow_digest(handler, endpoint):

@@ -9,12 +9,12 @@ import pytest
 
 from tests.llm.endpoint import answer, completion
 from unlike.api import open_kit
-from unlike.config import MethodSettings
 from unlike.errors import EngineError, InputError
-from unlike.evaluate.running.experiment import run_plan
 from unlike.evaluate.running.read_plan import plan_of
-from unlike.evaluate.running.run import GENERATIONS, JOURNAL, arun, read_run
+from unlike.evaluate.running.run_method import GENERATIONS, JOURNAL, arun, read_run
+from unlike.evaluate.running.run_plan import run_plan
 from unlike.prompts.task import STEPS, open_task
+from unlike.settings import MethodSettings
 from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies, templates_of
 from unlike.spread.runs import Spread, plan_spread, run_spread

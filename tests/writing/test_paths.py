@@ -15,7 +15,7 @@ from tests.worlds import kit_for
 from tests.writing.replies import ANSWERS, CUT, EMPTY, FINDING, GOOD, MATERIAL, REFUSED, REPLIES
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
-from unlike.evaluate.running.run import Job, generation
+from unlike.evaluate.running.run_method import Job, generation
 from unlike.inspector.store.inspection import Inspection
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import RecordedLLM

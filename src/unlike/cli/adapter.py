@@ -8,7 +8,7 @@ import typer
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, Time, time_rule
 from unlike.cli.output import print_facts, print_json
-from unlike.config import vector_file
+from unlike.settings import vector_file
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Adapter

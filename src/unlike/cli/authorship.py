@@ -43,7 +43,7 @@ def authorship(
     from unlike.evaluate.authorship.measure import authorship
     from unlike.evaluate.authorship.trials import AuthorshipSettings
     from unlike.evaluate.report.authorship import write_authorship
-    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.running.run_method import read_run
     from unlike.evaluate.statistics.measured import MeasuredRun, by_variant
     from unlike.experiments.experiment import finished_runs
 

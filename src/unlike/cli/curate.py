@@ -11,8 +11,8 @@ import typer
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
 from unlike.cli.output import say
-from unlike.config import CURATE_PRESETS, CurateSettings, checked
 from unlike.errors import InputError
+from unlike.settings import CURATE_PRESETS, CurateSettings, checked
 
 if TYPE_CHECKING:
     from unlike.data.sources import Source

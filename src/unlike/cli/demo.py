@@ -11,7 +11,7 @@ import typer
 from unlike.cli.interrupt import interruptible
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
-from unlike.config import vector_file
+from unlike.settings import vector_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +46,8 @@ def demo(
     """
     from rich.console import Console
 
-    from unlike.evaluate.running.experiment import run_folders
-    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.running.run_method import read_run
+    from unlike.evaluate.running.run_plan import run_folders
     from unlike.experiments.experiment import run_experiment
     from unlike.experiments.watch import Watch
 

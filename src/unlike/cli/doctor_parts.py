@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
-from unlike.config import cache_folder
 from unlike.errors import UnlikeError, how_to_install, missing_part
+from unlike.settings import cache_folder
 from unlike.store.open import SERVICE_PARTS
 
 MIN_FREE_BYTES = 2 * 2**30

@@ -11,30 +11,34 @@ from unlike.cli.output import say
 from unlike.cli.progress import progress
 from unlike.errors import InputError
 
+Differences = Annotated[
+    Path | None,
+    typer.Option(help="Also write DEP's vectors of past records and of their differences to this Parquet file."),
+]
+WeightingName = Annotated[
+    str, typer.Option(help="Weights of others: mean (all equal), or profile_weighted (as in the released code).")
+]
+Fit = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Fit an encoder of character n-grams instead, with so many dimensions, and write it to --out. Texts of "
+        "validation and test cases are left out.",
+    ),
+]
+
 
 def embed(
     corpus: CorpusAt,
     embedder: Embedder = "minilm",
     engine: Engine = "local",
-    differences: Annotated[
-        Path | None,
-        typer.Option(help="Also write DEP's vectors of past records and of their differences to this Parquet file."),
-    ] = None,
+    differences: Differences = None,
     split: Split = "train",
     limit: Limit = None,
     records: Annotated[int, typer.Option(min=1, help="N, number of the user's most recent records per case.")] = 8,
-    weighting: Annotated[
-        str, typer.Option(help="Weights of others: mean (all equal), or profile_weighted (as in the released code).")
-    ] = "mean",
+    weighting: WeightingName = "mean",
     time: Time = "as_of",
-    fit: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            help="Fit an encoder of character n-grams instead, with so many dimensions, and write it to --out. Texts of "
-            "validation and test cases are left out.",
-        ),
-    ] = None,
+    fit: Fit = None,
     out: Annotated[Path, typer.Option(help="File of --fit, for --embedder ngrams:FILE.")] = Path("ngrams.npz"),
 ) -> None:
     """Encode all texts of a corpus into the vector cache, before runs or trainings need them.
@@ -43,14 +47,7 @@ def embed(
     --differences only.
     """
     from unlike.data.corpus import Corpus
-
-    if fit:
-        from unlike.embed.ngrams import fit_on_corpus
-
-        fitted = fit_on_corpus(Corpus.open(corpus), fit)
-        fitted.save(out)
-        typer.echo(f"fitted {fitted.name}; use it with: --embedder ngrams:{out}")
-        return
+    from unlike.embed.ngrams import fit_on_corpus
     from unlike.embed.open import open_encoder
     from unlike.experiments.watch import Watch
     from unlike.latent.settings import Weighting
@@ -61,12 +58,17 @@ def embed(
     if weighting not in weightings:
         raise InputError(f"--weighting {weighting!r}; allowed are {' and '.join(weightings)}")
     rule, chosen, opened = time_rule(time), read_engine(engine), Corpus.open(corpus)
+    if fit:
+        fitted = fit_on_corpus(opened, fit)
+        fitted.save(out)
+        typer.echo(f"{fitted.name} is in {out}; use it with: --embedder ngrams:{out}")
+        return
     with progress() as on_progress, interruptible():
         n_texts = embed(opened.texts(), embedder, chosen, on_progress)
         typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
         Watch(say=say).cut_texts(open_encoder(embedder), opened.texts())
         if differences:
-            from unlike.evaluate.running.run import pick_cases
+            from unlike.evaluate.running.run_method import pick_cases
             from unlike.spread.differences import DifferenceRequest, write_differences
 
             cases = pick_cases(opened, split, limit)

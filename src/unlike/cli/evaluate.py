@@ -50,7 +50,7 @@ def evaluate(
     """
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.metrics.texts import mapped, read_references
-    from unlike.evaluate.running.run import write_whole
+    from unlike.evaluate.running.run_method import write_whole
 
     columns = pairs(map_, "--map", "text=output")
     form = mapped(columns)

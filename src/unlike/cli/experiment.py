@@ -1,7 +1,7 @@
 """``unlike experiment``: run a whole comparison from one file, and write its report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from unlike.experiments.watch import Watch
 
 
+Judges = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="LLM that grades each text against the real one: s-72b or s-gpt (those of DPL's paper; @URL for another "
+        "endpoint), or any other. rubric:LLM checks criteria that it learned from the user's texts. none for no judge. May "
+        "be repeated; overrides the file's.",
+    ),
+]
+TrainOn = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: the experiment's corpus."
+    ),
+]
+
+
 def experiment(
     file: Path = typer.Argument(help="Experiment file (TOML), or the name of a preset such as dpl-table1."),
     out: Path | None = typer.Option(
@@ -30,16 +46,8 @@ def experiment(
     time: str | None = typer.Option(
         None, help="Which texts of others are used: as_of, paper or released; overrides the file's."
     ),
-    judge: list[str] = typer.Option(
-        [],
-        help="LLM that grades each text against the real one: s-72b or s-gpt (those of DPL's paper; @URL for another "
-        "endpoint), or any other. rubric:LLM checks criteria that it learned from the user's texts. none for no judge. May "
-        "be repeated; overrides the file's.",
-    ),
-    train_on: list[Path] = typer.Option(
-        [],
-        help="Corpus folder to train adapters on; may be repeated, for one adapter on all. Default: the experiment's corpus.",
-    ),
+    judge: Judges = None,
+    train_on: TrainOn = None,
     adapters: Path | None = typer.Option(
         None, help="Folder of the adapters, which several experiments may share. Default: OUT/adapters."
     ),
@@ -70,7 +78,7 @@ def experiment(
             limit=limit,
             time=rule,
             judges=judges,
-            train_on=train_on,
+            train_on=train_on or (),
             adapters_at=adapters,
             watch=watch,
         )

@@ -9,12 +9,12 @@ import typer
 from unlike.cli.options import Embedder, Json, Time, names_in, time_rule
 from unlike.cli.output import print_result
 from unlike.cli.progress import progress
-from unlike.config import vector_file
+from unlike.settings import vector_file
 
 if TYPE_CHECKING:
     from unlike.evaluate.identity.encoders import EncodersReport
     from unlike.evaluate.identity.measure import IdentityReport
-    from unlike.evaluate.identity.scores import Estimate
+    from unlike.evaluate.identity.separation import Estimate
 
 
 def identity(

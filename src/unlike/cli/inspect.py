@@ -77,9 +77,9 @@ def _folder_app(where: Path, corpus: Path | None, llm: str, embedder: str, key: 
 
 @contextmanager
 def _store_app(place: Place, settings: Path | None, embedder: str, key: str | None) -> "Generator[FastAPI]":
-    from unlike.config import ServiceSettings
     from unlike.inspector.app import inspect_store
     from unlike.serve.service import Service
+    from unlike.settings import ServiceSettings
 
     with open_store_at(place) as store:
         parts = open_memory_parts(settings, embedder=embedder or _packaged())

@@ -24,7 +24,7 @@ from unlike.cli.options import (
 )
 from unlike.cli.output import n_of, print_json, say
 from unlike.cli.progress import progress
-from unlike.config import MethodSettings, checked
+from unlike.settings import MethodSettings, checked
 
 if TYPE_CHECKING:
     from unlike.experiments.forecast import Forecast
@@ -59,6 +59,27 @@ Rewrites = Annotated[
     ),
 ]
 
+Retriever = Annotated[
+    str,
+    typer.Option(help="How own records are chosen: bm25 (shared words), dense (similar vectors), recency or random."),
+]
+Selector = Annotated[
+    str,
+    typer.Option(help="How others' texts are chosen: kmeans (one per cluster), kmeans_assigned, random or farthest."),
+]
+Dimensions = Annotated[
+    str,
+    typer.Option(
+        help="Dimensions that are compared: all of the task, none, or names, such as writing,emotional,semantic."
+    ),
+]
+Temperature = Annotated[
+    float, typer.Option(help="Temperature of every LLM call: 0 for the likeliest words, higher for more variety.")
+]
+TopP = Annotated[
+    float, typer.Option(help="Sample only from the likeliest tokens that have this share of the probability together.")
+]
+
 
 def run(
     corpus: CorpusAt,
@@ -70,22 +91,12 @@ def run(
     limit: Limit = None,
     records: int = typer.Option(8, help="N, number of the user's own records that are used per case."),
     peers: int = typer.Option(4, help="K, number of others' texts that each own record is compared with."),
-    retriever: str = typer.Option(
-        "bm25", help="How own records are chosen: bm25 (shared words), dense (similar vectors), recency or random."
-    ),
-    selector: str = typer.Option(
-        "kmeans", help="How others' texts are chosen: kmeans (one per cluster), kmeans_assigned, random or farthest."
-    ),
-    dimensions: str = typer.Option(
-        "all", help="Dimensions that are compared: all of the task, none, or names, such as writing,emotional,semantic."
-    ),
+    retriever: Retriever = "bm25",
+    selector: Selector = "kmeans",
+    dimensions: Dimensions = "all",
     time: Time = "as_of",
-    temperature: float = typer.Option(
-        0.8, help="Temperature of every LLM call: 0 for the likeliest words, higher for more variety."
-    ),
-    top_p: float = typer.Option(
-        0.95, help="Sample only from the likeliest tokens that have this share of the probability together."
-    ),
+    temperature: Temperature = 0.8,
+    top_p: TopP = 0.95,
     max_tokens: int = typer.Option(2048, help="Maximum number of tokens that an LLM call may write."),
     layout: Layout = "turns",
     rewrites: Rewrites = 0,
@@ -131,7 +142,7 @@ def run(
 
 
 def _run(request: "RunRequest", engine: str, facts: dict[str, str], as_json: bool) -> None:
-    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.running.run_method import read_run
     from unlike.experiments.run import run_request
     from unlike.experiments.watch import Watch
 

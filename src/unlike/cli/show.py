@@ -29,7 +29,7 @@ def show(
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.running.run_method import read_run
     from unlike.experiments.explain import find_row
 
     rows, facts = read_run(run)

@@ -42,13 +42,13 @@ def train(
 
     If it is interrupted, the same command continues, and the losses are those of an uninterrupted training.
     """
-    from unlike.config import vector_file
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.experiments.adapters import summary_of
     from unlike.experiments.train import train
     from unlike.experiments.watch import Watch
     from unlike.prompts.task import open_task
+    from unlike.settings import vector_file
 
     changes = pairs(settings, "--set", "n_records=4") | {"seed": seed} | ({"max_steps": max_steps} if max_steps else {})
     with progress() as on_progress, interruptible("the current step"):

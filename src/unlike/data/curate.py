@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from unlike.config import CurateSettings
 from unlike.data import parquet_rows
 from unlike.data.corpus import Corpus
 from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manifest
@@ -26,6 +25,7 @@ from unlike.data.staging import stage_items, stage_records
 from unlike.data.steps import Step, Steps
 from unlike.data.tables.log import ReadLog
 from unlike.errors import InputError
+from unlike.settings import CurateSettings
 
 TIME_PAPER = "DPL has nothing to compare there; run with --time paper, which reads all texts of others"
 
@@ -35,7 +35,7 @@ def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
 
     Args:
         source: The raw files, from ``unlike.data.sources``.
-        settings: Thresholds; ``unlike.config.CURATE_PRESETS`` has some.
+        settings: Thresholds; ``unlike.settings.CURATE_PRESETS`` has some.
         out: The folder to make; a corpus that is there is replaced.
 
     Raises:

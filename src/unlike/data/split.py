@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from unlike.config import CurateSettings
+from unlike.settings import CurateSettings
 
 
 @dataclass(frozen=True, slots=True)

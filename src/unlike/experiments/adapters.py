@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import MethodSettings
 from unlike.errors import InputError
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
 from unlike.llm.soft_prompt import takes_soft_prompts
+from unlike.settings import MethodSettings
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

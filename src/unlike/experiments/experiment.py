@@ -10,23 +10,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import MethodSettings, vector_file
 from unlike.errors import InputError
-from unlike.evaluate.running.experiment import find, likelihood_of_plan, measure_all, run_plan
 from unlike.evaluate.running.grading import Grading, grade_all
 from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import read_plan
-from unlike.evaluate.running.run import JOURNAL, write_whole
+from unlike.evaluate.running.run_method import JOURNAL, write_whole
+from unlike.evaluate.running.run_plan import find, likelihood_of_plan, measure_all, run_plan
 from unlike.experiments.folder import claim_folder
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
+from unlike.settings import MethodSettings, vector_file
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.evaluate.running.experiment import KitOf
     from unlike.evaluate.running.plan import Engine
+    from unlike.evaluate.running.run_plan import KitOf
     from unlike.evaluate.statistics.findings import Findings, RubricFindings
     from unlike.evaluate.statistics.measured import MeasuredRun
     from unlike.spread.runs import Spread
@@ -295,7 +295,7 @@ def report(
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.evaluate.running.read_plan import plan_of
-    from unlike.evaluate.running.run import read_run
+    from unlike.evaluate.running.run_method import read_run
 
     folders = [folder for path in runs for folder in finished_runs(path)]
     facts = [read_run(folder)[1] for folder in folders]

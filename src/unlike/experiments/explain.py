@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import vector_file
 from unlike.errors import InputError
-from unlike.evaluate.running.run import read_run
+from unlike.evaluate.running.run_method import read_run
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
+from unlike.settings import vector_file
 from unlike.sync import wait_for
-from unlike.writing.score import ScoringEngine, scorer_of
+from unlike.writing.loglik import ScoringEngine, scorer_of
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

@@ -13,7 +13,7 @@ from typing import Any
 from unlike.errors import InputError
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run import RUN, write_whole
+from unlike.evaluate.running.run_method import RUN, write_whole
 from unlike.llm.open import model_of
 
 PLAN = "plan.json"

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlike.config import MethodSettings
-from unlike.evaluate.running.experiment import cases_of, forecast
 from unlike.evaluate.running.grading import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run import JOURNAL, Job, generation, pick_cases, run_jobs
+from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
+from unlike.evaluate.running.run_plan import cases_of, forecast
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
@@ -25,10 +24,11 @@ from unlike.llm.soft_prompt import SOFT_STEPS
 from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
+from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
-    from unlike.evaluate.running.experiment import KitOf
+    from unlike.evaluate.running.run_plan import KitOf
     from unlike.experiments.adapters import TrainingForecast
     from unlike.experiments.experiment import Experiment
     from unlike.llm.backend import Backend

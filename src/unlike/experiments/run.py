@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.api import open_kit
-from unlike.config import MethodSettings, vector_file
 from unlike.embed.open import LazyEncoder, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
-from unlike.evaluate.running.run import JOURNAL, arun, pick_cases
+from unlike.evaluate.running.run_method import JOURNAL, arun, pick_cases
 from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
 from unlike.methods.table import uses_encoder
 from unlike.prompts.task import open_task
+from unlike.settings import MethodSettings, vector_file
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import vector_file
 from unlike.embed.open import open_encoder
 from unlike.llm.open import trained_model
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import Task, open_task
+from unlike.settings import vector_file
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from unlike.embed.encoder import Encoder
-from unlike.evaluate.running.run import Progress
+from unlike.evaluate.running.run_method import Progress
 from unlike.llm.open import destination
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Usage

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from unlike.config import AtLeast0, AtLeast1, Layout, by_name
 from unlike.errors import InputError
 from unlike.records import TimeRule
+from unlike.settings import AtLeast0, AtLeast1, Layout, by_name
 
 Kind = Literal["dep", "pplug", "prompt_tuning"]
 Signal = Literal["his", "diff"]

@@ -13,12 +13,12 @@ from typing import Any, Never, TypeVar
 
 import openai
 
-from unlike.config import EndpointSettings
 from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused, UnlikeError
 from unlike.llm.answer_size import NOT_COMPRESSED, limit_answers
 from unlike.llm.openai_chat import one_line, refused_field
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
+from unlike.settings import EndpointSettings
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
 """No key, no credit, no right, no such model or path: no other call would fare better."""

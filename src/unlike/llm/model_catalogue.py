@@ -6,9 +6,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart
 from unlike.llm import smollm2
+from unlike.settings import cache_folder
 
 
 @dataclass(frozen=True, slots=True)

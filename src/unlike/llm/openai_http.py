@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import openai
 
-from unlike.config import BATCH_ENDPOINT, EndpointSettings
 from unlike.errors import CallFailed
 from unlike.llm.answer_size import http_library
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
@@ -19,6 +18,7 @@ from unlike.llm.retry import TryAgain, Waits
 from unlike.llm.soft_prompt import ChatTokens
 from unlike.llm.stream import GrowingAnswer, Pieces
 from unlike.llm.system_role import SYSTEM_ROLE, has_system, without_system
+from unlike.settings import BATCH_ENDPOINT, EndpointSettings
 
 T = TypeVar("T")
 Fields = dict[str, Any]

@@ -9,8 +9,8 @@ import importlib.util
 import os
 from pathlib import Path
 
-from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.settings import cache_folder
 
 PACKAGED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 READY = "SmolLM2-135M-Instruct.Q8_0.gguf"

@@ -15,10 +15,10 @@ import torch
 import transformers
 from filelock import FileLock
 
-from unlike.config import cache_folder
 from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.llm.model_catalogue import SMOLLM2, model_file, ready_model
 from unlike.llm.smollm2 import packaged_smollm2
+from unlike.settings import cache_folder
 
 READY = "smollm2-135m-instruct"
 

@@ -24,7 +24,6 @@ import openai
 import torch
 from torch import Tensor
 
-from unlike.config import BATCH_ENDPOINT
 from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
@@ -36,6 +35,7 @@ from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.stream import Pieces
 from unlike.llm.token_embeddings import open_token_embeddings
+from unlike.settings import BATCH_ENDPOINT
 
 FLAG = "--enable-prompt-embeds"
 

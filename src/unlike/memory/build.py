@@ -17,7 +17,7 @@ from unlike.embed.encoder import Encoder
 from unlike.memory.private_comparison import STEP, extract_in_private
 from unlike.memory.profile_sources import Compared, Material, read
 from unlike.memory.settings import MemorySettings
-from unlike.memory.statements import Source, statements_of
+from unlike.memory.supported_statements import Source, statements_of
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
 from unlike.privacy.repeats import Others

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from unlike.config import CurateSettings
 from unlike.data.curate import write_corpus
 from unlike.data.sources import Source, table
 from unlike.errors import InputError
 from unlike.records import Record
+from unlike.settings import CurateSettings
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
 from unlike.store.records import read

@@ -26,10 +26,10 @@ from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContext, ProfileContextCache
 from unlike.memory.cpu_pool import Heavy
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
-from unlike.memory.journal import StoredJournal, keep_prompt
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
 from unlike.memory.retention import expire
+from unlike.memory.sealed_journal import StoredJournal, keep_prompt
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Counted, Spending, attempts_of, tokens_of_calls
 from unlike.methods.kit import Kit, Latent

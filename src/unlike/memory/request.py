@@ -8,7 +8,7 @@ from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.journal import Call
 from unlike.memory.answers import Request, Written
 from unlike.memory.context import ProfileContext, ProfileContextCache
-from unlike.memory.journal import texts_of
+from unlike.memory.sealed_journal import texts_of
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Spending
 from unlike.methods.kit import Latent

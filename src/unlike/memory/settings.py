@@ -5,8 +5,8 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from unlike.config import AtLeast0, AtLeast1, KeyRecords, MethodSettings, NotNegative, Positive
 from unlike.privacy.sensitive import Sensitive
+from unlike.settings import AtLeast0, AtLeast1, KeyRecords, MethodSettings, NotNegative, Positive
 from unlike.writing.repeat_guard import OnRepeat
 
 

@@ -35,10 +35,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from unlike.config import EndpointSettings, MethodSettings, ServiceSettings, changes_of, checked, read_toml
 from unlike.errors import InputError
 from unlike.llm.open import destination
 from unlike.memory.settings import MemorySettings, Refresh, Retention
+from unlike.settings import EndpointSettings, MethodSettings, ServiceSettings, changes_of, checked, read_toml
 
 NOT_FOR_A_MEMORY = (
     *("retriever", "selector", "time_rule", "adapter"),

@@ -17,9 +17,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from unlike.config import MethodSettings
 from unlike.errors import UnlikeError
 from unlike.llm.usage import Usage
+from unlike.settings import MethodSettings
 from unlike.store import spend
 from unlike.store.database import Tenant, Tx
 from unlike.writing.draft import Draft

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from unlike.config import MethodSettings
 from unlike.llm.recorded import LLM
 from unlike.llm.soft_prompt import SoftAsk
 from unlike.peers.neighbours import Neighbours
@@ -13,6 +12,7 @@ from unlike.prompts.prompt import Passage
 from unlike.prompts.task import Task
 from unlike.records import Case, Record, Records
 from unlike.retrieve.query import Retriever
+from unlike.settings import MethodSettings
 from unlike.writing.draft import Reply
 
 

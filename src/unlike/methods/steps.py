@@ -11,13 +11,13 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 
 from unlike import records
-from unlike.config import MethodSettings
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
 from unlike.methods.kit import Kit
 from unlike.prompts.prompt import Ask, Passage, own_record
 from unlike.records import Case, Item, Record
 from unlike.retrieve.query import documents_of, query_of
+from unlike.settings import MethodSettings
 from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of
 from unlike.writing.write import write
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from unlike.config import MethodSettings, by_name
 from unlike.methods.baselines import (
     cicl,
     cicl_pairs,
@@ -22,6 +21,7 @@ from unlike.methods.lexical import with_lexical_difference
 from unlike.methods.soft import dep, dep_shuffled, dpl_dep, pplug, prompt_tuning
 from unlike.methods.stored_profile import stored_profile
 from unlike.records import Case
+from unlike.settings import MethodSettings, by_name
 from unlike.writing.draft import Draft
 
 Method = Callable[[Case, Kit], Awaitable[Draft]]

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from unlike.config import KeyRecords
 from unlike.embed.encoder import Vectors
 from unlike.peers.lloyd import kmeans
 from unlike.records import Record
+from unlike.settings import KeyRecords
 
 MemberT = TypeVar("MemberT", str, int)
 RecordT = TypeVar("RecordT")

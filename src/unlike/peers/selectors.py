@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from unlike.config import by_name
 from unlike.embed.encoder import Encoder
 from unlike.peers.representatives import Clustering, cluster, nearest_group, representatives
 from unlike.records import Record
+from unlike.settings import by_name
 
 
 class Selector(Protocol):

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from unlike.config import by_name
 from unlike.embed.encoder import Encoder
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.dense import DenseRetriever
 from unlike.retrieve.query import Retriever
 from unlike.retrieve.random import RandomRetriever
 from unlike.retrieve.recency import RecencyRetriever
+from unlike.settings import by_name
 
 RETRIEVERS: dict[str, Callable[[Encoder, int], Retriever]] = {
     "bm25": lambda encoder, seed: BM25Retriever(),

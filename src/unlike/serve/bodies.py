@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
-from unlike.config import SelectorName
 from unlike.memory.answers import Evidence, Request
 from unlike.memory.ingest import LAST_MS, MAX_CHARS, MAX_ITEM_CHARS, NO_IDS
 from unlike.memory.profile_pages import MAX_STATEMENT_CHARS
 from unlike.records import Item, Record, canonical_id
+from unlike.settings import SelectorName
 from unlike.store.records import NewRecord
 from unlike.store.users import Consent
 

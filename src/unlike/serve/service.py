@@ -8,13 +8,13 @@ from typing import Any, Literal, Protocol, TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from unlike.config import ServiceSettings
 from unlike.errors import EngineError, InputError, UnlikeError
 from unlike.memory.erase import scrub
 from unlike.memory.memory import Memory
 from unlike.memory.retention import expire
 from unlike.serve.errors import Problem, problem_of
-from unlike.serve.metrics import Metrics
+from unlike.serve.prometheus import Metrics
+from unlike.settings import ServiceSettings
 from unlike.store import jobs
 from unlike.store.database import Store, Tenant
 from unlike.store.migrate import migrated

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlike.config import vector_file
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
@@ -21,6 +20,7 @@ from unlike.latent.settings import Weighting
 from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
 from unlike.records import Case, TimeRule
+from unlike.settings import vector_file
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
 from unlike.spread.work_units import Place, units_of

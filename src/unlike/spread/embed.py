@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from unlike.config import vector_file
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.encoder import Encoder, KnownVectors, Vectors
 from unlike.embed.open import open_encoder
 from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
+from unlike.settings import vector_file
 from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.config import MethodSettings, vector_file
-from unlike.evaluate.running.run import Job, generation, run_jobs
+from unlike.evaluate.running.run_method import Job, generation, run_jobs
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case, Generation
+from unlike.settings import MethodSettings, vector_file
 from unlike.spread.journal_owner import RemoteJournal
 from unlike.spread.work_units import Place
 from unlike.sync import wait_for

@@ -14,15 +14,15 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from unlike.config import MethodSettings
-from unlike.evaluate.running.experiment import KitOf, cases_of, planned_facts, run_folders
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run import Job, Progress, pick_cases, run_facts, write_run
+from unlike.evaluate.running.run_method import Job, Progress, pick_cases, run_facts, write_run
+from unlike.evaluate.running.run_plan import KitOf, cases_of, planned_facts, run_folders
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
+from unlike.settings import MethodSettings
 from unlike.spread.engine import RayEngine, cluster, import_ray, read_engine
 from unlike.spread.journal_owner import MAX_PARTS, journal_owners, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone

@@ -14,7 +14,7 @@ from unlike.errors import InputError
 from unlike.evaluate.authorship.measure import MIN_AUC, REAL, authorship
 from unlike.evaluate.authorship.trials import NO_FLOOR, TOO_FEW, AuthorshipSettings, CutTexts
 from unlike.evaluate.authorship.verifiers import choose_training
-from unlike.evaluate.identity import scores
+from unlike.evaluate.identity import separation
 from unlike.evaluate.report.authorship import render_authorship
 from unlike.evaluate.statistics.measured import MeasuredRun
 from unlike.records import Generation, Item, Record
@@ -27,7 +27,7 @@ SETTINGS = AuthorshipSettings(n_words=N_WORDS)
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch):
-    monkeypatch.setattr(scores, "DRAWS", 200)
+    monkeypatch.setattr(separation, "DRAWS", 200)
 
 
 def text(random, habits, item):

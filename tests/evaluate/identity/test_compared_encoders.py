@@ -12,10 +12,10 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
 from unlike.evaluate.identity import controls
-from unlike.evaluate.identity import scores as identity_scores
+from unlike.evaluate.identity import separation as identity_scores
 from unlike.evaluate.identity.encoders import compare_encoders
 from unlike.evaluate.identity.fitted import FittedEncoders, StyleEncoder
-from unlike.evaluate.identity.scores import Estimate, Gain
+from unlike.evaluate.identity.separation import Estimate, Gain
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials
 from unlike.evaluate.report.encoders import render_encoders
 from unlike.records import Item, Record

@@ -11,11 +11,11 @@ from tests.worlds import DAY_MS
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
-from unlike.evaluate.identity import scores as identity_scores
+from unlike.evaluate.identity import separation as identity_scores
 from unlike.evaluate.identity.controls import Representatives, without_rating_length_and_date
 from unlike.evaluate.identity.measure import identity, identity_of_vectors
 from unlike.evaluate.identity.plan import IdentityPlan, complete
-from unlike.evaluate.identity.scores import VectorSpace, compared, gain, scores, wins
+from unlike.evaluate.identity.separation import VectorSpace, compared, gain, scores, wins
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, choose_trials, repeated
 from unlike.latent.difference import difference
 from unlike.records import Item, Record

@@ -9,7 +9,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.metrics.sanity import cut
-from unlike.evaluate.running.run import Job, generation
+from unlike.evaluate.running.run_method import Job, generation
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.sync import wait_for
 

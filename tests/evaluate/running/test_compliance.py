@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.worlds import Listening, kit_for, world
 
 from unlike.evaluate.running.compliance import Checked, compliance_of, shares
-from unlike.evaluate.running.run import arun
+from unlike.evaluate.running.run_method import arun
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.prompts.task import open_task

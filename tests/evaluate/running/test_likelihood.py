@@ -10,17 +10,17 @@ from tests.worlds import kit_for, world
 
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError, InputError
-from unlike.evaluate.running.experiment import find, likelihood_of_plan, measure_all, run_folders, run_plan
 from unlike.evaluate.running.likelihood import FILE, LOGLIK, Likelihood, likelihood, read_likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.read_plan import plan_of
-from unlike.evaluate.running.run import Job
+from unlike.evaluate.running.run_method import Job
+from unlike.evaluate.running.run_plan import find, likelihood_of_plan, measure_all, run_folders, run_plan
 from unlike.llm.journal import Journal
 from unlike.llm.local_model import open_local_model
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
 from unlike.methods.table import METHODS, open_method
-from unlike.writing.score import hard_prompt
+from unlike.writing.loglik import hard_prompt
 
 WRITINGS = [(user, item, item * 4 + user) for item in range(2) for user in range(4)]
 TARGETS = [(user, 7, 20 + user) for user in range(4)]

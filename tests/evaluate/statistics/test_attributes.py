@@ -12,8 +12,8 @@ from tests.evaluate.statistics.test_conclusions import corpus, run_of
 
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
-from unlike.evaluate.running.experiment import find
 from unlike.evaluate.running.plan import Plan
+from unlike.evaluate.running.run_plan import find
 from unlike.evaluate.statistics.attributes import (
     HISTORY,
     NOT_KNOWN,

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.experiment import planned_facts
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import plan_of
+from unlike.evaluate.running.run_plan import planned_facts
 from unlike.evaluate.statistics.measured import MeasuredRun
 from unlike.evaluate.statistics.paper import METRICS, TEST_CASES, _rows, data_set_of, published
 from unlike.records import Case, Generation
+from unlike.settings import MethodSettings
 
 SOURCE = {"name": "dpl-hub", "main": "DPL-main", "meta": "DPL-meta", "category": "Books"}
 N_BOOKS = TEST_CASES["Books"]

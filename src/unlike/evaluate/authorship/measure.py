@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.config import by_name
 from unlike.data.corpus import Corpus
 from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTrial, CutTexts
 from unlike.evaluate.authorship.verifiers import Question, Verifier, choose_training, train_verifiers
-from unlike.evaluate.identity.scores import Estimate, estimate, resampled, shares_and_areas
+from unlike.evaluate.identity.separation import Estimate, estimate, resampled, shares_and_areas
 from unlike.evaluate.statistics.measured import Groups
 from unlike.evaluate.statistics.significance import MIN_USERS, PairedComparison, compare, means_by_user
 from unlike.progress import OnProgress, no_progress
+from unlike.settings import by_name
 
 MIN_AUC = 0.65
 """Minimum area under the ROC curve of a verifier that is used."""

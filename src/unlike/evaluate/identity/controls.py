@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unlike.embed.encoder import KnownVectors
-from unlike.evaluate.identity.scores import Floats
+from unlike.evaluate.identity.separation import Floats
 from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
 from unlike.evaluate.metrics.sanity import ngrams
 from unlike.language import words

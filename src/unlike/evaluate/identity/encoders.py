@@ -17,7 +17,7 @@ from unlike.errors import InputError
 from unlike.evaluate.identity.fitted import FittedEncoders
 from unlike.evaluate.identity.measure import Study
 from unlike.evaluate.identity.plan import REPRESENTATIVES, RESULT, STRANGER, Planned
-from unlike.evaluate.identity.scores import Contrast, Gain, Scores, VectorSpace, compared, contrast, gain, scores
+from unlike.evaluate.identity.separation import Contrast, Gain, Scores, VectorSpace, compared, contrast, gain, scores
 from unlike.evaluate.identity.trials import IdentitySettings
 from unlike.progress import OnProgress, no_progress
 

@@ -15,7 +15,7 @@ from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
 from unlike.evaluate.identity.plan import IdentityPlan, K, Planned, Section, needed
-from unlike.evaluate.identity.scores import Contrast, Floats, VectorSpace, against_strangers, contrast
+from unlike.evaluate.identity.separation import Contrast, Floats, VectorSpace, against_strangers, contrast
 from unlike.evaluate.identity.trials import IdentitySettings, Texts, Trial
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import OnProgress, no_progress

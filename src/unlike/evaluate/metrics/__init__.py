@@ -5,6 +5,6 @@ Here belongs what turns texts into numbers, and the reading of the texts. A metr
 matters. Tables and statistics belong to the room above.
 """
 
-from unlike.evaluate.metrics.metric import METRICS, Metric, open_metric
+from unlike.evaluate.metrics.table import METRICS, Metric, open_metric
 
 __all__ = ["METRICS", "Metric", "open_metric"]

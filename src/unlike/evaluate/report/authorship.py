@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
-from unlike.evaluate.identity.scores import Estimate
+from unlike.evaluate.identity.separation import Estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, printable
-from unlike.evaluate.running.run import write_all
+from unlike.evaluate.running.run_method import write_all
 from unlike.evaluate.statistics.significance import PairedComparison
 
 COLUMNS = ("text", "users", "texts", "too short", "failed", "probability", "share of the way")

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from unlike.evaluate.identity.encoders import EncoderFigures, EncodersReport
-from unlike.evaluate.identity.scores import Contrast
+from unlike.evaluate.identity.separation import Contrast
 from unlike.evaluate.report.identity import Kind, estimated, signed_estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable
-from unlike.evaluate.running.run import write_all
+from unlike.evaluate.running.run_method import write_all
 
 MEASURES = {
     "own vector": ("result", "own_vector"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from unlike.evaluate.identity.measure import IdentityReport, Measured
-from unlike.evaluate.identity.scores import Contrast, Discrimination, Estimate, Gain
+from unlike.evaluate.identity.separation import Contrast, Discrimination, Estimate, Gain
 from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_rows, stand_alone, value_axis
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
 from unlike.evaluate.report.wording import amount, p_value, printable, two_lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unlike.evaluate.identity.measure import IdentityReport
 from unlike.evaluate.report.identity import curves_picture, render_identity, result_picture
-from unlike.evaluate.running.run import write_all
+from unlike.evaluate.running.run_method import write_all
 
 
 def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:

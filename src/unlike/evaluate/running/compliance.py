@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.run import read_run
+from unlike.evaluate.running.run_method import read_run
 from unlike.llm.journal import Journal
 from unlike.methods.drp import dimensions_in
 from unlike.prompts.budget import shown_texts

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.experiment import cases_of
 from unlike.evaluate.running.judge import judge
 from unlike.evaluate.running.plan import Judge, Plan
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
 from unlike.evaluate.running.rubric import NOT_LEARNED, Criterion, Rubric, learn_rubrics
 from unlike.evaluate.running.rubric_judge import Written, judge_by_rubric, real_texts, texts_of_others
-from unlike.evaluate.running.run import RUN, read_run
+from unlike.evaluate.running.run_method import RUN, read_run
+from unlike.evaluate.running.run_plan import cases_of
 from unlike.evaluate.statistics.findings import RubricFindings
 from unlike.evaluate.statistics.measured import MeasuredRun
 from unlike.evaluate.statistics.rubrics import rubric_findings, with_floor_and_ceiling
@@ -21,6 +20,7 @@ from unlike.llm.journal import Journal
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.records import Case
+from unlike.settings import MethodSettings
 
 ASSUMED_TOKENS = {"grade": {"judge": 8}, "rubric": {"rubric": 250, "rubric_judge": 36}}
 """Length of an answer by kind of judge and step: a number; five criteria, and whether each is met."""

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unlike.errors import CallFailed, InputError
-from unlike.evaluate.running.run import Job, Progress, run_jobs, write_whole
+from unlike.evaluate.running.run_method import Job, Progress, run_jobs, write_whole
 from unlike.llm.journal import Journal
 from unlike.records import Case
-from unlike.writing.score import score, scorer_of
+from unlike.writing.loglik import score, scorer_of
 
 FILE = "likelihood.jsonl"
 LOGLIK = "loglik"

@@ -42,9 +42,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from unlike.config import MethodSettings, changes_of
 from unlike.evaluate.running.judge import JUDGE, RUBRIC, with_preset
 from unlike.records import TimeRule
+from unlike.settings import MethodSettings, changes_of
 
 if TYPE_CHECKING:
     MethodTable = dict[str, Any]

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unlike.config import MethodSettings
 from unlike.evaluate.running.plan import Plan, Repeats, name_of, variant_name
+from unlike.settings import MethodSettings
 
 
 @dataclass(frozen=True, slots=True)

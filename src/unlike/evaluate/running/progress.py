@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run import JOURNAL, Progress, write_whole
+from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
 from unlike.llm.journal import read_prompt
 
 FILE = "progress.json"

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unlike.config import problems_of, read_toml
 from unlike.data.folder import read_manifest
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
@@ -16,6 +15,7 @@ from unlike.evaluate.running.plan import Plan, name_of
 from unlike.llm.open import check_llm
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.prompts.task import open_task
+from unlike.settings import problems_of, read_toml
 
 PRESETS = Path(__file__).parent / "presets"
 

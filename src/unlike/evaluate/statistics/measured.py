@@ -15,7 +15,7 @@ from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.peers import peers_of
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
-from unlike.evaluate.running.run import read_run
+from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
 from unlike.llm.open import model_of

@@ -5,7 +5,7 @@ from typing import Literal
 
 from unlike.data.folder import FILES, MANIFEST
 from unlike.errors import InputError
-from unlike.evaluate.running.run import JOURNAL
+from unlike.evaluate.running.run_method import JOURNAL
 from unlike.inspector.readers.run_folders import FINDINGS, run_folders
 from unlike.store.database import FILE
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run import GENERATIONS, RUN, no_run
+from unlike.evaluate.running.run_method import GENERATIONS, RUN, no_run
 from unlike.evaluate.statistics.findings import Findings
 from unlike.records import Generation
 

@@ -14,7 +14,7 @@ from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.page import render_body
 from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
-from unlike.evaluate.running.run import GENERATIONS, read_run
+from unlike.evaluate.running.run_method import GENERATIONS, read_run
 from unlike.evaluate.statistics.findings import Findings
 from unlike.inspector.readers.case_details import others_read
 from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings

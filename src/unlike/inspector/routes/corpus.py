@@ -12,7 +12,6 @@ import numpy as np
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from unlike.config import SelectorName, vector_file
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
@@ -22,6 +21,7 @@ from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import END_OF_TIME, Item, Record, others_on
 from unlike.serve.answers import json_response
+from unlike.settings import SelectorName, vector_file
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
 map_router = APIRouter(tags=["maps"])

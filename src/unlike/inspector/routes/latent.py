@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from unlike.config import vector_file
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
@@ -26,8 +25,9 @@ from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
+from unlike.settings import vector_file
 from unlike.sync import wait_for
-from unlike.writing.score import ScoringEngine, scorer_of
+from unlike.writing.loglik import ScoringEngine, scorer_of
 
 if TYPE_CHECKING:
     from unlike.latent.adapter import Prompter

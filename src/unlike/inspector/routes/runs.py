@@ -17,7 +17,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.likelihood import LOGLIK
 from unlike.evaluate.running.progress import FILE as PROGRESS
 from unlike.evaluate.running.progress import calls_in_journal, journal_of, read_progress
-from unlike.evaluate.running.run import GENERATIONS, JOURNAL, RUN
+from unlike.evaluate.running.run_method import GENERATIONS, JOURNAL, RUN
 from unlike.inspector.readers.case_details import case_details, title_of
 from unlike.inspector.readers.distribution import distribution, thinned
 from unlike.inspector.readers.run_folders import FINDINGS, RowSummary, RunFolder

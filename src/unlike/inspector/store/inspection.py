@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
-from unlike.config import MethodSettings, SelectorName
 from unlike.inspector.store import map_differences, maps
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
@@ -21,14 +20,15 @@ from unlike.inspector.store.playground import (
 )
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
-from unlike.memory.journal import StoredJournal
 from unlike.memory.memory import Memory
+from unlike.memory.sealed_journal import StoredJournal
 from unlike.memory.spending import tokens_of_calls
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import open_selector
 from unlike.retrieve.open import open_retriever
+from unlike.settings import MethodSettings, SelectorName
 from unlike.writing.draft import Draft, Reply
 from unlike.writing.write import write_stream
 

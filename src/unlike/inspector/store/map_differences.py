@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlike.config import SelectorName
 from unlike.embed.encoder import Encoder, KnownVectors
 from unlike.inspector.store.maps import read, representatives
 from unlike.memory.answers import NoConsent
@@ -13,6 +12,7 @@ from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, extract, standard
 from unlike.peers.selectors import open_selector
 from unlike.records import Record
+from unlike.settings import SelectorName
 from unlike.store import differences, records
 from unlike.store.database import Tenant
 from unlike.store.tables import ITEMS, RECORDS

@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.config import SelectorName
 from unlike.embed.encoder import Encoder, KnownVectors, Vectors
 from unlike.memory.profile_pages import known_user
 from unlike.memory.representatives import clustered_set
 from unlike.memory.settings import MemorySettings
 from unlike.peers.selectors import KMeansSelector, Selector, open_selector
 from unlike.records import Item, Record
+from unlike.settings import SelectorName
 from unlike.store import embeddings, records, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.embeddings import Vector

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from unlike import __version__
 from unlike.serve.answers import json_response
-from unlike.serve.metrics import CONTENT_TYPE
+from unlike.serve.prometheus import CONTENT_TYPE
 from unlike.serve.routes.context import service_of
 from unlike.serve.service import LLMState
 

@@ -7,11 +7,11 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.api import open_kit
-from unlike.config import MethodSettings
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.evaluate.running.run import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
+from unlike.evaluate.running.run_method import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
 from unlike.experiments.run import run
 from unlike.methods.table import METHODS
+from unlike.settings import MethodSettings
 
 CROWD = [(user, item, item) for user in range(5) for item in range(4)]
 LAST = [i for i, (_, item, _) in enumerate(CROWD) if item == 3]

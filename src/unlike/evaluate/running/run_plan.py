@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from unlike.config import MethodSettings
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
@@ -22,7 +21,16 @@ from unlike.evaluate.running.judge import JUDGE, RUBRIC
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import PlannedRun, planned_runs
-from unlike.evaluate.running.run import JOURNAL, Job, Progress, generation, pick_cases, run_facts, run_jobs, write_run
+from unlike.evaluate.running.run_method import (
+    JOURNAL,
+    Job,
+    Progress,
+    generation,
+    pick_cases,
+    run_facts,
+    run_jobs,
+    write_run,
+)
 from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
 from unlike.evaluate.statistics.comparisons import (
     case_studies,
@@ -51,6 +59,7 @@ from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Case
+from unlike.settings import MethodSettings
 
 KitOf = Callable[[MethodSettings], Kit]
 """Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""

@@ -4,7 +4,7 @@ import pytest
 
 from unlike.embed.hashing import HashingEncoder
 from unlike.embed.open import open_encoder
-from unlike.memory.statements import Source, sentences, statements_of
+from unlike.memory.supported_statements import Source, sentences, statements_of
 from unlike.methods.steps import Reply
 from unlike.privacy.sensitive import SENSITIVE
 
