@@ -31,10 +31,10 @@ from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import spending
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
 from unlike.settings import MethodSettings
-from unlike.store import jobs, spend
+from unlike.store import daily_budget, jobs
+from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import open_store
 from unlike.store.records import Unknown
-from unlike.store.spend import BudgetSpent
 from unlike.writing.repeat_guard import Repeated
 
 TENANTS = ("acme", "other")
@@ -320,7 +320,7 @@ async def pieces(memory, request):
 
 def set_budget(memory, tokens):
     with memory.tenant.write() as tx:
-        spend.set_budget(tx, tokens)
+        daily_budget.set_budget(tx, tokens)
 
 
 # Pages, profiles and export ------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from tests.store.rows import BOTH
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import spending
-from unlike.store import spend
-from unlike.store.spend import BudgetSpent
+from unlike.store import daily_budget
+from unlike.store.daily_budget import BudgetSpent
 
 SYSTEM = {"role": "system", "content": "Answer in French."}
 ASKED = {"role": "user", "content": "Write to the landlord."}
@@ -85,7 +85,7 @@ def test_no_budget_no_chat(in_sqlite, monkeypatch):
     memory = lived_in(in_sqlite, llm=llm())
     assert messages_of(personal(memory))
     with memory.tenant.write() as tx:
-        spend.set_budget(tx, 0)
+        daily_budget.set_budget(tx, 0)
     monkeypatch.setattr(spending, "EVERY_S", 0.0)  # that there is one now is looked up once a second
     with pytest.raises(BudgetSpent):
         personal(memory)

@@ -27,7 +27,7 @@ from unlike.serve.app import create_app
 from unlike.serve.logs import write_log
 from unlike.serve.server import config
 from unlike.serve.service import Service, ServiceSettings
-from unlike.store import api_keys, spend
+from unlike.store import api_keys, daily_budget
 from unlike.store.database import Store, open_store
 
 SETTINGS = ServiceSettings(requests_per_s=None, n_workers=0)
@@ -69,7 +69,7 @@ class House:
     def leave(self, tenant, tokens):
         """Leave so many tokens of the day to a tenant."""
         with self.store.tenant(tenant).write() as tx:
-            spend.set_budget(tx, spend.used_today(tx) + tokens)
+            daily_budget.set_budget(tx, daily_budget.used_today(tx) + tokens)
 
     def head(self, tenant="acme"):
         return {"authorization": f"Bearer {self.keys[tenant]}"}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.llm.endpoint import answer, chunk, chunks, completion, error, stream
 from tests.serve.passed import CALL, CHAT, EXTRA, FIELDS, passing
-from unlike.store import spend
+from unlike.store import daily_budget
 
 PERSONAL = {"user": "ada", "metadata": {"item_id": "album-1", "trace": "7"}}
 STOLEN = "bob says that album-1 has tunes which stay with one."
@@ -213,21 +213,21 @@ def test_an_answer_that_breaks_off_is_an_error_of_the_client_and_costs_what_came
     endpoint.always = stream(chunks("word " * 50)[:2])
     at.house.leave("acme", 10_000)
     with at.house.store.tenant("acme").read() as tx:
-        before = spend.used_today(tx)
+        before = daily_budget.used_today(tx)
     with pytest.raises(openai.APIError, match="no usable answer"):
         list(at.create(model="unlike", messages=HELLO, stream=True))
     with at.house.store.tenant("acme").read() as tx:
-        assert spend.used_today(tx) > before
+        assert daily_budget.used_today(tx) > before
 
 
 def test_what_is_used_is_counted(at, endpoint):
     at.house.leave("acme", 10_000)
     with at.house.store.tenant("acme").read() as tx:
-        before = spend.used_today(tx)
+        before = daily_budget.used_today(tx)
     at.create(model="unlike", messages=HELLO)
     list(at.create(model="unlike", messages=HELLO, stream=True))
     with at.house.store.tenant("acme").read() as tx:
-        assert spend.used_today(tx) - before == 2 * 18
+        assert daily_budget.used_today(tx) - before == 2 * 18
 
 
 @pytest.mark.parametrize("wrong", [{"seed": float("nan")}, {"stop": ["\ud83d"]}, {"min_p": float("inf")}])

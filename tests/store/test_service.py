@@ -5,9 +5,9 @@ from sqlalchemy import event
 
 from tests.store.rows import put, row
 from unlike.errors import InputError
-from unlike.store import api_keys, audit, spend
+from unlike.store import api_keys, audit, daily_budget
+from unlike.store.daily_budget import BudgetSpent
 from unlike.store.records import Unknown
-from unlike.store.spend import BudgetSpent
 
 DAY_MS = 86_400_000
 
@@ -44,33 +44,33 @@ def test_names_of_keys(tenant):
 def test_a_budget_of_the_day(store, tenant):
     store.now_ms = lambda: 10 * DAY_MS - 1
     with tenant.write() as tx:
-        spend.add(tx, 10**9)
-        spend.check(tx)
-        assert spend.budget_of(tx) is None
-        spend.set_budget(tx, 10**9 + 20)
-        spend.add(tx, 19, calls=2)
-        spend.check(tx)
-        spend.add(tx, 1)
+        daily_budget.add(tx, 10**9)
+        daily_budget.check(tx)
+        assert daily_budget.budget_of(tx) is None
+        daily_budget.set_budget(tx, 10**9 + 20)
+        daily_budget.add(tx, 19, calls=2)
+        daily_budget.check(tx)
+        daily_budget.add(tx, 1)
         with pytest.raises(BudgetSpent, match=r"1,000,000,020 tokens is used up \(1,000,000,020\)"):
-            spend.check(tx)
+            daily_budget.check(tx)
         kept = tx.conn.exec_driver_sql("select day, tokens, calls from spend").one()
     assert tuple(kept) == ("1970-01-10", 10**9 + 20, 4)
     store.now_ms = lambda: 10 * DAY_MS
     with tenant.write() as tx:
-        spend.check(tx)
-        spend.set_budget(tx, 0)
+        daily_budget.check(tx)
+        daily_budget.set_budget(tx, 0)
         with pytest.raises(BudgetSpent):
-            spend.check(tx)
-        spend.set_budget(tx, None)
-        spend.check(tx)
+            daily_budget.check(tx)
+        daily_budget.set_budget(tx, None)
+        daily_budget.check(tx)
 
 
 def test_a_call_that_ends_while_another_reserves_is_counted_once(in_postgres):
     """Its tokens move from reserved to used between two statements of the other transaction."""
     tenant = in_postgres.tenant("acme")
     with tenant.write() as tx:
-        spend.set_budget(tx, 200)
-        spend.reserve(tx, 300)
+        daily_budget.set_budget(tx, 200)
+        daily_budget.reserve(tx, 300)
 
     calls_under_way = [300]
 
@@ -78,33 +78,33 @@ def test_a_call_that_ends_while_another_reserves_is_counted_once(in_postgres):
         if "from spend" in statement.lower() and calls_under_way:
             tokens = calls_under_way.pop()
             with tenant.write() as tx:
-                spend.add(tx, tokens, 1, -tokens)
+                daily_budget.add(tx, tokens, 1, -tokens)
 
     event.listen(in_postgres.engine, "after_cursor_execute", end_at_first_look)
     with tenant.write() as tx, pytest.raises(BudgetSpent):
-        spend.reserve(tx, 10)
+        daily_budget.reserve(tx, 10)
 
 
 def test_what_is_reserved_is_not_there_for_others(store, tenant):
     with tenant.write() as tx:
-        assert spend.reserve(tx, 10**9) is None
-        spend.set_budget(tx, 100)
-        assert spend.reserve(tx, 90) == spend.reserve(tx, 90) == 100
+        assert daily_budget.reserve(tx, 10**9) is None
+        daily_budget.set_budget(tx, 100)
+        assert daily_budget.reserve(tx, 90) == daily_budget.reserve(tx, 90) == 100
         with pytest.raises(BudgetSpent, match="reserved by running calls") as refusal:
-            spend.reserve(tx, 1)
-        assert refusal.value.renewed_in_s == spend.RESERVED_S
-        spend.add(tx, 20, 2, -180)
-        assert spend.used_today(tx) == 20 and spend.reserve(tx, 1) == 100
-        spend.add(tx, 80)
+            daily_budget.reserve(tx, 1)
+        assert refusal.value.renewed_in_s == daily_budget.RESERVED_S
+        daily_budget.add(tx, 20, 2, -180)
+        assert daily_budget.used_today(tx) == 20 and daily_budget.reserve(tx, 1) == 100
+        daily_budget.add(tx, 80)
         with pytest.raises(BudgetSpent, match="midnight"):
-            spend.reserve(tx, 1)
+            daily_budget.reserve(tx, 1)
 
 
 def test_a_tenant_s_budget_is_its_own(store, tenant):
     with tenant.write() as tx:
-        spend.set_budget(tx, 0)
+        daily_budget.set_budget(tx, 0)
     with store.tenant("other").read() as tx:
-        spend.check(tx)
+        daily_budget.check(tx)
 
 
 def test_audit_names_nobody(store, tenant):

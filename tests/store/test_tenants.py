@@ -13,6 +13,7 @@ from unlike.store import (
     audit,
     check,
     clusterings,
+    daily_budget,
     differences,
     embeddings,
     erase_rows,
@@ -22,7 +23,6 @@ from unlike.store import (
     lineage,
     profiles,
     records,
-    spend,
     users,
 )
 from unlike.store.differences import NewDifference
@@ -76,7 +76,7 @@ def ask(tx, user, item, words):
     if (number := users.find_user(tx, user)) is not None:
         jobs.enqueue(tx, "build", [number], len(words))
         audit.note(tx, words, user, {"n": 1})
-        spend.add(tx, len(words))
+        daily_budget.add(tx, len(words))
 
 
 DEEDS = (write, write, embed, compare, ask, agree, erase)

@@ -51,11 +51,11 @@ def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", 
     from rich.text import Text
 
     need(STORE_PARTS)
-    from unlike.store import api_keys, spend
+    from unlike.store import api_keys, daily_budget
 
     with open_tenant(Place(store, tenant, master, say)) as opened, opened.read() as tx:
         rows = [dict(row._mapping) for row in api_keys.listed(tx)]  # pyright: ignore[reportPrivateUsage] - it is public
-        budget, used = spend.budget_of(tx), spend.used_today(tx)
+        budget, used = daily_budget.budget_of(tx), daily_budget.used_today(tx)
     if as_json:
         print_json({"keys": rows, "tokens_a_day": budget, "tokens_today": used})
         return
@@ -88,11 +88,11 @@ def budget(
 ) -> None:
     """Limit what a tenant's requests and profile builds may use per day; builds wait for the next day."""
     need(STORE_PARTS)
-    from unlike.store import spend
+    from unlike.store import daily_budget
 
     limit = _tokens(tokens)
     with open_tenant(Place(store, tenant, master, say)) as opened:
-        opened.run_with_retry(lambda tx: spend.set_budget(tx, limit))
+        opened.run_with_retry(lambda tx: daily_budget.set_budget(tx, limit))
     typer.echo(f"tenant {tenant!r}: {_per_day(limit)}")
 
 

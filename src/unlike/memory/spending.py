@@ -20,7 +20,7 @@ from typing import Protocol
 from unlike.errors import UnlikeError
 from unlike.llm.usage import Usage
 from unlike.settings import MethodSettings
-from unlike.store import spend
+from unlike.store import daily_budget
 from unlike.store.database import Tenant, Tx
 from unlike.writing.draft import Draft
 from unlike.writing.write import Guard
@@ -81,7 +81,7 @@ class Spending:
         """
         if self._limited or _is_due(self._looked_at):
             with self._tenant.read() as tx:
-                self._set_budget(spend.check(tx))
+                self._set_budget(daily_budget.check(tx))
 
     @asynccontextmanager
     async def reserve(self, estimate: int, llm: Counted) -> AsyncGenerator[None]:
@@ -127,7 +127,7 @@ class Spending:
             self.check()
         if not self._limited:
             return 0
-        budget = self._tenant.run_with_retry(lambda tx: spend.reserve(tx, tokens), durable=False)
+        budget = self._tenant.run_with_retry(lambda tx: daily_budget.reserve(tx, tokens), durable=False)
         self._set_budget(budget)
         return 0 if budget is None else tokens
 
@@ -149,5 +149,5 @@ def _is_due(last: float) -> bool:
 
 def _written(tx: Tx, tokens: int, calls: int, reserved: int) -> int | None:
     """Store the counts; returns the budget."""
-    spend.add(tx, tokens, calls, -reserved)
-    return spend.budget_of(tx)
+    daily_budget.add(tx, tokens, calls, -reserved)
+    return daily_budget.budget_of(tx)

@@ -13,9 +13,9 @@ from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeEr
 from unlike.memory.memory import Memory
 from unlike.memory.profile_sources import NotReady
 from unlike.store import jobs
+from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, LeaseLost, Scope
-from unlike.store.spend import BudgetSpent
 
 AT_ONCE = 8
 """Jobs that one worker runs concurrently."""

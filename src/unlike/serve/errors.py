@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart, Refused, UnlikeError
 from unlike.memory.answers import Changed, NoConsent
+from unlike.store.daily_budget import BudgetSpent
 from unlike.store.records import Unknown
-from unlike.store.spend import BudgetSpent
 from unlike.writing.repeat_guard import Repeated
 
 TRY_AGAIN_S = 5

@@ -23,7 +23,7 @@ from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import Method, open_method
 from unlike.privacy.repeats import Others, repeats
 from unlike.records import Case, Record
-from unlike.store import records, spend
+from unlike.store import daily_budget, records
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import items_with_ids
 from unlike.store.records import Stored, StoredRecords, Unknown
@@ -149,7 +149,7 @@ def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: M
         BudgetSpent: The tenant's tokens per day are used up.
     """
     with tenant.read() as tx:
-        spend.check(tx)
+        daily_budget.check(tx)
         context = read_context(tx, request.user_id, settings)
         item = items_with_ids(tx, [request.item_id]).get(request.item_id)
         if item is None:
