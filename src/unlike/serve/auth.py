@@ -69,9 +69,8 @@ class Keys:
         return Caller(found.tenant, digest, found.name, found.scopes)
 
     def knows(self, authorization: str) -> bool:
-        """Whether the key in this header is cached, so that nothing has to be looked up."""
-        lookup = self._lookups.get(hashlib.sha256(_key_in(authorization).encode()).digest())
-        return lookup is not None and lookup.until > time.monotonic()
+        """Whether the key in this header was valid when it was last looked up, or is being looked up just now."""
+        return hashlib.sha256(_key_in(authorization).encode()).digest() in self._lookups
 
     async def _found(self, key: str, digest: bytes) -> api_keys.Found | None:
         lookup = self._lookups.get(digest)
