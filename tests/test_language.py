@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.language import SENTENCE_END, first_words, language_of, pieces, whole, words
+from unlike.language import SENTENCE_END, as_whole_words, first_words, language_of, pieces, words
 from unlike.memory.supported_statements import sentences
 from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever
@@ -25,7 +25,7 @@ ENGLISH = "It is the lamp that they have in the hall, and you can see it. "
     ],
 )  # fmt: skip
 def test_a_phrase_is_found_whole(phrase, text, is_there):
-    assert (re.search(whole(phrase), text) is not None) == is_there
+    assert (re.search(as_whole_words(phrase), text) is not None) == is_there
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,10 @@ def pieces(text: str) -> list[str]:
     return text.split() if text.isascii() else PIECE.findall(text)
 
 
-def whole(phrase: str) -> str:
-    """A pattern of a phrase that is no part of longer words.
+def as_whole_words(phrase: str) -> str:
+    """A regular expression that finds a phrase only where it is not part of a longer word.
 
-    Next to a mark of punctuation, or to a character of a script without spaces, a word begins and ends anyway.
+    At an end that is punctuation or a character of a script without spaces, anything may follow.
     """
     ends = [bool(re.match(r"\w", end)) and not UNSPACED_CHAR.match(end) for end in (phrase[:1], phrase[-1:])]
     return (r"(?<!\w)" if ends[0] else "") + re.escape(phrase) + (r"(?!\w)" if ends[1] else "")

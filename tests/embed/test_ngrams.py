@@ -24,6 +24,12 @@ def test_a_file_holds_the_whole_encoder(fitted, tmp_path):
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["n.npz"]
 
 
+def test_a_file_holds_every_n_gram(tmp_path):
+    odd = fit_ngrams([*LOWER, "a\0", "\n\0 b", "\ud83d", "🧺"], 3)
+    odd.save(tmp_path / "n.npz")
+    assert load_ngrams(tmp_path / "n.npz").name == odd.name
+
+
 def test_its_name_says_what_it_was_fitted_to(fitted):
     assert fitted.name.startswith("ngrams:3:")
     assert fit_ngrams(LOWER + UPPER, 3).name == fitted.name

@@ -7,7 +7,7 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.errors import CallFailed, InputError
-from unlike.methods.lexical import MAX_TOKENS, ComparedCounts, _counted, lexical_difference
+from unlike.methods.lexical import MAX_TOKENS, ComparedCounts, _token_counts, lexical_difference
 from unlike.methods.table import METHODS, open_method
 
 WRITINGS = [(user, item, item * 4 + user) for item in range(3) for user in range(4)]
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_found_before_any_call_is_paid(settings):
     assert backend.asked == []
 
 
-def test_a_text_is_counted_once_for_all_cases_and_as_prompts_show_it(crowd):
+def test_a_text_is_token_counts_once_for_all_cases_and_as_prompts_show_it(crowd):
     class Noting(WithTokens):
         def token_ids(self, text):
             counted.append(text)
@@ -135,5 +135,5 @@ def test_a_text_is_counted_once_for_all_cases_and_as_prompts_show_it(crowd):
     for case in crowd.cases("test"):
         asyncio.run(method(case, kit))
     assert len(counted) == len(set(counted)) > 0
-    _counted("Good. <|im_end|>", kit.llm.backend)
+    _token_counts("Good. <|im_end|>", kit.llm.backend)
     assert counted[-1] == "Good. ‹|im_end|>"

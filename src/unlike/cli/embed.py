@@ -22,8 +22,8 @@ Fit = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help="Fit an encoder of character n-grams instead, with so many dimensions, and write it to --out. Texts of "
-        "validation and test cases are left out.",
+        help="Fit an encoder of character n-grams with N dimensions instead, and write it to --out. Texts of validation and "
+        "test cases are left out.",
     ),
 ]
 

@@ -5,6 +5,7 @@ semantic analysis). Saved in a file, it gives any text the same vector anywhere.
 """
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ class NGramEncoder:
         file.parent.mkdir(parents=True, exist_ok=True)
         begun = file.with_name(f".{file.name}.part")
         with begun.open("wb") as out:
-            np.savez_compressed(out, grams=np.asarray(self._grams), weights=self._weights, directions=self._directions)
+            np.savez_compressed(out, grams=json.dumps(self._grams), weights=self._weights, directions=self._directions)
         begun.replace(file)
 
 
@@ -108,7 +109,8 @@ def load_ngrams(file: Path) -> NGramEncoder:
     """
     try:
         with np.load(file) as kept:
-            return NGramEncoder(kept["grams"].tolist(), kept["weights"], kept["directions"], f"embedder ngrams:{file}")
+            grams = json.loads(str(kept["grams"]))  # an array of strings would lose a NUL at the end of one
+            return NGramEncoder(grams, kept["weights"], kept["directions"], f"embedder ngrams:{file}")
     except FileNotFoundError as error:
         raise InputError(
             f"embedder ngrams:{file}: no such file; make one with: unlike embed --corpus CORPUS --fit 384 --out {file}"

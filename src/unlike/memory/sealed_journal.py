@@ -1,8 +1,8 @@
 """The journal of a service: in the store, sealed, and erased with the people whose words are in it.
 
 A call takes long, so its answer is stored only if all users whose records are in the prompt still agree: the user whom it
-is for to the use of own records, all others to being compared. The same holds for prompts, where they are kept; there
-whoever described an item in it has to agree too.
+is for to the use of own records, all others to being compared. The same holds for prompts that are kept; users who
+described an item in such a prompt must agree too.
 """
 
 import asyncio

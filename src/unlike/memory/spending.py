@@ -46,7 +46,7 @@ def attempts_of(draft: Draft, guard: Guard) -> int:
 
 
 def tokens_of_calls(n_calls: int, method: MethodSettings) -> int:
-    """Tokens to reserve for the steps before a text; of each prompt as much as of its answer is taken for granted."""
+    """Tokens to reserve for the steps before a text; each prompt is assumed to be as long as its answer may be."""
     return n_calls * 2 * method.max_tokens * _n_attempts(method.rewrites, method.temperature)
 
 

@@ -45,7 +45,7 @@ MAX_CACHED = 20_000
 
 Counts = Mapping[int, float]
 """Number of each token."""
-Counting = Callable[[str, Backend], Counter[int]]
+TokenCounter = Callable[[str, Backend], Counter[int]]
 """Counts the tokens of a text as an engine has them."""
 
 
@@ -92,20 +92,20 @@ def _shrunk(own: float, others: float, share: float) -> float:
 
 def with_lexical_difference(method: Callable[[Case, Kit], Awaitable[Draft]]) -> Callable[[Case, Kit], Awaitable[Draft]]:
     """The method with the bias that the setting ``lexical`` asks for; without it the method as it is."""
-    counted = lru_cache(MAX_CACHED)(_counted)
+    token_counts = lru_cache(MAX_CACHED)(_token_counts)
 
     @wraps(method)
     async def biased(case: Case, kit: Kit) -> Draft:
         if not kit.settings.lexical:
             return await method(case, kit)
         # Before the method's calls, which may cost something.
-        compared, of = await asyncio.to_thread(_compared_of, case, kit, counted)
+        compared, of = await asyncio.to_thread(_compared_of, case, kit, token_counts)
         return _biased(await method(case, kit), compared, of, kit.settings.lexical)
 
     return biased
 
 
-def _counted(text: str, backend: Backend) -> Counter[int]:
+def _token_counts(text: str, backend: Backend) -> Counter[int]:
     """How often a text has each token.
 
     Raises:
@@ -124,7 +124,7 @@ def _biased(draft: Draft, compared: Sequence[ComparedCounts], of: str, strength:
     return replace(draft, call=call, trace={**draft.trace, "lexical": facts})
 
 
-def _compared_of(case: Case, kit: Kit, counted: Counting) -> tuple[list[ComparedCounts], str]:
+def _compared_of(case: Case, kit: Kit, token_counts: TokenCounter) -> tuple[list[ComparedCounts], str]:
     """What is compared for a case, and the id of the user whose it is: the case's, or a stranger as a control.
 
     Raises:
@@ -132,18 +132,18 @@ def _compared_of(case: Case, kit: Kit, counted: Counting) -> tuple[list[Compared
         CallFailed: No other user has a record before the case.
     """
     token_ids_of(kit.llm.backend)
-    compared = _compared(kit.records.history(case.user_id, case.moment), case, kit, counted)
+    compared = _compared(kit.records.history(case.user_id, case.moment), case, kit, token_counts)
     if kit.settings.lexical_of != "stranger":
         return compared, case.user_id
     stranger = kit.neighbours.stranger(case, len(compared), kit.settings.time_rule)
     if stranger is None:
         raise CallFailed(NO_STRANGER)
-    theirs = _compared(stranger.history, replace(case, user_id=stranger.user_id), kit, counted, but=case.user_id)
+    theirs = _compared(stranger.history, replace(case, user_id=stranger.user_id), kit, token_counts, but=case.user_id)
     return theirs[: len(compared)], stranger.user_id
 
 
 def _compared(
-    history: Sequence[Record], case: Case, kit: Kit, counted: Counting, but: str = ""
+    history: Sequence[Record], case: Case, kit: Kit, token_counts: TokenCounter, but: str = ""
 ) -> list[ComparedCounts]:
     """The latest records of a history on items that others, one user left out, wrote about; the latest first."""
     found: list[ComparedCounts] = []
@@ -153,7 +153,7 @@ def _compared(
         others = [other for other in others_on(record.item_id, case, kit) if other.user_id != but]
         if others:
             others = sampled(others, kit.settings.seed, MAX_OTHERS)
-            tokens = sum((counted(other.text, kit.llm.backend) for other in others), Counter[int]())
+            tokens = sum((token_counts(other.text, kit.llm.backend) for other in others), Counter[int]())
             ids = tuple(one.id for one in (record, *others))
-            found.append(ComparedCounts(counted(record.text, kit.llm.backend), tokens, ids))
+            found.append(ComparedCounts(token_counts(record.text, kit.llm.backend), tokens, ids))
     return found

@@ -1,9 +1,9 @@
 """Calls of LLMs, sealed under the keys of all whose words were in the prompt.
 
-Of a call that builds a profile the answer is kept, under the hash of what was asked; of every call the prompt, where the
-settings say so. Nothing is kept of words that were withdrawn while the call was under way; what is kept goes with the first
-of these people, and with the profile that is in the prompt. Of whoever described an item in it that holds for the prompt:
-without one, the answer is not theirs.
+The answer of a call that builds a profile is kept under the hash of its prompt; the prompt of any call is kept too where the
+settings say so. Nothing is kept if words in the prompt were withdrawn while the call was running. A stored call is deleted
+when the first person whose words are in it is erased or withdraws consent, or when the profile in its prompt is deleted.
+Users who described an item count only where the prompt is kept, since their words are not in the answer.
 """
 
 import secrets
@@ -78,7 +78,7 @@ def get(tx: Tx, key: str) -> dict[str, Any] | None:
 def put(tx: Tx, key: str, call: CallToStore, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Keep an answer; one that is done already stays. Returns what is kept now.
 
-    The prompt is left out where whoever described an item in it no longer agrees, or the item has another text by now.
+    The prompt is left out if a user who described an item in it no longer agrees, or if the item's text has changed.
 
     Args:
         tx: An open transaction.
@@ -107,7 +107,7 @@ def keep_prompt(tx: Tx, call: CallToStore) -> None:
 
     Raises:
         Unknown: A record or the profile is gone.
-        TransactionConflict: As ``put``; or whoever described an item in it no longer agrees, or the item has another text.
+        TransactionConflict: As ``put``; or a user who described an item in it no longer agrees, or the item's text has changed.
     """
     describers = _describers(tx, call)
     if describers is None:

@@ -25,7 +25,7 @@ MAX_MATERIAL_WORDS = 400
 LOOP_WORDS, LOOP_TIMES = 4, 5
 """A run of so many words that comes so many times is a loop."""
 CHARS_PER_WORD = 2
-"""In scripts without spaces a word is a character; so many of them say about as much as a word of English."""
+"""Characters that count as one word in scripts without spaces: about what a word of English says."""
 
 
 def faults(reply: str, cut: bool, expected: Expected) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def _loops(text: str, n_words: int) -> bool:
 
 
 def _script(text: str) -> str:
-    """The script of most letters of a text, Japanese counted as Chinese: enough to tell English from Chinese."""
+    """The script of most letters of a text, Japanese counted as Chinese; it distinguishes English from Chinese."""
     letters = (char for char in unicodedata.normalize("NFKC", text) if char.isalpha())
     scripts = Counter(unicodedata.name(letter, "").split(" ", 1)[0] for letter in letters)
     for kana in ("HIRAGANA", "KATAKANA"):

@@ -9,6 +9,8 @@ from tests.worlds import DAY_MS
 
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
+from unlike.embed.ngrams import fit_ngrams
+from unlike.embed.open import open_encoder
 from unlike.errors import InputError
 from unlike.evaluate.authorship.trials import AuthorshipSettings, CutTexts
 from unlike.evaluate.identity import controls
@@ -165,6 +167,13 @@ def test_a_name_that_cannot_be_fitted_is_found_before_a_text_is_encoded():
     with pytest.raises(InputError, match="ngrams:many has no usable size"):
         compare_encoders(invented(), ["words", "ngrams:many"], asked.append, SETTINGS)
     assert asked == []
+
+
+def test_an_encoder_in_a_file_is_opened_and_not_fitted_again(tmp_path):
+    texts = [record.text for record in invented().records()]
+    fit_ngrams(texts, 8).save(tmp_path / "n.npz")
+    report = compare_encoders(invented(), [f"ngrams:{tmp_path / 'n.npz'}"], open_encoder, SETTINGS)
+    assert report.encoders[0].dim == 8
 
 
 def test_at_most_so_many_users_count():

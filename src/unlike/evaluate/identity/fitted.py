@@ -5,6 +5,7 @@ They exist only inside a measurement, since their vectors mean nothing on anothe
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -90,7 +91,7 @@ class FittedEncoders:
             InputError: The name has no usable dimension, or too few users are in no trial.
         """
         scheme, _, dim = name.partition(":")
-        if name != "style" and scheme != "ngrams":
+        if name != "style" and (scheme != "ngrams" or Path(dim).is_file()):  # a file holds an encoder that is fitted
             return None
         if scheme == "ngrams" and not (dim.isdecimal() and int(dim) > 0):
             raise InputError(f"encoder {name} has no usable size: give at least 1, as in ngrams:384")

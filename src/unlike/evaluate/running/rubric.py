@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from unlike.errors import CallFailed
 from unlike.evaluate.running.grade import draft_to_parse, with_schema
-from unlike.language import whole
+from unlike.language import as_whole_words
 from unlike.llm.backend import PLACEHOLDER, Sampling
 from unlike.llm.recorded import LLM
 from unlike.methods.steps import sampled, together
@@ -199,7 +199,7 @@ def checked(found: Sequence[Criterion], material: Material, titles: Sequence[str
         titles: Of the items; a criterion that names one is about an item and not about the user.
     """
     own, others = ([_plain(record.text) for record in records] for records in (material.past, material.others))
-    named = [whole(title) for title in titles if len(title) >= MIN_TITLE_CHARS]
+    named = [as_whole_words(title) for title in titles if len(title) >= MIN_TITLE_CHARS]
     about_item = re.compile("|".join(named) or r"(?!)", re.IGNORECASE)
     made: list[Criterion] = []
     for criterion in found:
