@@ -3,7 +3,6 @@
 python -m benchmarks.service_process PORT STORE|bare [LLM]
 """
 
-import asyncio
 import contextlib
 import random
 import socket
@@ -93,12 +92,12 @@ def serve_store(port: int, address: str, llm: str) -> None:
 
 def run(app: "FastAPI", port: int) -> None:
     """Serve an app."""
+    from unlike.serve import server
     from unlike.serve.logs import write_log
-    from unlike.serve.server import listening, serve
 
     write_log()
-    with listening("127.0.0.1", port) as listener:
-        asyncio.run(serve(app, listener))
+    with server.listening("127.0.0.1", port) as listener:
+        server.run(server.serve(app, listener))
 
 
 def serve_bare(port: int) -> None:

@@ -11,6 +11,7 @@ from unlike.privacy.keys import MasterKey
 from unlike.store import records, users
 from unlike.store.database import FILE, TransactionConflict, open_store
 from unlike.store.records import StoredRecords
+from unlike.store.request_query import glance
 from unlike.store.tables import ITEMS
 from unlike.store.users import Consent
 
@@ -83,6 +84,13 @@ def test_a_reader_sees_one_moment(tenant):
 def test_what_a_database_cannot_hold(in_postgres, postgres):
     with pytest.raises(InputError, match="cannot hold a value: .*NUL"), in_postgres.tenant().read() as tx:
         users.find_user(tx, "ann\x00")
+    with pytest.raises(InputError, match="cannot hold a value: .*NUL"):
+        glance(in_postgres.tenant(), "ann\x00", ["tea"])
+
+
+def test_half_a_character_is_refused_by_the_driver_too(store):
+    with pytest.raises(InputError, match="half a character"):
+        glance(store.tenant(), "\ud800", ["tea"])
 
 
 def test_no_value_of_a_row_is_in_an_error(tenant):

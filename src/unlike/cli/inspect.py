@@ -49,11 +49,10 @@ def inspect(
     A running experiment is shown with the results so far.
     """
     need(SERVICE_PARTS)
-    import asyncio
     import secrets
 
     from unlike.inspector.readers.kind import kind_of
-    from unlike.serve.server import address_of, listening, serve
+    from unlike.serve.server import address_of, listening, run, serve
 
     key = None if host in LOCAL else secrets.token_urlsafe(24)
     kind, place = kind_of(where), Place(where, tenant, master, say)
@@ -64,7 +63,7 @@ def inspect(
     )
     with opened as app, listening(host, port) as listener:
         _announce(f"{kind} {place.shown}", f"{address_of(listener)}/inspect/", key, browser)
-        asyncio.run(serve(app, listener))
+        run(serve(app, listener))
 
 
 def _folder_app(where: Path, corpus: Path | None, llm: str, embedder: str, key: str | None) -> "FastAPI":

@@ -43,9 +43,7 @@ def serve(
     per line, and holds nothing that users wrote.
     """
     need(SERVICE_PARTS)
-    import asyncio
-
-    from unlike.serve.server import address_of, listening
+    from unlike.serve.server import address_of, listening, run
 
     place = Place(store, master=master, notify=say)
     with open_store_at(place, new=True) as opened:
@@ -53,7 +51,7 @@ def serve(
         app = _app(opened, parts, workers)
         with listening(host, port) as listener:
             _announce(opened, place, llm, address_of(listener))
-            asyncio.run(_serve(app, parts, listener))
+            run(_serve(app, parts, listener))
 
 
 def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI":

@@ -26,7 +26,7 @@ class Answer:
     """The answer to a call.
 
     Attributes:
-        key: Of the journal's entry.
+        key: Of the journal's entry; "" where there is no journal.
         cached: Whether it came without a call of its own: from the journal, or from the same call that was under way.
         wall_s: Seconds the engine took when it was asked.
     """
@@ -155,11 +155,10 @@ class RecordedLLM:
         """
         if self._on_call:
             self._on_call(call)
-        name = key(call, self.backend.model)
         if self._journal is None:
             async with self._shared.free:
-                return Answer.of(await self._ask(call), name, cached=False)
-        shared = self._shared
+                return Answer.of(await self._ask(call), "", cached=False)
+        name, shared = key(call, self.backend.model), self._shared
         if name in shared.failed:
             raise CallFailed(str(shared.failed[name]), shared.failed[name].raw)
         entry = self._journal.get(name)

@@ -1,7 +1,7 @@
 """What calls of an LLM have used: how many were made, and their tokens."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from unlike.errors import CallFailed, EngineError
 
@@ -26,7 +26,13 @@ class Usage:
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
-        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Usage(
+            self.n_calls + other.n_calls,
+            self.n_cached + other.n_cached,
+            self.n_calls_failed + other.n_calls_failed,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
 
 
 CACHED = Usage(n_cached=1)

@@ -6,8 +6,9 @@ nothing of it is stored, unless the settings keep prompts.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,6 +50,9 @@ from unlike.writing.chat_passthrough import write_chat, write_chat_stream
 from unlike.writing.write import write, write_stream
 
 log = logging.getLogger(__name__)
+
+SHORT_TOKENS = 8_000
+"""A chat that is longer is prepared in a thread: to count its tokens would stop all other requests."""
 
 
 class Memory:
@@ -179,7 +183,8 @@ class Memory:
         item_id: str | None = None,
     ) -> Prepared:
         """A chat ready for the LLM; see ``request.prepare_chat``."""
-        return await asyncio.to_thread(prepare_chat, self._parts, messages, sampling, user_id, item_id)
+        chat = partial(prepare_chat, self._parts, messages, sampling, user_id, item_id)
+        return await (self._quickly(chat) if estimate_tokens(messages) <= SHORT_TOKENS else asyncio.to_thread(chat))
 
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, counted also if it is refused or empty."""
@@ -433,9 +438,13 @@ class Memory:
         )
 
     async def _prepared(self, request: Request) -> Prepared:
-        """A request's prompt; reading a profile from a local file takes less time than passing the work to a thread."""
+        """A request's prompt."""
         if self.latent is not None:
             return await asyncio.to_thread(prepare_soft, self._parts, request, self.latent)
-        if request.retrieved or not self.tenant.store.is_file:
+        if request.retrieved:
             return await asyncio.to_thread(prepare, self._parts, request)
-        return prepare(self._parts, request)
+        return await self._quickly(partial(prepare, self._parts, request))
+
+    async def _quickly(self, work: Callable[[], Prepared]) -> Prepared:
+        """The prompt of a request; reading a profile from a local file takes less time than passing the work to a thread."""
+        return work() if self.tenant.store.is_file else await asyncio.to_thread(work)

@@ -94,7 +94,8 @@ class Spending:
         Raises:
             BudgetSpent: The rest of the budget is used up or reserved.
         """
-        reserved = await asyncio.to_thread(self._reserve, estimate)
+        needs_look = self._limited or _is_due(self._looked_at)  # a thread costs as much as the rest of this
+        reserved = await asyncio.to_thread(self._reserve, estimate) if needs_look else 0
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ passes ``durable=False`` for data that can be rebuilt: that survives a crash of 
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from unlike.errors import InputError, MissingPart, UnlikeError, how_to_install
 from unlike.privacy.keys import MasterKey
@@ -117,7 +118,6 @@ class Store:
             {} if self.is_file else {"isolation_level": "REPEATABLE READ"}
         )  # so that rows and their keys match
         self._reading = engine.execution_options(unlike_begin="begin", **of_one_moment)
-        self._asking = engine.execution_options(unlike_begin="")
         self._writing = engine.execution_options(unlike_begin="begin immediate")
         self._writing_to_disk = engine.execution_options(unlike_begin="begin immediate", unlike_durable=True)
 
@@ -139,12 +139,11 @@ class Store:
         return [Tenant(self, number, name) for number, name in rows]
 
     @contextmanager
-    def connection(self, writes: bool, once: bool = False, durable: bool = True) -> Generator[Connection]:
+    def connection(self, writes: bool, durable: bool = True) -> Generator[Connection]:
         """A transaction over all tenants.
 
         Args:
             writes: Whether it may write.
-            once: Whether it is for a single statement, which needs no transaction.
             durable: Whether what it writes is on the disk when it ends.
 
         Raises:
@@ -152,19 +151,38 @@ class Store:
             TransactionConflict: Another transaction changed the same rows.
         """
         writing = self._writing_to_disk if durable else self._writing
-        engine = writing if writes else self._asking if once else self._reading
+        engine = writing if writes else self._reading
+        with self._own_errors(), engine.connect() as conn, conn.begin():
+            if writes and not durable and not self.is_file:
+                conn.exec_driver_sql("set local synchronous_commit = off")
+            yield conn
+
+    def rows(self, query: SQLCompiler, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+        """What one query finds, without a transaction and by the database's driver alone: in a fifth of SQLAlchemy's time.
+
+        Args:
+            query: Compiled for this database; of columns whose values need no conversion.
+            values: Of its parameters.
+
+        Raises:
+            InputError: The database cannot be used, or cannot hold a value.
+        """
+        given = [values[name] for name in query.positiontup] if query.positiontup else values
+        with self._own_errors(), closing(self.engine.raw_connection()) as conn:
+            cursor = conn.cursor()
+            cursor.execute(query.string, given)
+            return cursor.fetchall()
+
+    @contextmanager
+    def _own_errors(self) -> Generator[None]:
+        """A database's errors as ours."""
         try:
-            with engine.connect() as conn, conn.begin():
-                if writes and not durable and not self.is_file:
-                    conn.exec_driver_sql("set local synchronous_commit = off")
-                yield conn
-        except DBAPIError as error:
+            yield
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
             known = _known_error(self.engine, error)
             if known is None:
                 raise
             raise known from error
-        except sqlite3.Error as error:
-            raise _unusable(self.engine, error) from error
         except UnicodeEncodeError as error:
             raise InputError(
                 f"the store cannot hold a value: {error.object[error.start : error.end]!r} at {error.start} is half a "
@@ -315,8 +333,10 @@ def _check_master(store: Store) -> None:
         raise wrapped_by_another(other, store.keys.master.id)
 
 
-def _known_error(engine: Engine, error: DBAPIError) -> UnlikeError | None:
-    """A database error as one of ours; None for a bug in our own statements."""
+def _known_error(engine: Engine, error: Exception) -> UnlikeError | None:
+    """A database error, the driver's own or SQLAlchemy's, as one of ours; None for a bug in our own statements."""
+    if not isinstance(error, DBAPIError):
+        error = DBAPIError.instance(None, None, error, engine.dialect.loaded_dbapi.Error, dialect=engine.dialect)
     if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in CONFLICT_STATES:
         return TransactionConflict("another transaction changed what this one relied on; try again")
     if isinstance(error, DataError):

@@ -6,9 +6,11 @@ reused after an erasure, so the stamp also holds times.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, literal, select
+from sqlalchemy import Dialect, bindparam, func, literal_column, select
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from unlike.records import Item, canonical_id
 from unlike.store.database import Tenant
@@ -34,16 +36,25 @@ class Stamp(NamedTuple):
 
 def glance(tenant: Tenant, user_id: str, item_ids: Sequence[str]) -> tuple[Stamp, dict[str, Item]]:
     """A user's stamp, and those of some items that are there, at least one of them asked for."""
-    values = {"tenant": tenant.id, "user_id": canonical_id(user_id), "item_ids": sorted(set(item_ids))}
-    with tenant.store.connection(writes=False, once=True) as conn:
-        rows: list[tuple[Any, ...]] = [tuple(row) for row in conn.execute(_GLANCE, values)]
+    asked = sorted(set(item_ids))
+    values = {"tenant": tenant.id, "user_id": canonical_id(user_id)} | {f"item_{n}": id_ for n, id_ in enumerate(asked)}
+    rows = tenant.store.rows(_compiled(len(asked), tenant.store.engine.dialect), values)
     return Stamp(*rows[0][:-3]), {row[-3]: Item(*row[-3:]) for row in rows if row[-3] is not None}
 
 
+@lru_cache
+def _compiled(n_items: int, dialect: Dialect) -> SQLCompiler:
+    """The query for so many items."""
+    there = ITEMS.c.item_id.in_([bindparam(f"item_{n}", type_=ITEMS.c.item_id.type) for n in range(n_items)])
+    items = _USER.outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & there)
+    query = select(*_COLUMNS).select_from(items).compile(dialect=dialect)
+    assert isinstance(query, SQLCompiler)
+    return query
+
+
 _RECORDS_OF_USER = select(RECORDS.c.id).where(RECORDS.c.user == USERS.c.id)
-_ONE = select(literal(1).label("one")).subquery()
 _OF_TENANT = bindparam("tenant")
-_GLANCE = select(
+_COLUMNS = (
     USERS.c.id,
     USERS.c.created_ms,
     USERS.c.own,
@@ -54,8 +65,10 @@ _GLANCE = select(
     ITEMS.c.item_id,
     ITEMS.c.title,
     ITEMS.c.description,
-).select_from(
-    _ONE.outerjoin(USERS, (USERS.c.tenant == _OF_TENANT) & (USERS.c.user_id == bindparam("user_id")))
+)
+_USER = (
+    select(literal_column("1").label("one"))
+    .subquery()
+    .outerjoin(USERS, (USERS.c.tenant == _OF_TENANT) & (USERS.c.user_id == bindparam("user_id")))
     .outerjoin(PROFILES, (PROFILES.c.user == USERS.c.id) & PROFILES.c.current)
-    .outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True)))
 )
