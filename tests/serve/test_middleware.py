@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from tests.serve.conftest import calling, listening, record
+from unlike.serve import server
 from unlike.serve.auth import Keys
 from unlike.serve.limits import Rates
 from unlike.serve.logs import JsonLines
@@ -232,3 +233,13 @@ def test_without_a_database_all_is_503_but_the_process_is_up(house, client):
     answer = client.get("/v1/users")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
     assert "sqlite" not in answer.text
+
+
+def test_the_server_runs_on_uvloop():
+    loops = []
+
+    async def note():
+        loops.append(type(asyncio.get_running_loop()).__module__)
+
+    server.run(note())
+    assert loops == ["uvloop"]

@@ -280,6 +280,8 @@ def n_prompt_tokens(call: Call, backend: Backend) -> int:
 
 def _sampling_of(call: Call) -> Sampling:
     """How a call is answered: with its repeat number in the seed, and sharing the engine's cache with its tenant at most."""
+    if call.sampling.cache_salt and not call.repeat:
+        return call.sampling
     salt = call.sampling.cache_salt or (hashlib.sha256(call.tenant.encode()).hexdigest()[:32] if call.tenant else "")
     return replace(call.sampling, seed=call.sampling.seed + call.repeat, cache_salt=salt)
 

@@ -116,9 +116,10 @@ def prepare(parts: RequestParts, request: Request) -> Prepared:
         past = _retrieved(StoredRecords(parts.tenant), case, item, request.retrieved)
     ask = Ask(WRITING_STEPS[parts.settings.method.layout], (*past, *_profile(context)), item, case)
     sampling = _sampling(request, parts.tenant, context)
-    draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name)
-    stored = tuple(one for one in draft.call.items if one is not request.item)
-    draft = replace(draft, call=replace(draft.call, items=stored), rewrites=parts.settings.method.rewrites)
+    draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name, parts.settings.method.rewrites)
+    if request.item is not None:
+        stored = tuple(one for one in draft.call.items if one is not request.item)
+        draft = replace(draft, call=replace(draft.call, items=stored))
     guard = Guard(context.others, parts.settings.on_repeat)
     return Prepared(draft, context, guard, shows_profile=context.profile is not None)
 

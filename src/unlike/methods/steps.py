@@ -254,12 +254,11 @@ async def ask(question: Ask, kit: Kit) -> Reply:
 
 
 async def _fitted(question: Ask, kit: Kit) -> Draft:
-    sampling = sampling_of(kit.settings)
+    how = (kit.task, kit.llm.backend, sampling_of(kit.settings), kit.tenant, kit.settings.rewrites)
     try:
-        fitted = await asyncio.to_thread(draft_of, question, kit.task, kit.llm.backend, sampling, kit.tenant)
+        return await asyncio.to_thread(draft_of, question, *how)
     except InputError as error:
         raise CallFailed(str(error)) from error
-    return replace(fitted, rewrites=kit.settings.rewrites)
 
 
 def sampling_of(settings: MethodSettings) -> Sampling:

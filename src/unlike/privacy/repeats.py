@@ -39,7 +39,8 @@ class Others:
             raise InputError(f"repeated words cannot be looked for: n_words {n_words} seen; it is at least 1; use 8")
         self.texts = tuple(texts)
         self.n_words = n_words
-        self._theirs = set(chain.from_iterable(ngrams(text, n_words) for text in texts))
+        # Hashes of 64 bits: the words themselves take ten times the memory, and garbage collection stops to look at them.
+        self._theirs = {hash(ngram) for text in texts for ngram in ngrams(text, n_words)}
 
     def runs_in(self, text: str) -> list[str]:
         """The runs of a text in which every word is part of ``n_words`` words in a row that another text has too."""
@@ -47,7 +48,7 @@ class Others:
             return []
         found = list[Span]()
         for words, spans in _readings(text):
-            starts = (start for start, ngram in enumerate(_ngrams(words, self.n_words)) if ngram in self._theirs)
+            starts = (start for start, ngram in enumerate(_ngrams(words, self.n_words)) if hash(ngram) in self._theirs)
             found += [(spans[first][0], spans[end - 1][1]) for first, end in _runs(starts, self.n_words)]
         return [text[start:end] for start, end in sorted(_apart(found), key=lambda run: run[0] - run[1])]
 

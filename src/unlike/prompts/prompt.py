@@ -25,6 +25,7 @@ _MANY: tuple[Kind, ...] = ("past", "others", "neighbours", "differences", "block
 _INVISIBLE = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"
 _HTML = "a|b|big|blockquote|br|code|div|em|h[1-6]|hr|i|img|li|ol|p|pre|small|span|strong|sub|sup|u|ul"
 _CONTROL_WORDS = "INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|[GS]?MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG"
+_OPENING = "<＜﹤[［"
 _CONTROL = re.compile(
     rf"[<＜﹤](?!/?(?:{_HTML})\b[^<>|]{{0,99}}>)(?={_INVISIBLE}[|｜¦/!<＜a-z_]|{_INVISIBLE}0x)"
     rf"|[\[［](?={_INVISIBLE}/?{_INVISIBLE}(?:{_CONTROL_WORDS})[\]］])",
@@ -101,6 +102,8 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 def quoted(text: str) -> str:
     """Text that can neither pass for a control token nor claim a soft vector."""
     text = without_slots(text).replace("\0", "")
+    if not any(sign in text for sign in _OPENING):  # much faster than the expression
+        return text
     return _CONTROL.sub(lambda found: "(" if found.group() in "[［" else "‹", text)
 
 
@@ -114,11 +117,10 @@ def asked_length(texts: Sequence[str]) -> str:
 
     Scripts without spaces between words are counted in characters.
     """
-    texts = [text for text in texts if text.strip()]
-    if not texts:
+    lengths = [(words, len(text)) for text in texts if (words := len(text.split()))]
+    if not lengths:
         return ""
-    words = statistics.median(len(text.split()) for text in texts)
-    chars = statistics.median(len(text) for text in texts)
+    words, chars = map(statistics.median, zip(*lengths, strict=True))
     if chars > _LONGEST_WORD_CHARS * words:
         return f"{_rounded(chars)} characters"
     return f"{_rounded(words)} words"

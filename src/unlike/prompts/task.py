@@ -81,9 +81,11 @@ class Task:
 
 def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """The blocks of a template as messages: system, each past text as a turn of its own where there is a block for it, user."""
+    known = {**template.globals, **given}
 
     def filled(block: str, **more: object) -> str:
-        return "".join(template.blocks[block](template.new_context({**given, **more}))).strip()
+        context = template.new_context({**known, **more}, shared=True)  # or Jinja would copy its globals for each block
+        return "".join(template.blocks[block](context)).strip()
 
     if "system" in template.blocks:
         yield {"role": "system", "content": filled("system")}

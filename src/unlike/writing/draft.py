@@ -74,7 +74,7 @@ class Draft:
         return Outcome(reply.text, {**self.trace, "generate": dict(reply.call)})
 
 
-def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant: str = "") -> Draft:
+def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant: str = "", rewrites: int = 0) -> Draft:
     """The prompt of a step, made to fit the LLM's context.
 
     Args:
@@ -83,6 +83,7 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
         backend: The LLM that will read it.
         sampling: How it will answer.
         tenant: Whose data it is.
+        rewrites: How many times it is asked again for a reply that is not as asked.
 
     Raises:
         InputError: It cannot be made to fit.
@@ -100,7 +101,7 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
         tenant=tenant,
         items=tuple(items_of(ask, fitted.ask)),
     )
-    return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out)
+    return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out, rewrites=rewrites)
 
 
 def soft_draft(soft: SoftAsk, item: Item, request: Case, task: Task, sampling: Sampling, tenant: str = "") -> Draft:

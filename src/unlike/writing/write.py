@@ -51,7 +51,7 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
         found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat != "mark":
         raise Repeated(guard.others.n_words)
-    return replace(reply, repeats=tuple(found))
+    return replace(reply, repeats=tuple(found)) if found else reply
 
 
 async def write_stream(draft: Draft, llm: RecordedLLM, guard: Guard = NO_GUARD) -> AsyncGenerator[str | Reply]:
