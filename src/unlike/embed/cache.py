@@ -1,4 +1,4 @@
-"""Vectors stored on disk by content: a text is encoded once per model, in whichever run.
+"""A cache of vectors on disk: a text is encoded once per model, whichever run asks for it.
 
 One SQLite file per folder, keyed by the hash of (encoder name, text). Threads and processes may share it.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.errors import InputError
 
-_MAX_PARAMETERS = 500
+_MAX_PARAMETERS = 500  # of one SQLite query
 TEXTS_AT_ONCE = 256
 """Texts that are encoded and stored together."""
 
@@ -25,10 +25,10 @@ class CachedEncoder:
     Args:
         encoder: Encodes the texts that are not stored yet.
         path: The SQLite file; made with its folders where absent.
-        on_progress: Called while more than ``TEXTS_AT_ONCE`` texts are encoded, with their number so far and in total.
+        on_progress: Where there are more than ``TEXTS_AT_ONCE`` new texts, called after each batch with (n_done, n_total).
 
     Raises:
-        InputError: The file cannot be opened or is no cache.
+        InputError: The file cannot be opened or is not a cache.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class CachedEncoder:
 
     @property
     def name(self) -> str:
-        """The name of the encoder behind."""
+        """The wrapped encoder's name."""
         return self._encoder.name
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
-        """That of the encoder behind, as ``SentenceTransformerEncoder.read_share``; None if it has none."""
+        """``SentenceTransformerEncoder.read_share`` of the wrapped encoder; None if it has no such method."""
         share_of = getattr(self._encoder, "read_share", None)
         return share_of(texts) if share_of else None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, (len(texts), dim) float32."""
+        """Unit vectors, (len(texts), dim) float32; (0, 0) without texts."""
         keys = [self._key(text) for text in texts]
         with self._lock:
             known = self._read(keys)
@@ -78,8 +78,8 @@ class CachedEncoder:
         unique = list(dict.fromkeys(keys))
         for start in range(0, len(unique), _MAX_PARAMETERS):
             batch = unique[start : start + _MAX_PARAMETERS]
-            marks = ",".join("?" * len(batch))
-            for key, blob in self._db.execute(f"select key, vector from vectors where key in ({marks})", batch):
+            placeholders = ",".join("?" * len(batch))
+            for key, blob in self._db.execute(f"select key, vector from vectors where key in ({placeholders})", batch):
                 found[key] = np.frombuffer(blob, dtype=np.float32)
         return found
 
@@ -88,13 +88,13 @@ class CachedEncoder:
         items, new = list(missing.items()), dict[bytes, Vectors]()
         for start in range(0, len(items), TEXTS_AT_ONCE):
             batch = dict(items[start : start + TEXTS_AT_ONCE])
-            made = dict(zip(batch, self._encoder.encode(list(batch.values())), strict=True))
+            encoded = dict(zip(batch, self._encoder.encode(list(batch.values())), strict=True))
             with self._db:
                 self._db.executemany(
                     "insert or ignore into vectors values (?, ?)",
-                    [(key, vector.tobytes()) for key, vector in made.items()],
+                    [(key, vector.tobytes()) for key, vector in encoded.items()],
                 )
-            new |= made
+            new |= encoded
             if len(items) > TEXTS_AT_ONCE:
                 self._on_progress(len(new), len(items))
         return new

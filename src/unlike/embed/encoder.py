@@ -1,4 +1,4 @@
-"""What a sentence encoder must do to be used here."""
+"""The interface ``Encoder``, and what needs no model: scaling to length 1, and vectors that are known."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -11,15 +11,11 @@ Vectors = NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """f_emb of the papers (DEP eq. 2): texts to unit vectors.
-
-    Attributes:
-        name: Model and every setting that changes its vectors; part of every cache key.
-    """
+    """f_emb of the papers (DEP eq. 2): texts to unit vectors."""
 
     @property
     def name(self) -> str:
-        """Identity in caches."""
+        """Model and every setting that changes its vectors; part of every cache key."""
         ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -28,22 +24,22 @@ class Encoder(Protocol):
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Vectors of length 1; zero stays zero."""
+    """Rows scaled to length 1, (n, dim); a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)
 
 
 class KnownVectors:
-    """An encoder of texts whose vectors are known.
+    """An Encoder that looks up given vectors; it encodes no other texts.
 
     Args:
-        vectors: (dim,) of each text.
-        name: Of the encoder that made them.
+        vectors: (dim,) float32 by text.
+        name: Name of the encoder that made them.
     """
 
     def __init__(self, vectors: Mapping[str, Vectors], name: str = "known") -> None:
         self.vectors, self.name = vectors, name
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dim) float32."""
+        """The given vectors of the texts, (len(texts), dim) float32."""
         return np.stack([self.vectors[text] for text in texts])

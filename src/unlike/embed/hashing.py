@@ -1,6 +1,6 @@
-"""An encoder without a model: hashed character n-grams.
+"""An encoder without a model: hashed words and character trigrams.
 
-It is exact, instant and needs nothing installed, so tests and first steps can use it. It sees spelling and
+It is deterministic, fast and needs nothing installed, so tests and first steps can use it. It sees spelling and
 wording, not meaning: for results use a trained encoder.
 """
 
@@ -25,7 +25,7 @@ class HashingEncoder:
         return f"hashing:{self.dim}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, (len(texts), dim) float32; an empty text gets the first unit vector."""
+        """Unit vectors, (len(texts), dim) float32; an empty text gets (1, 0, ..., 0)."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for feature in _features(text):

@@ -1,8 +1,8 @@
 """Hidden states of an LLM as vectors of texts: the mean over tokens after one of its layers.
 
 The layers above are not loaded, so a lower layer is cheaper. The LLM's final norm is applied to every token: otherwise the
-first one, whose hidden state is many times longer than the others' (Xiao et al., 2024, "attention sinks"), would be most
-of the mean.
+first one, whose hidden state is many times longer than the others' (Xiao et al., 2024, "attention sinks"), would dominate
+the mean.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,12 @@ class HiddenStatesEncoder:
 
     Args:
         name: LLM and number of layers, as in "smollm2#15"; the LLM is a name of ``unlike models``, a folder or a name of
-            the hub. Without a number it is all layers.
-
-        device: As torch names it; None for the graphics card where there is one.
+            the hub. Without a number, all layers.
+        device: Torch device; None for the GPU where there is one.
 
     Raises:
         InputError: There is no such LLM, layer or device.
-        MissingPart: The LLM of a catalogue name is not here.
+        MissingPart: An LLM of the catalogue is not downloaded.
     """
 
     def __init__(self, name: str, device: str | None = None) -> None:
@@ -65,13 +64,13 @@ class HiddenStatesEncoder:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _means(self, texts: Sequence[str]) -> Vectors:
-        """The mean over the tokens of each text, (len(texts), hidden); padding counts for nothing."""
-        cut: dict[str, Any] = {"truncation": True, "max_length": self._limit} if self._limit else {}
-        read = self._tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt", **cut).to(
+        """The mean over the tokens of each text, (len(texts), hidden); padding does not count."""
+        truncation: dict[str, Any] = {"truncation": True, "max_length": self._limit} if self._limit else {}
+        inputs = self._tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt", **truncation).to(
             self._model.device
         )
-        states = self._model(**read, use_cache=False).last_hidden_state
-        mask = read["attention_mask"][:, :, None]
+        states = self._model(**inputs, use_cache=False).last_hidden_state
+        mask = inputs["attention_mask"][:, :, None]
         return ((states * mask).sum(dim=1) / mask.sum(dim=1)).cpu().numpy()
 
 

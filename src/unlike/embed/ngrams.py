@@ -19,9 +19,9 @@ from unlike.embed.encoder import Vectors, unit
 from unlike.errors import InputError, MissingPart, how_to_install
 
 N_GRAMS = (2, 4)
-"""Characters of an n-gram, at least and at most."""
+"""Minimum and maximum number of characters of an n-gram."""
 MAX_GRAMS = 20_000
-"""N-grams that are counted before they are reduced: the most frequent ones."""
+"""Number of the most frequent n-grams that are counted, before the SVD reduces them."""
 
 Floats = NDArray[np.float32]
 
@@ -30,13 +30,13 @@ class NGramEncoder:
     """Character n-grams, weighted by TF-IDF and reduced to ``dim`` directions.
 
     Args:
-        grams: (n,) the n-grams that count.
+        grams: (n,) the n-grams that are counted.
         weights: (n,) float32 inverse document frequencies.
         directions: (dim, n) float32.
-        what: What needs it, for messages.
+        what: What needs the encoder, for error messages.
 
     Attributes:
-        name: Identity in caches and adapters: the dimension, and a digest of what it was fitted to.
+        name: Dimension and a digest of all fitted values; part of cache keys and of adapters.
 
     Raises:
         MissingPart: scikit-learn is not installed.
@@ -50,7 +50,7 @@ class NGramEncoder:
         self.name = f"ngrams:{len(directions)}:{hashlib.sha256(b''.join(parts)).hexdigest()[:12]}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, (len(texts), dim) float32; a text without known n-grams gets the first unit vector."""
+        """Unit vectors, (len(texts), dim) float32; a text without known n-grams gets (1, 0, ..., 0)."""
         if not texts:
             return np.zeros((0, len(self._directions)), np.float32)
         vectors = unit((self._counter.transform(texts) @ self._directions.T).astype(np.float32))
@@ -58,21 +58,21 @@ class NGramEncoder:
         return vectors
 
     def save(self, file: Path) -> None:
-        """Write it to a file (.npz), whole or not at all."""
+        """Write the encoder to a file (.npz), atomically."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        begun = file.with_name(f".{file.name}.part")
-        with begun.open("wb") as out:
+        part = file.with_name(f".{file.name}.part")
+        with part.open("wb") as out:
             np.savez_compressed(out, grams=json.dumps(self._grams), weights=self._weights, directions=self._directions)
-        begun.replace(file)
+        part.replace(file)
 
 
 def fit_ngrams(texts: Sequence[str], dim: int, seed: int = 0) -> NGramEncoder:
-    """The encoder of some texts.
+    """Fit an encoder to texts.
 
     Args:
-        texts: Whose n-grams, weights and directions.
-        dim: Dimension.
-        seed: Of the SVD.
+        texts: The texts that n-grams, weights and directions are learned from.
+        dim: Dimension of the vectors.
+        seed: Seed of the SVD.
 
     Raises:
         MissingPart: scikit-learn is not installed.
@@ -90,18 +90,18 @@ def fit_ngrams(texts: Sequence[str], dim: int, seed: int = 0) -> NGramEncoder:
 
 
 def fit_on_corpus(corpus: Corpus, dim: int, seed: int = 0) -> NGramEncoder:
-    """The encoder of a corpus's texts, without those that validation and test cases ask for.
+    """Fit an encoder to the texts of a corpus, without the real texts of validation and test cases.
 
     Raises:
         MissingPart: scikit-learn is not installed.
         InputError: The texts have too few n-grams for that dimension.
     """
-    asked_for = {case.id for case in corpus.cases() if case.split != "train"}
-    return fit_ngrams([record.text for record in corpus.records() if record.id not in asked_for], dim, seed)
+    held_out = {case.id for case in corpus.cases() if case.split != "train"}
+    return fit_ngrams([record.text for record in corpus.records() if record.id not in held_out], dim, seed)
 
 
 def load_ngrams(file: Path) -> NGramEncoder:
-    """The encoder of a file that ``save`` wrote.
+    """Read an encoder from a file that ``save`` wrote.
 
     Raises:
         MissingPart: scikit-learn is not installed.
@@ -125,8 +125,8 @@ def ngram_counter(what: str, **how: Any) -> Any:  # noqa: ANN401 - scikit-learn 
     """A counter of character n-grams weighted by TF-IDF.
 
     Args:
-        what: What needs it, for the message.
-        how: ``max_features``, for the most frequent ones, or the ``vocabulary``.
+        what: What needs the counter, for the error message.
+        how: ``max_features`` to learn the most frequent n-grams, or a given ``vocabulary``.
 
     Raises:
         MissingPart: scikit-learn is not installed.
@@ -137,7 +137,5 @@ def ngram_counter(what: str, **how: Any) -> Any:  # noqa: ANN401 - scikit-learn 
         raise MissingPart(
             f"{what} needs scikit-learn, which is not installed: {how_to_install('authorship')}"
         ) from error
-    narrow: Any = np.float32
-    return TfidfVectorizer(
-        analyzer="char", ngram_range=N_GRAMS, sublinear_tf=True, lowercase=False, dtype=narrow, **how
-    )
+    dtype: Any = np.float32
+    return TfidfVectorizer(analyzer="char", ngram_range=N_GRAMS, sublinear_tf=True, lowercase=False, dtype=dtype, **how)

@@ -1,4 +1,4 @@
-"""From a name to an encoder."""
+"""Opens encoders by name; each scheme of a name has its function here."""
 
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ class LazyEncoder:
     """An encoder that is opened when it is first used, for work that may need none.
 
     Args:
-        opening: Opens it.
+        opening: Opens the encoder; called once.
     """
 
     def __init__(self, opening: Callable[[], Encoder]) -> None:
@@ -35,18 +35,18 @@ class LazyEncoder:
 def open_encoder(
     name: str, cache: Path | None = None, on_progress: Callable[[int, int], None] = lambda n_done, n_total: None
 ) -> Encoder:
-    """The encoder of that name.
+    """Open an encoder by name.
 
     Args:
         name: "minilm" (packaged), "hashing:DIM", "openai:MODEL", a preset (bge-m3, gte-qwen2-1.5b, contriever), any
             model name or folder that sentence-transformers can load, "transformers:LLM#LAYER" for the hidden states of
             an LLM, "ngrams:FILE" (of ``fit_ngrams``), or several of these joined by "+", whose vectors are concatenated.
-        cache: File that keeps vectors; None keeps nothing.
+        cache: SQLite file that keeps vectors; None for no cache.
         on_progress: Called while many texts are encoded, with their number so far and in total; needs a cache.
 
     Raises:
         InputError: The name is not usable.
-        MissingPart: What it needs is not installed.
+        MissingPart: A package or a model that it needs is not installed.
     """
     if len(parts := parts_of(name)) > 1:
         return ConcatenatedEncoder([open_encoder(part, cache, on_progress) for part in parts])

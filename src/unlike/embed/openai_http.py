@@ -14,11 +14,11 @@ class OpenAIEncoder:
 
     Args:
         model: The endpoint's name of the model.
-        base_url: None reads OPENAI_BASE_URL, then OpenAI's own.
+        base_url: None for OPENAI_BASE_URL, or OpenAI's own where that is not set.
         batch_size: Texts per request.
 
     Raises:
-        InputError: No key in OPENAI_API_KEY and no base URL of one's own.
+        InputError: Neither a key (OPENAI_API_KEY) nor a base URL is given.
     """
 
     def __init__(self, model: str, base_url: str | None = None, batch_size: int = 128) -> None:

