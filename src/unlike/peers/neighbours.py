@@ -1,6 +1,6 @@
-"""The most similar user: cosine between the mean vectors of two users' texts (Persona-DB as DPL's appendix B has it).
+"""The most similar user: cosine between the mean vectors of two users' texts (Persona-DB as DPL's appendix B describes it).
 
-The papers leave the measure open; ours is the cosine of mean vectors. Under ``as_of`` a user's mean is over the texts
+The papers do not name the measure; this one is ours. Under ``as_of`` a user's mean is over the texts
 strictly before the request, so no user is found by texts that were not yet written.
 """
 
@@ -26,14 +26,14 @@ class Neighbour:
 
 
 class Neighbours(Protocol):
-    """Finds similar users."""
+    """Finds the most similar user, and an unrelated one as a control."""
 
     def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
         """The most similar other user; None where this user or all others have no text yet."""
         ...
 
     def stranger(self, case: Case, n_records: int, rule: TimeRule) -> Neighbour | None:
-        """Another user, as unrelated as there is one; None where no other user has a text yet."""
+        """Another user who shares as few items as possible; None where no other user has a text yet."""
         ...
 
 
@@ -41,9 +41,9 @@ class MeanNeighbours:
     """Compares the running means of all users' vectors.
 
     Args:
-        records: Where the texts are.
-        users: Ids of all who may be a neighbour.
-        encoder: Turns texts into vectors; all texts are encoded at the first question.
+        records: The users' histories.
+        users: Ids of the users that may be neighbours.
+        encoder: Turns texts into vectors; all texts are encoded at the first call.
     """
 
     def __init__(self, records: Records, users: Sequence[str], encoder: Encoder) -> None:
@@ -54,7 +54,7 @@ class MeanNeighbours:
         self._lock = threading.Lock()
 
     def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
-        """The other user with the largest cosine; of equal ones the first id."""
+        """The other user with the largest cosine; ties go to the first of ``users``."""
         self._encode_all()
         own = len(self._records.history(case.user_id, case.moment))
         before = (case.timestamp, "") if rule == "as_of" else END_OF_TIME
@@ -64,36 +64,36 @@ class MeanNeighbours:
         if not own or not others:
             return None
         target = self._sums[case.user_id][own - 1]
-        means = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim); sums, by direction
-        cosines = means @ target / np.linalg.norm(means, axis=1)
+        sums = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim), parallel to the means
+        cosines = sums @ target / np.linalg.norm(sums, axis=1)
         best = others[int(np.argmax(cosines))]
         return Neighbour(best, pool.history(best, before))
 
     def stranger(self, case: Case, n_records: int, rule: TimeRule) -> Neighbour | None:
         """A random other user who shares no item with this one, always the same for a case; for controls.
 
-        Where every other user shares items, one who shares the fewest. Of equal ones, those come first who have enough
-        records.
+        Where every other user shares items, one who shares the fewest. Among equals, users with enough records come
+        first.
 
         Args:
             case: The request; its own item counts as the user's too.
             n_records: Records before the request that the stranger should have.
             rule: Which records of others are visible; those of the stranger are before the request under every rule.
         """
-        mine = {record.item_id for record in self._records.history(case.user_id, END_OF_TIME)} | {case.item_id}
+        own_items = {record.item_id for record in self._records.history(case.user_id, END_OF_TIME)} | {case.item_id}
         pool = visible(self._records, rule, case.split)
         found: list[tuple[tuple[int, int, bytes], Neighbour]] = []
         for user in self._users:
             history = pool.history(user, (case.timestamp, ""))
             if user != case.user_id and history:
-                n_shared = sum(record.item_id in mine for record in self._records.history(user, END_OF_TIME))
+                n_shared = sum(record.item_id in own_items for record in self._records.history(user, END_OF_TIME))
                 lacks = max(0, n_records - len(history))
-                chance = hashlib.sha256(f"{case.id} {user}".encode()).digest()
-                found.append(((n_shared, lacks, chance), Neighbour(user, history)))
+                random_key = hashlib.sha256(f"{case.id} {user}".encode()).digest()
+                found.append(((n_shared, lacks, random_key), Neighbour(user, history)))
         return min(found, key=lambda one: one[0])[1] if found else None
 
     def _encode_all(self) -> None:
-        """Cumulative sums of each user's vectors, (n_texts, dim): row n - 1 is the mean of the first n times n."""
+        """Store cumulative sums of each user's vectors, (n_texts, dim): row n - 1 is the sum of the first n."""
         with self._lock:
             if self._sums:
                 return

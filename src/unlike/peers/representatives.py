@@ -1,4 +1,4 @@
-"""Representatives by clustering (DPL, equation 4, section 3.2.1), and which records are compared without any request.
+"""Representatives by clustering (DPL, equation 4, section 3.2.1), and the key records of a profile built ahead of requests.
 
 The texts on item i are clustered into K + 1 groups; of every group but the target's own, the record nearest to the
 centroid is taken. The set of texts on an item is the same for all its reviewers, so one clustering serves them all.
@@ -43,14 +43,14 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
     Args:
         records: The set, in a fixed order.
         vectors: (len(records), dim) float32.
-        n_groups: Groups wanted; never more than there are distinct vectors.
-        seed: Of the initial centroids.
+        n_groups: Number of groups; fewer where there are fewer distinct vectors.
+        seed: Seed of the initial centroids.
     """
-    places: dict[bytes, int] = {}
-    labels = np.array([places.setdefault(row.tobytes(), len(places)) for row in vectors])
-    if len(places) > n_groups:
+    label_of: dict[bytes, int] = {}
+    labels = np.array([label_of.setdefault(row.tobytes(), len(label_of)) for row in vectors])
+    if len(label_of) > n_groups:
         labels, centroids = kmeans(vectors, n_groups, seed)
-    else:  # each has a group of its own, or shares it with the very same words
+    else:  # one group per distinct vector
         centroids = vectors[np.unique(labels, return_index=True)[1]]
     distances = np.linalg.norm(vectors - centroids[labels], axis=1)
     order = sorted(range(len(records)), key=lambda i: (distances[i], records[i].id))
@@ -61,12 +61,12 @@ def cluster(records: Sequence[Record], vectors: Vectors, n_groups: int, seed: in
 def other_groups(
     groups: Sequence[Sequence[MemberT]], home: int | None, own: MemberT | None = None
 ) -> list[tuple[MemberT, ...]]:
-    """Every group but the target's, the largest first; of equal ones the first.
+    """Every group but the target's, the largest first; ties keep their order.
 
     Args:
-        groups: Of a clustering.
-        home: The target's group; None for a target in none of them.
-        own: Another record of the target's user that was clustered; it represents no one.
+        groups: Groups of a clustering.
+        home: Index of the target's group; None for a target in none of them.
+        own: Another record of the target's user that was clustered; it is left out.
     """
     others = [tuple(one for one in group if one != own) for place, group in enumerate(groups) if place != home]
     return sorted(filter(None, others), key=lambda group: -len(group))
@@ -80,14 +80,14 @@ def representatives(
 
 
 def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT, Vectors], target: Vectors) -> int:
-    """The group that a record counts to which is not clustered: the one whose mean it is nearest to.
+    """Index of the group whose mean is nearest to a record that was not clustered.
 
-    A variant of equation 4 for texts that may not serve others: so they are part of no centroid.
+    A variant of equation 4 for texts that must not serve others: they are part of no centroid.
 
     Args:
-        groups: Of a clustering.
-        vectors: (dim,) of each member.
-        target: (dim,) of the record.
+        groups: Groups of a clustering.
+        vectors: (dim,) vector of each member.
+        target: (dim,) vector of the record.
     """
     means = np.stack([np.mean([vectors[member] for member in group], axis=0) for group in groups])
     return int(np.argmin(np.linalg.norm(means - target, axis=1)))
@@ -96,12 +96,12 @@ def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT,
 def choose_key_records(
     records: Iterable[RecordT], compared: Callable[[RecordT], ComparedT | None], n: int, rule: KeyRecords
 ) -> list[tuple[RecordT, ComparedT | None]]:
-    """The records that a profile is built from without any request, each with what it is compared with.
+    """The records of a profile that is built ahead of requests, each with what it is compared with.
 
     Args:
-        records: Of the user, the latest first.
+        records: The user's records, the latest first.
         compared: What a record is compared with; None for nothing.
-        n: Records wanted.
+        n: Maximum number of records.
         rule: "recency" takes the latest; "compared" the latest that are compared, then the latest of the others.
     """
     found = ((record, compared(record)) for record in records)

@@ -15,7 +15,7 @@ class Selector(Protocol):
     """Picks representatives among the texts of others on an item."""
 
     def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
-        """At most k of the peers' records; what there is where there are fewer.
+        """At most k of the peers' records.
 
         Args:
             target: The user's own record on the item.
@@ -28,12 +28,12 @@ class Selector(Protocol):
 class KMeansSelector:
     """Equation 4: the most central record of every group that is not the target's.
 
-    Clusterings are kept under the digest of the set.
+    Clusterings are cached by the digest of the set of records.
 
     Args:
         encoder: Turns texts into vectors.
-        seed: Of K-means.
-        with_target: Whether the target is clustered with the others; otherwise it counts to the nearest group.
+        seed: Seed of K-means.
+        with_target: Whether the target is clustered with the others; otherwise it is assigned to the nearest group.
     """
 
     def __init__(self, encoder: Encoder, seed: int = 0, with_target: bool = True) -> None:
@@ -58,7 +58,7 @@ class KMeansSelector:
         return [by_id[record_id] for record_id in representatives(clustering.groups, home, k)]
 
     def clustering(self, records: Sequence[Record], n_groups: int) -> Clustering:
-        """The clustering of a set of records, made once and kept.
+        """The clustering of a set of records, cached.
 
         Args:
             records: Records on one item, in any order.
@@ -76,13 +76,13 @@ class KMeansSelector:
 
 
 class RandomSelector:
-    """K records drawn at random (DPL, table 2, "Random"), depending on target and peers alone."""
+    """K records drawn at random (DPL, table 2, "Random"), always the same for a target and its peers."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
 
     def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
-        """K of the peers' records."""
+        """At most k of the peers' records, in random order."""
         return sorted(peers, key=lambda peer: self._draw(target.id, peer.id))[:k]
 
     def _draw(self, target_id: str, peer_id: str) -> bytes:
@@ -117,7 +117,7 @@ REPRESENTATIVES = "kmeans"
 
 
 def open_selector(name: str, encoder: Encoder, seed: int = 0) -> Selector:
-    """The selector of that name.
+    """Open a selector by name.
 
     Raises:
         InputError: There is none of that name.
