@@ -1,7 +1,7 @@
 """The adapter: trained weights of a few MB in one folder, what they belong to, and the soft prompts made with them.
 
 ``adapter.safetensors`` holds the weights, ``adapter.json`` the settings, the LLM and the embedder they belong to, and
-hashes of the training users, so that an erasure can name the adapters that a user's texts were used for.
+hashes of the training users, so that an erasure can name the adapters that were trained on a user's texts.
 """
 
 import hashlib
@@ -35,15 +35,15 @@ class AdapterMetadata:
     """What an adapter belongs to, and where it comes from.
 
     Attributes:
-        settings: Of the adapter.
+        settings: Settings of the adapter.
         llm: Name of the LLM it was trained for.
         llm_hash: SHA-256 of that LLM's token embeddings.
         embedder: Name of the encoder.
-        dim: d, the width of its vectors.
+        dim: d, the dimension of its vectors.
         hidden: Width of the LLM's token embeddings.
-        length: Mean length of those.
-        corpus_hash: Of the training corpus; "" if unknown.
-        salt: Precedes a user id when it is hashed.
+        length: Mean Euclidean length of these token embeddings.
+        corpus_hash: Hash of the training corpus; "" if unknown.
+        salt: Prefix of every user id when it is hashed.
         users: Hashes of the training users.
         training: Plan, losses, validations, what chose the checkpoint (``chosen_by``), best value.
         source: Where it comes from, if it was not trained here.
@@ -79,11 +79,11 @@ class Adapter:
 
     @property
     def settings(self) -> AdapterSettings:
-        """Of the adapter."""
+        """Settings of the adapter."""
         return self.metadata.settings
 
     def check(self, llm_hash: str, llm: str, embedder: str) -> None:
-        """Check that it may be used with an LLM and an embedder.
+        """Check that the adapter was trained for this LLM and this embedder.
 
         Raises:
             InputError: It was trained for another LLM or embedder.
@@ -103,7 +103,7 @@ class Adapter:
 
 
 def user_hash(salt: str, user_id: str) -> str:
-    """A user id as an adapter keeps it: sixteen hexadecimal digits."""
+    """A user id as an adapter keeps it: the first 16 hexadecimal digits of a salted SHA-256."""
     return hashlib.sha256(f"{salt} {user_id}".encode()).hexdigest()[:16]
 
 
@@ -234,12 +234,12 @@ class Prompter:
         )
 
     def example(self, case: Case) -> Example:
-        """A case as numbers; see ``prompt``."""
+        """The tokens and vectors of a case, which ``bank`` and ``soft_prompt`` turn into its prompt."""
         return self._examples.of(case)
 
     @torch.no_grad()
     def bank(self, example: Example) -> Floats:
-        """(n_soft, hidden) float32, all soft vectors of an example."""
+        """All soft vectors of an example, (n_soft, hidden) float32."""
         return self.adapter.module(inputs_of([example], self.adapter.settings.n_records)).bank[0].numpy()
 
     def soft_prompt(self, example: Example, bank: Floats) -> SoftPrompt:
@@ -248,10 +248,10 @@ class Prompter:
         return SoftPrompt(example.token_ids, places, bank[example.slots[places]], self.adapter.digest)
 
     def stranger(self, case: Case) -> Case:
-        """The same moment for another user with records by then; the same user every time for a case.
+        """The case with its user replaced by another who has records before it, always the same one for a case.
 
         Raises:
-            InputError: No other user has any.
+            InputError: No other user has such records.
         """
         others = sorted(self._users, key=lambda user: hashlib.sha256(f"{case.id} {user}".encode()).digest())
         for user in others:

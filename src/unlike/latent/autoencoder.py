@@ -12,7 +12,7 @@ from unlike.latent.settings import AdapterSettings, Initialisation
 
 
 class Standardizer(nn.Module):
-    """Shifts and scales each coordinate by its mean and spread; the identity until ``fit``."""
+    """Shifts each coordinate by its mean and divides it by its standard deviation; the identity until ``fit``."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Standardizer(nn.Module):
         self.spread: Tensor
 
     def fit(self, rows: Tensor) -> None:
-        """Take mean and spread from (n, d) rows."""
+        """Take means and standard deviations from (n, d) rows."""
         self.mean.copy_(rows.mean(dim=0))
         self.spread.copy_(rows.std(dim=0, unbiased=False).clamp(min=1e-6))
 
@@ -41,11 +41,11 @@ class SparseAutoencoder(nn.Module):
     act' is the identity, except for the released code's GELU: a GELU decoder has no output below -0.17.
 
     Attributes:
-        width: d', the number of latent units; that of the input for the reduction "raw", where z = e = e^.
+        width: d', the number of latent units; d for the reduction "raw", where z = e = e^.
 
     Args:
         dim: d, the width of embeddings.
-        settings: Of the adapter: reduction, activation, latent_share, standardise, initialisation.
+        settings: Settings of the adapter: reduction, activation, latent_share, standardise, initialisation.
     """
 
     def __init__(self, dim: int, settings: AdapterSettings) -> None:
@@ -76,9 +76,9 @@ class Projector(nn.Module):
     Args:
         width: d', the number of latent units.
         hidden: Width of the LLM's token embeddings.
-        settings: Of the adapter: tokens_per_vector, initialisation.
+        settings: Settings of the adapter: tokens_per_vector, initialisation.
         length: Mean length of the soft vectors at the start; None leaves it to the initialisation.
-        neutral: (hidden,) what every soft vector is at the start, whatever z is; None leaves it to the initialisation.
+        neutral: (hidden,) every soft vector at the start, whatever z is; None leaves it to the initialisation.
     """
 
     def __init__(

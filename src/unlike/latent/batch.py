@@ -1,7 +1,7 @@
 """Examples as the tensors of one forward pass.
 
 The tokens that all prompts begin with are kept apart: no soft vector precedes them, so the LLM reads them once and
-without gradient. The rest is padded on the left, so that all texts to learn end at the same column and the LLM computes
+without gradient. The rest is padded on the left, so that all target texts end at the same column and the LLM computes
 logits only there. Neither changes a vector or a loss.
 """
 
@@ -49,7 +49,7 @@ class Batch:
         return int(self.attend.sum()) + len(self.attend) * len(self.beginning)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same on another device."""
+        """The batch on another device."""
         inputs = Inputs(*(getattr(self.inputs, field.name).to(device) for field in fields(Inputs)))
         own = {field.name: getattr(self, field.name) for field in fields(Batch) if field.name != "inputs"}
         return Batch(inputs=inputs, **{name: tensor.to(device) for name, tensor in own.items()})
@@ -63,11 +63,11 @@ def collate(examples: Sequence[Example], n_records: int) -> Batch:
     targets = [example.target_ids for example in examples]
     return Batch(
         beginning=torch.from_numpy(examples[0].token_ids[:p].copy()),
-        token_ids=_left(whole, 0),
-        slots=_left(slots, -1),
-        attend=_left([np.ones(len(ids), np.int64) for ids in whole], 0),
-        targets=_left(targets, 0),
-        learned=_left([np.ones(len(ids), np.int64) for ids in targets], 0).bool(),
+        token_ids=_left_padded(whole, 0),
+        slots=_left_padded(slots, -1),
+        attend=_left_padded([np.ones(len(ids), np.int64) for ids in whole], 0),
+        targets=_left_padded(targets, 0),
+        learned=_left_padded([np.ones(len(ids), np.int64) for ids in targets], 0).bool(),
         inputs=inputs_of(examples, n_records),
     )
 
@@ -97,10 +97,7 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
 
 
 def with_in_batch_negatives(batch: Batch) -> Batch:
-    """The same texts, each behind the vectors of the next example of the batch.
-
-    Where the other user has fewer records, they are repeated.
-    """
+    """The batch with each text behind the vectors of the example before it; where these are fewer, they are repeated."""
     inputs = batch.inputs
     n_rows = inputs.his.shape[1]
     real = inputs.his.abs().sum(dim=-1).gt(0).roll(1, 0)
@@ -116,7 +113,7 @@ def with_in_batch_negatives(batch: Batch) -> Batch:
 
 
 def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> Iterator[list[int]]:
-    """Places of examples of similar length, batch by batch; the order depends on seed and epoch alone."""
+    """Indices of examples of similar length, batch by batch; the order depends on seed and epoch alone."""
     draw = Random(f"{seed} {epoch}")
     order = list(range(len(lengths)))
     draw.shuffle(order)
@@ -128,7 +125,7 @@ def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> Iterato
     yield from found
 
 
-def _left(rows: Sequence[NDArray[np.int64]], filler: int) -> Tensor:
+def _left_padded(rows: Sequence[NDArray[np.int64]], filler: int) -> Tensor:
     """Rows padded on the left: (rows, longest)."""
     padded = np.full((len(rows), max(map(len, rows))), filler, np.int64)
     for place, row in enumerate(rows):

@@ -30,7 +30,7 @@ class TextMetric(NamedTuple):
     """A metric of texts, given by the caller, since metrics are in a higher layer.
 
     Attributes:
-        name: Of the metric; the adapter's metadata keeps it.
+        name: Name of the metric; the adapter's metadata keeps it.
         score: Scores generated texts against real ones, pair by pair; higher is better.
     """
 
@@ -96,8 +96,8 @@ class Choice:
 
     Attributes:
         name: Name of a text metric, "nll", or "last" without validation cases; the adapter's metadata keeps it.
-        value: Of a module in evaluation mode.
-        higher_is_better: Whether the highest value is chosen, or the lowest; of equal ones the later.
+        value: Computes the value of a module in evaluation mode.
+        higher_is_better: Whether the highest value is chosen, or the lowest; ties go to the later one.
     """
 
     name: str
@@ -113,9 +113,9 @@ def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | 
     """The choice that the settings ask for.
 
     Args:
-        data: With validation examples.
+        data: Its validation examples are scored.
         settings: ``choose_by``, and how validation texts are written.
-        metric: Of the written texts, for ``choose_by="meteor"``: METEOR, or another where the texts are not English.
+        metric: Scores the written texts, for ``choose_by="meteor"``: METEOR, or another where the texts are not English.
 
     Raises:
         InputError: The settings ask for a metric of texts and there is none.
@@ -165,13 +165,13 @@ def write_texts(
 
 
 def _by_length(examples: Sequence[Example], batch: int) -> list[list[int]]:
-    """Places of examples of similar length, ``batch`` together, so that little is padded."""
+    """Indices of examples of similar length, ``batch`` together, so that little is padded."""
     order = sorted(range(len(examples)), key=lambda place: len(examples[place].token_ids))
     return [order[first : first + batch] for first in range(0, len(order), batch)]
 
 
 def _embedded(llm: LocalModel, module: Module, example: Example) -> torch.Tensor:
-    """(tokens, hidden) a prompt with its soft vectors."""
+    """The embeddings of a prompt with its soft vectors, (tokens, hidden)."""
     device = llm.embeddings.device
     inputs = collate([example], module.settings.n_records).to(device).inputs
     tokens = llm.embeddings[torch.from_numpy(example.token_ids).to(device)]
@@ -180,7 +180,7 @@ def _embedded(llm: LocalModel, module: Module, example: Example) -> torch.Tensor
 
 
 def draw_losses(training: Mapping[str, Any], file: Path) -> None:
-    """Draw the losses of an adapter's metadata as a PNG: a panel per term, since their sizes differ by magnitudes.
+    """Draw the losses of an adapter's metadata as a PNG: a panel per term, since the terms differ by orders of magnitude.
 
     Where the NLL of validation texts chose the checkpoint, its values are dots in the first panel.
     """

@@ -29,7 +29,7 @@ class PastVectors:
         his: (n, d) float32 e_his of equation 2.
         diff: (n, d) float32 e_diff of equation 4; zeros where ``n_peers`` is 0.
         n_peers: (n,) int64, peers that the difference is made from; 0 where there is no difference.
-        peer_ids: Their records, for each record.
+        peer_ids: For each record, ids of the peers' records that it is compared with.
     """
 
     record_ids: tuple[str, ...]
@@ -67,7 +67,7 @@ class Differences:
     Args:
         records: Histories and peers.
         encoder: f_emb; behind a cache, since the same texts are encoded repeatedly.
-        weighting: Of peers.
+        weighting: How peers are weighted.
         time_rule: Which texts of others are used.
         min_peers: Minimum number of peers for a difference.
         select: Which of them a record is compared with; None for all, as in equation 4.
@@ -83,7 +83,7 @@ class Differences:
         select: Select | None = None,
     ) -> None:
         self._records, self._encoder, self._select = records, encoder, select
-        # A store has no splits, and no text from after a request: there "released" is all that others wrote.
+        # A store has neither splits nor texts from after a request, so there "released" means all texts of others.
         has_splits = isinstance(records, SplitRecords)
         self._time_rule: TimeRule = "paper" if time_rule == "released" and not has_splits else time_rule
         self._weighting, self._min_peers = weighting, max(1, min_peers)
@@ -127,8 +127,8 @@ class Differences:
     def _own_mean(self, case: Case) -> Floats:
         """The mean vector of the user's texts before the request.
 
-        With ``paper`` and ``released`` it has, in training, the text that is trained on too, as in the released code; a
-        text that is tested never counts.
+        Under ``paper`` and ``released`` it includes a training case's own target, as in the released code, but never the
+        real text of a test case.
         """
         if self._time_rule == "released" and (profile := self._released_texts(case.user_id)):
             return self._encode(profile).mean(axis=0)
@@ -138,7 +138,7 @@ class Differences:
         return self._encode(self._records.history(case.user_id, until)).mean(axis=0)
 
     def _peer_mean(self, user_id: str, case: Case) -> Floats:
-        """The mean vector of a peer's texts: those that the time rule lets a difference use."""
+        """The mean vector of a peer's texts that the time rule allows."""
         if self._time_rule == "released":
             return self._encode(self._released_texts(user_id)).mean(axis=0)
         until = case.moment if self._time_rule == "as_of" else END_OF_TIME

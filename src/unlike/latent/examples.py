@@ -46,19 +46,19 @@ class Selector(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A case as numbers.
+    """A case as token ids and vectors.
 
     Attributes:
         case: The case.
-        token_ids: (n,) int64 of the prompt; 0 at soft places.
+        token_ids: (n,) int64 tokens of the prompt; 0 in place of a soft vector.
         slots: (n,) int64 rows of the bank; -1 for a token.
-        target_ids: (t,) int64 of the real text and the token that ends it; empty if there is none to learn.
+        target_ids: (t,) int64 tokens of the real text, with its end token; empty if there is none to learn.
         past: Vectors of the records, shown or not.
         shown: (records,) bool, those that the prompt shows.
         request: (d,) float32 embedding of what is asked for; zeros for kinds that do not use it.
         messages: The prompt as text, with characters for the slots.
-        texts: The own texts as the prompt shows them, shortened or not, by record id; "" beside vectors alone.
-        left_out: What did not fit.
+        texts: The user's texts as the prompt shows them, by record id; "" where only vectors are shown.
+        left_out: One line for each record dropped and text shortened.
         first_place: Place of the first record among the adapter's ``n_records``.
         items: Items whose titles and descriptions the prompt shows, whole.
     """
@@ -93,7 +93,7 @@ class Examples:
         encoder: f_emb, behind a cache.
         tokens: The LLM's tokenizer.
         task: Words and templates.
-        settings: The adapter's.
+        settings: Settings of the adapter.
         min_peers: Minimum number of peers for a difference, where the settings' is lower.
         selector: Selects representatives, for ``settings.representatives``.
 
@@ -134,7 +134,7 @@ class Examples:
             vectors_of: A case of another user whose vectors replace the case's own (a control).
             past: Own records to show, as many as there are places; None for the most recent.
             profile: The user's profile, to show behind the records.
-            first_place: Place of the first record shown, of the ``n_records``: the others follow it.
+            first_place: Place of the first record among the ``n_records``; the others follow it.
 
         Raises:
             InputError: The prompt exceeds the length limit, or the case has no real text to learn.
@@ -175,7 +175,7 @@ class Examples:
         return self._records.history(case.user_id, case.moment)[-n:] if n else []
 
     def _stranger(self, own: PastVectors, case: Case) -> PastVectors:
-        """The vectors of another user's records, as many as the own ones and under their ids."""
+        """Vectors of another user's records, as many as the user's own and under the own record ids."""
         other = self._differences.of(case, self._past(case))
         if not len(other.his):
             raise InputError(f"shuffled vectors: user {case.user_id!r} has no records; choose a user who has")
@@ -203,7 +203,7 @@ class Examples:
         return Passage("past", text, self._records.item(record.item_id), record, (record.id,), slots=own)
 
     def _with_cut_items(self, ask: Ask) -> Ask:
-        """An ask with descriptions of items that are no longer than texts may be."""
+        """The ask with descriptions of items cut to the same length as texts."""
         passages = tuple(replace(passage, item=self._cut_item(passage.item)) for passage in ask.passages)
         return replace(ask, item=self._cut_item(ask.item), passages=passages)
 
@@ -236,7 +236,7 @@ class Examples:
         return np.asarray(ids[:limit], np.int64)
 
     def _request(self, case: Case) -> NDArray[np.float32]:
-        """What is asked for; only PPlug uses it, so other kinds do not encode it."""
+        """Embedding of the request, (d,); zeros for all kinds but PPlug, the only one that uses it."""
         if self.settings.kind != "pplug":
             return np.zeros(self._dim, np.float32)
         item = self._records.item(case.item_id)
@@ -245,7 +245,7 @@ class Examples:
 
     @cached_property
     def _dim(self) -> int:
-        """d, which an encoder that encoded nothing may not know."""
+        """d, found by encoding a text: an encoder may not know it before."""
         return self._encoder.encode(["a text"]).shape[1]
 
 

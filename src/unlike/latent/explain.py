@@ -1,7 +1,7 @@
 """Which records, differences and latent units contributed to a text, and which records a unit is active for.
 
 A text is scored behind its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
-the fall of its log-probability is what the part contributed. The records' words stay in the prompt, so this measures what the
+the drop in its log-probability is what the part contributed. The records' words stay in the prompt, so this measures what the
 vectors add to them. Several parts may contribute the same, so the contributions do not add up to the whole.
 """
 
@@ -33,7 +33,7 @@ class VectorShare:
     """What a vector contributed.
 
     Attributes:
-        record_id: Of the record; ALL for the vectors of all records together.
+        record_id: Id of the record; ALL for the vectors of all records together.
         signal: "his" or "diff".
         change: Mean log-probability per token with the vector, minus that without; above 0 it made the text likelier.
     """
@@ -65,7 +65,7 @@ class Explanation:
     Attributes:
         loglik: Mean log-probability per token behind the whole prompt.
         n_tokens: Tokens of the text.
-        vectors: Of each record and difference, and of all together; a record without peers has no difference.
+        vectors: One for each record and difference, and for all together; a record without peers has no difference.
         units: The most active first.
     """
 
@@ -102,11 +102,11 @@ async def explain(
     """What contributed to a text behind the soft prompt of an example.
 
     Args:
-        prompter: With an adapter of kind "dep".
+        prompter: Has an adapter of kind "dep".
         example: The case.
         text: Token ids of a text, generated or real.
         scorer: The frozen LLM.
-        n_units: Units to try, the most active of the case.
+        n_units: Number of units to test: the most active ones of the case.
 
     Raises:
         InputError: There is nothing to explain: another kind of adapter, no records, no text.
@@ -203,11 +203,11 @@ def placed(settings: AdapterSettings, bank: Floats, signal: Signal, soft: Floats
     """A copy of a bank with other soft tokens for some records; markers stay.
 
     Args:
-        settings: Of the adapter.
+        settings: Settings of the adapter.
         bank: (n_soft, hidden).
-        signal: Whose vectors.
+        signal: Signal whose soft tokens are replaced.
         soft: (tokens, hidden) for all of the records, or (records, tokens, hidden).
-        places: (records,) places of the records among the example's.
+        places: (records,) indices of the records in the example.
     """
     starts = np.asarray([row(settings, signal, int(place)) for place in places], np.int64)
     changed = bank.copy()
@@ -236,12 +236,12 @@ def activations(module: DepModule, signal: Signal, vectors: Floats) -> torch.Ten
 
 
 def top_records(adapter: Adapter, encoder: Encoder, records: Sequence[Record], k: int, batch: int = 256) -> list[Unit]:
-    """For every unit the k records whose own vectors (e_his) make it most active; of equal ones the first.
+    """For every unit the k records whose own vectors (e_his) make it most active; ties go to the first.
 
     Args:
-        adapter: Of kind "dep", with the signal "his".
+        adapter: Adapter of kind "dep" with the signal "his".
         encoder: The adapter's, behind a cache.
-        records: The corpus.
+        records: All records of the corpus.
         k: Maximum number of records per unit.
         batch: Records encoded at once; memory depends on it and on k, not on the corpus.
 
@@ -290,11 +290,11 @@ def _vectors(example: Example, signal: Signal) -> Floats:
 
 
 def _existing(example: Example, signal: Signal) -> Ints:
-    """Places of the records that have a vector of a signal, shown or not."""
+    """Indices of the records that have a vector of a signal, shown or not."""
     return np.flatnonzero(example.past.n_peers > 0 if signal == "diff" else np.ones_like(example.shown))
 
 
 def _shown(example: Example, signal: Signal) -> Ints:
-    """Places of the records whose vector of a signal the prompt shows."""
+    """Indices of the records whose vector of a signal the prompt shows."""
     places = _existing(example, signal)
     return places[example.shown[places]]

@@ -116,17 +116,17 @@ def text_nll(llm: nn.Module, bank: Tensor, batch: Batch) -> Tensor:
         bank: (batch, n_soft, hidden) the soft vectors.
         batch: Examples with texts to learn.
     """
-    hugging = cast(Any, llm)
-    look_up = hugging.get_input_embeddings()
+    model = cast(Any, llm)
+    look_up = model.get_input_embeddings()
     embeds = splice(look_up(batch.token_ids), bank, batch.slots)
     attend = functional.pad(batch.attend, (len(batch.beginning), 0), value=1)
     cache = None
-    if hugging.is_activation_checkpointing:  # which allows no cache
+    if model.is_activation_checkpointing:  # which allows no cache
         embeds = torch.cat([look_up(batch.beginning).expand(len(embeds), -1, -1), embeds], dim=1)
     elif len(batch.beginning):
-        cache = _read_beginning(hugging, batch)
+        cache = _read_beginning(model, batch)
     width = batch.targets.shape[1]
-    answer = hugging(
+    answer = model(
         inputs_embeds=embeds,
         attention_mask=attend,
         position_ids=(attend.cumsum(dim=1) - 1).clamp(min=0)[:, -embeds.shape[1] :],
@@ -181,9 +181,9 @@ def _pooled(coded: tuple[Coded, ...]) -> tuple[Coded, ...]:
 
 
 @torch.no_grad()
-def _read_beginning(hugging: Any, batch: Batch) -> Any:  # noqa: ANN401 - models and caches of transformers are untyped
+def _read_beginning(model: Any, batch: Batch) -> Any:  # noqa: ANN401 - models and caches of transformers are untyped
     """The LLM's keys and values of what all prompts begin with, read once for the whole batch."""
-    cache = hugging(input_ids=batch.beginning.unsqueeze(0), use_cache=True, logits_to_keep=1).past_key_values
+    cache = model(input_ids=batch.beginning.unsqueeze(0), use_cache=True, logits_to_keep=1).past_key_values
     cache.batch_repeat_interleave(len(batch.token_ids))
     return cache
 

@@ -106,7 +106,7 @@ def markers_of(markers: Tensor, signal: Signal) -> Tensor:
 
 
 def row(settings: AdapterSettings, signal: Signal, record: int) -> int:
-    """First row of the bank of a record's vector: start marker, soft tokens, end marker; signal by signal."""
+    """Row of the bank where a record's start marker, soft tokens and end marker begin; signal by signal."""
     return (settings.signals.index(signal) * settings.n_records + record) * (settings.tokens_per_vector + 2)
 
 

@@ -1,4 +1,4 @@
-"""From the folder of an adapter to what makes soft prompts with it."""
+"""Opens the adapter of a folder as a ``Prompter``, which makes soft prompts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,11 +30,11 @@ def open_prompter(
 
     Args:
         records: A corpus, or a tenant's records.
-        backend: Takes soft prompts.
-        encoder: Of texts.
+        backend: LLM that takes soft prompts.
+        encoder: The encoder that the adapter was trained with.
         task: Words and templates.
         adapter: Its folder.
-        users: Of the records, for the control with shuffled users.
+        users: Ids of all users, for the control with shuffled users.
         min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
         selector: Selects representatives, for adapters that compare with these.
 

@@ -9,8 +9,8 @@ embeddings are read, tensor by tensor. The modules compute what they compute in 
 - vectors are computed in float32, where theirs were in bfloat16.
 
 The markers are rows of the token embeddings, which were not trained. The released code resized these to the size of its
-tokenizer. Of an LLM with more rows than tokens (Qwen2.5-7B has 152,064 rows for 151,665 tokens) that cut rows off, so the
-LLM of the checkpoint can only be recognised with that LLM at hand.
+tokenizer. That dropped rows of an LLM with more rows than tokens (Qwen2.5-7B has 152,064 rows for 151,665 tokens), so the
+LLM of the checkpoint can only be identified with that LLM at hand.
 """
 
 import hashlib
@@ -54,15 +54,15 @@ CHUNK_ROWS = 4096
 def import_released(
     folder: Path, out: Path, encoder: Encoder, llm: Path | None = None, time_rule: TimeRule = "as_of"
 ) -> Adapter:
-    """Write the adapter of a released checkpoint.
+    """Convert a released checkpoint to an adapter.
 
     Args:
-        folder: Of the checkpoint: safetensors files and the tokenizer.
-        out: Of the adapter.
+        folder: Folder of the checkpoint, with safetensors files and the tokenizer.
+        out: Folder of the adapter.
         encoder: f_emb; bge-m3 for the authors' own.
-        llm: Folder of the LLM it was trained on. Without it the adapter knows its LLM by the checkpoint's own rows before
-            the added tokens, and so fits only an LLM without rows beyond its tokens.
-        time_rule: Which texts of others a difference may use; the authors' code those of "released".
+        llm: Folder of the LLM it was trained on. Without it the LLM is identified by the checkpoint's rows before
+            the added tokens, so the adapter fits only an LLM without rows beyond its tokens.
+        time_rule: Which texts of others a difference may use; "released" is the rule of the authors' code.
 
     Raises:
         InputError: No such folder; weights or tokens are missing, or do not fit each other, the encoder or the LLM;
@@ -118,7 +118,7 @@ def token_ids(folder: Path) -> dict[str, int]:
 class Shards:
     """Weights of a model folder by name, in their own precision, read tensor by tensor.
 
-    Only files that hold a wanted tensor are opened, so a model of many GB costs what is read of it.
+    Only files that hold a requested tensor are opened, so a few tensors of a large model are read fast.
 
     Args:
         folder: As the transformers library writes it: ``model.safetensors``, or several files and an index.
@@ -144,12 +144,12 @@ class Shards:
             return tuple(weight.get_shape())
 
     def rows(self, name: str, first: int = 0, end: int | None = None) -> Tensor:
-        """The rows ``first`` to, without, ``end``; all by default."""
+        """The rows from ``first`` up to but not including ``end``; all by default."""
         with self._opened(name) as weight:
             return weight[first:end]
 
     def chunks(self, name: str, n_rows: int) -> Iterator[Tensor]:
-        """The first ``n_rows`` rows, some thousand at once."""
+        """The first ``n_rows`` rows, ``CHUNK_ROWS`` at a time."""
         for first in range(0, n_rows, CHUNK_ROWS):
             yield self.rows(name, first, min(first + CHUNK_ROWS, n_rows))
 
@@ -157,7 +157,7 @@ class Shards:
     def _opened(self, name: str) -> Generator[Any]:
         file = self.folder / self._file_of[name]
         if not file.is_file():
-            raise self._without(file.name)
+            raise self._missing_file(file.name)
         with self._readable(), safe_open(file, framework="pt") as weights:
             yield weights.get_slice(name)
 
@@ -166,11 +166,11 @@ class Shards:
         if (self.folder / INDEX).is_file():
             return dict(json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"])
         if not (self.folder / SINGLE).is_file():
-            raise self._without(f"{INDEX} or {SINGLE}")
+            raise self._missing_file(f"{INDEX} or {SINGLE}")
         with safe_open(self.folder / SINGLE, framework="pt") as weights:
             return dict.fromkeys(weights.keys(), SINGLE)
 
-    def _without(self, file: str) -> InputError:
+    def _missing_file(self, file: str) -> InputError:
         return InputError(
             f"model folder {self.folder}: {file} is missing; give a folder with a model's safetensors files"
         )
@@ -242,7 +242,7 @@ def _check_shapes(shards: Shards, ids: Mapping[str, int]) -> None:
     matrices = ("sae.encoder.0.weight", EMBEDDINGS)
     wrong = [f"{name} is {found[name]}, no matrix" for name in matrices if len(found[name]) != 2]
     if not wrong:
-        wanted = _wanted(found).items()
+        wanted = _expected_shapes(found).items()
         wrong = [f"{name} is {found[name]}, not {shape}" for name, shape in wanted if found[name] != shape]
     if max(ids.values()) >= found[EMBEDDINGS][0]:
         wrong.append(f"{EMBEDDINGS} has {found[EMBEDDINGS][0]} rows, none for token {max(ids.values())}")
@@ -252,8 +252,8 @@ def _check_shapes(shards: Shards, ids: Mapping[str, int]) -> None:
         )
 
 
-def _wanted(found: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """The shapes of all layers that fit the encoder's and the token embeddings'."""
+def _expected_shapes(found: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The shapes of all layers, given those of the autoencoder's first layer and of the token embeddings."""
     (width, dim), (_, hidden) = found["sae.encoder.0.weight"], found[EMBEDDINGS]
     layers = {"sae.encoder.0": (width, dim), "sae.decoder.0": (dim, width)}
     for projector in ("align_mlp_his", "align_mlp_diff"):

@@ -38,20 +38,20 @@ class AdapterSettings:
         with_text: Whether the records' words are shown beside their vectors (ablation of DEP's table 2).
         with_note: Whether the system prompt explains the vectors (DEP's table 9).
         reduction: "sae" (eq. 5); "ae" (without the sparsity loss); "raw" (no reduction).
-        activation: After the encoder. "sigmoid" lies in (0, 1), which the KL of eq. 10 needs; "gelu" is the released
-            code's, there also after the decoder.
+        activation: Activation of the encoder. "sigmoid" lies in (0, 1), which the KL of eq. 10 needs; "gelu" is the
+            released code's, which applies it to the decoder too.
         standardise: Whether the autoencoder sees each coordinate shifted and scaled by its mean and spread over the
             training vectors. Without it a sigmoid hardly tells texts apart; see docs/deviations.md.
         latent_share: d' / d (512 / 1,024 in the paper).
-        initialisation: Of linear layers: "xavier" (uniform, the paper's) or "normal" (N(0, 0.02), the released code's).
-        weighting: Of peers: "mean" (eq. 4) or "profile_weighted" (the released code's).
+        initialisation: Initial weights of linear layers: "xavier" (uniform, paper) or "normal" (N(0, 0.02), released code).
+        weighting: How peers are weighted: "mean" (eq. 4) or "profile_weighted" (the released code's).
         time_rule: Which texts of others a difference may use.
         representatives: Where above 0, a difference is to this many representatives, as DPL's equation 4 selects them,
             and not to all peers (ours).
         min_peers: Minimum number of peers for a difference. With one peer, e_his - e_diff is that peer's embedding.
         tokens_per_vector: Soft tokens per vector, 1 to 8 (1 in the paper).
         layout: How the past records are shown: "single", in one prompt, or "turns", each as a turn of the chat whose answer
-            holds its vectors (ours). The adapter's, whatever the layout of a run.
+            holds its vectors (ours). A run's own layout does not change it.
         scaled: Whether soft vectors start at the mean length of the LLM's token embeddings.
         neutral: Whether soft vectors start as the mean of their markers, the same for every user, so that training
             starts from a prompt that the LLM can read.
@@ -108,9 +108,9 @@ class TrainSettings:
     """How an adapter is trained (DEP, appendix C.2).
 
     Attributes:
-        learning_rate: Of AdamW, after the warm-up.
+        learning_rate: Learning rate of AdamW at the end of the warm-up, its maximum.
         place_rate: Learning rate of the vectors of ``placed``; None for ``learning_rate``.
-        weight_decay: Of all weights except biases.
+        weight_decay: Weight decay of AdamW, for all weights except biases.
         warmup: Share of the steps with a rising rate; the rate then falls linearly to 0.
         batch: Examples per forward pass.
         accumulate: Batches per step.
@@ -123,13 +123,13 @@ class TrainSettings:
             record's own text (ours); 0 for none.
         warm_start_tokens: Length limit of the texts of the warm start.
         clip: Maximum norm of the gradient; None for no limit (1.0 in the released code).
-        precision: Of the LLM. The trained weights are always float32.
+        precision: Precision of the LLM. The trained weights are always float32.
         recompute: Whether activations are recomputed in the backward pass: less memory, more time.
         validation: Validation cases that choose the checkpoint.
         validation_batch: Validation cases that the LLM reads, or writes, at once.
         choose_by: "meteor" of generated texts (paper; ROUGE-L where texts are not English) or "nll" of the real ones.
         checkpoint_min: Minutes between checkpoints within an epoch.
-        seed: Of initial weights, order of examples, choice of validation cases, and validation sampling.
+        seed: Seed of initial weights, order of examples, choice of validation cases, and validation sampling.
         weights: The loss.
     """
 
@@ -192,7 +192,7 @@ _SMALL = Recipe(
     ),
 )
 NOT_COMPARED = ("checkpoint_min", "validation_batch")
-"""Settings that change how long a training takes and not what it learns, so a training is resumed with other values."""
+"""Settings that change how long a training takes and not what it learns, so a training may be resumed with other values."""
 
 RECIPES: dict[str, Recipe] = {"paper": Recipe(), "released": _RELEASED, "small": _SMALL}
 """``small`` is for some hundred users and an LLM of some hundred million parameters, without a GPU."""
@@ -207,7 +207,7 @@ def recipe(preset: str, kind: str = "dep", changes: Mapping[str, Any] | None = N
 
     Args:
         preset: A key of RECIPES.
-        kind: Of adapter; the settings of OF_KIND hold unless ``changes`` has others.
+        kind: Kind of adapter; its settings in OF_KIND apply unless ``changes`` overrides them.
         changes: New values by name of a setting of adapter, training or loss; text is converted to the setting's type.
 
     Raises:

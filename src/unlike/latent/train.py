@@ -40,8 +40,8 @@ class StepRow(NamedTuple):
 
     Attributes:
         step: Number of the step, from 1.
-        n_steps: Of the whole training.
-        norm: Of the gradient, before clipping.
+        n_steps: Number of steps of the whole training.
+        norm: Norm of the gradient, before clipping.
         rate: Learning rate of the next step.
         tokens_s: Tokens per second; 0 for a step that was read from a checkpoint.
         memory_gb: Peak memory of the GPU, or of the process without one; likewise.
@@ -79,7 +79,7 @@ def train(
 
     Args:
         data: What it is trained on.
-        settings: How.
+        settings: How it is trained.
         out: The adapter's folder; the checkpoint is there until the end.
         choice: What chooses the checkpoint; None for ``settings.choose_by`` (without METEOR).
         on_step: Called after every step, in the main process.
@@ -164,21 +164,21 @@ class _Training:
         self._resume()
 
     def warm_start(self, on_step: OnStep) -> dict[str, Any]:
-        """Let the module first learn to make the LLM write a record from the record's own vectors.
+        """Train the module first to make the LLM write the text of a record from that record's vectors alone.
 
         It is a training of its own, with optimiser, schedule and checkpoint, so it is resumed like any other.
 
         Returns:
-            What the adapter's metadata keep of it: the number of records and the losses.
+            What the adapter's metadata keeps of it: the number of records and the losses.
         """
         n_steps = self._settings.warm_start_steps
         data = replace(self._data, examples=self._data.warm_start, validation=())
         settings = replace(self._settings, epochs=n_steps, max_steps=n_steps)
-        first = _Training(data, settings, self._out / WARM_START, choice_of(data, settings, None), self._accelerator)
-        first._start_from(self)
-        first.learn(lambda row: on_step(row._replace(phase="warm-start")))
-        self._start_from(first)
-        return {"warm_start": {"n_examples": len(data.examples), "losses": first._progress.losses}}
+        warm = _Training(data, settings, self._out / WARM_START, choice_of(data, settings, None), self._accelerator)
+        warm._start_from(self)
+        warm.learn(lambda row: on_step(row._replace(phase="warm-start")))
+        self._start_from(warm)
+        return {"warm_start": {"n_examples": len(data.examples), "losses": warm._progress.losses}}
 
     def _start_from(self, other: "_Training") -> None:
         """Take over the weights of another training, unless this one has made a step."""
@@ -187,7 +187,7 @@ class _Training:
             self._best = self._weights()
 
     def learn(self, on_step: OnStep) -> None:
-        """Make all steps that are left, with the random numbers that a training without interruption has for them."""
+        """Make all remaining steps, with the random numbers of a training without interruption."""
         if self._random is not None:
             torch.set_rng_state(self._random)
         report: OnStep = on_step if self._accelerator.is_main_process else lambda row: None
@@ -208,7 +208,7 @@ class _Training:
             self._save()
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """The batches of each step that is left of this epoch."""
+        """The batches of each remaining step of this epoch."""
         settings, examples, progress = self._settings, self._data.examples, self._progress
         lengths = [len(example.token_ids) + len(example.target_ids) for example in examples]
         places = list(batches(lengths, settings.batch, settings.seed, progress.epoch))
@@ -241,7 +241,7 @@ class _Training:
         return row._replace(tokens_s=speed, memory_gb=_memory_gb())
 
     def _backward(self, group: Sequence[Batch], number: int) -> Tensor:
-        """Add the gradients of a step; returns its terms, (terms,) float64, summed over batches and processes."""
+        """Accumulate the gradients of a step; returns its terms, (terms,) float64, summed over batches and processes."""
         processes, step = self._accelerator, step_size(group)
         sums = torch.zeros(len(LossTerms._fields), dtype=torch.float64, device=processes.device)
         try:
@@ -271,7 +271,7 @@ class _Training:
             self._progress.best, self._best = value, self._weights()
 
     def _value(self) -> float:
-        """What chooses the checkpoint, of the current weights."""
+        """The value of the current weights by which the checkpoint is chosen."""
         self._module.eval()
         self._llm.eval()  # in training mode, recomputed activations leave the LLM no cache to write with
         try:
@@ -307,7 +307,7 @@ class _Training:
         self._schedule.load_state_dict(parts["schedule"])
 
     def finish(self, warm_start: dict[str, Any]) -> Adapter:
-        """The best weights as the adapter, its metadata with the facts of a warm start; the checkpoints are removed."""
+        """Save the best weights as the adapter, with the facts of a warm start in its metadata, and remove the checkpoints."""
         self._accelerator.wait_for_everyone()  # another process may still read the checkpoint
         if self._accelerator.is_main_process:
             self._module.load_state_dict(self._best)
@@ -344,7 +344,7 @@ def _accelerator(out: Path, track: str) -> "Accelerator":
 
 
 def _tracked(on_step: OnStep, accelerator: "Accelerator", n_warm_start: int) -> OnStep:
-    """Logs each step that is made too; the steps of the training are counted from the warm start's first."""
+    """A callback that also logs each new step; the training's steps are numbered on from those of the warm start."""
 
     def report(row: StepRow) -> None:
         if row.tokens_s:

@@ -33,12 +33,12 @@ class TrainingData:
 
     Attributes:
         llm: The frozen LLM.
-        examples: With texts to learn.
-        validation: With texts; they choose the checkpoint.
-        metadata: Of the adapter to be.
+        examples: Examples with texts to learn.
+        validation: Examples with real texts that choose the checkpoint.
+        metadata: Metadata of the adapter to be trained.
         markers: (4, hidden) as in Space.
-        warm_start: Records whose own vectors alone are in the prompt of their text, spread over all places; empty without
-            a warm start.
+        warm_start: Examples whose prompt has the vectors of one record, in each place in turn, and whose target is its
+            text; empty without a warm start.
     """
 
     llm: LocalModel
@@ -86,7 +86,7 @@ def training_data(
     """The training and validation examples of one corpus, or of several together (DEP, section 4.1).
 
     Args:
-        corpora: With cases in the splits train and validation; a user's histories in two of them stay apart.
+        corpora: Have cases in the splits train and validation; a user's histories in two of them stay apart.
         llm: The frozen LLM.
         encoder: f_emb, behind a cache.
         task: Words and templates.
@@ -118,7 +118,7 @@ def training_data(
         users=user_hashes(salt, (case.user_id for _, case in cases)),
     )
     validation = [examples[corpus].of(case, limit) for corpus, case in validation_cases(corpora, recipe.train)]
-    alone = examples_with(replace(recipe.adapter, with_text=False))  # with its words beside them, vectors have no use
+    alone = examples_with(replace(recipe.adapter, with_text=False))  # with the text in the prompt, no vector is needed
     n_places, n_tokens = recipe.adapter.n_records, recipe.train.warm_start_tokens
     warm_start = [
         alone[corpus].of(_as_case(record), n_tokens, past=[record], first_place=n % max(1, n_places))
