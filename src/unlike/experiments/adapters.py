@@ -27,8 +27,8 @@ class WantedAdapter:
     """An adapter that runs of a plan need.
 
     Attributes:
-        name: As the plan calls it.
-        seed: Of the training and of the runs.
+        name: Its name in the plan.
+        seed: Seed of the training and of the runs.
         recipe: What the plan asks for.
         folder: Its folder, which may not exist yet.
     """
@@ -51,7 +51,7 @@ class TrainingForecast:
     """The work of training an adapter.
 
     Attributes:
-        adapter: Not trained yet.
+        adapter: The adapter, which is not trained yet.
         n_steps: Steps of its training, with those of a warm start.
         n_texts: Texts that the LLM writes to choose the checkpoint.
     """
@@ -77,7 +77,7 @@ def forecast_training(adapter: WantedAdapter, corpora: "Sequence[Corpus]") -> Tr
 def placeholder_adapters(
     opened: "Experiment", untrained: Sequence[WantedAdapter]
 ) -> Generator[Callable[[MethodSettings], Path]]:
-    """The adapter folder of some settings, with untrained weights for adapters that are not trained yet.
+    """A function from settings to an adapter folder; adapters not trained yet get a temporary one with untrained weights.
 
     A prompt's length does not depend on the weights, so calls and tokens can be counted with these.
     """
@@ -189,10 +189,10 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
         raise InputError(
             f"the adapter in {adapter.folder} was not trained by an experiment; use another name in [[adapters]]"
         )
-    asked = _by_name(asdict(adapter.recipe.adapter), asdict(adapter.recipe.train))
+    asked = _compared(asdict(adapter.recipe.adapter), asdict(adapter.recipe.train))
     asked |= {"embedder": opened.encoder.name, "corpus_hash": corpus_hash(opened.training_corpora)}
     # A setting that did not exist at the time had its default.
-    seen = _by_name(asdict(Recipe().adapter), asdict(Recipe().train)) | _by_name(plan["adapter"], plan["train"])
+    seen = _compared(asdict(Recipe().adapter), asdict(Recipe().train)) | _compared(plan["adapter"], plan["train"])
     seen |= {name: plan[name] for name in ("embedder", "corpus_hash")}
     differing = [f"{name} {seen[name]!r}, asked {value!r}" for name, value in asked.items() if seen[name] != value]
     if differing:
@@ -202,7 +202,7 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
         )
 
 
-def _by_name(adapter: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, Any]:
+def _compared(adapter: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that determine an adapter, in the types of JSON."""
     from unlike.latent.settings import NOT_COMPARED
 

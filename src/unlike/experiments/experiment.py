@@ -40,8 +40,8 @@ class Experiment:
 
     Attributes:
         plan: What is compared.
-        corpus: Of the plan.
-        encoder: Of the plan, with the cache of vectors.
+        corpus: The plan's corpus.
+        encoder: The plan's encoder, with its cache of vectors.
         folder: Folder of runs, adapters, journal and report.
     """
 
@@ -57,7 +57,7 @@ class Experiment:
         asks: bool = True,
         adapter_folder: Callable[[MethodSettings], Path] | None = None,
     ) -> "KitOf":
-        """Kits for any settings, which share one LLM and one journal.
+        """A function from settings to a kit; all its kits share one LLM and one journal.
 
         Args:
             engine: The LLM.
@@ -326,7 +326,7 @@ def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watc
 
 
 def _spread(opened: Experiment, engine: str) -> "Spread | None":
-    """The Ray workers that make the runs; None for this process, which always makes likelihoods, grades and metrics."""
+    """The Ray workers that do the runs; None to do them here, where likelihoods, grades and metrics are always computed."""
     from unlike.spread.methods import Supplies, templates_of
     from unlike.spread.runs import open_spread
 

@@ -34,9 +34,9 @@ class Explained:
     """An explained text.
 
     Attributes:
-        row: Of the run.
+        row: The run's row of the case.
         text: The generated or the real text.
-        corpus: Of the run.
+        corpus: The run's corpus.
         explanation: Changes by record, difference and unit.
         units: The tested units, by number, with what they are most active for.
     """
@@ -67,10 +67,10 @@ def explain_case(
         case: Case id, or its number, counted from 1.
         real: Explain the real text instead of the generated one.
         top: Number of latent units to test.
-        corpus: Corpus folder, if it has moved since the run; likewise ``adapter``, ``llm`` and ``embedder``.
-        adapter: Its folder.
-        llm: Its URI.
-        embedder: Its name.
+        corpus: Corpus folder; None, as for the three below, for the run's own.
+        adapter: Folder of the adapter.
+        llm: URI of the LLM.
+        embedder: Name of the encoder.
         prompts: Folder of templates that the run was given.
 
     Raises:
@@ -105,7 +105,7 @@ def find_row(rows: Sequence[Generation], case: str, run: Path) -> Generation:
     """The row of a case.
 
     Args:
-        rows: Of the run.
+        rows: Rows of the run.
         case: Case id, or its number, counted from 1.
         run: The folder, for the message.
 

@@ -49,7 +49,7 @@ class Forecast:
         n_cases: Cases of all runs together.
         usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
         counts_exactly: Whether prompts were counted with the model's tokenizer.
-        lengths: Assumed length of the answers by step, in tokens, where it can be estimated; of other steps it is
+        lengths: Assumed length of the answers by step, in tokens, where it can be estimated; for other steps it is
             ``ASSUMED_COMPLETION_TOKENS``.
         rewrites: Maximum number of times that the LLM is asked again for a text; these calls are not counted, since only
             a reply shows whether they are made.

@@ -98,7 +98,7 @@ def run(
         settings: None for the papers' settings.
         split: "test", "validation" or "train".
         limit: Run only the first N cases.
-        task: What the texts are.
+        task: Name of the task, as in ``open_task``.
         prompts: Folder whose templates override the task's own.
         concurrency: Maximum number of LLM calls at the same time.
         journal: File that keeps the calls; None for one in the run folder.

@@ -1,4 +1,4 @@
-"""An adapter trained from names: corpus, LLM, encoder and settings to a folder."""
+"""Trains an adapter into a folder: opens LLM, encoder and task by name, and chooses the validation metric."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def train(
     """Train an adapter for a frozen LLM into a folder, with a plot of its losses; or resume the training there.
 
     Args:
-        corpus: With cases in the splits train and validation; several for one adapter for all of them.
+        corpus: Has cases in the splits train and validation; several are trained on together.
         kind: "dep", "pplug" or "prompt_tuning".
         llm: "transformers:MODEL|FOLDER|smollm2", or "vllm:" likewise, which is trained with transformers all the same.
         out: The adapter's folder.

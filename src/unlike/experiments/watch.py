@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unlike.latent.train import StepRow
 
 TERMS = ("gen", "recon", "sparse", "contrast")
-"""Terms of the loss."""
+"""Terms of the loss that are shown."""
 MAX_COUNTED = 1_000
 """Maximum number of texts whose tokens are counted, to find the share of them that an encoder reads."""
 
