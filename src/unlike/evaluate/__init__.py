@@ -1,5 +1,5 @@
-"""Methods over many cases and what their texts are worth: running, metrics, statistics, the identity test, reports.
+"""Methods over many cases and the evaluation of their texts: running, metrics, statistics, identity, authorship, reports.
 
-Runs are made in ``running``, texts are measured in ``metrics``, methods are compared in ``statistics``, and ``report``
-lays out what was found. ``identity`` tests whether differences recognise their user.
+Runs are made in ``running``, texts are measured in ``metrics``, methods are compared in ``statistics``, and ``report`` formats
+the results. ``identity`` tests whether differences identify their user, ``authorship`` whether texts sound like the user.
 """

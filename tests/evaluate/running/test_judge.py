@@ -313,7 +313,7 @@ def test_what_cannot_fit_is_a_missing_grade(journal):
     ("texts", "message"),
     [
         ([TEXTS[0], TEXTS[0]], "2 texts of 1 cases"),
-        ([(Case("c9", "u", "pen", 1), "text")], "1 cases have no real text, 'c9' is one"),
+        ([(Case("c9", "u", "pen", 1), "text")], "1 cases have no real text, for example 'c9'"),
     ],
 )
 def test_unusable_texts(journal, texts, message):

@@ -1,7 +1,7 @@
-"""How probable it is by verifiers that the user wrote a text, between a floor and a ceiling of real texts.
+"""How probable verifiers find it that the user wrote a text, between a floor and a ceiling of real texts.
 
 A method's share of the way is (method - floor) / (ceiling - floor), each the mean probability over the same users. The
-measure is validated first, by the area under the ROC curve (AUC) of ceilings against floors. A verifier whose area is below
+measure is validated first, by the area under the ROC curve (AUC) of ceilings against floors. A verifier whose AUC is below
 ``MIN_AUC`` cannot distinguish real authors, and has no figures for methods.
 """
 
@@ -39,7 +39,7 @@ class ScoredMethod:
         n_failed: Cases without a text.
         probability: That the user wrote the text, mean over users; None for too few users.
         share: Share of the way from floor to ceiling; None for too few users.
-        against: Its probability less that of ``settings.against``; None for that one, and for too few users.
+        against: Its probability minus that of ``settings.against``; None for that one, and for too few users.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Verdict:
     Attributes:
         verifier: Its name.
         auc: Area under the ROC curve of ceilings against floors; the validation.
-        stranger: The same with known texts of a user who shares no item; about 0.5 unless something other than the user
+        stranger: The AUC with known texts of a user who shares no item; about 0.5 unless something other than the user
             distinguishes ceiling and floor. None where too few users have such a stranger.
         declines: Whether ``auc`` is below ``MIN_AUC``; then all that follows is empty.
         ceiling: Mean probability of another text by the user.
@@ -213,7 +213,7 @@ def _verdict(verifier: Verifier, tested: _Tested) -> Verdict:
 
 
 def _stranger(verifier: Verifier, tested: _Tested) -> Estimate | None:
-    """The area of ceilings against floors where the known texts are a stranger's."""
+    """The AUC of ceilings against floors where the known texts are a stranger's."""
     trials = [trial for trial in tested.trials if trial.stranger]
     if len({trial.user_id for trial in trials}) < MIN_USERS:
         return None
@@ -277,7 +277,7 @@ def _estimated(values: Values, figure: Callable[[Values], Values], seed: int) ->
 
     Args:
         values: (n_kinds, n_users).
-        figure: Of means, (n_kinds, n_samples), to (n_samples,).
+        figure: Computes it from means: (n_kinds, n_samples) -> (n_samples,).
         seed: Seed of the bootstrap.
     """
     n_users = values.shape[1]

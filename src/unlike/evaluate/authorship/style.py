@@ -1,7 +1,7 @@
 """Style as vectors: character n-grams, and frequencies of the most frequent words and punctuation marks.
 
-Both leave out the topic of a text as far as counts can: n-grams of two to four characters hold endings, spelling and
-punctuation; the most frequent words of a corpus are function words (Burrows' Delta: Burrows, 2002). scikit-learn counts.
+Both depend little on the topic of a text: n-grams of two to four characters hold endings, spelling and
+punctuation; the most frequent words of a corpus are function words (Burrows' Delta: Burrows, 2002).
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class StyleFeatures:
     def __init__(self, learned_from: Sequence[str]) -> None:
         self._grams, self._tokens = _counters()
         self._usual = _dense(self._grams.fit_transform(learned_from)).mean(axis=0)
-        known = np.sqrt(_dense(self._tokens.fit_transform(learned_from)))
-        self._mean, self._spread = known.mean(axis=0), known.std(axis=0) + np.float32(1e-6)
+        roots = np.sqrt(_dense(self._tokens.fit_transform(learned_from)))
+        self._mean, self._spread = roots.mean(axis=0), roots.std(axis=0) + np.float32(1e-6)
 
     def vectors(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
         """N-grams, (n_texts, n_grams), and words, (n_texts, n_tokens), of texts; all rows have length 1."""
@@ -76,8 +76,8 @@ def similarity(vectors: Floats, known: Sequence[Sequence[int]], texts: Sequence[
 
     Args:
         vectors: (n_texts, dim).
-        known: Rows of the known texts of each.
-        texts: Row of each.
+        known: For each text, the rows of the known ones.
+        texts: Row of each text.
     """
     means = unit(np.stack([vectors[list(rows)].mean(axis=0) for rows in known]))
     return np.einsum("nd,nd->n", means, unit(vectors[list(texts)]))
@@ -88,8 +88,8 @@ def _counters() -> tuple[Any, Any]:
     grams = ngram_counter("authorship", max_features=MAX_GRAMS)
     from sklearn.feature_extraction.text import CountVectorizer
 
-    narrow: Any = np.float32
-    return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=narrow)
+    dtype: Any = np.float32
+    return grams, CountVectorizer(token_pattern=TOKEN, max_features=MAX_TOKENS, dtype=dtype)
 
 
 def _dense(counts: Any) -> Floats:  # noqa: ANN401 - a sparse matrix

@@ -20,7 +20,7 @@ from unlike.records import END_OF_TIME, Record
 TOO_FEW = "too few earlier texts of that length on other items"
 NO_FLOOR = "no text of that length by another user on the item"
 MAX_PAIRS_PER_USER = 8
-"""Of training pairs, so that no user outweighs the others."""
+"""Maximum number of training pairs of a user, so that no user outweighs the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class AuthorshipSettings:
         min_known: Minimum number of them.
         n_users: Maximum number of users that are tested where no runs are given.
         n_trained: Maximum number of users that verifiers learn from.
-        seed: Of all draws.
+        seed: Seed of all random choices.
         against: Method that the others are compared with, over the users of both; "" for none.
     """
 
@@ -103,14 +103,14 @@ class CutTexts:
     """The texts of a corpus that are long enough, cut to the same number of words.
 
     Args:
-        corpus: Whose texts.
+        corpus: Where the texts are.
         settings: Number of words, and the seed.
 
     Attributes:
         text: Cut text by record id.
         by_user: Records with such a text by user, oldest first.
-        by_item: The same by item.
-        order: Place of some names in a random order; see ``Texts.order``.
+        by_item: Records with such a text by item, oldest first.
+        order: Random sort key of some names; see ``Texts.order``.
     """
 
     def __init__(self, corpus: Corpus, settings: AuthorshipSettings) -> None:
@@ -223,11 +223,11 @@ class CutTexts:
     def _with_stranger(
         self, trial: AuthorshipTrial, trials: Sequence[AuthorshipTrial], items: Mapping[str, frozenset[str]]
     ) -> AuthorshipTrial:
-        mine = items[trial.user_id]
+        own_items = items[trial.user_id]
         strangers = [
             one
             for one in trials
-            if one.user_id not in (trial.user_id, trial.floor_author) and mine.isdisjoint(items[one.user_id])
+            if one.user_id not in (trial.user_id, trial.floor_author) and own_items.isdisjoint(items[one.user_id])
         ]
         found = min(strangers, key=lambda one: self.order("stranger", trial.case_id, one.case_id), default=None)
         return replace(trial, stranger=found.known[: len(trial.known)]) if found else trial
@@ -253,7 +253,7 @@ class CutTexts:
                 return
 
     def triplets(self, user_id: str, authors: Collection[str]) -> Iterator[Triplet]:
-        """Two texts each of a training user, drawn at random, with a text by another of these authors on the second's item."""
+        """Random pairs of a training user's texts, each with a text by another of these authors on the second one's item."""
         records = sorted(self.by_user[user_id], key=lambda record: self.order("triplet", record.id))
         for one, two in list(zip(records, records[1:] + records[:1], strict=True))[: 2 * MAX_PAIRS_PER_USER]:
             if one.item_id != two.item_id:

@@ -29,9 +29,9 @@ class Training:
     """What verifiers learn from.
 
     Attributes:
-        pairs: Of users with enough texts; for the calibration.
-        triplets: Of other users; for the learned map.
-        n_users: Number of all these users.
+        pairs: Pairs of users with enough texts, for the calibration.
+        triplets: Triplets of other users, for the learned map.
+        n_users: Number of users of pairs and triplets.
     """
 
     pairs: Sequence[TrainingPair]

@@ -21,11 +21,11 @@ from unlike.peers.representatives import cluster, representatives
 from unlike.peers.selectors import KMeansSelector
 
 MAX_LENGTH_RATIO = 1.5
-"""Characters of the longer text over those of the shorter, for texts of similar length."""
+"""Maximum ratio of the longer text to the shorter one, in characters, for texts of similar length."""
 PHRASE_WORDS = 5
-"""Words of a phrase, such as a signature that a user repeats."""
+"""Number of words of a phrase, such as a signature that a user repeats."""
 MAX_APART_MS = 365 * 86_400_000
-"""Between texts of about the same time."""
+"""Maximum time between texts of about the same time: a year."""
 MAX_TRIES = 1_000
 """Maximum number of random records that are tried to find another item."""
 
@@ -70,8 +70,8 @@ def with_stranger(texts: Texts, trials: Sequence[Trial], number: int) -> list[Tr
 
     Args:
         texts: The records.
-        trials: Of all users who count.
-        number: Of the draw; each draw has other strangers.
+        trials: Trials of all users who count.
+        number: Number of the draw; each draw has other strangers.
 
     Returns:
         None in place of a trial for which there is no stranger.
@@ -107,7 +107,7 @@ def _elsewhere(texts: Texts, trial: Trial, pool: Sequence[int]) -> Trial | None:
     authors = {trial.user_id, texts.author(trial.foil)}
 
     def moved(one: ComparedText, before: int) -> ComparedText:
-        """The record with peers of the item of a random record from before."""
+        """The record with peers on another item, that of a random earlier record."""
         now = texts.records[one.record]
         n_seen = bisect_left(pool, texts.n_seen(before))
         for place in map(int, random.integers(n_seen, size=MAX_TRIES) if n_seen else ()):
@@ -124,24 +124,24 @@ def _elsewhere(texts: Texts, trial: Trial, pool: Sequence[int]) -> Trial | None:
 
 
 def without_rating_length_and_date(vectors: Floats, numbers: Sequence[int], texts: Texts) -> Floats:
-    """Vectors of some records less what a linear regression on rating, length and date finds in them; the mean stays.
+    """Vectors of some records minus what a linear regression on rating, length and date predicts; the mean stays.
 
-    Each of the three enters with its square; a rating that is not there is its own case. The other rows are zero.
+    Each of the three enters with its square; a missing rating has an indicator. Rows of other records are zero.
     """
     records = [texts.records[number] for number in numbers]
-    known = _known(
+    regressors = _regressors(
         [record.rating is not None for record in records],
         [record.rating or 0.0 for record in records],
         np.log1p([len(record.text) for record in records]),
         [record.timestamp for record in records],
     )
-    weights = np.linalg.lstsq(known, vectors[numbers] - vectors[numbers].mean(axis=0), rcond=None)[0]
+    weights = np.linalg.lstsq(regressors, vectors[numbers] - vectors[numbers].mean(axis=0), rcond=None)[0]
     changed = np.zeros_like(vectors)
-    changed[numbers] = vectors[numbers] - known @ weights
+    changed[numbers] = vectors[numbers] - regressors @ weights
     return changed
 
 
-def _known(*columns: ArrayLike) -> NDArray[np.float64]:
+def _regressors(*columns: ArrayLike) -> NDArray[np.float64]:
     """The columns, standardised, and their squares, all with mean 0: (n, 2 * len(columns))."""
     table = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
     spread = table.std(axis=0)
@@ -159,9 +159,9 @@ class Representatives:
     Args:
         texts: The records.
         vectors: (n_records, dim), by number of record.
-        numbers: Of the records that have a vector.
-        k: K.
-        seed: Of K-means.
+        numbers: Numbers of the records that have a vector.
+        k: K of the paper.
+        seed: Seed of K-means.
     """
 
     def __init__(self, texts: Texts, vectors: Floats, numbers: Sequence[int], k: int, seed: int) -> None:
@@ -176,7 +176,7 @@ class Representatives:
         return replace(trial, peers=self._central(trial.peers), history=tuple(map(self._chosen, trial.history)))
 
     def _chosen(self, one: ComparedText) -> ComparedText:
-        """The most central peer of each of K + 1 groups but the one of the record."""
+        """The most central peer of each of K + 1 groups except the record's own."""
         peers = {self._texts.records[number].id: number for number in one.peers}
         records = [self._texts.records[number] for number in one.peers]
         found = self._selector.select(self._texts.records[one.record], records, self._k)

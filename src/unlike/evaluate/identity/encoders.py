@@ -30,9 +30,9 @@ class EncoderFigures:
         name: As it was given.
         dim: Dimension of its vectors.
         result: Own vector, centred, and difference to the mean of all peers.
-        representatives: The same with K representatives in place of all peers.
-        stranger: The same as the result with a stranger's history; None for too few users.
-        over_first: Of the differences: the gain over the first encoder; None for the first itself.
+        representatives: ``result`` with K representatives in place of all peers.
+        stranger: ``result`` with a stranger's history; None for too few users.
+        over_first: Gain of the difference over that of the first encoder; None for the first encoder.
     """
 
     name: str
@@ -74,7 +74,7 @@ def compare_encoders(
     """Measure how well each of some encoders distinguishes a user's next text from another user's.
 
     Args:
-        corpus: Whose texts; its cases do not matter.
+        corpus: Where the texts are; its cases do not matter.
         names: Encoders as ``open_encoder`` takes them, "ngrams:DIM" (character n-grams reduced by SVD) and "style" (the
             style embedding of the authorship measure), both fitted on users in no trial, or several joined by "+".
         opening: Opens an encoder that is not fitted; behind a cache each text is encoded once.

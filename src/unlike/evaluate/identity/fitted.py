@@ -1,4 +1,4 @@
-"""Encoders that are fitted on a corpus: to texts of users who are in no trial, neither as users nor as authors of foils.
+"""Encoders that are fitted to texts of users who are in no trial, neither as users nor as authors of foils.
 
 They exist only inside a measurement, since their vectors mean nothing on another corpus.
 """
@@ -66,8 +66,8 @@ class FittedEncoders:
     """Fits encoders for the trials of a corpus.
 
     Args:
-        corpus: Whose texts.
-        texts: The same as the trials see them.
+        corpus: Where the texts are.
+        texts: The texts as the trials see them.
         repeats: All trials.
         settings: Seed, and the words of a text that are read.
 
@@ -85,7 +85,7 @@ class FittedEncoders:
         self.users = sorted(texts.by_user.keys() - tested)
 
     def opening(self, name: str) -> Callable[[], Encoder] | None:
-        """What fits the encoder of that name; None if it is not one of these.
+        """A function that fits the encoder of that name; None for an encoder that is not fitted.
 
         Raises:
             InputError: The name has no usable dimension, or too few users are in no trial.
@@ -100,11 +100,11 @@ class FittedEncoders:
                 f"encoder {name} cannot be fitted: {len(self.users)} users are in no trial, at least {MIN_TRAINING_USERS} "
                 "are needed; lower --users, or give a larger corpus"
             )
-        return self._style if name == "style" else lambda: fit_ngrams(self._read, int(dim), self._settings.seed)
+        return self._style if name == "style" else lambda: fit_ngrams(self._training, int(dim), self._settings.seed)
 
     @cached_property
-    def _read(self) -> list[str]:
-        """What encoders read of texts of these users."""
+    def _training(self) -> list[str]:
+        """The texts of these users that n-grams are fitted to, cut to what encoders read."""
         numbers = [number for user_id in self.users for number in self._texts.by_user[user_id]]
         return [self._texts.read(number) for number in self._texts.shuffled(numbers, "fitted")[:MAX_TEXTS]]
 

@@ -55,10 +55,10 @@ class IdentityReport:
         n_items: Different items of the trials.
         n_foil_authors: Different authors of foils.
         main: The result.
-        controls: By what they change.
-        over_records: By N.
-        over_peers: By K.
-        representatives: Those of DPL's equation 4 against random peers and all of them.
+        controls: One for each control.
+        over_records: One for each N, the number of earlier records.
+        over_peers: One for each K, the number of peers.
+        representatives: The representatives of DPL's equation 4, as many random peers, and all peers.
     """
 
     corpus: Mapping[str, int | str]
@@ -84,7 +84,7 @@ def identity(
     """Measure how well a user's next text is distinguished from another user's, with the vectors of an encoder.
 
     Args:
-        corpus: Whose texts; its cases do not matter.
+        corpus: Where the texts are; its cases do not matter.
         encoder: Turns texts into vectors; behind a cache each text is encoded once.
         settings: None for the defaults.
         on_progress: Called while texts are encoded and figures computed.
@@ -106,9 +106,9 @@ def identity_of_vectors(
     """``identity`` with given vectors.
 
     Args:
-        corpus: Whose texts; its cases do not matter.
+        corpus: Where the texts are; its cases do not matter.
         vectors: (n_records, dim), in the order of ``corpus.records()``; of any length.
-        embedder: What they are called in the report.
+        embedder: Name of the vectors in the report.
         settings: None for the defaults.
         on_progress: Called while figures are computed.
 
@@ -128,10 +128,10 @@ class Study:
     """A corpus, its plan, and what is measured by it.
 
     Args:
-        corpus: Whose texts.
+        corpus: Where the texts are.
         settings: What is measured.
         on_progress: Called while texts are encoded and figures computed.
-        names: Names of the rows that are measured; none for all.
+        names: Names of the rows that are measured; empty for all.
 
     Attributes:
         settings: What is measured.
@@ -154,7 +154,7 @@ class Study:
         self.n_texts = len(self._needed)
 
     def encoded(self, encoder: Encoder) -> VectorSpace:
-        """The vectors that are needed; those of all other records are zero."""
+        """Encode the texts that the rows need; the vectors of all other records are zero."""
         found: list[Floats] = []
         for start in range(0, len(self._needed), TEXTS_AT_ONCE):
             numbers = self._needed[start : start + TEXTS_AT_ONCE]
@@ -165,7 +165,7 @@ class Study:
         return self.space(vectors)
 
     def space(self, vectors: Floats) -> VectorSpace:
-        """Vectors by number of record, with their centre."""
+        """The vectors, (n_records, dim), with the mean of those that are needed."""
         return VectorSpace(vectors, vectors[self._needed].mean(axis=0))
 
     def facts(self) -> dict[str, int | str]:

@@ -1,6 +1,6 @@
 """The rows of the identity report as lists of trials: the result, its controls, and curves over N and K.
 
-All of it is laid out before a text is encoded, so only texts that are needed are.
+The plan is complete before any text is encoded, so only the texts that it needs are encoded.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ class Planned:
     """One row of the report before it is measured.
 
     Attributes:
-        section: Where it belongs.
+        section: Section of the report.
         name: What was changed, or the value of a setting.
         repeats: Lists of one trial per user, all of the same users.
         how: "against": the first half of the repeats against the second, which has strangers' histories; "regressed": with
@@ -51,7 +51,7 @@ class IdentityPlan:
         settings: What is measured.
 
     Attributes:
-        trials: Of the main row, uncut: lists of one per user.
+        trials: Trials of the main row, uncut: lists of one trial per user.
         left_out: Users that do not count, by reason.
         rows: All rows, the main one first.
 
@@ -108,13 +108,13 @@ class IdentityPlan:
 
 
 def needed(rows: Sequence[Planned]) -> list[int]:
-    """Numbers of all records whose vectors some rows need, rising."""
+    """Numbers of all records whose vectors some rows need, in ascending order."""
     lists = (trials for row in rows for trials in row.repeats)
     return sorted({number for trials in lists for trial in trials for number in trial.numbers()})
 
 
 def cut(repeats: Sequence[Sequence[Trial]], n_records: int, n_peers: int | None) -> list[list[Trial]]:
-    """The trials with at most so many earlier records and peers."""
+    """The trials with at most this many earlier records and peers."""
     return [[trial.cut(n_records, n_peers) for trial in trials] for trials in repeats]
 
 

@@ -3,8 +3,8 @@
 Each text has a score: its cosine with the mean over the user's earlier records. The measures differ in what is compared:
 
 - own vector: the vectors of the texts;
-- centred: the same less the mean of all texts, so that what all texts share plays no part;
-- difference: the vectors less the mean of the peers' on the item (DEP, equation 4).
+- centred: the vectors minus the mean of all texts, so that what all texts share plays no part;
+- difference: the vectors minus the mean of the peers' on the item (DEP, equation 4).
 
 The unit of resampling is the user; values of several trials of a user are averaged.
 """
@@ -21,12 +21,12 @@ from unlike.evaluate.statistics.significance import permutation_test
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
-"""(n_measures, n_users, n_trials, 2): of each trial the scores of the own text and of the foil."""
+"""(n_measures, n_users, n_trials, 2): the scores of each trial's own text and foil."""
 
 DRAWS = 10_000
 """Bootstrap samples of the users."""
 DRAWS_AT_ONCE = 1_000_000
-"""Users drawn for the samples that are in memory together."""
+"""Maximum number of drawn users in memory, over all samples of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class VectorSpace:
 
     Attributes:
         vectors: (n_records, dim), by number of record.
-        centre: (dim,) mean of the texts'.
+        centre: (dim,) mean vector of the texts.
     """
 
     vectors: Floats
@@ -56,7 +56,7 @@ class Discrimination:
     """How well one measure distinguishes own texts from foils; chance is 0.5 in both.
 
     Attributes:
-        share: Of the trials in which the own text is nearer; equal scores count half.
+        share: Share of trials in which the own text is nearer; ties count half.
         auc: Area under the ROC curve of the pooled scores.
     """
 
@@ -66,12 +66,12 @@ class Discrimination:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The figures of a measure less those of another one on the same trials.
+    """The figures of a measure minus those of another one on the same trials.
 
     Attributes:
-        share: Of the shares.
-        auc: Of the areas.
-        p: Of the gain in share, two-sided, by the paired permutation test over users.
+        share: Difference of the shares.
+        auc: Difference of the areas.
+        p: Two-sided p of the gain in share, by the paired permutation test over users.
     """
 
     share: Estimate
@@ -96,7 +96,7 @@ def contrast(space: VectorSpace, repeats: Sequence[Sequence[Trial]], seed: int) 
     Args:
         space: The vectors.
         repeats: Lists of one trial per user, all of the same users in the same order.
-        seed: Of the bootstrap and the permutations.
+        seed: Seed of the bootstrap and the permutations.
     """
     return compared(scores(space, repeats), seed)
 
@@ -110,7 +110,7 @@ def against_strangers(space: VectorSpace, repeats: Sequence[Sequence[Trial]], se
     Args:
         space: The vectors.
         repeats: The trials, and then as many lists of the same trials with strangers' histories.
-        seed: Of the bootstrap and the permutations.
+        seed: Seed of the bootstrap and the permutations.
     """
     favour = -np.diff(scores(space, repeats), axis=3)[..., 0]  # (n_measures, n_users, n_repeats)
     return compared(np.stack(np.split(favour, 2, axis=2), axis=3), seed)
@@ -122,9 +122,9 @@ def scores(space: VectorSpace, repeats: Sequence[Sequence[Trial]]) -> Scores:
 
 
 def _scores(space: VectorSpace, trials: Sequence[Trial]) -> Scores:
-    """The same of one trial per user, (n_measures, n_users, 2).
+    """Scores of one trial per user, (n_measures, n_users, 2).
 
-    The mean over j of (e - e_j) is e less the mean of the e_j, so each set of peers is averaged once.
+    The mean over j of (e - e_j) is e minus the mean of the e_j, so each set of peers is averaged once.
     """
     vectors, centre = space.vectors, space.centre
     history = [one for trial in trials for one in trial.history]
@@ -132,19 +132,19 @@ def _scores(space: VectorSpace, trials: Sequence[Trial]) -> Scores:
     of_trial = _averaging(np.split(np.arange(len(history)), ends[:-1]), len(history))
     past = vectors[np.array([one.record for one in history])]
     now = vectors[np.array([(trial.own, trial.foil) for trial in trials])]  # (n_users, 2, dim)
-    usual_then = _averaging([one.peers for one in history], len(vectors)) @ vectors
-    usual_now = _averaging([trial.peers for trial in trials], len(vectors)) @ vectors
+    past_peer_means = _averaging([one.peers for one in history], len(vectors)) @ vectors
+    peer_means = _averaging([trial.peers for trial in trials], len(vectors)) @ vectors
     return np.stack(
         [
             _cosine(now, of_trial @ past),
             _cosine(now - centre, of_trial @ (past - centre)),
-            _cosine(now - usual_now[:, None], of_trial @ (past - usual_then)),
+            _cosine(now - peer_means[:, None], of_trial @ (past - past_peer_means)),
         ]
     )
 
 
 def _averaging(groups: Sequence[Sequence[int] | NDArray[np.int64]], n_columns: int) -> sparse.csr_matrix:
-    """The matrix, (n_groups, n_columns), whose product with a table of vectors has the mean of each group."""
+    """The matrix, (n_groups, n_columns), whose product with vectors, (n_columns, dim), is the mean of each group."""
     sizes = np.array([len(group) for group in groups])
     weights = np.repeat(1 / sizes, sizes).astype(np.float32)
     places = np.concatenate([np.asarray(group) for group in groups])
@@ -169,14 +169,14 @@ def gain(scored: Scores, over: Scores, seed: int) -> Gain:
 
     Args:
         scored: (n_users, n_trials, 2) scores of the one.
-        over: Of the other.
-        seed: Of the bootstrap and the permutations.
+        over: Scores of the other, of the same shape.
+        seed: Seed of the bootstrap and the permutations.
     """
     return _Figures(np.stack([scored, over]), seed).gain(0, over=1)
 
 
 class _Figures:
-    """Shares and areas of measures, and of each in the same bootstrap samples of the users."""
+    """Shares and areas of all measures, over all users and over the same bootstrap samples of them."""
 
     def __init__(self, scored: Scores, seed: int) -> None:
         n_users = scored.shape[1]
@@ -192,7 +192,7 @@ class _Figures:
         return Discrimination(share, auc)
 
     def gain(self, measure: int, over: int) -> Gain:
-        """The figures of a measure less those of another."""
+        """The figures of a measure minus those of another."""
         more = self._found[:, measure] - self._found[:, over]
         sampled = self._sampled[:, measure] - self._sampled[:, over]
         share, auc = (estimate(more[kind], sampled[kind]) for kind in (0, 1))
@@ -221,12 +221,12 @@ def wins(scored: Scores) -> NDArray[np.float64]:
 
 
 def _areas(scored: Scores, weights: Floats) -> NDArray[np.float64]:
-    """(n_samples,) the part of all pairs of an own text and a foil in which the own text scores higher."""
+    """(n_samples,) the share of all pairs of an own text and a foil in which the own text scores higher."""
     return np.mean([_area(own, foil, weights) for own, foil in scored.transpose(1, 2, 0)], axis=0)
 
 
 def _area(own: Scores, foil: Scores, weights: Floats) -> NDArray[np.float64]:
-    """The same of one trial per user: own (n_users,), foil (n_users,); equal scores count half."""
+    """(n_samples,) that share for one trial per user: own (n_users,), foil (n_users,); ties count half."""
     order = np.argsort(foil)
     below = np.pad(np.cumsum(weights[:, order], axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     left, right = np.searchsorted(foil[order], own, "left"), np.searchsorted(foil[order], own, "right")

@@ -34,13 +34,13 @@ class IdentitySettings:
 
     Attributes:
         time_rule: Which texts of others are seen.
-        n_records: N, the most recent earlier records of a user that are compared at most.
-        n_peers: K, the peers of a record at most, drawn at random; None for all (DEP, equation 4).
-        min_records: Earlier records, each on an item that others wrote about, that a user needs.
+        n_records: N, the maximum number of a user's earlier records that are compared, the most recent ones.
+        n_peers: K, the maximum number of peers of a record, drawn at random; None for all (DEP, equation 4).
+        min_records: Minimum number of a user's earlier records on items that others wrote about.
         n_foils: Texts of others that a user's next text is compared with, each in its own trial.
-        seed: Of foils, strangers, peers and the bootstrap.
+        seed: Seed of foils, strangers, peers and the bootstrap.
         n_words: Words of each text, from its beginning, that encoders read; None for all.
-        n_users: Users that count at most, drawn at random, no fewer than MIN_USERS; None for all.
+        n_users: Maximum number of users, drawn at random, MIN_USERS or more; None for all.
     """
 
     time_rule: TimeRule = "as_of"
@@ -100,19 +100,19 @@ class Trial:
     history: tuple[ComparedText, ...]
 
     def numbers(self) -> Iterator[int]:
-        """Of all records in it."""
+        """Numbers of all records in it."""
         yield from (self.own, self.foil, *self.peers)
         for one in self.history:
             yield from (one.record, *one.peers)
 
     def cut(self, n_records: int | None, n_peers: int | None) -> "Trial":
-        """The same with at most so many earlier records, and so many peers of each; None for all."""
+        """The trial with at most this many earlier records, and peers of each; None for all."""
         history = tuple(ComparedText(one.record, one.peers[:n_peers]) for one in self.history[:n_records])
         return replace(self, history=history, peers=self.peers[:n_peers])
 
 
 Accepts = Callable[[int, int], bool]
-"""Whether a text (second) may be compared with a user's text (first)."""
+"""(own, foil) to whether this foil may be compared with the user's text."""
 
 
 class Texts:
@@ -123,10 +123,10 @@ class Texts:
         settings: Time rule and seed.
 
     Attributes:
-        records: The same.
+        records: All records, oldest first.
         repeated: Numbers of the records that repeat an earlier text.
         by_user: Numbers of all other records by user, oldest first.
-        by_item: The same by item.
+        by_item: These numbers by item, oldest first.
     """
 
     def __init__(self, records: Sequence[Record], settings: IdentitySettings) -> None:
@@ -153,18 +153,18 @@ class Texts:
         return first_words(self.records[number].text, self._n_words)
 
     def order(self, *names: object) -> int:
-        """A place in a random order that depends on the seed and these names alone."""
+        """A random sort key that depends on the seed and these names alone."""
         written = "\0".join(map(str, (self._seed, *names)))
         return int.from_bytes(hashlib.sha256(written.encode()).digest()[:8], "big")
 
     def peers(self, item_id: str, before: int, authors: Collection[str]) -> list[int]:
-        """The latest visible text of each user on an item, without some authors; of equal times the later id."""
+        """The latest visible text of each user on an item, without some authors; ties in time go to the later id."""
         there = self.by_item.get(item_id, ())
         seen = there[: bisect_left(there, self.n_seen(before))]
         return latest_per_user((number for number in seen if self.author(number) not in authors), self.author)
 
     def n_seen(self, before: int) -> int:
-        """How many of the records, from the oldest, may be seen."""
+        """How many of the records, counted from the oldest, may be seen before a timestamp."""
         return len(self.records) if self._time_rule == "paper" else bisect_left(self._times, before)
 
     def _compared(self, number: int) -> ComparedText:
@@ -190,7 +190,7 @@ class Texts:
 
 
 def without(one: ComparedText, authors: Collection[str], texts: Texts) -> ComparedText:
-    """The same without the texts of some authors."""
+    """The record without the peers that some authors wrote."""
     return ComparedText(one.record, tuple(peer for peer in one.peers if texts.author(peer) not in authors))
 
 
@@ -205,8 +205,8 @@ def choose_trials(
         accepts: Which foils are allowed.
 
     Returns:
-        ``n_foils`` lists with one trial per user, by user id: where a text has fewer foils they come again; number of
-        users that do not count, by reason.
+        ``n_foils`` lists of one trial per user, sorted by user id, where foils are repeated if there are fewer; and the
+        number of users that do not count, by reason.
     """
     found: list[list[Trial]] = []
     users = sorted(texts.by_user)
@@ -228,7 +228,7 @@ def choose_trials(
 
 
 def _trials_of(texts: Texts, user_id: str, settings: IdentitySettings, accepts: Accepts) -> list[Trial] | int:
-    """The user's trials, or the place in ``REASONS`` of why there are none."""
+    """The user's trials, or the index in ``REASONS`` of the reason why there are none."""
     obstacle = REASONS.index(TOO_SHORT)
     for own in reversed(texts.by_user[user_id][settings.min_records :]):
         history = texts.history(user_id, own, {user_id})
@@ -260,10 +260,10 @@ def _with_each_foil(texts: Texts, own: int, history: Sequence[ComparedText]) -> 
 
 
 def repeated(texts: Sequence[str]) -> frozenset[int]:
-    """Numbers of the texts of which at least half of the runs of words are in texts before them.
+    """Numbers of the texts that repeat earlier ones: ``REPEATED_SHARE`` or more of their runs of words are in these.
 
     Args:
-        texts: In order of time.
+        texts: Texts in order of time.
     """
     if not texts:
         return frozenset()

@@ -40,10 +40,10 @@ def bertscore(texts: Sequence[str], references: Sequence[str], model: str = MODE
         texts: Generated texts.
         references: The real text of each.
         model: A model folder, the name of a model of the hub, or "minilm" for the packaged encoder.
-        layer: Whose hidden states represent the words.
+        layer: The layer whose hidden states represent the words.
 
     Raises:
-        MissingPart: The library is not installed, or the model is not to be had or not one the library can load.
+        MissingPart: The library is not installed, or the model cannot be downloaded or loaded.
         InputError: The model has no such layer.
     """
     pairs = list(zip(texts, references, strict=True))
@@ -62,7 +62,7 @@ def count_truncated(texts: Sequence[str], references: Sequence[str], model: str 
     """A note on how many of the texts are longer than the model reads; empty where none is.
 
     Raises:
-        MissingPart: The library is not installed, or the model is not to be had.
+        MissingPart: The library is not installed, or the model cannot be downloaded or loaded.
     """
     tokenizer = _open(model, layer).tokenizer
     limit = int(tokenizer.model_max_length)
@@ -148,6 +148,6 @@ def _folder(model: str) -> str:
         return snapshot_download(model, allow_patterns=_FILES)
     except (OSError, ValueError) as error:
         raise MissingPart(
-            f"BERTScore's model {model!r} is neither a folder here nor could it be downloaded "
+            f"BERTScore's model {model!r} is not a folder and could not be downloaded "
             f"({first_line(error)}); name a model folder: bertscore:FOLDER@LAYER"
         ) from error

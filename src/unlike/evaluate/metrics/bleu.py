@@ -1,7 +1,7 @@
 """BLEU by sacreBLEU, 0..100: in English with its own defaults (tokenizer 13a), as HF ``evaluate`` gave it to both papers.
 
-In other languages it is sacreBLEU's tokenizer for them. BLEU is a value of a corpus: the mean of sentence values is
-another number. Paired tests over users need a value per case, so the sentence value (with effective order) is reported
+In other languages sacreBLEU's tokenizer for them is used. BLEU is a value of a corpus, not the mean of sentence values.
+Paired tests over users need a value per case, so the sentence value (with effective order) is reported
 beside it under a name of its own.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from unlike.language import Language, language_of
 
 TOKENIZERS: dict[Language, str] = {"english": "13a", "spaced": "intl", "chinese": "zh", "unspaced": "char"}
-"""sacreBLEU's names."""
+"""sacreBLEU's names of its tokenizers."""
 
 References = Sequence[str] | Sequence[Sequence[str]]
 
@@ -22,12 +22,12 @@ def bleu(texts: Sequence[str], references: References, language: Language | None
     Args:
         texts: At least one generated text.
         references: The real text of each, or several of each.
-        language: Of the references where none is given.
+        language: Language of the texts; None for that of the references.
     """
     from sacrebleu.metrics.bleu import BLEU
 
     several = [[real] if isinstance(real, str) else list(real) for real in references]
-    # sacreBLEU accepts None where a text has fewer real ones, although its types do not.
+    # sacreBLEU accepts None where a text has fewer references, although its types do not.
     streams: list[list[Any]] = [
         [one[n] if n < len(one) else None for one in several] for n in range(max(map(len, several)))
     ]

@@ -2,13 +2,13 @@
 
 Words are matched as they are, then by Porter stem, then by WordNet synonym, each stage on what the one before left;
 each generated word, last first, takes the last real word still free. As in NLTK the third stage looks up stems, not
-words. Tokens, stems and synonyms are remembered, since few words make up most of all texts.
+words. Tokens, stems and synonyms are cached, since few words make up most of all texts.
 
 Source: Lavie and Agarwal, "METEOR: An Automatic Metric for MT Evaluation with High Levels of Correlation with Human
 Judgments", 2007; nltk.translate.meteor_score of NLTK 3.10.
 
 WordNet's own files are read without building NLTK's objects for every synset: METEOR only asks which single words share a
-synset with a word, and NLTK's reader takes seconds to load. What is given is
+synset with a word, and NLTK's reader takes seconds to load. The result is
 ``{lemma.name() for synset in wordnet.synsets(word) for lemma in synset.lemmas() if "_" not in lemma.name()}`` and the word
 itself. Format: the manual pages wndb(5WN) and morphy(7WN) of WordNet 3.0.
 """
@@ -143,7 +143,7 @@ def _n_chunks(matches: Matches) -> int:
 
 
 class Stems(dict[str, str]):
-    """Porter stems by word; a missing one is made."""
+    """Porter stems by word; a missing one is computed."""
 
     def __init__(self) -> None:
         from nltk.stem.porter import PorterStemmer
@@ -158,7 +158,7 @@ class Stems(dict[str, str]):
 
 @cache
 def open_stems() -> Stems:
-    """Stems of the process."""
+    """The cache of stems in this process."""
     return Stems()
 
 

@@ -28,7 +28,7 @@ def peers_of(rows: Sequence[Generation], records: RecordsById) -> Peers:
     (Persona-DB). A case without any has an empty list. Rows of one case by several methods are taken together.
 
     Args:
-        rows: Of a run.
+        rows: Rows of a run.
         records: The corpus of that run.
 
     Raises:

@@ -73,7 +73,7 @@ def score(
         metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
         peers: Texts of others, for metrics that compare with them; ``peers_of`` finds those of a run folder.
         form: The columns of the tables.
-        language: Of all texts; detected where it is None.
+        language: Language of all texts; None to detect it.
 
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.

@@ -28,13 +28,13 @@ class Metric:
     """One way to measure texts; exactly one of ``per_case`` and ``corpus`` is there.
 
     Attributes:
-        name: On the command line and in results.
-        label: In tables.
+        name: Its name on the command line and in results.
+        label: Its name in tables.
         scale: The maximum value where there is one, or the unit.
         per_case: (texts, what each is compared with) to one float per text. The mean over cases is the result.
         corpus: (texts, what each is compared with) to one float for all of them.
         needs: The second argument: the real text of each text, the peers' texts of each, or a value that is ignored.
-        has_cut: Whether it has a meaning on texts cut to equal length.
+        has_cut: Whether it is meaningful on texts cut to equal length.
         tokens: By language, how it splits texts; a metric that has it takes the language as a third argument. None
             where the language does not matter.
         truncated: (texts, real texts) to a note on how many are longer than the metric reads.

@@ -42,7 +42,7 @@ class Form:
     """The form of a table of texts.
 
     Attributes:
-        columns: Its column for each of NAMES that has another name.
+        columns: The table's name of each column that is not named as in NAMES.
         references: Real texts by case id, from another table.
         with_reference: Whether every text must have a real text beside it.
     """
@@ -117,7 +117,7 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
         if not _add(texts, row, case_id, form):
             first_without = first_without or row
     if not methods:
-        raise InputError(f"{file} holds no generation; a row for each is needed; was the run ended?")
+        raise InputError(f"{file} holds no generation; one row per generation is needed; did the run finish?")
     if first_without and not any(texts.done for texts in methods.values()):
         name = form.columns.get("reference", "reference")
         seen_value = shown(form.of(first_without, "reference"))

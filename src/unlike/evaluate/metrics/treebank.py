@@ -81,7 +81,7 @@ class WordTokenizer:
         self._contracted = [CONTRACTIONS.get(pattern.pattern, "") for pattern in self._contractions]
 
     def words(self, text: str) -> list[str]:
-        """What ``nltk.word_tokenize(text)`` gives."""
+        """The same words as ``nltk.word_tokenize(text)``."""
         return [word for sentence in self._sentences.tokenize(text) for word in self._split(sentence)]
 
     def _split(self, sentence: str) -> list[str]:
@@ -109,7 +109,7 @@ def open_tokenizer() -> WordTokenizer:
 
 @lru_cache(maxsize=4096)
 def word_tokenize(text: str) -> tuple[str, ...]:
-    """The words of a text, remembered: the real texts come back with every method that is scored.
+    """The words of a text, cached: every method is scored against the same real texts.
 
     Raises:
         MissingPart: The sentence model is not there and could not be downloaded.
@@ -118,7 +118,7 @@ def word_tokenize(text: str) -> tuple[str, ...]:
 
 
 def _sentence_splitter() -> Any:  # noqa: ANN401
-    """NLTK's sentence splitter, whose tokens remember what depends on their letters alone."""
+    """NLTK's sentence splitter, with a cache of what depends on the letters of a token alone."""
     from nltk.tokenize import PunktTokenizer
     from nltk.tokenize.punkt import PunktToken
 

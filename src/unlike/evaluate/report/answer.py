@@ -9,7 +9,7 @@ from unlike.evaluate.statistics.significance import MIN_USERS
 
 
 def answer(findings: Findings) -> str:
-    """What was found on the first metric that has values; no conclusion where the data cannot bear one."""
+    """What was found on the first metric that has values; no conclusion where the data do not support one."""
     return " ".join(filter(None, (_finding(findings), _unequal(findings))))
 
 
@@ -36,7 +36,7 @@ def _finding(findings: Findings) -> str:
     if best.p_t is None:
         return (
             f"{best.n} users are too few to say which method is better in {label}: at least {MIN_USERS} are needed. "
-            "The figures below show what was measured and bear no conclusion."
+            "The figures below show what was measured and support no conclusion."
         )
     sentence = f"{_verdict(best, label)}: {_figures(findings, best)}."
     control = next((test for test in findings.controls if test.variant == best.variant), None)

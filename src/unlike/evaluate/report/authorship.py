@@ -30,8 +30,8 @@ def write_authorship(report: AuthorshipReport, name: str, out: Path) -> list[Pat
 
     Args:
         report: What was measured.
-        name: Of the files, without their suffixes.
-        out: Their folder.
+        name: Name of the files, without suffixes.
+        out: Folder of the files.
 
     Raises:
         InputError: One cannot be written.

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 WIDTH = 400
 """Units of a picture's width; it is drawn so that it can be read 390 pixels wide."""
 COLOURS = ("#0072b2", "#c85200", "#00805e", "#a5468a", "#806400", "#6b7280")
-"""By number, for the light scheme; in the picture they are --c0 to --c5 of the page."""
+"""By number, for the light scheme; a picture refers to them as the page's variables --c0 to --c5."""
 INK, EDGE, PAGE = "#1b1c20", "#c6cad2", "#ffffff"
 MARKERS = ("o", "s", "D", "^")
 DASHES = ("-", "--", ":", "-.")
@@ -62,10 +62,10 @@ def draw(
 
     Args:
         name: Unique on the page.
-        title: What it is.
-        description: What is to be seen, in words.
+        title: Title, for screen readers.
+        description: What the picture shows, for screen readers.
         height: In the units of ``WIDTH``.
-        paint: Is given the axes, one per panel, and draws.
+        paint: Draws on the axes that it is given, one per panel.
         panels: Rows and columns.
     """
     import matplotlib as mpl
@@ -91,9 +91,9 @@ def draw(
 
 
 def _inline(source: str, name: str, title: str, description: str, height: float) -> Markup:
-    """What stands between the tags of the file, in an element of ours.
+    """The content of matplotlib's SVG element, in an element of ours.
 
-    Styles become attributes, which the strictest security policy of a page allows; ids of groups would be twice on a page.
+    Styles become attributes, as the strictest security policy allows; ids of groups, not unique on a page, are removed.
     """
     inside = source[source.index(">", source.index("<svg")) + 1 : source.rindex("</svg>")]
     inside = re.sub(r"<metadata>.*?</metadata>|<style .*?</style>", "", inside, flags=re.DOTALL)
@@ -117,7 +117,7 @@ def _attributes(style: str) -> str:
 
 
 def stand_alone(picture: Markup) -> str:
-    """The picture as a file: its colours are in it, and others for a dark page, so that any viewer can show it."""
+    """The picture as a file that any viewer can show, with its own colours, also for dark mode."""
     colours = {name: colour for colour, name in _NAMES.items()}
     literal = re.sub(r"var\(--(\w+)\)", lambda found: colours[found[1]], picture)
     dark = "".join(

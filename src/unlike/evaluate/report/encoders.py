@@ -18,7 +18,7 @@ MEASURES = {
     "difference to representatives": ("representatives", "difference"),
     "difference, history of a stranger": ("stranger", "difference"),
 }
-"""Words of each measure, its row and its field."""
+"""By name of the measure: its row in ``EncoderFigures`` and its field in ``Contrast``."""
 
 
 def write_encoders(report: EncodersReport, name: str, out: Path) -> list[Path]:
@@ -26,7 +26,7 @@ def write_encoders(report: EncodersReport, name: str, out: Path) -> list[Path]:
 
     Args:
         report: What was measured.
-        name: Of the corpus.
+        name: Name of the corpus, from which those of the files are made.
         out: Folder of the files.
 
     Raises:

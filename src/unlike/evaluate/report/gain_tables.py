@@ -12,7 +12,7 @@ MOST_GROUPS = 12
 _LONGEST_NAME = 48
 
 Range = tuple[float, float]
-"""Lowest and highest value of a group, both within."""
+"""Lowest and highest value of a group, both included."""
 
 
 def halves_table(findings: Findings) -> Table | None:
@@ -38,8 +38,10 @@ def gain_table(findings: Findings) -> Table | None:
         by_history = [
             _mean([g.gain for g in gains if low <= g.history_records <= high], scale) for low, high in histories
         ]
-        by_place = [_mean([g.gain for g in gains if low <= g.uniqueness <= high], scale) for low, high in uniqueness]
-        rows.append((*entries(variant, metric, *counts), *by_history, *by_place))
+        by_uniqueness = [
+            _mean([g.gain for g in gains if low <= g.uniqueness <= high], scale) for low, high in uniqueness
+        ]
+        rows.append((*entries(variant, metric, *counts), *by_history, *by_uniqueness))
     columns = (
         *("Variant", "Metric", "gain", "lose"),
         *(f"History {_range(third)} records" for third in histories),
@@ -101,12 +103,12 @@ def group_table(findings: Findings) -> Table | None:
 
 
 def _lowest(gains: Iterable[GroupGain]) -> Iterable[GroupGain]:
-    """The groups in their order, without those beyond the first ``MOST_GROUPS`` of their place."""
+    """The groups, at most ``MOST_GROUPS`` of each attribute, variant and metric, and all that are worst."""
     seen: dict[tuple[str, str, str], int] = {}
     for one in gains:
-        place = (one.attribute, one.variant, one.metric)
-        seen[place] = seen.get(place, 0) + 1
-        if seen[place] <= MOST_GROUPS or one.is_worst:
+        key = (one.attribute, one.variant, one.metric)
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= MOST_GROUPS or one.is_worst:
             yield one
 
 

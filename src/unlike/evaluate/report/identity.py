@@ -13,7 +13,7 @@ from unlike.evaluate.report.wording import amount, p_value, printable, two_lines
 Kind = Literal["share", "auc"]
 
 MEASURES = {"own vector": "own_vector", "own vector, centred": "centred", "difference": "difference"}
-"""Words of each measure, and its field."""
+"""By name of the measure: its field in ``Contrast``."""
 CONTROL_NOTES = {
     "history of a stranger": "another user's history in the place of the user's; without another reason than the user: 0.5",
     "own history against a stranger's": "whether the user's history favours the own text more than another user's does; "
@@ -32,7 +32,7 @@ _LABELS: dict[Kind, str] = {
     "auc": "area under the ROC curve of all scores",
 }
 _STYLES = ((COLOURS[1], MARKERS[1]), (COLOURS[5], MARKERS[2]), (COLOURS[0], MARKERS[0]))
-"""Of the measures, in their order."""
+"""Colour and marker of each measure, in their order."""
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def result_picture(report: IdentityReport, title: str, kind: Kind) -> str:
 
     Args:
         report: What was measured.
-        title: Of the picture.
+        title: Title of the picture.
         kind: Shares of pairs, or areas under the curve.
     """
     rows = [row for row in (report.main, *report.controls) if row.found]
@@ -164,7 +164,7 @@ def curves_picture(report: IdentityReport, title: str) -> str:
 
     Args:
         report: What was measured.
-        title: Of the picture.
+        title: Title of the picture.
     """
     sweeps = (("N, earlier records", report.over_records), ("K, peers of each", report.over_peers))
     kinds: tuple[tuple[Kind, str], ...] = (("share", "share of pairs"), ("auc", "area under the curve"))

@@ -14,8 +14,8 @@ def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:
 
     Args:
         report: What was measured.
-        name: Of the files, without their suffixes.
-        out: Their folder.
+        name: Name of the files, without suffixes.
+        out: Folder of the files.
 
     Returns:
         The files.

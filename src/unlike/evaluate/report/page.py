@@ -1,7 +1,7 @@
 """A report on disk: one HTML page that needs no network, and Markdown, CSV and LaTeX beside it.
 
-Texts of users and models are hostile until shown otherwise: the template escapes whatever it is given, and the page
-forbids itself scripts and connections. The same findings give the same bytes.
+Texts of users and models are not trusted: the template escapes whatever it is given, and the page's security policy
+forbids scripts and connections. The same findings give the same bytes.
 """
 
 import os
@@ -115,7 +115,7 @@ def render_html(findings: Findings) -> str:
 
 
 def render_body(findings: Findings) -> str:
-    """What is below the heading of the page, for another page to hold: no word in it is markup."""
+    """The page without its heading, for embedding in another page; all texts in it are escaped."""
     return _rendered("report_body.html.jinja", findings)
 
 
@@ -158,7 +158,7 @@ def render_latex(findings: Findings) -> str:
 
 
 def case_texts(findings: Findings, case: CaseStudy) -> list[CaseText]:
-    """The texts of a case with the words marked that the real text has too; a profile without a text comes last."""
+    """The texts of a case, with the words marked that the real text has too; variants with only a profile come last."""
     reasons = {failure.variant: failure.reason for failure in findings.failures if failure.case_id == case.case_id}
     return [
         CaseText(

@@ -34,8 +34,8 @@ class PlotSection:
 
     Attributes:
         heading: The question.
-        shown: To be seen at once.
-        folded: (what, pictures) that open on demand.
+        shown: Pictures that are always visible.
+        folded: (label, pictures) that are folded until opened.
     """
 
     heading: str
@@ -168,7 +168,7 @@ def _half(axes: Any, half: Half, place: float, kind: int, label: str) -> None:  
 
 
 def gain_section(findings: Findings) -> PlotSection:
-    """Gain of each user: the first metric to be seen at once, the others folded."""
+    """Gain of each user: the first metric always visible, the others folded."""
     per_metric: dict[str, list[Picture]] = {}
     for number, ((variant, metric), gains) in enumerate(by_variant(findings.gains).items()):
         within = [gain.gain for gain in findings.gains if gain.metric == metric and finite(gain.gain) is not None]
@@ -185,7 +185,7 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
     Args:
         name: Unique on the page.
         variant: Who made the texts.
-        label: Words of the metric.
+        label: Label of the metric.
         gains: One per user.
         within: All gains that share this scale, so that pictures beside each other can be compared.
     """
@@ -212,7 +212,7 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
 
 
 def thinned(ordered: list[float]) -> list[float]:
-    """At most ``MOST_BARS`` of the values, evenly taken, the first and the last among them."""
+    """At most ``MOST_BARS`` of the values, evenly spaced, including the first and the last."""
     if len(ordered) <= MOST_BARS:
         return ordered
     step = (len(ordered) - 1) / (MOST_BARS - 1)

@@ -1,4 +1,4 @@
-"""The tables of a report, made from findings. None of them where it would be empty."""
+"""The tables of a report, made from findings; a table that would be empty is None."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ Tests = Mapping[tuple[str, str, str], PairedTest]
 
 
 def labels(findings: Findings) -> dict[str, str]:
-    """The words of each metric, with its unit where it has one."""
+    """The label of each metric, with its unit where it has one."""
     return {
         name: f"{label} ({scale})" if isinstance(scale, str) and scale else label
         for name, label, scale in findings.metrics
@@ -35,7 +35,7 @@ def scales(findings: Findings) -> dict[str, float | str]:
 
 
 def metric_of(findings: Findings, name: str) -> tuple[str, float | str]:
-    """Words and scale of a metric."""
+    """Label and scale of a metric."""
     return labels(findings).get(name, name), scales(findings).get(name, 1.0)
 
 
@@ -74,10 +74,7 @@ def sanity_table(findings: Findings) -> Table | None:
 
 
 def marks(tests: Tests, variant: str, metric: str) -> str:
-    """The marks of significance of one cell.
-
-    A difference to the worse is marked as well: what differs reliably is not always better.
-    """
+    """The marks of significance of one cell, also where the variant is significantly worse."""
     users, runs = tests.get((variant, metric, "users")), tests.get((variant, metric, "runs"))
     found = [test for test in (users, runs) if is_below(test, LEVEL)]
     stars = "**" if is_below(users, 0.01) else "*" if is_below(users, LEVEL) else ""
@@ -284,7 +281,7 @@ FIGURE_COLUMNS = (
 
 
 def figures_table(findings: Findings) -> Table:
-    """Every figure unrounded, for those who compute on: a row per variant and metric with its tests over users and runs."""
+    """Every figure unrounded, for further analysis: a row per variant and metric with its tests over users and runs."""
     tests = by_place(findings.tests)
     rows: list[Row] = []
     for variant in findings.variants:

@@ -1,6 +1,6 @@
-r"""Tables, and their formats HTML, Markdown, LaTeX and CSV, which show the same.
+r"""Tables, and their formats HTML, Markdown, LaTeX and CSV.
 
-Texts may be hostile: each format escapes its own syntax. LaTeX is for ``\input`` with booktabs; letters
+Texts are not trusted: each format escapes its own syntax. LaTeX is for ``\input`` with booktabs; letters
 outside Latin scripts need fonts that a paper may not have, so there they become question marks.
 """
 
@@ -49,11 +49,11 @@ class Table:
     """A table.
 
     Attributes:
-        name: Makes anchors; letters and hyphens only.
+        name: For anchors and labels; letters and hyphens only.
         caption: What it shows, in a sentence.
         columns: Headings.
         groups: The rows. The first entry of a row is its heading.
-        n_words: How many of the leading columns hold words; the others hold figures, set to the right.
+        n_words: How many of the leading columns hold words; the others hold figures, aligned right.
         footnotes: (letter, sentence).
         remarks: Sentences below the table.
     """
@@ -141,7 +141,7 @@ def to_markdown(table: Table) -> str:
 
 
 def markdown(text: str) -> str:
-    """The text on one line, with nothing in it that Markdown or HTML would take for its own."""
+    """The text on one line, escaped for Markdown with HTML."""
     line = " ".join(text.split())
     return _MARKDOWN.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
@@ -186,12 +186,12 @@ def to_latex(table: Table, title: str) -> str:
 
 
 def latex(text: str) -> str:
-    """The text on one line, with nothing in it that LaTeX would take for its own."""
+    """The text on one line, escaped for LaTeX."""
     return "".join(_LATEX.get(char) or _latin(char) for char in " ".join(text.split()))
 
 
 def _latin(char: str) -> str:
-    """Characters that every LaTeX of the last years sets without a package."""
+    """A character that LaTeX sets without a package; a question mark for any other."""
     is_latin = "\u00c0" <= char <= "\u017f" and char.isalpha()
     return char if " " <= char <= "~" or is_latin else "?"
 
@@ -211,7 +211,7 @@ def _latex_entry(entry: TableCell) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """The texts of the cells; what a cell has besides is left out."""
+    """The texts of the cells, without marks, small print and footnotes."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)

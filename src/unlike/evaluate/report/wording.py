@@ -1,4 +1,4 @@
-"""How figures and words are put down, the same in every format."""
+"""How figures and texts are written, the same in every format."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\ufff
 
 
 def printable(text: str) -> str:
-    """The text with what no page can show (NUL, other controls, lone surrogates) as a replacement character."""
+    """The text with a replacement character for what no page can show (control characters, lone surrogates)."""
     return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -65,7 +65,7 @@ def interval(low: float | None, high: float | None, scale: float | str = 1.0) ->
 
 
 def p_value(p: float | None) -> str:
-    """A p with three decimals; below that its bound, for no test of so few cases is that exact."""
+    """A p-value with three decimals, or "< 0.001", since no test of so few cases is more exact."""
     if finite(p) is None or p is None:
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -77,9 +77,9 @@ def amount(number: float, decimals: int = 0) -> str:
 
 
 def shared_words(text: str, reference: str) -> list[tuple[str, bool]]:
-    """The text in pieces for the reader's eye, each with whether it is a word that the reference has too.
+    """The text in pieces, each with whether it is a word that the reference has too.
 
-    Case does not count, and words that every text has (stop words) are not marked. The pieces joined are the text.
+    Case is ignored, and stop words are not marked. The pieces joined are the text.
     """
     known = {_folded(word) for word in _WORD.findall(reference)} - STOP_WORDS
     pieces: list[tuple[str, bool]] = []

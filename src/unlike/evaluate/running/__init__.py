@@ -1,1 +1,1 @@
-"""Running methods over cases: plans, runs with their journal, experiments, likelihood, the judge."""
+"""Running methods over cases: plans of experiments, runs, likelihoods, and grades by LLM judges."""

@@ -1,4 +1,4 @@
-"""Compliance: does an LLM do what the prompt of a step asks for? It is measured on the replies as they came.
+"""Compliance: does an LLM do what the prompt of a step asks for? It is measured on the raw replies.
 
 A better prompt or a larger model shows here first: a reply with a preface, an echo of the prompt or a missing dimension
 spoils what is made of it, whatever the method.
@@ -44,9 +44,9 @@ def compliance_of(run: Path, journal: Path, corpus: Corpus, task: Task) -> list[
 
     Args:
         run: Folder of the run.
-        journal: That kept its calls.
-        corpus: Of the run.
-        task: Of the run.
+        journal: The journal that has its calls.
+        corpus: The run's corpus.
+        task: The run's task.
 
     Raises:
         InputError: Run or journal cannot be read.
@@ -61,7 +61,7 @@ def compliance_of(run: Path, journal: Path, corpus: Corpus, task: Task) -> list[
 
 
 def shares(checked: Iterable[Checked]) -> dict[tuple[str, str], tuple[float, int, Counter[str]]]:
-    """By step and method: the share of replies without a fault, their number, and how often each fault was seen."""
+    """By step and method: the share of replies without a fault, the number of replies, and the count of each fault."""
     grouped: dict[tuple[str, str], list[Checked]] = {}
     for one in checked:
         grouped.setdefault((one.step, one.method), []).append(one)
@@ -97,7 +97,7 @@ def _checked(row: Generation, method: str, kept: Journal, corpus: Corpus, task: 
 def _compared(trace: Mapping[str, Any], task: Task) -> Iterable[tuple[Mapping[str, Any], Sequence[Dimension]]]:
     """The differences of a trace with the dimensions they were asked for; those of ``drp_filtered`` before its filter."""
     found = trace.get("unfiltered") or trace.get("differences", ())
-    own = trace.get("dimensions")  # of DRP: found by the LLM, for each difference
+    own = trace.get("dimensions")  # DRP only: the LLM's dimensions for each difference
     standard = task.standard(None)
     return [(one, dimensions_in(own[place]["text"]) if own else standard) for place, one in enumerate(found)]
 

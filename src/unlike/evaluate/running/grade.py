@@ -24,9 +24,9 @@ class Question:
     """A text to grade.
 
     Attributes:
-        case_id: Of the case.
+        case_id: Id of the case.
         ask: The prompt.
-        sampling: Of every call.
+        sampling: Sampling of every call.
         read: Turns a cleaned reply into a value, or into the reason why it has none.
     """
 
@@ -41,8 +41,8 @@ class NoScore:
     """A grade that is missing.
 
     Attributes:
-        case_id: Of the case.
-        repeat: Which of the repeated calls, from 0.
+        case_id: Id of the case.
+        repeat: Number of the repeated call, from 0.
         reason: What went wrong.
         raw: What the judge or its engine sent, if anything.
     """
@@ -60,7 +60,7 @@ class Judged:
     Attributes:
         per_case: Mean over the repeats that gave a value, 0..1, by case id.
         n_failed: Cases where no repeat gave one.
-        failures: Every grade that is missing, also of cases that have a value from other repeats.
+        failures: Every missing grade, including those of cases that have a value from other repeats.
         left_out: By case id: what was shortened for the judge's context; only of cases where something was.
     """
 

@@ -31,13 +31,13 @@ ASSUMED_CRITERIA = (
 
 @dataclass(frozen=True)
 class Grading:
-    """A judge at work.
+    """A judge with what it needs to grade an experiment.
 
     Attributes:
-        plan: Of the experiment.
+        plan: Plan of the experiment.
         judge: One of its judges.
         corpus: Where cases, items and earlier texts are.
-        kit: Its LLM is the judge, its task has the templates.
+        kit: Has the judge as its LLM, and a task with the templates.
     """
 
     plan: Plan
@@ -88,7 +88,7 @@ async def _grade_by_rubric(
 
 
 async def forecast_judge(grading: Grading, out: Path, known: Journal | None) -> Usage:
-    """The calls and tokens that are left of one judge's grading every text of the experiment.
+    """The calls and tokens that one judge still needs to grade every text of the experiment.
 
     A text that is not written yet is assumed to be as long as the real one.
 
@@ -109,7 +109,7 @@ async def forecast_judge(grading: Grading, out: Path, known: Journal | None) -> 
 
 
 def _texts(grading: Grading, run: PlannedRun, folder: Path) -> list[tuple[Case, str]]:
-    """The texts of a run, or placeholders; the run's name makes those of different runs different calls."""
+    """The texts of a run, or placeholders that begin with the run's name, so that no two runs share a call."""
     rows = read_run(folder)[0] if (folder / RUN).is_file() else ()
     written = {row.case_id: row.text for row in rows if row.text}
     cases = cases_of(grading.plan, grading.corpus, run.sample)
@@ -128,5 +128,5 @@ async def _forecast_rubric(grading: Grading, llm: ForecastLLM, texts_of: Sequenc
 
 
 def _assumed(rubric: Rubric) -> Rubric:
-    """A rubric that is not learned yet, with assumed criteria; as it is where the journal has it, or it cannot be learned."""
+    """The rubric with assumed criteria if it is not learned yet; unchanged if the journal has it or it cannot be learned."""
     return replace(rubric, found=ASSUMED_CRITERIA, failure="") if rubric.failure == NOT_LEARNED else rubric

@@ -1,8 +1,8 @@
 """The LLM judge: how close a generated text comes to the real one, 0 to 10 as asked, 0 to 1 as a metric.
 
-A reply without a clear number is a recorded failure, never a score: the released code counts it as 0, or dies of it.
-Where an engine offers it, the reply is bound to a JSON schema; it is read leniently from every engine all the same, for
-not every endpoint keeps to a schema. Source: DPL and DEP, evaluation; the prompt is ours, in ``judge.jinja``.
+A reply without a clear number is a recorded failure, never a score: the released code counts it as 0, or crashes.
+Where an engine offers it, the reply is bound to a JSON schema. Source: DPL and DEP, evaluation; the prompt is ours, in
+``judge.jinja``.
 """
 
 import json
@@ -21,7 +21,7 @@ from unlike.records import Case, Item, Records
 
 STEP = "judge"
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=64)
-"""As in both papers, but for the length: one line is asked for."""
+"""As in both papers, except for the length: one line is asked for."""
 SCHEMA = json.dumps(
     {
         "type": "object",
@@ -94,7 +94,7 @@ async def judge(
         records: Where the items come from.
         task: Words and templates.
         repeats: Grades per case; each is a call with its own seed.
-        sampling: Of every call; the schema is added where the engine offers it.
+        sampling: Sampling of every call; the schema is added where the engine offers it.
 
     Raises:
         InputError: A case is there twice or has no real text.
@@ -115,11 +115,11 @@ def _check(texts: Sequence[tuple[Case, str]]) -> None:
         )
     without = [case.id for case, _ in texts if case.reference is None]
     if without:
-        raise InputError(f"judge: {len(without)} cases have no real text, {without[0]!r} is one; leave them out")
+        raise InputError(f"judge: {len(without)} cases have no real text, for example {without[0]!r}; leave them out")
 
 
 def _ask(case: Case, text: str, item: Item) -> Ask:
-    """What the judge sees (SPEC): both texts, the item's title and description, rating and title of the request."""
+    """What the judge sees: both texts, the item's title and description, rating and title of the request."""
     real = Passage("target", case.reference or "", record_ids=(case.id,))
     return Ask(STEP, (real, Passage("others", text)), item, case)
 

@@ -21,7 +21,7 @@ LOGLIK = "loglik"
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely a method makes the real text of a case: the row of ``likelihood.jsonl``.
+    """How likely a method makes the real text of a case: a row of ``likelihood.jsonl``.
 
     Attributes:
         case_id: The case.
@@ -42,7 +42,7 @@ async def likelihood(
     """Mean log-probability per token of the real texts.
 
     Args:
-        jobs: Methods over cases with real texts; their LLM must score (transformers, vLLM in process).
+        jobs: Methods over cases with real texts; their LLM must be able to score texts (transformers, vLLM in process).
         max_tokens: Tokens of the real text that count, from its beginning.
         journal: Holds what was scored before, and takes what is scored now.
         on_progress: Called after every case.

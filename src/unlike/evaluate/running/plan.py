@@ -63,7 +63,7 @@ class MethodEntry(Section):
 
     method: str
     name: str = ""
-    """Its name in the tables; made of method and settings where it is empty."""
+    """Its name in the tables; empty for one made of method and settings."""
     settings: MethodTable = Field(default_factory=dict)
 
 
@@ -86,7 +86,7 @@ class Judge(Engine):
     kind: Literal["grade", "rubric"] = "grade"
     """``grade``: closeness to the real text, 0 to 10. ``rubric``: share of the user's criteria met, see ``rubric``."""
     name: str = Field(default="", pattern=r"^[\w.-]*$")
-    """In the tables; a key of ``JUDGES`` gives LLM and repeats of a judge of the papers. The model's where it is empty."""
+    """Name in the tables; empty for the model's. A key of ``JUDGES`` sets LLM and repeats as in the papers."""
     uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
     repeats: int = Field(default=2, ge=1)
     """Grades per text, averaged; 1 for a rubric, whose answers are not sampled."""
@@ -119,7 +119,7 @@ class Judge(Engine):
 
     @property
     def calls(self) -> str:
-        """What it is asked."""
+        """What it is asked for, in words."""
         return "criteria per user, one answer per text" if self.kind == "rubric" else f"{self.repeats} grades per text"
 
 
@@ -131,7 +131,7 @@ class Repeats(Section):
 
 
 class Samples(Section):
-    """Instead of all cases: several seeded random samples of them (Yelp in DPL: 5 times 100)."""
+    """Seeded random samples of the cases, in place of all of them (Yelp in DPL: 5 times 100)."""
 
     size: int = Field(ge=1)
     times: int = Field(default=1, ge=1)

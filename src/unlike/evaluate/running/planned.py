@@ -13,7 +13,7 @@ class PlannedRun:
     """One run of one variant.
 
     Attributes:
-        variant: Row of the table.
+        variant: Name of its row in the tables.
         method: Name of the method.
         settings: Complete settings.
         apart: Settings of the variant that differ from the experiment's.

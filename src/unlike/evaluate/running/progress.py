@@ -35,7 +35,7 @@ def with_progress_file(folder: Path, on_progress: Callable[[Progress], None]) ->
     """A callback that also writes the progress to a file: at most once in ``INTERVAL_S``, and at the end.
 
     Args:
-        folder: Of the run or the experiment.
+        folder: Folder of the run or the experiment.
         on_progress: Called after every case.
     """
     next_s = 0.0
@@ -46,7 +46,7 @@ def with_progress_file(folder: Path, on_progress: Callable[[Progress], None]) ->
         at_end = progress.n_done + progress.n_failed >= progress.n_cases
         if at_end or time.monotonic() >= next_s:
             next_s = time.monotonic() + INTERVAL_S
-            with suppress(InputError):  # a disk that cannot be written to is an error when the rows are written
+            with suppress(InputError):  # writing the rows will report a disk that cannot be written to
                 write_whole(folder / FILE, json.dumps(asdict(progress)) + "\n")
 
     return report

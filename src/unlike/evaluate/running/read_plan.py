@@ -54,7 +54,7 @@ def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), 
     """A plan from its values.
 
     Args:
-        raw: By key, as in a file.
+        raw: The values by key, as in a file.
         source: Where they come from, for the message.
         made: Methods that have run already, so they need not be known here.
         runs: As in ``read_plan``.
@@ -134,7 +134,7 @@ def _unusable_files(plan: Plan) -> Iterator[str]:
 
 
 def _not_ready(plan: Plan) -> Iterator[str]:
-    """What a plan lacks before it can run, or names and is not there."""
+    """What a run needs that the plan does not name, or names but cannot be found."""
     if plan.corpus is None:
         yield "it names no corpus: give --corpus"
     if not plan.llm.uri:

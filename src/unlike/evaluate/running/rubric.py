@@ -29,7 +29,7 @@ SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=900)
 MAX_PAST, MAX_OTHERS = 12, 2
 """Texts of the user that are shown, and texts of others per item."""
 SEED = 0
-"""Of the choice among these others."""
+"""Seed of the choice of others' texts."""
 MIN_PAST = 3
 """What fewer texts have in common may be chance."""
 MIN_CRITERIA, MAX_CRITERIA = 2, 6
@@ -79,11 +79,11 @@ class Rubric:
     """The criteria of one user.
 
     Attributes:
-        user_id: Of the user.
+        user_id: Id of the user.
         found: All criteria that were learned, including those that do not count.
         read: Ids of the records whose words were in the prompt; empty where nothing was asked.
         failure: Why there is no rubric; empty where there is one.
-        raw: The reply, or what the engine sent, where it has none.
+        raw: The reply, or what the engine sent, where there is no rubric.
     """
 
     user_id: str
@@ -94,7 +94,7 @@ class Rubric:
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        """Those that count."""
+        """The criteria that count."""
         return tuple(criterion for criterion in self.found if not criterion.dropped)
 
 
@@ -143,7 +143,7 @@ def material_of(cases: Sequence[Case], records: Records, rule: TimeRule) -> Mate
     Texts on whose items others wrote come first, then the latest. A text that repeats a real text of a case is left out.
 
     Args:
-        cases: Of the user.
+        cases: The user's cases.
         records: Where the texts are.
         rule: Which texts of others may be seen.
     """
@@ -191,12 +191,12 @@ async def _learn(material: Material, llm: LLM, records: Records, task: Task) -> 
 
 
 def checked(found: Sequence[Criterion], material: Material, titles: Sequence[str]) -> tuple[Criterion, ...]:
-    """The criteria, those that do not count with the reason.
+    """The criteria, with the reason for each that does not count.
 
     Args:
         found: As the LLM stated them.
         material: What they were learned from.
-        titles: Of the items; a criterion that names one is about an item and not about the user.
+        titles: Titles of the items; a criterion that names one is about an item and not about the user.
     """
     own, others = ([_plain(record.text) for record in records] for records in (material.past, material.others))
     named = [as_whole_words(title) for title in titles if len(title) >= MIN_TITLE_CHARS]
@@ -226,7 +226,7 @@ def _plain(text: str) -> str:
 
 
 def read_criteria(text: str) -> list[Criterion]:
-    """The criteria in a cleaned reply, each a JSON object with criterion and quotation, in whatever is around it."""
+    """The criteria in a cleaned reply, each a JSON object with criterion and quotation; any text around them is ignored."""
     fields = [(found.get("criterion"), found.get("quotation")) for found in json_objects(text)]
     return [
         Criterion(" ".join(criterion.split()), quotation.strip())
@@ -236,7 +236,7 @@ def read_criteria(text: str) -> list[Criterion]:
 
 
 def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every JSON object in a text, outer before inner; of a list that was cut off, those that are whole."""
+    """Every JSON object in a text, outer before inner; of a truncated list, the complete ones."""
     decoder, place = json.JSONDecoder(strict=False), text.find("{")
     while place >= 0:
         try:

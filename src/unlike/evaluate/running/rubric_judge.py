@@ -30,8 +30,8 @@ class Written:
 
     Attributes:
         case: The case.
-        text: By a method, or a real one.
-        record_ids: The record whose text it is, if it is a real one.
+        text: Text of a method, or a real text.
+        record_ids: Id of its record, if it is a real text.
     """
 
     case: Case
@@ -63,7 +63,7 @@ def real_texts(cases: Sequence[Case]) -> list[Written]:
 
 
 def texts_of_others(cases: Sequence[Case], records: Records) -> list[Written]:
-    """For each case a real text by another user on its item: the floor. A case where there is none is left out."""
+    """For each case a real text by another user on its item: the floor. Cases without one are left out."""
     found = [(case, _another(case, records)) for case in cases]
     return [Written(case, record.text, (record.id,)) for case, record in found if record]
 

@@ -47,7 +47,7 @@ class Job:
     """A method over cases.
 
     Attributes:
-        name: Of the method, as in the rows.
+        name: Name of the method in the rows.
         method: The method.
         cases: The cases; the rows come in their order.
         kit: The method's collaborators.
@@ -87,7 +87,7 @@ async def run_jobs(
     Args:
         jobs: Methods over cases.
         row_of: Makes the row of a case: ``generation``, or the likelihood of its real text.
-        window: Rows in progress at once; four times the engine's concurrent calls keep its slots busy until the end.
+        window: Maximum number of rows in progress; four times the engine's concurrent calls keep its slots busy until the end.
         on_progress: Called after every case, with the counts of all jobs together.
 
     Returns:
@@ -96,14 +96,14 @@ async def run_jobs(
     Raises:
         EngineError: No call can succeed; what was answered is in the journal.
     """
-    places = asyncio.Semaphore(window)
+    slots = asyncio.Semaphore(window)
     n_rows = sum(len(job.cases) for job in jobs)
     case_ids = {case.id for job in jobs for case in job.cases}
     of_case = {case_id: asyncio.Semaphore(math.ceil(window / len(case_ids))) for case_id in case_ids}
     counts = Counter[bool]()
 
     async def one(job: Job, case: Case) -> RowT:
-        async with of_case[case.id], places:
+        async with of_case[case.id], slots:
             row = await row_of(job, case)
         counts[not row.error] += 1
         on_progress(Progress(n_rows, counts[True], counts[False]))
@@ -152,17 +152,17 @@ async def arun(
     facts: dict[str, Any] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Generation]:
-    """A method over the cases of a split, written to a run folder.
+    """Run a method over the cases of a split, and write the rows to a run folder.
 
     Args:
         corpus: The corpus that gives the cases.
         method: Name of the method.
         kit: Its collaborators.
         out: The run folder.
-        split: Which cases.
+        split: Name of the split whose cases are run.
         limit: Run only the first N cases.
         cases: The cases, instead of ``split`` and ``limit``.
-        facts: What else run.json contains.
+        facts: Entries to add to run.json.
         on_progress: Called after every case.
 
     Raises:
@@ -240,7 +240,7 @@ def read_run(folder: Path) -> tuple[list[Generation], dict[str, Any]]:
 
 
 def no_run(folder: Path, missing: str) -> InputError:
-    """The error of a folder that holds no finished run; it names the runs beside it, or those of an experiment's folder."""
+    """The error for a folder without a finished run; it names the runs beside it, or those of an experiment's folder."""
     of_experiment = folder / "runs"
     near = of_experiment if of_experiment.is_dir() else folder.parent
     runs = sorted(str(file.parent) for file in near.glob(f"*/{RUN}"))
@@ -252,7 +252,7 @@ def no_run(folder: Path, missing: str) -> InputError:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file; a reader sees the old one or the new one, never half of one.
+    """Write a file atomically: a reader sees the old one or the new one.
 
     Raises:
         InputError: It cannot be written.
@@ -267,7 +267,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_all(texts: Mapping[str, str], out: Path) -> list[Path]:
-    """Write several files, by name; returns them, and raises as ``write_whole``."""
+    """Write several texts, by file name, as ``write_whole`` does; returns the files."""
     for name, text in texts.items():
         write_whole(out / name, text)
     return [out / name for name in texts]

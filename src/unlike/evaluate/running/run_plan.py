@@ -62,7 +62,7 @@ from unlike.records import Case
 from unlike.settings import MethodSettings
 
 KitOf = Callable[[MethodSettings], Kit]
-"""Gives the kit for some settings; all kits share LLM, journal, encoder and clusterings."""
+"""A function from settings to a kit; all its kits share LLM, journal, encoder and clusterings."""
 
 
 async def run_plan(
@@ -93,7 +93,7 @@ async def run_plan(
 
 
 def run_folders(plan: Plan, out: Path) -> list[Path]:
-    """Where the rows of each planned run lie."""
+    """The folder of each planned run."""
     return [out / "runs" / planned.folder for planned in planned_runs(plan)]
 
 
@@ -106,7 +106,7 @@ def _job(plan: Plan, corpus: Corpus, planned: PlannedRun, kit_of: KitOf, llm: LL
 async def likelihood_of_plan(
     plan: Plan, corpus: Corpus, kit_of: KitOf, out: Path, on_progress: Callable[[Progress], None]
 ) -> None:
-    """Measure the likelihood of the real texts for all planned runs; it lies beside their rows.
+    """Measure the likelihood of the real texts for all planned runs, and write it beside their rows.
 
     Raises:
         InputError: The LLM does not score texts, or a file cannot be written.
@@ -146,10 +146,10 @@ async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[Pla
 
     Args:
         plan: What is compared.
-        corpus: Of the plan.
+        corpus: The plan's corpus.
         kit_of: Kits for any settings; their LLM is never called.
         runs: Some of the plan's runs.
-        llm: Takes the place of the LLM.
+        llm: Counts the calls in place of the LLM.
     """
     await run_jobs([_job(plan, corpus, planned, kit_of, llm) for planned in runs], generation)
     return llm.usage

@@ -56,8 +56,8 @@ def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> lis
     The length of the history is an attribute too, unless all users have the same.
 
     Args:
-        gains: Of every user with every variant.
-        attributes: Of the users; users without a gain do not count.
+        gains: Gains of every user with every variant.
+        attributes: Attributes of the users; users without a gain do not count.
     """
     records = {gain.user_id: str(gain.history_records) for gain in gains}
     by_history = {HISTORY: records} if len(set(records.values())) > 1 else {}
@@ -68,8 +68,8 @@ def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> lis
             ours = [gain for gain in gains if (gain.variant, gain.metric) == (variant, metric)]
             names = np.array([known.get(gain.user_id, NOT_KNOWN) for gain in ours], dtype=object)
             values_of = np.array([gain.gain for gain in ours], dtype=np.float64)
-            place = (variant, metric, attribute)
-            made = [_group(place, name, values_of[names == name], values_of[names != name]) for name in set(names)]
+            key = (variant, metric, attribute)
+            made = [_group(key, name, values_of[names == name], values_of[names != name]) for name in set(names)]
             found += _marked(_corrected(sorted(made, key=lambda one: (one.gain, one.group))))
     return found
 
@@ -94,7 +94,7 @@ def groups_of(attribute: str, values: Mapping[str, str]) -> dict[str, str]:
 def welch(a: Values, b: Values) -> float | None:
     """Two-sided p of the t-test for two groups of unequal variance (Welch, 1947); None where a group has fewer than 10 users.
 
-    Groups without any spread differ for certain or not at all, as in the paired t-test.
+    Between groups without variance p is 0 or 1, as in the paired t-test.
     """
     if min(len(a), len(b)) < MIN_USERS:
         return None
@@ -113,7 +113,7 @@ def _table(path: Path) -> pl.DataFrame:
     names = dict.fromkeys(name for row in rows for name in row)
     if USER not in names:
         raise InputError(
-            f"{path.name} has no column {USER}; it has {', '.join(names) or 'none'}; name that of the users so"
+            f"{path.name} has no column {USER}; it has {', '.join(names) or 'none'}; rename the column of the users"
         )
     if HISTORY in names:
         raise InputError(
@@ -146,16 +146,16 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _group(place: tuple[str, str, str], name: str, ours: Values, others: Values) -> GroupGain:
+def _group(key: tuple[str, str, str], name: str, ours: Values, others: Values) -> GroupGain:
     """One group against all others.
 
     Args:
-        place: Variant, metric and attribute.
-        name: Of the group.
+        key: Variant, metric and attribute.
+        name: Name of the group.
         ours: Gains of its users.
         others: Gains of all other users.
     """
-    variant, metric, attribute = place
+    variant, metric, attribute = key
     gain = float(ours.mean())
     low, high = interval_ends(ours)
     return GroupGain(

@@ -31,7 +31,7 @@ CONTROLS = {
     "pplug": ("prompt_tuning", PLAIN),
     "dpl": ("dpl_stranger", "dpl_other_item", PLAIN),
 }
-"""By method: its controls, the same without information about the user; ``PLAIN`` for all other methods."""
+"""By method: its controls, variants without information about the user; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -74,8 +74,8 @@ def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
 
 def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
     """One value per user; cases that failed for one of the two are left out for both."""
-    but = unmatched(a, b, metric)
-    return values_by_user(a, metric, but), values_by_user(b, metric, but)
+    excluded = unmatched(a, b, metric)
+    return values_by_user(a, metric, excluded), values_by_user(b, metric, excluded)
 
 
 def _over_runs(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
@@ -130,7 +130,7 @@ def uniqueness(cases: Sequence[Case], records: Records, encoder: Encoder) -> dic
     """Distance of each user's mean vector to the mean over users.
 
     Args:
-        cases: Test cases; of a user's cases the latest one counts.
+        cases: Test cases; only the latest of each user counts.
         records: Where the histories are.
         encoder: Turns texts into vectors.
 
@@ -150,7 +150,7 @@ def uniqueness(cases: Sequence[Case], records: Records, encoder: Encoder) -> dic
 
 
 def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
-    """Users by half: "unique" is the upper one; of an odd number it has one more."""
+    """Users by half: "unique" is the upper one, with one user more where their number is odd."""
     ordered = sorted(distances, key=lambda user: (distances[user], user))
     middle = len(ordered) // 2
     return {"not unique": ordered[:middle], "unique": ordered[middle:]}

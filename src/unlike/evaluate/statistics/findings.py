@@ -1,6 +1,6 @@
 """The results of an experiment as plain data: everything a report shows, fully computed.
 
-``running.experiment`` makes it of measured runs; ``report`` only lays it out. All of it can be written as JSON.
+``running.run_plan.find`` makes it from measured runs; ``report`` only formats it. All of it can be written as JSON.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class PairedTest:
         metric: Name of the metric.
         unit: "users" (ours: one value per user) or "runs" (DPL's: one value per run).
         difference: Mean of variant minus baseline.
-        low: 95 % bootstrap interval of the difference, over units.
+        low: Lower end of the difference's 95 % bootstrap interval over units.
         high: Upper end.
         n: Pairs.
         n_left_out: Cases that failed for one of the two, left out for both.
@@ -135,7 +135,7 @@ class RubricFindings:
         low: Lower end of its 95 % bootstrap interval over users.
         high: Upper end.
         n: Users who have both.
-        p: Of the paired permutation test; None for fewer than 10 users.
+        p: p-value of the paired permutation test; None for fewer than 10 users.
     """
 
     metric: str
@@ -201,14 +201,14 @@ class GroupGain:
     """The gain of the users of one group over Non-Perso, compared with all other users.
 
     Attributes:
-        variant: Who made the texts.
+        variant: Variant that wrote the texts.
         metric: Name of the metric.
-        attribute: Of users, such as "language".
+        attribute: Attribute of users, such as "language".
         group: A value of the attribute, a half of its values ("age <= 34"), or "not known".
         gain: Mean over the group's users.
-        low: 95 % bootstrap interval over users; None for a single user.
+        low: Lower end of the 95 % bootstrap interval over users; None for a single user.
         high: Upper end.
-        n_users: In the group.
+        n_users: Users in the group.
         difference: gain minus the mean gain of all other users; None where there are none.
         p_welch: Welch's t-test of the difference; None where one side has fewer than 10 users.
         p_holm: p_welch after Holm's correction over the groups of the attribute.

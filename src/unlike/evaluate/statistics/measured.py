@@ -72,7 +72,7 @@ def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun
     Args:
         folder: The run folder.
         metrics: Names of metrics.
-        corpus: Of the run; the peers' texts for leakage come from it.
+        corpus: The run's corpus, which has the peers' texts for leakage.
 
     Raises:
         InputError: The folder holds no finished run, or a metric is unknown.
@@ -120,21 +120,21 @@ def _kind(run: MeasuredRun) -> str:
 
 
 def values_by_user(
-    runs: Sequence[MeasuredRun], metric: str, but: frozenset[tuple[str, str]] = frozenset()
+    runs: Sequence[MeasuredRun], metric: str, excluded: frozenset[tuple[str, str]] = frozenset()
 ) -> dict[str, float]:
     """A user's mean over all cases of all runs.
 
     Args:
-        runs: Of one variant.
+        runs: Runs of one variant.
         metric: Name of the metric.
-        but: (case id, run key) pairs to leave out.
+        excluded: (case id, run key) pairs that are left out.
     """
     return means_by_user(
         (row.user_id, value)
         for run in runs
         for row in run.rows
         if (value := run.per_case.get(metric, {}).get(row.case_id)) is not None
-        and (row.case_id, run_key(run)) not in but
+        and (row.case_id, run_key(run)) not in excluded
     )
 
 
@@ -164,7 +164,7 @@ def is_baseline(method: str) -> bool:
 def variants(
     groups: Groups, main: Sequence[str], sanity: Sequence[str], prices: tuple[float | None, float | None]
 ) -> list[Variant]:
-    """The rows of the tables; only main metrics are ranked, since of the others more is not better."""
+    """The rows of the tables; only main metrics are ranked, since for the others higher is not better."""
     rank_of = {metric: ranks(groups, metric) for metric in main}
     return [
         Variant(
@@ -215,7 +215,7 @@ def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
 
 
 def ranks(groups: Groups, metric: str) -> dict[str, int]:
-    """1 for the best variant, 2 for the second; equal ones share a rank."""
+    """1 for the best variant, 2 for the second, 0 for the others; ties share a rank."""
     means = {name: value for name, runs in groups.items() if (value := cell_mean(runs, metric)) is not None}
     best = sorted(set(means.values()), reverse=True)[:2]
     return {name: best.index(value) + 1 if value in best else 0 for name, value in means.items()}

@@ -49,16 +49,16 @@ def published(runs: Sequence[MeasuredRun], corpus: Corpus) -> Published | None:
     """The paper's figures for a variant; None unless every run has its corpus, split, model and settings.
 
     Args:
-        runs: Of the variant.
-        corpus: Of the runs.
+        runs: Runs of the variant.
+        corpus: Corpus of the runs.
     """
     data_set = data_set_of(corpus)
     if not data_set or not all(_covers_split(run, corpus) and _samples_alike(run) for run in runs):
         return None
     method = str(runs[0].facts["method"])
     for row in _rows():
-        is_wanted = row["data_set"] == data_set and row["method"] == method
-        if is_wanted and all(_is_model(row["llm"], run) and _has_settings(row, run) for run in runs):
+        is_candidate = row["data_set"] == data_set and row["method"] == method
+        if is_candidate and all(_is_model(row["llm"], run) and _has_settings(row, run) for run in runs):
             return Published(row["table"], {name: float(row[name]) for name in METRICS if row[name]})
     return None
 

@@ -24,7 +24,7 @@ def with_floor_and_ceiling(
     """The findings with the scores of real texts.
 
     Args:
-        found: Without them.
+        found: Findings without these scores.
         floor: Texts by other users on the items of the cases.
         ceiling: The users' own texts of the cases.
         users: User id by case id.

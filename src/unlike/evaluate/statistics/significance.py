@@ -5,7 +5,7 @@ over the runs at five temperatures, we over users: the functions do not care whi
 several cases of a user are averaged first, since they are not independent.
 
 Whatever draws at random takes a seed. Methods that agree on every case give p = 1, not "not a number". scipy.stats is
-imported where a test is made: it takes half of the start of a command.
+imported where a test is made: the import takes half of a command's start-up time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class Paired:
     """Values of two methods on the same cases.
 
     Attributes:
-        ids: Of the cases both have, sorted.
+        ids: Ids of the cases that both have, sorted.
         a: (n,) values of the first method.
         b: (n,) values of the second method.
         n_left_out: Cases that only one of them has.
@@ -120,8 +120,8 @@ def bootstrap_interval(values: Values, seed: int = 0, n_resamples: int = 10_000,
 
     Args:
         values: (n,) one value per user, n >= 1.
-        seed: Of the draws.
-        n_resamples: Draws of n users with replacement.
+        seed: Seed of the draws.
+        n_resamples: Number of bootstrap samples, each of n users drawn with replacement.
         level: Probability that the interval holds the true mean.
     """
     random = np.random.default_rng(seed)
@@ -170,8 +170,8 @@ def permutation_test(differences: Values, seed: int = 0, n_resamples: int = 10_0
 
     Args:
         differences: (n,) first minus second method.
-        seed: Of the draws.
-        n_resamples: Random swaps.
+        seed: Seed of the draws.
+        n_resamples: Number of random swaps.
     """
     n, observed = len(differences), abs(differences.sum())
     tolerance = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order count as equal
@@ -195,10 +195,10 @@ def cohens_dz(differences: Values) -> float:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """P values adjusted for asking several questions at once (Holm, 1979), in the order they came.
+    """p-values adjusted for multiple tests (Holm, 1979), in the given order.
 
     Args:
-        p_values: p by the name of its question.
+        p_values: p-value by name of the test.
     """
     adjusted: dict[str, float] = {}
     largest = 0.0
