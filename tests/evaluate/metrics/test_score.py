@@ -113,7 +113,7 @@ def test_a_reference_is_asked_for_only_where_a_metric_needs_it(tmp_path):
         ("{}", "line 1: no key 'text': there are none"),
         ('{"text": 3, "reference": "b"}', "line 1: 'text' is 3; allowed are a string"),
         ('{"text": "a", "reference": 3}', "line 1: 'reference' is 3"),
-        ('{"text": "a", "reference": "b", "case_id": "c"}\n' * 2, "line 2: case_id 'c' is there twice"),
+        ('{"text": "a", "reference": "b", "case_id": "c"}\n' * 2, "line 2: case_id 'c' occurs twice"),
     ],
 )
 def test_unusable_files_name_the_line(tmp_path, content, message):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.evaluate.report.page import Page
 
-from unlike.evaluate.report.gain_tables import MOST_GROUPS, group_table
+from unlike.evaluate.report.gain_tables import MAX_GROUPS, group_table
 from unlike.evaluate.report.page import render_html, render_markdown
 from unlike.evaluate.statistics.findings import GroupGain
 
@@ -50,5 +50,5 @@ def test_an_attribute_of_many_groups_shows_the_lowest_and_counts_the_rest(findin
     ]
     table = group_table(replace(findings, group_gains=many))
     shown = [row[2].text for row in table.groups[0].rows]
-    assert shown == [*(f"city {n:02}" for n in range(MOST_GROUPS)), "city 30"]
+    assert shown == [*(f"city {n:02}" for n in range(MAX_GROUPS)), "city 30"]
     assert table.remarks == ("27 groups with higher gains are left out.",)

@@ -77,7 +77,7 @@ def compare_encoders(
         corpus: Where the texts are; its cases do not matter.
         names: Encoders as ``open_encoder`` takes them, "ngrams:DIM" (character n-grams reduced by SVD) and "style" (the
             style embedding of the authorship measure), both fitted on users in no trial, or several joined by "+".
-        opening: Opens an encoder that is not fitted; behind a cache each text is encoded once.
+        opening: Opens an encoder that is not fitted; with a cache, each text is encoded once.
         settings: None for the defaults.
         on_progress: Called while texts are encoded and figures computed.
 

@@ -85,7 +85,7 @@ def identity(
 
     Args:
         corpus: Where the texts are; its cases do not matter.
-        encoder: Turns texts into vectors; behind a cache each text is encoded once.
+        encoder: Turns texts into vectors; with a cache, each text is encoded once.
         settings: None for the defaults.
         on_progress: Called while texts are encoded and figures computed.
 

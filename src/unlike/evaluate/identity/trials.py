@@ -1,4 +1,4 @@
-"""Trials of the identity measure: a user's next text, another user's text on the same item, and all texts behind the means.
+"""Trials of the identity measure: a user's next text, another user's text on the same item, and the texts that are averaged.
 
 Both authors of a trial stay out of every mean of others, and both texts of a trial are compared with the same mean. Under
 ``as_of`` a mean of others holds only texts strictly before each text that it is compared with. A text that repeats an

@@ -25,7 +25,7 @@ Needs = Literal["reference", "peers", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One way to measure texts; exactly one of ``per_case`` and ``corpus`` is there.
+    """One way to measure texts; exactly one of ``per_case`` and ``corpus`` is set.
 
     Attributes:
         name: Its name on the command line and in results.

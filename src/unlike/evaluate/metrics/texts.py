@@ -110,7 +110,7 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
         method = str(form.of(row, "method") or facts.get("method") or run)
         case_id = str(row.line if form.of(row, "case_id") is None else form.of(row, "case_id"))
         if (method, case_id) in seen:
-            raise row.wrong(f"case_id {case_id!r} is there twice; a method has one row per case; remove one")
+            raise row.wrong(f"case_id {case_id!r} occurs twice; a method has one row per case; remove one")
         seen.add((method, case_id))
         split = str(form.of(row, "split") or facts.get("split") or "")
         texts = methods.setdefault(method, TextsOfMethod(run, method, split))

@@ -1,7 +1,7 @@
 """Words as ``nltk.word_tokenize`` splits them, without trying patterns that cannot match.
 
-METEOR's input in HF ``evaluate`` is ``word_tokenize``'s output. NLTK runs some thirty substitutions over every
-sentence, nearly all in vain. The patterns here are NLTK's own, in NLTK's order; one that is only tried when its text
+METEOR's input in HF ``evaluate`` is ``word_tokenize``'s output. NLTK runs about thirty substitutions over every
+sentence, of which few match. The patterns here are NLTK's own, in NLTK's order; one that is only tried when its text
 can be there gives the same result. A pattern this module does not know is always tried.
 
 NLTK keeps its data outside its package, in the folders of ``NLTK_DATA`` and a few others; it is found or downloaded once.

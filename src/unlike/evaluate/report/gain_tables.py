@@ -7,9 +7,9 @@ from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, en
 from unlike.evaluate.report.wording import amount, interval, p_value, shorten, signed
 from unlike.evaluate.statistics.findings import Findings, GroupGain, UserGain
 
-MOST_GROUPS = 12
+MAX_GROUPS = 12
 """Groups shown of one attribute, variant and metric; an attribute with a value per user would fill the report."""
-_LONGEST_NAME = 48
+_MAX_NAME_CHARS = 48
 
 Range = tuple[float, float]
 """Lowest and highest value of a group, both included."""
@@ -96,19 +96,19 @@ def group_table(findings: Findings) -> Table | None:
         "Mean gain over Non-Perso by what is known of the users, lowest first. Holm's correction is over the groups of "
         "an attribute.",
         (*columns, "Against all others", "p (Welch)", "p (Holm)"),
-        tuple(Group(of_attribute, shorten(name, _LONGEST_NAME)) for name, of_attribute in rows.items()),
+        tuple(Group(of_attribute, shorten(name, _MAX_NAME_CHARS)) for name, of_attribute in rows.items()),
         n_words=3,
         remarks=(f"{amount(rest)} groups with higher gains are left out.",) if rest else (),
     )
 
 
 def _lowest(gains: Iterable[GroupGain]) -> Iterable[GroupGain]:
-    """The groups, at most ``MOST_GROUPS`` of each attribute, variant and metric, and all that are worst."""
+    """The groups, at most ``MAX_GROUPS`` of each attribute, variant and metric, and all that are worst."""
     seen: dict[tuple[str, str, str], int] = {}
     for one in gains:
         key = (one.attribute, one.variant, one.metric)
         seen[key] = seen.get(key, 0) + 1
-        if seen[key] <= MOST_GROUPS or one.is_worst:
+        if seen[key] <= MAX_GROUPS or one.is_worst:
             yield one
 
 
@@ -119,7 +119,7 @@ def _group(findings: Findings, one: GroupGain) -> Row:
     difference = "–" if one.difference is None else signed(one.difference, scale)
     return (
         *entries(one.variant, metric),
-        TableCell(shorten(one.group, _LONGEST_NAME), small=verdict),
+        TableCell(shorten(one.group, _MAX_NAME_CHARS), small=verdict),
         *entries(signed(one.gain, scale), interval(one.low, one.high, scale), amount(one.n_users)),
         *entries(difference, p_value(one.p_welch), p_value(one.p_holm)),
     )

@@ -32,8 +32,8 @@ from unlike.evaluate.report.wording import printable, shared_words
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
 
 _HTML = (".html", ".htm")
-_MOST_FACTS, _SHORT_CHARS = 6, 60
-_BEHIND_PLOTS = {"curves", "halves", "gains"}
+_MAX_FACTS, _SHORT_CHARS = 6, 60
+_TABLES_OF_PLOTS = {"curves", "halves", "gains"}
 """Tables that are shown with the pictures of the same figures."""
 
 
@@ -55,7 +55,7 @@ class CaseText:
 
 
 def write_report(findings: Findings, out: Path) -> list[Path]:
-    """Write the HTML page, and Markdown, CSV and LaTeX beside it under the same name; each whole or not at all.
+    """Write the HTML page, and Markdown, CSV and LaTeX beside it under the same name, each atomically.
 
     Args:
         findings: What the experiment found.
@@ -128,9 +128,9 @@ def _rendered(template: str, findings: Findings) -> str:
         .render(
             findings=findings,
             answer=answer(findings),
-            facts_line=short[:_MOST_FACTS],
+            facts_line=short[:_MAX_FACTS],
             tables=tables,
-            behind_plots={name: found for name, found in tables.items() if name in _BEHIND_PLOTS},
+            behind_plots={name: found for name, found in tables.items() if name in _TABLES_OF_PLOTS},
             plots=plot_sections(findings),
             cases=[(case, case_texts(findings, case)) for case in findings.cases],
         )

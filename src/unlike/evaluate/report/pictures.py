@@ -21,10 +21,10 @@ from unlike.evaluate.report.report_tables import labels, metric_of
 from unlike.evaluate.report.wording import amount, finite, shorten, signed, two_lines, value
 from unlike.evaluate.statistics.findings import Curve, Findings, Half, Variant
 
-MOST_BARS = 300
+MAX_BARS = 300
 SETTINGS = {"n_peers": "K, representatives per key record", "n_records": "N, key records"}
 _ROW = 30
-_LONGEST_NAME = 22
+_MAX_NAME_CHARS = 22
 _HALVES = {"unique": "unique users", "not unique": "the other users"}
 
 
@@ -212,11 +212,11 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
 
 
 def thinned(ordered: list[float]) -> list[float]:
-    """At most ``MOST_BARS`` of the values, evenly spaced, including the first and the last."""
-    if len(ordered) <= MOST_BARS:
+    """At most ``MAX_BARS`` of the values, evenly spaced, including the first and the last."""
+    if len(ordered) <= MAX_BARS:
         return ordered
-    step = (len(ordered) - 1) / (MOST_BARS - 1)
-    return [ordered[round(number * step)] for number in range(MOST_BARS)]
+    step = (len(ordered) - 1) / (MAX_BARS - 1)
+    return [ordered[round(number * step)] for number in range(MAX_BARS)]
 
 
 # Quality against tokens -----------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def _decades(counts: Sequence[float]) -> list[float]:
 
 
 def _name(name: str) -> str:
-    return "\n".join(two_lines(name, _LONGEST_NAME))
+    return "\n".join(two_lines(name, _MAX_NAME_CHARS))
 
 
 def _drawn(pictures: Iterable[Picture | None]) -> list[Picture]:

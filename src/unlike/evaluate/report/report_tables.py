@@ -9,7 +9,7 @@ from unlike.evaluate.report.wording import NOT_AVAILABLE, amount, finite, interv
 from unlike.evaluate.statistics.findings import Cell, Curve, Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 
-MOST_FAILURES = 500
+MAX_FAILURES = 500
 LEVEL = 0.05
 WORTH = "worth of the user"
 _LEGEND = (
@@ -255,7 +255,7 @@ def cost_table(findings: Findings) -> Table | None:
 
 def failures_table(findings: Findings) -> Table | None:
     """The cases that failed, and why."""
-    shown = findings.failures[:MOST_FAILURES]
+    shown = findings.failures[:MAX_FAILURES]
     rest = len(findings.failures) - len(shown)
     remarks = (f"{amount(rest)} more are in the run folders.",) if rest else ()
     rows = (entries(failure.variant, failure.case_id, failure.reason) for failure in shown)

@@ -16,19 +16,19 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def shorten(text: str, longest_chars: int) -> str:
+def shorten(text: str, max_chars: int) -> str:
     """The text on one line, cut with an ellipsis where it is too long."""
     line = " ".join(text.split())
-    return line if len(line) <= longest_chars else line[: longest_chars - 1].rstrip() + "…"
+    return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
 
-def two_lines(text: str, longest_chars: int) -> list[str]:
+def two_lines(text: str, max_chars: int) -> list[str]:
     """The text on at most two lines of about the same length, with an ellipsis where even they are too short."""
     parts = text.split()
-    if len(parts) < 2 or len(" ".join(parts)) <= longest_chars:
-        return [shorten(text, longest_chars)]
+    if len(parts) < 2 or len(" ".join(parts)) <= max_chars:
+        return [shorten(text, max_chars)]
     splits = [(" ".join(parts[:place]), " ".join(parts[place:])) for place in range(1, len(parts))]
-    return [shorten(half, longest_chars) for half in min(splits, key=lambda halves: max(map(len, halves)))]
+    return [shorten(half, max_chars) for half in min(splits, key=lambda halves: max(map(len, halves)))]
 
 
 def finite(number: float | None) -> float | None:

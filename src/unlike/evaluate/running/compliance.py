@@ -1,7 +1,7 @@
 """Compliance: does an LLM do what the prompt of a step asks for? It is measured on the raw replies.
 
 A better prompt or a larger model shows here first: a reply with a preface, an echo of the prompt or a missing dimension
-spoils what is made of it, whatever the method.
+spoils the result of any method.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ class Checked:
 
 
 def compliance_of(run: Path, journal: Path, corpus: Corpus, task: Task) -> list[Checked]:
-    """Check the replies behind a run.
+    """Check the replies that a run was made from.
 
     Args:
         run: Folder of the run.

@@ -97,7 +97,7 @@ async def judge(
         sampling: Sampling of every call; the schema is added where the engine offers it.
 
     Raises:
-        InputError: A case is there twice or has no real text.
+        InputError: A case occurs twice or has no real text.
         EngineError: The judge cannot be used at all; what was answered is kept.
     """
     _check(texts)

@@ -183,7 +183,7 @@ class Plan(Section):
     sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
     judges: tuple[Judge, ...] = ()
     likelihood: int = Field(default=0, ge=0)
-    """Tokens of the real text whose likelihood is measured behind each method's last prompt; 0 for none.
+    """Tokens of the real text whose likelihood is measured given each method's last prompt; 0 for none.
 
     Where ``metrics`` is empty no texts are written.
     """
