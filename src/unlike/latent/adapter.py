@@ -214,7 +214,7 @@ class Prompter:
             case: The case.
             vectors_of: A case of another user whose vectors replace the case's own.
             past: Own records to show, at most the adapter's ``n_records``; None for the most recent.
-            profile: The user's profile, to show behind the records.
+            profile: The user's profile, to show after the records.
 
         Raises:
             InputError: It exceeds the length limit.

@@ -97,7 +97,7 @@ def inputs_of(examples: Sequence[Example], n_records: int) -> Inputs:
 
 
 def with_in_batch_negatives(batch: Batch) -> Batch:
-    """The batch with each text behind the vectors of the example before it; where these are fewer, they are repeated."""
+    """The batch with each example's vectors replaced by those of the one before it, repeated where there are fewer."""
     inputs = batch.inputs
     n_rows = inputs.his.shape[1]
     real = inputs.his.abs().sum(dim=-1).gt(0).roll(1, 0)

@@ -66,7 +66,7 @@ class Differences:
 
     Args:
         records: Histories and peers.
-        encoder: f_emb; behind a cache, since the same texts are encoded repeatedly.
+        encoder: f_emb, with a cache, since the same texts are encoded repeatedly.
         weighting: How peers are weighted.
         time_rule: Which texts of others are used.
         min_peers: Minimum number of peers for a difference.

@@ -90,7 +90,7 @@ class Examples:
 
     Args:
         records: Histories, peers, items.
-        encoder: f_emb, behind a cache.
+        encoder: f_emb, with a cache.
         tokens: The LLM's tokenizer.
         task: Words and templates.
         settings: Settings of the adapter.
@@ -133,7 +133,7 @@ class Examples:
             max_target_tokens: Length limit of the real text; 0 for a prompt alone.
             vectors_of: A case of another user whose vectors replace the case's own (a control).
             past: Own records to show, as many as there are places; None for the most recent.
-            profile: The user's profile, to show behind the records.
+            profile: The user's profile, to show after the records.
             first_place: Place of the first record among the ``n_records``; the others follow it.
 
         Raises:

@@ -1,6 +1,6 @@
 """Which records, differences and latent units contributed to a text, and which records a unit is active for.
 
-A text is scored behind its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
+A text is scored given its soft prompt, and again with a part of the prompt's vectors replaced by an uninformative mean;
 the drop in its log-probability is what the part contributed. The records' words stay in the prompt, so this measures what the
 vectors add to them. Several parts may contribute the same, so the contributions do not add up to the whole.
 """
@@ -63,7 +63,7 @@ class Explanation:
     """What contributed to a text.
 
     Attributes:
-        loglik: Mean log-probability per token behind the whole prompt.
+        loglik: Mean log-probability per token given the whole prompt.
         n_tokens: Tokens of the text.
         vectors: One for each record and difference, and for all together; a record without peers has no difference.
         units: The most active first.
@@ -99,7 +99,7 @@ class Unit:
 async def explain(
     prompter: Prompter, example: Example, text: Sequence[int], scorer: Scorer, n_units: int = 5
 ) -> Explanation:
-    """What contributed to a text behind the soft prompt of an example.
+    """Which parts of an example's soft prompt contributed to a text.
 
     Args:
         prompter: Has an adapter of kind "dep".
@@ -131,7 +131,7 @@ async def explain(
 async def logliks(
     prompter: Prompter, example: Example, text: Sequence[int], scorer: Scorer, banks: Sequence[Floats]
 ) -> list[float]:
-    """Mean log-probability per token of a text behind an example's prompt, with each bank's vectors: (n_soft, hidden).
+    """Mean log-probability per token of a text given an example's prompt, with each bank's vectors: (n_soft, hidden).
 
     Banks that differ only where the prompt shows nothing make one prompt, so a vector that the LLM cannot see changes exactly 0.
     """
@@ -240,7 +240,7 @@ def top_records(adapter: Adapter, encoder: Encoder, records: Sequence[Record], k
 
     Args:
         adapter: Adapter of kind "dep" with the signal "his".
-        encoder: The adapter's, behind a cache.
+        encoder: The adapter's encoder, with a cache.
         records: All records of the corpus.
         k: Maximum number of records per unit.
         batch: Records encoded at once; memory depends on it and on k, not on the corpus.

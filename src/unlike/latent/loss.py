@@ -167,7 +167,7 @@ def splice(tokens: Tensor, bank: Tensor, slots: Tensor) -> Tensor:
 
 
 def _nll_of_negatives(llm: nn.Module, module: nn.Module, batch: Batch) -> Tensor:
-    """(batch,) NLL of the texts behind the vectors of other users."""
+    """(batch,) NLL of the texts given the vectors of other users."""
     negatives = with_in_batch_negatives(batch)
     return text_nll(llm, module(negatives.inputs).bank, negatives)
 

@@ -1,6 +1,6 @@
 """The checkpoint that DEP's authors released, as an adapter.
 
-It is a whole LLM with the trained modules beside it. Only these, some 30 million weights of 7 billion, and the token
+It is a whole LLM with the trained modules beside it. Only these, about 30 million weights of 7 billion, and the token
 embeddings are read, tensor by tensor. The modules compute what they compute in the released code; around them differ:
 
 - the prompt is our ``soft`` template: other words, and the oldest record first, where theirs had the newest first;

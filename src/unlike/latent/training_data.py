@@ -88,7 +88,7 @@ def training_data(
     Args:
         corpora: Have cases in the splits train and validation; a user's histories in two of them stay apart.
         llm: The frozen LLM.
-        encoder: f_emb, behind a cache.
+        encoder: f_emb, with a cache.
         task: Words and templates.
         recipe: Adapter and training.
         salt: For the hashes of user ids; random if empty.
