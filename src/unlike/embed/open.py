@@ -66,7 +66,7 @@ def parts_of(name: str) -> list[str]:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name is a path that exists, or one behind a scheme."""
+    """Whether a name is a path that exists, with or without a scheme before it."""
     scheme, _, rest = name.partition(":")
     path, _, layer = (rest if rest and scheme in SCHEMES else name).partition("#")
     return "+" not in layer and Path(path).exists()

@@ -39,7 +39,7 @@ def train(
     Args:
         corpus: Has cases in the splits train and validation; several are trained on together.
         kind: "dep", "pplug" or "prompt_tuning".
-        llm: "transformers:MODEL|FOLDER|smollm2", or "vllm:" likewise, which is trained with transformers all the same.
+        llm: "transformers:MODEL|FOLDER|smollm2", or "vllm:" likewise, which is trained with transformers too.
         out: The adapter's folder.
         embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
         preset: "small", "paper" (DEP's paper) or "released" (its authors' code).

@@ -15,7 +15,7 @@ STARTS = 10
 """Number of random starts, of which the grouping with the smallest inertia is kept (scikit-learn's ``n_init``)."""
 LARGE = 200_000
 """Minimum number of elements of a matrix whose product is worth all cores."""
-MOST_ITERATIONS = 300
+MAX_ITERATIONS = 300
 TOLERANCE = 1e-4
 """Converged when the centroids move by less than this share of the variance (scikit-learn's rule)."""
 
@@ -44,7 +44,7 @@ def _best_groups(vectors: Floats, centroids: Floats) -> Groups:
     groups, inertia = _nearest(vectors, centroids)
     tolerance = TOLERANCE * float(vectors.var(axis=0).mean())
     moving = np.arange(len(centroids))
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         before, old = centroids[moving], groups[moving]
         centroids[moving] = after = _means(vectors, old, before)
         groups[moving], inertia[moving] = new, _ = _nearest(vectors, after)
