@@ -80,6 +80,9 @@ def placeholder_adapters(
     """A function from settings to an adapter folder; adapters not trained yet get a temporary one with untrained weights.
 
     A prompt's length does not depend on the weights, so calls and tokens can be counted with these.
+
+    Raises:
+        InputError: The LLM takes no soft prompts.
     """
     if not untrained:
         yield opened.adapter_folder
