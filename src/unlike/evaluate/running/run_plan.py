@@ -156,7 +156,11 @@ async def forecast(plan: Plan, corpus: Corpus, kit_of: KitOf, runs: Sequence[Pla
 
 
 def cases_of(plan: Plan, corpus: Corpus, sample: int | None) -> Sequence[Case]:
-    """The cases of one run: those named in the plan, the first ``limit``, or a seeded sample."""
+    """The cases of one run: those named in the plan, the first ``limit``, or a seeded sample.
+
+    Raises:
+        InputError: The corpus has no such split or case, or fewer cases than a sample.
+    """
     if plan.cases:
         return [corpus.case(case_id) for case_id in plan.cases]
     cases = pick_cases(corpus, plan.split, plan.limit)
