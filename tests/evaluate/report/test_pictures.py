@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.evaluate.report.conftest import HOSTILE
 
+from unlike.evaluate.report.charts import WIDTH
 from unlike.evaluate.report.gain_tables import thirds
 from unlike.evaluate.report.pictures import curve_plots, plot_sections, strip, thinned, value_plots
 from unlike.evaluate.report.wording import printable, two_lines
@@ -32,7 +33,7 @@ def test_every_picture_is_sound_xml_with_title_description_and_the_pages_colours
     for picture in drawn:
         root = ElementTree.fromstring(picture.svg)
         assert root[0].tag.endswith("title") and root[1].tag.endswith("desc") and root[0].text and root[1].text
-        assert root.attrib["viewBox"].startswith("0 0 400 ")
+        assert root.attrib["viewBox"].startswith(f"0 0 {WIDTH} ")
         assert not re.search(r"\b(nan|inf)\b", picture.svg) and "<style" not in picture.svg
         assert not CHART_COLOURS.search(picture.svg) and "var(--c" in picture.svg
 

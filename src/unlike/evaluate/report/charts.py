@@ -12,8 +12,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-WIDTH = 400
-"""Units of a picture's width; it is drawn so that it can be read 390 pixels wide."""
+WIDTH = 325
+"""Units of a picture's width on a page: on a phone of 390 pixels its words, 11 units high, are 12 pixels high."""
 COLOURS = ("#0072b2", "#c85200", "#00805e", "#a5468a", "#806400", "#6b7280")
 """By number, for the light scheme; a picture refers to them as the page's variables --c0 to --c5."""
 INK, EDGE, PAGE = "#1b1c20", "#c6cad2", "#ffffff"
@@ -54,7 +54,7 @@ def draw(
     name: str,
     title: str,
     description: str,
-    height: float,
+    size: tuple[float, float],
     paint: Callable[..., None],
     panels: tuple[int, int] = (1, 1),
 ) -> Markup:
@@ -64,7 +64,7 @@ def draw(
         name: Unique on the page.
         title: Title, for screen readers.
         description: What the picture shows, for screen readers.
-        height: In the units of ``WIDTH``.
+        size: Width and height, in units.
         paint: Draws on the axes that it is given, one per panel.
         panels: Rows and columns.
     """
@@ -74,7 +74,7 @@ def draw(
 
     settings: Any = {**_SETTINGS, "svg.hashsalt": name}
     with mpl.rc_context(settings):
-        figure: Any = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, layout="constrained")
+        figure: Any = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
         FigureCanvasSVG(figure)
         every = [figure.add_subplot(*panels, place + 1) for place in range(panels[0] * panels[1])]
         for axes in every:
@@ -87,10 +87,10 @@ def draw(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # only its width is guessed; the page has fonts of its own
             figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _inline(out.getvalue(), name, title, description, height)
+    return _inline(out.getvalue(), name, title, description, size)
 
 
-def _inline(source: str, name: str, title: str, description: str, height: float) -> Markup:
+def _inline(source: str, name: str, title: str, description: str, size: tuple[float, float]) -> Markup:
     """The content of matplotlib's SVG element, in an element of ours.
 
     Styles become attributes, as the strictest security policy allows; ids of groups, not unique on a page, are removed.
@@ -100,7 +100,7 @@ def _inline(source: str, name: str, title: str, description: str, height: float)
     inside = re.sub(r'<g id="[^"]*"', "<g", inside)
     inside = re.sub(r'style="([^"]*)"', lambda found: _attributes(found[1]), inside)
     return Markup(
-        f'<svg class="plot" role="img" aria-labelledby="{name}-title {name}-desc" viewBox="0 0 {WIDTH} {height:g}" '
+        f'<svg class="plot" role="img" aria-labelledby="{name}-title {name}-desc" viewBox="0 0 {size[0]:g} {size[1]:g}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>{inside}</svg>'
     )

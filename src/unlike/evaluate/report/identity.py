@@ -33,6 +33,8 @@ _LABELS: dict[Kind, str] = {
 }
 _STYLES = ((COLOURS[1], MARKERS[1]), (COLOURS[5], MARKERS[2]), (COLOURS[0], MARKERS[0]))
 """Colour and marker of each measure, in their order."""
+_WIDTH = 400
+"""Units of a picture's width."""
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def result_picture(report: IdentityReport, title: str, kind: Kind) -> str:
         axes.set_xlabel(f"{_LABELS[kind]}; 0.5 is chance")
         _titled(axes.figure, title)
 
-    return stand_alone(draw("result", title, _described(rows, kind), 130 + 42 * len(rows), paint))
+    return stand_alone(draw("result", title, _described(rows, kind), (_WIDTH, 130 + 42 * len(rows)), paint))
 
 
 def curves_picture(report: IdentityReport, title: str) -> str:
@@ -187,7 +189,7 @@ def curves_picture(report: IdentityReport, title: str) -> str:
         _titled(every[0].figure, title)
 
     description = ". ".join(f"{label} by {setting}: {_described(rows, kind)}" for kind, label, setting, rows in panels)
-    return stand_alone(draw("curves", title, description, 460, paint, (2, 2)))
+    return stand_alone(draw("curves", title, description, (_WIDTH, 460), paint, (2, 2)))
 
 
 def _band(axes: Any, found: Sequence[Estimate], colour: str, marker: str) -> None:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """The pictures of a report, in sections that each answer one question."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from unlike.evaluate.report.charts import (
     INK,
     MARKERS,
     PAGE,
+    WIDTH,
     Picture,
     draw,
     errors,
@@ -24,7 +26,7 @@ from unlike.evaluate.statistics.findings import Curve, Findings, Half, Variant
 MAX_BARS = 300
 SETTINGS = {"n_peers": "K, representatives per key record", "n_records": "N, key records"}
 _ROW = 30
-_MAX_NAME_CHARS = 22
+_MAX_NAME_CHARS, _SHORT_NAME_CHARS = 22, 16
 _HALVES = {"unique": "unique users", "not unique": "the other users"}
 
 
@@ -85,7 +87,7 @@ def _bars(findings: Findings, number: int, metric: str, variants: Sequence[Varia
         value_axis(axes, zero=True)
 
     description = "; ".join(f"{variant.name} {value(mean, scale)}" for variant, mean, *_ in rows)
-    svg = draw(f"bars-{number}", f"{label} of every variant", description, 50 + _ROW * len(rows), paint)
+    svg = draw(f"bars-{number}", f"{label} of every variant", description, (WIDTH, 50 + _ROW * len(rows)), paint)
     with_intervals = any(low is not None for _, _, low, _ in rows)
     return Picture(svg, f"{label}: mean" + (" with 95 % interval over users" if with_intervals else ", no intervals"))
 
@@ -118,13 +120,14 @@ def _curve(findings: Findings, number: int, curve: Curve) -> Picture | None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(setting)
         value_axis(axes, "y")
-        axes.figure.legend(loc="outside upper left", ncols=1 if len(drawn) > 4 else 2)
+        axes.figure.legend(loc="outside upper left", ncols=_legend_columns(drawn))
 
     description = "; ".join(
         f"{method}: {', '.join(f'{value(mean, scale)} at {at:g}' for at, mean, *_ in points)}"
         for method, points in drawn.items()
     )
-    svg = draw(f"curve-{number}", f"{label} by {setting}", description, 240 + 16 * len(drawn), paint)
+    size = (WIDTH, 210 + 17 * _legend_rows(drawn))
+    svg = draw(f"curve-{number}", f"{label} by {setting}", description, size, paint)
     return Picture(svg, f"{label} by {setting}, with 95 % intervals where there are any")
 
 
@@ -157,7 +160,7 @@ def _halves(findings: Findings, number: int, metric: str) -> Picture | None:
 
     description = "; ".join(f"{half.variant}, {_HALVES[half.half]} {signed(half.gain, scale)}" for half in shown)
     title = f"Gain in {label} of unique users and of the others"
-    svg = draw(f"halves-{number}", title, description, 70 + (_ROW + 8) * len(variants), paint)
+    svg = draw(f"halves-{number}", title, description, (WIDTH, 70 + (_ROW + 8) * len(variants)), paint)
     return Picture(svg, f"{label}: gain over Non-Perso with 95 % interval")
 
 
@@ -206,7 +209,7 @@ def strip(name: str, variant: str, label: str, gains: Sequence[float], within: S
         value_axis(axes, "y", zero=True)
 
     return Picture(
-        draw(name, f"Gain in {label} of each user with {variant}", description, 160, paint),
+        draw(name, f"Gain in {label} of each user with {variant}", description, (WIDTH, 150), paint),
         f"{variant}, {label}: {description}",
     )
 
@@ -238,7 +241,7 @@ def _tokens(findings: Findings, number: int, metric: str) -> Picture | None:
     ]
     if not found:
         return None
-    counts = [tokens for _, tokens, _ in found]
+    names, counts = [variant.name for variant, *_ in found], [tokens for _, tokens, _ in found]
     is_log = min(counts) > 0 and max(counts) / min(counts) > 10
 
     def paint(axes: Any) -> None:  # noqa: ANN401
@@ -257,16 +260,21 @@ def _tokens(findings: Findings, number: int, metric: str) -> Picture | None:
             value_axis(axes, "both")
             axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("tokens per case" + (" (logarithmic)" if is_log else ""))
-        axes.figure.legend(loc="outside upper left", ncols=1 if _long(found) else 2)
+        axes.figure.legend(loc="outside upper left", ncols=_legend_columns(names))
 
     description = "; ".join(f"{v.name}: {value(mean, scale)} for {amount(tokens)} tokens" for v, tokens, mean in found)
-    rows = len(found) if _long(found) else (len(found) + 1) // 2
-    svg = draw(f"tokens-{number}", f"{label} against tokens", description, 230 + 17 * rows, paint)
+    size = (WIDTH, 210 + 17 * _legend_rows(names))
+    svg = draw(f"tokens-{number}", f"{label} against tokens", description, size, paint)
     return Picture(svg, f"{label} against tokens; hollow marks are baselines")
 
 
-def _long(found: Sequence[tuple[Variant, float, float]]) -> bool:
-    return any(len(variant.name) > 18 for variant, *_ in found)
+def _legend_columns(names: Collection[str]) -> int:
+    """Two where all names are short enough to stand beside each other."""
+    return 1 if any(len(name) > _SHORT_NAME_CHARS for name in names) else 2
+
+
+def _legend_rows(names: Collection[str]) -> int:
+    return math.ceil(len(names) / _legend_columns(names))
 
 
 def _decades(counts: Sequence[float]) -> list[float]:
