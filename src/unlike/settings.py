@@ -129,6 +129,11 @@ class MethodSettings:
     lexical: NotNegative = 0.0
     lexical_of: LexicalOf = "user"
 
+    @property
+    def max_rewrites(self) -> int:
+        """``rewrites``; 0 at temperature 0, where the LLM would answer the same and is not asked again."""
+        return self.rewrites if self.temperature else 0
+
     def but(self, **changes: object) -> "MethodSettings":
         """A copy with some settings changed."""
         return replace(self, **changes)

@@ -67,9 +67,14 @@ def test_a_dry_run_counts_and_writes_nothing(unlike, sample, tmp_path):
 
 
 def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, sample, tmp_path):
-    line = "rewrites are not counted: at most 2 more calls per text"
-    assert line in unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--rewrites", "2"))[1]
+    dry = ("--dry-run", "--rewrites", "2")
+    line = "rewrites are not counted: each call may be made again, at most 2 times"
+    assert line in unlike(*run_words(sample, tmp_path / "run", *dry))[1]
     assert "rewrites" not in unlike(*run_words(sample, tmp_path / "run", "--dry-run"))[1]
+    for words, n in ((dry, 2), ((*dry, "--temperature", "0"), 0)):
+        found = json.loads(unlike(*run_words(sample, tmp_path / "run", *words, "--json"))[1])
+        assert (found["n_calls"], found["rewrites_not_counted"], found["counts_exactly"]) == (12, n, False)
+        assert found["assumed_completion_tokens"]["other steps"] == 300
 
 
 def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):

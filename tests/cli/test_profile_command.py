@@ -79,6 +79,15 @@ def test_at_most_so_many_profiles_are_built(unlike, fresh):
     assert json.loads(unlike(*words, 9, "--json")[1])["users"] == ["cem", "dee", "eve"]
 
 
+def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, fresh, tmp_path):
+    (tmp_path / "again.toml").write_text("[method]\nrewrites = 1\n")
+    words = ("profile", "build", "--store", fresh, *WITHOUT_MODELS, "--dry-run")
+    again = (*words, "--settings", tmp_path / "again.toml")
+    assert unlike(*again)[1].endswith("\nrewrites are not counted: each call may be made again, at most 1 time\n")
+    assert "rewrites" not in unlike(*words)[1]
+    assert [json.loads(unlike(*one, "--json")[1])["rewrites_not_counted"] for one in (again, words)] == [1, 0]
+
+
 def test_a_user_with_too_few_records_is_told_how_many_a_profile_needs(unlike, tmp_path):
     file = write_lines(tmp_path / "one.jsonl", [record("zoe", "pen")])
     (tmp_path / "at_once.toml").write_text("[refresh]\ndebounce_s = 0\n")

@@ -75,14 +75,14 @@ def test_rewrites_are_not_counted_and_the_forecast_says_so(sample, tmp_path, set
         corpus, "rag", "scripted:echo", tmp_path, settings=MethodSettings(**settings), embedder="hashing:64", limit=2
     )
     found = forecast_run(request)
-    assert (found.usage.n_calls, found.rewrites) == (2, rewrites)
+    assert (found.usage.n_calls, found.rewrites_not_counted) == (2, rewrites)
 
 
 def test_rewrites_are_said_of_an_experiment_too(plan_file, tmp_path):
     file = plan_file(limit=2, methods=("rag",))
     file.write_text(file.read_text().replace("max_tokens = 64", "max_tokens = 64, rewrites = 3"))
     ((part, _),) = forecast_experiment(open_experiment(file, tmp_path / "out")).parts
-    assert (part.usage.n_calls, part.rewrites) == (2, 3)
+    assert (part.usage.n_calls, part.rewrites_not_counted) == (2, 3)
 
 
 def test_it_needs_no_key(sample, tmp_path, monkeypatch):

@@ -30,6 +30,12 @@ def say(line: str) -> None:
     typer.echo(line, err=True)
 
 
+def print_rewrites(n: int) -> None:
+    """Print that a forecast does not count the calls that are made again, where that may happen."""
+    if n:
+        typer.echo(f"rewrites are not counted: each call may be made again, at most {n_of(n, 'time')}")
+
+
 def confirm(yes: bool, question: str, undone: str) -> None:
     """Ask before something that cannot be undone; where the answer is no, the command ends with exit status 1.
 

@@ -9,7 +9,7 @@ import typer
 
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
-from unlike.cli.output import n_of, print_json, say
+from unlike.cli.output import n_of, print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.errors import Stopped
 from unlike.memory.open import open_memory_parts
@@ -112,6 +112,7 @@ def _forecast(
         f"{n_of(found.n_profiles, 'profile')}: {n_of(found.n_calls, 'call')}, {found.prompt_tokens:,} prompt tokens, "
         f"about {found.completion_tokens:,} completion tokens; nothing was changed"
     )
+    print_rewrites(found.rewrites_not_counted)
 
 
 def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from unlike.cli.options import (
     names_in,
     time_rule,
 )
-from unlike.cli.output import n_of, print_json, say
+from unlike.cli.output import n_of, print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.settings import MethodSettings, checked
 
@@ -191,11 +191,25 @@ def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], 
     with progress(quiet=as_json) as on_progress, interruptible():
         forecast = forecast_run(request, Watch(on_progress, say))
     if as_json:
-        print_json({"n_cases": forecast.n_cases, **asdict(forecast.usage), "cost": forecast.cost(prices)})
+        print_json(_as_json(forecast, forecast.cost(prices)))
         return
     print_forecast(forecast, forecast.cost(prices))
     if None in prices:
         typer.echo("cost: give --price-in and --price-out, per million tokens")
+
+
+def _as_json(forecast: "Forecast", cost: float | None) -> dict[str, object]:
+    """What ``print_forecast`` says in words."""
+    from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS
+
+    return {
+        "n_cases": forecast.n_cases,
+        **asdict(forecast.usage),
+        "cost": cost,
+        "counts_exactly": forecast.counts_exactly,
+        "assumed_completion_tokens": forecast.lengths | {"other steps": ASSUMED_COMPLETION_TOKENS},
+        "rewrites_not_counted": forecast.rewrites_not_counted,
+    }
 
 
 def print_forecast(forecast: "Forecast", cost: float | None) -> None:
@@ -211,9 +225,6 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
     assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items()) + (", " if lengths else "")
     typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {ASSUMED_COMPLETION_TOKENS}")
-    if forecast.rewrites:
-        typer.echo(
-            f"rewrites are not counted: at most {forecast.rewrites} more {'call' if forecast.rewrites == 1 else 'calls'} per text"
-        )
+    print_rewrites(forecast.rewrites_not_counted)
     if cost is not None:
         typer.echo(f"cost: {cost:.2f}")

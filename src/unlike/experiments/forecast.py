@@ -51,8 +51,8 @@ class Forecast:
         counts_exactly: Whether prompts were counted with the model's tokenizer.
         lengths: Assumed length of the answers by step, in tokens, where it can be estimated; for other steps it is
             ``ASSUMED_COMPLETION_TOKENS``.
-        rewrites: Maximum number of times that the LLM is asked again for a text; these calls are not counted, since only
-            a reply shows whether they are made.
+        rewrites_not_counted: Maximum number of times that each call is made again; these are not counted, since only a
+            reply shows whether they are made.
     """
 
     what: str
@@ -60,7 +60,7 @@ class Forecast:
     usage: Usage
     counts_exactly: bool
     lengths: dict[str, int]
-    rewrites: int = 0
+    rewrites_not_counted: int = 0
 
     def cost(self, prices: Prices) -> float | None:
         """The price of all tokens; None where a price is missing."""
@@ -97,8 +97,8 @@ def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
         asked = _forecast_llm(backend, known, cases)
         job = Job(request.method, open_method(request.method), cases, replace(kit, llm=asked))
         wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked)))
-        rewrites = _rewrites([kit.settings])
-        return Forecast(request.method, len(cases), asked.usage, backend.counts_exactly, asked.lengths, rewrites)
+        usage, rewrites = asked.usage, kit.settings.max_rewrites
+        return Forecast(request.method, len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
 
 
 def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> ExperimentForecast:
@@ -121,7 +121,7 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
     asked = _forecast_llm(backend, known, cases)
     usage = wait_for(forecast(plan, corpus, kit_of, runs, asked))
     what = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
-    rewrites = _rewrites([run.settings for run in runs])
+    rewrites = max((run.settings.max_rewrites for run in runs), default=0)
     found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
     yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
     for judge in plan.judges:
@@ -129,11 +129,6 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
         graded = wait_for(forecast_judge(Grading(plan, judge, corpus, kit), opened.folder, known))
         found = Forecast(judge.label, len(cases), graded, kit.llm.backend.counts_exactly, ASSUMED_TOKENS[judge.kind])
         yield found, found.cost((judge.price_in, judge.price_out))
-
-
-def _rewrites(settings: Sequence[MethodSettings]) -> int:
-    """The most rewrites that some settings allow; at temperature 0 there are none."""
-    return max((each.rewrites for each in settings if each.temperature), default=0)
 
 
 def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Case]") -> ForecastLLM:

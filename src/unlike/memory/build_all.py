@@ -147,12 +147,15 @@ class BuildForecast:
     Attributes:
         n_profiles: Profiles that would get a new version.
         completion_tokens: With an assumed length of each answer.
+        rewrites_not_counted: Maximum number of times that each call is made again; these are not counted, since only a
+            reply shows whether they are made.
     """
 
     n_profiles: int
     n_calls: int
     prompt_tokens: int
     completion_tokens: int
+    rewrites_not_counted: int
 
 
 async def forecast_build(
@@ -184,5 +187,5 @@ async def forecast_build(
             built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress, limit)
         finally:
             copy.close()
-    used = meter.usage
-    return BuildForecast(len(built.users), used.n_calls, used.prompt_tokens, used.completion_tokens)
+    used, rewrites = meter.usage, file.memory_settings().method.max_rewrites
+    return BuildForecast(len(built.users), used.n_calls, used.prompt_tokens, used.completion_tokens, rewrites)

@@ -42,17 +42,12 @@ class Counted(Protocol):
 def attempts_of(draft: Draft, guard: Guard) -> int:
     """How often the LLM may be asked for a text that is written whole; see ``writing.write``."""
     n_times = 2 if guard.others.texts and guard.on_repeat == "retry" else 1
-    return n_times * _n_attempts(draft.rewrites, draft.call.sampling.temperature)
+    return n_times * (1 + draft.rewrites if draft.call.sampling.temperature else 1)
 
 
 def tokens_of_calls(n_calls: int, method: MethodSettings) -> int:
     """Tokens to reserve for the steps before a text; each prompt is assumed to be as long as its answer may be."""
-    return n_calls * 2 * method.max_tokens * _n_attempts(method.rewrites, method.temperature)
-
-
-def _n_attempts(rewrites: int, temperature: float) -> int:
-    """At temperature 0 the LLM would answer the same, and is not asked again."""
-    return 1 + rewrites if temperature else 1
+    return n_calls * 2 * method.max_tokens * (1 + method.max_rewrites)
 
 
 class Spending:
