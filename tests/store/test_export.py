@@ -54,15 +54,18 @@ def test_a_user_of_many_records_and_versions(tenant):
     assert (held["differences"], held["pins"], held["n_llm_calls"]) == ([], [], 0)
 
 
-def test_words_about_an_item_are_in_the_count_and_keep_a_prompt_from_others_exports(tenant):
+def test_words_about_an_item_are_in_the_count_and_keep_a_prompt_from_others_exports(tenant, monkeypatch):
     put(tenant, row("ann"), row("emil", "milk"))
     prompt = [{"role": "user", "content": "of milk"}]
     with tenant.write() as tx:
         ann, emil = users.find_user(tx, "ann"), users.find_user(tx, "emil")
         journal.keep_prompt(tx, CallToStore(ann, "m", "s", ["ann-tea"], None, prompt, [row("emil", "milk").item]))
         journal.keep_prompt(tx, CallToStore(ann, "m", "s", [], None, prompt))
+        opened, unseal = list[str](), tx.keys.unseal
+        monkeypatch.setattr(tx.keys, "unseal", lambda *args: opened.append(args[-1]) or unseal(*args))
         held = export.everything_about(tx, ann, "ann")
         assert [one["messages"] for one in held["prompts"]] == [prompt, None]
+        assert len([place for place in opened if place.startswith("prompt ")]) == 1, "what is not shown is not opened"
         assert held["n_llm_calls"] == 2
         assert export.everything_about(tx, emil, "emil")["n_llm_calls"] == 1
 

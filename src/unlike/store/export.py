@@ -9,6 +9,7 @@ from unlike.records import Record
 from unlike.store import audit, differences, journal, profiles, users
 from unlike.store.database import Tx
 from unlike.store.journal import KeptPrompt
+from unlike.store.profiles import StoredProfile
 from unlike.store.records import read
 from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL, JOURNAL_READS, JOURNAL_SOURCES, RECORDS
 
@@ -17,7 +18,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
     """Records, differences, profiles, pins, consent, jobs, kept prompts and audit lines of a user, JSON-able.
 
     Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts with
-    words of others, other than through a profile, are listed without their messages.
+    words of others, other than through a profile, are listed without their messages, and not opened.
     """
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
@@ -32,11 +33,11 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
             {"record_id": numbers[number], "text": found.difference.text, "n_peers": found.difference.n_peers}
             for number, found in differences.current_of(tx, numbers).items()
         ],
-        "profiles": [_profile(tx, user, row.version, numbers) for row in profiles.versions(tx, user)],
+        "profiles": [_profile(stored, numbers) for stored in profiles.every_version(tx, user)],
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
         "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
         "n_llm_calls": _n_calls(tx, user),
-        "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user)],
+        "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user, opens_others=False)],
         "audit": audit.about(tx, user_id),
     }
 
@@ -63,10 +64,9 @@ def _record(record: Record, encoders: list[str]) -> dict[str, Any]:
     }
 
 
-def _profile(tx: Tx, user: int, version: int, numbers: dict[int, str]) -> dict[str, Any]:
-    stored = profiles.version(tx, user, version)
+def _profile(stored: StoredProfile, numbers: dict[int, str]) -> dict[str, Any]:
     return {
-        "version": version,
+        "version": stored.version,
         "origin": stored.profile.origin,
         "current": stored.current,
         "created_ms": stored.created_ms,

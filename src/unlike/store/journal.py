@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Row, Select, delete, func, or_, select
 
 from unlike.records import Item
 from unlike.store.database import TransactionConflict, Tx
@@ -55,7 +55,7 @@ class KeptPrompt:
 
     Attributes:
         shows_others: Whether words of others are in it other than through a profile: records, or descriptions of items.
-        messages: Role and content of each message.
+        messages: Role and content of each message; none where the prompt was not opened.
     """
 
     step: str
@@ -115,8 +115,18 @@ def keep_prompt(tx: Tx, call: CallToStore) -> None:
     _insert(tx, secrets.token_hex(32), call, describers, None)
 
 
-def prompts_of(tx: Tx, user: int, offset: int = 0, limit: int | None = None) -> list[KeptPrompt]:
-    """Kept prompts of calls for a user, the latest first."""
+def prompts_of(
+    tx: Tx, user: int, offset: int = 0, limit: int | None = None, *, opens_others: bool = True
+) -> list[KeptPrompt]:
+    """Kept prompts of calls for a user, the latest first.
+
+    Args:
+        tx: An open transaction.
+        user: Number of the user.
+        offset: Prompts to skip.
+        limit: Maximum number of prompts; None for all.
+        opens_others: Whether those that show others' words are opened too.
+    """
     read_others = (
         select(JOURNAL_READS.c.id)
         .join(RECORDS, RECORDS.c.id == JOURNAL_READS.c.record)
@@ -124,12 +134,18 @@ def prompts_of(tx: Tx, user: int, offset: int = 0, limit: int | None = None) -> 
     )
     described = select(JOURNAL_SOURCES.c.id).where(JOURNAL_SOURCES.c.call == JOURNAL.c.id)
     shows_others = or_(read_others.exists(), described.exists())
-    query = _with_prompt(tx, user, JOURNAL, shows_others.label("others")).order_by(JOURNAL.c.id.desc())
-    found = list[KeptPrompt]()
-    for row in tx.conn.execute(query.offset(offset).limit(limit)):
-        prompt = tx.keys.unseal(tx.conn, row.people, row.prompt, place_of_prompt(tx, row.key))
-        found.append(KeptPrompt(row.step, row.model, row.created_ms, bool(row.others), tuple(prompt["messages"])))
-    return found
+    columns = (JOURNAL.c[name] for name in ("step", "model", "created_ms", "key", "people", "prompt"))
+    query = _with_prompt(tx, user, *columns, shows_others.label("others")).order_by(JOURNAL.c.id.desc())
+    return [
+        KeptPrompt(
+            step=row.step,
+            model=row.model,
+            created_ms=row.created_ms,
+            shows_others=bool(row.others),
+            messages=_messages(tx, row) if opens_others or not row.others else (),
+        )
+        for row in tx.conn.execute(query.offset(offset).limit(limit))
+    ]
 
 
 def n_prompts(tx: Tx, user: int) -> int:
@@ -149,6 +165,10 @@ def place_of_prompt(tx: Tx, key: str) -> str:
 
 def _with_prompt(tx: Tx, user: int, *columns: Any) -> Select[*tuple[Any, ...]]:  # noqa: ANN401 - columns and tables
     return select(*columns).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.user == user, JOURNAL.c.prompt.is_not(None))
+
+
+def _messages(tx: Tx, row: Row[*tuple[Any, ...]]) -> tuple[dict[str, str], ...]:
+    return tuple(tx.keys.unseal(tx.conn, row.people, row.prompt, place_of_prompt(tx, row.key))["messages"])
 
 
 def _insert(tx: Tx, key: str, call: CallToStore, describers: set[int], answer: Mapping[str, Any] | None) -> None:
