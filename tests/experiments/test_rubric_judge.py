@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 import unlike
-from unlike.experiments.experiment import open_experiment
 from unlike.experiments.forecast import forecast_experiment
+from unlike.experiments.opened import open_experiment
 
 LIMIT = 3
 

@@ -45,7 +45,7 @@ def authorship(
     from unlike.evaluate.report.authorship import write_authorship
     from unlike.evaluate.running.run_method import read_run
     from unlike.evaluate.statistics.measured import MeasuredRun, by_variant
-    from unlike.experiments.experiment import finished_runs
+    from unlike.experiments.report import finished_runs
 
     settings = AuthorshipSettings(words, known, min_known, users, training_users, seed, against)
     folders = [folder for path in runs or () for folder in finished_runs(path)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from unlike.evaluate.statistics.findings import Cell, Findings
-    from unlike.experiments.experiment import Comparison
+    from unlike.experiments.report import Comparison
 
 
 def report(
@@ -27,7 +27,7 @@ def report(
     ),
 ) -> None:
     """Compare runs in one self-contained file: tables, tests, plots, cases side by side, and how to repeat them."""
-    from unlike.experiments.experiment import report
+    from unlike.experiments.report import report
     from unlike.experiments.watch import Watch
 
     with progress() as on_progress:

@@ -1,0 +1,114 @@
+"""An experiment file with its corpus and encoder opened."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlike.evaluate.running.plan import Plan, at_time
+from unlike.evaluate.running.read_plan import read_plan
+from unlike.experiments.watch import SILENT_WATCH, Watch
+from unlike.records import TimeRule
+from unlike.settings import MethodSettings, vector_file
+
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+    from unlike.embed.encoder import Encoder
+    from unlike.evaluate.running.plan import Engine
+    from unlike.evaluate.running.run_plan import KitOf
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An opened experiment.
+
+    Attributes:
+        plan: What is compared.
+        corpus: The plan's corpus.
+        encoder: The plan's encoder, with its cache of vectors.
+        folder: Folder of runs, adapters, journal and report.
+    """
+
+    plan: Plan
+    corpus: "Corpus"
+    encoder: "Encoder"
+    folder: Path
+
+    def kits(
+        self,
+        engine: "Engine",
+        journal: Path | None,
+        asks: bool = True,
+        adapter_folder: Callable[[MethodSettings], Path] | None = None,
+    ) -> "KitOf":
+        """A function from settings to a kit; all its kits share one LLM and one journal.
+
+        Args:
+            engine: The LLM.
+            journal: None for a temporary one.
+            asks: Whether the LLM will be called; else it only counts tokens.
+            adapter_folder: Returns the folder of the adapter of some settings; None for the experiment's own.
+
+        Raises:
+            InputError: The LLM or one of its options is not usable.
+            MissingPart: The engine is not installed.
+        """
+        from unlike.api import kits
+        from unlike.llm.journal import Journal
+        from unlike.llm.open import open_counter, open_patient
+        from unlike.llm.recorded import RecordedLLM
+        from unlike.prompts.task import open_task
+
+        options = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
+        backend = (open_patient if asks else open_counter)(engine.uri, **options)
+        llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
+        task = open_task(self.plan.task, self.plan.prompts)
+        return kits(self.corpus, llm, self.encoder, task, adapter_folder or self.adapter_folder)
+
+    def adapter_folder(self, settings: MethodSettings) -> Path:
+        """Folder of the adapter of some settings: one that the experiment trains per seed, or a given folder."""
+        if settings.adapter in {entry.name for entry in self.plan.adapters}:
+            return self.adapters_at / f"{settings.adapter}-s{settings.seed}"
+        return Path(settings.adapter)
+
+    @property
+    def adapters_at(self) -> Path:
+        """Folder of the adapters that the plan trains."""
+        return self.plan.adapters_at or self.folder / "adapters"
+
+    @cached_property
+    def training_corpora(self) -> "Sequence[Corpus]":
+        """What the adapters are trained on."""
+        from unlike.data.corpus import Corpus
+
+        return [Corpus.open(folder) for folder in self.plan.train_on] or [self.corpus]
+
+
+def open_experiment(
+    file: Path | str,
+    out: Path | None = None,
+    *,
+    corpus: Path | None = None,
+    llm: str | None = None,
+    embedder: str | None = None,
+    limit: int | None = None,
+    time: TimeRule | None = None,
+    judges: Sequence[str] | None = None,
+    train_on: Sequence[Path] = (),
+    adapters_at: Path | None = None,
+    watch: Watch = SILENT_WATCH,
+) -> Experiment:
+    """Read an experiment file and open its corpus and encoder; see ``experiment``."""
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+
+    path = Path(file)
+    named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
+    shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at}
+    plan = read_plan(path, named | shared, llm, runs=True)
+    plan = at_time(plan, time) if time else plan
+    assert plan.corpus is not None
+    encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
+    watch.cut_texts(encoder, opened.texts())
+    return Experiment(plan, opened, encoder, out or Path(path.stem))

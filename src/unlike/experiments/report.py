@@ -1,0 +1,101 @@
+"""The report of an experiment, or of run folders that exist already."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlike.errors import InputError
+from unlike.evaluate.running.run_method import write_whole
+from unlike.evaluate.running.run_plan import find, measure_all
+from unlike.experiments.watch import SILENT_WATCH, Watch
+from unlike.settings import vector_file
+
+if TYPE_CHECKING:
+    from unlike.evaluate.statistics.findings import Findings
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of an experiment or a report.
+
+    Attributes:
+        findings: The tables, tests and curves.
+        files: The report in all its formats.
+    """
+
+    findings: "Findings"
+    files: tuple[Path, ...]
+
+    @property
+    def n_failed(self) -> int:
+        """Failed cases of all runs."""
+        return len(self.findings.failures)
+
+
+def write_comparison(findings: "Findings", out: Path) -> Comparison:
+    """Write the report of an experiment's findings.
+
+    Args:
+        findings: What was found.
+        out: The HTML file; the other formats are written beside it.
+    """
+    from unlike.evaluate.report.page import write_report
+
+    write_whole(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
+    return Comparison(findings, tuple(write_report(findings, out)))
+
+
+def report(
+    runs: "list[Path]",
+    out: Path = Path(REPORT),
+    *,
+    corpus: Path | None = None,
+    embedder: str = "minilm",
+    watch: Watch = SILENT_WATCH,
+    **options: object,
+) -> Comparison:
+    """Compare run folders that exist already.
+
+    Args:
+        runs: Run folders, or folders of experiments.
+        out: The HTML file.
+        corpus: Corpus folder, where it has moved since the runs.
+        embedder: Encoder for the uniqueness of users.
+        watch: Shows progress.
+        options: ``title``, ``metrics``, ``users`` as in an experiment file.
+
+    Raises:
+        InputError: There is no finished run, or the runs are on different corpora.
+    """
+    from unlike.data.corpus import Corpus
+    from unlike.embed.open import open_encoder
+    from unlike.evaluate.running.read_plan import plan_of
+    from unlike.evaluate.running.run_method import read_run
+
+    folders = [folder for path in runs for folder in finished_runs(path)]
+    facts = [read_run(folder)[1] for folder in folders]
+    n_corpora = len({fact["corpus_hash"] for fact in facts})
+    if n_corpora > 1:
+        raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
+    named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
+    made = {str(fact["method"]) for fact in facts}
+    plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
+    opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
+    encoder = open_encoder(embedder, vector_file(), watch.encoding)
+    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), out)
+
+
+def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:
+    """The methods of some runs as a plan names them, each with its adapter."""
+    adapters = {fact["method"]: fact["settings"].get("adapter", "") for fact in facts}
+    return [{"method": method, "settings": {"adapter": adapter}} for method, adapter in adapters.items()]
+
+
+def finished_runs(path: Path) -> list[Path]:
+    """The run folder itself, or the runs of an experiment's folder."""
+    if (path / "runs").is_dir():
+        return sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))
+    return [path]
