@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.memory.test_build import BREAD, RAIN, TWO, numbers, street
-from tests.memory.town import faults, job_rows, lived_in, memory_of, row, settle
+from tests.memory.town import faults, job_rows, lived_in, memory_of, opened_records, row, settle
 from tests.store.rows import BOTH
 from unlike.embed.hashing import HashingEncoder
 from unlike.memory.cluster import cluster_item
@@ -74,6 +74,15 @@ def test_the_same_set_is_clustered_once(in_sqlite, monkeypatch):
     cluster_item(item_job(memory, "tea"), HashingEncoder(64), memory.settings)
     assert n_of(memory, CLUSTERINGS) == before
     assert job_rows(memory) == []
+
+
+def test_only_texts_without_a_vector_are_opened(in_sqlite, monkeypatch):
+    memory = lived_in(in_sqlite, street(), method=TWO)
+    asyncio.run(memory.add([row("hal", "tea", BREAD)], BOTH))
+    job, found = item_job(memory, "tea"), opened_records(monkeypatch)
+    cluster_item(job, HashingEncoder(64), memory.settings)
+    assert found == ["hal-tea"]
+    assert "hal-tea" in set.union(*groups_on(memory, "tea"))
 
 
 def test_records_that_come_together_are_clustered_together(in_sqlite, monkeypatch):

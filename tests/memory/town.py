@@ -22,6 +22,7 @@ from unlike.prompts.task import open_task
 from unlike.records import Item, Record
 from unlike.settings import MethodSettings
 from unlike.store import check, differences, jobs, journal, profiles, records, users
+from unlike.store.keyring import Keyring
 from unlike.store.records import NewRecord
 from unlike.store.tables import DIFFERENCES, JOURNAL, PINS, PROFILES, RECORDS
 
@@ -93,6 +94,19 @@ def kept(memory):
 def job_rows(memory, state=""):
     with memory.tenant.read() as tx:
         return jobs.listed(tx, state, limit=10_000)
+
+
+def opened_records(monkeypatch):
+    """Ids of the records that are opened from here on."""
+    found, unseal = [], Keyring.unseal
+
+    def spied(keys, conn, people, sealed, about):
+        kind, _, name = about.split(" ", 2)
+        found.extend([name] if kind == "record" else [])
+        return unseal(keys, conn, people, sealed, about)
+
+    monkeypatch.setattr(Keyring, "unseal", spied)
+    return found
 
 
 def opened(memory):

@@ -1,5 +1,7 @@
 """Records: accepted once each, with their words, and read by those who may."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.store.rows import BOTH, MASTER, numbers, put, row
@@ -9,6 +11,7 @@ from unlike.store import erase_rows, records, users
 from unlike.store.database import open_store
 from unlike.store.items import set_item
 from unlike.store.records import NewRecord, StoredRecords, Unknown
+from unlike.store.tables import ITEMS
 from unlike.store.users import Consent
 
 ALL = (10**12, "")
@@ -19,6 +22,24 @@ def test_a_record_comes_back_as_it_was_sent(tenant):
     assert put(tenant, sent).n_new == 1
     assert StoredRecords(tenant).history("ann", ALL) == [sent.record]
     assert StoredRecords(tenant).item("tea") == sent.item
+
+
+def test_records_without_their_words_are_read_without_a_key(tenant, monkeypatch):
+    put(tenant, row("bob", "tea", at=2), row("ann", "tea", at=1), row("ann", "milk"), row("ann", "tea", id="z", at=3))
+    with tenant.read() as tx:
+        whole = records.read(tx, ITEMS.c.item_id == "tea")
+        monkeypatch.setattr(tx.keys, "of_users", lambda *_: pytest.fail("a key is read"))
+        found = records.unopened(tx, ITEMS.c.item_id == "tea")
+    assert found == [replace(one, record=replace(one.record, text="", title="")) for one in whole]
+    assert [one.record.id for one in found] == ["ann-tea", "bob-tea", "z"]
+
+
+def test_the_latest_record_of_a_user_on_an_item(tenant):
+    put(tenant, row("ann", "tea", at=1), row("ann", "tea", id="z", at=3), row("bob", "tea", at=4), row("ann", "milk"))
+    with tenant.read() as tx:
+        ann = users.find_user(tx, "ann")
+        assert records.latest_on(tx, ann, "tea").record.id == "z"
+        assert records.latest_on(tx, ann, "bread") is None
 
 
 def test_sending_again_changes_nothing(tenant):

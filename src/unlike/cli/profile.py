@@ -44,7 +44,7 @@ def show(
 
     with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
         with memory.tenant.read() as tx:
-            known = read_context(tx, user, memory.settings)
+            known = read_context(tx, user, memory.settings, with_others=False)
         try:
             found = wait_for(memory.profile(user, version))
         except Unknown:

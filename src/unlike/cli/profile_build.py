@@ -163,7 +163,7 @@ def _table(memory: "Memory", users: Sequence[str]) -> None:
     table = Table("user", "version", "statements", "compared with", "texts are written from")
     with memory.tenant.read() as tx:
         for user_id in users:
-            known = read_context(tx, user_id, memory.settings)
+            known = read_context(tx, user_id, memory.settings, with_others=False)
             rung = known.rung.replace("_", " ")
             if known.profile is None:
                 table.add_row(Text(user_id), "none", "", "", f"{rung}: {known.why}")

@@ -38,9 +38,10 @@ class OnItem:
 
     Attributes:
         item: Its number.
-        there: Records that serve their users or others, oldest first.
+        there: Records that serve their users or others, oldest first, without their words.
         members: Those that are clustered: one of each user who agrees to be compared.
         vectors: Of records by number.
+        new: Those of the records that have no vector yet, with their words.
         before: The clustering so far.
     """
 
@@ -48,6 +49,7 @@ class OnItem:
     there: Sequence[Stored]
     members: Sequence[Stored]
     vectors: Mapping[int, Vector]
+    new: Sequence[Stored]
     before: StoredClustering | None
 
 
@@ -76,22 +78,24 @@ def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
 
 def _read(tenant: Tenant, item: int, encoder: Encoder) -> OnItem:
     with tenant.read() as tx:
-        there = records.read(tx, RECORDS.c.item == item, USERS.c.own | USERS.c.peer)
+        there = records.unopened(tx, RECORDS.c.item == item, USERS.c.own | USERS.c.peer)
         agreeing = users.agreeing_to_compare(tx, [stored.user for stored in there])
+        vectors = embeddings.of_records(tx, encoder.name, [stored.number for stored in there])
+        new = records.with_numbers(tx, [stored.number for stored in there if stored.number not in vectors])
         return OnItem(
             item=item,
             there=there,
             members=clustered_set([stored for stored in there if stored.user in agreeing]),
-            vectors=embeddings.of_records(tx, encoder.name, [stored.number for stored in there]),
+            vectors=vectors,
+            new=tuple(new.values()),
             before=clusterings.current(tx, item),
         )
 
 
 def _embedded(known: OnItem, encoder: Encoder) -> dict[int, Vector]:
     """Vectors of the records that have none yet."""
-    missing = [stored for stored in known.there if stored.number not in known.vectors]
-    vectors = encoder.encode([stored.record.text for stored in missing]) if missing else []
-    return {stored.number: vector for stored, vector in zip(missing, vectors, strict=True)}
+    vectors = encoder.encode([stored.record.text for stored in known.new]) if known.new else []
+    return {stored.number: vector for stored, vector in zip(known.new, vectors, strict=True)}
 
 
 def _grouped(known: OnItem, n_groups: int, seed: int) -> list[list[int]]:

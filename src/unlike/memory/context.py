@@ -51,7 +51,7 @@ class ProfileContext:
         past: The latest own records, as passages, oldest first.
         profile: The current profile.
         peer_ids: Ids of the records of others that the profile goes back to.
-        others: Their texts, which may not be repeated.
+        others: Their texts, which may not be repeated; empty where they were not opened.
     """
 
     rung: Rung
@@ -122,8 +122,15 @@ class ProfileContextCache:
                 self._kept.popitem(last=False)
 
 
-def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileContext:
-    """What a user's texts may be written from, read from the store."""
+def read_context(tx: Tx, user_id: str, settings: MemorySettings, *, with_others: bool = True) -> ProfileContext:
+    """What a user's texts may be written from, read from the store.
+
+    Args:
+        tx: An open transaction.
+        user_id: The user.
+        settings: Of the memory.
+        with_others: Whether the texts of others behind the profile are opened, which only a guard against repeats needs.
+    """
     row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": canonical_id(user_id)}).first()
     if row is None:
         return ProfileContext("plain", "nothing is known of this user")
@@ -133,7 +140,7 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileConte
     without = max(settings.method.n_records, settings.min_records)
     shown = records.latest(tx, row.id, settings.shown_records if profile else without)
     if profile:
-        return _with_profile(tx, row.id, profile, shown, settings)
+        return _with_profile(tx, row.id, profile, shown, settings.repeat_words if with_others else None)
     if not shown:
         return ProfileContext("plain", "this user has no records", row.id)
     why = _why_no_profile(tx, row.id, len(shown), settings)
@@ -141,14 +148,17 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings) -> ProfileConte
 
 
 def _with_profile(
-    tx: Tx, user: int, profile: StoredProfile, shown: Sequence[Stored], settings: MemorySettings
+    tx: Tx, user: int, profile: StoredProfile, shown: Sequence[Stored], repeat_words: int | None
 ) -> ProfileContext:
+    """The context of a profile; for None as ``repeat_words`` no text of others is opened."""
     past = _passages(tx, shown)
     numbers = profiles.peers_read(tx, profile.number)
     if numbers or any(statement.n_peers for statement in profile.profile.statements):
-        peers = [peer.record for peer in records.with_numbers(tx, numbers).values()]
-        others = Others([peer.text for peer in peers], settings.repeat_words)
         why = f"version {profile.version}, compared with others on the same items"
+        if repeat_words is None:
+            return ProfileContext("full", why, user, past, profile, tuple(records.ids_of(tx, numbers).values()))
+        peers = [peer.record for peer in records.with_numbers(tx, numbers).values()]
+        others = Others([peer.text for peer in peers], repeat_words)
         return ProfileContext("full", why, user, past, profile, tuple(peer.id for peer in peers), others)
     edited = profile.profile.origin == "edited"
     alone = "it was written by hand" if edited else "too few others wrote about the items of its records"

@@ -161,6 +161,15 @@ def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     return _asked(tx, _ORDERED.where(*where))
 
 
+def unopened(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
+    """Records that fulfil conditions, by (timestamp, record id), without their words: texts and titles are ""."""
+    rows = tx.conn.execute(_UNOPENED.where(*where), {"tenant": tx.tenant})
+    return [
+        Stored(number, user, item, Record(id_, user_id, item_id, "", "", rating, timestamp))
+        for number, user, item, id_, rating, timestamp, user_id, item_id in rows
+    ]
+
+
 def ids_of(tx: Tx, numbers: Iterable[int]) -> dict[int, str]:
     """Ids of records by their numbers; no text is opened."""
     mine = select(RECORDS.c.id, RECORDS.c.record_id).where(RECORDS.c.tenant == tx.tenant)
@@ -174,6 +183,12 @@ def ids_of(tx: Tx, numbers: Iterable[int]) -> dict[int, str]:
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:
     """A user's latest n records, oldest first."""
     return page(tx, user, 0, n)[::-1]
+
+
+def latest_on(tx: Tx, user: int, item_id: str) -> Stored | None:
+    """A user's latest record on an item."""
+    found = _asked(tx, _PAGE.where(ITEMS.c.item_id == item_id), user=user, offset=0, limit=1)
+    return found[0] if found else None
 
 
 def page(tx: Tx, user: int, offset: int, limit: int) -> list[Stored]:
@@ -243,18 +258,27 @@ def count(tx: Tx, user: int | None = None) -> int:
 
 PAGE_ROWS = 50
 """Records that are opened at once where it is not known how many are needed."""
-_COLUMNS = ("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
 _TENANT = bindparam("tenant")
-_SELECTED = (
-    select(*(RECORDS.c[column] for column in _COLUMNS), USERS.c.user_id, ITEMS.c.item_id)
-    .join(USERS, USERS.c.id == RECORDS.c.user)
-    .join(ITEMS, ITEMS.c.id == RECORDS.c.item)
-    .where(USERS.c.tenant == _TENANT, ITEMS.c.tenant == _TENANT)
-)
-"""The columns of ``_stored``, of a tenant's records: those of its users on its items. To name the records' own tenant too
-would lead PostgreSQL through all of them, as long as it has not counted them. Statements of requests are put together
-once: that is most of what they cost."""
-_ORDERED = _SELECTED.order_by(RECORDS.c.timestamp, RECORDS.c.record_id)
+
+
+def _selected(*columns: str) -> Select[*tuple[Any, ...]]:
+    """Columns of a tenant's records, and the ids of user and item: those of its users on its items.
+
+    To name the records' own tenant too would lead PostgreSQL through all of them, as long as it has not counted them.
+    """
+    return (
+        select(*(RECORDS.c[column] for column in columns), USERS.c.user_id, ITEMS.c.item_id)
+        .join(USERS, USERS.c.id == RECORDS.c.user)
+        .join(ITEMS, ITEMS.c.id == RECORDS.c.item)
+        .where(USERS.c.tenant == _TENANT, ITEMS.c.tenant == _TENANT)
+    )
+
+
+# Statements of requests are put together once: that is most of what they cost.
+_ORDER = (RECORDS.c.timestamp, RECORDS.c.record_id)
+_SELECTED = _selected("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
+_ORDERED = _SELECTED.order_by(*_ORDER)
+_UNOPENED = _selected("id", "user", "item", "record_id", "rating", "timestamp").order_by(*_ORDER)
 _NUMBERED = _ORDERED.where(RECORDS.c.id.in_(bindparam("numbers", expanding=True)))
 _WITH_IDS = _ORDERED.where(
     RECORDS.c.tenant == _TENANT, RECORDS.c.record_id.in_(bindparam("record_ids", expanding=True))

@@ -9,8 +9,8 @@ from functools import partial
 from unlike.inspector.store import map_differences, maps
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
+from unlike.inspector.store.others import OpeningSelector, UnopenedPeers
 from unlike.inspector.store.playground import (
-    EnoughPeersRecords,
     Event,
     PlaygroundOptions,
     Prepared,
@@ -26,7 +26,6 @@ from unlike.memory.spending import tokens_of_calls
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
-from unlike.peers.selectors import open_selector
 from unlike.retrieve.open import open_retriever
 from unlike.settings import MethodSettings, SelectorName
 from unlike.writing.draft import Draft, Reply
@@ -109,14 +108,14 @@ class Inspection:
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
-        stored = EnoughPeersRecords(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
+        stored = UnopenedPeers(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
         llm = RecordedLLM(
             self.memory.backend, StoredJournal(self.memory.tenant, subject, self.memory.settings.keep_prompts)
         )
         kit = Kit(
             records=stored,
             retriever=open_retriever(method.retriever, vectors, method.seed),
-            selector=open_selector(method.selector, vectors, method.seed),
+            selector=OpeningSelector(self.memory.tenant, vectors, method.selector, method.seed),
             neighbours=MeanNeighbours(stored, (), vectors),
             llm=llm,
             task=self.memory.task,
@@ -127,5 +126,6 @@ class Inspection:
         return kit, llm
 
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
-        data = maps.read(self.memory.tenant, user_id, item_id, self.memory.encoder, self.memory.settings)
-        return maps.drawn(user_id, data, k, selector, self.memory.settings)
+        memory = self.memory
+        data = maps.read(memory.tenant, user_id, item_id, memory.encoder, memory.settings, with_words=True)
+        return maps.drawn(user_id, data, k, selector, memory.settings)

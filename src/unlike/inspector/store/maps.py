@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder, KnownVectors, Vectors
+from unlike.inspector.store.others import chosen, keyed, opened
 from unlike.memory.profile_pages import known_user
 from unlike.memory.representatives import clustered_set
 from unlike.memory.settings import MemorySettings
@@ -93,7 +94,7 @@ class MapData:
 
     Attributes:
         target: The user's own record, or one for the mean of all own texts; None if there is neither.
-        others: One record of each other user.
+        others: One record of each other user, with or without its words.
         vectors: Of all of them by record id.
     """
 
@@ -111,8 +112,18 @@ class MapData:
         return [*([self.target] if self.target else []), *self.others]
 
 
-def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings) -> MapData:
+def read(
+    tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings, *, with_words: bool
+) -> MapData:
     """Read the data of a map.
+
+    Args:
+        tenant: The tenant.
+        user_id: The user.
+        item_id: The item.
+        encoder: Made the vectors.
+        settings: How few others are too few.
+        with_words: Whether the texts of others are opened; their vectors suffice to place and to choose them.
 
     Raises:
         Unknown: There is no such user or item.
@@ -124,14 +135,16 @@ def read(tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings:
             raise Unknown(f"no item {item_id!r}; items come with the first record on them")
         others = _others(tx, item_id, user)
         own = users.consent_of(tx, user).own
-        mine = records.read(tx, RECORDS.c.user == user) if own else []
+        mine = records.unopened(tx, RECORDS.c.user == user) if own else []
         known = _shown_others(others, settings)
         kept = embeddings.of_records(tx, encoder.name, [one.number for one in (*known, *mine)])
-    target, at = _target(user_id, item_id, mine, kept, encoder)
-    placed = [one for one in known if one.number in kept]
-    vectors = {one.record.id: kept[one.number] for one in placed} | ({target.id: at} if target else {})
-    why = _why(own, len(others), settings)
-    return MapData(user, item, target, [one.record for one in placed], vectors, len(others), why)
+        placed = {one.record.id: kept[one.number] for one in known if one.number in kept}
+        shown = [one.record for one in known if one.record.id in placed]
+        shown = opened(tx, shown) if with_words else shown
+        latest = records.latest_on(tx, user, item_id) if own else None
+    target, at = _target(latest, Record(MEAN_RECORD, user_id, item_id, ""), mine, kept, encoder)
+    vectors = placed | ({target.id: at} if target else {})
+    return MapData(user, item, target, shown, vectors, len(others), _why(own, len(others), settings))
 
 
 def drawn(user_id: str, data: MapData, k: int, selector: SelectorName, settings: MemorySettings) -> DifferenceMap:
@@ -139,18 +152,17 @@ def drawn(user_id: str, data: MapData, k: int, selector: SelectorName, settings:
 
     Args:
         user_id: The user.
-        data: From ``read``.
+        data: From ``read``, with the others' words.
         k: K, number of representatives.
         selector: How they are chosen.
         settings: The seed, and whether others' texts are shown.
     """
-    shown = data.shown
-    rows = np.stack([data.vectors[record.id] for record in shown]) if shown else np.zeros((0, 2), np.float32)
-    vectors = KnownVectors({record.text: data.vectors[record.id] for record in shown})
+    shown, vectors = data.shown, KnownVectors(data.vectors)
+    rows = vectors.encode([record.id for record in shown]) if shown else np.zeros((0, 2), np.float32)
     kmeans = KMeansSelector(vectors, settings.method.seed)
-    group_of = kmeans.clustering(shown, k + 1).group_of if shown else {}
+    group_of = kmeans.clustering([keyed(record) for record in shown], k + 1).group_of if shown else {}
     choice = kmeans if selector == "kmeans" else open_selector(selector, vectors, settings.method.seed)
-    chosen = {record.id for record in representatives(data, k, choice)}
+    chosen_ids = {record.id for record in representatives(data, k, choice)}
     places, explained = plane(rows)
     place: Place = "none" if data.target is None else "usual" if data.target.id == MEAN_RECORD else "text"
     return DifferenceMap(
@@ -165,15 +177,21 @@ def drawn(user_id: str, data: MapData, k: int, selector: SelectorName, settings:
         n_left_out=data.n_others - len(data.others),
         explained=explained,
         points=tuple(
-            _point(record, x, y, group_of[record.id], record.id in chosen, record is data.target, settings)
+            _point(record, x, y, group_of[record.id], record.id in chosen_ids, record is data.target, settings)
             for record, (x, y) in zip(shown, places.tolist(), strict=True)
         ),
     )
 
 
 def representatives(data: MapData, k: int, choice: Selector) -> list[Record]:
-    """The K records that the user's text is compared with; none without such a text."""
-    return choice.select(data.target, data.others, k) if data.target else []
+    """The K records that the user's text is compared with; none without such a text.
+
+    Args:
+        data: From ``read``.
+        k: K.
+        choice: Knows the vectors by record id.
+    """
+    return chosen(choice, data.target, data.others, k) if data.target else []
 
 
 def plane(vectors: Vectors) -> tuple[NDArray[np.float64], tuple[float, float]]:
@@ -200,8 +218,8 @@ def plane(vectors: Vectors) -> tuple[NDArray[np.float64], tuple[float, float]]:
 
 
 def _others(tx: Tx, item_id: str, user: int) -> list[Stored]:
-    """One record of each other user on the item who agrees to be compared, the latest first."""
-    there = records.read(tx, ITEMS.c.item_id == item_id, USERS.c.peer, RECORDS.c.user != user)
+    """One record of each other user on the item who agrees to be compared, the latest first, without their words."""
+    there = records.unopened(tx, ITEMS.c.item_id == item_id, USERS.c.peer, RECORDS.c.user != user)
     return sorted(clustered_set(there), key=lambda one: one.record.moment, reverse=True)
 
 
@@ -219,18 +237,13 @@ def _why(own: bool, n_others: int, settings: MemorySettings) -> str:
 
 
 def _target(
-    user_id: str, item_id: str, mine: Sequence[Stored], kept: Mapping[int, Vector], encoder: Encoder
+    latest: Stored | None, usual: Record, mine: Sequence[Stored], kept: Mapping[int, Vector], encoder: Encoder
 ) -> tuple[Record | None, Vector]:
-    """The user's own record on the item with its vector; without one, the mean of all own texts."""
-    nowhere = np.zeros(0, np.float32)
-    own = [one for one in mine if one.record.item_id == item_id]
-    if own:
-        latest = own[-1]
+    """The user's latest record on the item with its vector; without one, ``usual`` at the mean of all own texts."""
+    if latest:
         return latest.record, kept[latest.number] if latest.number in kept else encoder.encode([latest.record.text])[0]
-    usual = [kept[one.number] for one in mine if one.number in kept]
-    if not usual:
-        return None, nowhere
-    return Record(MEAN_RECORD, user_id, item_id, ""), np.mean(usual, axis=0)
+    vectors = [kept[one.number] for one in mine if one.number in kept]
+    return (usual, np.mean(vectors, axis=0)) if vectors else (None, np.zeros(0, np.float32))
 
 
 def _point(record: Record, x: float, y: float, group: int, chosen: bool, mine: bool, settings: MemorySettings) -> Point:

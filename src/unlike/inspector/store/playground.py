@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from unlike.errors import InputError, UnlikeError
+from unlike.inspector.store.others import opened
 from unlike.llm.backend import Messages
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import NoConsent, Request
 from unlike.memory.context import ProfileContext, read_context
 from unlike.memory.settings import MemorySettings
-from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import Method, open_method
 from unlike.privacy.repeats import Others, repeats
@@ -26,8 +26,8 @@ from unlike.records import Case, Record
 from unlike.store import daily_budget, records
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import items_with_ids
-from unlike.store.records import Stored, StoredRecords, Unknown
-from unlike.store.tables import ITEMS, RECORDS, USERS
+from unlike.store.records import Stored, Unknown
+from unlike.store.tables import ITEMS, USERS
 from unlike.writing.draft import Draft, Reply
 from unlike.writing.write import Guard
 
@@ -74,15 +74,17 @@ class Prepared:
     """A request with the data that the methods need.
 
     Attributes:
+        tenant: The tenant.
         case: The request, at its moment.
         context: The user's profile, or why there is none.
-        peers: Texts of others on the item.
+        peers: Records of others on the item that a text is checked against, without their words.
     """
 
+    tenant: Tenant
     options: PlaygroundOptions
     case: Case
     context: ProfileContext
-    peers: tuple[str, ...]
+    peers: tuple[Record, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +122,6 @@ Write = Callable[[Draft, RecordedLLM], AsyncGenerator[str | Reply]]
 """Writes a text in pieces, then gives the whole."""
 
 
-class EnoughPeersRecords(StoredRecords):
-    """A tenant's records, without those of others on items with too few others to hide who wrote what.
-
-    Args:
-        tenant: The tenant.
-        user_id: The user of the request.
-        min_peers: Minimum number of others.
-        vectors: Is given the records that are read.
-    """
-
-    def __init__(self, tenant: Tenant, user_id: str, min_peers: int, vectors: StoredVectors) -> None:
-        super().__init__(tenant, vectors.seen)
-        self._user_id, self._min_peers = user_id, min_peers
-
-    def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
-        """All records on an item that others may be compared with; none if too few others wrote."""
-        found = super().peers(item_id, before)
-        others = {record.user_id for record in found} - {self._user_id}
-        return found if len(others) >= self._min_peers else []
-
-
 def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: MemorySettings) -> Prepared:
     """Read the data for a request.
 
@@ -150,19 +131,19 @@ def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: M
     """
     with tenant.read() as tx:
         daily_budget.check(tx)
-        context = read_context(tx, request.user_id, settings)
+        context = read_context(tx, request.user_id, settings, with_others=False)
         item = items_with_ids(tx, [request.item_id]).get(request.item_id)
         if item is None:
             raise Unknown(f"no item {request.item_id!r}; items come with the first record on them")
         own = _own(tx, context, request.item_id)
         there = (ITEMS.c.item_id == request.item_id, USERS.c.peer, USERS.c.user_id != request.user_id)
-        others = records.read(tx, *there)
-    real = own[-1].record if own else None
+        others = records.unopened(tx, *there)
+    real = own.record if own else None
     n_peers = len({one.user for one in others})
-    peers = tuple(one.record.text for one in others[-MAX_PEERS:]) if n_peers >= settings.min_peers else ()
-    methods = _choices(context, own[-1] if own else None, latent, settings)
+    peers = tuple(one.record for one in others[-MAX_PEERS:]) if n_peers >= settings.min_peers else ()
+    methods = _choices(context, own, latent, settings)
     options = PlaygroundOptions(request.user_id, request.item_id, item.title, methods, real, n_peers)
-    return Prepared(options, _case(request, real, tenant.store.now_ms()), context, peers)
+    return Prepared(tenant, options, _case(request, real, tenant.store.now_ms()), context, peers)
 
 
 def method_of(name: str, prepared: Prepared) -> Method:
@@ -213,13 +194,20 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write:
     yield Played(
         method=name,
         text=reply.text,
-        shared=tuple(await asyncio.to_thread(repeats, reply.text, prepared.peers, SHARED_WORDS)),
+        shared=await asyncio.to_thread(_shared, reply.text, prepared),
         n_calls=usage.n_calls,
         n_kept=usage.n_cached,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         wall_s=round(time.monotonic() - started_s, 3),
     )
+
+
+def _shared(text: str, prepared: Prepared) -> tuple[str, ...]:
+    """Runs of words of a text that are also in texts of others."""
+    with prepared.tenant.read() as tx:
+        texts = [record.text for record in opened(tx, prepared.peers)]
+    return tuple(repeats(text, texts, SHARED_WORDS))
 
 
 async def _write(
@@ -268,11 +256,11 @@ def _choices(
     )
 
 
-def _own(tx: Tx, context: ProfileContext, item_id: str) -> list[Stored]:
-    """The user's texts on an item, where they may be used."""
+def _own(tx: Tx, context: ProfileContext, item_id: str) -> Stored | None:
+    """The user's latest text on an item, where it may be used."""
     if context.rung == "plain" or context.user is None:
-        return []
-    return records.read(tx, RECORDS.c.user == context.user, ITEMS.c.item_id == item_id)
+        return None
+    return records.latest_on(tx, context.user, item_id)
 
 
 def _case(request: Request, real: Record | None, now_ms: int) -> Case:
