@@ -144,6 +144,41 @@ def test_the_control_is_the_better_of_those_that_were_run():
     assert [test.difference for test in found] == pytest.approx([0.05, 0.02])
 
 
+def test_controls_gains_and_curves_go_by_method_whatever_variants_are_called():
+    made = [("nobody", "non_perso", "", 0.1), ("a", "dep", "A", 0.4), ("b", "dep", "B", 0.3), ("dpl", "rag", "", 0.2)]
+    made += [("a of another", "dep_shuffled", "A", 0.3), ("b of another", "dep_shuffled", "B", 0.25)]
+    runs = [run_of(name, [value] * 12, method=method) for name, method, _, value in made]
+    for run, (_, _, adapter, _) in zip(runs, made, strict=True):
+        run.facts["settings"]["adapter"] = adapter
+    named = by_variant(runs)
+    found = {test.variant: test.baseline for test in control_tests(named, "rouge1")}
+    assert found == {"a": "a of another", "b": "b of another"}
+    there = corpus()
+    gains = user_gains(named, "rouge1", uniqueness(there.cases(), there, HashingEncoder()), there)
+    assert {gain.variant for gain in gains} == set(named) - {"nobody"}
+    assert case_studies(named, "rouge1", there) == []  # a variant called "dpl" is not one of DPL
+    studies = case_studies(named, "rouge1", there, about="dep")
+    assert len(studies) == 3 and set(studies[0].texts) == set(named)
+    swept = [run_of(f"K{n}", [n / 10] * 12, method="dep", apart={"n_records": n}) for n in (1, 2)]
+    for n, run in enumerate(swept, 1):
+        run.facts["settings"]["n_records"] = n
+    (curve,) = curves(by_variant([run_of("K0", [0.05] * 12, method="non_perso"), *swept]), ["rouge1"])
+    assert [point[0] for point in curve.lines["dep"]] == [0.0, 1.0, 2.0]
+    assert [point[1] for point in curve.lines["dep"]] == pytest.approx([0.05, 0.1, 0.2])
+
+
+def test_of_two_controls_that_with_the_variants_settings_counts_and_never_one_of_another_llm():
+    single, turns = run_of("single", [0.1] * 12, method="non_perso"), run_of("turns", [0.15] * 12, method="non_perso")
+    ours, other = run_of("ours", [0.3] * 12, method="dpl"), run_of("other", [0.4] * 12, method="dpl")
+    single.facts["settings"]["layout"] = ours.facts["settings"]["layout"] = "single"
+    turns.facts["settings"]["layout"] = other.facts["settings"]["layout"] = "turns"
+    found = control_tests(by_variant([single, turns, ours, other]), "rouge1")
+    assert {test.variant: test.baseline for test in found} == {"ours": "single", "other": "turns"}
+    for run in (single, turns):
+        run.facts["llm"] = "large"
+    assert control_tests(by_variant([single, turns, ours, other]), "rouge1") == []
+
+
 def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_folders():
     one, other, again = (run_of("dpl", [0.2] * 3, temperature) for temperature in (0.8, 0.8, 0.2))
     one.facts["llm"] = again.facts["llm"] = "small"

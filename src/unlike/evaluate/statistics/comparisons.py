@@ -13,9 +13,12 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.evaluate.statistics.findings import CaseStudy, Half, PairedTest, UserGain
 from unlike.evaluate.statistics.measured import (
+    PLAIN,
+    SHUFFLED,
     Groups,
     MeasuredRun,
     cell_mean,
+    counterparts,
     is_baseline,
     run_key,
     unmatched,
@@ -24,14 +27,12 @@ from unlike.evaluate.statistics.measured import (
 from unlike.evaluate.statistics.significance import MIN_USERS, compare, holm, interval_ends, paired
 from unlike.records import Case, Records
 
-PLAIN = "non_perso"
-"""What a gain is measured against."""
 CONTROLS = {
-    "dep": ("dep_shuffled", "prompt_tuning", PLAIN),
+    "dep": (SHUFFLED, "prompt_tuning", PLAIN),
     "pplug": ("prompt_tuning", PLAIN),
     "dpl": ("dpl_stranger", "dpl_other_item", PLAIN),
 }
-"""By method: its controls, variants without information about the user; ``PLAIN`` for all other methods."""
+"""By method: its controls, methods without information about the user; ``PLAIN`` for all other methods."""
 Pair = tuple[dict[str, float], dict[str, float]]
 """Values of two variants by unit."""
 
@@ -56,7 +57,8 @@ def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
     for name, runs in groups.items():
         method = str(runs[0].facts["method"])
         if not is_baseline(method):
-            control = _best(groups, CONTROLS.get(method, (PLAIN,)), metric)
+            controls = [other for one in CONTROLS.get(method, (PLAIN,)) for other in counterparts(groups, name, one)]
+            control = _best(groups, controls, metric)
             found.append(_test(groups, name, control, metric, "users", over_users) if control else None)
     return _corrected([test for test in found if test])
 
@@ -68,7 +70,7 @@ def best_baseline(groups: Groups, metric: str) -> str | None:
 
 def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
     """The first of these variants with the highest mean; None where none of them was scored."""
-    means = {name: mean for name in names if name in groups and (mean := cell_mean(groups[name], metric)) is not None}
+    means = {name: mean for name in names if (mean := cell_mean(groups[name], metric)) is not None}
     return max(means, key=lambda name: means[name], default=None)
 
 
@@ -161,14 +163,13 @@ def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
 
 def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corpus: Corpus) -> list[UserGain]:
     """What each user gains over Non-Perso with each other variant of the main table."""
-    if PLAIN not in groups:
-        return []
     found: list[UserGain] = []
-    latest = {row.user_id: corpus.case(row.case_id) for run in groups[PLAIN] for row in run.rows}
+    latest = {row.user_id: corpus.case(row.case_id) for runs in groups.values() for run in runs for row in run.rows}
     for name, runs in groups.items():
-        if name == PLAIN or runs[0].facts.get("apart"):
+        base = counterparts(groups, name, PLAIN)
+        if not base or runs[0].facts["method"] == PLAIN or runs[0].facts.get("apart"):
             continue
-        ours, plain = over_users(runs, groups[PLAIN], metric)
+        ours, plain = over_users(runs, groups[base[0]], metric)
         found += [
             UserGain(
                 name,
@@ -196,10 +197,12 @@ def gains_by_half(gains: Sequence[UserGain], distances: Mapping[str, float]) -> 
 
 
 def case_studies(groups: Groups, metric: str, corpus: Corpus, about: str = "dpl") -> list[CaseStudy]:
-    """Three cases to read: the largest, the middle and the smallest gain of a variant over Non-Perso."""
-    if about not in groups or PLAIN not in groups:
+    """Three cases to read: the largest, the middle and the smallest gain over Non-Perso of a method's first variant."""
+    name = next((name for name, runs in groups.items() if runs[0].facts["method"] == about), None)
+    base = counterparts(groups, name, PLAIN) if name else []
+    if not name or not base:
         return []
-    ours, plain = (groups[name][0].per_case.get(metric, {}) for name in (about, PLAIN))
+    ours, plain = (groups[variant][0].per_case.get(metric, {}) for variant in (name, base[0]))
     ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (plain[case] - ours[case], case))
     picked = dict.fromkeys(ordered[place] for place in (0, len(ordered) // 2, -1)) if ordered else ()
     return [_case_study(case, groups, corpus) for case in picked]

@@ -21,9 +21,13 @@ from unlike.evaluate.statistics.significance import interval_ends, mean_and_std,
 from unlike.llm.open import model_of
 from unlike.records import Generation
 
+PLAIN = "non_perso"
+"""The method that a gain is measured against."""
+SHUFFLED = "dep_shuffled"
+"""DEP with another user's vectors."""
 BASELINES = (
-    *("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "cicl_pairs", "persona_db", "pplug"),
-    *("prompt_tuning", "dep_shuffled", "dpl_stranger", "dpl_other_item"),
+    *(PLAIN, "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical", "cicl", "cicl_pairs", "persona_db", "pplug"),
+    *("prompt_tuning", SHUFFLED, "dpl_stranger", "dpl_other_item"),
 )
 """Any other method, also one of your own, is tested against these."""
 
@@ -113,10 +117,29 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     return groups
 
 
-def _kind(run: MeasuredRun) -> str:
-    """What the repeats of a variant share."""
-    settings = {name: value for name, value in run.facts["settings"].items() if name not in ("temperature", "seed")}
+def _kind(run: MeasuredRun, *without: str) -> str:
+    """What the repeats of a variant share, without some settings."""
+    left_out = ("temperature", "seed", *without)
+    settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
     return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), run.facts.get("embedder")))
+
+
+def counterparts(groups: Groups, name: str, method: str) -> list[str]:
+    """The variants of a method to compare a variant with, whatever they are called: those with its settings if there are any.
+
+    All have the variant's LLM. Another user's vectors (``dep_shuffled``) are a control only of the adapter that made them.
+    """
+    ours = groups[name][0]
+    there = {other: runs[0] for other, runs in groups.items() if runs[0].facts["method"] == method and other != name}
+    there = {other: run for other, run in there.items() if run.facts.get("llm") == ours.facts.get("llm")}
+    if method == SHUFFLED:
+        there = {other: run for other, run in there.items() if _adapter(run) == _adapter(ours)}
+    alike = [other for other, run in there.items() if _kind(run, "adapter") == _kind(ours, "adapter")]
+    return alike or list(there)
+
+
+def _adapter(run: MeasuredRun) -> str:
+    return str(run.facts["settings"].get("adapter", ""))
 
 
 def values_by_user(
@@ -277,14 +300,23 @@ def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
             method: [runs for runs in groups.values() if _on_line(runs, method, setting)] for method in sorted(swept)
         }
         for metric in metrics:
-            at_0 = _point(0.0, groups["non_perso"], metric) if setting == "n_records" and "non_perso" in groups else []
-            lines = {method: at_0 + _line(members, setting, metric) for method, members in lines_of.items()}
+            lines = {method: _line(members, setting, metric) for method, members in lines_of.items()}
+            if setting == "n_records":
+                lines = {method: _at_0(groups, method, metric) + line for method, line in lines.items()}
             found += [Curve(setting, metric, lines)] if any(len(line) > 1 for line in lines.values()) else []
     return found
 
 
 def _on_line(runs: Sequence[MeasuredRun], method: str, setting: str) -> bool:
     return runs[0].facts["method"] == method and set(runs[0].facts.get("apart", {})) <= {setting}
+
+
+def _at_0(groups: Groups, method: str, metric: str) -> list[Point]:
+    """Non-Perso as a point of a method's curve."""
+    plain = counterparts(
+        groups, next(name for name, runs in groups.items() if runs[0].facts["method"] == method), PLAIN
+    )
+    return _point(0.0, groups[plain[0]], metric) if plain else []
 
 
 def _line(members: Sequence[Sequence[MeasuredRun]], setting: str, metric: str) -> list[Point]:
