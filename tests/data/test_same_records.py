@@ -153,7 +153,7 @@ def check(rows, chunk, folder, encodings):
 
 wide = given(rows=tables(LETTERS + WIDE), chunk=st.integers(1, 5))
 western = given(rows=tables(LETTERS), chunk=st.integers(1, 5))
-quick = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 long = settings(max_examples=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
