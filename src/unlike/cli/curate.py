@@ -147,10 +147,10 @@ def _reading_notes(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:
     reading = manifest.get("reading", {})
     for what, how in reading.get("assumed", {}).items():
         yield f"{what}: {how}"
-    if reading.get("texts_with_markup"):
-        yield f"{reading['texts_with_markup']:,} texts had HTML markup, which was removed (--keep-markup keeps it)"
-    if manifest["quarantined"]:
-        yield f"{manifest['quarantined']:,} malformed lines, with reasons: {out / 'quarantine.jsonl'}"
+    if n := reading.get("texts_with_markup"):
+        yield f"{n:,} text{'s' * (n > 1)} had HTML markup, which was removed (--keep-markup keeps it)"
+    if n := manifest["quarantined"]:
+        yield f"{n:,} malformed line{'s' * (n > 1)}, with reasons: {out / 'quarantine.jsonl'}"
 
 
 def warn(manifest: Mapping[str, Any]) -> None:

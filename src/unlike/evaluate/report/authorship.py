@@ -8,7 +8,7 @@ from pathlib import Path
 from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
 from unlike.evaluate.identity.separation import Estimate
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.report.wording import amount, printable
+from unlike.evaluate.report.wording import amount, p_value, printable
 from unlike.evaluate.running.run_method import write_all
 from unlike.evaluate.statistics.significance import PairedComparison
 
@@ -80,7 +80,7 @@ def _difference(less: PairedComparison | None) -> str:
     if less is None:
         return ""
     interval = f"{less.interval.low:.3f} to {less.interval.high:.3f}"
-    return f"{less.difference:.3f} ({interval}; p {less.p_permutation:.3f}, {less.n} users)"
+    return f"{less.difference:.3f} ({interval}; p {p_value(less.p_permutation)}, {less.n} users)"
 
 
 def _cells(method: ScoredMethod) -> tuple[str, ...]:
