@@ -41,7 +41,7 @@ def test_curate_prints_counts_and_what_to_do_next(files, tmp_path):
     assert result.exit_code == 0, result.output
     assert "curated: 6 users, 6 items, 36 records" in result.output
     assert "cases: 12 train, 6 validation, 6 test" in result.output
-    assert "1 malformed lines" in result.output
+    assert "1 malformed line, with" in result.output
     assert f"next: unlike corpus {tmp_path / 'c'}" in result.output
 
 
