@@ -13,6 +13,7 @@ from tests.data.rows import item, review
 from unlike.data import sources
 from unlike.data.curate import curate
 from unlike.data.sources import table
+from unlike.data.tables import jsonl
 from unlike.data.tables.fields import Reading
 from unlike.errors import InputError
 from unlike.settings import CURATE_PRESETS
@@ -113,6 +114,18 @@ def test_encodings_are_recognised(tmp_path, form, encoding):
     assumed = whole(curated(tmp_path / f"reviews.{form}"))
     assert "reviews" in next(iter(assumed)) if encoding != "utf-8-sig" else True
     assert encoding.partition("-sig")[0] in str(assumed) or encoding == "utf-8-sig"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv"])
+@pytest.mark.parametrize("chunk_bytes", [50, 2**20])
+def test_how_a_line_is_read_depends_on_no_line_before_it(tmp_path, monkeypatch, form, chunk_bytes):
+    """The bytes of "ß“" in cp1252 are a letter in UTF-8, so only the rest of the file says what they are."""
+    monkeypatch.setattr(jsonl, "CHUNK_BYTES", chunk_bytes)
+    make = {"jsonl": forms.as_jsonl, "json": forms.as_array, "csv": forms.as_csv}[form]
+    rows = forms.records()
+    rows[0]["text"] = "Er sagte Spaß“ und das war alles"
+    (tmp_path / f"r.{form}").write_bytes(make(rows, "cp1252"))
+    assert {one.text for one in curated(tmp_path / f"r.{form}").records()} == {one["text"] for one in rows}
 
 
 def test_chinese_in_utf16_keeps_every_record(tmp_path):

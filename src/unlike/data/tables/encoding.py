@@ -20,14 +20,20 @@ CANDIDATES = [
 ]  # fmt: skip
 _RUNS = re.compile(rb"[\x80-\xff]+")
 _SAMPLE_BYTES = 200_000
+_BLOCK_BYTES = 2**20
 _WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŠšŽž€£§°¡¿«»“”‘’„‚–—…•©®™´½¼² \u00a0")
 
 
 class Encoding:
     """The encoding of one file.
 
-    The first line that is not UTF-8, in a file without byte order mark, makes the whole file be examined: where most
-    non-ASCII lines are UTF-8 the line is malformed; otherwise all lines have the encoding that fits best.
+    Before the first line that is not ASCII is read, a file without byte order mark is searched for bytes that are not UTF-8.
+    Where there are any, and most non-ASCII lines are UTF-8, those lines are malformed; otherwise all lines have the encoding
+    that fits best. So how a line is read never depends on the lines before it: "ß“" in cp1252 is a letter in UTF-8.
+
+    Attributes:
+        name: As Python calls it.
+        is_settled: Whether it is decided; see ``settle``.
     """
 
     def __init__(self, file: TableFile, reading: Reading, log: ReadLog) -> None:
@@ -37,7 +43,7 @@ class Encoding:
             InputError: The given encoding does not exist.
         """
         self._file, self._log = file, log
-        self._is_detected = bool(reading.encoding)
+        self.is_settled = bool(reading.encoding)
         try:
             self.name = codecs.lookup(reading.encoding).name if reading.encoding else _by_first_bytes(file.head())
         except LookupError as error:
@@ -58,35 +64,33 @@ class Encoding:
         Raises:
             UnicodeDecodeError: It is malformed.
         """
-        try:
-            return line.decode(self.name)
-        except UnicodeDecodeError:
-            if self._is_detected:
-                raise
-        self._detect()
+        if not line.isascii():
+            self.settle()
         return line.decode(self.name)
+
+    def settle(self) -> None:
+        """Decide which encoding it is; to be called before the first line that is not ASCII is read."""
+        if self.is_settled or self.is_wide:
+            return
+        self.is_settled = True
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        with self._file.open() as file:
+            try:
+                while block := file.read(_BLOCK_BYTES):
+                    decoder.decode(block)
+                decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                self._detect()
 
     def lines(self, file: io.BufferedReader) -> Iterator[str]:
         """The lines with their line ends; undecodable bytes become lone surrogates, or U+FFFD in wide encodings."""
-        if not self._is_detected and not self.is_wide:
-            self._detect_unless_utf8()
+        self.settle()
         errors = "replace" if self.is_wide else "surrogateescape"
         encoding = "utf-8-sig" if self.name == "utf-8" else self.name
         return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
 
-    def _detect_unless_utf8(self) -> None:
-        with self._file.open() as file:
-            for line in file:
-                if not line.isascii():
-                    try:
-                        line.decode()
-                    except UnicodeDecodeError:
-                        return self._detect()
-        return None
-
     def _detect(self) -> None:
         """Detect the encoding of the whole file."""
-        self._is_detected = True
         with self._file.open() as file:
             n_utf8, n_other, sample = _sampled(file)
         if n_other > n_utf8 and (found := best_encoding(sample)):

@@ -43,6 +43,8 @@ def batches(
         number += len(chunk)
         if not lines:
             continue
+        if not encoding.is_settled and not all(line.isascii() for line in chunk):
+            encoding.settle()
         if encoding.name == "utf-8" and (read := _fast(lines, fields, log)):
             yield read
         else:
