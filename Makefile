@@ -45,7 +45,7 @@ test: $(VENV)/.dev  ## every check and every test that can run here
 # The checks take one processor for over a minute, so they run beside the tests.
 tests: $(VENV)/.dev
 	@echo "==> Tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term -m "not soak" $(PYTEST)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term -m "not soak" $(PYTEST)
 
 lint: $(VENV)/.dev  ## style, types and layers
 	@echo "==> Style, types, layers"
