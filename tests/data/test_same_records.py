@@ -109,7 +109,7 @@ def tables(letters):
             "at": st.none() | st.integers(1_000_000_000, 2_000_000_000) | st.just("2014-05-13T16:53:20Z"),
         }
     )
-    return st.lists(row, min_size=1, max_size=12)
+    return st.lists(row, min_size=1, max_size=8)
 
 
 def uniform(rows):
@@ -151,8 +151,9 @@ def check(rows, chunk, folder, encodings):
             setattr(module, name, size)
 
 
-wide = given(rows=tables(LETTERS + WIDE), chunk=st.integers(1, 5))
-western = given(rows=tables(LETTERS), chunk=st.integers(1, 5))
+CHUNKS = st.sampled_from([1, 4, 8])
+wide = given(rows=tables(LETTERS + WIDE), chunk=CHUNKS)
+western = given(rows=tables(LETTERS), chunk=CHUNKS)
 quick = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 long = settings(max_examples=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
