@@ -8,7 +8,7 @@ import pytest
 import unlike
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.forecast import forecast_experiment, forecast_run
-from unlike.experiments.opened import open_experiment
+from unlike.experiments.open import open_experiment
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import Watch
 from unlike.llm.forecast import distinct_text

@@ -8,7 +8,7 @@ import pytest
 
 import unlike
 from unlike.experiments.forecast import forecast_experiment
-from unlike.experiments.opened import open_experiment
+from unlike.experiments.open import open_experiment
 
 LIMIT = 3
 

@@ -9,7 +9,7 @@ from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
 from tests.store.rows import BOTH
 from unlike.embed.hashing import HashingEncoder
 from unlike.inspector.store.inspection import Inspection
-from unlike.inspector.store.others import OpeningSelector, UnopenedPeers
+from unlike.inspector.store.others import PeersWithoutTexts, StoredVectorSelector
 from unlike.memory.answers import Request
 from unlike.memory.vectors import StoredVectors
 from unlike.peers.selectors import SELECTORS, open_selector
@@ -74,10 +74,10 @@ def test_the_representatives_are_those_of_whole_records(in_sqlite, name, embedde
     if embedded:
         settle(memory)
     tenant, vectors = memory.tenant, StoredVectors(memory.tenant, memory.encoder)
-    whole, unopened = StoredRecords(tenant), UnopenedPeers(tenant, LAST, 2, vectors)
+    whole, unopened = StoredRecords(tenant), PeersWithoutTexts(tenant, LAST, 2, vectors)
     (own,) = (one for one in whole.history(LAST, (10**15, "")) if one.item_id == "tea")
     expected = open_selector(name, HashingEncoder(64), 7).select(own, others_on(whole, "tea", LAST, None), 3)
-    peers, selector = others_on(unopened, "tea", LAST, None), OpeningSelector(tenant, vectors, name, 7)
+    peers, selector = others_on(unopened, "tea", LAST, None), StoredVectorSelector(tenant, vectors, name, 7)
     assert len(peers) == 8 and not any(peer.text for peer in peers)
     assert selector.select(own, peers, 3) == expected and len(expected) == 3
     asyncio.run(memory.set_consent(expected[0].user_id, peer=False))

@@ -106,7 +106,7 @@ def test_a_soft_prompt_goes_as_the_embeddings_of_the_whole_sequence(backend, end
     }
 
 
-def test_a_salt_goes_with_words_and_with_soft_prompts(backend, endpoint):
+def test_a_salt_goes_with_texts_and_with_soft_prompts(backend, endpoint):
     salted = replace(SAMPLED, cache_salt="tenant-7")
     endpoint.script = [answer(completion("A good answer."))]
     asyncio.run(backend.complete(ASK, salted))
@@ -114,7 +114,7 @@ def test_a_salt_goes_with_words_and_with_soft_prompts(backend, endpoint):
     assert [request["cache_salt"] for request in endpoint.requests] == ["tenant-7", "tenant-7"]
 
 
-def test_a_logit_bias_goes_with_words_and_with_soft_prompts(backend, endpoint):
+def test_a_logit_bias_goes_with_texts_and_with_soft_prompts(backend, endpoint):
     biased = replace(SAMPLED, logit_bias=tuple((token, 1.5) for token in backend.token_ids("a")))
     endpoint.script = [answer(completion("A good answer."))]
     asyncio.run(backend.complete(ASK, biased))

@@ -87,7 +87,7 @@ def test_a_soft_prompt_goes_in_as_embeddings_alone(vllm, engine, local, transfor
     assert engine.asked[0].keys() == {"prompt_embeds"}
 
 
-def test_a_salt_goes_with_words_and_with_soft_prompts(vllm, engine, local):
+def test_a_salt_goes_with_texts_and_with_soft_prompts(vllm, engine, local):
     salted = replace(GREEDY, cache_salt="tenant-7")
     asyncio.run(vllm.complete(ASK, salted))
     asyncio.run(vllm.complete_soft(prompt_of(local, (2,)), salted))

@@ -62,7 +62,7 @@ def test_what_is_done_often_is_found_by_index(in_sqlite, planned):
     stored.item("tea")
     with tenant.write() as tx:
         records.with_numbers(tx, range(100))
-        records.unopened(tx, ITEMS.c.item_id == "tea", USERS.c.peer)
+        records.without_texts(tx, ITEMS.c.item_id == "tea", USERS.c.peer)
         records.latest_on(tx, ann, "tea")
         records.latest(tx, ann, 5)
         records.with_ids(tx, [f"{n}" for n in range(100)])

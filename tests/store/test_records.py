@@ -29,7 +29,7 @@ def test_records_without_their_words_are_read_without_a_key(tenant, monkeypatch)
     with tenant.read() as tx:
         whole = records.read(tx, ITEMS.c.item_id == "tea")
         monkeypatch.setattr(tx.keys, "of_users", lambda *_: pytest.fail("a key is read"))
-        found = records.unopened(tx, ITEMS.c.item_id == "tea")
+        found = records.without_texts(tx, ITEMS.c.item_id == "tea")
     assert found == [replace(one, record=replace(one.record, text="", title="")) for one in whole]
     assert [one.record.id for one in found] == ["ann-tea", "bob-tea", "z"]
 

@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import say
+from unlike.cli.output import n_of, say
 from unlike.errors import InputError
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
 
@@ -148,9 +148,9 @@ def _reading_notes(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:
     for what, how in reading.get("assumed", {}).items():
         yield f"{what}: {how}"
     if n := reading.get("texts_with_markup"):
-        yield f"{n:,} text{'s' * (n > 1)} had HTML markup, which was removed (--keep-markup keeps it)"
+        yield f"{n_of(n, 'text')} had HTML markup, which was removed (--keep-markup keeps it)"
     if n := manifest["quarantined"]:
-        yield f"{n:,} malformed line{'s' * (n > 1)}, with reasons: {out / 'quarantine.jsonl'}"
+        yield f"{n_of(n, 'malformed line')}, with reasons: {out / 'quarantine.jsonl'}"
 
 
 def warn(manifest: Mapping[str, Any]) -> None:

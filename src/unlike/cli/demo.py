@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
-    from unlike.experiments.opened import Experiment
+    from unlike.experiments.open import Experiment
     from unlike.records import Generation
 
 METHODS_SHOWN = ("non_perso", "rag", "dpl", "dpl_verified")
@@ -93,7 +93,7 @@ def _experiment(
 ) -> "Experiment":
     from unlike.embed.open import open_encoder
     from unlike.evaluate.running.read_plan import plan_of
-    from unlike.experiments.opened import Experiment
+    from unlike.experiments.open import Experiment
 
     people = sorted(corpus.cases("test"), key=lambda case: case.user_id != PERSON)[:n_people]
     settings = dict(zip(("n_records", "n_peers", "max_tokens"), sizes, strict=True)) | {"rewrites": REWRITES}

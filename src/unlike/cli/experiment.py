@@ -14,7 +14,7 @@ from unlike.cli.run import print_forecast
 
 if TYPE_CHECKING:
     from unlike.experiments.forecast import ExperimentForecast
-    from unlike.experiments.opened import Experiment
+    from unlike.experiments.open import Experiment
     from unlike.experiments.report import Comparison
     from unlike.experiments.watch import Watch
 
@@ -63,7 +63,7 @@ def experiment(
     If it is interrupted, the same command continues. A folder holds one plan; another plan is refused. Exit status: 0; 3
     if cases failed (run it again to retry them).
     """
-    from unlike.experiments.opened import open_experiment
+    from unlike.experiments.open import open_experiment
     from unlike.experiments.watch import Watch
 
     with progress() as on_progress, interruptible():

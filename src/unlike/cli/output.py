@@ -31,7 +31,7 @@ def say(line: str) -> None:
 
 
 def print_rewrites(n: int) -> None:
-    """Print that a forecast does not count the calls that are made again, where that may happen."""
+    """Print that a forecast does not count repeated calls, if there may be any."""
     if n:
         typer.echo(f"rewrites are not counted: each call may be made again, at most {n_of(n, 'time')}")
 

@@ -199,7 +199,7 @@ def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], 
 
 
 def _as_json(forecast: "Forecast", cost: float | None) -> dict[str, object]:
-    """What ``print_forecast`` says in words."""
+    """What ``print_forecast`` prints, as JSON."""
     from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS
 
     return {

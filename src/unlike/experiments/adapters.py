@@ -17,7 +17,7 @@ from unlike.settings import MethodSettings
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.experiments.opened import Experiment
+    from unlike.experiments.open import Experiment
     from unlike.latent.adapter import Adapter
     from unlike.latent.settings import Recipe
 

@@ -15,7 +15,7 @@ from unlike.evaluate.running.run_method import JOURNAL, write_whole
 from unlike.evaluate.running.run_plan import find, likelihood_of_plan, measure_all, run_plan
 from unlike.experiments.adapters import train_adapters, untrained_adapters
 from unlike.experiments.folder import claim_folder
-from unlike.experiments.opened import Experiment, open_experiment
+from unlike.experiments.open import Experiment, open_experiment
 from unlike.experiments.report import REPORT, Comparison, write_comparison
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule

@@ -30,7 +30,7 @@ from unlike.sync import wait_for
 if TYPE_CHECKING:
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.experiments.adapters import TrainingForecast
-    from unlike.experiments.opened import Experiment
+    from unlike.experiments.open import Experiment
     from unlike.llm.backend import Backend
     from unlike.records import Case
 

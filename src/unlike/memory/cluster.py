@@ -78,7 +78,7 @@ def cluster_item(job: Job, encoder: Encoder, settings: MemorySettings) -> None:
 
 def _read(tenant: Tenant, item: int, encoder: Encoder) -> OnItem:
     with tenant.read() as tx:
-        there = records.unopened(tx, RECORDS.c.item == item, USERS.c.own | USERS.c.peer)
+        there = records.without_texts(tx, RECORDS.c.item == item, USERS.c.own | USERS.c.peer)
         agreeing = users.agreeing_to_compare(tx, [stored.user for stored in there])
         vectors = embeddings.of_records(tx, encoder.name, [stored.number for stored in there])
         new = records.with_numbers(tx, [stored.number for stored in there if stored.number not in vectors])

@@ -51,7 +51,7 @@ class ProfileContext:
         past: The latest own records, as passages, oldest first.
         profile: The current profile.
         peer_ids: Ids of the records of others that the profile goes back to.
-        others: Their texts, which may not be repeated; empty where they were not opened.
+        others: Their texts, which may not be repeated; empty if they were not decrypted.
     """
 
     rung: Rung
@@ -129,7 +129,7 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings, *, with_others:
         tx: An open transaction.
         user_id: The user.
         settings: Of the memory.
-        with_others: Whether the texts of others behind the profile are opened, which only a guard against repeats needs.
+        with_others: Whether the texts of others behind the profile are decrypted; only a guard against repeats needs them.
     """
     row = tx.conn.execute(_USER, {"tenant": tx.tenant, "user_id": canonical_id(user_id)}).first()
     if row is None:

@@ -52,7 +52,7 @@ from unlike.writing.write import write, write_stream
 log = logging.getLogger(__name__)
 
 SHORT_TOKENS = 8_000
-"""A chat that is longer is prepared in a thread: to count its tokens would stop all other requests."""
+"""Longer chats are prepared in a thread, because counting their tokens would block all other requests."""
 
 
 class Memory:
@@ -184,7 +184,7 @@ class Memory:
     ) -> Prepared:
         """A chat ready for the LLM; see ``request.prepare_chat``."""
         chat = partial(prepare_chat, self._parts, messages, sampling, user_id, item_id)
-        return await (self._quickly(chat) if estimate_tokens(messages) <= SHORT_TOKENS else asyncio.to_thread(chat))
+        return await (self._run_prepare(chat) if estimate_tokens(messages) <= SHORT_TOKENS else asyncio.to_thread(chat))
 
     async def write(self, prepared: Prepared) -> Written:
         """The text of a prepared request, counted also if it is refused or empty."""
@@ -443,8 +443,8 @@ class Memory:
             return await asyncio.to_thread(prepare_soft, self._parts, request, self.latent)
         if request.retrieved:
             return await asyncio.to_thread(prepare, self._parts, request)
-        return await self._quickly(partial(prepare, self._parts, request))
+        return await self._run_prepare(partial(prepare, self._parts, request))
 
-    async def _quickly(self, work: Callable[[], Prepared]) -> Prepared:
-        """The prompt of a request; reading a profile from a local file takes less time than passing the work to a thread."""
+    async def _run_prepare(self, work: Callable[[], Prepared]) -> Prepared:
+        """Prepare a request; reading a profile from a local file takes less time than passing the work to a thread."""
         return work() if self.tenant.store.is_file else await asyncio.to_thread(work)

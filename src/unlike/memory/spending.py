@@ -42,7 +42,7 @@ class Counted(Protocol):
 def attempts_of(draft: Draft, guard: Guard) -> int:
     """How often the LLM may be asked for a text that is written whole; see ``writing.write``."""
     n_times = 2 if guard.others.texts and guard.on_repeat == "retry" else 1
-    return n_times * (1 + draft.rewrites if draft.call.sampling.temperature else 1)
+    return n_times * (1 + draft.max_rewrites)
 
 
 def tokens_of_calls(n_calls: int, method: MethodSettings) -> int:
@@ -89,8 +89,8 @@ class Spending:
         Raises:
             BudgetSpent: The rest of the budget is used up or reserved.
         """
-        needs_look = self._limited or _is_due(self._looked_at)  # a thread costs as much as the rest of this
-        reserved = await asyncio.to_thread(self._reserve, estimate) if needs_look else 0
+        needs_store = self._limited or _is_due(self._looked_at)  # otherwise no thread is needed, which would cost most
+        reserved = await asyncio.to_thread(self._reserve, estimate) if needs_store else 0
         try:
             yield
         finally:

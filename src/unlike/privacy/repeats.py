@@ -39,7 +39,7 @@ class Others:
             raise InputError(f"repeated words cannot be looked for: n_words {n_words} seen; it is at least 1; use 8")
         self.texts = tuple(texts)
         self.n_words = n_words
-        # Hashes of 64 bits: the words themselves take ten times the memory, and garbage collection stops to look at them.
+        # 64-bit hashes of the n-grams take less memory than these, and garbage collection does not traverse them.
         self._theirs = {hash(ngram) for text in texts for ngram in ngrams(text, n_words)}
 
     def runs_in(self, text: str) -> list[str]:

@@ -26,6 +26,7 @@ _INVISIBLE = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"
 _HTML = "a|b|big|blockquote|br|code|div|em|h[1-6]|hr|i|img|li|ol|p|pre|small|span|strong|sub|sup|u|ul"
 _CONTROL_WORDS = "INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|[GS]?MASK|CLS|SEP|PAD|UNK|BOS|EOS|IMG"
 _OPENING = "<＜﹤[［"
+"""The characters that ``_CONTROL`` begins with."""
 _CONTROL = re.compile(
     rf"[<＜﹤](?!/?(?:{_HTML})\b[^<>|]{{0,99}}>)(?={_INVISIBLE}[|｜¦/!<＜a-z_]|{_INVISIBLE}0x)"
     rf"|[\[［](?={_INVISIBLE}/?{_INVISIBLE}(?:{_CONTROL_WORDS})[\]］])",
@@ -102,7 +103,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
 def quoted(text: str) -> str:
     """Text that can neither pass for a control token nor claim a soft vector."""
     text = without_slots(text).replace("\0", "")
-    if not any(sign in text for sign in _OPENING):  # much faster than the expression
+    if not any(sign in text for sign in _OPENING):  # much faster than the regular expression
         return text
     return _CONTROL.sub(lambda found: "(" if found.group() in "[［" else "‹", text)
 

@@ -84,7 +84,9 @@ def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[d
     known = {**template.globals, **given}
 
     def filled(block: str, **more: object) -> str:
-        context = template.new_context({**known, **more}, shared=True)  # or Jinja would copy its globals for each block
+        context = template.new_context(
+            {**known, **more}, shared=True
+        )  # otherwise Jinja copies its globals for each block
         return "".join(template.blocks[block](context)).strip()
 
     if "system" in template.blocks:

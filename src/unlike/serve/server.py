@@ -54,7 +54,7 @@ async def serve(app: FastAPI, door: socket.socket) -> None:
         signal.signal(ending, _end)
     host, port, *_ = door.getsockname()
     sys.setswitchinterval(SWITCH_S)
-    gc.freeze()  # what was imported stays, and looking through it for garbage would stop all requests for 0.1 s
+    gc.freeze()  # a full garbage collection that traverses all imported objects would block all requests
     await uvicorn.Server(config(app, host, port)).serve(sockets=[door])
 
 

@@ -18,7 +18,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
     """Records, differences, profiles, pins, consent, jobs, kept prompts and audit lines of a user, JSON-able.
 
     Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts with
-    words of others, other than through a profile, are listed without their messages, and not opened.
+    words of others, other than through a profile, are listed without their messages, and not decrypted.
     """
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
@@ -37,7 +37,7 @@ def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
         "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
         "n_llm_calls": _n_calls(tx, user),
-        "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user, opens_others=False)],
+        "prompts": [_prompt(kept) for kept in journal.prompts_of(tx, user, with_others=False)],
         "audit": audit.about(tx, user_id),
     }
 

@@ -55,7 +55,7 @@ class KeptPrompt:
 
     Attributes:
         shows_others: Whether words of others are in it other than through a profile: records, or descriptions of items.
-        messages: Role and content of each message; none where the prompt was not opened.
+        messages: Role and content of each message; empty if the prompt was not decrypted.
     """
 
     step: str
@@ -116,7 +116,7 @@ def keep_prompt(tx: Tx, call: CallToStore) -> None:
 
 
 def prompts_of(
-    tx: Tx, user: int, offset: int = 0, limit: int | None = None, *, opens_others: bool = True
+    tx: Tx, user: int, offset: int = 0, limit: int | None = None, *, with_others: bool = True
 ) -> list[KeptPrompt]:
     """Kept prompts of calls for a user, the latest first.
 
@@ -125,7 +125,7 @@ def prompts_of(
         user: Number of the user.
         offset: Prompts to skip.
         limit: Maximum number of prompts; None for all.
-        opens_others: Whether those that show others' words are opened too.
+        with_others: Whether prompts that show others' words are decrypted too.
     """
     read_others = (
         select(JOURNAL_READS.c.id)
@@ -142,7 +142,7 @@ def prompts_of(
             model=row.model,
             created_ms=row.created_ms,
             shows_others=bool(row.others),
-            messages=_messages(tx, row) if opens_others or not row.others else (),
+            messages=_messages(tx, row) if with_others or not row.others else (),
         )
         for row in tx.conn.execute(query.offset(offset).limit(limit))
     ]

@@ -161,9 +161,9 @@ def read(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
     return _asked(tx, _ORDERED.where(*where))
 
 
-def unopened(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
-    """Records that fulfil conditions, by (timestamp, record id), without their words: texts and titles are ""."""
-    rows = tx.conn.execute(_UNOPENED.where(*where), {"tenant": tx.tenant})
+def without_texts(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
+    """Records that fulfil conditions, by (timestamp, record id); nothing is decrypted, so texts and titles are ""."""
+    rows = tx.conn.execute(_WITHOUT_TEXTS.where(*where), {"tenant": tx.tenant})
     return [
         Stored(number, user, item, Record(id_, user_id, item_id, "", "", rating, timestamp))
         for number, user, item, id_, rating, timestamp, user_id, item_id in rows
@@ -278,7 +278,7 @@ def _selected(*columns: str) -> Select[*tuple[Any, ...]]:
 _ORDER = (RECORDS.c.timestamp, RECORDS.c.record_id)
 _SELECTED = _selected("id", "user", "item", "record_id", "sealed", "rating", "timestamp")
 _ORDERED = _SELECTED.order_by(*_ORDER)
-_UNOPENED = _selected("id", "user", "item", "record_id", "rating", "timestamp").order_by(*_ORDER)
+_WITHOUT_TEXTS = _selected("id", "user", "item", "record_id", "rating", "timestamp").order_by(*_ORDER)
 _NUMBERED = _ORDERED.where(RECORDS.c.id.in_(bindparam("numbers", expanding=True)))
 _WITH_IDS = _ORDERED.where(
     RECORDS.c.tenant == _TENANT, RECORDS.c.record_id.in_(bindparam("record_ids", expanding=True))

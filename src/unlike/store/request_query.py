@@ -22,12 +22,13 @@ class Stamp(NamedTuple):
 
     Attributes:
         user: Number of the user; None for an unknown one.
+        own: Whether own records may be used, 0 or 1 (SQLite), False or True (PostgreSQL); None for an unknown user.
         profile: Number of the current profile; None for a user without one.
     """
 
     user: int | None
     created_ms: int | None
-    own: bool | None
+    own: int | None
     profile: int | None
     profile_ms: int | None
     n_records: int
@@ -44,7 +45,7 @@ def glance(tenant: Tenant, user_id: str, item_ids: Sequence[str]) -> tuple[Stamp
 
 @lru_cache
 def _compiled(n_items: int, dialect: Dialect) -> SQLCompiler:
-    """The query for so many items."""
+    """The query for ``n_items`` items."""
     there = ITEMS.c.item_id.in_([bindparam(f"item_{n}", type_=ITEMS.c.item_id.type) for n in range(n_items)])
     items = _USER.outerjoin(ITEMS, (ITEMS.c.tenant == _OF_TENANT) & there)
     query = select(*_COLUMNS).select_from(items).compile(dialect=dialect)

@@ -34,7 +34,7 @@ def clean_reply(reply: str, expected: Expected = ANSWER) -> str:
     Raises:
         CallFailed: It ends inside a thought, holds no words, or refuses (the last not where an answer is expected).
     """
-    words, before = reply.rstrip(), None  # an ordinary reply then is as it was after the first cleaning
+    words, before = reply.rstrip(), None  # so that one pass suffices for most replies
     while words != before:
         before, words = words, _cleaned_once(words, reply, expected)
     if not words:

@@ -69,6 +69,11 @@ class Draft:
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
     rewrites: int = 0
 
+    @property
+    def max_rewrites(self) -> int:
+        """``rewrites``; 0 at temperature 0, where the LLM would answer the same and is not asked again."""
+        return self.rewrites if self.call.sampling.temperature else 0
+
     def outcome(self, reply: Reply) -> Outcome:
         """The reply to the draft, with the trace of all steps."""
         return Outcome(reply.text, {**self.trace, "generate": dict(reply.call)})

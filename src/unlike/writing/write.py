@@ -107,7 +107,7 @@ async def _answered(draft: Draft, llm: LLM) -> Reply:
 
 def _faults(draft: Draft, answer: Answer) -> tuple[str, ...]:
     """The faults for which an LLM is asked again; () where it is not asked, or would answer the same."""
-    if not draft.rewrites or not draft.call.sampling.temperature or answer.finish_reason == PLACEHOLDER:
+    if not draft.max_rewrites or answer.finish_reason == PLACEHOLDER:
         return ()
     return lasting_faults(answer.text, answer.finish_reason == "length", draft.expected)
 

@@ -175,7 +175,12 @@ def test_of_two_controls_that_with_the_variants_settings_counts_and_never_one_of
     found = control_tests(by_variant([single, turns, ours, other]), "rouge1")
     assert {test.variant: test.baseline for test in found} == {"ours": "single", "other": "turns"}
     for run in (single, turns):
-        run.facts["llm"] = "large"
+        run.facts["llm"] = "openai:large@http://there:1/v1"
+    for run in (ours, other):
+        run.facts["llm"] = "openai:large@http://here:2/v1"
+    assert len(control_tests(by_variant([single, turns, ours, other]), "rouge1")) == 2  # the same model at another address
+    for run in (ours, other):
+        run.facts["llm"] = "openai:small@http://here:2/v1"
     assert control_tests(by_variant([single, turns, ours, other]), "rouge1") == []
 
 

@@ -27,13 +27,13 @@ _WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâã
 class Encoding:
     """The encoding of one file.
 
-    Before the first line that is not ASCII is read, a file without byte order mark is searched for bytes that are not UTF-8.
-    Where there are any, and most non-ASCII lines are UTF-8, those lines are malformed; otherwise all lines have the encoding
-    that fits best. So how a line is read never depends on the lines before it: "ß“" in cp1252 is a letter in UTF-8.
+    Before the first non-ASCII line is decoded, the whole file is checked, unless it is UTF-16 or UTF-32. If some lines are
+    not UTF-8 but most non-ASCII lines are, those lines are malformed; otherwise all lines have the encoding that fits best.
+    The encoding of a line must not depend on the lines before it: the cp1252 bytes of "ß“" are valid UTF-8 too.
 
     Attributes:
-        name: As Python calls it.
-        is_settled: Whether it is decided; see ``settle``.
+        name: Name of the encoding in Python.
+        is_settled: Whether ``name`` is final; see ``settle``.
     """
 
     def __init__(self, file: TableFile, reading: Reading, log: ReadLog) -> None:
@@ -69,7 +69,7 @@ class Encoding:
         return line.decode(self.name)
 
     def settle(self) -> None:
-        """Decide which encoding it is; to be called before the first line that is not ASCII is read."""
+        """Detect the encoding; to be called before the first non-ASCII line is decoded."""
         if self.is_settled or self.is_wide:
             return
         self.is_settled = True

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 Kind = Literal["id", "text", "number", "time", "prose", "list"]
 """What a column holds: ``prose`` is a text or a list of paragraphs, ``time`` whatever ``times`` reads."""
@@ -64,7 +64,7 @@ DEFAULT_READING = Reading()
 """Everything is detected."""
 
 
-def as_text(value: Any, kind: Kind) -> str | None:  # noqa: ANN401 - whatever a JSON line holds
+def as_text(value: object, kind: Kind) -> str | None:
     """A decoded value as text; None where it is empty.
 
     Raises:
@@ -88,20 +88,20 @@ def number_as_text(value: float) -> str | None:
     return str(int(value)) if value == int(value) else format(Decimal(repr(value)), "f")
 
 
-def prose(paragraphs: Any) -> str:  # noqa: ANN401
+def prose(paragraphs: object) -> str:
     """Paragraphs, nested or not, as one text, without Amazon's heading."""
     texts = list(_leaves(paragraphs))
     return " ".join(texts[1:] if texts[:1] == [DESCRIPTION_HEADING] else texts)
 
 
-def flat(value: Any) -> list[str]:  # noqa: ANN401
+def flat(value: object) -> list[str]:
     """The texts in nested lists, each once, in their order; a text is a list separated by ", "."""
     if isinstance(value, str):
         return [part for part in value.split(", ") if part]
     return list(dict.fromkeys(_leaves(value)))
 
 
-def _leaves(value: Any) -> Iterator[str]:  # noqa: ANN401
+def _leaves(value: object) -> Iterator[str]:
     """The texts in nested lists and objects."""
     if isinstance(value, list | dict):
         for part in value.values() if isinstance(value, dict) else value:

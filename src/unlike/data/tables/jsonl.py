@@ -161,7 +161,7 @@ def _row(line: bytes, fields: Sequence[Field], log: ReadLog) -> list[str | None]
         return error
 
 
-def _decoded(line: bytes) -> Any:  # noqa: ANN401
+def _decoded(line: bytes) -> object:
     """A line of JSON, or of the Python literals of Amazon's data of 2014."""
     text = line.decode()
     try:
@@ -191,7 +191,7 @@ def _value(row: dict[str, Any], field: Field, log: ReadLog) -> str | None:
     return _NOT_IN_TEXTS.sub("\ufffd", text) if text else None
 
 
-def _at(row: dict[str, Any], key: str) -> Any:  # noqa: ANN401
+def _at(row: dict[str, Any], key: str) -> object:
     """The value of a key; "item.title" is also the key title in the object item."""
     outer, dot, inner = key.partition(".")
     value = row.get(key)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 from urllib.parse import unquote
 
 import polars as pl
@@ -61,7 +61,7 @@ class TableFile:
         # BufferedReader splits lines in C, which the decompressing files do not.
         return raw if isinstance(raw, io.BufferedReader) else cast(io.BufferedReader, io.BufferedReader(raw, 1 << 20))
 
-    def _decompressed(self) -> Any:  # noqa: ANN401
+    def _decompressed(self) -> IO[bytes]:
         if self.member:
             return zipfile.ZipFile(self.path).open(self.member)
         suffix = _compression(self.path)

@@ -70,14 +70,14 @@ def _from_json(file: TableFile, encoding: Encoding) -> Iterator[Row]:
             yield _object(file, number, _decoded(file, number, jsonl.in_utf8(line, encoding)))
 
 
-def _decoded(file: TableFile, number: int, line: bytes) -> Any:  # noqa: ANN401
+def _decoded(file: TableFile, number: int, line: bytes) -> object:
     try:
         return json.loads(line)
     except ValueError as error:
         raise InputError(f"{file.name}, line {number}: not JSON ({error}); correct or remove the line") from error
 
 
-def _object(file: TableFile, number: int, element: Any) -> Row:  # noqa: ANN401
+def _object(file: TableFile, number: int, element: object) -> Row:
     if not isinstance(element, dict):
         raise InputError(f"{file.name}, line {number}: not a JSON object: {shown(element)}")
     return Row(file.name, number, cast("dict[str, Any]", element))

@@ -118,28 +118,32 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
 
 
 def _kind(run: MeasuredRun, *without: str) -> str:
-    """What the repeats of a variant share, without some settings."""
+    """What the repeats of a variant share, apart from the settings in ``without``."""
     left_out = ("temperature", "seed", *without)
     settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
     return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), run.facts.get("embedder")))
 
 
 def counterparts(groups: Groups, name: str, method: str) -> list[str]:
-    """The variants of a method to compare a variant with, whatever they are called: those with its settings if there are any.
+    """The variants of a method that a variant is compared with: those with its settings, or all where there are none.
 
-    All have the variant's LLM. Another user's vectors (``dep_shuffled``) are a control only of the adapter that made them.
+    Variants are found by method, since a plan may give them any name. All have the variant's LLM; ``dep_shuffled`` must
+    have its adapter too.
     """
     ours = groups[name][0]
-    there = {other: runs[0] for other, runs in groups.items() if runs[0].facts["method"] == method and other != name}
-    there = {other: run for other, run in there.items() if run.facts.get("llm") == ours.facts.get("llm")}
-    if method == SHUFFLED:
-        there = {other: run for other, run in there.items() if _adapter(run) == _adapter(ours)}
-    alike = [other for other, run in there.items() if _kind(run, "adapter") == _kind(ours, "adapter")]
-    return alike or list(there)
+    found = {
+        other: runs[0]
+        for other, runs in groups.items()
+        if runs[0].facts["method"] == method and other != name and _may_be_compared(runs[0], ours)
+    }
+    alike = [other for other, run in found.items() if _kind(run, "adapter") == _kind(ours, "adapter")]
+    return alike or list(found)
 
 
-def _adapter(run: MeasuredRun) -> str:
-    return str(run.facts["settings"].get("adapter", ""))
+def _may_be_compared(control: MeasuredRun, ours: MeasuredRun) -> bool:
+    llm, our_llm = (model_of(run.facts.get("llm", "")) for run in (control, ours))
+    adapter, our_adapter = (run.facts["settings"].get("adapter", "") for run in (control, ours))
+    return llm == our_llm and (control.facts["method"] != SHUFFLED or adapter == our_adapter)
 
 
 def values_by_user(

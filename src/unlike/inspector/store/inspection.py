@@ -9,7 +9,7 @@ from functools import partial
 from unlike.inspector.store import map_differences, maps
 from unlike.inspector.store.map_differences import FoundDifference
 from unlike.inspector.store.maps import DifferenceMap
-from unlike.inspector.store.others import OpeningSelector, UnopenedPeers
+from unlike.inspector.store.others import PeersWithoutTexts, StoredVectorSelector
 from unlike.inspector.store.playground import (
     Event,
     PlaygroundOptions,
@@ -108,14 +108,14 @@ class Inspection:
             method: N, K and sampling.
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
-        stored = UnopenedPeers(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
+        stored = PeersWithoutTexts(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
         llm = RecordedLLM(
             self.memory.backend, StoredJournal(self.memory.tenant, subject, self.memory.settings.keep_prompts)
         )
         kit = Kit(
             records=stored,
             retriever=open_retriever(method.retriever, vectors, method.seed),
-            selector=OpeningSelector(self.memory.tenant, vectors, method.selector, method.seed),
+            selector=StoredVectorSelector(self.memory.tenant, vectors, method.selector, method.seed),
             neighbours=MeanNeighbours(stored, (), vectors),
             llm=llm,
             task=self.memory.task,
@@ -127,5 +127,5 @@ class Inspection:
 
     def _map(self, user_id: str, item_id: str, k: int, selector: SelectorName) -> DifferenceMap:
         memory = self.memory
-        data = maps.read(memory.tenant, user_id, item_id, memory.encoder, memory.settings, with_words=True)
+        data = maps.read(memory.tenant, user_id, item_id, memory.encoder, memory.settings, with_texts=True)
         return maps.drawn(user_id, data, k, selector, memory.settings)

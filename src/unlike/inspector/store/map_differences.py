@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from unlike.embed.encoder import Encoder, KnownVectors
 from unlike.inspector.store.maps import read, representatives
-from unlike.inspector.store.others import opened
+from unlike.inspector.store.others import decrypted
 from unlike.memory.answers import NoConsent
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
@@ -60,7 +60,7 @@ def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) ->
         Unknown: There is no such user.
     """
     with tenant.read() as tx:
-        own = records.unopened(tx, RECORDS.c.user == known_user(tx, user_id), ITEMS.c.item_id == item_id)
+        own = records.without_texts(tx, RECORDS.c.user == known_user(tx, user_id), ITEMS.c.item_id == item_id)
         found = differences.current_of(tx, [one.number for one in own])
     return tuple(
         FoundDifference(_aspects(one.difference.text, names), one.difference.n_peers, one.stale)
@@ -102,7 +102,7 @@ def comparison_of(
         Unknown: There is no such user or item.
         NoConsent: There is no text to compare, or no one to compare it with.
     """
-    data = read(tenant, user_id, item_id, encoder, settings, with_words=False)
+    data = read(tenant, user_id, item_id, encoder, settings, with_texts=False)
     if settings.private:
         raise NoConsent("texts are not compared here: this memory is set to compare only with statistics of others")
     if data.target is None or not data.target.id:
@@ -111,7 +111,7 @@ def comparison_of(
         )
     choice = open_selector(selector, KnownVectors(data.vectors), settings.method.seed)
     with tenant.read() as tx:
-        compared = opened(tx, representatives(data, k, choice))
+        compared = decrypted(tx, representatives(data, k, choice))
     if not compared:
         raise NoConsent(data.why or "there is no one else on this item to compare with yet")
     return data.user, data.target, compared, data.n_others

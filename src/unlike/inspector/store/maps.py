@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder, KnownVectors, Vectors
-from unlike.inspector.store.others import chosen, keyed, opened
+from unlike.inspector.store.others import chosen, decrypted, keyed
 from unlike.memory.profile_pages import known_user
 from unlike.memory.representatives import clustered_set
 from unlike.memory.settings import MemorySettings
@@ -113,7 +113,7 @@ class MapData:
 
 
 def read(
-    tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings, *, with_words: bool
+    tenant: Tenant, user_id: str, item_id: str, encoder: Encoder, settings: MemorySettings, *, with_texts: bool
 ) -> MapData:
     """Read the data of a map.
 
@@ -123,7 +123,7 @@ def read(
         item_id: The item.
         encoder: Made the vectors.
         settings: How few others are too few.
-        with_words: Whether the texts of others are opened; their vectors suffice to place and to choose them.
+        with_texts: Whether the texts of others are decrypted; their vectors suffice to place and to choose them.
 
     Raises:
         Unknown: There is no such user or item.
@@ -135,12 +135,12 @@ def read(
             raise Unknown(f"no item {item_id!r}; items come with the first record on them")
         others = _others(tx, item_id, user)
         own = users.consent_of(tx, user).own
-        mine = records.unopened(tx, RECORDS.c.user == user) if own else []
+        mine = records.without_texts(tx, RECORDS.c.user == user) if own else []
         known = _shown_others(others, settings)
         kept = embeddings.of_records(tx, encoder.name, [one.number for one in (*known, *mine)])
         placed = {one.record.id: kept[one.number] for one in known if one.number in kept}
         shown = [one.record for one in known if one.record.id in placed]
-        shown = opened(tx, shown) if with_words else shown
+        shown = decrypted(tx, shown) if with_texts else shown
         latest = records.latest_on(tx, user, item_id) if own else None
     target, at = _target(latest, Record(MEAN_RECORD, user_id, item_id, ""), mine, kept, encoder)
     vectors = placed | ({target.id: at} if target else {})
@@ -219,7 +219,7 @@ def plane(vectors: Vectors) -> tuple[NDArray[np.float64], tuple[float, float]]:
 
 def _others(tx: Tx, item_id: str, user: int) -> list[Stored]:
     """One record of each other user on the item who agrees to be compared, the latest first, without their words."""
-    there = records.unopened(tx, ITEMS.c.item_id == item_id, USERS.c.peer, RECORDS.c.user != user)
+    there = records.without_texts(tx, ITEMS.c.item_id == item_id, USERS.c.peer, RECORDS.c.user != user)
     return sorted(clustered_set(there), key=lambda one: one.record.moment, reverse=True)
 
 

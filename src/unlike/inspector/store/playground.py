@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from unlike.errors import InputError, UnlikeError
-from unlike.inspector.store.others import opened
+from unlike.inspector.store.others import decrypted
 from unlike.llm.backend import Messages
 from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import NoConsent, Request
@@ -137,7 +137,7 @@ def prepare(tenant: Tenant, request: Request, latent: Latent | None, settings: M
             raise Unknown(f"no item {request.item_id!r}; items come with the first record on them")
         own = _own(tx, context, request.item_id)
         there = (ITEMS.c.item_id == request.item_id, USERS.c.peer, USERS.c.user_id != request.user_id)
-        others = records.unopened(tx, *there)
+        others = records.without_texts(tx, *there)
     real = own.record if own else None
     n_peers = len({one.user for one in others})
     peers = tuple(one.record for one in others[-MAX_PEERS:]) if n_peers >= settings.min_peers else ()
@@ -206,7 +206,7 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write:
 def _shared(text: str, prepared: Prepared) -> tuple[str, ...]:
     """Runs of words of a text that are also in texts of others."""
     with prepared.tenant.read() as tx:
-        texts = [record.text for record in opened(tx, prepared.peers)]
+        texts = [record.text for record in decrypted(tx, prepared.peers)]
     return tuple(repeats(text, texts, SHARED_WORDS))
 
 
