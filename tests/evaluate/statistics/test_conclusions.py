@@ -178,7 +178,8 @@ def test_of_two_controls_that_with_the_variants_settings_counts_and_never_one_of
         run.facts["llm"] = "openai:large@http://there:1/v1"
     for run in (ours, other):
         run.facts["llm"] = "openai:large@http://here:2/v1"
-    assert len(control_tests(by_variant([single, turns, ours, other]), "rouge1")) == 2  # the same model at another address
+    # The same model at another address.
+    assert len(control_tests(by_variant([single, turns, ours, other]), "rouge1")) == 2
     for run in (ours, other):
         run.facts["llm"] = "openai:small@http://here:2/v1"
     assert control_tests(by_variant([single, turns, ours, other]), "rouge1") == []
