@@ -9,6 +9,8 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/python $(INSTALL) --constraint constraints.txt
 # The index that has torch for processors on Linux.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# Some containers forbid Python to keep bytecode; then each of the tests' many processes would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test tests lint bench golden soak lock test-vllm docs clean
 
@@ -45,7 +47,8 @@ test: $(VENV)/.dev  ## every check and every test that can run here
 # The checks take one processor for over a minute, so they run beside the tests.
 tests: $(VENV)/.dev
 	@echo "==> Tests"
-	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term -m "not soak" $(PYTEST)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(BIN)/python -m slipcover --json --out .coverage.json -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=40 -m "not soak" $(PYTEST)
+	@$(BIN)/python -m slipcover --fail-under 90 --out .coverage.json --merge .coverage.json
 
 lint: $(VENV)/.dev  ## style, types and layers
 	@echo "==> Style, types, layers"
@@ -88,4 +91,4 @@ docs: $(VENV)/.dev  ## the documentation, to site/
 	@echo "==> site/index.html"
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(VLLM) demo-out site .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VLLM) demo-out site .pytest_cache .ruff_cache .hypothesis .coverage.json

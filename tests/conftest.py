@@ -12,23 +12,6 @@ settings.register_profile("unlike", deadline=None)  # a busy machine is no fault
 settings.load_profile("unlike")
 
 REPOSITORY = Path(__file__).parent.parent
-UNTRACED = (
-    "tests/docs/",
-    "tests/evaluate/metrics/",
-    "tests/inspector/",
-    "tests/latent/test_processes.py",
-    "tests/latent/test_train.py",
-    "tests/memory/test_crash.py",
-    "tests/memory/test_private_comparison.py",
-    "tests/methods/test_time.py",
-    "tests/serve/test_isolation.py",
-    "tests/serve/test_openapi.py",
-    "tests/spread/",
-    "tests/store/test_lineage.py",
-    "tests/test_real_data.py",
-    "tests/test_readme_service.py",
-)
-"""Long tests that coverage does not watch: it doubles their time."""
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +52,6 @@ def pytest_collection_modifyitems(items):
     items.sort(
         key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), len(LONGEST))
     )
-    for item in items:
-        if item.nodeid.startswith(UNTRACED):
-            item.add_marker("no_cover")
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -53,7 +53,7 @@ class Command:
     def kill(self):
         self._process.kill()
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=120):
         """Wait for its end, and kill it if it does not come; returns the exit status, negative after a signal."""
         self._process.join(timeout)
         if self.returncode is None:
@@ -61,7 +61,7 @@ class Command:
             raise subprocess.TimeoutExpired("unlike", timeout)
         return self.returncode
 
-    def communicate(self, timeout=60):
+    def communicate(self, timeout=120):
         """Wait for its end; returns what it printed to standard output and error."""
         with ThreadPoolExecutor(2) as both:
             printed = both.map(lambda end: end.read(), (self.stdout, self.stderr))

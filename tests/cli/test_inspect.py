@@ -44,7 +44,7 @@ def test_a_run_is_served_until_told_to_stop(told, inspecting, run):
     assert httpx.get(f"{address}config.json").json()["views"] == ["runs", "corpus", "map"]
     assert [one["name"] for one in httpx.get(f"{address}api/runs").json()["runs"]] == ["run"]
     process.send_signal(told)
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Traceback" not in log
 

@@ -27,12 +27,12 @@ class Slow(Endpoint):
     @staticmethod
     def held(handler, endpoint):
         endpoint.arrived.release()
-        endpoint.go.wait(60)
+        endpoint.go.wait(120)
         GOOD(handler, endpoint)
 
     def wait_for_calls(self):
         for _ in range(N_AT_ONCE):
-            assert self.arrived.acquire(timeout=60)
+            assert self.arrived.acquire(timeout=120)
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command,
     assert f"waiting for {N_AT_ONCE} calls in flight" in interrupt(process, "stopping: no new LLM call begins")
     slow.go.set()
     err = process.stderr.read()  # the line above may have brought more with it than was read
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     assert err.splitlines()[-1] == "unlike: stopped; run the same command again to continue"
     assert len(slow.requests) == N_AT_ONCE
     process = Command(*command[kind])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert len(slow.requests) == N_CASES
 
@@ -86,11 +86,11 @@ def test_the_second_one_cancels_them(command, slow):
     interrupt(process, "stopping: no new LLM call begins")
     interrupt(process, "cancelling")
     err = process.stderr.read()  # the lines above may have brought more with them than was read
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     assert "run the same command again to continue" in err
     assert len(slow.requests) == N_AT_ONCE
     slow.go.set()
     process = Command(*command["run"])
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 0
     assert len(slow.requests) == N_AT_ONCE + N_CASES

@@ -90,10 +90,10 @@ def test_stopped_by_hand_it_says_how_to_go_on(unlike, sources):
     sources.holds = (TINY.file,)
     command = [sys.executable, "-m", "tests.llm.fetch_tiny", "command"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert sources.is_held.wait(30)
+    assert sources.is_held.wait(120)
     assert any("from the hub" in line for line in process.stderr)  # a megabyte is written
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "unlike: stopped; run the same command again to continue"
     assert not model_file("tiny").exists()

@@ -15,7 +15,7 @@ from unlike.inspector.readers.workspace import Workspace
 from unlike.serve.server import config
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -21,7 +21,7 @@ from unlike.latent.adapter import (
     user_hash,
     user_hashes,
 )
-from unlike.latent.checkpoints import draw_losses
+from unlike.latent.loss_plot import draw_losses
 from unlike.latent.settings import RECIPES, AdapterSettings
 from unlike.latent.train import train
 

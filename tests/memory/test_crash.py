@@ -14,7 +14,7 @@ from unlike.store.database import open_store
 
 def run(*args):
     process = new_process(live, *args)
-    process.join(120)
+    process.join(240)
     assert process.exitcode is not None, "the process hangs"
     return process.exitcode
 

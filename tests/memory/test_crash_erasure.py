@@ -98,7 +98,7 @@ def prepared(address, action):
 
 def killed(address, action, *moment):
     process = new_process(act_and_die, address, action, *moment)
-    process.join(60)
+    process.join(240)
     assert process.exitcode in (0, -signal.SIGKILL)
 
 

@@ -253,7 +253,7 @@ def test_the_llm_is_asked_before_it_is_kept(memory, monkeypatch):
         return said(messages, sampling)
 
     def keeps(tenant, call):
-        assert asked.wait(60), "the LLM is asked meanwhile"
+        assert asked.wait(120), "the LLM is asked meanwhile"
         keep_prompt(tenant, call)
 
     memory.backend._answer = answers

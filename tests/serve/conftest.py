@@ -189,7 +189,7 @@ def listening(app):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert up.wait(20)
+        assert up.wait(120)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True

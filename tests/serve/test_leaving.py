@@ -44,5 +44,5 @@ def test_the_call_ends_when_the_client_has_left(make_house, endpoint, path, body
         where = urlsplit(at.address)
         with socket.create_connection((where.hostname, where.port)) as client:
             client.sendall("\r\n".join(lines).encode())
-            assert endpoint.asked.wait(20)
-        assert endpoint.left.wait(20)
+            assert endpoint.asked.wait(120)
+        assert endpoint.left.wait(120)

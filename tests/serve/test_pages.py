@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import calling
-from unlike.inspector.page_files import FILES, POLICY, TYPES
+from unlike.inspector.headers import POLICY
+from unlike.inspector.page_files import FILES, TYPES
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 from tests.serve.conftest import calling, crowd
 from unlike.serve import app
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 def test_a_profile_is_built_while_the_service_is_up(make_house):

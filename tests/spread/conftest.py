@@ -29,7 +29,7 @@ def ray(tmp_path_factory):
         children = psutil.Process(os.getpid()).children(recursive=True)
         yield started
         started.shutdown()
-        _, alive = psutil.wait_procs(children, timeout=30)
+        _, alive = psutil.wait_procs(children, timeout=120)
         assert not alive, "the cluster left processes behind"
 
 

@@ -38,7 +38,7 @@ def kill_with_its_cluster(command):
     agents = [child for child in children if "Agent" in child.name()]
     command.kill()
     command.communicate()
-    _, alive = psutil.wait_procs([child for child in children if child not in agents], timeout=30)
+    _, alive = psutil.wait_procs([child for child in children if child not in agents], timeout=120)
     for agent in agents:
         agent.kill()
     psutil.wait_procs(agents, timeout=10)
@@ -69,5 +69,5 @@ def test_a_killed_command_is_gone_on_with_by_either_engine(endpoint, tmp_path):
 def test_an_unknown_engine_is_one_line(endpoint, tmp_path):
     sample_corpus(tmp_path / "corpus")
     unknown = start(tmp_path, endpoint, "spark")
-    said, _ = unknown.communicate(timeout=60)
+    said, _ = unknown.communicate(timeout=120)
     assert unknown.returncode == 2 and "allowed are local" in said and "Traceback" not in said

@@ -41,7 +41,7 @@ def test_it_is_of_one_moment_while_writing_goes_on(in_sqlite, tmp_path):
         files = [backup(in_sqlite, tmp_path / f"copy{n}") for n in range(5)]
     finally:
         stop.set()
-        writer.join(60)
+        writer.join(240)
     counts = [state_of(file.parent) for file in files]
     assert counts == sorted(counts) and all(count % 5 == 0 for count in counts)
     assert state_of(tmp_path / "store") > counts[0]

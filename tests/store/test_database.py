@@ -132,7 +132,7 @@ def test_the_same_records_from_many_sides(tenant):
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(60)
+        sender.join(240)
     assert sum(put.n_new for put in came) == 100
     assert sum(put.n_same for put in came) == 300
     assert all(put.conflicts == () for put in came)

@@ -242,7 +242,7 @@ def test_one_claim_waits_for_another(store, tenant):
         claimer.start()
         claimer.join(0.1)
         assert claimer.is_alive()
-    claimer.join(60)
+    claimer.join(240)
     assert [job.subject for job in found] == [1]
 
 
@@ -272,7 +272,7 @@ def test_workers_in_threads_never_share_a_subject(store, tenant):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(240)
     assert wrong == []
     assert len(left) == len(subjects) and len(done) == len(set(done)) == 2 * len(subjects)
 

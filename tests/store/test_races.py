@@ -87,7 +87,7 @@ def test_who_takes_waits_for_who_makes(tenant, pair, make, take):
         taker, wrong = in_thread(tenant, lambda tx: take(tx, bob.user))
         taker.join(0.1)
         assert taker.is_alive()
-    taker.join(60)
+    taker.join(240)
     assert wrong == []
     nothing_is_left(tenant, ann)
 
@@ -101,7 +101,7 @@ def test_who_makes_waits_for_who_takes(tenant, pair, make, take):
         maker, wrong = in_thread(tenant, lambda tx: make(tx, ann, bob))
         maker.join(0.1)
         assert maker.is_alive()
-    maker.join(60)
+    maker.join(240)
     if (make, take) != (answer, withdraw):  # an answer is not a comparison; its caller looks at consent
         assert [type(error) for error in wrong] in ([TransactionConflict], [Unknown])
         nothing_is_left(tenant, ann)
@@ -117,7 +117,7 @@ def test_a_record_of_somebody_who_is_going_makes_a_new_user(tenant, pair):
         sender.start()
         sender.join(0.1)
         assert sender.is_alive()
-    sender.join(60)
+    sender.join(240)
     assert users(tenant)["bob"] > bob.user and len(numbers(tenant)) == 2
 
 

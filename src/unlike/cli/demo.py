@@ -130,7 +130,7 @@ def _show_person(console: "Console", corpus: "Corpus", rows: "Mapping[Path, Gene
 def _print_text(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    from unlike.evaluate.report.wording import shared_words
+    from unlike.evaluate.report.shown_text import shared_words
 
     if row.text is None:
         console.print(f"failed: {row.error}", style="red", markup=False)

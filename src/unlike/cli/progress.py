@@ -119,8 +119,10 @@ class Lines:
         n_done, n_total, _ = self._state
         began_s, n_before = self._began
         elapsed_s, n_new = self._now() - began_s, n_done - n_before
-        if elapsed_s <= 0 or n_new <= 0:
+        if elapsed_s <= 0:
             return ""
+        if n_new <= 0:
+            return f"{duration(round(elapsed_s))} so far"
         per_s = n_new / elapsed_s
         rate = f"{per_s:,.1f} per second" if per_s >= 1 else f"{per_s * 60:,.1f} per minute"
         return f"{rate}, {duration(round((n_total - n_done) / per_s))} left" if n_done < n_total else rate

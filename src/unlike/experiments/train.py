@@ -61,7 +61,8 @@ def train(
         MissingPart: A package that a name needs is not installed.
     """
     from unlike.data.corpus import Corpus
-    from unlike.latent.checkpoints import choice_of, draw_losses
+    from unlike.latent.checkpoints import choice_of
+    from unlike.latent.loss_plot import draw_losses
     from unlike.latent.settings import recipe
     from unlike.latent.train import discard, train
     from unlike.latent.training_data import training_data

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike import __version__
 from unlike.errors import InputError, UnlikeError
+from unlike.inspector.headers import API_HEADERS
 from unlike.inspector.page_files import pages_router
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes import corpus, gains, latent, maps, playground, prompts, runs
@@ -35,7 +36,6 @@ SERVICE_VIEWS = ("users", "map", "playground")
 """Views that a service has an API for."""
 API = f"{PAGES}/api"
 READ_METHODS = frozenset({"GET", "HEAD"})
-HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
 def views_of(inspected: Workspace) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             present = {name for name, _ in message.get("headers", ())}
             missing = [
-                (name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in present
+                (name.encode(), value.encode()) for name, value in API_HEADERS.items() if name.encode() not in present
             ]
             message["headers"] = [*message.get("headers", ()), *missing]
         await send(message)

@@ -1,7 +1,6 @@
 """The inspector's pages: static files, served without a key, since they have no user data.
 
-Their data comes from the API, with the key that the user enters. The content security policy allows only files of this
-service: no script, style or connection from elsewhere, and none from a text that a user wrote.
+Their data comes from the API, with the key that the user enters.
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from unlike import __version__
 from unlike.evaluate import report
+from unlike.inspector.headers import PAGE_HEADERS
 from unlike.serve.answers import json_response
 from unlike.serve.middleware import PAGES
 
@@ -30,25 +30,6 @@ TYPES = {
     ".LICENSE": "text/plain; charset=utf-8",
 }
 """Content types by suffix; those that Python guesses depend on the machine."""
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-cache",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +63,12 @@ def pages_router(views: Sequence[str], needs_key: bool, reads_only: bool = False
 
     @router.get("")
     async def redirect_to_page() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return RedirectResponse("inspect/", headers=HEADERS)
+        return RedirectResponse("inspect/", headers=PAGE_HEADERS)
 
     @router.get("/config.json")
     async def page_config() -> Response:  # pyright: ignore[reportUnusedFunction]
         answer = json_response(config)
-        answer.headers.update(HEADERS)
+        answer.headers.update(PAGE_HEADERS)
         return answer
 
     @router.get("/")
@@ -104,5 +85,5 @@ async def _file(files: StaticFiles, file: str, request: Request) -> Response:
     if kind is None:
         raise HTTPException(404, "there is no such page")
     answer = await files.get_response(file, request.scope)
-    answer.headers.update(HEADERS | {"content-type": kind})
+    answer.headers.update(PAGE_HEADERS | {"content-type": kind})
     return answer

@@ -8,7 +8,7 @@ from tests.evaluate.report.page import Page
 
 from unlike.evaluate import report
 from unlike.evaluate.report.page import render_html
-from unlike.evaluate.report.wording import printable
+from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.statistics.findings import Failure
 
 

@@ -9,7 +9,7 @@ from tests.evaluate.report.conftest import HOSTILE
 from unlike.evaluate.report.charts import WIDTH
 from unlike.evaluate.report.gain_tables import thirds
 from unlike.evaluate.report.pictures import curve_plots, plot_sections, strip, thinned, value_plots
-from unlike.evaluate.report.wording import printable, two_lines
+from unlike.evaluate.report.shown_text import printable, two_lines
 from unlike.evaluate.statistics.findings import Cell, Curve
 
 CHART_COLOURS = re.compile(r"#[0-9a-f]{6}")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.evaluate.report.wording import shared_words
+from unlike.evaluate.report.shown_text import shared_words
 
 
 def test_words_are_marked_whatever_their_case_and_stop_words_are_not():

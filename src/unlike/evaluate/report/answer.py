@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
 from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, with_fewer_cases
-from unlike.evaluate.report.wording import finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
 from unlike.evaluate.identity.separation import Estimate
+from unlike.evaluate.report.number_format import amount, p_value
+from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.report.wording import amount, p_value, printable
 from unlike.evaluate.running.run_method import write_all
 from unlike.evaluate.statistics.significance import PairedComparison
 

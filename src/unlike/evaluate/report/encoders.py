@@ -7,8 +7,9 @@ from pathlib import Path
 from unlike.evaluate.identity.encoders import EncoderFigures, EncodersReport
 from unlike.evaluate.identity.separation import Contrast
 from unlike.evaluate.report.identity import Kind, estimated, signed_estimate
+from unlike.evaluate.report.number_format import amount, p_value
+from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.report.wording import amount, p_value, printable
 from unlike.evaluate.running.run_method import write_all
 
 MEASURES = {

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from unlike.evaluate.report.number_format import amount, interval, p_value, signed
 from unlike.evaluate.report.report_tables import LEVEL, metric_of, table_of
+from unlike.evaluate.report.shown_text import shorten
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries
-from unlike.evaluate.report.wording import amount, interval, p_value, shorten, signed
 from unlike.evaluate.statistics.findings import Findings, GroupGain, UserGain
 
 MAX_GROUPS = 12

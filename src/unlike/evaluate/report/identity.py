@@ -7,8 +7,9 @@ from typing import Any, Literal
 from unlike.evaluate.identity.measure import IdentityReport, Measured
 from unlike.evaluate.identity.separation import Contrast, Discrimination, Estimate, Gain
 from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_rows, stand_alone, value_axis
+from unlike.evaluate.report.number_format import amount, p_value
+from unlike.evaluate.report.shown_text import printable, two_lines
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.report.wording import amount, p_value, printable, two_lines
 
 Kind = Literal["share", "auc"]
 

@@ -27,8 +27,8 @@ from unlike.evaluate.report.report_tables import (
     tests_table,
 )
 from unlike.evaluate.report.rubric_table import rubric_table
+from unlike.evaluate.report.shown_text import printable, shared_words
 from unlike.evaluate.report.table_format import Table, markdown, to_csv, to_html, to_latex, to_markdown
-from unlike.evaluate.report.wording import printable, shared_words
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
 
 _HTML = (".html", ".htm")

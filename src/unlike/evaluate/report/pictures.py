@@ -19,8 +19,9 @@ from unlike.evaluate.report.charts import (
     value_axis,
 )
 from unlike.evaluate.report.gain_tables import by_variant
+from unlike.evaluate.report.number_format import amount, finite, signed, value
 from unlike.evaluate.report.report_tables import labels, metric_of
-from unlike.evaluate.report.wording import amount, finite, shorten, signed, two_lines, value
+from unlike.evaluate.report.shown_text import shorten, two_lines
 from unlike.evaluate.statistics.findings import Curve, Findings, Half, Variant
 
 MAX_BARS = 300

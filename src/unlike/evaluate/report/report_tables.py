@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
+from unlike.evaluate.report.number_format import NOT_AVAILABLE, amount, finite, interval, p_value, signed, value
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, letter
-from unlike.evaluate.report.wording import NOT_AVAILABLE, amount, finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Cell, Curve, Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 

@@ -1,8 +1,8 @@
 """The table of rubric judges: how many criteria count, and the scores of real texts."""
 
+from unlike.evaluate.report.number_format import amount, finite, interval, p_value, signed, value
 from unlike.evaluate.report.report_tables import labels, table_of
 from unlike.evaluate.report.table_format import Row, Table, TableCell
-from unlike.evaluate.report.wording import amount, finite, interval, p_value, signed, value
 from unlike.evaluate.statistics.findings import Cell, Findings, RubricFindings
 
 COLUMNS = (
