@@ -20,6 +20,12 @@ TEXTS = {
     "French": ("Très bon café, à essayer. L'été dernier nous étions déçus", "cp1252"),
     "German": ("Größe fällt klein aus, schöne Qualität für den Preis", "cp1252"),
     "Spanish": ("¡Qué rápido llegó! También está muy bien el paño", "cp1252"),
+    "Icelandic": ("Góð bók og þýðingin ágæt, ég las hana í einni lotu", "cp1252"),
+    "Turkish": ("Çok güzel bir ürün, hızlı geldi, teşekkürler. Beğendim", "cp1254"),
+    "Czech": ("Výborná kniha, četl jsem ji jedním dechem, příběh je skvělý", "cp1250"),
+    "Greek": ("Πολύ καλό βιβλίο, το διάβασα σε μια μέρα", "cp1253"),
+    "Hebrew": ("ספר מצוין ואני ממליץ לכולם לקרוא", "cp1255"),
+    "Ukrainian": ("Дуже гарна книга, я в захваті і з радістю раджу її всім у нас", "cp1251"),
     "Polish": ("Świetna książka, żałuję że tak krótka. Łatwo się czyta", "cp1250"),
     "Russian": ("Отличная книга, всем советую прочитать", "cp1251"),
     "Arabic": ("منتج رائع جدا أنصح به", "cp1256"),
@@ -244,3 +250,9 @@ def test_of_a_key_that_is_there_twice_the_first_value_counts():
 def test_encodings(language):
     text, encoding = TEXTS[language]
     assert best_encoding("\n".join([text] * 3).encode(encoding)) == encoding
+
+
+@pytest.mark.parametrize("odd", ["ßßßß", "é“ßé“ßé“ß", "ßééßéééß“““““", "géniaaaal ééééééé !!!"])
+def test_a_few_odd_lines_do_not_make_western_text_another_encoding(odd):
+    lines = [TEXTS["French"][0]] * 3 + [odd] * 2
+    assert best_encoding("\n".join(lines).encode("cp1252")) == "cp1252"

@@ -22,6 +22,8 @@ _RUNS = re.compile(rb"[\x80-\xff]+")
 _SAMPLE_BYTES = 200_000
 _BLOCK_BYTES = 2**20
 _WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŠšŽž€£§°¡¿«»“”‘’„‚–—…•©®™´½¼² \u00a0")
+_ICELANDIC, _ICELANDIC_VOWELS = set("ðýþ"), set("áí")
+"""Letters of Icelandic that have the bytes of Turkish ğ, ı, ş, and vowels that Icelandic has too and Turkish has not."""
 
 
 class Encoding:
@@ -126,16 +128,19 @@ def _sampled(lines: Iterable[bytes]) -> tuple[int, int, bytes]:
 
 
 def best_encoding(sample: bytes) -> str | None:
-    """The encoding in which bytes look most like text; cp1252 where nearly all characters are common in Western Europe."""
+    """The encoding in which bytes look most like text, cp1252 where their letters are those of Western Europe."""
     from charset_normalizer import from_bytes
 
     try:
         beyond = [one for one in sample.decode("cp1252") if not one.isascii()]
     except UnicodeDecodeError:
         beyond = list[str]()
-    # Non-ASCII letters of Western European languages stand alone; those of other scripts follow each other.
-    n_runs = len(_RUNS.findall(sample))
-    if beyond and len(beyond) <= 1.5 * n_runs and sum(one in _WESTERN for one in beyond) >= 0.95 * len(beyond):
-        return "cp1252"
+    # Most non-ASCII letters of languages in Latin script stand alone, or are repeated; those of other scripts follow each other.
+    runs = _RUNS.findall(sample)
+    if 2 * sum(len(set(run)) == 1 for run in runs) >= len(runs):
+        if sum(one in _WESTERN for one in beyond) >= 0.95 * len(beyond) > 0:
+            return "cp1252"
+        if len(_ICELANDIC & set(beyond)) > 1 and not _ICELANDIC_VOWELS & set(beyond):
+            return "cp1254"
     found = from_bytes(sample, cp_isolation=CANDIDATES).best()
     return found.encoding if found else None
