@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.llm.model_sources import CONTENT, NOWHERE, TINY, lead, opened_sources
 
-from unlike.cli.doctor_parts import _downloaded_models
+from unlike.cli.doctor_checks import _downloaded_models
 from unlike.llm.model_catalogue import CATALOGUE, model_file
 
 REPOSITORY = Path(__file__).parents[2]

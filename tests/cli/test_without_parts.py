@@ -12,7 +12,7 @@ import pytest
 
 import unlike
 from unlike.api import sample_corpus
-from unlike.cli.doctor_parts import attempt
+from unlike.cli.doctor_checks import attempt
 from unlike.errors import EXTRA_OF, TORCH_FOR_PROCESSORS, how_to_install
 
 STORE = ("--store", "memory")

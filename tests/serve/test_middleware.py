@@ -9,10 +9,10 @@ import pytest
 from tests.serve.conftest import calling, listening, record
 from unlike.serve import server
 from unlike.serve.auth import Keys
-from unlike.serve.limits import Rates
 from unlike.serve.logs import JsonLines
 from unlike.serve.middleware import Watch
 from unlike.serve.prometheus import Metrics
+from unlike.serve.rate_limits import Rates
 
 CANARY = "heliotrope-canary"
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from unlike.cli.doctor_parts import CHECKS, Finding, ask, attempt, encode, live_call_missing
+from unlike.cli.doctor_checks import CHECKS, Finding, ask, attempt, encode, live_call_missing
 from unlike.cli.doctor_store import store_findings
 from unlike.cli.options import Json, MasterAt
 from unlike.cli.output import print_json, say

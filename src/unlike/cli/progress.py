@@ -119,7 +119,7 @@ class Lines:
         n_done, n_total, _ = self._state
         began_s, n_before = self._began
         elapsed_s, n_new = self._now() - began_s, n_done - n_before
-        if elapsed_s <= 0:
+        if elapsed_s < 1:
             return ""
         if n_new <= 0:
             return f"{duration(round(elapsed_s))} so far"

@@ -14,8 +14,8 @@ from typing import Any, Never, TypeVar
 import openai
 
 from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused, UnlikeError
-from unlike.llm.answer_size import NOT_COMPRESSED, limit_answers
 from unlike.llm.openai_chat import one_line, refused_field
+from unlike.llm.response_limit import NOT_COMPRESSED, limit_answers
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
 from unlike.settings import EndpointSettings

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import openai
 
 from unlike.errors import CallFailed
-from unlike.llm.answer_size import http_library
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.endpoint import Endpoint, FieldRefused
 from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
+from unlike.llm.response_limit import http_library
 from unlike.llm.retry import TryAgain, Waits
 from unlike.llm.soft_prompt import ChatTokens
 from unlike.llm.stream import GrowingAnswer, Pieces

@@ -16,11 +16,11 @@ from unlike.errors import UnlikeError
 from unlike.memory.worker import work
 from unlike.serve.auth import Keys
 from unlike.serve.errors import answer_invalid, answer_refused, names_of
-from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.middleware import Gate, Limits, Watch
 from unlike.serve.no_telemetry import SILENT
 from unlike.serve.openapi import App
+from unlike.serve.rate_limits import Rates
 from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
 from unlike.serve.routes.context import service_of
 from unlike.serve.service import Service

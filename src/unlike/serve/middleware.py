@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unlike.errors import UnlikeError
 from unlike.serve.auth import Caller, Keys
 from unlike.serve.errors import ClientLeft, ErrorText, Problem, names_of, problem_of, refused
-from unlike.serve.limits import Rates
 from unlike.serve.logs import log, places_in
 from unlike.serve.prometheus import Metrics
+from unlike.serve.rate_limits import Rates
 from unlike.serve.reading import limit_of, read, replay
 from unlike.serve.scopes import scope_of
 

@@ -133,6 +133,21 @@ def test_judges_by_name_by_uri_and_as_tables_each_at_its_own_endpoint(tmp_path):
         plan_from(tmp_path, MINIMAL, judges=["s-gpt", "s-gpt"])
 
 
+def test_a_method_and_an_llm_may_be_given_by_name_alone(tmp_path):
+    short = 'title = "t"\nllm = "scripted:echo"\nmethods = ["rag", { method = "dpl", settings = { n_peers = 2 } }]\n'
+    long = 'title = "t"\nllm = { uri = "scripted:echo" }\n'
+    long += '[[methods]]\nmethod = "rag"\n[[methods]]\nmethod = "dpl"\nsettings = { n_peers = 2 }\n'
+    plans = []
+    for name, content in (("short.toml", short), ("long.toml", long)):
+        (tmp_path / name).write_text(content)
+        plans.append(read_plan(tmp_path / name))
+    assert plans[0] == plans[1]
+    assert read_plan(tmp_path / "short.toml", llm="scripted:other").llm.uri == "scripted:other"
+    (tmp_path / "short.toml").write_text(short.replace('"rag"', "3").replace('"scripted:echo"', "[1]"))
+    with pytest.raises(InputError, match="llm: .*methods.0: "):
+        read_plan(tmp_path / "short.toml")
+
+
 def test_a_rubric_judge_is_a_kind_with_one_answer_per_text(tmp_path):
     text = (
         'judges = ["s-gpt", "rubric:s-gpt", { kind = "rubric", uri = "openai:x", floor_and_ceiling = false }]\n'

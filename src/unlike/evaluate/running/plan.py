@@ -9,13 +9,13 @@
     users = "users.csv"                     # user_id and attributes of users, by which gains are compared
     judges = ["s-72b@http://127.0.0.1:8001/v1", "openai:gpt-4o-mini", "rubric:openai:gpt-4o-mini"]
 
-    [llm]
+    [llm]                                   # or in one line: llm = "URI"
     uri = "openai:Qwen/Qwen2.5-14B-Instruct@http://127.0.0.1:8000/v1"
 
     [settings]                              # of every method; see MethodSettings
     n_records = 8
 
-    [[methods]]
+    [[methods]]                             # or in one line, without settings: methods = ["dpl", "rag"]
     method = "dpl"
     settings = { selector = "random" }      # its own settings
 
@@ -59,16 +59,21 @@ class Section(BaseModel):
 
 
 class MethodEntry(Section):
-    """A method in the comparison."""
+    """A method in the comparison; a file may also give its name alone."""
 
     method: str
     name: str = ""
     """Its name in the tables; empty for one made of method and settings."""
     settings: MethodTable = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:  # noqa: ANN401 - before validation
+        return {"method": given} if isinstance(given, str) else given
+
 
 class Engine(Section):
-    """An LLM and what it costs."""
+    """An LLM and what it costs; a file may also give its URI alone."""
 
     uri: str = ""
     concurrency: int = Field(default=16, ge=1)
@@ -78,6 +83,11 @@ class Engine(Section):
     """Price of a million prompt tokens."""
     price_out: float | None = Field(default=None, ge=0)
     """Price of a million completion tokens."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:  # noqa: ANN401 - before validation
+        return {"uri": given} if isinstance(given, str) else given
 
 
 class Judge(Engine):
