@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.embed.open import open_encoder
+from unlike.latent.loss_plot import draw_losses
 from unlike.llm.open import trained_model
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import Task, open_task
@@ -62,7 +63,6 @@ def train(
     """
     from unlike.data.corpus import Corpus
     from unlike.latent.checkpoints import choice_of
-    from unlike.latent.loss_plot import draw_losses
     from unlike.latent.settings import recipe
     from unlike.latent.train import discard, train
     from unlike.latent.training_data import training_data
