@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.data import forms
 from unlike.data.curate import curate
 from unlike.data.sources import table
-from unlike.data.tables import delimited, jsonl, parquet
+from unlike.data.tables import delimited, jsonl, parquet, read
 from unlike.data.tables.fields import Field, Reading
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
+from unlike.errors import InputError
 from unlike.settings import CURATE_PRESETS
 
 SMALL = replace(CURATE_PRESETS["small"], min_chars=5)
@@ -149,6 +150,19 @@ def check(rows, chunk, folder, encodings):
     finally:
         for (module, name), size in zip(sizes, old, strict=True):
             setattr(module, name, size)
+
+
+def test_first_lines_without_a_text_are_no_reason_to_give_up(tmp_path):
+    of_one = {"user": 0, "item": 0, "title": None, "rating": None, "at": None}
+    check([of_one | {"text": text} for text in ("&#9;", "&#9;", "It played on.")], 1, tmp_path, ["utf-8"])
+
+
+def test_a_file_without_a_usable_line_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(read, "GIVE_UP_LINES", 3)
+    monkeypatch.setattr(jsonl, "CHUNK_BYTES", 20)
+    (tmp_path / "t.jsonl").write_bytes(b'{"user": "a"}\n' * 20)
+    with pytest.raises(InputError, match="t.jsonl has no usable line among the first [3-5]: line 1: no item"):
+        content_of([], tmp_path / "t.jsonl")
 
 
 CHUNKS = st.sampled_from([1, 4, 8])
