@@ -168,7 +168,8 @@ def test_a_file_without_a_usable_line_is_not_read_to_its_end(tmp_path, monkeypat
 CHUNKS = st.sampled_from([1, 4, 8])
 wide = given(rows=tables(LETTERS + WIDE), chunk=CHUNKS)
 western = given(rows=tables(LETTERS), chunk=CHUNKS)
-quick = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# No test of every change depends on chance; the soak looks for what nobody has seen.
+quick = settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 long = settings(max_examples=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
