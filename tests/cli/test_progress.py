@@ -40,7 +40,7 @@ def test_lines_go_on_while_nothing_is_done():
         clock.seconds += LINE_S / 2
         lines.tick()
     assert written == ["encoding texts: 0 of 1,000"] + [
-        f"encoding texts: 0 of 1,000, {passed} so far" for passed in ("15 s", "30 s", "45 s", "1 min 00 s")
+        f"encoding texts: 0 of 1,000, {passed} elapsed" for passed in ("15 s", "30 s", "45 s", "1 min 00 s")
     ]
 
 

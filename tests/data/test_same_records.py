@@ -152,7 +152,8 @@ def check(rows, chunk, folder, encodings):
             setattr(module, name, size)
 
 
-def test_first_lines_without_a_text_are_no_reason_to_give_up(tmp_path):
+def test_first_lines_without_a_text_are_no_reason_to_give_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(read, "GIVE_UP_LINES", 2)
     of_one = {"user": 0, "item": 0, "title": None, "rating": None, "at": None}
     check([of_one | {"text": text} for text in ("&#9;", "&#9;", "It played on.")], 1, tmp_path, ["utf-8"])
 
@@ -160,9 +161,13 @@ def test_first_lines_without_a_text_are_no_reason_to_give_up(tmp_path):
 def test_a_file_without_a_usable_line_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(read, "GIVE_UP_LINES", 3)
     monkeypatch.setattr(jsonl, "CHUNK_BYTES", 20)
-    (tmp_path / "t.jsonl").write_bytes(b'{"user": "a"}\n' * 20)
-    with pytest.raises(InputError, match="t.jsonl has no usable line among the first [3-5]: line 1: no item"):
-        content_of([], tmp_path / "t.jsonl")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "a.jsonl").write_bytes(b'{"user": "a"}\n' * 20)
+    (parts / "b.jsonl").write_bytes(b'{"user": "a", "item": "b", "text": "It played on."}\n')
+    for path, name in ((parts / "a.jsonl", "a.jsonl"), (parts, "parts")):
+        with pytest.raises(InputError, match=f"{name} has no usable line among the first [3-5]: line 1: no item"):
+            content_of([], path)
 
 
 CHUNKS = st.sampled_from([1, 4, 8])

@@ -122,7 +122,7 @@ class Lines:
         if elapsed_s < 1:
             return ""
         if n_new <= 0:
-            return f"{duration(round(elapsed_s))} so far"
+            return f"{duration(round(elapsed_s))} elapsed"
         per_s = n_new / elapsed_s
         rate = f"{per_s:,.1f} per second" if per_s >= 1 else f"{per_s * 60:,.1f} per minute"
         return f"{rate}, {duration(round((n_total - n_done) / per_s))} left" if n_done < n_total else rate

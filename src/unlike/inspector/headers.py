@@ -1,4 +1,4 @@
-"""HTTP headers of the inspector's answers: what a browser may load, keep and show in a frame."""
+"""HTTP response headers of the inspector: what a browser may load, cache and embed."""
 
 POLICY = "; ".join(
     (
@@ -12,7 +12,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""The content security policy of pages: only files of this service, and no page of another shows them in a frame."""
+"""Content security policy of the pages: they load files of this service only, and no other page can embed them."""
 PAGE_HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -21,4 +21,4 @@ PAGE_HEADERS = {
     "cache-control": "no-cache",
 }
 API_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
-"""Data of users is kept by no cache."""
+"""User data must not be cached."""

@@ -23,7 +23,7 @@ _SAMPLE_BYTES = 200_000
 _BLOCK_BYTES = 2**20
 _WESTERN = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŠšŽž€£§°¡¿«»“”‘’„‚–—…•©®™´½¼² \u00a0")
 _ICELANDIC, _ICELANDIC_VOWELS = set("ðýþ"), set("áí")
-"""Letters of Icelandic that have the bytes of Turkish ğ, ı, ş, and vowels that Icelandic has too and Turkish has not."""
+"""The bytes of ð, ý, þ in cp1252 are ğ, ı, ş in cp1254. Icelandic text also has á and í, Turkish text does not."""
 
 
 class Encoding:
@@ -128,7 +128,7 @@ def _sampled(lines: Iterable[bytes]) -> tuple[int, int, bytes]:
 
 
 def best_encoding(sample: bytes) -> str | None:
-    """The encoding in which bytes look most like text, cp1252 where their letters are those of Western Europe."""
+    """The most likely encoding of some bytes, None if there is none; Western European and Turkish text is recognised first."""
     from charset_normalizer import from_bytes
 
     try:

@@ -16,7 +16,7 @@ from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError
 
 GIVE_UP_LINES = 100_000
-"""A file without a usable line among so many is not read to its end: its format or columns are not those expected."""
+"""Malformed lines after which a table without any usable line is refused; reviews without a text do not count."""
 
 
 def read_table(
@@ -41,7 +41,7 @@ def read_table(
     unseen = [field for field in fields if field.expected]
     # Reviews without a text (a rating alone) are common, so they are not a sign of a damaged file.
     no_text = next((reason_of_absence(field) for field in fields if field.required and field.kind == "text"), "")
-    reasons, n_usable, n_bad = Counter[str](), 0, 0
+    reasons, n_usable = Counter[str](), 0
     first: tuple[int, str] | None = None
     for file in files_of(path):
         with reading(file.name):
@@ -49,13 +49,13 @@ def read_table(
                 log.add(file.name, bad)
                 reasons.update(reason.partition(":")[0] for _, reason in bad if reason != no_text)
                 first = first or next(iter(bad), None)
-                n_usable, n_bad = n_usable + rows.height, n_bad + len(bad)
-                if not n_usable and n_bad >= GIVE_UP_LINES:
-                    break
+                n_usable += rows.height
+                if not n_usable and reasons.total() >= GIVE_UP_LINES:
+                    _raise_none_usable(path, fields, first, f" among the first {reasons.total():,}")
                 unseen = [field for field in unseen if _is_empty(rows, field)]
                 yield rows
     if not n_usable:
-        _none_usable(path, fields, first, n_bad)
+        _raise_none_usable(path, fields, first)
     if unseen:
         keys = ", ".join(key for field in unseen for key in field.keys)
         example = log.example_of_unreadable(unseen[0].name)
@@ -70,9 +70,8 @@ def _is_empty(rows: pl.DataFrame, field: Field) -> bool:
     return all(rows[name].null_count() == rows.height for name in names)
 
 
-def _none_usable(path: Path, fields: Sequence[Field], first: tuple[int, str] | None, n_bad: int) -> NoReturn:
+def _raise_none_usable(path: Path, fields: Sequence[Field], first: tuple[int, str] | None, where: str = "") -> NoReturn:
     seen = f"line {first[0]}: {first[1]}" if first else "it is empty"
-    where = f" among the first {n_bad:,}" if n_bad >= GIVE_UP_LINES else ""
     needs = ", ".join(" or ".join(field.keys) for field in fields if field.required)
     raise InputError(
         f"{path.name} has no usable line{where}: {seen}; every line needs {needs}; check format and columns"

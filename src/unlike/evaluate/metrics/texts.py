@@ -51,7 +51,7 @@ class Form:
     references: Mapping[str, tuple[str, ...]] | None = None
     with_reference: bool = True
 
-    def of(self, row: Row, name: str) -> Any:  # noqa: ANN401
+    def of(self, row: Row, name: str) -> Any:  # noqa: ANN401 - a row holds parsed JSON
         """A row's value under one of our names."""
         return row.values.get(self.columns.get(name, name))
 

@@ -117,7 +117,7 @@ def word_tokenize(text: str) -> tuple[str, ...]:
     return tuple(open_tokenizer().words(text))
 
 
-def _sentence_splitter() -> Any:  # noqa: ANN401
+def _sentence_splitter() -> Any:  # noqa: ANN401 - NLTK has no types
     """NLTK's sentence splitter, with a cache of what depends on the letters of a token alone."""
     from nltk.tokenize import PunktTokenizer
     from nltk.tokenize.punkt import PunktToken
@@ -132,7 +132,7 @@ def _sentence_splitter() -> Any:  # noqa: ANN401
             return known
 
         @property
-        def is_ellipsis(self) -> Any:  # noqa: ANN401
+        def is_ellipsis(self) -> Any:  # noqa: ANN401 - NLTK has no types
             return ".." in self.tok and super().is_ellipsis
 
     splitter: Any = PunktTokenizer("english")
@@ -145,7 +145,7 @@ def _with_needs(substitutions: Sequence[tuple[Any, str]]) -> list[Substitution]:
     return [(NEEDS.get(pattern.pattern, ("",)), _compiled(pattern), new) for pattern, new in substitutions]
 
 
-def _compiled(pattern: Any) -> Pattern:  # noqa: ANN401
+def _compiled(pattern: Any) -> Pattern:  # noqa: ANN401 - of one of two engines, by NLTK
     """NLTK's pattern in NLTK's engine, without the clock around it, which costs more than the match.
 
     Two are written faster to the same effect: a single space need not be replaced by a single space, and literal

@@ -1,4 +1,4 @@
-"""How texts of users are shown in reports: safe, short, and with the words that they share."""
+"""How texts are shown in reports: without unprintable characters, shortened, with shared words marked."""
 
 import re
 
