@@ -1,11 +1,15 @@
 """Ctrl-C, as a real signal to a real process: once lets calls in flight finish, twice cancels them; what is done is kept."""
 
+import io
 import signal
+import sys
 import threading
 
 import pytest
 from tests.llm.endpoint import Endpoint, answer, completion
 from tests.processes import Command
+
+from unlike.cli.interrupt import interruptible
 
 GOOD = answer(completion("A good answer."))
 N_AT_ONCE, N_CASES = 2, 6
@@ -94,3 +98,25 @@ def test_the_second_one_cancels_them(command, slow):
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert len(slow.requests) == N_AT_ONCE + N_CASES
+
+
+def test_a_line_that_is_being_written_is_not_in_its_way(monkeypatch):
+    class PressedWhileItWrites(io.RawIOBase):
+        written = b""
+
+        def writable(self):
+            return True
+
+        def write(self, chunk):
+            self.written += bytes(chunk)
+            if bytes(chunk) == b"progress\n":
+                signal.raise_signal(signal.SIGINT)
+            return len(chunk)
+
+    raw = PressedWhileItWrites()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=True))
+    with interruptible():
+        sys.stderr.write("progress\n")
+        sys.stderr.write("progress\n")
+    lines = raw.written.decode().splitlines()
+    assert sorted(line.split()[0] for line in lines) == ["cancelling;", "progress", "progress", "stopping:"]

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import timeit
 
 import pytest
 from hypothesis import given, settings
@@ -165,9 +166,7 @@ HOSTILE = [("", piece) for piece in PIECES_REPEATED] + [
 def test_no_text_takes_more_than_linear_time(head, piece):
     def seconds(n_chars):
         text = head + (piece * n_chars)[:n_chars] + "@"
-        start = time.process_time()
-        REDACTOR.redact(text)
-        return time.process_time() - start
+        return min(timeit.repeat(lambda: REDACTOR.redact(text), timer=time.process_time, number=1, repeat=3))
 
     assert seconds(8_000) < 30 * max(seconds(1_000), 0.002)  # 8 times the length; a square would be 64 times
 

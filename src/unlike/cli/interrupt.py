@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import FrameType
 
 from unlike.cli.output import say
@@ -30,24 +31,45 @@ def interruptible(waits_for: str = "") -> Generator[None]:
         n_pressed += 1
         if n_pressed == 1:
             STOP.request()
-            say(f"stopping: no new LLM call begins; waiting for {waits_for or _calls()}; Ctrl-C again cancels")
+            tell(f"stopping: no new LLM call begins; waiting for {waits_for or _calls()}; Ctrl-C again cancels")
         elif n_pressed == 2:
             STOP.cancel()
-            say("cancelling; what is done is kept")
+            tell("cancelling; what is done is kept")
         else:
             _leave()
 
-    before = signal.signal(signal.SIGINT, pressed)
     try:
-        yield
+        with _from_a_signal_handler() as tell:
+            before = signal.signal(signal.SIGINT, pressed)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGINT, before)
     except Stopped:
         if n_pressed > 1:  # a thread of an engine may not be cancellable, and would be waited for
             say("unlike: stopped; run the same command again to continue")
             _leave()
         raise
     finally:
-        STOP.reset()
-        signal.signal(signal.SIGINT, before)
+        STOP.reset()  # after the end above: what is still there may not begin calls either
+
+
+@contextmanager
+def _from_a_signal_handler() -> Generator[Callable[[str], None]]:
+    """``say`` for signal handlers, in a thread: a handler may have interrupted this very stream, which then raises."""
+    lines: SimpleQueue[str] = SimpleQueue()  # a handler may put into it at any moment
+
+    def say_all() -> None:
+        while line := lines.get():
+            say(line)
+
+    saying = threading.Thread(target=say_all, daemon=True)
+    saying.start()
+    try:
+        yield lines.put
+    finally:
+        lines.put("")
+        saying.join()
 
 
 def _calls() -> str:
@@ -57,6 +79,7 @@ def _calls() -> str:
 
 def _leave() -> None:
     """End the process at once."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(RuntimeError):  # a signal interrupted its writing
+            stream.flush()
     os._exit(128 + signal.SIGINT)
