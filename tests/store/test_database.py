@@ -145,3 +145,22 @@ def test_consent_is_kept_when_a_user_comes_from_two_sides(tenant):
     put(tenant, row("ann", "bread"), consent=BOTH)
     with tenant.read() as tx:
         assert users.consent_of(tx, users.find_user(tx, "ann")) == Consent(own=True, peer=False)
+
+
+def test_connections_that_broke_while_they_were_idle_are_replaced(new_database, postgres, monkeypatch):
+    store = open_store(new_database(), MASTER)
+    tenant = store.tenant("acme")
+    put(tenant, row("ann"))
+
+    def break_all():
+        name = store.engine.url.database
+        postgres.psql(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}';")
+
+    for _ in range(2):  # whatever is asked with one query is asked again
+        break_all()
+        assert glance(tenant, "ann", ["tea"])[0].n_records == 1
+    monkeypatch.setattr("unlike.store.database.TRUSTED_S", 0.0)
+    for _ in range(2):
+        break_all()
+        assert len(StoredRecords(tenant).peers("tea", None)) == 1
+    store.close()
