@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
@@ -22,6 +22,7 @@ texts = st.lists(st.text(alphabet="abcdef ", min_size=1, max_size=20), min_size=
 
 @pytest.mark.parametrize("name", SELECTORS)
 @settings(deadline=None, max_examples=25)
+@example(texts=["cbaacdcd"] * 3 + ["a"] * 3, k=4)
 @given(texts=texts, k=st.integers(1, 5))
 def test_representatives_are_distinct_peers_and_at_most_k(name, texts, k):
     target, *peers = [record(str(i), text) for i, text in enumerate(texts)]

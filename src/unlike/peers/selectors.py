@@ -99,10 +99,11 @@ class FarthestSelector:
         """At most k records, the least similar first."""
         if not peers:
             return []
-        vectors = self._encoder.encode([target.text, *(peer.text for peer in peers)])
-        similarity = vectors[1:] @ vectors[0]  # (n_peers,)
-        order = sorted(range(len(peers)), key=lambda i: (similarity[i], peers[i].id))
-        return [peers[i] for i in order[:k]]
+        ordered = sorted(peers, key=lambda peer: peer.id)
+        vectors = self._encoder.encode([target.text, *(peer.text for peer in ordered)])
+        # Rounded, since the last bits of a product differ with the place of a row; equal texts are then in order of id.
+        similarity = (vectors[1:] @ vectors[0]).round(6)  # (n_peers,)
+        return [ordered[i] for i in similarity.argsort(kind="stable")[:k]]
 
 
 SELECTORS: dict[str, Callable[[Encoder, int], Selector]] = {
