@@ -174,7 +174,7 @@ CHUNKS = st.sampled_from([1, 4, 8])
 wide = given(rows=tables(LETTERS + WIDE), chunk=CHUNKS)
 western = given(rows=tables(LETTERS), chunk=CHUNKS)
 # No test of every change depends on chance; the soak looks for what nobody has seen.
-quick = settings(max_examples=50, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 long = settings(max_examples=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

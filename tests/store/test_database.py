@@ -156,11 +156,11 @@ def test_connections_that_broke_while_they_were_idle_are_replaced(new_database, 
         name = store.engine.url.database
         postgres.psql(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}';")
 
-    for _ in range(2):  # whatever is asked with one query is asked again
-        break_all()
-        assert glance(tenant, "ann", ["tea"])[0].n_records == 1
-    monkeypatch.setattr("unlike.store.database.TRUSTED_S", 0.0)
     for _ in range(2):
-        break_all()
+        break_all()  # the single query is run once more
+        assert glance(tenant, "ann", ["tea"])[0].n_records == 1
+    monkeypatch.setattr("unlike.store.postgres.PING_AFTER_S", 0.0)
+    for _ in range(2):
+        break_all()  # the ping finds it before the transaction begins
         assert len(StoredRecords(tenant).peers("tea", None)) == 1
     store.close()

@@ -31,15 +31,15 @@ def interruptible(waits_for: str = "") -> Generator[None]:
         n_pressed += 1
         if n_pressed == 1:
             STOP.request()
-            tell(f"stopping: no new LLM call begins; waiting for {waits_for or _calls()}; Ctrl-C again cancels")
+            print_line(f"stopping: no new LLM call begins; waiting for {waits_for or _calls()}; Ctrl-C again cancels")
         elif n_pressed == 2:
             STOP.cancel()
-            tell("cancelling; what is done is kept")
+            print_line("cancelling; what is done is kept")
         else:
             _leave()
 
     try:
-        with _from_a_signal_handler() as tell:
+        with _printing_thread() as print_line:
             before = signal.signal(signal.SIGINT, pressed)
             try:
                 yield
@@ -51,25 +51,28 @@ def interruptible(waits_for: str = "") -> Generator[None]:
             _leave()
         raise
     finally:
-        STOP.reset()  # after the end above: what is still there may not begin calls either
+        STOP.reset()  # not before ``_leave``: until the process ends, other threads must not begin calls
 
 
 @contextmanager
-def _from_a_signal_handler() -> Generator[Callable[[str], None]]:
-    """``say`` for signal handlers, in a thread: a handler may have interrupted this very stream, which then raises."""
-    lines: SimpleQueue[str] = SimpleQueue()  # a handler may put into it at any moment
+def _printing_thread() -> Generator[Callable[[str], None]]:
+    """A thread that prints lines for a signal handler.
 
-    def say_all() -> None:
+    A handler must not print: if the signal interrupted a write to the same stream, the stream raises RuntimeError.
+    """
+    lines: SimpleQueue[str] = SimpleQueue()  # its ``put`` is reentrant, so a handler may call it
+
+    def print_lines() -> None:
         while line := lines.get():
             say(line)
 
-    saying = threading.Thread(target=say_all, daemon=True)
-    saying.start()
+    thread = threading.Thread(target=print_lines, daemon=True)
+    thread.start()
     try:
         yield lines.put
     finally:
         lines.put("")
-        saying.join()
+        thread.join()
 
 
 def _calls() -> str:
@@ -80,6 +83,6 @@ def _calls() -> str:
 def _leave() -> None:
     """End the process at once."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(RuntimeError):  # a signal interrupted its writing
+        with suppress(RuntimeError):  # the signal interrupted a write to it
             stream.flush()
     os._exit(128 + signal.SIGINT)

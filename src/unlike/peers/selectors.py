@@ -101,7 +101,7 @@ class FarthestSelector:
             return []
         ordered = sorted(peers, key=lambda peer: peer.id)
         vectors = self._encoder.encode([target.text, *(peer.text for peer in ordered)])
-        # Rounded, since the last bits of a product differ with the place of a row; equal texts are then in order of id.
+        # Rounding errors depend on a row's position in the matrix; rounded, equal texts are equal and stay sorted by id.
         similarity = (vectors[1:] @ vectors[0]).round(6)  # (n_peers,)
         return [ordered[i] for i in similarity.argsort(kind="stable")[:k]]
 

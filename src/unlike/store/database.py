@@ -10,26 +10,16 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, select
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InvalidatePoolError,
-    OperationalError,
-)
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from unlike.errors import InputError, MissingPart, UnlikeError, how_to_install
+from unlike.errors import InputError, UnlikeError
 from unlike.privacy.keys import MasterKey
+from unlike.store import postgres
 from unlike.store.keyring import Gone, Keyring, about_tenant, wrapped_by_another
 from unlike.store.tables import TENANTS
 
@@ -38,8 +28,6 @@ T = TypeVar("T")
 FILE = "store.sqlite"
 CONFLICT_STATES = ("40001", "40P01")
 """PostgreSQL's error codes for conflicts between transactions: serialization failure and deadlock."""
-TRUSTED_S = 5.0
-"""Seconds after its last use in which a connection to PostgreSQL is used again without a ping."""
 
 
 class TransactionConflict(UnlikeError):
@@ -182,29 +170,10 @@ class Store:
         """
         given = [values[name] for name in query.positiontup] if query.positiontup else values
         with self._translated_errors():
-            try:
-                return self._rows(query.string, given)
-            except self.engine.dialect.loaded_dbapi.OperationalError:
-                if self.is_file:
-                    raise
-                self.engine.dispose()  # the server may have been restarted, and then all connections are broken
-                return self._rows(query.string, given)
-
-    def _rows(self, query: str, given: Sequence[object] | Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
-        with closing(self.engine.raw_connection()) as conn:
-            driver: Any = conn.driver_connection
             if not self.is_file:
-                driver.autocommit = True  # so that neither the begin nor the end of a transaction is sent
-            try:
-                cursor = conn.cursor()
-                cursor.execute(query, given)
-                return cursor.fetchall()
-            finally:
-                if not self.is_file:
-                    if driver.closed:
-                        conn.invalidate()
-                    else:
-                        driver.autocommit = False
+                return postgres.rows(self.engine, query.string, given)
+            with closing(self.engine.raw_connection()) as conn:
+                return conn.cursor().execute(query.string, given).fetchall()
 
     @contextmanager
     def _translated_errors(self) -> Generator[None]:
@@ -298,7 +267,7 @@ def open_engine(where: str) -> Engine:
     """To the database of a folder or address, whatever its version."""
     address = address_of(where)
     if address.startswith("postgresql"):
-        return _postgres(address)
+        return postgres.open_engine(address)
     folder = Path(where)
     try:
         make_private(folder / FILE)
@@ -322,36 +291,6 @@ def make_private(file: Path) -> None:
     if not file.exists():
         file.touch(mode=0o600)
         file.chmod(0o600)
-
-
-def _postgres(address: str) -> Engine:
-    try:
-        engine = create_engine(address, pool_size=16, hide_parameters=True)
-    except (ArgumentError, ValueError) as error:
-        raise InputError(  # without the address: there may be a password in it
-            f"the store's address cannot be read: {error}; it is postgresql://user@host:port/name"
-        ) from error
-    except ModuleNotFoundError as error:
-        raise MissingPart(
-            f"a store in PostgreSQL needs psycopg, which is not installed: {how_to_install('postgres')}"
-        ) from error
-    event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
-    return engine
-
-
-def _note_use(_: object, entry: ConnectionPoolEntry) -> None:
-    entry.info["used_s"] = time.monotonic()
-
-
-def _ping_if_idle(dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
-    """Replace connections that broke while they were idle; a ping at every use would take as long as a query."""
-    if time.monotonic() - entry.info.get("used_s", time.monotonic()) < TRUSTED_S:
-        return
-    try:
-        dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
-        raise InvalidatePoolError("the connections are broken") from error
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
