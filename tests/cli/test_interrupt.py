@@ -3,40 +3,14 @@
 import io
 import signal
 import sys
-import threading
 
 import pytest
-from tests.llm.endpoint import Endpoint, answer, completion
+from tests.llm.endpoint import Slow
 from tests.processes import Command
 
 from unlike.cli.interrupt import interruptible
 
-GOOD = answer(completion("A good answer."))
 N_AT_ONCE, N_CASES = 2, 6
-
-
-class Slow(Endpoint):
-    """An endpoint that answers when it is told to.
-
-    Attributes:
-        arrived: Released by every request.
-        go: Set where requests may be answered.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.arrived, self.go = threading.Semaphore(0), threading.Event()
-        self.always = Slow.held
-
-    @staticmethod
-    def held(handler, endpoint):
-        endpoint.arrived.release()
-        endpoint.go.wait(120)
-        GOOD(handler, endpoint)
-
-    def wait_for_calls(self):
-        for _ in range(N_AT_ONCE):
-            assert self.arrived.acquire(timeout=120)
 
 
 @pytest.fixture
@@ -71,7 +45,7 @@ def interrupt(process, said):
 @pytest.mark.parametrize("kind", ["run", "experiment"])
 def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command, slow):
     process = Command(*command[kind])
-    slow.wait_for_calls()
+    slow.wait_for_calls(N_AT_ONCE)
     assert f"waiting for {N_AT_ONCE} calls in flight" in interrupt(process, "stopping: no new LLM call begins")
     slow.go.set()
     err = process.stderr.read()  # the line above may have brought more with it than was read
@@ -86,7 +60,7 @@ def test_the_first_one_lets_calls_in_flight_finish_and_keeps_them(kind, command,
 
 def test_the_second_one_cancels_them(command, slow):
     process = Command(*command["run"])
-    slow.wait_for_calls()
+    slow.wait_for_calls(N_AT_ONCE)
     interrupt(process, "stopping: no new LLM call begins")
     interrupt(process, "cancelling")
     err = process.stderr.read()  # the lines above may have brought more with them than was read

@@ -7,7 +7,8 @@ import socket
 
 import httpx
 import pytest
-from tests.cli.shop import WITHOUT_MODELS, record
+from tests.cli.shop import WITHOUT_MODELS, record, write_lines
+from tests.llm.endpoint import Slow
 from tests.processes import Command
 
 
@@ -43,6 +44,28 @@ def test_it_serves_until_told_to_stop(told, served, unlike, shop):
     events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert {"request"} <= {event["event"] for event in events}
     assert "bob" not in str(events)  # a name that the digits of a request's id cannot spell
+
+
+def test_two_signals_end_it_while_a_profile_is_built(shop, tmp_path, unlike):
+    endpoint = Slow()
+    (tmp_path / "s.toml").write_text("[refresh]\ndebounce_s = 0\n")
+    write_lines(tmp_path / "new.jsonl", [record("ada", "bag", text="ada likes the bag more than all other bags. ")])
+    unlike("ingest", tmp_path / "new.jsonl", "--store", shop, "--settings", tmp_path / "s.toml")
+    words = ("--store", shop, "--settings", tmp_path / "s.toml", "--embedder", "hashing:64")
+    process = Command("serve", *words, "--port", "0", "--llm", f"openai:m@{endpoint.base_url}")
+    try:
+        endpoint.wait_for_calls(1)
+        process.send_signal(signal.SIGINT)
+        next(line for line in process.stderr if "Waiting for application shutdown" in line)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    finally:
+        endpoint.go.set()
+        endpoint.stop()
+    status, out, _ = unlike("profile", "build", *words, "--llm", "scripted:echo")
+    assert status == 0
+    assert "1 profile built" in out  # its job waits for no lease
 
 
 def test_what_cannot_be_served_is_one_line_and_exit_2(unlike, shop, tmp_path):

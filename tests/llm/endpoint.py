@@ -167,3 +167,27 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         """Be quiet."""
+
+
+class Slow(Endpoint):
+    """An endpoint that answers when it is told to.
+
+    Attributes:
+        arrived: Released by every request.
+        go: Set where requests may be answered.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.arrived, self.go = threading.Semaphore(0), threading.Event()
+        self.always = Slow.held
+
+    @staticmethod
+    def held(handler, endpoint):
+        endpoint.arrived.release()
+        endpoint.go.wait(120)
+        answer(completion("A good answer."))(handler, endpoint)
+
+    def wait_for_calls(self, n):
+        for _ in range(n):
+            assert self.arrived.acquire(timeout=120)

@@ -1,11 +1,16 @@
 """The workers beside the routes: they build while the service is up, and start again where they break."""
 
+import asyncio
 import json
 import threading
 import time
 
 from tests.serve.conftest import calling, crowd
-from unlike.serve import app
+from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.scripted import ScriptedBackend
+from unlike.llm.stop import STOP
+from unlike.serve import app, service
+from unlike.store import jobs
 
 PATIENCE_S = 120
 
@@ -35,3 +40,60 @@ def test_a_worker_that_breaks_starts_again(make_house, monkeypatch, logged):
     line = json.loads(logged.getvalue().splitlines()[0])
     assert (line["event"], line["error"]) == ("worker failed", "ValueError")
     assert "the words" not in logged.getvalue()
+
+
+class Held(ScriptedBackend):
+    """An engine of this process with two slots, which answers calls of builds when it is told to, and requests at once.
+
+    Attributes:
+        arrived: Released by every call of a build.
+        go: Set where builds may be answered.
+    """
+
+    slots = 2
+
+    def __init__(self):
+        super().__init__(lambda messages, sampling: "A text.")
+        self.arrived, self.go = threading.Semaphore(0), threading.Event()
+        self._free = threading.Semaphore(self.slots)
+
+    async def complete(self, messages, sampling):
+        async with asyncio.timeout(PATIENCE_S):
+            while not self._free.acquire(blocking=False):
+                await asyncio.sleep(0)
+        try:
+            if sampling.max_tokens != TEXT_TOKENS:
+                self.arrived.release()
+                while not self.go.is_set():
+                    await asyncio.sleep(0)
+            return await super().complete(messages, sampling)
+        finally:
+            self._free.release()
+
+
+TEXT_TOKENS = 77
+TEXT = {"user_id": "ada", "item_id": "album-1", "max_tokens": TEXT_TOKENS}
+
+
+def test_a_request_is_answered_beside_builds_at_the_same_engine(make_house):
+    llm = Held()
+    house = make_house(llm=llm, n_workers=1, turns=RequestsFirst(llm))
+    with calling(house) as client:
+        client.post("/v1/records", json=crowd()).raise_for_status()
+        assert llm.arrived.acquire(timeout=PATIENCE_S)
+        assert client.post("/v1/generate", json=TEXT).json()["text"] == "A text."
+        assert client.get("/v1/jobs?state=running").json()["total"]
+        llm.go.set()
+
+
+def test_builds_that_do_not_end_in_time_are_cancelled_and_wait_for_the_next_start(make_house, monkeypatch, logged):
+    monkeypatch.setattr(service, "GRACE_S", 0.0)
+    llm = Held()
+    house = make_house(llm=llm, n_workers=1, turns=RequestsFirst(llm))
+    with calling(house) as client:
+        client.post("/v1/records", json=crowd()).raise_for_status()
+        assert llm.arrived.acquire(timeout=PATIENCE_S)
+    assert "builds did not end in time" in logged.getvalue()
+    assert not STOP.requested
+    with house.store.tenant("acme").read() as tx:
+        assert set(jobs.counts(tx)) == {"waiting"}

@@ -39,8 +39,8 @@ def serve(
 ) -> None:
     """Serve a store over HTTP: records, profiles, texts, consent, erasure, and OpenAI's chat API.
 
-    Ctrl-C or SIGTERM lets requests in progress finish, for 30 s at most. The log goes to standard error, one JSON object
-    per line, and holds nothing that users wrote.
+    Ctrl-C or SIGTERM lets requests and LLM calls in progress finish, for 30 s at most; a second one cancels them. The log
+    goes to standard error, one JSON object per line, and holds nothing that users wrote.
     """
     need(SERVICE_PARTS)
     from unlike.serve.server import address_of, listening, run
@@ -59,7 +59,8 @@ def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI"
     from unlike.serve.app import create_app
     from unlike.serve.service import Service
 
-    return create_app(Service(store, parts.memory, parts.file.service_settings(workers)), store_routers())
+    settings = parts.file.service_settings(workers)
+    return create_app(Service(store, parts.memory, settings, parts.turns), store_routers())
 
 
 async def _serve(app: "FastAPI", parts: "MemoryParts", listener: "socket") -> None:
@@ -69,7 +70,7 @@ async def _serve(app: "FastAPI", parts: "MemoryParts", listener: "socket") -> No
 
     write_log()
     try:
-        await serve(app, listener)
+        await serve(app, listener, app.state.service.stop_building)
     finally:
         await parts.backend.aclose()
 

@@ -75,6 +75,7 @@ class LlamaCppBackend:
             params.cache_ram_mib = 0
             params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.model = f"llama.cpp:{file.name}"
+        self.slots = slots
         self._prompt_cache, self._guard_loops = not same_everywhere, guard_loops
         self._server = _start(engine, params)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")

@@ -21,6 +21,8 @@ from unlike.llm.llama_cpp import gguf_file, usable_threads
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 from unlike.llm.system_role import without_system
 
+SLOTS = 4
+"""More calls at the same time would only make each of them slower."""
 _MISSING = f"OpenVINO is not installed; {how_to_install('openvino')}"
 
 Chunk = dict[str, Any] | Exception
@@ -61,6 +63,7 @@ class OpenVinoBackend:
             raise InputError(
                 f"GGUF model: OpenVINO cannot load {str(file)!r} ({reason}); use --llm llama.cpp:{path}"
             ) from error
+        self.slots = SLOTS
         self._tokenizer = pipeline.get_tokenizer()
         self._system_role = self._takes_system_role()
         self._worker = _Worker(pipeline, self._tokenizer)

@@ -7,7 +7,7 @@ everywhere.
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -93,7 +93,7 @@ class CallStore(Protocol):
 class _Shared:
     """What an LLM shares with its parts."""
 
-    free: asyncio.Semaphore
+    free: AbstractAsyncContextManager[object]
     under_way: dict[str, asyncio.Task[Entry]] = field(default_factory=dict[str, asyncio.Task[Entry]])
     failed: dict[str, CallFailed] = field(default_factory=dict[str, CallFailed])
     broken: EngineError | None = None
@@ -105,7 +105,7 @@ class RecordedLLM:
     Args:
         backend: Asked for what the journal does not hold; the caller closes it.
         journal: Read and written; the caller closes it. None keeps nothing: every call is made.
-        concurrency: Calls under way at the same time.
+        concurrency: Calls under way at the same time, or what each call holds meanwhile, for a limit over several LLMs.
         meter: Counts what this and other LLMs are asked.
     """
 
@@ -113,13 +113,12 @@ class RecordedLLM:
         self,
         backend: Backend,
         journal: CallStore | None = None,
-        concurrency: int = 16,
+        concurrency: int | AbstractAsyncContextManager[object] = 16,
         meter: Meter | None = None,
     ) -> None:
         self.backend = backend
-        self.concurrency = concurrency
         self._journal = journal
-        self._shared = _Shared(asyncio.Semaphore(concurrency))
+        self._shared = _Shared(asyncio.Semaphore(concurrency) if isinstance(concurrency, int) else concurrency)
         self._meters = (Meter(), meter) if meter else (Meter(),)
         self._on_call: Callable[[Call], None] | None = None
 

@@ -51,6 +51,7 @@ class TransformersBackend:
         self.hidden = int(self._shape[1])
         self.llm_hash = local.llm_hash
         self.tokens = local.tokens
+        self.slots = batch_size
         self._local: LocalModel | None = local
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="transformers")
         self._texts = MicroBatches(self._write, self._worker, batch_size)

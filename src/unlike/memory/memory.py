@@ -18,6 +18,7 @@ from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassthroughLLM, passes_chats
 from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
+from unlike.llm.requests_first import RequestsFirst
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
@@ -67,14 +68,15 @@ class Memory:
         task: Words and templates.
         settings: Of building and answering.
         adapters: Folders of trained adapters, which receipts name if they were trained on the user.
-        concurrency: Simultaneous LLM calls of builds.
         latent: An opened adapter, if texts are written from vectors; see ``vectors``.
         meter: Counts LLM calls, also those of other memories.
+        turns: When builds may call the LLM; shared by all memories that use it.
 
     Attributes:
         heavy: Runs CPU-bound work.
         population: Distances of all users from the population's mean.
         spending: Counts tokens.
+        turns: Lets requests come before builds.
     """
 
     def __init__(
@@ -87,9 +89,9 @@ class Memory:
         task: Task,
         settings: MemorySettings | None = None,
         adapters: Sequence[Path] = (),
-        concurrency: int = 16,
         latent: Latent | None = None,
         meter: Meter | None = None,
+        turns: RequestsFirst | None = None,
     ) -> None:
         self.tenant = tenant
         self.heavy = Heavy()
@@ -101,8 +103,8 @@ class Memory:
         self._redactor, self._signer = redactor, signer
         self._adapters = adapters
         self._records = StoredRecords(tenant)
-        self._concurrency = concurrency
         self._meter = meter
+        self.turns = turns or RequestsFirst(backend)
         contexts = ProfileContextCache(tenant, self.settings)
         self._parts = RequestParts(tenant, backend, task, self.settings, contexts, self.spending)
 
@@ -176,11 +178,7 @@ class Memory:
                 yield piece
 
     async def prepare_chat(
-        self,
-        messages: Messages,
-        sampling: Sampling,
-        user_id: str | None = None,
-        item_id: str | None = None,
+        self, messages: Messages, sampling: Sampling, user_id: str | None = None, item_id: str | None = None
     ) -> Prepared:
         """A chat ready for the LLM; see ``request.prepare_chat``."""
         chat = partial(prepare_chat, self._parts, messages, sampling, user_id, item_id)
@@ -239,11 +237,12 @@ class Memory:
         """
         call = prepared.draft.call
         n_tokens = n_attempts * (estimate_tokens(call.messages) + call.sampling.max_tokens)
-        async with (
-            self.spending.reserve(n_tokens, llm),
-            self.keeping_prompt(call, prepared.context, prepared.shows_profile),
-        ):
-            yield
+        with self.turns.request():
+            async with (
+                self.spending.reserve(n_tokens, llm),
+                self.keeping_prompt(call, prepared.context, prepared.shows_profile),
+            ):
+                yield
 
     @asynccontextmanager
     async def keeping_prompt(self, call: Call, context: ProfileContext, shows_profile: bool) -> AsyncGenerator[None]:
@@ -431,7 +430,7 @@ class Memory:
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self.encoder),
-            llm=RecordedLLM(self.backend, journal, self._concurrency, self._meter),
+            llm=RecordedLLM(self.backend, journal, self.turns, self._meter),
             task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,

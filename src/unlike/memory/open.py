@@ -12,6 +12,7 @@ from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_
 if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend, Messages, Sampling
+    from unlike.llm.requests_first import RequestsFirst
     from unlike.llm.usage import Meter
     from unlike.memory.memory import Memory
     from unlike.memory.settings_file import MemoryFile
@@ -69,6 +70,7 @@ class MemoryParts:
     signer: "Signer"
     task: "Task"
     file: "MemoryFile"
+    turns: "RequestsFirst"
     meter: "Meter | None" = None
     """Counts what all memories ask of the LLM."""
 
@@ -87,6 +89,7 @@ class MemoryParts:
             adapters=self.file.adapters,
             latent=self._latent(tenant, self.file.adapter) if self.file.adapter else None,
             meter=self.meter,
+            turns=self.turns,
         )
 
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":
@@ -135,6 +138,7 @@ def open_memory_parts(
     need(STORE_PARTS)
     from unlike.embed.open import open_encoder
     from unlike.llm.open import open_llm
+    from unlike.llm.requests_first import RequestsFirst
     from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.settings_file import read_settings
     from unlike.privacy.redact import open_redactor
@@ -144,13 +148,15 @@ def open_memory_parts(
     file = read_settings(settings)
     task = open_task(file.task, file.prompts)
     task.standard(file.method.get("dimensions"))
+    backend = (opening or open_llm)(llm, **file.llm_options(llm)) if llm else ScriptedBackend(_no_llm, name="none")
     return MemoryParts(
-        backend=(opening or open_llm)(llm, **file.llm_options(llm)) if llm else ScriptedBackend(_no_llm, name="none"),
+        backend=backend,
         encoder=open_encoder(embedder or "hashing:64"),
         redactor=open_redactor(file.redactor),
         signer=signer or Signer.new(),
         task=task,
         file=file,
+        turns=RequestsFirst(backend),
     )
 
 

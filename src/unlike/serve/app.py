@@ -73,12 +73,12 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
-    stop = asyncio.Event()
+    service.stop = stop = asyncio.Event()  # one of this loop
     workers = [asyncio.create_task(_keep_running(service, stop, _work)) for _ in range(service.settings.n_workers)]
     workers.append(asyncio.create_task(_keep_running(service, stop, _clean_up)))
     yield
-    stop.set()
-    await asyncio.gather(*workers)
+    service.stop_building()
+    await service.end(workers)
     await service.store_usage()
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Generator
+import threading
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -14,10 +16,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from unlike.errors import InputError
+from unlike.llm.stop import STOP
 from unlike.serve.connection import Connection
+from unlike.serve.service import GRACE_S
 
-GRACE_S = 30
-"""Time for running requests to finish after a signal to stop."""
+LEAVE_S, CANCEL_S = GRACE_S + 10, 8.0
+"""After these times, from the first and the second signal, the process ends even if a thread of an engine does not."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 MAX_CONNECTIONS = 4096
@@ -48,14 +52,46 @@ def address_of(door: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: FastAPI, door: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; both end the process with exit status 0."""
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which tells the app of a signal before it waits for requests."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; see ``uvicorn.Server.shutdown``."""
+        self._on_stop()
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn would leave out what the app does at its end
+            await self.lifespan.shutdown()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal lets requests and builds finish, the second one cancels them."""
+        if self.should_exit:
+            self.force_exit = True
+            STOP.cancel()
+        self.should_exit = True
+        leaving = threading.Timer(CANCEL_S if self.force_exit else LEAVE_S, os._exit, (0,))
+        leaving.daemon = True
+        leaving.start()
+        self._captured_signals.append(sig)
+
+
+async def serve(app: FastAPI, door: socket.socket, on_stop: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGINT or SIGTERM; both end the process with exit status 0.
+
+    Args:
+        app: What is served.
+        door: Where to listen.
+        on_stop: Called when the server begins to stop, before requests under way are waited for.
+    """
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on these, and then passes them on to us
         signal.signal(ending, _end)
     host, port, *_ = door.getsockname()
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # a full garbage collection that traverses all imported objects would block all requests
-    await uvicorn.Server(config(app, host, port)).serve(sockets=[door])
+    await _Server(config(app, host, port), on_stop).serve(sockets=[door])
 
 
 def run(serving: Coroutine[Any, Any, None]) -> None:
@@ -76,7 +112,7 @@ def config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         ws="none",
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=int(GRACE_S),
     )
 
 

@@ -1,18 +1,22 @@
 """What the routes share: the store, one memory per tenant, settings, and how the LLM's last call went."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from unlike.errors import EngineError, InputError, UnlikeError
+from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.stop import STOP
 from unlike.memory.erase import scrub
 from unlike.memory.memory import Memory
 from unlike.memory.retention import expire
 from unlike.serve.errors import Problem, problem_of
+from unlike.serve.logs import log
 from unlike.serve.prometheus import Metrics
 from unlike.settings import ServiceSettings
 from unlike.store import jobs
@@ -22,6 +26,10 @@ from unlike.store.migrate import migrated
 T = TypeVar("T")
 
 FRESH_S = 1.0
+GRACE_S = 30.0
+"""Time for requests and builds to finish after a signal to stop."""
+CANCEL_S = 3.0
+"""Time for builds to end after their calls were cancelled."""
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
 
@@ -47,19 +55,30 @@ class Service:
         store: Of all tenants; the caller closes it.
         open_memory: Makes the memory of a tenant, once.
         settings: Limits and workers.
+        turns: When the builds of the memories may call the LLM.
 
     Attributes:
         llm: How the LLM's last call went.
         metrics: Counts of this process.
+        stop: Set where the workers are to end.
     """
 
     def __init__(
-        self, store: Store, open_memory: Callable[[Tenant], Memory], settings: ServiceSettings | None = None
+        self,
+        store: Store,
+        open_memory: Callable[[Tenant], Memory],
+        settings: ServiceSettings | None = None,
+        turns: RequestsFirst | None = None,
     ) -> None:
         self.store = store
         self.settings = settings or ServiceSettings()
         self.llm: LLMState = "unknown"
         self.metrics = Metrics()
+        self.stop = asyncio.Event()
+        self._ends_at = 0.0
+        self._turns = turns
+        if turns:
+            turns.expect_requests()
         self._open_memory = open_memory
         self._memories: dict[int, Memory] = {}
         self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
@@ -71,6 +90,25 @@ class Service:
         if found is None:
             found = self._memories[tenant.id] = self._open_memory(tenant)
         return found
+
+    def stop_building(self) -> None:
+        """Let running jobs end after the LLM calls under way; answers are kept, and the jobs wait for the next start."""
+        if not self.stop.is_set():
+            self.stop.set()
+            self._ends_at = time.monotonic() + GRACE_S
+        if self._turns:
+            self._turns.close()
+
+    async def end(self, workers: Collection[asyncio.Task[None]]) -> None:
+        """Wait for workers that were told to stop, for ``GRACE_S`` at most; then cancel the calls they wait for."""
+        _, late = await asyncio.wait(workers, timeout=max(0.0, self._ends_at - time.monotonic()))
+        if late:
+            log("builds did not end in time; they go on at the next start", logging.WARNING)
+            STOP.cancel()
+            await asyncio.wait(late, timeout=CANCEL_S)
+            STOP.reset()
+        for worker in late:
+            worker.cancel()
 
     def answered(self, answer: TokenCounts) -> None:
         """Note an answer of the LLM."""

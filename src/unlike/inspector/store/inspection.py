@@ -53,8 +53,9 @@ class Inspection:
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
         method = self.memory.settings.method
         kit, llm = self._kit(user_id, user, method)
-        async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
-            return await map_differences.ask_for(kit, own, chosen, n_peers)
+        with self.memory.turns.request():
+            async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
+                return await map_differences.ask_for(kit, own, chosen, n_peers)
 
     async def options(self, request: Request) -> PlaygroundOptions:
         """The methods that can be tried for a request; Unknown where there is no such item."""
@@ -74,12 +75,13 @@ class Inspection:
         stored = {request.user_id: prepared.context.summary}
         kit = replace(kit, profile_of=stored.get)
         write = partial(self._write, prepared, name == "stored_profile")
-        async with (
-            self.memory.spending.reserve(tokens_of_calls(settings.n_records + 2, settings), llm),
-            aclosing(play(name, prepared, kit, llm, write)) as events,
-        ):
-            async for event in events:
-                yield event
+        with self.memory.turns.request():
+            async with (
+                self.memory.spending.reserve(tokens_of_calls(settings.n_records + 2, settings), llm),
+                aclosing(play(name, prepared, kit, llm, write)) as events,
+            ):
+                async for event in events:
+                    yield event
 
     async def _write(
         self, prepared: Prepared, shows_profile: bool, draft: Draft, llm: RecordedLLM
