@@ -1,10 +1,10 @@
 """What processes of the tests begin with: imported once, in the server that they are forked from."""
 
 # ruff: noqa: F401
+import aiohttp
 import matplotlib.backends.backend_svg
 import matplotlib.figure
 import nltk
-import openai
 import scipy.stats
 
 import tests.memory.killed_memory

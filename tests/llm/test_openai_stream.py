@@ -135,7 +135,7 @@ def test_what_an_endpoint_calls_reasoning_is_no_part_of_the_text(endpoint, clock
 
 
 MIDDLE = {
-    "closed connection": (stream(BEGUN, gone), "RemoteProtocolError"),
+    "closed connection": (stream(BEGUN, gone), "ClientPayloadError"),
     "no end": (stream(BEGUN, done), "ended before the answer did"),
     "an error": (stream([*BEGUN, {"error": {"message": "upstream failed"}}]), "upstream failed"),
     "no JSON": (stream([*BEGUN, "{"]), "the stream is broken"),

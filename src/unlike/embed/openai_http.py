@@ -1,12 +1,19 @@
 """Encoders behind an OpenAI-compatible embeddings endpoint."""
 
-import os
+import json
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from unlike.embed.encoder import Vectors
-from unlike.errors import EngineError, InputError
+from unlike.errors import CallFailed, EngineError
+from unlike.llm.endpoint import Endpoint
+from unlike.llm.http_client import HttpClient
+from unlike.llm.loop_thread import LoopThread
+from unlike.llm.retry import TryAgain, Waits
+from unlike.settings import BATCH_ENDPOINT
 
 
 class OpenAIEncoder:
@@ -18,21 +25,17 @@ class OpenAIEncoder:
         batch_size: Texts per request.
 
     Raises:
-        InputError: Neither a key (OPENAI_API_KEY) nor a base URL is given.
+        InputError: No key for OpenAI (OPENAI_API_KEY), or an address that is not one.
     """
 
     def __init__(self, model: str, base_url: str | None = None, batch_size: int = 128) -> None:
-        from openai import DefaultHttpxClient, OpenAI
-
-        base_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        key = os.environ.get("OPENAI_API_KEY") or ("none" if base_url else None)
-        if key is None:
-            raise InputError(
-                f"embedder openai:{model} has no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint of your own"
-            )
-        # Redirects are not followed, so that texts are sent only to the given address.
-        http = DefaultHttpxClient(follow_redirects=False)
-        self._client = OpenAI(base_url=base_url, api_key=key, max_retries=5, http_client=http)
+        self._endpoint = Endpoint(
+            f"openai:{model}",
+            base_url=base_url,
+            api_key=None,
+            limits=BATCH_ENDPOINT,
+            waits=Waits(),
+        )
         self._model = model
         self._batch_size = batch_size
 
@@ -47,17 +50,40 @@ class OpenAIEncoder:
         Raises:
             EngineError: The endpoint does not answer or refuses.
         """
-        from openai import OpenAIError
-
         rows: list[list[float]] = []
+        for start in range(0, len(texts), self._batch_size):
+            rows += self._embedded(list(texts[start : start + self._batch_size]))
+        vectors = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1 if rows else 0)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    @cached_property
+    def _loop(self) -> LoopThread:
+        return LoopThread("embeddings")  # callers may have a loop of their own, which must not wait for itself
+
+    def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
+        """The vectors of one request."""
+        body = {"model": self._model, "input": texts, "encoding_format": "float"}
+
+        async def attempt(client: HttpClient) -> list[list[float]]:
+            return _vectors_in(await client.post("embeddings", body))
+
         try:
-            for start in range(0, len(texts), self._batch_size):
-                batch = list(texts[start : start + self._batch_size])
-                answer = self._client.embeddings.create(model=self._model, input=batch, encoding_format="float")
-                rows += [entry.embedding for entry in sorted(answer.data, key=lambda entry: entry.index)]
-        except OpenAIError as error:
+            rows = self._loop.run(self._endpoint.ask(attempt))
+        except CallFailed as error:
             raise EngineError(f"embedding endpoint failed: {error}; check the URL, the key and the model") from error
         if len(rows) != len(texts):
             raise EngineError(f"embedding endpoint answered {len(rows)} vectors for {len(texts)} texts")
-        vectors = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1 if rows else 0)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return rows
+
+
+def _vectors_in(body: str) -> list[list[float]]:
+    """The vectors of an answer, in the order of the texts.
+
+    Raises:
+        TryAgain: There are none.
+    """
+    try:
+        entries: list[Any] = json.loads(body)["data"]
+        return [entry["embedding"] for entry in sorted(entries, key=lambda entry: entry["index"])]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise TryAgain("the answer holds no vectors", raw=body) from error

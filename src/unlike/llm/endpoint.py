@@ -1,8 +1,7 @@
 """An address that speaks OpenAI's API: how it is reached, how often it is asked, and what its failures mean.
 
-The client library's own retries are off: ours also repeat answers that came back broken (half a body, no JSON, no
-choices), and keep the raw body of what failed. A key is asked for only where OpenAI itself is the endpoint. Redirects are
-not followed: a prompt goes to no address but the one that was given.
+Answers that came back broken (half a body, no JSON, no choices) are asked for again too, and the raw body of what failed
+is kept. A key is asked for only where OpenAI itself is the endpoint.
 """
 
 import asyncio
@@ -11,11 +10,9 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Never, TypeVar
 
-import openai
-
-from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused, UnlikeError
+from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused
+from unlike.llm.http_client import ConnectionFailed, HttpClient, StatusError
 from unlike.llm.openai_chat import one_line, refused_field
-from unlike.llm.response_limit import NOT_COMPRESSED, limit_answers
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
 from unlike.settings import EndpointSettings
@@ -64,16 +61,21 @@ class Endpoint:
         self.model = model
         self._patience_s = patience_s
         self._n_answers = 0
-        self._base_url = _base_url(base_url)
-        self._api_key = _api_key(api_key, self._base_url)
+        address = _base_url(base_url)
+        self._base_url = re.sub(r"//[^/@]*@", "//", address)  # for messages, without a password
+        self._client = HttpClient(
+            address,
+            _api_key(api_key, address),
+            name=model,
+            timeout_s=limits.timeout_s,
+            max_bytes=limits.max_answer_bytes,
+        )
         self._limits = limits
         self._waits = waits
         self._reached = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._open: openai.AsyncOpenAI | None = None
 
     async def ask(
-        self, attempt: Callable[[openai.AsyncOpenAI], Awaitable[Answer]], fields: Mapping[str, Any] | None = None
+        self, attempt: Callable[[HttpClient], Awaitable[Answer]], fields: Mapping[str, Any] | None = None
     ) -> Answer:
         """Make a request, trying again while that may help.
 
@@ -119,36 +121,28 @@ class Endpoint:
         if self._waits.clock() > deadline:
             raise CallFailed(f"{self.model} did not end its answer within {self._limits.total_s:g} s")
 
-    def no_answer(self, error: Exception) -> TryAgain:
+    def no_answer(self, error: TimeoutError | ConnectionFailed) -> TryAgain:
         """What it means that a request or its answer got lost on the way."""
-        if isinstance(error.__cause__, UnlikeError):
-            raise error.__cause__
-        # The HTTP library's own errors are distinguished by name, because the client has used two such libraries.
-        cause = type(error.__cause__ or error).__name__
-        if isinstance(error, (TimeoutError, openai.APITimeoutError)) and cause != "ConnectTimeout":
-            self._reached = True
-            return TryAgain(f"{self.model} gave no answer within {self._limits.timeout_s:g} s")
-        unreachable = cause.startswith("Connect")
+        unreachable = isinstance(error, ConnectionFailed) and error.unreachable
         self._reached = self._reached or not unreachable
-        return TryAgain(f"{self.model}: {cause}: {error.__cause__ or error}", unreachable=unreachable)
+        if isinstance(error, TimeoutError) or error.timed_out:
+            return TryAgain(f"{self.model} gave no answer within {self._limits.timeout_s:g} s")
+        return TryAgain(f"{self.model}: {error}", unreachable=unreachable)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._open is not None and self._loop is asyncio.get_running_loop():
-            await self._open.close()
-        self._open = None
+        await self._client.aclose()
 
     async def _once(
-        self, attempt: Callable[[openai.AsyncOpenAI], Awaitable[Answer]], fields: Mapping[str, Any], timeout_s: float
+        self, attempt: Callable[[HttpClient], Awaitable[Answer]], fields: Mapping[str, Any], timeout_s: float
     ) -> Answer:
-        client = self._client()  # made once, and not in the attempt's time
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await attempt(client)
-        except openai.APIStatusError as error:
+                answer = await attempt(self._client)
+        except StatusError as error:
             self._reached = True
             self._raise_for_status(error, fields)
-        except (TimeoutError, openai.APIConnectionError) as error:
+        except (TimeoutError, ConnectionFailed) as error:
             raise self.no_answer(error) from error
         except (TryAgain, CallFailed):
             self._reached = True
@@ -156,20 +150,20 @@ class Endpoint:
         self._reached = True
         return answer
 
-    def _raise_for_status(self, error: openai.APIStatusError, fields: Mapping[str, Any]) -> Never:
-        raw, status = error.response.text, error.status_code
+    def _raise_for_status(self, error: StatusError, fields: Mapping[str, Any]) -> Never:
+        raw, status = error.body, error.status
         field = refused_field(error, fields)
         if field is not None:
             raise FieldRefused(field) from error
         reason = f"{self.model} answered {status}: {one_line(raw)}"
         if 300 <= status < 400:
-            to = error.response.headers.get("location", "nowhere")
+            to = error.headers.get("location", "nowhere")
             raise EngineError(f"{self._base_url} redirects to {to}, which is not followed; give that address instead")
         if status in HOPELESS_STATUS or error.code == "insufficient_quota":
             raise EngineError(f"{reason}; check OPENAI_API_KEY, the model's name and {self._base_url}") from error
         if not is_retried(status):
             raise Refused(reason, raw, _name_in(error.param), _name_in(error.code)) from error
-        asked_s = asked_wait_s(error.response.headers, self._waits.now())
+        asked_s = asked_wait_s(error.headers, self._waits.now())
         is_busy = status == 429 or (status == 503 and asked_s is not None)
         raise TryAgain(reason, raw=raw, asked_s=asked_s, busy=is_busy) from error
 
@@ -197,23 +191,6 @@ class Endpoint:
             raise _final(failure, why) from failure
         advice = "what is done is kept: run the same command again later to continue"
         raise EngineError(f"{failure}; {why}; {advice}") from failure
-
-    def _client(self) -> openai.AsyncOpenAI:
-        # Connections belong to the event loop they were made in; a notebook may come back with another one.
-        loop = asyncio.get_running_loop()
-        if self._open is None or self._loop is not loop:
-            self._loop = loop
-            timeout_s = self._limits.timeout_s
-            http = openai.DefaultAsyncHttpxClient(
-                timeout=timeout_s,
-                follow_redirects=False,
-                headers=NOT_COMPRESSED,
-                event_hooks={"response": [limit_answers(self.model, self._limits.max_answer_bytes)]},
-            )
-            self._open = openai.AsyncOpenAI(
-                base_url=self._base_url, api_key=self._api_key, timeout=timeout_s, max_retries=0, http_client=http
-            )
-        return self._open
 
 
 def _final(failure: TryAgain, why: str) -> CallFailed:

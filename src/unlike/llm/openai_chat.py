@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-import openai
-
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Sampling, no_words, response_format
 from unlike.llm.chat_passthrough import PassedChat, usage_in
+from unlike.llm.http_client import StatusError
 from unlike.llm.retry import TryAgain
 from unlike.llm.system_role import SYSTEM_ROLE, refuses_system
 
@@ -74,16 +73,16 @@ def passed_fields(
     return {**chat.fields, **ours}, ours
 
 
-def refused_field(refusal: openai.APIStatusError, fields: Mapping[str, Any]) -> str | None:
+def refused_field(refusal: StatusError, fields: Mapping[str, Any]) -> str | None:
     """Which field of a request its refusal is about, as far as one can tell; None where it is about something else.
 
     Few endpoints say in so many words that they know no schemas, so one that was sent is the last suspect.
     """
-    if refusal.status_code not in REFUSING_STATUS:
+    if refusal.status not in REFUSING_STATUS:
         return None
-    if SYSTEM_ROLE in fields and refuses_system(refusal.response.text):
+    if SYSTEM_ROLE in fields and refuses_system(refusal.body):
         return SYSTEM_ROLE
-    named = (name for name in SAID_BY_NAME if name in fields and _is_unknown(name, refusal.response.text))
+    named = (name for name in SAID_BY_NAME if name in fields and _is_unknown(name, refusal.body))
     return next(named, "response_format" if "response_format" in fields else None)
 
 

@@ -1,25 +1,25 @@
 """Any endpoint that speaks the OpenAI chat API: OpenAI, vLLM, llama.cpp's server and many others."""
 
+import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Set
 from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-import openai
-
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
 from unlike.llm.endpoint import Endpoint, FieldRefused
+from unlike.llm.http_client import ConnectionFailed, HttpClient
 from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
-from unlike.llm.response_limit import http_library
 from unlike.llm.retry import TryAgain, Waits
 from unlike.llm.soft_prompt import ChatTokens
 from unlike.llm.stream import GrowingAnswer, Pieces
 from unlike.llm.system_role import SYSTEM_ROLE, has_system, without_system
 from unlike.settings import BATCH_ENDPOINT, EndpointSettings
 
+PATH = "chat/completions"
 T = TypeVar("T")
 Fields = dict[str, Any]
 
@@ -128,7 +128,7 @@ class OpenAIBackend:
         self,
         messages: Messages,
         fields_of: Callable[[Set[str]], tuple[Fields, Fields]],
-        attempt: Callable[[Messages, Fields, openai.AsyncOpenAI], Awaitable[T]],
+        attempt: Callable[[Messages, Fields, HttpClient], Awaitable[T]],
     ) -> T:
         """Ask, and where a field or the system role is refused ask once more without it.
 
@@ -156,7 +156,7 @@ class OpenAIBackend:
         self,
         messages: Messages,
         fields_of: Callable[[Set[str]], tuple[Fields, Fields]],
-        parts_of: Callable[[Messages, Fields, openai.AsyncOpenAI], AsyncGenerator[T, None]],
+        parts_of: Callable[[Messages, Fields, HttpClient], AsyncGenerator[T, None]],
     ) -> AsyncGenerator[T, None]:
         """A stream that is tried again until its first part has come.
 
@@ -164,7 +164,7 @@ class OpenAIBackend:
             CallFailed: It broke later, with the text that had come.
         """
 
-        async def attempt(messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> T:
+        async def attempt(messages: Messages, fields: Fields, client: HttpClient) -> T:
             parts.append(parts_of(messages, fields, client))
             return await anext(parts[-1])
 
@@ -178,26 +178,25 @@ class OpenAIBackend:
                     self.endpoint.check_deadline(deadline)
                     text += part if isinstance(part, str) else ""
                     yield part
-            except (TryAgain, openai.APIConnectionError) as error:
+            except (TryAgain, ConnectionFailed) as error:
                 failure = error if isinstance(error, TryAgain) else self.endpoint.no_answer(error)
                 raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", text) from error
 
-    async def _whole(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Completion:
+    async def _whole(self, messages: Messages, fields: Fields, client: HttpClient) -> Completion:
         started = time.monotonic()
         return read_completion(await self._posted(messages, fields, client), time.monotonic() - started)
 
-    async def _whole_answer(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Answer:
+    async def _whole_answer(self, messages: Messages, fields: Fields, client: HttpClient) -> Answer:
         return read_answer(await self._posted(messages, fields, client))
 
-    async def _posted(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> str:
-        # Posted as it is: the client's typed call walks through every message, half of its processor time.
-        return await client.post("/chat/completions", cast_to=str, body=self._body(messages, fields))
+    async def _posted(self, messages: Messages, fields: Fields, client: HttpClient) -> str:
+        return await client.post(PATH, self._body(messages, fields))
 
     def _body(self, messages: Messages, fields: Fields) -> Fields:
         return {"model": self._name, "messages": [dict(message) for message in messages], **fields}
 
-    async def _pieces(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Pieces:
-        """One attempt at a stream; TryAgain or APIConnectionError wherever it breaks."""
+    async def _pieces(self, messages: Messages, fields: Fields, client: HttpClient) -> Pieces:
+        """One attempt at a stream; TryAgain or ConnectionFailed wherever it breaks."""
         started = time.monotonic()
         answer = GrowingAnswer(self.model)
         async with aclosing(self._events(messages, fields, client)) as events:
@@ -215,8 +214,8 @@ class OpenAIBackend:
             raise TryAgain(f"{self.model}: the stream ended before the answer did")
         yield answer.completion(time.monotonic() - started)
 
-    async def _chunks(self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI) -> Chunks:
-        """One attempt at the chunks of a chat; TryAgain or APIConnectionError wherever it breaks."""
+    async def _chunks(self, messages: Messages, fields: Fields, client: HttpClient) -> Chunks:
+        """One attempt at the chunks of a chat; TryAgain or ConnectionFailed wherever it breaks."""
         is_ended = False
         async with aclosing(self._events(messages, fields, client)) as events:
             async for event in events:
@@ -228,23 +227,18 @@ class OpenAIBackend:
             raise TryAgain(f"{self.model}: the stream ended before the answer did")
 
     async def _events(
-        self, messages: Messages, fields: Fields, client: openai.AsyncOpenAI
+        self, messages: Messages, fields: Fields, client: HttpClient
     ) -> AsyncGenerator[Answer | str, None]:
         """The data of a stream's events, parsed; or one text, the body of an answer that came whole."""
-        stream = await client.post(
-            "/chat/completions",
-            cast_to=object,
-            body=self._body(messages, fields) | {"stream": True},
-            stream=True,
-            stream_cls=openai.AsyncStream[Any],
-        )
-        async with stream:
-            with _explain_bad_events(self.model), _explain_broken_connections(stream.response):
-                if "event-stream" not in stream.response.headers.get("content-type", ""):
-                    yield (await stream.response.aread()).decode("utf-8", "replace")
-                    return
-                async for event in stream:
-                    yield event
+        body = self._body(messages, fields) | {"stream": True}
+        async with client.posted(PATH, body) as response:
+            if not response.is_stream:
+                yield await response.text()
+                return
+            async with aclosing(response.events()) as events:
+                async for event in events:
+                    with _explain_bad_events(self.model, event):
+                        yield _checked(json.loads(event))
 
 
 def _fields_of(sampling: Sampling, refused: Set[str], *, stream: bool = False) -> tuple[Fields, Fields]:
@@ -252,22 +246,18 @@ def _fields_of(sampling: Sampling, refused: Set[str], *, stream: bool = False) -
     return fields, fields
 
 
+def _checked(event: Any) -> Any:  # noqa: ANN401 - parsed JSON
+    """An event of a stream; ValueError if it reports an error of the endpoint."""
+    if isinstance(event, dict) and event.get("error"):
+        error = event["error"]
+        raise ValueError(error.get("message") or "an error" if isinstance(error, dict) else error)
+    return event
+
+
 @contextmanager
-def _explain_bad_events(model: str) -> Generator[None]:
+def _explain_bad_events(model: str, raw: str = "") -> Generator[None]:
     """Turn errors in what a stream holds into TryAgain."""
     try:
         yield
-    except openai.APIConnectionError:
-        raise
-    except (openai.APIError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raw = str(getattr(error, "body", None) or getattr(error, "doc", ""))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise TryAgain(f"{model}: the stream is broken: {error}", raw=raw) from error
-
-
-@contextmanager
-def _explain_broken_connections(response: Any) -> Generator[None]:  # noqa: ANN401 - of one of two HTTP libraries
-    """Turn errors of the connection into APIConnectionError."""
-    try:
-        yield
-    except http_library(response).RequestError as error:
-        raise openai.APIConnectionError(request=response.request) from error

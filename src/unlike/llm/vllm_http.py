@@ -20,13 +20,13 @@ import io
 import time
 from typing import Any, Literal
 
-import openai
 import torch
 from torch import Tensor
 
 from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Messages, Sampling
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
+from unlike.llm.http_client import HttpClient, StatusError
 from unlike.llm.local_model import DTYPES
 from unlike.llm.openai_chat import bias_field, read_completion
 from unlike.llm.openai_http import OpenAIBackend
@@ -130,28 +130,29 @@ class VllmHttpBackend:
         check_length(self.model, len(prompt.token_ids), sampling.max_tokens, self.context_tokens)
         sent = await asyncio.to_thread(lambda: tensor_text(self._embeddings.embedded(prompt).to(self._dtype)))
 
-        fields: dict[str, Any] = {"prompt_embeds": sent, "stop_token_ids": list(self._embeddings.ends)}
+        fields: dict[str, Any] = {
+            "model": self._name,
+            "prompt": None,
+            "prompt_embeds": sent,
+            "stop_token_ids": list(self._embeddings.ends),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed,
+        }
         if sampling.cache_salt:
             fields["cache_salt"] = sampling.cache_salt
         if sampling.logit_bias:
             fields["logit_bias"] = bias_field(sampling)
 
-        async def attempt(client: openai.AsyncOpenAI) -> Completion:
+        async def attempt(client: HttpClient) -> Completion:
             started = time.monotonic()
             try:
-                response = await client.completions.with_raw_response.create(
-                    model=self._name,
-                    prompt=None,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    max_tokens=sampling.max_tokens,
-                    seed=sampling.seed,
-                    extra_body=fields,
-                )
-            except openai.APIStatusError as error:
+                body = await client.post("completions", fields)
+            except StatusError as error:
                 self._raise_without_flag(error)
                 raise
-            return read_completion(response.text, time.monotonic() - started, _text)
+            return read_completion(body, time.monotonic() - started, _text)
 
         return await self._chat.endpoint.ask(attempt)
 
@@ -167,8 +168,8 @@ class VllmHttpBackend:
         """Close the connections."""
         await self._chat.aclose()
 
-    def _raise_without_flag(self, error: openai.APIStatusError) -> None:
-        if FLAG in error.response.text:
+    def _raise_without_flag(self, error: StatusError) -> None:
+        if FLAG in error.body:
             raise EngineError(
                 f"{self.model}: the server at {self._base_url} takes no soft prompts; start it with: "
                 f"vllm serve {self._name} {FLAG} --no-enable-prefix-caching --generation-config vllm"
