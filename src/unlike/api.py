@@ -151,4 +151,6 @@ def sample_corpus(folder: Path | None = None) -> "Corpus":
     if folder:
         return curate(source, CURATE_PRESETS["sample"], folder)
     with tempfile.TemporaryDirectory() as temporary:
-        return curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
+        in_memory = curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
+        in_memory.folder = None
+        return in_memory

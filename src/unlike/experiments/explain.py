@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run_method import read_run
+from unlike.evaluate.running.run_method import corpus_folder, read_run
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
@@ -85,11 +85,12 @@ def explain_case(
         raise InputError(f"{run} is a run of method {facts['method']!r}; only dep has a vector for each record")
     row = find_row(rows, case, run)
     text = _text(row, real)
-    given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
+    given = {"adapter": adapter, "llm_uri": llm, "embedder": embedder}
     known = facts | facts["settings"] | {name: value for name, value in given.items() if value}
-    if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not known.get(name)]:
+    if lacking := [f"--{name}" for name in ("adapter", "embedder") if not known.get(name)]:
         raise InputError(f"run.json of the run is incomplete; give {', '.join(lacking)}")
-    opened, encoder = Corpus.open(Path(known["corpus"])), open_encoder(known["embedder"], vector_file())
+    opened = Corpus.open(corpus_folder(run, facts, corpus))
+    encoder = open_encoder(known["embedder"], vector_file())
     engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
     task = open_task(known["task"], prompts)
     prompter = open_prompter(

@@ -73,7 +73,7 @@ def report(
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.evaluate.running.read_plan import plan_of
-    from unlike.evaluate.running.run_method import read_run
+    from unlike.evaluate.running.run_method import corpus_folder, read_run
 
     folders = [folder for path in runs for folder in finished_runs(path)]
     facts = [read_run(folder)[1] for folder in folders]
@@ -83,7 +83,7 @@ def report(
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
-    opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
+    opened = Corpus.open(corpus_folder(folders[0], facts[0], corpus))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
     return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), out)
 

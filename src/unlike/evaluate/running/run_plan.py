@@ -122,7 +122,6 @@ async def likelihood_of_plan(
 def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     """What run.json contains for a planned run, in addition to ``run_facts``."""
     return {
-        "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
         "llm_uri": plan.llm.uri,
         "embedder": plan.embedder,
         "variant": planned.variant,
