@@ -26,3 +26,9 @@ def test_how_much_an_encoder_reads_of_long_texts_is_said(share, said):
     Watch(say=lines.append).cut_texts(encoder, ["a text"])
     Watch(say=lines.append).cut_texts(SimpleNamespace(name="whole"), ["a text"])
     assert lines == said
+
+
+def test_an_llm_that_scores_no_texts_is_refused_before_any_is_written(plan_file, tmp_path):
+    with pytest.raises(InputError, match="does not score texts"):
+        unlike.experiment(plan_file(more="likelihood = 8\n"), tmp_path / "out")
+    assert not (tmp_path / "out" / "runs").exists()

@@ -20,6 +20,7 @@ from unlike.experiments.report import REPORT, Comparison, write_comparison
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
 from unlike.settings import MethodSettings
+from unlike.writing.loglik import scorer_of
 
 if TYPE_CHECKING:
     from unlike.evaluate.running.run_plan import KitOf
@@ -112,6 +113,8 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
     kit_of = opened.kits(plan.llm, opened.folder / JOURNAL)
+    if plan.likelihood:
+        scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
     if plan.likelihood:
         llm = kit_of(MethodSettings()).llm
