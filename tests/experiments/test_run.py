@@ -32,3 +32,18 @@ def test_an_llm_that_scores_no_texts_is_refused_before_any_is_written(plan_file,
     with pytest.raises(InputError, match="does not score texts"):
         unlike.experiment(plan_file(more="likelihood = 8\n"), tmp_path / "out")
     assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_rules_of_a_script_that_matched_nothing_are_said(sample, plan_file, tmp_path):
+    def rule(contains):
+        return f'[[rules]]\ncontains = "{contains}"\nanswer = "A short text."\n'
+
+    file, lines = tmp_path / "s.toml", []
+    file.write_text(rule("gone with the old wording") + rule("a"))
+    script, watch = f"scripted:{file}", Watch(say=lines.append)
+    for _ in range(2):  # the second time, all answers are in the journal, and no rule is tried
+        run(unlike.Corpus.open(sample), "rag", script, tmp_path / "rag", embedder="hashing:16", limit=1, watch=watch)
+    unlike.experiment(plan_file(llm=script, methods=("rag",)), tmp_path / "out", watch=watch)
+    assert [line.partition(", and ")[2] for line in lines] == [
+        "no message matched the rules 'gone with the old wording'"
+    ] * 2

@@ -120,6 +120,7 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
         llm = kit_of(MethodSettings()).llm
         on_progress = watch.cases("likelihood of the real texts", llm)
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
+    watch.unmatched_rules(kit_of(MethodSettings()).llm.backend)
     runs = measure_all(folders, plan, corpus)
     rubrics = _grade(opened, runs, watch)
     return write_comparison(find(plan, corpus, opened.encoder, runs, rubrics), opened.folder / REPORT)

@@ -144,4 +144,6 @@ def run_request(
     on_progress = with_progress_file(out, watch.cases(method, spread.tally if spread else kit.llm))
     if spread:
         return run_spread(replace(spread, on_progress=on_progress), method, kit, out, split, limit, facts)
-    return wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
+    rows = wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
+    watch.unmatched_rules(kit.llm.backend)
+    return rows
