@@ -86,7 +86,7 @@ def score(
     compares = peers is None and any(metric.needs == "peers" for metric in chosen)
     scores = Scores()
     for path, run in zip(paths, run_names(paths), strict=True):
-        others = _peers_in(path, corpus and Path(corpus)) if compares else peers
+        others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in read_texts(path, needed, run):
             real = [one for text in texts.done for one in text.references] or [text.text for text in texts.done]
             split = language or language_of(real)
