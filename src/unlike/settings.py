@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints, overload
 
 from annotated_types import Ge, Gt, Interval, Le
 
@@ -272,6 +272,15 @@ def _fields_at(kind: object, place: tuple[int | str, ...]) -> list[str]:
         if isinstance(kind, UnionType):
             kind = next((part for part in get_args(kind) if part is not NoneType), kind)
     return list(get_type_hints(kind))
+
+
+@overload
+def as_path(given: Path | str) -> Path: ...
+@overload
+def as_path(given: Path | str | None) -> Path | None: ...
+def as_path(given: Path | str | None) -> Path | None:
+    """A path that a public function was given, also as a string."""
+    return None if given is None else Path(given)
 
 
 def cache_folder() -> Path:

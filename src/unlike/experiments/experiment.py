@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.evaluate.statistics.findings import RubricFindings
     from unlike.evaluate.statistics.measured import MeasuredRun
+    from unlike.llm.backend import Backend
     from unlike.spread.runs import Spread
 
 RUBRICS = "rubrics.json"
@@ -33,16 +34,16 @@ RUBRICS = "rubrics.json"
 
 def experiment(
     file: Path | str,
-    out: Path | None = None,
+    out: Path | str | None = None,
     *,
-    corpus: Path | None = None,
-    llm: str | None = None,
+    corpus: Path | str | None = None,
+    llm: "str | Backend | None" = None,
     embedder: str | None = None,
     limit: int | None = None,
     time: TimeRule | None = None,
     judges: Sequence[str] | None = None,
-    train_on: Sequence[Path] = (),
-    adapters_at: Path | None = None,
+    train_on: Sequence[Path | str] = (),
+    adapters_at: Path | str | None = None,
     engine: str = "local",
     watch: Watch = SILENT_WATCH,
 ) -> Comparison:
@@ -52,7 +53,7 @@ def experiment(
         file: TOML file, or the name of a preset such as "dpl-table1".
         out: Folder of the experiment; None for one in the current folder, named after the file.
         corpus: Corpus folder, overrides the file's.
-        llm: URI of the LLM, overrides the file's.
+        llm: URI of the LLM, or an open backend; overrides the file's.
         embedder: Encoder, overrides the file's.
         limit: Run only the first N cases, overrides the file's.
         time: Which texts of others count, for all methods and adapters; overrides the file's.

@@ -14,7 +14,7 @@ from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
 from unlike.methods.table import uses_encoder
 from unlike.prompts.task import open_task
-from unlike.settings import MethodSettings, vector_file
+from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
@@ -72,16 +72,16 @@ def run(
     corpus: "Corpus",
     method: str,
     llm: "str | Backend",
-    out: Path,
+    out: Path | str,
     *,
     embedder: "str | Encoder" = "minilm",
     settings: MethodSettings | None = None,
     split: str = "test",
     limit: int | None = None,
     task: str = "review",
-    prompts: Path | None = None,
+    prompts: Path | str | None = None,
     concurrency: int = 16,
-    journal: Path | None = None,
+    journal: Path | str | None = None,
     keep_prompts: bool = True,
     engine: str = "local",
     facts: dict[str, Any] | None = None,
@@ -117,9 +117,19 @@ def run(
         Stopped: The user stopped it; what was answered is kept.
     """
     chosen = settings or MethodSettings()
-    request = RunRequest(
-        corpus, method, llm, out, embedder, chosen, split, limit, task, prompts, concurrency, journal, keep_prompts
+    parts = (
+        Path(out),
+        embedder,
+        chosen,
+        split,
+        limit,
+        task,
+        as_path(prompts),
+        concurrency,
+        as_path(journal),
+        keep_prompts,
     )
+    request = RunRequest(corpus, method, llm, *parts)
     return run_request(request, engine, facts, watch)
 
 

@@ -25,7 +25,7 @@ def train(
     corpus: "Corpus | Sequence[Corpus]",
     kind: str,
     llm: str,
-    out: Path,
+    out: Path | str,
     *,
     embedder: "str | Encoder" = "minilm",
     preset: str = "small",
@@ -69,7 +69,7 @@ def train(
     from unlike.latent.training_data import training_data, validation_cases
     from unlike.llm.local_model import open_local_model
 
-    name, chosen = trained_model(llm), recipe(preset, kind, settings)
+    out, name, chosen = Path(out), trained_model(llm), recipe(preset, kind, settings)
     if not resume:
         discard(out)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder

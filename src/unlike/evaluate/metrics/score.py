@@ -60,7 +60,7 @@ class Scores:
 
 
 def score(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     metrics: Sequence[str] = DEFAULT_METRICS,
     peers: Peers | None = None,
     form: Form = DEFAULT_FORM,
@@ -84,8 +84,8 @@ def score(
     chosen = [open_metric(name) for name in metrics]
     needed = replace(form, with_reference=any(metric.needs == "reference" for metric in chosen))
     compares = peers is None and any(metric.needs == "peers" for metric in chosen)
-    scores = Scores()
-    for path, run in zip(paths, run_names(paths), strict=True):
+    scores, places = Scores(), [Path(path) for path in paths]
+    for path, run in zip(places, run_names(places), strict=True):
         others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in read_texts(path, needed, run):
             real = [one for text in texts.done for one in text.references] or [text.text for text in texts.done]

@@ -145,7 +145,7 @@ async def arun(
     corpus: Corpus,
     method: str,
     kit: Kit,
-    out: Path,
+    out: Path | str,
     *,
     split: str = "test",
     limit: int | None = None,
@@ -175,7 +175,7 @@ async def arun(
     llm, start = kit.llm.part(), time.monotonic()
     job = Job(method, chosen, cases, replace(kit, llm=llm))
     (rows,) = await run_jobs([job], generation, on_progress=on_progress)
-    write_run(out, rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
+    write_run(Path(out), rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
     return rows
 
 
