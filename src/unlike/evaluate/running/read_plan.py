@@ -128,7 +128,7 @@ def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
 
 def _unusable_files(plan: Plan) -> Iterator[str]:
     """Problems of metrics and the table of users, found before the first call."""
-    for metric in (*plan.metrics, *plan.sanity):
+    for metric in (*plan.metrics, *plan.checks):
         try:
             open_metric(metric)
         except InputError as error:
