@@ -325,3 +325,9 @@ def test_texts_without_spaces_are_cut_by_character(tmp_path):
     assert cut("这个手机很好用", 3) == "这个手"
     assert cut("iPhone很好 用x y", 4) == "iPhone很好 用"
     assert length_ratio(["很好用"], ["这个手机很好"]) == [0.5]
+
+
+def test_a_table_keeps_its_own_ids_of_the_cases(tmp_path):
+    rows = [{"id": "music-7", "text": "a", "reference": "a"}, {"text": "b", "reference": "b"}]
+    (values,) = score([write(tmp_path / "t.jsonl", rows)], ["rouge1"]).per_case.values()
+    assert list(values) == ["music-7", "2"]
