@@ -116,20 +116,8 @@ def run(
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
     """
-    chosen = settings or MethodSettings()
-    parts = (
-        Path(out),
-        embedder,
-        chosen,
-        split,
-        limit,
-        task,
-        as_path(prompts),
-        concurrency,
-        as_path(journal),
-        keep_prompts,
-    )
-    request = RunRequest(corpus, method, llm, *parts)
+    chosen, kept = settings or MethodSettings(), (as_path(prompts), concurrency, as_path(journal), keep_prompts)
+    request = RunRequest(corpus, method, llm, Path(out), embedder, chosen, split, limit, task, *kept)
     return run_request(request, engine, facts, watch)
 
 

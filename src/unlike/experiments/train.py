@@ -78,8 +78,9 @@ def train(
     metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
     model = open_local_model(name, chosen.train.precision)
     data = training_data(corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
-    choice = choice_of(data, chosen.train, metric)
-    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
+    adapter = train(
+        data, chosen.train, out, choice_of(data, chosen.train, metric), on_step or (lambda row: None), track
+    )
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
 
