@@ -45,9 +45,8 @@ def train(
         out: The adapter's folder.
         embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
         preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
-        settings: Changes to the preset, by name of a setting of adapter, training or loss; ``choose_by`` says
-            whether METEOR of generated texts (ROUGE-L where they are not English) or the likelihood of real ones
-            chooses the checkpoint.
+        settings: Changes to the preset, by name of a setting of adapter, training or loss; by ``choose_by`` METEOR of
+            generated texts (ROUGE-L where they are not English), or the likelihood of real ones, chooses the checkpoint.
         task: A built-in task by name, or one from open_task.
         salt: For the hashes of the training users' ids; random if empty.
         resume: Whether to continue an unfinished training in ``out``, and to keep a finished one; else start again.
@@ -78,9 +77,8 @@ def train(
     metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
     model = open_local_model(name, chosen.train.precision)
     data = training_data(corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
-    adapter = train(
-        data, chosen.train, out, choice_of(data, chosen.train, metric), on_step or (lambda row: None), track
-    )
+    choice = choice_of(data, chosen.train, metric)
+    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
 
