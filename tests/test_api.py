@@ -26,6 +26,7 @@ PUBLIC = [
     "Record",
     "Stopped",
     "UnlikeError",
+    "Watch",
     "agenerate",
     "arun",
     "experiment",
@@ -35,6 +36,7 @@ PUBLIC = [
     "open_llm",
     "open_memory",
     "open_task",
+    "report",
     "run",
     "sample_corpus",
     "score",
@@ -78,3 +80,21 @@ def test_importing_loads_nothing_heavy():
     code = f"import sys, unlike, unlike.cli.main; print([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
+
+
+def test_an_unknown_setting_is_answered_with_the_right_names():
+    with pytest.raises(
+        unlike.InputError, match="n_record is unknown; did you mean n_records[?] allowed are n_records, "
+    ):
+        unlike.MethodSettings(n_record=3)
+    with pytest.raises(unlike.InputError, match="CurateSettings: colour is unknown; allowed are min_chars"):
+        unlike.CurateSettings(colour=1)
+    with pytest.raises(unlike.InputError, match="did you mean n_peers"):
+        unlike.MethodSettings().but(n_peer=3)
+    assert unlike.MethodSettings(3) == unlike.MethodSettings(n_records=3)
+
+
+def test_a_corpus_shows_its_size():
+    corpus = unlike.sample_corpus()
+    sizes = f"{len(corpus.users())} users, {len(corpus.items())} items, {len(corpus.records())} records"
+    assert repr(corpus) == f"<Corpus of {sizes}, {len(corpus.cases())} cases>"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from unlike.evaluate.metrics.score import score
     from unlike.evaluate.running.run_method import arun
     from unlike.experiments.experiment import experiment
+    from unlike.experiments.report import report
     from unlike.experiments.run import run
     from unlike.experiments.train import train
+    from unlike.experiments.watch import Watch
     from unlike.llm.open import open_llm
     from unlike.memory.open import open_memory
     from unlike.methods.kit import Kit
@@ -52,6 +54,7 @@ __all__ = [
     "Record",
     "Stopped",
     "UnlikeError",
+    "Watch",
     "agenerate",
     "arun",
     "experiment",
@@ -61,6 +64,7 @@ __all__ = [
     "open_llm",
     "open_memory",
     "open_task",
+    "report",
     "run",
     "sample_corpus",
     "score",
@@ -76,8 +80,10 @@ _HOME = {
     "unlike.evaluate.running.run_method": ("arun",),
     "unlike.evaluate.metrics.score": ("score",),
     "unlike.experiments.experiment": ("experiment",),
+    "unlike.experiments.report": ("report",),
     "unlike.experiments.run": ("run",),
     "unlike.experiments.train": ("train",),
+    "unlike.experiments.watch": ("Watch",),
     "unlike.llm.open": ("open_llm",),
     "unlike.memory.open": ("open_memory",),
     "unlike.methods.kit": ("Kit",),

@@ -25,7 +25,7 @@ from unlike.prompts.task import Task, open_task
 from unlike.records import Case
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
-from unlike.settings import MethodSettings
+from unlike.settings import MethodSettings, as_path
 from unlike.sync import wait_for
 from unlike.writing.draft import Outcome
 from unlike.writing.write import write
@@ -40,8 +40,8 @@ def open_kit(
     embedder: str | Encoder = "minilm",
     settings: MethodSettings | None = None,
     *,
-    journal: Path | None = None,
-    vectors: Path | None = None,
+    journal: Path | str | None = None,
+    vectors: Path | str | None = None,
     task: str | Task = "review",
     concurrency: int = 16,
     keep_prompts: bool = True,
@@ -63,10 +63,10 @@ def open_kit(
         InputError: A name is unknown or a setting unusable.
         MissingPart: A package that a name needs is not installed.
     """
-    encoder = open_encoder(embedder, vectors) if isinstance(embedder, str) else embedder
+    encoder = open_encoder(embedder, as_path(vectors)) if isinstance(embedder, str) else embedder
     backend = open_patient(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
-    recorded = RecordedLLM(backend, Journal.open(journal, keep_prompts), concurrency)
+    recorded = RecordedLLM(backend, Journal.open(as_path(journal), keep_prompts), concurrency)
     return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())
 
 
@@ -135,7 +135,7 @@ def generate(case: Case, method: str, kit: Kit) -> Outcome:
     return wait_for(agenerate(case, method, kit))
 
 
-def sample_corpus(folder: Path | None = None) -> "Corpus":
+def sample_corpus(folder: Path | str | None = None) -> "Corpus":
     """The packaged sample: invented people and items, curated and split.
 
     Args:
@@ -151,4 +151,6 @@ def sample_corpus(folder: Path | None = None) -> "Corpus":
     if folder:
         return curate(source, CURATE_PRESETS["sample"], folder)
     with tempfile.TemporaryDirectory() as temporary:
-        return curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
+        in_memory = curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")
+        in_memory.folder = None
+        return in_memory

@@ -4,13 +4,16 @@ A preset is one entry of a literal dict. Settings are frozen dataclasses; files 
 unknown keys fail, and all errors are reported at once.
 """
 
+import inspect
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints, overload
 
 from annotated_types import Ge, Gt, Interval, Le
 
@@ -30,6 +33,26 @@ NotNegative = Annotated[float, Interval(ge=0, lt=float("inf"))]
 Positive = Annotated[float, Interval(gt=0, lt=float("inf"))]
 
 
+def names_checked(settings: type[T]) -> type[T]:
+    """A settings class that names the right setting where its constructor is given an unknown one.
+
+    Its constructor raises InputError for such a name.
+    """
+    names, make = list(inspect.signature(settings).parameters), settings.__init__
+
+    @wraps(make)
+    def checking(self: T, *args: object, **given: object) -> None:
+        if unknown := [name for name in given if name not in names]:
+            near = get_close_matches(unknown[0], names, 1)
+            guess = f"did you mean {near[0]}? " if near else ""
+            raise InputError(f"{settings.__name__}: {unknown[0]} is unknown; {guess}allowed are {', '.join(names)}")
+        make(self, *args, **given)
+
+    settings.__init__ = checking
+    return settings
+
+
+@names_checked
 @dataclass(frozen=True, slots=True)
 class CurateSettings:
     """Thresholds of data curation and split (DPL, appendix A).
@@ -83,6 +106,7 @@ Layout = Literal["single", "turns"]
 """How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
 
 
+@names_checked
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
     """Settings that all methods share (DPL, sections 4.1 and D.2).
@@ -139,6 +163,7 @@ class MethodSettings:
         return replace(self, **changes)
 
 
+@names_checked
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """Settings of the HTTP service.
@@ -168,6 +193,7 @@ class ServiceSettings:
     housekeeping_s: Positive = 30.0
 
 
+@names_checked
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """Limits of the calls to an LLM's endpoint. The defaults suit a service, where a user waits for the answer.
@@ -272,6 +298,15 @@ def _fields_at(kind: object, place: tuple[int | str, ...]) -> list[str]:
         if isinstance(kind, UnionType):
             kind = next((part for part in get_args(kind) if part is not NoneType), kind)
     return list(get_type_hints(kind))
+
+
+@overload
+def as_path(given: Path | str) -> Path: ...
+@overload
+def as_path(given: Path | str | None) -> Path | None: ...
+def as_path(given: Path | str | None) -> Path | None:
+    """A path that a public function was given, also as a string."""
+    return None if given is None else Path(given)
 
 
 def cache_folder() -> Path:

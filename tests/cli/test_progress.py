@@ -55,5 +55,13 @@ def test_every_kind_of_work_begins_with_a_line_and_a_rate_of_its_own():
     assert written[1:] == ["dpl: 100 of 200", "dpl: 110 of 200, 10.0 per minute, 9 min 00 s left"]
 
 
+def test_the_last_line_has_the_final_count():
+    lines, written = lines_by(Clock())
+    lines.on_progress("done at once", 1, 1, "")
+    for n_done in (1, 2, 3, 3):
+        lines.on_progress("rag", n_done, 3, "")
+    assert written == ["rag: 1 of 3", "rag: 3 of 3"]
+
+
 def test_durations():
     assert [duration(seconds) for seconds in (9, 75, 3700)] == ["9 s", "1 min 15 s", "1 h 01 min"]

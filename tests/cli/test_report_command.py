@@ -5,6 +5,15 @@ import json
 import pytest
 from tests.cli.shop import write_lines
 
+from unlike.api import open_kit, sample_corpus
+from unlike.data.corpus import Corpus
+from unlike.evaluate.running.run_method import arun
+from unlike.experiments.run import run
+from unlike.settings import MethodSettings
+from unlike.sync import wait_for
+
+FEW = MethodSettings(n_records=2, n_peers=2)
+
 
 @pytest.fixture
 def runs(unlike, sample, tmp_path):
@@ -52,3 +61,45 @@ def test_what_is_wrong_is_one_line_and_exit_2(more, message, unlike, runs, tmp_p
     assert err.startswith("unlike: report: ")
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def run_by_run(corpus, out):
+    run(corpus, "dpl", "scripted:echo", out, embedder="hashing:64", settings=FEW, limit=2)
+
+
+def run_by_arun(corpus, out):
+    wait_for(arun(corpus, "dpl", open_kit(corpus, "scripted:echo", "hashing:64", FEW), out, limit=2))
+
+
+def readers_of(folder, tmp_path):
+    """Every command that reads a run folder and its corpus."""
+    return {
+        "report": words((folder,), tmp_path),
+        "show": ("show", folder, "1"),
+        "evaluate": ("evaluate", folder, "--metrics", "leakage,rouge1"),
+    }
+
+
+@pytest.mark.parametrize("make", [run_by_run, run_by_arun])
+def test_commands_read_a_run_that_python_made(make, unlike, sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(sample.parent)
+    make(Corpus.open(sample.name), tmp_path / "dpl")
+    monkeypatch.chdir(tmp_path)
+    said = {name: unlike(*words) for name, words in readers_of(tmp_path / "dpl", tmp_path).items()}
+    assert {name: (status, err) for name, (status, _, err) in said.items() if status} == {}
+    assert "Leakage" in said["evaluate"][1]
+    assert "needs" not in said["evaluate"][1]
+
+
+def test_a_run_on_a_corpus_in_memory_or_one_that_is_gone_says_what_to_give(unlike, sample, tmp_path):
+    run_by_run(sample_corpus(), tmp_path / "dpl")
+    facts = json.loads((tmp_path / "dpl" / "run.json").read_text())
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "run.json").write_text(json.dumps(facts | {"corpus": "gone"}))
+    (tmp_path / "moved" / "generations.jsonl").write_bytes((tmp_path / "dpl" / "generations.jsonl").read_bytes())
+    for folder in ("dpl", "moved"):
+        for name, words_of_it in readers_of(tmp_path / folder, tmp_path).items():
+            status, _, err = unlike(*words_of_it)
+            assert (status, len(err.splitlines())) == (2, 1), (name, err)
+            assert "--corpus" in err
+            assert unlike(*words_of_it, "--corpus", sample)[0] == 0, name

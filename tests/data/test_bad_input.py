@@ -12,7 +12,9 @@ from tests.data.rows import item, review
 from unlike.data.curate import curate
 from unlike.data.folder import building, writing
 from unlike.data.sources import amazon_2014, table, yelp
+from unlike.data.steps import ANY, Step, Steps
 from unlike.errors import InputError
+from unlike.settings import CURATE_PRESETS
 
 BAD = [
     (b'{"user_id": "u1", ', "not JSON"),
@@ -170,11 +172,24 @@ def test_when_nothing_survives_the_error_names_the_threshold(write_lines, tmp_pa
         write_lines("b.json", [{"business_id": "b", "name": "B"}]),
     )  # fmt: skip
     long = refused(source, replace(lenient, min_chars=300), tmp_path / "c")
-    assert "'long enough': before it 1 records of 1 users on 1 items; lower min_chars (300)" in long
+    assert "records: 1 after 'read', 1 after 'title, rating and timestamp', 0 after 'long enough'" in long
+    assert "(min_chars is 300): give lower --min-chars N; in Python, CurateSettings(min_chars=N)" in long
     many = refused(source, replace(lenient, min_records=7), tmp_path / "c")
-    assert "min_records (7)" in many
+    assert "min_records is 7" in many
     profile = refused(source, replace(lenient, min_profile=2), tmp_path / "c")
-    assert "min_profile (2)" in profile
+    assert "min_profile is 2" in profile
+
+
+def test_the_rule_that_removed_the_most_is_named_and_not_the_last_one(tmp_path):
+    text = "It does what it should, and it has done so since the first day. " * 4
+    rows = [("u", "i", text)] + [(f"u{n}", "i", f"short {n}") for n in range(9)]
+    pl.DataFrame(rows, ["user_id", "item_id", "text"], orient="row").write_csv(tmp_path / "t.csv")
+    message = refused(table(tmp_path / "t.csv"), CURATE_PRESETS["small"], tmp_path / "c")
+    assert "1 after 'long enough'" in message and "0 after 'reviewers and records, pass 1'" in message
+    assert "'long enough' removed the most, 9 (min_chars is 200)" in message
+    assert "preset" not in message
+    with pytest.raises(InputError, match="description_chars is .*--description-chars any; .*description_chars=None"):
+        Steps(CURATE_PRESETS["dpl-paper"], [Step("read", 1, 1, 1)]).note(Step("described", 0, 0, 0), ANY)
 
 
 def test_a_folder_that_is_no_corpus_is_not_touched(write_lines, tmp_path, lenient):

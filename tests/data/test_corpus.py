@@ -92,7 +92,7 @@ def test_a_missing_or_damaged_folder(small, tmp_path):
             Corpus.open(tmp_path / "c")
         return str(caught.value)
 
-    assert "has no manifest.json; make one with `unlike curate`" in refused()
+    assert "has no manifest.json; make one with unlike curate" in refused()
     small.write(tmp_path / "c")
     (tmp_path / "c" / "cases.parquet").write_bytes(b"PAR1")
     assert "cases.parquet" in refused() and "is not the file its manifest names" in refused()

@@ -28,7 +28,8 @@ def test_an_added_method_is_in_the_table(findings, reader):
     assert added["cells"]["rouge1"]["n"] == 6
     assert added["cells"]["rouge1"]["mean"] != found["variants"][0]["cells"]["rouge1"]["mean"]
     assert "length_hint" in (reader.folder / "mine" / "report.html").read_text()
-    assert "length_hint" in reader.said[1] and "Writes about" in reader.said[2]
+    assert "length_hint" in reader.said[0] and "Writes about" in reader.said[1]
+    assert "['rag', 'length_hint', 'dpl']" in reader.said[2]
 
 
 def test_an_added_metric_is_in_the_table(findings, reader):

@@ -9,7 +9,7 @@ from tests.docs.invented import PEOPLE
 from tests.docs.page import NOT_OURS, PAGES, blocks_of, options_of
 
 WITH_BLOCKS = [page for page, path in PAGES.items() if page != "cli.md" and blocks_of(path)]
-OWN_TEST = ("your-data.md", "add-a-method.md", "add-a-metric.md", "add-a-backend.md")
+OWN_TEST = ("your-data.md", "your-model.md", "add-a-method.md", "add-a-metric.md", "add-a-backend.md")
 """Pages that are followed by a test that looks at what comes of it."""
 
 
@@ -39,6 +39,14 @@ def test_your_own_csv_becomes_a_report(reader):
     assert findings["gains"] and not findings["failures"]
     assert all(row["cells"]["rouge1"]["mean"] > 0 for row in findings["variants"])
     assert "Folding stool" in report
+
+
+def test_each_rule_of_the_scripted_answers_matches(reader):
+    reader.follow("your-model.md")
+    run, shown = reader.said[-2:]
+    assert "matched" not in run
+    assert "Short sentences. Numbers everywhere." in shown
+    assert "writing: Short." in shown
 
 
 def test_the_records_that_the_service_page_shows_can_be_pasted(reader):

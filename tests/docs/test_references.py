@@ -6,12 +6,15 @@ import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import unlike
 from tests.docs.page import DOCS, PAGES, blocks_of, options_of
+from unlike import errors
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import PRESETS, read_plan
 from unlike.methods.table import METHODS
@@ -93,6 +96,21 @@ def test_the_reference_of_commands_is_that_of_the_command():
     finally:
         sys.path.pop(0)
     assert PAGES["cli.md"].read_text(encoding="utf-8") == reference(), "commands have changed: run make docs"
+
+
+def test_each_name_of_the_python_reference_can_be_imported_as_its_heading_says():
+    text = PAGES["api.md"].read_text(encoding="utf-8")
+    listed = re.findall(r"^::: ([\w.]+)\n(?:    options:(.*)\n)?", text, re.MULTILINE)
+    assert len(listed) > 60
+    for path, options in listed:
+        module, _, name = path.rpartition(".")
+        if path in ("unlike.errors", "unlike.methods.steps"):
+            assert import_module(path) and f"Of `{path}`" in text
+        elif "show_root_full_path: true" in options:
+            assert hasattr(import_module(module), name), path
+        else:
+            assert getattr(unlike, name) is getattr(import_module(module), name), path
+    assert set(unlike.__all__) - {"METHODS"} <= {path.rpartition(".")[2] for path, _ in listed} | set(dir(errors))
 
 
 def test_the_experiment_that_needs_a_gpu_is_valid(folder):

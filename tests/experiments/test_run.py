@@ -1,5 +1,7 @@
 """What a run needs, and what it says of its encoder."""
 
+import asyncio
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +10,7 @@ import unlike
 from unlike.errors import InputError
 from unlike.experiments.run import run
 from unlike.experiments.watch import Watch
+from unlike.llm.scripted import ScriptedBackend
 
 
 def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
@@ -26,3 +29,58 @@ def test_how_much_an_encoder_reads_of_long_texts_is_said(share, said):
     Watch(say=lines.append).cut_texts(encoder, ["a text"])
     Watch(say=lines.append).cut_texts(SimpleNamespace(name="whole"), ["a text"])
     assert lines == said
+
+
+def test_an_llm_that_scores_no_texts_is_refused_before_any_is_written(plan_file, tmp_path):
+    with pytest.raises(InputError, match="does not score texts"):
+        unlike.experiment(plan_file(more="likelihood = 8\n"), tmp_path / "out")
+    assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_rules_of_a_script_that_matched_nothing_are_said(sample, plan_file, tmp_path):
+    def rule(contains):
+        return f'[[rules]]\ncontains = "{contains}"\nanswer = "A short text."\n'
+
+    file, lines = tmp_path / "s.toml", []
+    file.write_text(rule("gone with the old wording") + rule("a"))
+    script, watch = f"scripted:{file}", Watch(say=lines.append)
+    for _ in range(2):  # the second time, all answers are in the journal, and no rule is tried
+        run(unlike.Corpus.open(sample), "rag", script, tmp_path / "rag", embedder="hashing:16", limit=1, watch=watch)
+    unlike.experiment(plan_file(llm=script, methods=("rag",)), tmp_path / "out", watch=watch)
+    assert [line.partition(", and ")[2] for line in lines] == [
+        "no message matched the rules 'gone with the old wording'"
+    ] * 2
+
+
+def test_paths_may_be_strings_and_an_experiment_takes_an_open_llm(sample, plan_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    corpus, llm = unlike.sample_corpus("corpus"), ScriptedBackend(lambda messages, sampling: "A text.", name="mine")
+    llm.model = "mine:1"  # of no known scheme
+    kwargs = {"embedder": "hashing:16", "journal": "j.sqlite", "limit": 1}
+    assert unlike.run(corpus, "rag", llm, "rag", **kwargs)
+    assert unlike.score(["rag"], ["rouge1"]).rows[0].n == 1
+    assert (
+        unlike.report(["rag"], "r.html", corpus="corpus", embedder="hashing:16", metrics=["rouge1"]).files[0].is_file()
+    )
+    kit = unlike.open_kit(corpus, llm, "hashing:16", journal="k.sqlite", vectors="v.sqlite")
+    assert asyncio.run(unlike.arun(corpus, "rag", kit, "again", limit=1))
+    assert unlike.open_encoder("hashing:16", "w.sqlite").encode(["a"]).shape == (1, 16)
+    asked = llm.n_calls
+    found = unlike.experiment(str(plan_file(limit=1)), "out", corpus="corpus", llm=llm, adapters_at="adapters")
+    assert found.findings.facts["LLM"] == "mine:1"
+    assert llm.n_calls > asked
+    (tmp_path / "prompts").mkdir()
+    assert unlike.open_task("review", "prompts").name == "review"
+    (tmp_path / "s.toml").touch()
+    with unlike.open_memory("store", settings="s.toml", new=True) as memory:
+        assert memory.settings
+    with pytest.raises(InputError, match="adapters are trained on the model itself"):
+        unlike.train(corpus, "dep", "scripted:echo", "dep")
+
+
+def test_every_public_function_takes_a_string_for_a_path():
+    functions = {name: value for name in unlike.__all__ if inspect.isfunction(value := getattr(unlike, name))}
+    for name, function in functions.items():
+        for parameter in inspect.signature(function).parameters.values():
+            words = str(parameter.annotation).replace("pathlib.", "")
+            assert "Path" not in words or "Path | str" in words or "str | Path" in words, (name, parameter)

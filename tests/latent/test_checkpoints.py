@@ -8,7 +8,7 @@ import torch
 import unlike
 from tests.latent.conftest import TRAINING
 from tests.llm.tiny_llm import tiny_llm
-from unlike.errors import EngineError, InputError
+from unlike.errors import EngineError, InputError, MissingPart
 from unlike.evaluate.metrics import meteor as room
 from unlike.latent import checkpoints
 from unlike.latent.checkpoints import Choice, TextMetric, choice_of, mean_nll, write_texts
@@ -40,7 +40,23 @@ def scored(monkeypatch):
         return [next(means)] * len(texts)
 
     monkeypatch.setattr(room, "meteor", meteor)
+    monkeypatch.setattr(room, "find_data", lambda: "")
     return asked
+
+
+def test_meteors_data_is_looked_for_before_anything_is_trained(monkeypatch, tmp_path):
+    def missing():
+        raise MissingPart("METEOR's data is missing")
+
+    def opened(*_):
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr(room, "find_data", missing)
+    monkeypatch.setattr("unlike.llm.local_model.open_local_model", opened)
+    with pytest.raises(MissingPart, match="METEOR's data is missing"):
+        unlike.train(
+            unlike.sample_corpus(), "dep", "transformers:any", tmp_path / "dep", embedder="hashing:16", settings=FEW
+        )
 
 
 def test_the_library_chooses_by_meteor_and_the_metadata_says_so(scored, tmp_path):

@@ -14,7 +14,7 @@ from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import worker
 from unlike.memory.profile_sources import PAUSE_S
 from unlike.memory.settings import Refresh
-from unlike.memory.worker import work, work_off, work_once
+from unlike.memory.worker import build_due, work, work_off, work_once
 from unlike.store import jobs, profiles
 from unlike.store.tables import PROFILES
 
@@ -205,6 +205,16 @@ def test_two_workers_do_each_job_once(store):
     assert {name: len(texts) for name, texts in opened(memory).items()} == {
         name: len(texts) for name, texts in opened(other).items()
     }
+
+
+def test_a_memory_builds_what_is_due_in_its_own_tenant_alone(in_sqlite):
+    ours, other = (memory_of(in_sqlite, tenant=tenant) for tenant in ("ours", "other"))
+    for memory in (ours, other):
+        run(memory.add(town(), BOTH))
+    waiting = job_rows(other)
+    assert run(build_due(ours)) > 0
+    assert not job_rows(ours) and run(ours.profile("ann")).statements
+    assert job_rows(other) == waiting
 
 
 def test_a_worker_works_until_it_is_told_to_stop(in_sqlite):

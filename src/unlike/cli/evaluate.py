@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import typer
 
-from unlike.cli.options import Json, names_in, pairs
+from unlike.cli.options import Json, MovedCorpus, names_in, pairs
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def evaluate(
     language: str = typer.Option(
         "", help="How texts are split into words: english, spaced, chinese or unspaced. Default: recognised."
     ),
+    corpus: MovedCorpus = None,
     as_json: Json = False,
 ) -> None:
     """Score generated texts against the real ones: a row per method, a column per metric.
@@ -56,7 +57,7 @@ def evaluate(
     form = mapped(columns)
     if references:
         form = replace(form, references=read_references(references, columns))
-    scores = score(paths, names_in(metrics), form=form, language=_language(language))
+    scores = score(paths, names_in(metrics), form=form, language=_language(language), corpus=corpus)
     results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)
     if out:
         write_whole(out, results + "\n")

@@ -76,7 +76,7 @@ def _lines(console: "Console") -> Generator[OnProgress]:
 
 
 class Lines:
-    """Progress as lines: one when work begins, unless it is done at once, then one every LINE_S / 2 seconds.
+    """Progress as lines: when work begins, unless it is done at once, then every LINE_S / 2 seconds, and when it is done.
 
     Args:
         write: Prints a line.
@@ -90,6 +90,7 @@ class Lines:
         self._state = (0, 0, "")
         self._began = (0.0, 0)
         self._written_s = 0.0
+        self._written: int | None = None
 
     def on_progress(self, what: str, n_done: int, n_total: int, details: str) -> None:
         """Update the state, and write a line where one is due."""
@@ -98,8 +99,10 @@ class Lines:
             self._state = (n_done, n_total, details)
             if is_new:
                 self._what, self._began, self._written_s = what, (self._now(), n_done), self._now()
+                self._written = None
             is_over = n_done >= n_total
-            if (is_new and not is_over) or self._now() - self._written_s >= LINE_S / 2:
+            ends = is_over and self._written not in (None, n_done)
+            if ends or (is_new and not is_over) or self._now() - self._written_s >= LINE_S / 2:
                 self._print()
 
     def tick(self) -> None:
@@ -112,6 +115,7 @@ class Lines:
     def _print(self) -> None:
         self._written_s = self._now()
         n_done, n_total, details = self._state
+        self._written = n_done
         parts = [f"{self._what}: {n_done:,} of {n_total:,}", details, self._rate()]
         self._write(", ".join(filter(None, parts)))
 

@@ -138,16 +138,16 @@ def run(
     if dry_run:
         _forecast(request, (price_in, price_out), as_json)
     else:
-        _run(request, engine, {"corpus": str(corpus.resolve())}, as_json)
+        _run(request, engine, as_json)
 
 
-def _run(request: "RunRequest", engine: str, facts: dict[str, str], as_json: bool) -> None:
+def _run(request: "RunRequest", engine: str, as_json: bool) -> None:
     from unlike.evaluate.running.run_method import read_run
     from unlike.experiments.run import run_request
     from unlike.experiments.watch import Watch
 
     with progress(quiet=as_json) as on_progress, interruptible():
-        run_request(request, engine, facts, Watch(on_progress, say))
+        run_request(request, engine, watch=Watch(on_progress, say))
     rows, done = read_run(request.out)
     if as_json:
         print_json(done)

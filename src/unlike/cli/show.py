@@ -29,7 +29,7 @@ def show(
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.running.run_method import read_run
+    from unlike.evaluate.running.run_method import corpus_folder, read_run
     from unlike.experiments.explain import find_row
 
     rows, facts = read_run(run)
@@ -43,7 +43,7 @@ def show(
     if prompts:
         _show_prompts(Console(), row, run)
         return
-    show_case(Console(), row, Corpus.open(corpus or Path(facts["corpus"])))
+    show_case(Console(), row, Corpus.open(corpus_folder(run, facts, corpus)))
 
 
 def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:

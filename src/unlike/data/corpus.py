@@ -20,7 +20,13 @@ from unlike.records import Case, Item, Moment, Record, TimeRule, others_on, visi
 
 
 class Corpus:
-    """Records, items and cases in memory; implements ``unlike.records.Records``."""
+    """Records, items and cases in memory; implements ``unlike.records.Records``.
+
+    Attributes:
+        folder: The folder that it was opened from, absolute; None for one made in memory.
+    """
+
+    folder: Path | None = None
 
     def __init__(
         self,
@@ -65,7 +71,13 @@ class Corpus:
         from unlike.data.parquet_rows import read_rows
 
         manifest = read_manifest(Path(folder))
-        return cls(*read_rows(Path(folder)), manifest=manifest)
+        opened = cls(*read_rows(Path(folder)), manifest=manifest)
+        opened.folder = Path(folder).resolve()
+        return opened
+
+    def __repr__(self) -> str:
+        counts = f"{len(self._by_user)} users, {len(self._items)} items, {len(self._records)} records"
+        return f"<Corpus of {counts}, {len(self._cases)} cases>"
 
     def write(self, folder: Path | str) -> dict[str, Any]:
         """Write this corpus as a folder; what was a corpus there before is replaced.

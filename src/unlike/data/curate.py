@@ -22,7 +22,7 @@ from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manife
 from unlike.data.sources import Source
 from unlike.data.split import Split, count_without_peers, split
 from unlike.data.staging import stage_items, stage_records
-from unlike.data.steps import Step, Steps
+from unlike.data.steps import ANY, Step, Steps
 from unlike.data.tables.log import ReadLog
 from unlike.errors import InputError
 from unlike.settings import CurateSettings
@@ -57,7 +57,7 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
         records = stage_records(source, stage / "records", log)
         items = stage_items(source, records, stage / "items", log)
         source = source.without_empty(records, items)
-        steps = Steps()
+        steps = Steps(settings)
         kept = unique_ids(curated(records, items, source, settings, steps))
         parts = split(kept, settings)
         _count_split(parts, settings, steps)
@@ -110,13 +110,13 @@ def curated(
     """
     keys = _complete_records(records, source, settings, steps)
     keys = keys.join(_described_items(items, source, settings), on="item_id", how="semi")
-    steps.count("items with title and description", keys, "description_chars (any: no rule)")
+    steps.count("items with title and description", keys, ANY)
     # Sorted once; of what repeats, the latest stays.
     keys = keys.sort("timestamp", "id", "row")
     keys = keys.unique(["user_id", "item_id"], keep="last", maintain_order=True)
-    steps.count("latest text per user and item", keys, "")
+    steps.count("latest text per user and item", keys)
     keys = keys.unique(["user_id", "text_hash", "n_chars"], keep="last", maintain_order=True)
-    steps.count("no repeated texts of a user", keys, "")
+    steps.count("no repeated texts of a user", keys)
     return to_fixed_point(keys, settings, steps).select("row", "id", "user_id", "item_id", "timestamp")
 
 
@@ -126,15 +126,15 @@ def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSet
                "timestamp": pl.col("timestamp").is_not_null()}  # fmt: skip
     complete = pl.all_horizontal(pl.lit(True), *(rule for name, rule in present.items() if source.has(name)))
     rules = {
-        "read": (pl.lit(True), ""),
-        "title, rating and timestamp": (complete.fill_null(False), "nothing: the columns are empty"),
-        "long enough": (pl.col("n_chars") >= settings.min_chars, f"min_chars ({settings.min_chars})"),
+        "read": (pl.lit(True), ()),
+        "title, rating and timestamp": (complete.fill_null(False), ()),
+        "long enough": (pl.col("n_chars") >= settings.min_chars, ("min_chars",)),
     }
     left = records
-    for name, (rule, lower) in rules.items():
+    for name, (rule, thresholds) in rules.items():
         left = left.filter(rule)
         counts = left.select(pl.col("user_id").n_unique(), pl.col("item_id").n_unique(), records=pl.len())
-        steps.note(Step(name, *counts.collect(engine="streaming").row(0)), lower)
+        steps.note(Step(name, *counts.collect(engine="streaming").row(0)), *thresholds)
     id_ = pl.coalesce(pl.col("record_id").replace("", None), pl.format("{}:{}", "user_id", "item_id"))
     return left.select(
         "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=id_
@@ -173,8 +173,8 @@ def to_fixed_point(keys: pl.DataFrame, settings: CurateSettings, steps: Steps) -
             return keys[left]
         left, passes = left[stays], passes + 1
         n_users, n_items = (int(np.count_nonzero(np.bincount(numbers[left]))) for numbers in (users, items))
-        lower = f"min_records ({settings.min_records}) or min_reviewers ({settings.min_reviewers})"
-        steps.note(Step(f"reviewers and records, pass {passes}", n_users, n_items, len(left)), lower)
+        step = Step(f"reviewers and records, pass {passes}", n_users, n_items, len(left))
+        steps.note(step, "min_records", "min_reviewers")
 
 
 def _numbered(ids: pl.Series) -> NDArray[np.uint32]:
@@ -192,12 +192,9 @@ def unique_ids(keys: pl.DataFrame) -> pl.DataFrame:
 def _count_split(parts: Split, settings: CurateSettings, steps: Steps) -> None:
     if settings.test_targets + settings.val_targets + settings.train_targets == 0:
         return
-    lower = (
-        f"min_profile ({settings.min_profile}), min_profile_reviewers ({settings.min_profile_reviewers}) "
-        f"or train_targets ({settings.train_targets})"
-    )
     users = parts.cases.select("user_id").unique()
-    steps.count("users with cases", parts.records.join(users, on="user_id", how="semi"), lower)
+    left = parts.records.join(users, on="user_id", how="semi")
+    steps.count("users with cases", left, "min_profile", "min_profile_reviewers", "train_targets")
 
 
 def _write_tables(parts: Split, records: pl.LazyFrame, items: pl.LazyFrame, folder: Path) -> None:

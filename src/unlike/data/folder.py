@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         InputError: There is no corpus, or a file is not the one that was written.
     """
     if not (folder / MANIFEST).is_file():
-        raise InputError(f"no corpus in {folder}: it has no {MANIFEST}; make one with `unlike curate`")
+        raise InputError(f"no corpus in {folder}: it has no {MANIFEST}; make one with unlike curate")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         hashes = {name: manifest["hashes"][name] for name in FILES}

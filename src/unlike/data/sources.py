@@ -12,6 +12,7 @@ import polars as pl
 
 from unlike.data.tables.fields import Field, Kind, Reading
 from unlike.errors import InputError
+from unlike.settings import as_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,9 @@ def goodreads(reviews: Path, items: Path | None = None) -> Source:
 
 
 def table(
-    records: Path,
+    records: Path | str,
     columns: Mapping[str, str] | None = None,
-    items: Path | None = None,
+    items: Path | str | None = None,
     item_columns: Mapping[str, str] | None = None,
     reading: Reading | None = None,
 ) -> Source:
@@ -183,7 +184,8 @@ def table(
         InputError: A name is not one of ours.
     """
     of_items = _mapped(item_columns or {}, ITEM_KINDS) if items else ()
-    return Source("table", records, _mapped(columns or {}, RECORD_KINDS), items, of_items, reading or Reading())
+    fields = _mapped(columns or {}, RECORD_KINDS)
+    return Source("table", Path(records), fields, as_path(items), of_items, reading or Reading())
 
 
 def _mapped(columns: Mapping[str, str], kinds: Mapping[str, Kind]) -> tuple[Field, ...]:

@@ -1,10 +1,16 @@
 """The counts after every step of a curation, and the error when a step leaves nothing."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import polars as pl
 
 from unlike.errors import InputError
+from unlike.settings import CurateSettings
+
+ANY = "description_chars"
+"""The setting that is a range, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +25,55 @@ class Step:
 
 @dataclass(slots=True)
 class Steps:
-    """The steps so far, in order."""
+    """The steps so far, in order.
 
+    Attributes:
+        settings: With the thresholds of the steps.
+        taken: The steps.
+        removed: By name of a rule, whose passes count together, the number of records that it removed.
+    """
+
+    settings: CurateSettings
     taken: list[Step] = field(default_factory=list[Step])
+    removed: Counter[str] = field(default_factory=Counter[str])
+    _thresholds: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
-    def count(self, name: str, keys: pl.DataFrame, lower: str) -> None:
+    def count(self, name: str, keys: pl.DataFrame, *thresholds: str) -> None:
         """Note what is left.
 
         Args:
             name: Of the step.
             keys: The records left.
-            lower: What to change if there are none.
+            thresholds: Settings that decide how many are.
 
         Raises:
             InputError: There are none.
         """
-        self.note(Step(name, keys["user_id"].n_unique(), keys["item_id"].n_unique(), keys.height), lower)
+        self.note(Step(name, keys["user_id"].n_unique(), keys["item_id"].n_unique(), keys.height), *thresholds)
 
-    def note(self, step: Step, lower: str) -> None:
+    def note(self, step: Step, *thresholds: str) -> None:
         """Note a step; raises InputError like ``count``."""
-        if step.records == 0:
-            before = self.taken[-1] if self.taken else Step("reading", 0, 0, 0)
-            raise InputError(
-                f"nothing is left after the step {step.step!r}: before it {before.records} records of {before.users} "
-                f"users on {before.items} items; lower {lower}, or try the preset small"
-            )
+        rule = step.step.partition(",")[0]
+        if self.taken:
+            self.removed[rule] += self.taken[-1].records - step.records
+        self._thresholds[rule] = thresholds
         self.taken.append(step)
+        if step.records == 0:
+            left = ", ".join(f"{step.records:,} after {step.step!r}" for step in self.taken)
+            raise InputError(f"nothing is left; records: {left}. {self._advice()}")
+
+    def _advice(self) -> str:
+        """The rule that removed the most, and how to change it, on the command and in Python."""
+        if not self.removed:
+            return "The files have no records"
+        ((rule, n),) = self.removed.most_common(1)
+        names = self._thresholds[rule]
+        if not names:
+            return f"{rule!r} removed the most, {n:,}, and has no threshold: check these columns"
+        values = ", ".join(f"{name} is {getattr(self.settings, name)}" for name in names)
+        options = ", ".join(f"--{name.replace('_', '-')} {'any' if name == ANY else 'N'}" for name in names)
+        python = ", ".join(f"{name}={'None' if name == ANY else 'N'}" for name in names)
+        return f"{rule!r} removed the most, {n:,} ({values}): give lower {options}; in Python, CurateSettings({python})"
 
     def rows(self) -> list[dict[str, object]]:
         """For the manifest."""

@@ -33,7 +33,7 @@ class LazyEncoder:
 
 
 def open_encoder(
-    name: str, cache: Path | None = None, on_progress: Callable[[int, int], None] = lambda n_done, n_total: None
+    name: str, cache: Path | str | None = None, on_progress: Callable[[int, int], None] = lambda n_done, n_total: None
 ) -> Encoder:
     """Open an encoder by name.
 
@@ -52,7 +52,7 @@ def open_encoder(
         return ConcatenatedEncoder([open_encoder(part, cache, on_progress) for part in parts])
     scheme, _, rest = name.partition(":")
     encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
-    return CachedEncoder(encoder, cache, on_progress) if cache else encoder
+    return CachedEncoder(encoder, Path(cache), on_progress) if cache else encoder
 
 
 def parts_of(name: str) -> list[str]:

@@ -20,11 +20,13 @@ from unlike.experiments.report import REPORT, Comparison, write_comparison
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
 from unlike.settings import MethodSettings
+from unlike.writing.loglik import scorer_of
 
 if TYPE_CHECKING:
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.evaluate.statistics.findings import RubricFindings
     from unlike.evaluate.statistics.measured import MeasuredRun
+    from unlike.llm.backend import Backend
     from unlike.spread.runs import Spread
 
 RUBRICS = "rubrics.json"
@@ -32,16 +34,16 @@ RUBRICS = "rubrics.json"
 
 def experiment(
     file: Path | str,
-    out: Path | None = None,
+    out: Path | str | None = None,
     *,
-    corpus: Path | None = None,
-    llm: str | None = None,
+    corpus: Path | str | None = None,
+    llm: "str | Backend | None" = None,
     embedder: str | None = None,
     limit: int | None = None,
     time: TimeRule | None = None,
     judges: Sequence[str] | None = None,
-    train_on: Sequence[Path] = (),
-    adapters_at: Path | None = None,
+    train_on: Sequence[Path | str] = (),
+    adapters_at: Path | str | None = None,
     engine: str = "local",
     watch: Watch = SILENT_WATCH,
 ) -> Comparison:
@@ -51,7 +53,7 @@ def experiment(
         file: TOML file, or the name of a preset such as "dpl-table1".
         out: Folder of the experiment; None for one in the current folder, named after the file.
         corpus: Corpus folder, overrides the file's.
-        llm: URI of the LLM, overrides the file's.
+        llm: URI of the LLM, or an open backend; overrides the file's.
         embedder: Encoder, overrides the file's.
         limit: Run only the first N cases, overrides the file's.
         time: Which texts of others count, for all methods and adapters; overrides the file's.
@@ -112,11 +114,14 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
     kit_of = opened.kits(plan.llm, opened.folder / JOURNAL)
+    if plan.likelihood:
+        scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
     if plan.likelihood:
         llm = kit_of(MethodSettings()).llm
         on_progress = watch.cases("likelihood of the real texts", llm)
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
+    watch.unmatched_rules(kit_of(MethodSettings()).llm.backend)
     runs = measure_all(folders, plan, corpus)
     rubrics = _grade(opened, runs, watch)
     return write_comparison(find(plan, corpus, opened.encoder, runs, rubrics), opened.folder / REPORT)

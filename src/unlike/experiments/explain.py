@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run_method import read_run
+from unlike.evaluate.running.run_method import corpus_folder, read_run
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
-from unlike.settings import vector_file
+from unlike.settings import as_path, vector_file
 from unlike.sync import wait_for
 from unlike.writing.loglik import ScoringEngine, scorer_of
 
@@ -49,16 +49,16 @@ class Explained:
 
 
 def explain_case(
-    run: Path,
+    run: Path | str,
     case: str,
     *,
     real: bool = False,
     top: int = 5,
-    corpus: Path | None = None,
-    adapter: Path | None = None,
+    corpus: Path | str | None = None,
+    adapter: Path | str | None = None,
     llm: str | None = None,
     embedder: str | None = None,
-    prompts: Path | None = None,
+    prompts: Path | str | None = None,
 ) -> Explained:
     """Explain a case of a run.
 
@@ -80,16 +80,18 @@ def explain_case(
     from unlike.embed.open import open_encoder
     from unlike.latent.explain import check_same
 
+    run = Path(run)
     rows, facts = read_run(run)
     if facts["method"] not in EXPLAINED:
         raise InputError(f"{run} is a run of method {facts['method']!r}; only dep has a vector for each record")
     row = find_row(rows, case, run)
     text = _text(row, real)
-    given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
+    given = {"adapter": adapter, "llm_uri": llm, "embedder": embedder}
     known = facts | facts["settings"] | {name: value for name, value in given.items() if value}
-    if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not known.get(name)]:
+    if lacking := [f"--{name}" for name in ("adapter", "embedder") if not known.get(name)]:
         raise InputError(f"run.json of the run is incomplete; give {', '.join(lacking)}")
-    opened, encoder = Corpus.open(Path(known["corpus"])), open_encoder(known["embedder"], vector_file())
+    opened = Corpus.open(corpus_folder(run, facts, as_path(corpus)))
+    encoder = open_encoder(known["embedder"], vector_file())
     engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
     task = open_task(known["task"], prompts)
     prompter = open_prompter(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.evaluate.running.plan import Engine
     from unlike.evaluate.running.run_plan import KitOf
+    from unlike.llm.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Experiment:
         corpus: The plan's corpus.
         encoder: The plan's encoder, with its cache of vectors.
         folder: Folder of runs, adapters, journal and report.
+        backend: The plan's LLM, where it was given open.
     """
 
     plan: Plan
     corpus: "Corpus"
     encoder: "Encoder"
     folder: Path
+    backend: "Backend | None" = None
 
     def kits(
         self,
@@ -61,7 +64,8 @@ class Experiment:
         from unlike.prompts.task import open_task
 
         options = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
-        backend = (open_patient if asks else open_counter)(engine.uri, **options)
+        given = self.backend if engine is self.plan.llm else None
+        backend = given or (open_patient if asks else open_counter)(engine.uri, **options)
         llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
         task = open_task(self.plan.task, self.plan.prompts)
         return kits(self.corpus, llm, self.encoder, task, adapter_folder or self.adapter_folder)
@@ -87,16 +91,16 @@ class Experiment:
 
 def open_experiment(
     file: Path | str,
-    out: Path | None = None,
+    out: Path | str | None = None,
     *,
-    corpus: Path | None = None,
-    llm: str | None = None,
+    corpus: Path | str | None = None,
+    llm: "str | Backend | None" = None,
     embedder: str | None = None,
     limit: int | None = None,
     time: TimeRule | None = None,
     judges: Sequence[str] | None = None,
-    train_on: Sequence[Path] = (),
-    adapters_at: Path | None = None,
+    train_on: Sequence[Path | str] = (),
+    adapters_at: Path | str | None = None,
     watch: Watch = SILENT_WATCH,
 ) -> Experiment:
     """Read an experiment file and open its corpus and encoder; see ``experiment``."""
@@ -106,9 +110,10 @@ def open_experiment(
     path = Path(file)
     named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
     shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at}
-    plan = read_plan(path, named | shared, llm, runs=True)
+    uri, backend = (llm, None) if llm is None or isinstance(llm, str) else (llm.model, llm)
+    plan = read_plan(path, named | shared, uri, runs=True, opened=backend is not None)
     plan = at_time(plan, time) if time else plan
     assert plan.corpus is not None
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
-    return Experiment(plan, opened, encoder, out or Path(path.stem))
+    return Experiment(plan, opened, encoder, Path(out or path.stem), backend)

@@ -1,6 +1,7 @@
 """The report of an experiment, or of run folders that exist already."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.run_method import write_whole
 from unlike.evaluate.running.run_plan import find, measure_all
 from unlike.experiments.watch import SILENT_WATCH, Watch
-from unlike.settings import vector_file
+from unlike.settings import as_path, vector_file
 
 if TYPE_CHECKING:
     from unlike.evaluate.statistics.findings import Findings
@@ -49,10 +50,10 @@ def write_comparison(findings: "Findings", out: Path) -> Comparison:
 
 
 def report(
-    runs: "list[Path]",
-    out: Path = Path(REPORT),
+    runs: "Sequence[Path | str]",
+    out: Path | str = REPORT,
     *,
-    corpus: Path | None = None,
+    corpus: Path | str | None = None,
     embedder: str = "minilm",
     watch: Watch = SILENT_WATCH,
     **options: object,
@@ -73,9 +74,9 @@ def report(
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
     from unlike.evaluate.running.read_plan import plan_of
-    from unlike.evaluate.running.run_method import read_run
+    from unlike.evaluate.running.run_method import corpus_folder, read_run
 
-    folders = [folder for path in runs for folder in finished_runs(path)]
+    folders = [folder for path in runs for folder in finished_runs(Path(path))]
     facts = [read_run(folder)[1] for folder in folders]
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
@@ -83,9 +84,9 @@ def report(
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
-    opened = Corpus.open(corpus or Path(facts[0]["corpus"]))
+    opened = Corpus.open(corpus_folder(folders[0], facts[0], as_path(corpus)))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
-    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), out)
+    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), Path(out))
 
 
 def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
 from unlike.methods.table import uses_encoder
 from unlike.prompts.task import open_task
-from unlike.settings import MethodSettings, vector_file
+from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
@@ -72,16 +72,16 @@ def run(
     corpus: "Corpus",
     method: str,
     llm: "str | Backend",
-    out: Path,
+    out: Path | str,
     *,
     embedder: "str | Encoder" = "minilm",
     settings: MethodSettings | None = None,
     split: str = "test",
     limit: int | None = None,
     task: str = "review",
-    prompts: Path | None = None,
+    prompts: Path | str | None = None,
     concurrency: int = 16,
-    journal: Path | None = None,
+    journal: Path | str | None = None,
     keep_prompts: bool = True,
     engine: str = "local",
     facts: dict[str, Any] | None = None,
@@ -116,10 +116,8 @@ def run(
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
     """
-    chosen = settings or MethodSettings()
-    request = RunRequest(
-        corpus, method, llm, out, embedder, chosen, split, limit, task, prompts, concurrency, journal, keep_prompts
-    )
+    chosen, kept = settings or MethodSettings(), (as_path(prompts), concurrency, as_path(journal), keep_prompts)
+    request = RunRequest(corpus, method, llm, Path(out), embedder, chosen, split, limit, task, *kept)
     return run_request(request, engine, facts, watch)
 
 
@@ -144,4 +142,6 @@ def run_request(
     on_progress = with_progress_file(out, watch.cases(method, spread.tally if spread else kit.llm))
     if spread:
         return run_spread(replace(spread, on_progress=on_progress), method, kit, out, split, limit, facts)
-    return wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
+    rows = wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
+    watch.unmatched_rules(kit.llm.backend)
+    return rows

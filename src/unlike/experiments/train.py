@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.latent.adapter import Adapter
     from unlike.latent.checkpoints import TextMetric
+    from unlike.latent.settings import TrainSettings
     from unlike.latent.train import OnStep
-    from unlike.latent.training_data import TrainingData
+    from unlike.records import Case
 
 
 def train(
     corpus: "Corpus | Sequence[Corpus]",
     kind: str,
     llm: str,
-    out: Path,
+    out: Path | str,
     *,
     embedder: "str | Encoder" = "minilm",
     preset: str = "small",
@@ -44,9 +45,8 @@ def train(
         out: The adapter's folder.
         embedder: As in open_encoder, its vectors kept in this machine's cache; or an open encoder.
         preset: "small", "paper" (DEP's paper) or "released" (its authors' code).
-        settings: Changes to the preset, by name of a setting of adapter, training or loss; ``choose_by`` says
-            whether METEOR of generated texts (ROUGE-L where they are not English) or the likelihood of real ones
-            chooses the checkpoint.
+        settings: Changes to the preset, by name of a setting of adapter, training or loss; by ``choose_by`` METEOR of
+            generated texts (ROUGE-L where they are not English), or the likelihood of real ones, chooses the checkpoint.
         task: A built-in task by name, or one from open_task.
         salt: For the hashes of the training users' ids; random if empty.
         resume: Whether to continue an unfinished training in ``out``, and to keep a finished one; else start again.
@@ -59,35 +59,45 @@ def train(
     Raises:
         InputError: A name or setting is invalid, there are no training cases, or ``out`` holds another training.
         EngineError: The loss is NaN or infinite, or memory does not suffice.
-        MissingPart: A package that a name needs is not installed.
+        MissingPart: A package that a name needs is not installed, or METEOR's data is missing.
     """
     from unlike.data.corpus import Corpus
     from unlike.latent.checkpoints import choice_of
     from unlike.latent.settings import recipe
     from unlike.latent.train import discard, train
-    from unlike.latent.training_data import training_data
+    from unlike.latent.training_data import training_data, validation_cases
     from unlike.llm.local_model import open_local_model
 
-    name, chosen = trained_model(llm), recipe(preset, kind, settings)
+    out, name, chosen = Path(out), trained_model(llm), recipe(preset, kind, settings)
     if not resume:
         discard(out)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
     opened = open_task(task) if isinstance(task, str) else task
-    model = open_local_model(name, chosen.train.precision)
     corpora = [corpus] if isinstance(corpus, Corpus) else corpus
+    metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
+    model = open_local_model(name, chosen.train.precision)
     data = training_data(corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
-    choice = choice_of(data, chosen.train, _text_metric(data))
+    choice = choice_of(data, chosen.train, metric)
     adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
 
 
-def _text_metric(data: "TrainingData") -> "TextMetric":
-    """The metric of generated texts that may choose the checkpoint: METEOR, or ROUGE-L where they are not English."""
-    from unlike.evaluate.metrics.meteor import meteor
+def _text_metric(cases: "Sequence[tuple[Corpus, Case]]", settings: "TrainSettings", out: Path) -> "TextMetric | None":
+    """The metric of generated texts that chooses the checkpoint: METEOR, or ROUGE-L where they are not English.
+
+    METEOR's data is looked for here, so that none of the training is done where the first validation would fail.
+    """
+    from unlike.evaluate.metrics.meteor import find_data, meteor
     from unlike.evaluate.metrics.rouge import rouge_l
     from unlike.language import language_of
+    from unlike.latent.adapter import METADATA
     from unlike.latent.checkpoints import TextMetric
 
-    is_english = language_of([example.case.reference or "" for example in data.validation]) == "english"
-    return TextMetric("meteor", meteor) if is_english else TextMetric("rougeL", rouge_l)
+    if settings.choose_by != "meteor" or not cases:
+        return None
+    if language_of([case.reference or "" for _, case in cases]) != "english":
+        return TextMetric("rougeL", rouge_l)
+    if not (out / METADATA).is_file():
+        find_data()
+    return TextMetric("meteor", meteor)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from unlike.embed.encoder import Encoder
 from unlike.evaluate.running.run_method import Progress
+from unlike.llm.backend import Backend
 from unlike.llm.open import destination
+from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Usage
 from unlike.progress import OnProgress, Say, no_progress, say_nothing
@@ -52,6 +54,14 @@ class Watch:
         if (found := share_of and share_of(texts[:MAX_COUNTED])) and found[1] < 1:
             self.say(
                 f"warning: {encoder.name} reads the first {found[0]} tokens of a text, {found[1]:.0%} of these texts"
+            )
+
+    def unmatched_rules(self, backend: Backend) -> None:
+        """Print the rules of a scripted LLM that matched none of the messages it got; nothing where it got none."""
+        if isinstance(backend, ScriptedBackend) and backend.n_calls and (rules := backend.unmatched()):
+            shown = ", ".join(map(repr, rules))
+            self.say(
+                f"warning: {backend.model} was asked {backend.n_calls} times, and no message matched the rules {shown}"
             )
 
     def encoding(self, n_done: int, n_total: int) -> None:

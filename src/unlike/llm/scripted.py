@@ -33,6 +33,7 @@ class ScriptedBackend:
 
     Attributes:
         calls: What was asked, in order.
+        unmatched: Returns what the rules of its file look for that no message matched.
     """
 
     counts_exactly = False
@@ -50,6 +51,7 @@ class ScriptedBackend:
         self.context_tokens = context_tokens
         self.offers_schema = offers_schema
         self.calls: list[tuple[Messages, Sampling]] = []
+        self.unmatched: Callable[[], list[str]] = list
         self._answer = answer
         self._latency_s = latency_s
 
@@ -63,7 +65,9 @@ class ScriptedBackend:
         from unlike.llm.scripted_file import Script
 
         script = Script.load(Path(path))
-        return cls(script.answer, name=script.name, latency_s=script.latency_s, context_tokens=script.context_tokens)
+        opened = cls(script.answer, name=script.name, latency_s=script.latency_s, context_tokens=script.context_tokens)
+        opened.unmatched = script.unmatched
+        return opened
 
     @classmethod
     def echo(cls) -> "ScriptedBackend":

@@ -39,6 +39,16 @@ class Rule(BaseModel):
     times: int | None = Field(default=None, ge=1)
     _used: int = PrivateAttr(default=0)
 
+    @property
+    def n_used(self) -> int:
+        """How often it has applied."""
+        return self._used
+
+    @property
+    def looks_for(self) -> str:
+        """The text or pattern in it."""
+        return self.regex.pattern if self.regex else self.contains or ""
+
     @model_validator(mode="after")
     def _one_of_each(self) -> "Rule":
         if (self.contains is None) == (self.regex is None):
@@ -105,6 +115,10 @@ class Script(BaseModel):
     def name(self) -> str:
         """File name and digest."""
         return self._name
+
+    def unmatched(self) -> list[str]:
+        """What the rules look for that no message has matched yet."""
+        return [rule.looks_for for rule in self.rules if not rule.n_used]
 
     def answer(self, messages: Messages, _sampling: Sampling) -> str:
         """The first matching rule's answer, else a default drawn by a stable hash of the messages."""

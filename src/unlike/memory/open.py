@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.errors import EngineError
+from unlike.settings import as_path
 from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_at, tenant_of
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def open_memory(
     embedder: str = "",
     *,
     tenant: str = "default",
-    settings: Path | None = None,
+    settings: Path | str | None = None,
     master: str = "",
-    signing_key: Path | None = None,
+    signing_key: Path | str | None = None,
     new: bool = False,
     notify: Callable[[str], None] = lambda line: None,
 ) -> "Generator[Memory]":
@@ -54,8 +55,8 @@ def open_memory(
         MissingPart: A package is not installed.
     """
     place = Place(str(store), tenant, master, notify)
-    signer = open_signer(place, signing_key) if signing_key else None
-    parts = open_memory_parts(settings, llm, embedder, signer)
+    signer = open_signer(place, Path(signing_key)) if signing_key else None
+    parts = open_memory_parts(as_path(settings), llm, embedder, signer)
     with open_store_at(place, new) as opened:
         yield parts.memory(tenant_of(opened, place, new))
 

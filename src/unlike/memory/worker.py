@@ -41,8 +41,19 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
                 continue
 
 
-async def work_off(store: Store, open_memory: OpenMemory) -> int:
-    """Work until no job is due soon; returns how many jobs were done.
+async def build_due(memory: Memory) -> int:
+    """Build what waits in a memory, as far as the refresh settings do not postpone it; returns how many jobs were done.
+
+    Raises:
+        EngineError: The LLM cannot be used; jobs that need it keep waiting.
+    """
+    scope = Scope(memory.tenant.id)
+    await asyncio.to_thread(memory.tenant.run_with_retry, lambda tx: jobs.hurry(tx, scope))
+    return await work_off(memory.tenant.store, lambda tenant: memory, scope)
+
+
+async def work_off(store: Store, open_memory: OpenMemory, scope: Scope | None = None) -> int:
+    """Work until no job (of the scope) is due soon; returns how many jobs were done.
 
     Short pauses (after a failure, or while new records are gathered) are waited for; jobs that the refresh settings
     postpone for longer are left.
@@ -51,10 +62,10 @@ async def work_off(store: Store, open_memory: OpenMemory) -> int:
         EngineError: The LLM cannot be used; jobs that need it keep waiting.
     """
     done = 0
-    while (wait_s := await asyncio.to_thread(jobs.wait_s, store)) is not None and wait_s <= MAX_WAIT_S:
+    while (wait_s := await asyncio.to_thread(jobs.wait_s, store, scope)) is not None and wait_s <= MAX_WAIT_S:
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
-        ends = await _round(store, open_memory, LEASE_S)
+        ends = await _round(store, open_memory, LEASE_S, scope)
         for end in ends:
             if end is not None:
                 raise end

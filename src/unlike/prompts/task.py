@@ -14,6 +14,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from unlike.errors import InputError
+from unlike.settings import as_path
 
 BUILT_IN = Path(__file__).parent
 STEPS = BUILT_IN / "steps"
@@ -99,7 +100,7 @@ def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[d
         yield {"role": "user", "content": filled("user")}
 
 
-def open_task(name: str = "review", folder: Path | None = None) -> Task:
+def open_task(name: str = "review", folder: Path | str | None = None) -> Task:
     """A built-in task, with files of one's own in front of it.
 
     Args:
@@ -109,6 +110,7 @@ def open_task(name: str = "review", folder: Path | None = None) -> Task:
     Raises:
         InputError: No such task or folder, or one of its files cannot be read.
     """
+    folder = as_path(folder)
     if folder is not None and not folder.is_dir():
         raise InputError(f"prompts folder not found: {folder}; give a folder with task.toml or templates in it")
     return _built_in(name) if folder is None else _open(name, folder)

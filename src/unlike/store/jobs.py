@@ -49,15 +49,17 @@ class Scope:
 
     Attributes:
         tenant: Number of their tenant.
-        users: Their numbers.
+        users: Their numbers; None for all jobs of the tenant.
     """
 
     tenant: int
-    users: tuple[int, ...]
+    users: tuple[int, ...] | None = None
 
     @property
     def condition(self) -> ColumnElement[bool]:
         """Selects these jobs."""
+        if self.users is None:
+            return JOBS.c.tenant == self.tenant
         items = select(RECORDS.c.item).where(RECORDS.c.tenant == self.tenant, RECORDS.c.user.in_(self.users))
         builds = (JOBS.c.kind == "build") & JOBS.c.subject.in_(self.users)
         return (JOBS.c.tenant == self.tenant) & or_(builds, (JOBS.c.kind == "cluster") & JOBS.c.subject.in_(items))

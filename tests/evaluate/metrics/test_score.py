@@ -92,7 +92,13 @@ def test_peers(run):
     row, other = score([run], ["leakage", "distinct1"], peers={"c1": ["the bright lamp"]}).rows
     assert (row.mean, row.n) == (1.0, 2)
     assert other.mean == pytest.approx(1.0)
-    assert "pass peers" in score([run], ["leakage"]).rows[0].note
+    with pytest.raises(InputError, match="names no corpus folder; give it with --corpus"):
+        score([run], ["leakage"])
+
+
+def test_a_table_names_no_texts_of_others(tmp_path):
+    table = write(tmp_path / "t.jsonl", [{"text": "a", "reference": "a"}])
+    assert "give its run folder" in score([table], ["leakage"]).rows[0].note
 
 
 def test_a_reference_is_asked_for_only_where_a_metric_needs_it(tmp_path):
@@ -319,3 +325,9 @@ def test_texts_without_spaces_are_cut_by_character(tmp_path):
     assert cut("这个手机很好用", 3) == "这个手"
     assert cut("iPhone很好 用x y", 4) == "iPhone很好 用"
     assert length_ratio(["很好用"], ["这个手机很好"]) == [0.5]
+
+
+def test_a_table_keeps_its_own_ids_of_the_cases(tmp_path):
+    rows = [{"id": "music-7", "text": "a", "reference": "a"}, {"text": "b", "reference": "b"}]
+    (values,) = score([write(tmp_path / "t.jsonl", rows)], ["rouge1"]).per_case.values()
+    assert list(values) == ["music-7", "2"]

@@ -195,3 +195,10 @@ def test_a_file_that_is_none_names_the_presets(tmp_path):
         read_plan(tmp_path / "nothing.toml")
     with pytest.raises(InputError, match="cannot be read"):
         plan_from(tmp_path, "title = ")
+
+
+def test_meteors_sanity_check_is_made_only_where_meteor_or_the_check_is_asked_for(tmp_path):
+    assert "meteor_cut" in plan_from(tmp_path, MINIMAL).checks
+    assert "meteor_cut" not in plan_from(tmp_path, MINIMAL, metrics=["rouge1"]).checks
+    assert plan_from(tmp_path, MINIMAL, metrics=["rouge1"], sanity=["meteor_cut"]).checks == ("meteor_cut",)
+    assert plan_from(tmp_path, MINIMAL, sanity=[]).checks == ()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import Metric, open_metric
-from unlike.evaluate.metrics.peers import Peers
+from unlike.evaluate.metrics.peers import Peers, peers_of
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
 
@@ -60,34 +60,50 @@ class Scores:
 
 
 def score(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     metrics: Sequence[str] = DEFAULT_METRICS,
     peers: Peers | None = None,
     form: Form = DEFAULT_FORM,
     language: Language | None = None,
+    *,
+    corpus: Path | str | None = None,
 ) -> Scores:
     """Score run folders and tables of texts.
 
     Args:
         paths: Run folders, or tables in any format with a row for each text.
         metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
-        peers: Texts of others, for metrics that compare with them; ``peers_of`` finds those of a run folder.
+        peers: Texts of others, for metrics that compare with them; None for those that each run folder names.
         form: The columns of the tables.
         language: Language of all texts; None to detect it.
+        corpus: Corpus folder of the runs, if it has moved since they were made.
 
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.
     """
     chosen = [open_metric(name) for name in metrics]
     needed = replace(form, with_reference=any(metric.needs == "reference" for metric in chosen))
-    scores = Scores()
-    for path, run in zip(paths, run_names(paths), strict=True):
+    compares = peers is None and any(metric.needs == "peers" for metric in chosen)
+    scores, places = Scores(), [Path(path) for path in paths]
+    for path, run in zip(places, run_names(places), strict=True):
+        others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in read_texts(path, needed, run):
             real = [one for text in texts.done for one in text.references] or [text.text for text in texts.done]
             split = language or language_of(real)
             for metric in chosen:
-                _score_metric(scores, texts, metric, peers, split)
+                _score_metric(scores, texts, metric, others, split)
     return scores
+
+
+def _peers_in(path: Path, corpus: Path | None) -> Peers | None:
+    """The texts of others that the traces of a run folder name; None for a table."""
+    from unlike.data.corpus import Corpus
+    from unlike.evaluate.running.run_method import RUN, corpus_folder, read_run
+
+    if not (path / RUN).is_file():
+        return None
+    rows, facts = read_run(path)
+    return peers_of(rows, Corpus.open(corpus_folder(path, facts, corpus)))
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
@@ -163,5 +179,5 @@ def _against(metric: Metric, texts: Sequence[ScoredText], peers: Peers | None) -
     if metric.needs == "nothing":
         return [None] * len(texts)
     if peers is None:
-        raise MissingPart(f"{metric.name} needs the peers' texts of each case; none were given; pass peers")
+        raise NotMeasurable(f"{metric.name} compares with the texts of others that a run read; give its run folder")
     return [peers.get(text.case_id, ()) for text in texts]

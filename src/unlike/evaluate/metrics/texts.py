@@ -51,6 +51,12 @@ class Form:
     references: Mapping[str, tuple[str, ...]] | None = None
     with_reference: bool = True
 
+    def case_id(self, row: Row) -> str | None:
+        """The id of a row's case: its case_id, or its id where it has none; None where it has neither."""
+        own = self.of(row, "case_id")
+        found = row.values.get("id") if own is None else own
+        return None if found is None else str(found)
+
     def of(self, row: Row, name: str) -> Any:  # noqa: ANN401 - a row holds parsed JSON
         """A row's value under one of our names."""
         return row.values.get(self.columns.get(name, name))
@@ -77,13 +83,13 @@ def read_references(path: Path, columns: Mapping[str, str]) -> dict[str, tuple[s
     Raises:
         InputError: A row has no case id, or a reference that is not text.
     """
-    form = Form({"case_id": "id", "reference": "output"} | dict(columns))
+    form = Form({"reference": "output"} | dict(columns))
     found: dict[str, tuple[str, ...]] = {}
     for row in read_rows(path):
-        case_id = form.of(row, "case_id") if form.of(row, "case_id") is not None else row.values.get("case_id")
+        case_id = form.case_id(row)
         if case_id is None:
             raise row.wrong(f"no case id: there are {', '.join(row.values)}; name it: --map case_id=NAME")
-        found[str(case_id)] = _references(row, form.of(row, "reference") or row.values.get("reference"))
+        found[case_id] = _references(row, form.of(row, "reference") or row.values.get("reference"))
     return found
 
 
@@ -94,7 +100,8 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
 
     Args:
         path: A folder with generations.jsonl (and run.json), or any table: ``text`` (null where it failed),
-            ``reference`` (one or a list of them), and where there are any ``case_id``, ``method``, ``split``, ``status``.
+            ``reference`` (one or a list of them), and where there are any ``case_id`` (or ``id``), ``method``, ``split``,
+            ``status``.
         form: The table's names for these.
         run: Name of the run; that of the folder or file where it is empty.
 
@@ -108,7 +115,7 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
     first_without: Row | None = None
     for row in _rows(file, form):
         method = str(form.of(row, "method") or facts.get("method") or run)
-        case_id = str(row.line if form.of(row, "case_id") is None else form.of(row, "case_id"))
+        case_id = form.case_id(row) or str(row.line)
         if (method, case_id) in seen:
             raise row.wrong(f"case_id {case_id!r} occurs twice; a method has one row per case; remove one")
         seen.add((method, case_id))

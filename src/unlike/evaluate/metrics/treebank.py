@@ -199,7 +199,7 @@ def find(package: str, *places: str) -> NltkFolder:
     if found is None:
         raise MissingPart(
             f"METEOR's data is missing: no {package} in any NLTK data folder and the download failed; run "
-            f"`python -m nltk.downloader wordnet punkt_tab`, or set NLTK_DATA to a folder that has both"
+            f"python -m nltk.downloader wordnet punkt_tab, or set NLTK_DATA to a folder that has both"
         )
     return found
 

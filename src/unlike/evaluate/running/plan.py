@@ -169,6 +169,9 @@ class AdapterEntry(Section):
     where ``settings`` of the plan has one."""
 
 
+DEFAULT_SANITY = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
+
+
 class Plan(Section):
     """A whole experiment file."""
 
@@ -190,7 +193,8 @@ class Plan(Section):
     repeats: Repeats = Repeats()
     sweeps: Sweeps = Sweeps()
     metrics: tuple[str, ...] = ("rouge1", "rougeL", "meteor", "bleu")
-    sanity: tuple[str, ...] = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
+    sanity: tuple[str, ...] | None = None
+    """Metrics beside the main ones; None for ``DEFAULT_SANITY``."""
     judges: tuple[Judge, ...] = ()
     likelihood: int = Field(default=0, ge=0)
     """Tokens of the real text whose likelihood is measured given each method's last prompt; 0 for none.
@@ -204,6 +208,13 @@ class Plan(Section):
     """Corpora that the adapters are trained on together; empty for ``corpus``."""
     adapters_at: Path | None = None
     """Folder of the adapters, where several experiments share them; None for one in the experiment's folder."""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The metrics of ``sanity``; METEOR's, which needs a download, by default only where METEOR itself is asked for."""
+        if self.sanity is not None:
+            return self.sanity
+        return tuple(name for name in DEFAULT_SANITY if name != "meteor_cut" or "meteor" in self.metrics)
 
     @property
     def likelihood_alone(self) -> bool:

@@ -21,7 +21,12 @@ PRESETS = Path(__file__).parent / "presets"
 
 
 def read_plan(
-    path: Path, overrides: Mapping[str, Any] | None = None, llm: str | None = None, *, runs: bool = False
+    path: Path,
+    overrides: Mapping[str, Any] | None = None,
+    llm: str | None = None,
+    *,
+    runs: bool = False,
+    opened: bool = False,
 ) -> Plan:
     """Read an experiment file.
 
@@ -30,6 +35,7 @@ def read_plan(
         overrides: Top-level keys that replace the file's.
         llm: URI of an LLM that replaces the file's.
         runs: Check also that corpus and LLM are named and can be found.
+        opened: Whether ``llm`` is the name of a backend that is open already.
 
     Raises:
         InputError: It is missing or has values that are not allowed; the message lists all of them.
@@ -47,10 +53,12 @@ def read_plan(
     if llm:
         given = raw.get("llm")
         raw["llm"] = {**(given if isinstance(given, dict) else {}), "uri": llm}
-    return plan_of(raw, f"experiment file {file}", runs=runs)
+    return plan_of(raw, f"experiment file {file}", runs=runs, opened=opened)
 
 
-def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), runs: bool = False) -> Plan:
+def plan_of(
+    raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), runs: bool = False, opened: bool = False
+) -> Plan:
     """A plan from its values.
 
     Args:
@@ -58,6 +66,7 @@ def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), 
         source: Where they come from, for the message.
         made: Methods that have run already, so they need not be known here.
         runs: As in ``read_plan``.
+        opened: As in ``read_plan``.
 
     Raises:
         InputError: Some values are not allowed or contradict each other; the message lists all of them.
@@ -69,7 +78,7 @@ def plan_of(raw: Mapping[str, Any], source: str, *, made: Collection[str] = (), 
         problems = problems_of(error, Plan)
         plan = _valid_part(raw, [detail["loc"] for detail in error.errors()])
     if plan:
-        problems += [*_contradictions(plan, made), *(_not_ready(plan) if runs else ())]
+        problems += [*_contradictions(plan, made), *(_not_ready(plan, opened) if runs else ())]
     if problems or not plan:
         raise InputError(f"{source}: {'; '.join(problems)}")
     rule = plan.settings.get("time_rule")
@@ -119,7 +128,7 @@ def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
 
 def _unusable_files(plan: Plan) -> Iterator[str]:
     """Problems of metrics and the table of users, found before the first call."""
-    for metric in (*plan.metrics, *plan.sanity):
+    for metric in (*plan.metrics, *plan.checks):
         try:
             open_metric(metric)
         except InputError as error:
@@ -133,13 +142,13 @@ def _unusable_files(plan: Plan) -> Iterator[str]:
             yield f"users: {error}"
 
 
-def _not_ready(plan: Plan) -> Iterator[str]:
+def _not_ready(plan: Plan, opened: bool) -> Iterator[str]:
     """What a run needs that the plan does not name, or names but cannot be found."""
     if plan.corpus is None:
         yield "it names no corpus: give --corpus"
     if not plan.llm.uri:
         yield "it names no LLM: give --llm"
-    uris = [uri for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)) if uri]
+    uris = [uri for uri in ("" if opened else plan.llm.uri, *(judge.uri for judge in plan.judges)) if uri]
     checks = [partial(check_llm, uri) for uri in uris]
     checks += [partial(read_manifest, folder) for folder in (plan.corpus, *plan.train_on) if folder]
     for check in (*checks, partial(open_task, plan.task, plan.prompts)):

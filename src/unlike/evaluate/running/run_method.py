@@ -18,6 +18,7 @@ from platform import python_version
 from typing import Any, Protocol, TypeVar
 
 from unlike.data.corpus import Corpus
+from unlike.data.folder import MANIFEST
 from unlike.errors import CallFailed, InputError
 from unlike.llm.journal import Call, key
 from unlike.llm.usage import Usage
@@ -144,7 +145,7 @@ async def arun(
     corpus: Corpus,
     method: str,
     kit: Kit,
-    out: Path,
+    out: Path | str,
     *,
     split: str = "test",
     limit: int | None = None,
@@ -174,7 +175,7 @@ async def arun(
     llm, start = kit.llm.part(), time.monotonic()
     job = Job(method, chosen, cases, replace(kit, llm=llm))
     (rows,) = await run_jobs([job], generation, on_progress=on_progress)
-    write_run(out, rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
+    write_run(Path(out), rows, run_facts(job, rows, llm.usage, time.monotonic() - start, corpus, split) | (facts or {}))
     return rows
 
 
@@ -189,6 +190,7 @@ def run_facts(
         "llm": kit.llm.backend.model,
         "task": kit.task.name,
         "settings": asdict(kit.settings),
+        "corpus": str(corpus.folder or ""),
         "corpus_hash": corpus.hash,
         "versions": versions(),
         "n_cases": len(rows),
@@ -237,6 +239,29 @@ def read_run(folder: Path) -> tuple[list[Generation], dict[str, Any]]:
         raise no_run(folder, Path(error.filename).name) from error
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"run folder {folder} cannot be read: {error}") from error
+
+
+def corpus_folder(run: Path, facts: Mapping[str, Any], moved: Path | None = None) -> Path:
+    """The folder of the corpus that a run was made on.
+
+    Args:
+        run: The run folder, for the message.
+        facts: Its run.json.
+        moved: Where the corpus is now, if that is not where it was.
+
+    Raises:
+        InputError: There is no corpus.
+    """
+    known = moved or (Path(facts["corpus"]) if facts.get("corpus") else None)
+    if known is None:
+        raise InputError(
+            f"run {run.resolve().name} names no corpus folder; give it with --corpus (Corpus.write makes one)"
+        )
+    if not (known / MANIFEST).is_file():
+        raise InputError(
+            f"the corpus of run {run.resolve().name} is not in {str(known)!r}; give its folder with --corpus"
+        )
+    return known
 
 
 def no_run(folder: Path, missing: str) -> InputError:

@@ -122,7 +122,6 @@ async def likelihood_of_plan(
 def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
     """What run.json contains for a planned run, in addition to ``run_facts``."""
     return {
-        "corpus": str(plan.corpus.resolve()) if plan.corpus else "",
         "llm_uri": plan.llm.uri,
         "embedder": plan.embedder,
         "variant": planned.variant,
@@ -178,7 +177,7 @@ def find(
     """The findings of measured runs, and of the rubric judges that graded them."""
     groups = by_variant(runs)
     main = [*plan.metrics, *(each.metric for each in plan.judges), *([LOGLIK] if plan.likelihood else [])]
-    sanity = [] if plan.likelihood_alone else [name for name in plan.sanity if name not in main]
+    sanity = [] if plan.likelihood_alone else [name for name in plan.checks if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
@@ -213,7 +212,7 @@ def _beside_paper(variant: Variant, found: Published | None) -> Variant:
 
 def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
     """Score the run folders of a plan."""
-    names = [] if plan.likelihood_alone else list(dict.fromkeys([*plan.metrics, *plan.sanity]))
+    names = [] if plan.likelihood_alone else list(dict.fromkeys([*plan.metrics, *plan.checks]))
     return [measure(folder, names, corpus) for folder in folders]
 
 

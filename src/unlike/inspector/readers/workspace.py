@@ -14,7 +14,7 @@ from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.page import render_body
 from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
-from unlike.evaluate.running.run_method import GENERATIONS, read_run
+from unlike.evaluate.running.run_method import GENERATIONS, corpus_folder, read_run
 from unlike.evaluate.statistics.findings import Findings
 from unlike.inspector.readers.case_details import others_read
 from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings
@@ -160,12 +160,7 @@ class Workspace:
         Raises:
             InputError: It is not at the path in run.json.
         """
-        path = self._moved_corpus or Path(str(run.facts.get("corpus") or ""))
-        if not (path / "manifest.json").is_file():
-            raise InputError(
-                f"the corpus of run {run.name} is not in {str(path)!r} any more; give its folder with --corpus"
-            )
-        return self.corpus_at(path)
+        return self.corpus_at(corpus_folder(run.folder, run.facts, self._moved_corpus))
 
     def corpus_at(self, path: Path) -> Corpus:
         """An opened corpus folder."""
