@@ -55,5 +55,25 @@ def test_every_kind_of_work_begins_with_a_line_and_a_rate_of_its_own():
     assert written[1:] == ["dpl: 100 of 200", "dpl: 110 of 200, 10.0 per minute, 9 min 00 s left"]
 
 
+def test_no_time_left_without_a_basis_and_none_that_the_clock_contradicts():
+    clock = Clock()
+    lines, written = lines_by(clock)
+    lines.on_progress("4 runs", 0, 20, "")
+    for n_done in (1, 2, 3):
+        clock.seconds += 18
+        lines.on_progress("4 runs", n_done, 20, "")
+    for _ in range(3):
+        clock.seconds += 15
+        lines.tick()
+    assert written[1:] == [
+        "4 runs: 1 of 20, 3.3 per minute",
+        "4 runs: 2 of 20, 3.3 per minute",
+        "4 runs: 3 of 20, 3.3 per minute, 5 min 06 s left",
+        "4 runs: 3 of 20, 3.3 per minute, 4 min 51 s left",
+        "4 runs: 3 of 20, none finished for 30 s",
+        "4 runs: 3 of 20, none finished for 45 s",
+    ]
+
+
 def test_durations():
     assert [duration(seconds) for seconds in (9, 75, 3700)] == ["9 s", "1 min 15 s", "1 h 01 min"]

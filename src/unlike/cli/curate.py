@@ -10,8 +10,9 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import n_of, say
+from unlike.cli.output import say
 from unlike.errors import InputError
+from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import typer
 
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
-from unlike.cli.output import n_of, print_json, print_rewrites, say
+from unlike.cli.output import print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.errors import Stopped
 from unlike.memory.open import open_memory_parts
+from unlike.progress import n_of
 from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 if TYPE_CHECKING:

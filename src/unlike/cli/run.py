@@ -22,8 +22,9 @@ from unlike.cli.options import (
     names_in,
     time_rule,
 )
-from unlike.cli.output import n_of, print_json, print_rewrites, say
+from unlike.cli.output import print_json, print_rewrites, say
 from unlike.cli.progress import progress
+from unlike.progress import n_of
 from unlike.settings import MethodSettings, checked
 
 if TYPE_CHECKING:

@@ -59,6 +59,11 @@ class LLM(Protocol):
         """What was asked so far."""
         ...
 
+    @property
+    def meter(self) -> Meter:
+        """Counts the usage."""
+        ...
+
     async def call(self, call: Call) -> Answer:
         """Answer a call, from the journal where it is known.
 
@@ -126,7 +131,12 @@ class RecordedLLM:
     @property
     def usage(self) -> Usage:
         """What was used so far, as a snapshot that stays as it is."""
-        return self._meters[0].usage
+        return self.meter.usage
+
+    @property
+    def meter(self) -> Meter:
+        """Counts the usage, and that of the parts."""
+        return self._meters[0]
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "RecordedLLM":
         """The same LLM with a usage of its own; what is used through a part counts for the whole too.
