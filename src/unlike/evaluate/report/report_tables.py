@@ -249,7 +249,10 @@ def cost_table(findings: Findings) -> Table | None:
         tokens = (amount(cost.prompt_tokens), amount(cost.completion_tokens))
         rows.append(entries(variant.name, amount(cost.calls, 1), *tokens, amount(cost.llm_s, 1), *money, *means))
     columns = ("Variant", "Calls", "Prompt tokens", "Completion tokens", "Seconds", *(("Money",) if priced else ()))
-    caption = "Mean cost per case; calls answered from the journal count as if they had been made."
+    caption = (
+        "Mean cost per case; calls answered from the journal count as if they had been made. Seconds during which the engine "
+        "answered several calls are divided among them."
+    )
     return table_of("cost", caption, (*columns, *(labels(findings).get(name, name) for name in quality)), rows)
 
 
