@@ -19,9 +19,14 @@ class Step:
 
 @dataclass(slots=True)
 class Steps:
-    """The steps so far, in order."""
+    """The steps so far, in order.
+
+    Attributes:
+        missing: How many of the records that were read have no value, by column.
+    """
 
     taken: list[Step] = field(default_factory=list[Step])
+    missing: dict[str, int] = field(default_factory=dict[str, int])
 
     def count(self, name: str, keys: pl.DataFrame, lower: str) -> None:
         """Note what is left.
