@@ -36,7 +36,12 @@ def build(
     everyone: Annotated[bool, typer.Option("--all", help="Rebuild all profiles even if not due.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, max=10_000, help="Build at most N profiles.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count calls and tokens without calling the LLM; nothing is changed.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Count calls and tokens without calling the LLM: its endpoint need not run, and no key is needed. Nothing is "
+            "changed.",
+        ),
     ] = False,
     embedder: EmbedderName = "minilm",
     tenant: TenantName = "default",

@@ -49,8 +49,7 @@ class Forecast:
         n_cases: Cases of all runs together.
         usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
         counts_exactly: Whether prompts were counted with the model's tokenizer.
-        lengths: Assumed length of the answers by step, in tokens, where it can be estimated; for other steps it is
-            ``ASSUMED_COMPLETION_TOKENS``.
+        lengths: Assumed length of the answers by step, in tokens.
         rewrites_not_counted: Maximum number of times that each call is made again; these are not counted, since only a
             reply shows whether they are made.
     """

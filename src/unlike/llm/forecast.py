@@ -32,7 +32,7 @@ class ForecastLLM:
         otherwise: Assumed length for other steps.
 
     Attributes:
-        lengths: The assumed lengths by step.
+        lengths: The assumed length of an answer, by the steps that were asked so far.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class ForecastLLM:
         self.backend = backend
         self.meter = Meter()
         self._journal = journal
-        self.lengths = dict(completion_tokens or {})
-        self._otherwise = otherwise
+        self.lengths = dict[str, int]()
+        self._assumed, self._otherwise = completion_tokens or {}, otherwise
         self._seen: set[str] = set()
 
     @property
@@ -72,7 +72,8 @@ class ForecastLLM:
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
-        n_tokens = min(self.lengths.get(call.step, self._otherwise), call.sampling.max_tokens)
+        assumed = self.lengths.setdefault(call.step, self._assumed.get(call.step, self._otherwise))
+        n_tokens = min(assumed, call.sampling.max_tokens)
         n_prompt = n_prompt_tokens(call, self.backend)
         return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, PLACEHOLDER, 0.0)
 
