@@ -39,7 +39,7 @@ def test_lines_go_on_while_nothing_is_done():
     for _ in range(4):
         clock.seconds += LINE_S / 2
         lines.tick()
-    assert written == ["encoding texts: 0 of 1,000"] + [
+    assert written == [
         f"encoding texts: 0 of 1,000, {passed} elapsed" for passed in ("15 s", "30 s", "45 s", "1 min 00 s")
     ]
 
@@ -65,7 +65,7 @@ def test_no_time_left_without_a_basis_and_none_that_the_clock_contradicts():
     for _ in range(3):
         clock.seconds += 15
         lines.tick()
-    assert written[1:] == [
+    assert written == [
         "4 runs: 1 of 20, 3.3 per minute",
         "4 runs: 2 of 20, 3.3 per minute",
         "4 runs: 3 of 20, 3.3 per minute, 5 min 06 s left",

@@ -7,7 +7,7 @@ import typer
 
 from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
-from unlike.cli.options import Engine, time_rule
+from unlike.cli.options import DryRun, Engine, time_rule
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
 from unlike.cli.run import print_forecast
@@ -57,11 +57,7 @@ def experiment(
     train: bool = typer.Option(
         False, "--train", help="Only train the adapters; run it again without --train for the runs and the report."
     ),
-    dry_run: bool = typer.Option(
-        False,
-        "--dry-run",
-        help="Count calls, tokens and cost without calling the LLM: its endpoint need not run, and no key is needed.",
-    ),
+    dry_run: DryRun = False,
 ) -> None:
     """Run everything that an experiment file asks for, and write the report.
 

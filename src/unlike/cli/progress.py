@@ -130,7 +130,7 @@ class Pace:
 
 
 class Lines:
-    """Progress as lines: one when work begins, unless it is done at once, then one every LINE_S / 2 seconds.
+    """Progress as lines: one when something is done, unless all is done at once, then one every LINE_S / 2 seconds.
 
     Args:
         write: Prints a line.
@@ -142,17 +142,17 @@ class Lines:
         self._lock = threading.Lock()
         self._what, self._details = "", ""
         self._pace = Pace(now)
-        self._written_s = 0.0
+        self._written_s, self._is_shown = 0.0, False
 
     def on_progress(self, what: str, n_done: int, n_total: int, details: str) -> None:
         """Update the state, and write a line where one is due."""
         with self._lock:
-            is_new = what != self._what
-            if is_new:
-                self._what, self._pace, self._written_s = what, Pace(self._now, n_done), self._now()
+            if what != self._what:
+                self._what, self._pace = what, Pace(self._now, n_done)
+                self._written_s, self._is_shown = self._now(), False
             self._pace.update(n_done, n_total)
             self._details = details
-            if (is_new and n_done < n_total) or self._now() - self._written_s >= LINE_S / 2:
+            if (not self._is_shown and 0 < n_done < n_total) or self._now() - self._written_s >= LINE_S / 2:
                 self._print()
 
     def tick(self) -> None:
@@ -162,7 +162,7 @@ class Lines:
                 self._print()
 
     def _print(self) -> None:
-        self._written_s = self._now()
+        self._written_s, self._is_shown = self._now(), True
         parts = [f"{self._what}: {self._pace.n_done:,} of {self._pace.n_total:,}", self._details, str(self._pace)]
         self._write(", ".join(filter(None, parts)))
 

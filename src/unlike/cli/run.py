@@ -11,6 +11,7 @@ from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import (
     CorpusAt,
+    DryRun,
     Embedder,
     Engine,
     Json,
@@ -111,11 +112,7 @@ def run(
         None, help="File that keeps all LLM calls; runs may share it. Default: OUT/journal.sqlite."
     ),
     keep_prompts: bool = typer.Option(True, help="Keep the prompts in the journal, for unlike show and inspect."),
-    dry_run: bool = typer.Option(
-        False,
-        "--dry-run",
-        help="Count calls, tokens and cost without calling the LLM: its endpoint need not run, and no key is needed.",
-    ),
+    dry_run: DryRun = False,
     price_in: float | None = typer.Option(
         None, help="Price of a million prompt tokens, in any currency, for --dry-run."
     ),
