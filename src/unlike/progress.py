@@ -1,4 +1,4 @@
-"""Progress of long work: the signatures of its callbacks, and callbacks that show nothing."""
+"""Progress of long work: the signatures of its callbacks, callbacks that show nothing, and how counts are worded."""
 
 from collections.abc import Callable
 
@@ -15,3 +15,8 @@ def no_progress(what: str, n_done: int, n_total: int, details: str = "") -> None
 
 def say_nothing(line: str) -> None:
     """Print nothing."""
+
+
+def n_of(n: int, noun: str) -> str:
+    """A count: "1 record", "2,000 records"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

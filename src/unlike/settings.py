@@ -82,6 +82,8 @@ class CurateSettings:
     """Whether profile records whose item has too few reviewers leave the corpus (released code) or stay (paper)."""
     require_categories: bool = False
     """Whether an item needs categories and a rating count in its metadata (released code)."""
+    require_title_and_rating: bool = True
+    """Whether a record needs a title and a rating, where the data has such columns (paper), or stays without them."""
 
 
 CURATE_PRESETS: dict[str, CurateSettings] = {
@@ -93,6 +95,7 @@ CURATE_PRESETS: dict[str, CurateSettings] = {
         shrink_train_to_profile=2,
         min_profile=2,
         min_profile_reviewers=2,
+        require_title_and_rating=False,
     ),
     "sample": CurateSettings(min_records=12, train_targets=2),
 }

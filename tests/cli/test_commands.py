@@ -74,7 +74,7 @@ def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, sample, tmp_path):
     for words, n in ((dry, 2), ((*dry, "--temperature", "0"), 0)):
         found = json.loads(unlike(*run_words(sample, tmp_path / "run", *words, "--json"))[1])
         assert (found["n_calls"], found["rewrites_not_counted"], found["counts_exactly"]) == (12, n, False)
-        assert found["assumed_completion_tokens"]["other steps"] == 300
+        assert set(found["assumed_completion_tokens"]) == {"difference", "summary", "generate_turns"}
 
 
 def test_another_method_does_not_replace_a_run(unlike, sample, tmp_path):

@@ -86,7 +86,7 @@ def test_training_is_a_step_of_its_own_that_opens_no_engine(unlike, plan, llm, t
 
     words = ("experiment", plan(uri=f"vllm:{llm}"), "--out", tmp_path / "out")
     monkeypatch.setattr("unlike.llm.vllm_local.VllmBackend.__init__", opened)
-    for more, says in (("--dry-run", "4 calls"), ("--train", "1 adapters trained"), ("--train", "0 adapters trained")):
+    for more, says in (("--dry-run", "4 calls"), ("--train", "1 adapter trained"), ("--train", "0 adapters trained")):
         status, out, err = unlike(*words, more)
         assert status == 0, out + err
         assert says in out

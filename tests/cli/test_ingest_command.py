@@ -204,7 +204,7 @@ def test_null_titles_and_items_and_times_of_any_kind(unlike, tmp_path):
             record("ada", "cup", timestamp=1_400_000_000, rating="many"), record("ada", "map", timestamp=None)]  # fmt: skip
     status, out, err = unlike("ingest", write_lines(tmp_path / "r.jsonl", rows), "--store", tmp_path / "memory")
     assert (status, "3 new records" in out) == (0, True)
-    assert "warning: 1 values of rating cannot be read: 'many'" in err
+    assert "warning: 1 value of rating cannot be read: 'many'" in err
     exported = json.loads(unlike("export", "ada", "--store", tmp_path / "memory")[1])["records"]
     times = {one["item_id"]: one["timestamp"] for one in exported}
     assert (times["pen"], times["cup"]) == (1_400_000_000_000, 1_400_000_000_000)

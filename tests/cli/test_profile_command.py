@@ -281,3 +281,10 @@ def test_history_and_going_back(unlike, shop, tmp_path):
     status, _, err = unlike("profile", "rollback", "ada", "7", "--store", shop)
     assert status == 2
     assert "no version 7" in err
+
+
+def test_a_dry_run_needs_neither_endpoint_nor_key(unlike, fresh):
+    nobody_there = ("--llm", "openai:m@http://127.0.0.1:9/v1", "--embedder", "hashing:64")
+    status, out, _ = unlike("profile", "build", "--store", fresh, *nobody_there, "--dry-run")
+    assert (status, out.startswith("5 profiles: "), "nothing was changed" in out) == (0, True, True)
+    assert "need not run" in " ".join(unlike("profile", "build", "--help")[1].replace("│", " ").split())

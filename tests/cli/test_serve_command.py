@@ -41,8 +41,13 @@ def test_it_serves_until_told_to_stop(told, served, unlike, shop):
     _, log = process.communicate(timeout=120)
     assert process.returncode == 0
     assert receipt["public_key"] in log  # it is said when the key is made
-    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    assert {"request"} <= {event["event"] for event in events}
+    lines = log.splitlines()
+    events = [
+        json.loads(line) for line in lines[[line[:1] for line in lines].index("{") :]
+    ]  # from the first on, all are
+    assert {f"Started server process [{process.pid}]", "Shutting down", "request"} <= {
+        event["event"] for event in events
+    }
     assert "bob" not in str(events)  # a name that the digits of a request's id cannot spell
 
 

@@ -45,6 +45,23 @@ def test_curate_prints_counts_and_what_to_do_next(files, tmp_path):
     assert f"next: unlike corpus {tmp_path / 'c'}" in result.output
 
 
+def test_curate_prints_how_many_values_are_missing(write_lines, tmp_path):
+    rows = [
+        review(f"u{u}", f"i{i}", text=f"text of u{u} on i{i}", title="t" if u else "")
+        for u in range(6)
+        for i in range(6)
+    ]
+    files = [
+        "--reviews",
+        write_lines("r.jsonl", rows),
+        "--items",
+        write_lines("i.jsonl", [item(f"i{n}") for n in range(6)]),
+    ]
+    result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
+    assert "missing: title in 6 of 36 records; records without timestamp are left out" in result.output
+    assert "curated: 6 users, 6 items, 36 records" in result.output
+
+
 def test_curate_as_json_is_the_manifest(files, tmp_path):
     result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", "--json", *EASY)
     assert json.loads(result.output) == Corpus.open(tmp_path / "c").manifest

@@ -46,6 +46,15 @@ def test_title_rating_and_timestamp_are_asked_for(made, changes):
     assert ids(made([review("a"), review("b", **changes)])) == ["a:i1"]
 
 
+def test_the_preset_for_own_data_keeps_records_without_title_or_rating_and_each_column_is_counted(made):
+    rows = [review("a"), review("b", title=" "), review("c", rating=None), review("d", timestamp=None, title="")]
+    papers, small = (made(rows, require_title_and_rating=CURATE_PRESETS[name].require_title_and_rating)
+                     for name in ("dpl-paper", "small"))  # fmt: skip
+    assert (ids(papers), ids(small)) == (["a:i1"], ["a:i1", "b:i1", "c:i1"])
+    assert [corpus.manifest["missing"] for corpus in (papers, small)] == [{"title": 2, "rating": 1, "timestamp": 1}] * 2
+    assert small.record("c:i1").rating is None
+
+
 @pytest.mark.parametrize(
     ("changes", "kept"),
     [({}, True), ({"title": ""}, False), ({"title": None}, False), ({"description": "d" * 9}, False),

@@ -282,9 +282,9 @@ def test_ratings_that_cannot_be_read_are_counted_and_those_far_away_flagged(tmp_
     (tmp_path / "r.jsonl").write_bytes(forms.as_jsonl(rows))
     corpus = curated(tmp_path / "r.jsonl")
     assert corpus.manifest["warnings"] == [
-        "1 ratings are far from the others (2 to 4 in the middle): 400", "1 values of rating cannot be read: 'N/A'",
+        "1 rating far from the others (2 to 4 in the middle): 400", "1 value of rating cannot be read: 'N/A'",
     ]  # fmt: skip
-    assert len(corpus.records()) == 34
+    assert len(corpus.records()) == 36  # all stay, also the ones without a rating
     assert corpus.manifest["quarantined"] == 0
 
 

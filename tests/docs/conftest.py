@@ -6,6 +6,7 @@ import signal
 import sys
 import tomllib
 
+import httpx
 import pytest
 
 from tests.docs.invented import write_tables
@@ -77,6 +78,8 @@ class Reader:
             self.said.append(self._command(without_model(words[1:])))
         elif words[0] == "python":
             self.said.append(self._script(words[1], words[2:]))
+        elif words[0] == "curl":
+            self.said.append(self._curl([os.path.expandvars(word) for word in words[1:]]))
         elif key := re.fullmatch(r"(\w+)=\$\(unlike", words[1] if words[0] == "export" else ""):
             *rest, last = words[2:]
             self._monkeypatch.setenv(key[1], self._command(without_model([*rest, last.rstrip(")")])).strip())
@@ -89,6 +92,16 @@ class Reader:
         printed = self._capsys.readouterr()
         assert not ended.value.code, (words, printed.out[-2000:], printed.err[-2000:])
         return printed.out + printed.err if words[:2] != ["keys", "new"] else printed.out
+
+    def _curl(self, words):
+        """A request, made by Python: a machine may lack curl."""
+        address, *options = words
+        given = list(zip(options[::2], options[1::2], strict=True))
+        headers = dict(value.split(": ", 1) for name, value in given if name == "-H")
+        body = next(value for name, value in given if name == "-d")
+        answer = httpx.post(address.replace(ADDRESS, self._address), headers=headers, content=body)
+        assert answer.status_code == 200, answer.text
+        return answer.text
 
     def _script(self, file, words):
         """A file of the reader's, which is the command with something added; in a process of its own."""

@@ -24,6 +24,7 @@ NOT_OURS = {
     "cp",
     "createdb",
     "crontab",
+    "curl",
     "export",
     "make",
     "mv",

@@ -11,7 +11,7 @@ from unlike.experiments.forecast import forecast_experiment, forecast_run
 from unlike.experiments.open import open_experiment
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import Watch
-from unlike.llm.forecast import distinct_text
+from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS, distinct_text
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.settings import MethodSettings
 
@@ -58,9 +58,9 @@ def test_what_is_left_is_forecast_where_some_is_done(plan_file, tmp_path):
 def test_answers_are_assumed_as_long_as_the_journal_and_the_real_texts_are(sample, answers, tmp_path):
     corpus, out = unlike.Corpus.open(sample), tmp_path / "run"
     before = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
-    assert set(before.lengths) == {"generate", "generate_turns", "soft", "soft_turns"}
-    assert len(set(before.lengths.values())) == 1
-    assert 20 < before.lengths["generate"] < 200
+    assert set(before.lengths) == {"difference", "summary", "generate_turns"}
+    assert before.lengths["difference"] == before.lengths["summary"] == ASSUMED_COMPLETION_TOKENS
+    assert 20 < before.lengths["generate_turns"] < 200
     unlike.run(corpus, "dpl", answers, out, embedder="hashing:64", limit=2)
     after = forecast_run(RunRequest(corpus, "dpl", answers, out, embedder="hashing:64", limit=3))
     assert after.lengths["difference"] < 20

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,8 @@ from unlike.errors import InputError
 from unlike.experiments.run import run
 from unlike.experiments.watch import Watch
 from unlike.llm.scripted import ScriptedBackend
+from unlike.methods.steps import draft, read_history, retrieve, summarise
+from unlike.methods.table import METHODS
 
 
 def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
@@ -84,3 +87,39 @@ def test_every_public_function_takes_a_string_for_a_path():
         for parameter in inspect.signature(function).parameters.values():
             words = str(parameter.annotation).replace("pathlib.", "")
             assert "Path" not in words or "Path | str" in words or "str | Path" in words, (name, parameter)
+
+
+def test_a_run_of_few_cases_counts_its_calls_and_shows_each(sample, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path / "cache"))
+    seen, corpus = [], unlike.Corpus.open(sample)
+
+    def begin(limit):
+        seen.clear()
+        watch = Watch(lambda *progress: seen.append(progress))
+        run(corpus, "dpl", "scripted:echo", tmp_path / "dpl", embedder="hashing:64", limit=limit, watch=watch)
+        return [(n_done, n_total) for what, n_done, n_total, _ in seen if what == "dpl, LLM calls"]
+
+    shown, n_calls = begin(1), json.loads((tmp_path / "dpl" / "run.json").read_text())["n_calls"]
+    assert n_calls > 3
+    assert shown == [*((n, n_calls) for n in range(n_calls + 1)), (n_calls, n_calls)]
+    more = begin(2)  # the calls of the first case are in the journal
+    assert (more[0], more[-1]) == ((0, n_calls), (n_calls, n_calls))
+    assert seen[-1][3].startswith("2 of 2 cases, ")
+    begin(2)
+    assert {what for what, *_ in seen} == {"dpl"}
+
+
+def test_cases_are_counted_where_a_method_of_ones_own_fails_without_real_answers(sample, tmp_path, monkeypatch):
+    async def picky(case, kit):
+        profile = await summarise(await retrieve(case, await read_history(case, kit), kit), [], kit)
+        if profile.text != "Yes.":
+            raise KeyError("no such answer")
+        return await draft(case, kit)
+
+    monkeypatch.setitem(METHODS, "picky", picky)
+    seen, corpus = [], unlike.Corpus.open(sample)
+    llm = ScriptedBackend(lambda messages, sampling: "Yes.")
+    watch = Watch(lambda *progress: seen.append(progress))
+    rows = run(corpus, "picky", llm, tmp_path / "picky", embedder="hashing:16", limit=2, watch=watch)
+    assert [row.text for row in rows] == ["Yes.", "Yes."]
+    assert {what for what, *_ in seen if what.startswith("picky")} == {"picky"}

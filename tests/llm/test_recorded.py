@@ -9,7 +9,7 @@ import pytest
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Journal, key
-from unlike.llm.recorded import RecordedLLM
+from unlike.llm.recorded import EngineTime, RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.usage import Meter, Usage
 
@@ -225,3 +225,31 @@ def test_a_stream_that_never_began_costs_nothing():
         with pytest.raises((CallFailed, EngineError)):
             streamed(llm)
         assert llm.usage == Usage(n_failed, 0, n_failed)
+
+
+def test_seconds_are_divided_among_the_calls_under_way_so_that_they_add_up_to_the_engine_s(journal):
+    clock, waiting = [100.0], []
+
+    class OneAtATime(ScriptedBackend):
+        async def complete(self, messages, sampling):
+            """Says that it took from sending to the answer, as an engine does that makes calls wait for each other."""
+            turn = asyncio.Event()
+            waiting.append(turn)
+            await turn.wait()
+            clock[0] += 10
+            return replace(await super().complete(messages, sampling), wall_s=clock[0] - 100)
+
+    async def main():
+        llm = RecordedLLM(OneAtATime(lambda messages, sampling: "re"), journal, 3, time=EngineTime(lambda: clock[0]))
+        tasks = [asyncio.create_task(llm.call(call(text))) for text in "abc"]
+        for task in tasks:
+            while not waiting:
+                await asyncio.sleep(0)
+            waiting.pop().set()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            tasks = [task for task in tasks if not task.done()]
+        return [(await llm.call(call(text))).wall_s for text in "abc"]
+
+    seconds = asyncio.run(main())
+    assert sum(seconds) == pytest.approx(30.0)
+    assert all(3 < one < 20 for one in seconds)

@@ -76,7 +76,7 @@ def test_nobody_to_be_compared_with(store):
     memory = memory_of(store)
     add(memory, row("eve", "tea"), row("eve", "bread"))
     settle(memory)
-    assert rung(memory, "eve") == ("own_summary", "version 1; too few others wrote about the items of its records", 1)
+    assert rung(memory, "eve") == ("own_summary", "version 1; too few others wrote about the same items", 1)
 
 
 def test_a_profile_written_by_hand(in_sqlite):

@@ -212,6 +212,28 @@ def test_a_client_who_left_is_counted_as_such():
     assert 'unlike_requests_total{method="GET",route="none",status="499"} 1.0' in metrics.text({}).decode()
 
 
+def test_a_request_that_the_server_cancels_gets_the_usual_error():
+    sent = []
+
+    async def waits(_scope, _receive, _send):
+        await asyncio.Event().wait()
+
+    async def main():
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET"}
+        request = asyncio.create_task(Watch(waits, Metrics())(scope, None, send))
+        await asyncio.sleep(0)
+        request.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+        await request
+
+    asyncio.run(main())
+    start, body = sent
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (503, b"application/json")
+    assert json.loads(body["body"])["error"]["type"] == "stopping"
+
+
 def test_metrics_count_requests_tokens_and_jobs(full):
     full.post("/v1/records", json={"records": [record("dee", "album-1")]}).raise_for_status()
     used = full.post("/v1/generate", json={"user_id": "ada", "item_id": "album-1"}).json()

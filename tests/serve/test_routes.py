@@ -27,6 +27,28 @@ def test_records_are_kept_once(client):
     assert (again["n_new"], again["n_same"], again["conflicts"]) == (0, 1, ["bob-album-7"])
 
 
+def test_a_time_in_words_is_the_same_time_as_its_number(client):
+    number, words = 1_700_000_000_000, ("2023-11-14T22:13:20Z", "2023-11-14T23:13:20.000+01:00", "2023-11-14T22:13:20")
+    assert client.post("/v1/records", json={"records": [record(timestamp=number)]}).json()["n_new"] == 1
+    for time in words:
+        sent = client.post("/v1/records", json={"records": [record(timestamp=time)]}).json()
+        assert (sent["n_same"], sent["conflicts"]) == (1, [])
+    wrong = client.post("/v1/records", json={"records": [record(timestamp="14/11/2023")]})
+    assert wrong.json()["error"]["message"] == (
+        "body.records.0.timestamp: Unix milliseconds or a time such as 2024-05-01T09:30:00Z is needed"
+    )
+
+
+def test_what_many_records_lack_is_said_once(client):
+    rows = [{name: value for name, value in record(user).items() if name != "record_id"} for user in ("ada", "bob")]
+    sent = client.post("/v1/records", json={"records": rows})
+    assert sent.status_code == 422
+    assert sent.json()["error"]["message"] == (
+        "body.records.0.record_id: Field required; it is yours to choose, and the same text sent again with it is stored "
+        "once (and 1 more like it)"
+    )
+
+
 def test_records_come_as_lines_too(client):
     lines = "\n".join(json.dumps(record(user)) for user in ("ada", "bob")) + "\n\n"
     sent = client.post("/v1/records", content=lines, headers={"content-type": "application/x-ndjson; charset=utf-8"})

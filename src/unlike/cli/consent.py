@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName, User
-from unlike.cli.output import n_of, print_json, say
+from unlike.cli.output import print_json, say
 from unlike.memory.open import open_memory
+from unlike.progress import n_of
 from unlike.store.open import Place
 
 YesNo = Literal["yes", "no"]

@@ -10,8 +10,9 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import n_of, say
+from unlike.cli.output import say
 from unlike.errors import InputError
+from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
 def _reading_notes(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:
     """What was assumed about the files, and what was left out."""
     reading = manifest.get("reading", {})
+    if missing := [f"{name} in {n:,}" for name, n in manifest.get("missing", {}).items() if n]:
+        stay = (
+            "without timestamp" if manifest["settings"]["require_title_and_rating"] is False else "without any of these"
+        )
+        yield f"missing: {', '.join(missing)} of {n_of(manifest['steps'][0]['records'], 'record')}; records {stay} are left out"
     for what, how in reading.get("assumed", {}).items():
         yield f"{what}: {how}"
     if n := reading.get("texts_with_markup"):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.cli.doctor_checks import Finding
-from unlike.cli.output import n_of
+from unlike.progress import n_of
 from unlike.store.open import MASTER, RECEIPTS, Place, open_store_at
 
 if TYPE_CHECKING:

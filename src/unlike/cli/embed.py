@@ -10,6 +10,7 @@ from unlike.cli.options import CorpusAt, Embedder, Engine, Limit, Split, Time, t
 from unlike.cli.output import say
 from unlike.cli.progress import progress
 from unlike.errors import InputError
+from unlike.progress import n_of
 
 Differences = Annotated[
     Path | None,
@@ -65,7 +66,7 @@ def embed(
         return
     with progress() as on_progress, interruptible():
         n_texts = embed(opened.texts(), embedder, chosen, on_progress)
-        typer.echo(f"{n_texts:,} texts have vectors of {embedder} in {vector_file()}")
+        typer.echo(f"vectors of {embedder} for {n_of(n_texts, 'text')}: {vector_file()}")
         Watch(say=say).cut_texts(open_encoder(embedder), opened.texts())
         if differences:
             from unlike.evaluate.running.run_method import pick_cases
@@ -74,4 +75,4 @@ def embed(
             cases = pick_cases(opened, split, limit)
             wanted = DifferenceRequest(opened, cases, embedder, records, weightings[weighting], rule)
             n_rows = write_differences(wanted, differences, chosen, on_progress)
-            typer.echo(f"{n_rows:,} differences of {len(cases):,} cases: {differences}")
+            typer.echo(f"{n_of(n_rows, 'difference')} of {n_of(len(cases), 'case')}: {differences}")

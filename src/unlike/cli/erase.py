@@ -10,9 +10,10 @@ import typer
 
 from unlike.cli.erase_modes import delete_record, erase_again, erase_tenant, files_in, refuse_user
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
-from unlike.cli.output import confirm, day_and_time, n_of, say
+from unlike.cli.output import confirm, day_and_time, say
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
+from unlike.progress import n_of
 from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unlike.cli.output import confirm, n_of
+from unlike.cli.output import confirm
+from unlike.progress import n_of
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory

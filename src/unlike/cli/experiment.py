@@ -7,10 +7,11 @@ import typer
 
 from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
-from unlike.cli.options import Engine, time_rule
+from unlike.cli.options import DryRun, Engine, time_rule
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
 from unlike.cli.run import print_forecast
+from unlike.progress import n_of
 
 if TYPE_CHECKING:
     from unlike.experiments.forecast import ExperimentForecast
@@ -56,7 +57,7 @@ def experiment(
     train: bool = typer.Option(
         False, "--train", help="Only train the adapters; run it again without --train for the runs and the report."
     ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
+    dry_run: DryRun = False,
 ) -> None:
     """Run everything that an experiment file asks for, and write the report.
 
@@ -103,7 +104,7 @@ def _run(
         return None
     if only_train:
         n_trained = len(train_experiment(opened, watch))
-        typer.echo(f"{n_trained} adapters trained; all are in {opened.adapters_at}")
+        typer.echo(f"{n_of(n_trained, 'adapter')} trained; all are in {opened.adapters_at}")
         return None
     return run_experiment(opened, engine, watch)
 
@@ -111,10 +112,10 @@ def _run(
 def _show_forecast(forecast: "ExperimentForecast") -> None:
     for training in forecast.trainings:
         adapter = training.adapter
-        texts = f", {training.n_texts:,} validation texts" if training.n_texts else ""
+        texts = f", {n_of(training.n_texts, 'validation text')}" if training.n_texts else ""
         typer.echo(
             f"adapter {adapter.name} ({adapter.recipe.adapter.kind}), seed {adapter.seed}: not trained yet, would be "
-            f"trained first: {training.n_steps:,} steps{texts}"
+            f"trained first: {n_of(training.n_steps, 'step')}{texts}"
         )
     for part, cost in forecast.parts:
         print_forecast(part, cost)

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from unlike.cli.options import MasterAt, StoreAt, TenantName, User
-from unlike.cli.output import n_of, say
+from unlike.cli.output import say
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
+from unlike.progress import n_of
 
 
 def export(

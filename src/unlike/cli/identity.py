@@ -9,6 +9,7 @@ import typer
 from unlike.cli.options import Embedder, Json, Time, names_in, time_rule
 from unlike.cli.output import print_result
 from unlike.cli.progress import progress
+from unlike.progress import n_of
 from unlike.settings import vector_file
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _show(report: "IdentityReport | EncodersReport") -> None:
     console.print(grid)
     if isinstance(report, IdentityReport):
         for reason, n in report.left_out.items():
-            console.print(f"left out: {n:,} users with {reason}", highlight=False)
+            console.print(f"left out: {n_of(n, 'user')} with {reason}", highlight=False)
 
 
 def _controls(report: "IdentityReport") -> tuple[list[str], list[list[str]]]:

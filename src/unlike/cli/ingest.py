@@ -8,10 +8,11 @@ import typer
 
 from unlike.cli.curate import FORMATS, Delimiter, Encoding, KeepMarkup, Map, MaxMalformed, TimeFormat, TimeUnit
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName, pairs
-from unlike.cli.output import n_of, print_json, say
+from unlike.cli.output import print_json, say
 from unlike.cli.progress import progress
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
+from unlike.progress import n_of
 from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 if TYPE_CHECKING:

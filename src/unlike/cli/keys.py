@@ -7,8 +7,9 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
-from unlike.cli.output import day_and_time, n_of, print_json, say
+from unlike.cli.output import day_and_time, print_json, say
 from unlike.errors import InputError
+from unlike.progress import n_of
 from unlike.store.open import MASTER, STORE_PARTS, Place, need, open_store_at, open_tenant
 
 keys = typer.Typer(cls=Group, help="Manage API keys, the budget of a tenant, and the master key.", no_args_is_help=True)

@@ -22,6 +22,13 @@ Embedder = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option("--split", help="Cases to use: test, validation or train.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Count calls, tokens and cost without calling the LLM: its endpoint need not run, and no key is needed.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases. Default: all.")]
 Time = Annotated[
     str,

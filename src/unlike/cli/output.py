@@ -1,4 +1,4 @@
-"""How results are printed: tables of facts, JSON, counts and times."""
+"""How results are printed: tables of facts, JSON and times."""
 
 import json
 import sys
@@ -11,13 +11,9 @@ from typing import TypeVar
 import typer
 
 from unlike.errors import InputError
+from unlike.progress import n_of
 
 ResultT = TypeVar("ResultT")
-
-
-def n_of(n: int, noun: str) -> str:
-    """A count: "1 record", "2,000 records"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def day_and_time(at_ms: int) -> str:

@@ -12,10 +12,11 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
-from unlike.cli.output import day_and_time, n_of, print_json, say
+from unlike.cli.output import day_and_time, print_json, say
 from unlike.cli.profile_build import build
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
+from unlike.progress import n_of
 from unlike.store.open import STORE_PARTS, Place, need
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import typer
 
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
-from unlike.cli.output import n_of, print_json, print_rewrites, say
+from unlike.cli.output import print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.errors import Stopped
 from unlike.memory.open import open_memory_parts
+from unlike.progress import n_of
 from unlike.store.open import STORE_PARTS, Place, need, open_tenant
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def build(
     everyone: Annotated[bool, typer.Option("--all", help="Rebuild all profiles even if not due.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, max=10_000, help="Build at most N profiles.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count calls and tokens without calling the LLM; nothing is changed.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Count calls and tokens without calling the LLM: its endpoint need not run, and no key is needed. Nothing is "
+            "changed.",
+        ),
     ] = False,
     embedder: EmbedderName = "minilm",
     tenant: TenantName = "default",

@@ -11,6 +11,7 @@ from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import (
     CorpusAt,
+    DryRun,
     Embedder,
     Engine,
     Json,
@@ -22,8 +23,9 @@ from unlike.cli.options import (
     names_in,
     time_rule,
 )
-from unlike.cli.output import n_of, print_json, print_rewrites, say
+from unlike.cli.output import print_json, print_rewrites, say
 from unlike.cli.progress import progress
+from unlike.progress import n_of
 from unlike.settings import MethodSettings, checked
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def run(
         None, help="File that keeps all LLM calls; runs may share it. Default: OUT/journal.sqlite."
     ),
     keep_prompts: bool = typer.Option(True, help="Keep the prompts in the journal, for unlike show and inspect."),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Count calls, tokens and cost without calling the LLM."),
+    dry_run: DryRun = False,
     price_in: float | None = typer.Option(
         None, help="Price of a million prompt tokens, in any currency, for --dry-run."
     ),
@@ -161,7 +163,7 @@ def _run(request: "RunRequest", engine: str, as_json: bool) -> None:
 def _summarise(done: dict[str, Any], failed: "Generation | None", out: Path) -> None:
     say(
         f"{done['method']}: {done['n_done']} of {done['n_cases']} cases done, {done['n_failed']} failed; "
-        f"{done['n_calls']} calls, {done['n_cached']} from the journal; "
+        f"{n_of(done['n_calls'], 'call')}, {done['n_cached']} from the journal; "
         f"{done['prompt_tokens']:,} + {done['completion_tokens']:,} tokens in {done['wall_s']:.0f} s"
     )
     if failed:
@@ -200,22 +202,18 @@ def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], 
 
 def _as_json(forecast: "Forecast", cost: float | None) -> dict[str, object]:
     """What ``print_forecast`` prints, as JSON."""
-    from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS
-
     return {
         "n_cases": forecast.n_cases,
         **asdict(forecast.usage),
         "cost": cost,
         "counts_exactly": forecast.counts_exactly,
-        "assumed_completion_tokens": forecast.lengths | {"other steps": ASSUMED_COMPLETION_TOKENS},
+        "assumed_completion_tokens": forecast.lengths,
         "rewrites_not_counted": forecast.rewrites_not_counted,
     }
 
 
 def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     """Print the calls and tokens that are left, and how they were counted."""
-    from unlike.llm.forecast import ASSUMED_COMPLETION_TOKENS
-
     usage, lengths = forecast.usage, forecast.lengths
     known = f" ({usage.n_cached:,} more are in the journal or shared between methods)" if usage.n_cached else ""
     typer.echo(
@@ -223,8 +221,8 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
         f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens"
     )
     counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
-    assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items()) + (", " if lengths else "")
-    typer.echo(f"counted with {counted}; assumed tokens per answer: {assumed}other steps {ASSUMED_COMPLETION_TOKENS}")
+    assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items())
+    typer.echo(f"counted with {counted}" + (f"; assumed tokens per answer: {assumed}" if assumed else ""))
     print_rewrites(forecast.rewrites_not_counted)
     if cost is not None:
-        typer.echo(f"cost: {cost:.2f}")
+        typer.echo(f"cost: {cost:.2f}, in the currency of the prices")

@@ -7,6 +7,7 @@ import typer
 
 from unlike.cli.options import Json, MovedCorpus
 from unlike.errors import InputError
+from unlike.progress import n_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +65,7 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
         console.print("[bold]answer[/]" if not call.error else "[bold red]failed[/]")
         _text(console, call.answer or call.error)
     if len(calls) < len(keys):
-        console.print(f"[dim]{len(keys) - len(calls)} calls of this case are not in {journal}[/]")
+        console.print(f"[dim]not in {journal}: {n_of(len(keys) - len(calls), 'call')} of this case[/]")
 
 
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
@@ -88,7 +89,7 @@ def _difference(console: "Console", corpus: "Corpus", number: int, difference: d
     record = corpus.record(difference["record"])
     console.print(
         f"\n[bold]Difference {number}[/] on {corpus.item(record.item_id).title}: "
-        f"{len(difference['representatives'])} representatives of {difference['n_peers']} others"
+        f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
     )
     _record(console, corpus, record.id, "the user")
     for representative in difference["representatives"]:
@@ -119,7 +120,7 @@ def _result(console: "Console", row: "Generation") -> None:
         _text(console, row.reference)
     if calls:
         tokens = sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
-        console.print(f"[dim]{len(calls)} calls, {tokens:,} tokens; time rule {row.trace['time_rule']}[/]")
+        console.print(f"[dim]{n_of(len(calls), 'call')}, {tokens:,} tokens; time rule {row.trace['time_rule']}[/]")
         for note in (note for call in calls for note in call["left_out"]):
             console.print(f"[dim]left out of a prompt: {note}[/]")
 

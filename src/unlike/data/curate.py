@@ -124,10 +124,16 @@ def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSet
     """The records that pass the rules which look at one record alone."""
     present = {"title": pl.col("title").str.strip_chars() != "", "rating": pl.col("rating").is_not_null(),
                "timestamp": pl.col("timestamp").is_not_null()}  # fmt: skip
-    complete = pl.all_horizontal(pl.lit(True), *(rule for name, rule in present.items() if source.has(name)))
+    present = {name: rule.fill_null(False) for name, rule in present.items() if source.has(name)}
+    if present:
+        steps.missing = records.select((~rule).sum().alias(name) for name, rule in present.items()).collect(
+            engine="streaming"
+        ).row(0, named=True)  # fmt: skip
+    needed = ("title", "rating", "timestamp") if settings.require_title_and_rating else ("timestamp",)
+    complete = pl.all_horizontal(pl.lit(True), *(present[name] for name in needed if name in present))
     rules = {
         "read": (pl.lit(True), ()),
-        "title, rating and timestamp": (complete.fill_null(False), ()),
+        " and ".join(", ".join(needed).rsplit(", ", 1)): (complete, ()),
         "long enough": (pl.col("n_chars") >= settings.min_chars, ("min_chars",)),
     }
     left = records
@@ -240,6 +246,7 @@ def _facts(source: Source, settings: CurateSettings, steps: Steps, kept: pl.Data
         "source": source.facts(),
         "settings": asdict(settings),
         "steps": steps.rows(),
+        "missing": steps.missing,
         "curated": {
             "users": kept["user_id"].n_unique(),
             "items": kept["item_id"].n_unique(),

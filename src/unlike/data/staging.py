@@ -13,6 +13,7 @@ from unlike.data.tables.fields import Kind
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
 from unlike.data.tables.times import check_format, with_one_unit
+from unlike.progress import n_of
 
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "time": pl.Int64}
 """Column types by kind; columns of other kinds are texts."""
@@ -87,5 +88,5 @@ def _warn_of_outliers(rows: pl.LazyFrame, log: ReadLog) -> None:
     far = rows.filter(~rating.is_between(low - reach, high + reach)).select("rating").collect(engine="streaming")
     if far.height:
         log.warn(
-            f"{far.height:,} ratings are far from the others ({low:g} to {high:g} in the middle): {far.item(0, 0):g}"
+            f"{n_of(far.height, 'rating')} far from the others ({low:g} to {high:g} in the middle): {far.item(0, 0):g}"
         )

@@ -30,11 +30,13 @@ class Steps:
     Attributes:
         settings: With the thresholds of the steps.
         taken: The steps.
+        missing: How many of the records that were read have no value, by column.
         removed: By name of a rule, whose passes count together, the number of records that it removed.
     """
 
     settings: CurateSettings
     taken: list[Step] = field(default_factory=list[Step])
+    missing: dict[str, int] = field(default_factory=dict[str, int])
     removed: Counter[str] = field(default_factory=Counter[str])
     _thresholds: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 

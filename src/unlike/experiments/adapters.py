@@ -13,6 +13,7 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
 from unlike.llm.soft_prompt import takes_soft_prompts
+from unlike.progress import n_of
 from unlike.settings import MethodSettings
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def summary_of(adapter: "Adapter", folder: Path) -> str:
     metadata, training = adapter.metadata, adapter.metadata.training or {}
     size_mb = sum(file.stat().st_size for file in folder.glob("adapter.*")) / 2**20
     return (
-        f"{metadata.settings.kind}: {training['plan']['n_examples']} examples of {len(metadata.users)} users, checkpoint "
+        f"{metadata.settings.kind}: {n_of(training['plan']['n_examples'], 'example')} of "
+        f"{n_of(len(metadata.users), 'user')}, checkpoint "
         f"chosen by {training['chosen_by']}; adapter: {folder} ({size_mb:.1f} MB), losses: {folder / 'losses.png'}"
     )
 

@@ -6,18 +6,21 @@ Interrupted and started again it continues where it was: calls are in the journa
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.evaluate.running.grading import Grading, grade_all
+from unlike.evaluate.running.grading import Grading, forecast_judge, grade_all
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run_method import JOURNAL, write_whole
-from unlike.evaluate.running.run_plan import find, likelihood_of_plan, measure_all, run_plan
+from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
+from unlike.evaluate.running.run_plan import cases_of, find, forecast, likelihood_of_plan, measure_all, run_plan
 from unlike.experiments.adapters import train_adapters, untrained_adapters
+from unlike.experiments.calls_left import calls_left, existing
 from unlike.experiments.folder import claim_folder
 from unlike.experiments.open import Experiment, open_experiment
 from unlike.experiments.report import REPORT, Comparison, write_comparison
 from unlike.experiments.watch import SILENT_WATCH, Watch
+from unlike.progress import n_of
 from unlike.records import TimeRule
 from unlike.settings import MethodSettings
 from unlike.writing.loglik import scorer_of
@@ -118,8 +121,7 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
         scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
     if plan.likelihood:
-        llm = kit_of(MethodSettings()).llm
-        on_progress = watch.cases("likelihood of the real texts", llm)
+        on_progress = watch.cases("likelihood of the real texts", kit_of(MethodSettings()).llm.meter)
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
     watch.unmatched_rules(kit_of(MethodSettings()).llm.backend)
     runs = measure_all(folders, plan, corpus)
@@ -135,7 +137,10 @@ def _grade(opened: Experiment, runs: "list[MeasuredRun]", watch: Watch) -> "list
     for judge in opened.plan.judges:
         watch.say(f"{judge.label}: {judge.calls}")
         kit = opened.kits(judge, opened.folder / JOURNAL)(MethodSettings())
-        if by_rubric := wait_for(grade_all(Grading(opened.plan, judge, opened.corpus, kit), runs)):
+        grading = Grading(opened.plan, judge, opened.corpus, kit)
+        with existing(opened.folder / JOURNAL) as known:
+            watch.calls(judge.label, kit.llm.meter, wait_for(forecast_judge(grading, opened.folder, known)).n_calls)
+        if by_rubric := wait_for(grade_all(grading, runs)):
             found.append(by_rubric[0])
             learned[judge.metric] = {user: asdict(rubric) for user, rubric in by_rubric[1].items()}
     if learned:
@@ -149,13 +154,16 @@ def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watc
     from unlike.spread.runs import plan_spread
     from unlike.sync import wait_for
 
-    n_runs = len(planned_runs(opened.plan))
-    label, llm = f"{n_runs} run{'s' if n_runs > 1 else ''}", kit_of(MethodSettings()).llm
-    on_progress = with_progress_file(opened.folder, watch.cases(label, spread.tally if spread else llm))
+    plan, corpus, out, runs = opened.plan, opened.corpus, opened.folder, planned_runs(opened.plan)
+    label, n_rows = n_of(len(runs), "run"), sum(len(cases_of(plan, corpus, run.sample)) for run in runs)
     if spread:
-        spread = replace(spread, on_progress=on_progress)
-        return plan_spread(spread, opened.plan, kit_of, opened.adapter_folder, opened.folder)
-    return wait_for(run_plan(opened.plan, opened.corpus, kit_of, opened.folder, on_progress))
+        on_progress = with_progress_file(out, watch.cases(label, spread.tally))
+        on_progress(Progress(n_rows, 0, 0))
+        return plan_spread(replace(spread, on_progress=on_progress), plan, kit_of, opened.adapter_folder, out)
+    llm = kit_of(MethodSettings()).llm
+    n_calls = calls_left(partial(forecast, plan, corpus, kit_of, runs), n_rows, llm, out / JOURNAL, watch)
+    on_progress = with_progress_file(out, watch.cases(label, llm.meter, n_calls))
+    return wait_for(run_plan(plan, corpus, kit_of, out, on_progress))
 
 
 def _spread(opened: Experiment, engine: str) -> "Spread | None":

@@ -5,9 +5,7 @@ steps, as ``ASSUMED_COMPLETION_TOKENS`` says.
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.evaluate.running.grading import ASSUMED_TOKENS, Grading, forecast_judge
@@ -15,6 +13,7 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
 from unlike.evaluate.running.run_plan import cases_of, forecast
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
+from unlike.experiments.calls_left import existing
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ForecastLLM
@@ -24,6 +23,7 @@ from unlike.llm.soft_prompt import SOFT_STEPS
 from unlike.llm.usage import Usage
 from unlike.methods.steps import WRITING_STEPS
 from unlike.methods.table import open_method
+from unlike.progress import n_of
 from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 
@@ -49,8 +49,7 @@ class Forecast:
         n_cases: Cases of all runs together.
         usage: Calls and tokens; ``n_cached`` counts answers in the journal and calls that methods share.
         counts_exactly: Whether prompts were counted with the model's tokenizer.
-        lengths: Assumed length of the answers by step, in tokens, where it can be estimated; for other steps it is
-            ``ASSUMED_COMPLETION_TOKENS``.
+        lengths: Assumed length of the answers by step, in tokens.
         rewrites_not_counted: Maximum number of times that each call is made again; these are not counted, since only a
             reply shows whether they are made.
     """
@@ -93,10 +92,10 @@ def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
     backend = open_counter(request.llm) if isinstance(request.llm, str) else request.llm
     cases = pick_cases(request.corpus, request.split, request.limit)
     kit = request.open_kit(backend, None, watch)
-    with _existing(request.journal_file) as known:
+    with existing(request.journal_file) as known:
         asked = _forecast_llm(backend, known, cases)
         job = Job(request.method, open_method(request.method), cases, replace(kit, llm=asked))
-        wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked)))
+        wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked.meter)))
         usage, rewrites = asked.usage, kit.settings.max_rewrites
         return Forecast(request.method, len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
 
@@ -109,7 +108,7 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     """
     untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
-    with _existing(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
+    with existing(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
         return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)))
 
@@ -120,9 +119,8 @@ def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Gen
     cases = [case for run in runs for case in cases_of(plan, corpus, run.sample)]
     asked = _forecast_llm(backend, known, cases)
     usage = wait_for(forecast(plan, corpus, kit_of, runs, asked))
-    what = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
     rewrites = max((run.settings.max_rewrites for run in runs), default=0)
-    found = Forecast(what, len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
+    found = Forecast(n_of(len(runs), "run"), len(cases), usage, backend.counts_exactly, asked.lengths, rewrites)
     yield found, found.cost((plan.llm.price_in, plan.llm.price_out))
     for judge in plan.judges:
         kit = opened.kits(judge, None, asks=False)(MethodSettings())
@@ -140,16 +138,3 @@ def _forecast_llm(backend: "Backend", known: Journal | None, cases: "Sequence[Ca
         steps = (*WRITING_STEPS.values(), *SOFT_STEPS.values())
         lengths = dict.fromkeys(steps, max(1, round(n_tokens / len(texts) - overhead)))
     return ForecastLLM(backend, known, lengths | (known.mean_completion_tokens() if known else {}))
-
-
-@contextmanager
-def _existing(path: Path) -> Generator[Journal | None]:
-    """A journal; None if the file does not exist."""
-    if not path.is_file():
-        yield None
-        return
-    journal = Journal(path)
-    try:
-        yield journal
-    finally:
-        journal.close()

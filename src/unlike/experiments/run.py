@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from unlike.api import open_kit
 from unlike.embed.open import LazyEncoder, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
-from unlike.evaluate.running.run_method import JOURNAL, arun, pick_cases
+from unlike.evaluate.running.run_method import JOURNAL, Job, Progress, arun, generation, pick_cases, run_jobs
+from unlike.experiments.calls_left import calls_left
 from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import model_of
-from unlike.methods.table import uses_encoder
+from unlike.methods.table import open_method, uses_encoder
 from unlike.prompts.task import open_task
 from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
@@ -131,17 +132,28 @@ def run_request(
     corpus, method, out, split, limit = request.corpus, request.method, request.out, request.split, request.limit
     llm = request.llm if isinstance(request.llm, str) else request.llm.model
     embedder = request.embedder if isinstance(request.embedder, str) else request.embedder.name
+    cases = pick_cases(corpus, split, limit)
     facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
-    refuse_other_run(out, same | asdict(request.settings), len(pick_cases(corpus, split, limit)))
+    refuse_other_run(out, same | asdict(request.settings), len(cases))
     templates = templates_of(request.prompts)
     supplies = Supplies(corpus, llm, embedder, request.concurrency, None, request.task, templates)
     spread = open_spread(engine, request.journal_file, supplies, request.keep_prompts)
     kit = request.open_kit(request.llm, request.journal_file, watch)
     watch.destination(llm)
-    on_progress = with_progress_file(out, watch.cases(method, spread.tally if spread else kit.llm))
     if spread:
+        on_progress = with_progress_file(out, watch.cases(method, spread.tally))
+        on_progress(Progress(len(cases), 0, 0))
         return run_spread(replace(spread, on_progress=on_progress), method, kit, out, split, limit, facts)
+    job = Job(method, open_method(method), cases, kit)
+    n_calls = calls_left(
+        lambda asked: run_jobs([replace(job, kit=replace(kit, llm=asked))], generation),
+        len(cases),
+        kit.llm,
+        request.journal_file,
+        watch,
+    )
+    on_progress = with_progress_file(out, watch.cases(method, kit.llm.meter, n_calls))
     rows = wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
     watch.unmatched_rules(kit.llm.backend)
     return rows

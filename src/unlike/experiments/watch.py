@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from unlike.embed.encoder import Encoder
 from unlike.evaluate.running.run_method import Progress
@@ -10,8 +10,8 @@ from unlike.llm.backend import Backend
 from unlike.llm.open import destination
 from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.stop import STOP
-from unlike.llm.usage import Usage
-from unlike.progress import OnProgress, Say, no_progress, say_nothing
+from unlike.llm.usage import Meter
+from unlike.progress import OnProgress, Say, n_of, no_progress, say_nothing
 
 if TYPE_CHECKING:
     from unlike.latent.train import StepRow
@@ -20,15 +20,6 @@ TERMS = ("gen", "recon", "sparse", "contrast")
 """Terms of the loss that are shown."""
 MAX_COUNTED = 1_000
 """Maximum number of texts whose tokens are counted, to find the share of them that an encoder reads."""
-
-
-class HasUsage(Protocol):
-    """An LLM, or the sum of the usage of many workers."""
-
-    @property
-    def usage(self) -> Usage:
-        """Calls and tokens so far."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,17 +71,45 @@ class Watch:
         self.on_progress(f"{row.phase} step", row.step, row.n_steps, f"loss {row.loss:.3f} ({terms}){speed}")
         STOP.raise_if_requested()
 
-    def cases(self, label: str, llm: HasUsage) -> Callable[[Progress], None]:
-        """A callback for after each case, which adds calls, tokens and failures."""
+    def cases(self, label: str, meter: Meter, n_calls: int = 0) -> Callable[[Progress], None]:
+        """A callback for after each case; progress is shown after each call too, and counts calls where it can.
+
+        Args:
+            label: Name of the work.
+            meter: Counts the calls of the work and nothing else.
+            n_calls: How many calls are expected; 0 where that is not known.
+        """
+        cases = Progress(0, 0, 0)
+
+        def show() -> None:
+            used, n_done, n = meter.usage, cases.n_done + cases.n_failed, cases.n_cases
+            details = f"{used.prompt_tokens + used.completion_tokens:,} tokens"
+            details += f", {cases.n_failed:,} failed" if cases.n_failed else ""
+            if n_calls:
+                more = used.n_calls + 1 if used.n_calls > n_calls else n_calls  # texts that are asked for again
+                n_total = more if n_done < n else used.n_calls
+                what = f"{label}, LLM calls"
+                self.on_progress(what, used.n_calls, n_total, f"{n_done:,} of {n_of(n, 'case')}, {details}")
+            elif n:
+                self.on_progress(label, n_done, n, f"{n_of(used.n_calls, 'call')}, {details}")
 
         def on_case(progress: Progress) -> None:
-            usage = llm.usage
-            calls = "1 call" if usage.n_calls == 1 else f"{usage.n_calls:,} calls"
-            details = f"{calls}, {usage.prompt_tokens + usage.completion_tokens:,} tokens"
-            details += f", {progress.n_failed:,} failed" if progress.n_failed else ""
-            self.on_progress(label, progress.n_done + progress.n_failed, progress.n_cases, details)
+            nonlocal cases
+            cases = progress
+            show()
 
+        meter.on_count = show
         return on_case
+
+    def calls(self, label: str, meter: Meter, n_calls: int) -> None:
+        """Show progress after each call that a meter counts, of so many that are expected."""
+
+        def show() -> None:
+            n_done = meter.usage.n_calls
+            self.on_progress(f"{label}, LLM calls", n_done, max(n_calls, n_done), "")
+
+        meter.on_count = show
+        show()
 
 
 SILENT_WATCH = Watch()

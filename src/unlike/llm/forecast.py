@@ -11,7 +11,7 @@ from unlike.llm.backend import PLACEHOLDER, Backend, Completion, Messages, Sampl
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.recorded import Answer, n_prompt_tokens
 from unlike.llm.scripted import ScriptedBackend
-from unlike.llm.usage import CACHED, Usage
+from unlike.llm.usage import CACHED, Meter, Usage, count
 
 ASSUMED_COMPLETION_TOKENS = 300
 """About 220 words: the length of a longer review. An assumption, used only for steps of which nothing is known."""
@@ -32,7 +32,7 @@ class ForecastLLM:
         otherwise: Assumed length for other steps.
 
     Attributes:
-        lengths: The assumed lengths by step.
+        lengths: The assumed length of an answer, by the steps that were asked so far.
     """
 
     def __init__(
@@ -43,11 +43,16 @@ class ForecastLLM:
         otherwise: int = ASSUMED_COMPLETION_TOKENS,
     ) -> None:
         self.backend = backend
-        self.usage = Usage()
+        self.meter = Meter()
         self._journal = journal
-        self.lengths = dict(completion_tokens or {})
-        self._otherwise = otherwise
+        self.lengths = dict[str, int]()
+        self._assumed, self._otherwise = completion_tokens or {}, otherwise
         self._seen: set[str] = set()
+
+    @property
+    def usage(self) -> Usage:
+        """What would be used."""
+        return self.meter.usage
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "ForecastLLM":
         """Itself: a forecast is of all runs together."""
@@ -63,11 +68,12 @@ class ForecastLLM:
             answer = self._placeholder(name, call, name in self._seen)
         self._seen.add(name)
         used = CACHED if answer.cached else Usage(1, 0, 0, answer.prompt_tokens, answer.completion_tokens)
-        self.usage = self.usage.plus(used)
+        count([self.meter], used)
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
-        n_tokens = min(self.lengths.get(call.step, self._otherwise), call.sampling.max_tokens)
+        assumed = self.lengths.setdefault(call.step, self._assumed.get(call.step, self._otherwise))
+        n_tokens = min(assumed, call.sampling.max_tokens)
         n_prompt = n_prompt_tokens(call, self.backend)
         return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, PLACEHOLDER, 0.0)
 

@@ -6,6 +6,7 @@ everywhere.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
@@ -28,7 +29,7 @@ class Answer:
     Attributes:
         key: Of the journal's entry; "" where there is no journal.
         cached: Whether it came without a call of its own: from the journal, or from the same call that was under way.
-        wall_s: Seconds the engine took when it was asked.
+        wall_s: Seconds of the engine when it was asked; those during which it answered several calls are divided among them.
     """
 
     text: str
@@ -57,6 +58,11 @@ class LLM(Protocol):
     @property
     def usage(self) -> Usage:
         """What was asked so far."""
+        ...
+
+    @property
+    def meter(self) -> Meter:
+        """Counts the usage."""
         ...
 
     async def call(self, call: Call) -> Answer:
@@ -89,11 +95,39 @@ class CallStore(Protocol):
         ...
 
 
+class EngineTime:
+    """An engine's time, divided equally among the calls under way at each moment: all shares add up to the time it worked.
+
+    Args:
+        now: The clock, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now, self._at_s = now, now()
+        self._n_under_way, self._share_s = 0, 0.0
+
+    def begin(self) -> float:
+        """Note that a call begins; returns what ``end`` needs."""
+        return self._change(1)
+
+    def end(self, began: float) -> float:
+        """Note that a call ends; returns its seconds."""
+        return self._change(-1) - began
+
+    def _change(self, n: int) -> float:
+        """The seconds that a call has which is under way since the beginning."""
+        now_s = self._now()
+        self._share_s += (now_s - self._at_s) / max(self._n_under_way, 1)
+        self._at_s, self._n_under_way = now_s, self._n_under_way + n
+        return self._share_s
+
+
 @dataclass(slots=True)
 class _Shared:
     """What an LLM shares with its parts."""
 
     free: AbstractAsyncContextManager[object]
+    time: EngineTime
     under_way: dict[str, asyncio.Task[Entry]] = field(default_factory=dict[str, asyncio.Task[Entry]])
     failed: dict[str, CallFailed] = field(default_factory=dict[str, CallFailed])
     broken: EngineError | None = None
@@ -107,6 +141,7 @@ class RecordedLLM:
         journal: Read and written; the caller closes it. None keeps nothing: every call is made.
         concurrency: Calls under way at the same time, or what each call holds meanwhile, for a limit over several LLMs.
         meter: Counts what this and other LLMs are asked.
+        time: Measures the seconds of each call.
     """
 
     def __init__(
@@ -115,17 +150,24 @@ class RecordedLLM:
         journal: CallStore | None = None,
         concurrency: int | AbstractAsyncContextManager[object] = 16,
         meter: Meter | None = None,
+        time: EngineTime | None = None,
     ) -> None:
         self.backend = backend
         self._journal = journal
-        self._shared = _Shared(asyncio.Semaphore(concurrency) if isinstance(concurrency, int) else concurrency)
+        free = asyncio.Semaphore(concurrency) if isinstance(concurrency, int) else concurrency
+        self._shared = _Shared(free, time or EngineTime())
         self._meters = (Meter(), meter) if meter else (Meter(),)
         self._on_call: Callable[[Call], None] | None = None
 
     @property
     def usage(self) -> Usage:
         """What was used so far, as a snapshot that stays as it is."""
-        return self._meters[0].usage
+        return self.meter.usage
+
+    @property
+    def meter(self) -> Meter:
+        """Counts the usage, and that of the parts."""
+        return self._meters[0]
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "RecordedLLM":
         """The same LLM with a usage of its own; what is used through a part counts for the whole too.
@@ -230,6 +272,7 @@ class RecordedLLM:
         await STOP.check()
         if self._shared.broken is not None:
             raise EngineError(str(self._shared.broken)) from self._shared.broken
+        began = self._shared.time.begin()
         try:
             completion = await STOP.in_flight(self._complete(call))
         except EngineError as error:
@@ -243,8 +286,10 @@ class RecordedLLM:
         except asyncio.CancelledError:
             count(self._meters, self._estimated(call, 0))  # the engine has read the prompt
             raise
+        finally:
+            engine_s = self._shared.time.end(began)
         count(self._meters, _usage_of(completion))
-        return completion
+        return replace(completion, wall_s=engine_s)
 
     async def _complete(self, call: Call) -> Completion:
         if call.soft is None:

@@ -1,6 +1,6 @@
 """What calls of an LLM have used: how many were made, and their tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from unlike.errors import CallFailed, EngineError
@@ -46,17 +46,20 @@ class Meter:
         usage: So far; replaced, never changed.
         failed: The message of the last call that failed; "" for none.
         unusable: The error after which no call can succeed.
+        on_count: Called after each change of the usage.
     """
 
     usage: Usage = Usage()
     failed: str = ""
     unusable: EngineError | None = None
+    on_count: Callable[[], None] = lambda: None
 
 
 def count(meters: Iterable[Meter], used: Usage) -> None:
     """Add what was used to all meters."""
     for meter in meters:
         meter.usage = meter.usage.plus(used)
+        meter.on_count()
 
 
 def note(meters: Iterable[Meter], error: CallFailed | EngineError) -> None:

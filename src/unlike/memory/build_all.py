@@ -6,6 +6,7 @@ answered and kept, and the jobs wait again at once.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,12 @@ from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
 from unlike.memory.profile_pages import known_user
 from unlike.memory.worker import MAX_WAIT_S, work_once
-from unlike.progress import OnProgress, no_progress
+from unlike.progress import OnProgress, n_of, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
 from unlike.store.counts import built_since
 from unlike.store.database import open_store
-from unlike.store.jobs import Scope
+from unlike.store.jobs import Kind, Scope
 
 if TYPE_CHECKING:
     from unlike.memory.open import MemoryParts
@@ -72,7 +73,7 @@ async def build_profiles(
         tenant: Whose profiles are reported; where no users are named, jobs of the store's other tenants are done too.
         parts: With an LLM, which is closed at the end.
         user_ids: Build only these users' profiles, even where that is not due; () for all that are due, None for all.
-        on_progress: Called before each batch of jobs.
+        on_progress: Called before each batch of jobs and after each LLM call.
         limit: Build at most this many profiles, those first that are due first.
 
     Returns:
@@ -87,7 +88,8 @@ async def build_profiles(
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))
         since_ms = tenant.store.now_ms()
-        n_jobs = await _work_off(tenant.store, parts, meter, on_progress, scope)
+        shown = _Shown(on_progress, meter, 1 + memory.settings.method.n_records)
+        n_jobs = await _work_off(tenant.store, parts, meter, shown, scope)
     finally:
         await parts.backend.aclose()
     with tenant.read() as tx:
@@ -114,26 +116,51 @@ def _scope(tx: "Tx", user_ids: Sequence[str] | None, limit: int | None) -> Scope
     return scope
 
 
-async def _work_off(
-    store: "Store", parts: "MemoryParts", meter: Meter, on_progress: OnProgress, scope: Scope | None
-) -> int:
+async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, shown: "_Shown", scope: Scope | None) -> int:
     """Work until no job is due; returns how many were started."""
     done = 0
     while not (STOP.requested or meter.unusable):
         wait_s = await asyncio.to_thread(jobs.wait_s, store, scope)
+        shown.between_jobs(await asyncio.to_thread(jobs.n_left, store, scope), wait_s or 0.0)
         if wait_s is None or wait_s > MAX_WAIT_S:  # jobs that the refresh settings postpone for longer are left waiting
             break
-        left = await asyncio.to_thread(jobs.n_left, store, scope)
-        on_progress("building", done, done + left, _seen(meter.usage, wait_s))
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
         done += await work_once(store, parts.memory, scope=scope)
     return done
 
 
-def _seen(usage: Usage, wait_s: float) -> str:
-    pause = f", the next job is due in {wait_s:.0f} s" if wait_s > 1 else ""
-    return f"{usage.n_calls:,} LLM calls, {_tokens(usage):,} tokens{pause}"
+class _Shown:
+    """Progress: items while only they are worked on, then LLM calls.
+
+    How many calls a profile takes is known when some are built, since unchanged parts are reused; until then it is the maximum.
+    """
+
+    def __init__(self, on_progress: OnProgress, meter: Meter, max_calls: int) -> None:
+        self._on_progress, self._meter, self._max_calls = on_progress, meter, max_calls
+        self._left, self._most = Counter[Kind](), Counter[Kind]()
+        self._n_calls, self._pause = 0, ""
+        meter.on_count = self.show
+
+    def between_jobs(self, left: Counter[Kind], wait_s: float) -> None:
+        """Note which jobs are left while none runs, so that all calls so far belong to those that are done."""
+        self._most |= left
+        n_built, n_calls = self._most["build"] - left["build"], self._meter.usage.n_calls
+        per_profile = n_calls / n_built if n_built else self._max_calls
+        self._left, self._n_calls = left, n_calls + round(left["build"] * per_profile)
+        self._pause = f", the next job is due in {wait_s:.0f} s" if wait_s > 1 else ""
+        self.show()
+
+    def show(self) -> None:
+        """Show how far the work is."""
+        used, most, left = self._meter.usage, self._most, self._left
+        if left["cluster"] and not used.n_calls:
+            n_done = most["cluster"] - left["cluster"]
+            self._on_progress("clustering the texts on each item", n_done, most["cluster"], self._pause[2:])
+            return
+        details = f"{most['build'] - left['build']:,} of {n_of(most['build'], 'profile')}, {_tokens(used):,} tokens"
+        n_total = used.n_calls + 1 if used.n_calls > self._n_calls else self._n_calls
+        self._on_progress("building, LLM calls", used.n_calls, n_total, details + self._pause)
 
 
 def _tokens(usage: Usage) -> int:

@@ -161,7 +161,7 @@ def _with_profile(
         others = Others([peer.text for peer in peers], repeat_words)
         return ProfileContext("full", why, user, past, profile, tuple(peer.id for peer in peers), others)
     edited = profile.profile.origin == "edited"
-    alone = "it was written by hand" if edited else "too few others wrote about the items of its records"
+    alone = "it was written by hand" if edited else "too few others wrote about the same items"
     return ProfileContext("own_summary", f"version {profile.version}; {alone}", user, past, profile)
 
 

@@ -174,7 +174,7 @@ def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> lis
 def _check_clustered(tx: Tx, items: Iterable[int]) -> None:
     """What is about to be clustered again is waited for, or the profile would be built twice."""
     if jobs.unfinished(tx, "cluster", sorted(items)):
-        raise NotReady("the items of its records are being clustered", PAUSE_S)
+        raise NotReady("texts on items that this user wrote about are being clustered", PAUSE_S)
 
 
 def _numbers_by_item(tx: Tx, user: int) -> Mapping[int, set[int]]:

@@ -1,9 +1,10 @@
 """Request bodies: validated once, with all mistakes listed, and converted to the memory's types."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StringConstraints
 
 from unlike.memory.answers import Evidence, Request
 from unlike.memory.ingest import LAST_MS, MAX_CHARS, MAX_ITEM_CHARS, NO_IDS
@@ -22,6 +23,17 @@ def _usable(given: str) -> str:
     return canonical_id(given)
 
 
+def _unix_ms(given: object) -> object:
+    """A date or a date-time of ISO 8601 as Unix milliseconds, in UTC where it has no offset; what is no text stays."""
+    if not isinstance(given, str):
+        return given
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError("Unix milliseconds or a time such as 2024-05-01T09:30:00Z is needed") from error
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+
+
 Id = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_CHARS["id"], pattern=r"^[^\x00-\x1f\x7f]+$"),
@@ -33,6 +45,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CHARS["text
 Title = Annotated[str, StringConstraints(max_length=MAX_CHARS["title"], pattern=_NO_NUL)]
 Description = Annotated[str, StringConstraints(max_length=MAX_ITEM_CHARS["description"], pattern=_NO_NUL)]
 Wording = Annotated[str, StringConstraints(max_length=10_000, pattern=_NO_NUL)]
+Timestamp = Annotated[
+    int, Field(ge=0, le=LAST_MS), BeforeValidator(_unix_ms, json_schema_input_type=Annotated[int, Field(ge=0)] | str)
+]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
@@ -82,8 +97,8 @@ class RecordBody(Body):
     text: Text
     title: Title = ""
     rating: Rating | None = None
-    timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
-    """Unix milliseconds; now if omitted."""
+    timestamp: Timestamp | None = None
+    """Unix milliseconds, or a date-time of ISO 8601, which counts as UTC if it has no offset; now if omitted."""
     item: ItemBody = ItemBody()
 
     def row(self) -> NewRecord:
@@ -148,7 +163,7 @@ class CorrectionBody(Body):
     text: Text
     title: Title = ""
     rating: Rating | None = None
-    timestamp: Annotated[int, Field(ge=0, le=LAST_MS)] | None = None
+    timestamp: Timestamp | None = None
 
     def row(self, record_id: str) -> NewRecord:
         """Convert to the memory's type."""

@@ -3,6 +3,7 @@
 Both are plain ASGI, which is faster than Starlette's middleware classes.
 """
 
+import asyncio
 import logging
 import secrets
 import time
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike.errors import UnlikeError
 from unlike.serve.auth import Caller, Keys
-from unlike.serve.errors import ClientLeft, ErrorText, Problem, names_of, problem_of, refused
+from unlike.serve.errors import TRY_AGAIN_S, ClientLeft, ErrorText, Problem, names_of, problem_of, refused
 from unlike.serve.logs import log, places_in
 from unlike.serve.prometheus import Metrics
 from unlike.serve.rate_limits import Rates
@@ -30,6 +31,11 @@ _SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"
 """Headers of every answer of the API: it is data that no cache may keep."""
 _GONE = 499
 """Status counted when the client disconnected before the answer."""
+_STOPPING = Problem(
+    503,
+    ErrorText("stopping", "the service stops and cancelled this request; send it again"),
+    {"retry-after": str(TRY_AGAIN_S)},
+)
 
 
 class Watch:
@@ -55,6 +61,9 @@ class Watch:
             await self._app(scope, receive, seen.send)
         except ClientLeft:
             pass  # no one is there to answer
+        except asyncio.CancelledError:  # by the server, whose time to finish requests is over
+            if not seen.status:
+                await _STOPPING.response()(scope, receive, seen.send)
         except Exception as error:  # whatever it is, the caller gets an answer, and no text of it is logged
             log("failed", logging.ERROR, request_id=seen.request_id, error=names_of(error), places=places_in(error))
             if not seen.status:

@@ -96,7 +96,7 @@ async def serve(app: FastAPI, door: socket.socket, on_stop: Callable[[], None] =
 
 def run(serving: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end, on uvloop where it is installed, which is faster than asyncio's own loop."""
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
         runner.run(serving)
 
 

@@ -18,7 +18,7 @@ from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import Job, Progress, pick_cases, run_facts, write_run
 from unlike.evaluate.running.run_plan import KitOf, cases_of, planned_facts, run_folders
-from unlike.llm.usage import Usage
+from unlike.llm.usage import Meter, Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
@@ -30,13 +30,6 @@ from unlike.spread.pool import done_by_workers
 from unlike.spread.work_units import rows_per_unit, units_of
 
 
-class Tally:
-    """LLM calls and tokens so far, of all workers."""
-
-    def __init__(self) -> None:
-        self.usage = Usage()
-
-
 @dataclass(frozen=True)
 class Spread:
     """Work for many workers, and where its results are stored.
@@ -46,7 +39,7 @@ class Spread:
         engine: Which cluster.
         journal: The run's journal.
         on_progress: Called after every unit of work.
-        tally: Counts calls and tokens.
+        tally: Counts calls and tokens of all workers.
         keep_prompts: Whether the journal keeps prompts beside their answers.
     """
 
@@ -54,7 +47,7 @@ class Spread:
     engine: RayEngine
     journal: Path
     on_progress: Callable[[Progress], None] = lambda progress: None
-    tally: Tally = field(default_factory=Tally)
+    tally: Meter = field(default_factory=Meter)
     keep_prompts: bool = True
 
 

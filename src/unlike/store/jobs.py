@@ -5,6 +5,7 @@ happen once, because they are committed together with the end of the job, and on
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -242,11 +243,11 @@ def first_waiting(tx: Tx, kind: Kind, n: int) -> list[int]:
     return list(tx.conn.scalars(waiting.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n)))
 
 
-def n_left(store: Store, scope: Scope | None = None) -> int:
-    """How many jobs of all tenants (or of the scope) wait or run."""
+def n_left(store: Store, scope: Scope | None = None) -> Counter[Kind]:
+    """How many jobs of each kind, of all tenants (or of the scope), wait or run."""
     with store.connection(writes=False) as conn:
-        left = select(func.count()).select_from(JOBS).where(JOBS.c.state != "failed", _within(scope))
-        return conn.scalars(left).one()
+        left = select(JOBS.c.kind, func.count()).where(JOBS.c.state != "failed", _within(scope))
+        return Counter({kind: n for kind, n in conn.execute(left.group_by(JOBS.c.kind))})
 
 
 def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:

@@ -38,6 +38,14 @@ def test_every_picture_is_sound_xml_with_title_description_and_the_pages_colours
         assert not CHART_COLOURS.search(picture.svg) and "var(--c" in picture.svg
 
 
+def test_one_user_is_a_sentence_instead_of_a_picture(findings):
+    one = [gain for gain in findings.gains if gain.user_id == findings.gains[0].user_id]
+    notes = {section.heading: section for section in plot_sections(replace(findings, gains=one)) if section.note}
+    assert set(notes) == {"Unique users and the others", "Gain of each user over Non-Perso"}
+    assert all("needs at least two" in section.note and not section.shown for section in notes.values())
+    assert not any(section.note for section in plot_sections(findings))
+
+
 def test_names_and_values_are_text(findings):
     shown = texts(value_plots(findings)[0])
     assert {"non_perso", "rag", "dpl"} <= set(shown)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from unlike.errors import InputError
+from unlike.progress import n_of
 
 TOLERATED = 10
 """Up to this many malformed lines or values are never an error."""
@@ -73,7 +74,7 @@ class ReadLog:
         columns = self._unreadable.items()
         return [
             *self._warnings,
-            *(f"{n:,} values of {name} cannot be read: {example}" for name, (n, example) in columns),
+            *(f"{n_of(n, 'value')} of {name} cannot be read: {example}" for name, (n, example) in columns),
         ]
 
     def example_of_unreadable(self, column: str) -> str:

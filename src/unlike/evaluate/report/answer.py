@@ -6,6 +6,7 @@ from unlike.evaluate.report.number_format import finite, interval, p_value, sign
 from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import n_of
 
 
 def answer(findings: Findings) -> str:
@@ -35,7 +36,8 @@ def _finding(findings: Findings) -> str:
     best = max(tested, key=lambda test: test.difference)
     if best.p_t is None:
         return (
-            f"{best.n} users are too few to say which method is better in {label}: at least {MIN_USERS} are needed. "
+            f"{n_of(best.n, 'user')} {'is' if best.n == 1 else 'are'} too few to say which method is better in {label}: "
+            f"at least {MIN_USERS} are needed. "
             "The figures below show what was measured and support no conclusion."
         )
     sentence = f"{_verdict(best, label)}: {_figures(findings, best)}."
@@ -87,7 +89,7 @@ def _figures(findings: Findings, test: PairedTest, with_means: bool = True) -> s
     permuted = test.p_permutation_holm if test.p_permutation_holm is not None else test.p_permutation
     return (
         f"{both}a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
-        f"{test.n} users; {_p(adjusted)} by the t-test, {_p(permuted)} by permutation)"
+        f"{n_of(test.n, 'user')}; {_p(adjusted)} by the t-test, {_p(permuted)} by permutation)"
     )
 
 

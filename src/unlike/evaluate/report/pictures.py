@@ -39,23 +39,28 @@ class PlotSection:
         heading: The question.
         shown: Pictures that are always visible.
         folded: (label, pictures) that are folded until opened.
+        note: Why there is no picture.
     """
 
     heading: str
     shown: list[Picture]
     folded: list[tuple[str, list[Picture]]]
+    note: str = ""
 
 
 def plot_sections(findings: Findings) -> list[PlotSection]:
-    """Every section that has a picture."""
+    """Every section that has a picture, or says why it has none."""
+    of_users = [PlotSection("Unique users and the others", half_plots(findings), []), gain_section(findings)]
+    if len({gain.user_id for gain in findings.gains}) == 1:  # a bar by itself looks like a result
+        note = "One user has a gain; a picture of users needs at least two."
+        of_users = [PlotSection(section.heading, [], [], note) for section in of_users if section.shown]
     sections = [
         PlotSection("Means with their intervals", value_plots(findings), []),
         PlotSection("Sweeps", curve_plots(findings), []),
-        PlotSection("Unique users and the others", half_plots(findings), []),
-        gain_section(findings),
+        *of_users,
         PlotSection("Quality against tokens", token_plots(findings), []),
     ]
-    return [section for section in sections if section.shown]
+    return [section for section in sections if section.shown or section.note]
 
 
 # Means with their intervals -------------------------------------------------------------------------------------------

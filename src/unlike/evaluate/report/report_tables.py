@@ -8,6 +8,7 @@ from unlike.evaluate.report.number_format import NOT_AVAILABLE, amount, finite, 
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, letter
 from unlike.evaluate.statistics.findings import Cell, Curve, Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import n_of
 
 MAX_FAILURES = 500
 LEVEL = 0.05
@@ -150,7 +151,7 @@ def _metric_row(
 ) -> Row:
     cells = [variant.cells[metric] for metric in metrics if metric in variant.cells]
     small = [", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())]
-    small += [f"{variant.n_cases} of {findings.n_cases} cases"] if variant in with_fewer_cases(findings) else []
+    small += [f"{variant.n_cases} of {n_of(findings.n_cases, 'case')}"] if variant in with_fewer_cases(findings) else []
     counts = [max((cell.n for cell in cells), default=0), max((cell.n_failed for cell in cells), default=0)]
     without_peers = "–" if variant.n_without_peers is None else str(variant.n_without_peers)
     return (
@@ -237,6 +238,9 @@ def _curve(findings: Findings, curve: Curve) -> Iterable[Row]:
 # Cost, failures, facts, figures ---------------------------------------------------------------------------------------
 
 
+MONEY = "Money, in the currency of the prices"
+
+
 def cost_table(findings: Findings) -> Table | None:
     """Mean cost per case, next to the quality of its text."""
     priced = any(variant.cost.money is not None for variant in findings.variants)
@@ -248,8 +252,18 @@ def cost_table(findings: Findings) -> Table | None:
         means = [value(variant.cells.get(name, Cell(None)).mean, scale.get(name, 1.0)) for name in quality]
         tokens = (amount(cost.prompt_tokens), amount(cost.completion_tokens))
         rows.append(entries(variant.name, amount(cost.calls, 1), *tokens, amount(cost.llm_s, 1), *money, *means))
-    columns = ("Variant", "Calls", "Prompt tokens", "Completion tokens", "Seconds", *(("Money",) if priced else ()))
-    caption = "Mean cost per case; calls answered from the journal count as if they had been made."
+    columns = (
+        "Variant",
+        "Calls",
+        "Prompt tokens",
+        "Completion tokens",
+        "Seconds",
+        *((MONEY,) if priced else ()),
+    )
+    caption = (
+        "Mean cost per case; calls answered from the journal count as if they had been made. Seconds during which the engine "
+        "answered several calls are divided among them."
+    )
     return table_of("cost", caption, (*columns, *(labels(findings).get(name, name) for name in quality)), rows)
 
 

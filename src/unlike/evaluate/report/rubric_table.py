@@ -4,6 +4,7 @@ from unlike.evaluate.report.number_format import amount, finite, interval, p_val
 from unlike.evaluate.report.report_tables import labels, table_of
 from unlike.evaluate.report.table_format import Row, Table, TableCell
 from unlike.evaluate.statistics.findings import Cell, Findings, RubricFindings
+from unlike.progress import n_of
 
 COLUMNS = (
     *("Judge", "users", "without rubric", "criteria", "dropped"),
@@ -27,7 +28,7 @@ def _row(findings: Findings, found: RubricFindings) -> Row:
         TableCell(labels(findings).get(found.metric, found.metric)),
         *(TableCell(amount(count)) for count in counts),
         *(_share(cell) for cell in (found.floor, found.ceiling)),
-        TableCell(difference, small=f"{interval(found.low, found.high)}, {found.n} users" if found.n else ""),
+        TableCell(difference, small=f"{interval(found.low, found.high)}, {n_of(found.n, 'user')}" if found.n else ""),
         TableCell(p_value(found.p)),
     )
 

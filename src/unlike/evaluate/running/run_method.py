@@ -89,7 +89,7 @@ async def run_jobs(
         jobs: Methods over cases.
         row_of: Makes the row of a case: ``generation``, or the likelihood of its real text.
         window: Maximum number of rows in progress; four times the engine's concurrent calls keep its slots busy until the end.
-        on_progress: Called after every case, with the counts of all jobs together.
+        on_progress: Called at the beginning and after every case, with the counts of all jobs together.
 
     Returns:
         The rows of each job, in the order of its cases.
@@ -110,6 +110,7 @@ async def run_jobs(
         on_progress(Progress(n_rows, counts[True], counts[False]))
         return row
 
+    on_progress(Progress(n_rows, 0, 0))
     in_turn = sorted((place, number) for number, job in enumerate(jobs) for place in range(len(job.cases)))
     try:
         async with asyncio.TaskGroup() as group:

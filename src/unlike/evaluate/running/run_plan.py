@@ -58,6 +58,7 @@ from unlike.llm.recorded import LLM
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
+from unlike.progress import n_of
 from unlike.records import Case
 from unlike.settings import MethodSettings
 
@@ -228,11 +229,11 @@ def _column(name: str) -> tuple[str, str, float | str]:
 
 def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str, str]:
     facts = runs[0].facts
-    n_users = len({row.user_id for run in runs for row in run.rows})
-    n_cases = len({row.case_id for run in runs for row in run.rows})
+    n_users = n_of(len({row.user_id for run in runs for row in run.rows}), "user")
+    n_cases = n_of(len({row.case_id for run in runs for row in run.rows}), "case")
     settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings))
     return {
-        "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} cases of {n_users} users",
+        "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} of {n_users}",
         "LLM": str(facts["llm"]),
         "Embedder": str(facts.get("embedder", plan.embedder)),
         "Task": str(facts["task"]),
@@ -266,9 +267,7 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         )
     n_users = len({row.user_id for run in runs for row in run.rows})
     if n_users < 30:
-        notes.append(
-            f"{n_users} user{'s' if n_users > 1 else ''} only: intervals are wide, and tests can hardly find a difference."
-        )
+        notes.append(f"{n_of(n_users, 'user')} only: intervals are wide, and tests can hardly find a difference.")
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
     return [*notes, *_missing(runs)]

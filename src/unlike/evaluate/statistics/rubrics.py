@@ -9,6 +9,7 @@ from unlike.evaluate.running.grade import Judged
 from unlike.evaluate.running.rubric import Rubric
 from unlike.evaluate.statistics.findings import Cell, RubricFindings
 from unlike.evaluate.statistics.significance import MIN_USERS, compare, interval_ends, means_by_user
+from unlike.progress import n_of
 
 
 def rubric_findings(metric: str, rubrics: Collection[Rubric]) -> RubricFindings:
@@ -61,7 +62,8 @@ def doubt(found: RubricFindings) -> str:
         return ""
     if found.n < MIN_USERS or found.low is None:
         return (
-            f"{found.metric}: {found.n} users are too few to know whether the criteria distinguish the user's texts from "
+            f"{found.metric}: {n_of(found.n, 'user')} {'is' if found.n == 1 else 'are'} too few to "
+            f"know whether the criteria distinguish the user's texts from "
             f"others'; at least {MIN_USERS} are needed."
         )
     if found.low > 0:
