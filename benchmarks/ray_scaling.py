@@ -28,8 +28,8 @@ from unlike.data.corpus import Corpus
 from unlike.evaluate.running.run_method import JOURNAL, arun
 from unlike.records import Generation, Record
 from unlike.settings import MethodSettings
-from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies
+from unlike.spread.ray_start import RayEngine
 from unlike.spread.runs import Spread, run_spread
 from unlike.sync import wait_for
 

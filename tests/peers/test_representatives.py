@@ -1,11 +1,10 @@
 """Equation 4 on clusterings that are given, and the choice of records without any request."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.peers.representatives import choose_key_records, cluster, nearest_group, representatives
+from unlike.peers.representatives import cluster, nearest_group, representatives
 from unlike.records import Record
 
 GROUPS = ((3, 4, 5), (7, 8, 9), (1, 2), (6,))
@@ -36,13 +35,3 @@ def test_groups_are_a_partition_the_largest_first_and_none_is_empty(places, n_gr
     assert sorted(record_id for group in groups for record_id in group) == [record.id for record in records]
     assert all(groups) and len(groups) <= n_groups or len(set(places)) <= n_groups
     assert [len(group) for group in groups] == sorted((len(group) for group in groups), reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("rule", "chosen"),
-    [("recency", [(9, None), (8, "b")]), ("compared", [(8, "b"), (6, "c")])],
-)
-def test_key_records_are_the_latest_or_the_latest_that_are_compared(rule, chosen):
-    compared = {8: "b", 6: "c", 5: "d"}
-    assert choose_key_records([9, 8, 7, 6, 5], compared.get, 2, rule) == chosen
-    assert choose_key_records([9, 7], compared.get, 4, rule) == [(9, None), (7, None)]

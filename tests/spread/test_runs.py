@@ -15,8 +15,8 @@ from unlike.evaluate.running.run_method import GENERATIONS, JOURNAL, arun, read_
 from unlike.evaluate.running.run_plan import run_plan
 from unlike.prompts.task import STEPS, open_task
 from unlike.settings import MethodSettings
-from unlike.spread.engine import RayEngine
 from unlike.spread.methods import Supplies, templates_of
+from unlike.spread.ray_start import RayEngine
 from unlike.spread.runs import Spread, plan_spread, run_spread
 from unlike.sync import wait_for
 

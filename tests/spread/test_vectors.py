@@ -10,7 +10,7 @@ from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.spread.differences import DifferenceRequest, write_differences
 from unlike.spread.embed import embed, vector_file
-from unlike.spread.engine import RayEngine
+from unlike.spread.ray_start import RayEngine
 
 TWO = RayEngine(workers=2)
 

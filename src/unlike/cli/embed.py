@@ -53,7 +53,7 @@ def embed(
     from unlike.experiments.watch import Watch
     from unlike.latent.settings import Weighting
     from unlike.spread.embed import embed, vector_file
-    from unlike.spread.engine import read_engine
+    from unlike.spread.ray_start import read_engine
 
     weightings: dict[str, Weighting] = {name: name for name in get_args(Weighting)}
     if weighting not in weightings:

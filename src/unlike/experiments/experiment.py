@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.evaluate.running.grading import Grading, forecast_judge, grade_all
+from unlike.evaluate.running.all_judges import Grading, forecast_judge, grade_all
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
 from unlike.evaluate.running.run_plan import cases_of, find, forecast, likelihood_of_plan, measure_all, run_plan

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from unlike.evaluate.running.grading import ASSUMED_TOKENS, Grading, forecast_judge
+from unlike.evaluate.running.all_judges import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
 from unlike.evaluate.running.run_plan import cases_of, forecast

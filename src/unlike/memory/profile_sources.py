@@ -16,7 +16,8 @@ from unlike.memory.private_comparison import figures
 from unlike.memory.representatives import Against, against
 from unlike.memory.settings import MemorySettings
 from unlike.methods.steps import Comparison
-from unlike.peers.representatives import choose_key_records, nearest_group
+from unlike.peers.key_records import choose_key_records
+from unlike.peers.representatives import nearest_group
 from unlike.prompts.prompt import Passage
 from unlike.records import Item
 from unlike.store import clusterings, differences, embeddings, jobs, profiles, records, users

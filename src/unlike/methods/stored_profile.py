@@ -25,7 +25,7 @@ from unlike.methods.steps import (
     sampled,
     summarise,
 )
-from unlike.peers.representatives import choose_key_records
+from unlike.peers.key_records import choose_key_records
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
 

@@ -1,12 +1,11 @@
-"""Representatives by clustering (DPL, equation 4, section 3.2.1), and the key records of a profile built ahead of requests.
+"""Representatives by clustering (DPL, equation 4, section 3.2.1).
 
 The texts on item i are clustered into K + 1 groups; of every group but the target's own, the record nearest to the
 centroid is taken. The set of texts on an item is the same for all its reviewers, so one clustering serves them all.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -14,11 +13,8 @@ import numpy as np
 from unlike.embed.encoder import Vectors
 from unlike.peers.lloyd import kmeans
 from unlike.records import Record
-from unlike.settings import KeyRecords
 
 MemberT = TypeVar("MemberT", str, int)
-RecordT = TypeVar("RecordT")
-ComparedT = TypeVar("ComparedT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +87,3 @@ def nearest_group(groups: Sequence[Sequence[MemberT]], vectors: Mapping[MemberT,
     """
     means = np.stack([np.mean([vectors[member] for member in group], axis=0) for group in groups])
     return int(np.argmin(np.linalg.norm(means - target, axis=1)))
-
-
-def choose_key_records(
-    records: Iterable[RecordT], compared: Callable[[RecordT], ComparedT | None], n: int, rule: KeyRecords
-) -> list[tuple[RecordT, ComparedT | None]]:
-    """The records of a profile that is built ahead of requests, each with what it is compared with.
-
-    Args:
-        records: The user's records, the latest first.
-        compared: What a record is compared with; None for nothing.
-        n: Maximum number of records.
-        rule: "recency" takes the latest; "compared" the latest that are compared, then the latest of the others.
-    """
-    found = ((record, compared(record)) for record in records)
-    if rule == "recency":
-        return list(islice(found, n))
-    with_others, alone = list[tuple[RecordT, ComparedT | None]](), list[tuple[RecordT, ComparedT | None]]()
-    for record, comparison in found:
-        (alone if comparison is None else with_others).append((record, comparison))
-        if len(with_others) == n:
-            break
-    return [*with_others, *alone][:n]

@@ -21,8 +21,8 @@ from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
 from unlike.records import Case, TimeRule
 from unlike.settings import vector_file
-from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
+from unlike.spread.ray_start import RayEngine, cluster
 from unlike.spread.work_units import Place, units_of
 
 if TYPE_CHECKING:

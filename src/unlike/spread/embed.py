@@ -8,8 +8,8 @@ from unlike.embed.open import open_encoder
 from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
 from unlike.settings import vector_file
-from unlike.spread.engine import RayEngine, cluster
 from unlike.spread.pool import done_by_workers
+from unlike.spread.ray_start import RayEngine, cluster
 
 TEXTS_PER_UNIT = 512
 """Maximum number of texts per unit of work; so many are encoded again when a worker is lost."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from unlike.errors import UnlikeError
-from unlike.spread.engine import import_ray
+from unlike.spread.ray_start import import_ray
 
 MAX_AT_ONCE = 64
 """Maximum number of threads per worker; each does one unit."""

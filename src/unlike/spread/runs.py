@@ -23,10 +23,10 @@ from unlike.methods.kit import Kit
 from unlike.methods.table import open_method
 from unlike.records import Generation
 from unlike.settings import MethodSettings
-from unlike.spread.engine import RayEngine, cluster, import_ray, read_engine
 from unlike.spread.journal_owner import MAX_PARTS, journal_owners, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
 from unlike.spread.pool import done_by_workers
+from unlike.spread.ray_start import RayEngine, cluster, import_ray, read_engine
 from unlike.spread.work_units import rows_per_unit, units_of
 
 

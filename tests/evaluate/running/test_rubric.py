@@ -10,8 +10,8 @@ from tests.worlds import DAY_MS, Listening, kit_for
 
 from unlike.data.corpus import Corpus
 from unlike.errors import CallFailed
-from unlike.evaluate.running.grade import Judged
-from unlike.evaluate.running.grading import Grading, forecast_judge, grade_all
+from unlike.evaluate.running.all_judges import Grading, forecast_judge, grade_all
+from unlike.evaluate.running.ask_judge import Judged
 from unlike.evaluate.running.plan import Judge, Plan
 from unlike.evaluate.running.rubric import MAX_CRITERIA, SCHEMA, Criterion, Material, Rubric, checked, learn_rubrics
 from unlike.evaluate.running.rubric_judge import Written, judge_by_rubric, real_texts, share_met, texts_of_others

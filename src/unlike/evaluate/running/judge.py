@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from unlike.errors import InputError
-from unlike.evaluate.running.grade import Judged, Question, grade, with_schema
+from unlike.evaluate.running.ask_judge import Judged, Question, grade, with_schema
 from unlike.llm.backend import Sampling
 from unlike.llm.recorded import LLM
 from unlike.prompts.prompt import Ask, Passage

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from unlike.errors import CallFailed
-from unlike.evaluate.running.grade import draft_to_parse, with_schema
+from unlike.evaluate.running.ask_judge import draft_to_parse, with_schema
 from unlike.language import as_whole_words
 from unlike.llm.backend import PLACEHOLDER, Sampling
 from unlike.llm.recorded import LLM

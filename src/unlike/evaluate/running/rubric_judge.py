@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 
-from unlike.evaluate.running.grade import Judged, NoScore, Question, grade, with_schema
+from unlike.evaluate.running.ask_judge import Judged, NoScore, Question, grade, with_schema
 from unlike.evaluate.running.rubric import Rubric, json_objects
 from unlike.llm.backend import Sampling
 from unlike.llm.recorded import LLM

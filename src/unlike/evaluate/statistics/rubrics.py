@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from unlike.evaluate.running.grade import Judged
+from unlike.evaluate.running.ask_judge import Judged
 from unlike.evaluate.running.rubric import Rubric
 from unlike.evaluate.statistics.findings import Cell, RubricFindings
 from unlike.evaluate.statistics.significance import MIN_USERS, compare, interval_ends, means_by_user

@@ -1,4 +1,4 @@
-"""Which engine does the work: this process, or Ray on this machine or on a cluster."""
+"""Starting Ray, on this machine or on a cluster, where it does the work; and the option that says whether it does."""
 
 import logging
 import os
