@@ -3,12 +3,19 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import asdict, replace
 
 import pytest
 
 import unlike
+from unlike.errors import InputError
+from unlike.latent.settings import RECIPES, TrainSettings, recipe
+from unlike.llm.recorded import RecordedLLM
+from unlike.llm.scripted import ScriptedBackend
+from unlike.settings import BATCH_ENDPOINT, CURATE_PRESETS, CurateSettings, MethodSettings
 
 PUBLIC = [
+    "CURATE_PRESETS",
     "METHODS",
     "CallFailed",
     "Case",
@@ -29,6 +36,7 @@ PUBLIC = [
     "Watch",
     "agenerate",
     "arun",
+    "curate",
     "experiment",
     "generate",
     "open_encoder",
@@ -40,6 +48,7 @@ PUBLIC = [
     "run",
     "sample_corpus",
     "score",
+    "table",
     "train",
 ]
 
@@ -98,3 +107,58 @@ def test_a_corpus_shows_its_size():
     corpus = unlike.sample_corpus()
     sizes = f"{len(corpus.users())} users, {len(corpus.items())} items, {len(corpus.records())} records"
     assert repr(corpus) == f"<Corpus of {sizes}, {len(corpus.cases())} cases>"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: MethodSettings(n_records=-2), "n_records: Input should be greater than or equal to 1"),
+        (lambda: MethodSettings(0), "n_records: Input should be greater than or equal to 1"),
+        (lambda: MethodSettings().but(max_tokens=-5), "max_tokens: "),
+        (lambda: MethodSettings(n_records="two", seed=None), "n_records: .*; seed: "),
+        (lambda: CurateSettings(min_chars=-1), "min_chars: "),
+        (lambda: replace(CURATE_PRESETS["small"], min_chars="x"), "min_chars: "),
+        (lambda: TrainSettings(max_steps=-2), "max_steps: "),
+        (lambda: recipe("small", changes={"max_steps": -2, "latent_share": 2}), "max_steps=-2: .*; latent_share=2: "),
+        (lambda: unlike.sample_corpus().cases("test", -1), "limit -1: give 1 or more"),
+        (lambda: unlike.sample_corpus().cases("test", 0), "limit 0: give 1 or more"),
+        (lambda: RecordedLLM(ScriptedBackend.echo(), concurrency=0), "concurrency 0: give 1 or more"),
+        (lambda: unlike.open_encoder("minilmm"), "did you mean minilm"),
+        (lambda: unlike.score([]), "no texts to score"),
+    ],
+)
+def test_values_that_cannot_be_right_are_refused(make, says):
+    with pytest.raises(InputError, match=says):
+        make()
+
+
+def test_settings_keep_the_types_of_their_fields():
+    assert MethodSettings(n_records="2") == MethodSettings(2)  # as in a file
+    assert MethodSettings(dimensions=["structure"]).dimensions == ("structure",)
+
+
+def test_presets_pass_the_checks_that_their_constructors_leave_out():
+    for preset in (
+        *CURATE_PRESETS.values(),
+        MethodSettings(),
+        BATCH_ENDPOINT,
+        *(one.adapter for one in RECIPES.values()),
+    ):
+        assert type(preset)(**asdict(preset)) == preset
+
+
+def test_one_path_or_name_is_never_split_and_a_run_takes_a_corpus_folder_and_settings_by_name(tmp_path):
+    unlike.sample_corpus(tmp_path / "c")
+    rows = unlike.run(
+        str(tmp_path / "c"),
+        "rag",
+        "scripted:echo",
+        tmp_path / "rag",
+        embedder="hashing:16",
+        settings={"n_records": 2},
+        limit=1,
+    )
+    assert len(rows) == 1
+    assert unlike.score(str(tmp_path / "rag"), "rouge1").rows[0].n == 1
+    report = unlike.report(str(tmp_path / "rag"), tmp_path / "r.html", embedder="hashing:16", metrics=["rouge1"])
+    assert len(repr(report)) < 400 and len(repr(unlike.open_task())) < 100

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unlike.api import agenerate, generate, open_kit, sample_corpus
     from unlike.data.corpus import Corpus
+    from unlike.data.curate import curate
+    from unlike.data.sources import table
     from unlike.embed.open import open_encoder
     from unlike.errors import CallFailed, EngineError, InputError, MissingPart, Stopped, UnlikeError
     from unlike.evaluate.metrics.score import score
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
     from unlike.methods.table import METHODS
     from unlike.prompts.task import open_task
     from unlike.records import Case, Generation, Item, Record
-    from unlike.settings import CurateSettings, MethodSettings
+    from unlike.settings import CURATE_PRESETS, CurateSettings, MethodSettings
     from unlike.writing.draft import Draft, Outcome
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CURATE_PRESETS",
     "METHODS",
     "CallFailed",
     "Case",
@@ -57,6 +60,7 @@ __all__ = [
     "Watch",
     "agenerate",
     "arun",
+    "curate",
     "experiment",
     "generate",
     "open_encoder",
@@ -68,13 +72,16 @@ __all__ = [
     "run",
     "sample_corpus",
     "score",
+    "table",
     "train",
 ]
 
 _HOME = {
     "unlike.api": ("agenerate", "generate", "open_kit", "sample_corpus"),
-    "unlike.settings": ("CurateSettings", "MethodSettings"),
+    "unlike.settings": ("CURATE_PRESETS", "CurateSettings", "MethodSettings"),
     "unlike.data.corpus": ("Corpus",),
+    "unlike.data.curate": ("curate",),
+    "unlike.data.sources": ("table",),
     "unlike.embed.open": ("open_encoder",),
     "unlike.errors": ("CallFailed", "EngineError", "InputError", "MissingPart", "Stopped", "UnlikeError"),
     "unlike.evaluate.running.run_method": ("arun",),

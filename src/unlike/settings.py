@@ -7,10 +7,10 @@ unknown keys fail, and all errors are reported at once.
 import inspect
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints, overload
@@ -21,7 +21,7 @@ from unlike.errors import InputError
 from unlike.records import TimeRule
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
@@ -33,26 +33,6 @@ NotNegative = Annotated[float, Interval(ge=0, lt=float("inf"))]
 Positive = Annotated[float, Interval(gt=0, lt=float("inf"))]
 
 
-def names_checked(settings: type[T]) -> type[T]:
-    """A settings class that names the right setting where its constructor is given an unknown one.
-
-    Its constructor raises InputError for such a name.
-    """
-    names, make = list(inspect.signature(settings).parameters), settings.__init__
-
-    @wraps(make)
-    def checking(self: T, *args: object, **given: object) -> None:
-        if unknown := [name for name in given if name not in names]:
-            near = get_close_matches(unknown[0], names, 1)
-            guess = f"did you mean {near[0]}? " if near else ""
-            raise InputError(f"{settings.__name__}: {unknown[0]} is unknown; {guess}allowed are {', '.join(names)}")
-        make(self, *args, **given)
-
-    settings.__init__ = checking
-    return settings
-
-
-@names_checked
 @dataclass(frozen=True, slots=True)
 class CurateSettings:
     """Thresholds of data curation and split (DPL, appendix A).
@@ -109,7 +89,6 @@ Layout = Literal["single", "turns"]
 """How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
 
 
-@names_checked
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
     """Settings that all methods share (DPL, sections 4.1 and D.2).
@@ -166,7 +145,6 @@ class MethodSettings:
         return replace(self, **changes)
 
 
-@names_checked
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """Settings of the HTTP service.
@@ -196,7 +174,6 @@ class ServiceSettings:
     housekeeping_s: Positive = 30.0
 
 
-@names_checked
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """Limits of the calls to an LLM's endpoint. The defaults suit a service, where a user waits for the answer.
@@ -261,10 +238,16 @@ def checked(kind: type[T], values: object, source: str) -> T:
     Raises:
         InputError: Some values are not allowed; the message lists all of them.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter
+
+    return _valid(TypeAdapter(kind), values, kind, source)
+
+
+def _valid(adapter: "TypeAdapter[T]", values: object, kind: object, source: str) -> T:
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return adapter.validate_python(values)
     except ValidationError as error:
         raise InputError(f"{source}: {'; '.join(problems_of(error, kind))}") from error
 
@@ -283,13 +266,16 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{what} {path} cannot be read: {error}; give a TOML file") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{what} {path} cannot be read: {reason}; give a TOML file") from error
 
 
 def _problem(detail: "ErrorDetails", kind: object) -> str:
     place = ".".join(map(str, detail["loc"]))
     if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{place} is unknown; allowed are {', '.join(_fields_at(kind, detail['loc'][:-1]))}"
+        names = _fields_at(kind, detail["loc"][:-1])
+        near = get_close_matches(str(detail["loc"][-1]), names, 1)
+        return f"{place} is unknown; {f'did you mean {near[0]}? ' if near else ''}allowed are {', '.join(names)}"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 
@@ -303,6 +289,33 @@ def _fields_at(kind: object, place: tuple[int | str, ...]) -> list[str]:
     return list(get_type_hints(kind))
 
 
+def check_values(*kinds: type) -> None:
+    """Make the constructors of settings classes check names and values, as files are checked.
+
+    They then raise InputError, which lists all mistakes. To be called below the presets of a module: these are not checked, so
+    that pydantic, which takes long to import, is imported only where values are given.
+    """
+    for kind in kinds:
+        _check_values(kind)
+
+
+def _check_values(kind: type[Any]) -> None:
+    names, make = list(inspect.signature(kind).parameters), kind.__init__
+
+    @cache
+    def adapter() -> "TypeAdapter[Any]":
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(changes_of(kind))
+
+    @wraps(make)
+    def checking(self: object, *args: object, **given: object) -> None:
+        values = dict(zip(names, args, strict=False)) | given
+        make(self, **(_valid(adapter(), values, changes_of(kind), kind.__name__) if values else {}))
+
+    kind.__init__ = checking
+
+
 @overload
 def as_path(given: Path | str) -> Path: ...
 @overload
@@ -310,6 +323,11 @@ def as_path(given: Path | str | None) -> Path | None: ...
 def as_path(given: Path | str | None) -> Path | None:
     """A path that a public function was given, also as a string."""
     return None if given is None else Path(given)
+
+
+def as_list(given: Sequence[T] | T) -> Sequence[T]:
+    """Several paths or names that a public function was given, also where it is only one; a string is never split."""
+    return [given] if isinstance(given, str | Path) else given  # pyright: ignore[reportReturnType]
 
 
 def cache_folder() -> Path:
@@ -324,3 +342,6 @@ def cache_folder() -> Path:
 def vector_file() -> Path:
     """The cache of vectors of texts that were encoded on this machine."""
     return cache_folder() / "vectors.sqlite"
+
+
+check_values(CurateSettings, MethodSettings, ServiceSettings, EndpointSettings)

@@ -6,18 +6,23 @@ All calls run on one background loop, so clients and connections made by one cal
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import wait
 from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _CREATING = threading.Lock()
+POLL_S = 0.25
+"""How often a waiting thread wakes: after llama.cpp was loaded, a signal does not wake the main thread, so Ctrl-C would do nothing."""
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the library's own loop; return its result or raise its error."""
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
+        while not future.done():
+            wait([future], POLL_S)
         return future.result()
     except BaseException:
         future.cancel()

@@ -10,11 +10,11 @@ def test_it_is_shown_and_changed(unlike, shop):
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         "own  yes: records may be used for texts written for the user",
-        "peer yes: records may be compared with those of others",
+        "peer yes: records may be used in comparisons for others' profiles",
     ]
     status, out, _ = unlike("consent", "ada", "--peer", "no", "--store", shop)
     assert status == 0
-    assert "peer no (was yes): records may not be compared with those of others" in out
+    assert "peer no (was yes): records may not be used in comparisons for others' profiles" in out
     assert (
         f"jobs waiting; a running service does the work, or run: unlike profile build --store {shop} --llm URI" in out
     )

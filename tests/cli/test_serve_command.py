@@ -82,12 +82,14 @@ def test_what_cannot_be_served_is_one_line_and_exit_2(unlike, shop, tmp_path):
             "schemes are openai": ("--llm", "gpt"),
             "embedder hashing:x has no usable size": ("--embedder", "hashing:x"),
             "no.toml cannot be read": ("--settings", tmp_path / "no.toml"),
+            "create one with: unlike ingest": ("--store", tmp_path / "typo"),
         }
         for message, words in cannot.items():
             status, _, err = unlike("serve", "--store", shop, *WITHOUT_MODELS, *words)
             assert status == 2
             assert message in err
             assert "Traceback" not in err
+    assert not (tmp_path / "typo").exists()
 
 
 def test_a_database_needs_a_signing_key(unlike, monkeypatch):

@@ -173,7 +173,7 @@ def test_when_nothing_survives_the_error_names_the_threshold(write_lines, tmp_pa
     )  # fmt: skip
     long = refused(source, replace(lenient, min_chars=300), tmp_path / "c")
     assert "records: 1 after 'read', 1 after 'title, rating and timestamp', 0 after 'long enough'" in long
-    assert "(min_chars is 300): give lower --min-chars N; in Python, CurateSettings(min_chars=N)" in long
+    assert "(min_chars is 300): give lower --min-chars N; in Python, dataclasses.replace(SETTINGS, min_chars=N)" in long
     many = refused(source, replace(lenient, min_records=7), tmp_path / "c")
     assert "min_records is 7" in many
     profile = refused(source, replace(lenient, min_profile=2), tmp_path / "c")

@@ -52,7 +52,7 @@ def test_more_are_asked_for_than_are_shown(in_sqlite):
 def test_a_profile_on_its_way(in_sqlite):
     memory = memory_of(in_sqlite)
     add(memory, row("eve", "tea"), row("eve", "bread"))
-    assert rung(memory, "eve") == ("own_records", "the profile is still being built", None)
+    assert rung(memory, "eve") == ("own_records", "the profile is not built yet", None)
     settle(memory)
     assert rung(memory, "eve")[0] == "own_summary"
 

@@ -11,14 +11,14 @@ from unlike.progress import n_of
 from unlike.store.open import Place
 
 YesNo = Literal["yes", "no"]
-USES = {"own": "used for texts written for the user", "peer": "compared with those of others"}
+USES = {"own": "used for texts written for the user", "peer": "used in comparisons for others' profiles"}
 
 
 def consent(
     user: User,
     store: StoreAt,
     own: Annotated[YesNo | None, typer.Option(help="Records may be used for texts written for the user.")] = None,
-    peer: Annotated[YesNo | None, typer.Option(help="Records may be compared with those of others.")] = None,
+    peer: Annotated[YesNo | None, typer.Option(help="Others' profiles may compare with this user's records.")] = None,
     wording: Annotated[str, typer.Option(help="Text that the user was shown; it is stored with the answer.")] = "",
     tenant: TenantName = "default",
     master: MasterAt = "",

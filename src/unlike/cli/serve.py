@@ -46,7 +46,7 @@ def serve(
     from unlike.serve.server import address_of, listening, run
 
     place = Place(store, master=master, notify=say)
-    with open_store_at(place, new=True) as opened:
+    with open_store_at(place, new=not place.in_folder, migrate=True) as opened:
         parts = open_memory_parts(settings, llm, embedder, open_signer(place, signing_key))
         app = _app(opened, parts, workers)
         with listening(host, port) as listener:

@@ -152,8 +152,10 @@ class Corpus:
         """The cases of a split (None for all), in the order of the corpus, at most ``limit``.
 
         Raises:
-            InputError: The corpus has no such split.
+            InputError: The corpus has no such split, or ``limit`` is below 1.
         """
+        if limit is not None and limit < 1:
+            raise InputError(f"limit {limit}: give 1 or more, or None for all cases")
         counts = Counter(case.split for case in self._cases)
         if split is not None and split not in counts and split not in SPLITS:
             raise InputError(f"no split {split!r}; this corpus has {', '.join(counts) or 'no cases'}")

@@ -75,7 +75,10 @@ class Steps:
         values = ", ".join(f"{name} is {getattr(self.settings, name)}" for name in names)
         options = ", ".join(f"--{name.replace('_', '-')} {'any' if name == ANY else 'N'}" for name in names)
         python = ", ".join(f"{name}={'None' if name == ANY else 'N'}" for name in names)
-        return f"{rule!r} removed the most, {n:,} ({values}): give lower {options}; in Python, CurateSettings({python})"
+        return (
+            f"{rule!r} removed the most, {n:,} ({values}): give lower {options}; in Python, "
+            f"dataclasses.replace(SETTINGS, {python})"
+        )
 
     def rows(self) -> list[dict[str, object]]:
         """For the manifest."""

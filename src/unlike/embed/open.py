@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from unlike.embed.concatenated import ConcatenatedEncoder
 from unlike.embed.encoder import Encoder, Vectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError, MissingPart, how_to_install
+
+SHORT_NAMES = ("minilm", "bge-m3", "gte-qwen2-1.5b", "contriever")
+"""Models of sentence-transformers that have a short name here."""
 
 
 class LazyEncoder:
@@ -50,9 +54,25 @@ def open_encoder(
     """
     if len(parts := parts_of(name)) > 1:
         return ConcatenatedEncoder([open_encoder(part, cache, on_progress) for part in parts])
+    check_name(name)
     scheme, _, rest = name.partition(":")
     encoder = SCHEMES.get(scheme, lambda _: _sentence_transformer(name))(rest)
     return CachedEncoder(encoder, Path(cache), on_progress) if cache else encoder
+
+
+def check_name(name: str) -> None:
+    """Check that no part of a name looks like a misspelt short name, which would be looked for on the hub.
+
+    Raises:
+        InputError: One does.
+    """
+    for part in parts_of(name):
+        if ":" in part or "/" in part or _is_path(part) or part in SHORT_NAMES:
+            continue
+        if near := get_close_matches(part, SHORT_NAMES, 1, 0.75):
+            raise InputError(
+                f"unknown embedder {part!r}: did you mean {near[0]}? A model of the hub has a / in its name"
+            )
 
 
 def parts_of(name: str) -> list[str]:

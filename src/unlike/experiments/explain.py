@@ -86,9 +86,9 @@ def explain_case(
         raise InputError(f"{run} is a run of method {facts['method']!r}; only dep has a vector for each record")
     row = find_row(rows, case, run)
     text = _text(row, real)
-    given = {"adapter": adapter, "llm_uri": llm, "embedder": embedder}
+    given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
     known = facts | facts["settings"] | {name: value for name, value in given.items() if value}
-    if lacking := [f"--{name}" for name in ("adapter", "embedder") if not known.get(name)]:
+    if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not known.get(name)]:
         raise InputError(f"run.json of the run is incomplete; give {', '.join(lacking)}")
     opened = Corpus.open(corpus_folder(run, facts, as_path(corpus)))
     encoder = open_encoder(known["embedder"], vector_file())

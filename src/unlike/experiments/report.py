@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.run_method import write_whole
 from unlike.evaluate.running.run_plan import find, measure_all
 from unlike.experiments.watch import SILENT_WATCH, Watch
-from unlike.settings import as_path, vector_file
+from unlike.settings import as_list, as_path, vector_file
 
 if TYPE_CHECKING:
     from unlike.evaluate.statistics.findings import Findings
@@ -27,7 +27,7 @@ class Comparison:
         files: The report in all its formats.
     """
 
-    findings: "Findings"
+    findings: "Findings" = field(repr=False)
     files: tuple[Path, ...]
 
     @property
@@ -50,7 +50,7 @@ def write_comparison(findings: "Findings", out: Path) -> Comparison:
 
 
 def report(
-    runs: "Sequence[Path | str]",
+    runs: "Sequence[Path | str] | Path | str",
     out: Path | str = REPORT,
     *,
     corpus: Path | str | None = None,
@@ -76,7 +76,7 @@ def report(
     from unlike.evaluate.running.read_plan import plan_of
     from unlike.evaluate.running.run_method import corpus_folder, read_run
 
-    folders = [folder for path in runs for folder in finished_runs(Path(path))]
+    folders = [folder for path in as_list(runs) for folder in finished_runs(Path(path))]
     facts = [read_run(folder)[1] for folder in folders]
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:

@@ -1,12 +1,14 @@
 """One method over the cases of a corpus, written to a run folder."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.api import open_kit
-from unlike.embed.open import LazyEncoder, open_encoder
+from unlike.data.corpus import Corpus
+from unlike.embed.open import LazyEncoder, check_name, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run_method import JOURNAL, Job, Progress, arun, generation, pick_cases, run_jobs
 from unlike.experiments.calls_left import calls_left
@@ -19,7 +21,6 @@ from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
-    from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend
     from unlike.methods.kit import Kit
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class RunRequest:
     """A method over the cases of a corpus; see ``run`` for the fields."""
 
-    corpus: "Corpus"
+    corpus: Corpus
     method: str
     llm: "str | Backend"
     out: Path
@@ -70,13 +71,13 @@ class RunRequest:
 
 
 def run(
-    corpus: "Corpus",
+    corpus: Corpus | Path | str,
     method: str,
     llm: "str | Backend",
     out: Path | str,
     *,
     embedder: "str | Encoder" = "minilm",
-    settings: MethodSettings | None = None,
+    settings: MethodSettings | Mapping[str, Any] | None = None,
     split: str = "test",
     limit: int | None = None,
     task: str = "review",
@@ -91,12 +92,12 @@ def run(
     """Generate a text for every case of a split with one method; the same call again resumes.
 
     Args:
-        corpus: The corpus that gives the cases.
+        corpus: The corpus that gives the cases, or its folder.
         method: A key of ``METHODS``.
         llm: URI as in ``open_llm``, or an open backend.
         out: The run folder.
         embedder: Name as in ``open_encoder``, or an open encoder.
-        settings: None for the papers' settings.
+        settings: Settings, or some by name; the others are the papers'.
         split: "test", "validation" or "train".
         limit: Run only the first N cases.
         task: Name of the task, as in ``open_task``.
@@ -117,8 +118,10 @@ def run(
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
     """
-    chosen, kept = settings or MethodSettings(), (as_path(prompts), concurrency, as_path(journal), keep_prompts)
-    request = RunRequest(corpus, method, llm, Path(out), embedder, chosen, split, limit, task, *kept)
+    opened = Corpus.open(corpus) if isinstance(corpus, str | Path) else corpus
+    chosen = settings if isinstance(settings, MethodSettings) else MethodSettings(**settings or {})
+    kept = (as_path(prompts), concurrency, as_path(journal), keep_prompts)
+    request = RunRequest(opened, method, llm, Path(out), embedder, chosen, split, limit, task, *kept)
     return run_request(request, engine, facts, watch)
 
 
@@ -132,6 +135,8 @@ def run_request(
     corpus, method, out, split, limit = request.corpus, request.method, request.out, request.split, request.limit
     llm = request.llm if isinstance(request.llm, str) else request.llm.model
     embedder = request.embedder if isinstance(request.embedder, str) else request.embedder.name
+    if isinstance(request.embedder, str):
+        check_name(request.embedder)
     cases = pick_cases(corpus, split, limit)
     facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}

@@ -12,7 +12,16 @@ from annotated_types import Interval
 
 from unlike.errors import InputError
 from unlike.records import TimeRule
-from unlike.settings import AtLeast0, AtLeast1, Layout, by_name
+from unlike.settings import (
+    AtLeast0,
+    AtLeast1,
+    Fraction,
+    Layout,
+    NotNegative,
+    Positive,
+    by_name,
+    check_values,
+)
 
 Kind = Literal["dep", "pplug", "prompt_tuning"]
 Signal = Literal["his", "diff"]
@@ -23,6 +32,7 @@ Weighting = Literal["mean", "profile_weighted"]
 Objective = Literal["paper", "released"]
 Precision = Literal["float32", "bfloat16"]
 ChooseBy = Literal["meteor", "nll"]
+Share = Annotated[float, Interval(ge=0, le=1)]
 TokensPerVector = Annotated[int, Interval(ge=1, le=8)]
 
 
@@ -61,26 +71,26 @@ class AdapterSettings:
     """
 
     kind: Kind = "dep"
-    n_records: int = 8
+    n_records: AtLeast0 = 8
     signals: tuple[Signal, ...] = ("his", "diff")
     with_text: bool = True
     with_note: bool = True
     reduction: Reduction = "sae"
     activation: Activation = "sigmoid"
     standardise: bool = True
-    latent_share: float = 0.5
+    latent_share: Fraction = 0.5
     initialisation: Initialisation = "xavier"
     weighting: Weighting = "mean"
     time_rule: TimeRule = "as_of"
-    representatives: int = 0
-    min_peers: int = 1
+    representatives: AtLeast0 = 0
+    min_peers: AtLeast1 = 1
     tokens_per_vector: TokensPerVector = 1
     layout: Layout = "single"
     scaled: bool = False
     neutral: bool = False
     placed: bool = False
-    text_chars: int | None = None
-    max_prompt_tokens: int = 2048
+    text_chars: AtLeast1 | None = None
+    max_prompt_tokens: AtLeast1 = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +107,10 @@ class LossWeights:
     """
 
     objective: Objective = "paper"
-    recon: float = 100.0
-    sparse: float = 1e-3
-    rho: float = 0.05
-    contrast: float = 0.0
+    recon: NotNegative = 100.0
+    sparse: NotNegative = 1e-3
+    rho: Fraction = 0.05
+    contrast: NotNegative = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +143,26 @@ class TrainSettings:
         weights: The loss.
     """
 
-    learning_rate: float = 1e-5
-    place_rate: float | None = None
-    weight_decay: float = 0.025
-    warmup: float = 0.01
-    batch: int = 1
-    accumulate: int = 16
-    epochs: int = 5
-    max_steps: int | None = None
-    left_out: float = 0.0
-    max_targets: int = 1
-    max_target_tokens: int = 2048
+    learning_rate: NotNegative = 1e-5
+    place_rate: NotNegative | None = None
+    weight_decay: NotNegative = 0.025
+    warmup: Share = 0.01
+    batch: AtLeast1 = 1
+    accumulate: AtLeast1 = 16
+    epochs: AtLeast1 = 5
+    max_steps: AtLeast1 | None = None
+    left_out: Share = 0.0
+    max_targets: AtLeast1 = 1
+    max_target_tokens: AtLeast1 = 2048
     warm_start_steps: AtLeast0 = 0
     warm_start_tokens: AtLeast1 = 32
-    clip: float | None = None
+    clip: Positive | None = None
     precision: Precision = "bfloat16"
     recompute: bool = False
-    validation: int = 512
-    validation_batch: int = 32
+    validation: AtLeast0 = 512
+    validation_batch: AtLeast1 = 32
     choose_by: ChooseBy = "meteor"
-    checkpoint_min: float = 10.0
+    checkpoint_min: NotNegative = 10.0
     seed: int = 0
     weights: LossWeights = LossWeights()
 
@@ -247,3 +257,6 @@ def _parsed(name: str, value: object) -> object:
     if value == "none":
         return None
     return tuple(value.split(",")) if name == "signals" and isinstance(value, str) else value
+
+
+check_values(AdapterSettings, TrainSettings, LossWeights)

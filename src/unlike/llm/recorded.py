@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from unlike.errors import CallFailed, EngineError
+from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Completion, Sampling, tokens_of_chars
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
@@ -142,6 +142,9 @@ class RecordedLLM:
         concurrency: Calls under way at the same time, or what each call holds meanwhile, for a limit over several LLMs.
         meter: Counts what this and other LLMs are asked.
         time: Measures the seconds of each call.
+
+    Raises:
+        InputError: ``concurrency`` is below 1.
     """
 
     def __init__(
@@ -152,6 +155,8 @@ class RecordedLLM:
         meter: Meter | None = None,
         time: EngineTime | None = None,
     ) -> None:
+        if isinstance(concurrency, int) and concurrency < 1:
+            raise InputError(f"concurrency {concurrency}: give 1 or more")
         self.backend = backend
         self._journal = journal
         free = asyncio.Semaphore(concurrency) if isinstance(concurrency, int) else concurrency

@@ -211,7 +211,8 @@ async def forecast_build(
             meter = Meter()
             file = replace(parts.file, memory={**parts.file.memory, "keep_prompts": False})
             parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter, file=file)
-            built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, on_progress, limit)
+            counting: OnProgress = lambda what, *rest: on_progress(what.replace("building", "counting"), *rest)
+            built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, counting, limit)
         finally:
             copy.close()
     used, rewrites = meter.usage, file.memory_settings().method.max_rewrites

@@ -182,7 +182,7 @@ def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -
     if profiles.current(tx, user):
         return "the profile holds no statement"
     under_way = tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})
-    return "the profile is still being built" if under_way else "the profile could not be built; see the jobs"
+    return "the profile is not built yet" if under_way else "the profile could not be built; see the jobs"
 
 
 _USER = select(USERS.c.id, USERS.c.own).where(

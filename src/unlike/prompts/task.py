@@ -43,9 +43,9 @@ class Task:
     """
 
     name: str
-    words: Mapping[str, str]
-    dimensions: Mapping[str, Dimension]
-    sources: Mapping[str, str]
+    words: Mapping[str, str] = field(repr=False)
+    dimensions: Mapping[str, Dimension] = field(repr=False)
+    sources: Mapping[str, str] = field(repr=False)
     _environment: jinja2.Environment = field(repr=False)
 
     def standard(self, names: tuple[str, ...] | None) -> tuple[Dimension, ...]:

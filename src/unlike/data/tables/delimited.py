@@ -84,9 +84,8 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
         if not found and (field.required or field.expected)
     ]
     if missing:
-        raise InputError(
-            f"{name} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}; name the right ones"
-        )
+        lacking = f"column{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
+        raise InputError(f"{name} has no {lacking}; it has {', '.join(columns) or 'none'}; name the right ones")
     return keys
 
 

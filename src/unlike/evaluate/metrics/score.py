@@ -13,6 +13,7 @@ from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.peers import Peers, peers_of
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
+from unlike.settings import as_list
 
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
 
@@ -60,8 +61,8 @@ class Scores:
 
 
 def score(
-    paths: Sequence[Path | str],
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    paths: Sequence[Path | str] | Path | str,
+    metrics: Sequence[str] | str = DEFAULT_METRICS,
     peers: Peers | None = None,
     form: Form = DEFAULT_FORM,
     language: Language | None = None,
@@ -81,10 +82,12 @@ def score(
     Raises:
         InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.
     """
-    chosen = [open_metric(name) for name in metrics]
+    chosen = [open_metric(name) for name in as_list(metrics)]
     needed = replace(form, with_reference=any(metric.needs == "reference" for metric in chosen))
     compares = peers is None and any(metric.needs == "peers" for metric in chosen)
-    scores, places = Scores(), [Path(path) for path in paths]
+    scores, places = Scores(), [Path(path) for path in as_list(paths)]
+    if not places:
+        raise InputError("no texts to score: give run folders or tables")
     for path, run in zip(places, run_names(places), strict=True):
         others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in read_texts(path, needed, run):

@@ -256,11 +256,12 @@ def corpus_folder(run: Path, facts: Mapping[str, Any], moved: Path | None = None
     known = moved or (Path(facts["corpus"]) if facts.get("corpus") else None)
     if known is None:
         raise InputError(
-            f"run {run.resolve().name} names no corpus folder; give it with --corpus (Corpus.write makes one)"
+            f"run {run.resolve().name} was made on a corpus in memory; write that with Corpus.write, and give the folder: "
+            "--corpus, or corpus= in Python"
         )
     if not (known / MANIFEST).is_file():
         raise InputError(
-            f"the corpus of run {run.resolve().name} is not in {str(known)!r}; give its folder with --corpus"
+            f"the corpus of run {run.resolve().name} is not in {str(known)!r}; give its folder: --corpus, or corpus= in Python"
         )
     return known
 
