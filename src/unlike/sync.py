@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 _CREATING = threading.Lock()
 POLL_S = 0.25
-"""How often a waiting thread wakes: after llama.cpp was loaded, a signal does not wake the main thread, so Ctrl-C would do nothing."""
+"""How often a waiting thread wakes: once llama.cpp is loaded, a signal does not wake the main thread by itself."""
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -211,7 +211,10 @@ async def forecast_build(
             meter = Meter()
             file = replace(parts.file, memory={**parts.file.memory, "keep_prompts": False})
             parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter, file=file)
-            counting: OnProgress = lambda what, *rest: on_progress(what.replace("building", "counting"), *rest)
+
+            def counting(what: str, n_done: int, n_total: int, details: str) -> None:
+                on_progress(what.replace("building", "counting"), n_done, n_total, details)
+
             built, _ = await build_profiles(copy.tenant(tenant.name), parts, user_ids, counting, limit)
         finally:
             copy.close()
