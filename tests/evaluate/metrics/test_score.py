@@ -92,7 +92,7 @@ def test_peers(run):
     row, other = score([run], ["leakage", "distinct1"], peers={"c1": ["the bright lamp"]}).rows
     assert (row.mean, row.n) == (1.0, 2)
     assert other.mean == pytest.approx(1.0)
-    with pytest.raises(InputError, match="names no corpus folder; give it with --corpus"):
+    with pytest.raises(InputError, match="was made on a corpus in memory; write that with Corpus.write"):
         score([run], ["leakage"])
 
 
