@@ -124,7 +124,7 @@ def test_another_tenant_is_made_and_named(unlike, lines, tmp_path):
 NOTHING = {
     "no file": (("nowhere.jsonl",), "no such file: nowhere.jsonl"),
     "an empty file": (("empty.jsonl",), "empty.jsonl has no usable line: it is empty; every line needs user_id"),
-    "another format": (("table.csv",), "table.csv has no column user_id, item_id; it has user, text"),
+    "another format": (("table.csv",), "table.csv has no columns user_id, item_id; it has user, text"),
     "a broken archive": (("broken.jsonl.gz",), "broken.jsonl.gz is a broken gzip file"),
     "unknown consent": (("records.jsonl", "--consent", "peer"), "--consent is 'peer'; allowed are own,peer; own; none"),
     "build without an LLM": (("records.jsonl", "--build"), "--build needs an LLM; give --llm"),
