@@ -66,7 +66,7 @@ def test_no_texts_are_left_beside_it(unlike, shop, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--min-chars", "9999"), "nothing is left after the step 'long enough'"),
+        (("--min-chars", "9999"), "0 after 'long enough'"),
         (("--preset", "huge"), "no preset 'huge'; allowed are dpl-paper"),
         (("--tenant", "acme"), "no tenant 'acme' in this store"),
         (("--store", "nowhere"), "no store in nowhere"),

@@ -35,7 +35,7 @@ def test_a_worker_that_breaks_starts_again(make_house, monkeypatch, logged):
         await stop.wait()
 
     monkeypatch.setattr(app, "work", breaking)
-    with calling(make_house(n_workers=1, worker_pause_s=0.0)):
+    with calling(make_house(n_workers=1, worker_pause_s=0.001)):
         assert again.wait(PATIENCE_S)
     line = json.loads(logged.getvalue().splitlines()[0])
     assert (line["event"], line["error"]) == ("worker failed", "ValueError")
