@@ -311,7 +311,7 @@ def _check_values(kind: type[Any]) -> None:
     @wraps(make)
     def checking(self: object, *args: object, **given: object) -> None:
         values = dict(zip(names, args, strict=False)) | given
-        make(self, **(_valid(adapter(), values, changes_of(kind), kind.__name__) if values else {}))
+        make(self, **(_valid(adapter(), values, kind, kind.__name__) if values else {}))
 
     kind.__init__ = checking
 

@@ -58,7 +58,7 @@ def test_curate_prints_how_many_values_are_missing(write_lines, tmp_path):
         write_lines("i.jsonl", [item(f"i{n}") for n in range(6)]),
     ]
     result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
-    assert "missing: title in 6 of 36 records; records without timestamp are left out" in result.output
+    assert "missing: title in 6 of 36 records; these records stay" in result.output
     assert "curated: 6 users, 6 items, 36 records" in result.output
 
 

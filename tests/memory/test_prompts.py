@@ -28,7 +28,7 @@ from unlike.errors import CallFailed
 from unlike.inspector.store.inspection import Inspection
 from unlike.llm.backend import Messages, Sampling
 from unlike.llm.forecast import PlaceholderBackend
-from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.request_priority import RequestPriority
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request
 from unlike.memory.build_all import forecast_build
@@ -291,7 +291,7 @@ def test_a_forecast_keeps_none(in_sqlite, monkeypatch):
     memory = memory_of(in_sqlite, keep_prompts=True)
     run(memory.add(town(), BOTH))
     file = MemoryFile(memory={"keep_prompts": True}, refresh={"debounce_s": 0.0})
-    parts = MemoryParts(backend, HashingEncoder(64), REDACTOR, SIGNER, TASK, file, RequestsFirst(backend))
+    parts = MemoryParts(backend, HashingEncoder(64), REDACTOR, SIGNER, TASK, file, RequestPriority(backend))
     monkeypatch.setattr("unlike.store.journal.place_of_prompt", lambda *_: pytest.fail("a prompt is sealed"))
     counted = run(forecast_build(memory.tenant, parts, None))
     assert counted.n_profiles == 4 and counted.n_calls == 12 and len(asked) == 12

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from unlike.embed.hashing import HashingEncoder
 from unlike.inspector.app import store_routers
-from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.request_priority import RequestPriority
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.memory import Memory
 from unlike.memory.settings import MemorySettings, Refresh
@@ -47,10 +47,10 @@ class House:
     keys: dict = field(default_factory=dict)
     key_name: str = "test"
     keep_prompts: bool = False
-    turns: RequestsFirst | None = None
+    priority: RequestPriority | None = None
 
     def __post_init__(self):
-        self.service = Service(self.store, self.open_memory, self.settings, self.turns)
+        self.service = Service(self.store, self.open_memory, self.settings, self.priority)
         self.app = create_app(self.service, store_routers())
         for tenant in ("acme", "other"):
             self.keys[tenant] = self.new_key(tenant, self.key_name)
@@ -58,7 +58,7 @@ class House:
     def open_memory(self, tenant):
         settings = MemorySettings(refresh=Refresh(debounce_s=0.0), keep_prompts=self.keep_prompts)
         redactor, task = open_redactor("patterns"), open_task("review")
-        return Memory(tenant, self.backend, HashingEncoder(), redactor, SIGNER, task, settings, turns=self.turns)
+        return Memory(tenant, self.backend, HashingEncoder(), redactor, SIGNER, task, settings, priority=self.priority)
 
     def new_key(self, tenant, name):
         with self.store.tenant(tenant).write() as tx:
@@ -123,12 +123,12 @@ def make_house(tmp_path, folders):
     """Makes a service; settings may be changed."""
     stores = []
 
-    def made(start="empty", llm=None, keep_prompts=False, turns=None, **settings):
+    def made(start="empty", llm=None, keep_prompts=False, priority=None, **settings):
         folder = tmp_path / f"store{len(stores)}"
         shutil.copytree(folders / start, folder)
         stores.append(open_store(folder, MASTER))
         changed, llm = replace(SETTINGS, **settings), llm or ScriptedBackend.echo()
-        return House(stores[-1], llm, folder, changed, keep_prompts=keep_prompts, turns=turns)
+        return House(stores[-1], llm, folder, changed, keep_prompts=keep_prompts, priority=priority)
 
     yield made
     for store in stores:

@@ -6,7 +6,7 @@ import threading
 import time
 
 from tests.serve.conftest import calling, crowd
-from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.request_priority import RequestPriority
 from unlike.llm.scripted import ScriptedBackend
 from unlike.llm.stop import STOP
 from unlike.serve import app, service
@@ -77,7 +77,7 @@ TEXT = {"user_id": "ada", "item_id": "album-1", "max_tokens": TEXT_TOKENS}
 
 def test_a_request_is_answered_beside_builds_at_the_same_engine(make_house):
     llm = Held()
-    house = make_house(llm=llm, n_workers=1, turns=RequestsFirst(llm))
+    house = make_house(llm=llm, n_workers=1, priority=RequestPriority(llm))
     with calling(house) as client:
         client.post("/v1/records", json=crowd()).raise_for_status()
         assert llm.arrived.acquire(timeout=PATIENCE_S)
@@ -89,7 +89,7 @@ def test_a_request_is_answered_beside_builds_at_the_same_engine(make_house):
 def test_builds_that_do_not_end_in_time_are_cancelled_and_wait_for_the_next_start(make_house, monkeypatch, logged):
     monkeypatch.setattr(service, "GRACE_S", 0.0)
     llm = Held()
-    house = make_house(llm=llm, n_workers=1, turns=RequestsFirst(llm))
+    house = make_house(llm=llm, n_workers=1, priority=RequestPriority(llm))
     with calling(house) as client:
         client.post("/v1/records", json=crowd()).raise_for_status()
         assert llm.arrived.acquire(timeout=PATIENCE_S)

@@ -146,11 +146,11 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
 def _reading_notes(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:
     """What was assumed about the files, and what was left out."""
     reading = manifest.get("reading", {})
-    if missing := [f"{name} in {n:,}" for name, n in manifest.get("missing", {}).items() if n]:
-        stay = (
-            "without timestamp" if manifest["settings"]["require_title_and_rating"] is False else "without any of these"
-        )
-        yield f"missing: {', '.join(missing)} of {n_of(manifest['steps'][0]['records'], 'record')}; records {stay} are left out"
+    if missing := {name: n for name, n in manifest.get("missing", {}).items() if n}:
+        counts = ", ".join(f"{name} in {n:,}" for name, n in missing.items())
+        needed = missing if manifest["settings"]["require_title_and_rating"] else missing.keys() & {"timestamp"}
+        what = f"records without {' or '.join(needed)} are left out" if needed else "these records stay"
+        yield f"missing: {counts} of {n_of(manifest['steps'][0]['records'], 'record')}; {what}"
     for what, how in reading.get("assumed", {}).items():
         yield f"{what}: {how}"
     if n := reading.get("texts_with_markup"):

@@ -19,7 +19,7 @@ LINE_S = 30.0
 MIN_DONE = 3
 """Units to be done before a time left is shown."""
 SHORT_S = 5.0
-"""A pause that is not worth a word."""
+"""Shorter pauses are not reported."""
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _lines(console: "Console") -> Generator[OnProgress]:
 class Pace:
     """How fast one kind of work goes and how long its rest takes.
 
-    Nothing is said about the rest without a basis: ``MIN_DONE`` units, the last of which is not longer ago than any unit took.
+    A time left is given once ``MIN_DONE`` units are done, and not while a unit takes longer than every one before it.
 
     Args:
         now: The clock, in seconds.

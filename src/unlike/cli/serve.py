@@ -60,7 +60,7 @@ def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI"
     from unlike.serve.service import Service
 
     settings = parts.file.service_settings(workers)
-    return create_app(Service(store, parts.memory, settings, parts.turns), store_routers())
+    return create_app(Service(store, parts.memory, settings, parts.priority), store_routers())
 
 
 async def _serve(app: "FastAPI", parts: "MemoryParts", listener: "socket") -> None:

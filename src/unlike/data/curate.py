@@ -125,22 +125,20 @@ def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSet
     present = {"title": pl.col("title").str.strip_chars() != "", "rating": pl.col("rating").is_not_null(),
                "timestamp": pl.col("timestamp").is_not_null()}  # fmt: skip
     present = {name: rule.fill_null(False) for name, rule in present.items() if source.has(name)}
-    if present:
-        steps.missing = records.select((~rule).sum().alias(name) for name, rule in present.items()).collect(
-            engine="streaming"
-        ).row(0, named=True)  # fmt: skip
     needed = ("title", "rating", "timestamp") if settings.require_title_and_rating else ("timestamp",)
     complete = pl.all_horizontal(pl.lit(True), *(present[name] for name in needed if name in present))
-    rules = {
-        "read": (pl.lit(True), ()),
-        " and ".join(", ".join(needed).rsplit(", ", 1)): (complete, ()),
-        "long enough": (pl.col("n_chars") >= settings.min_chars, ("min_chars",)),
-    }
+    n_left = (pl.col("user_id").n_unique(), pl.col("item_id").n_unique(), pl.len())
+    n_missing = ((~rule).sum().alias(name) for name, rule in present.items())
+    users, items, n, *missing = records.select(*n_left, *n_missing).collect(engine="streaming").row(0)
+    steps.note(Step("read", users, items, n))
+    steps.missing = dict(zip(present, missing, strict=True))
     left = records
-    for name, (rule, thresholds) in rules.items():
+    for name, rule, thresholds in (
+        (" and ".join(", ".join(needed).rsplit(", ", 1)), complete, ()),
+        ("long enough", pl.col("n_chars") >= settings.min_chars, ("min_chars",)),
+    ):
         left = left.filter(rule)
-        counts = left.select(pl.col("user_id").n_unique(), pl.col("item_id").n_unique(), records=pl.len())
-        steps.note(Step(name, *counts.collect(engine="streaming").row(0)), *thresholds)
+        steps.note(Step(name, *left.select(*n_left).collect(engine="streaming").row(0)), *thresholds)
     id_ = pl.coalesce(pl.col("record_id").replace("", None), pl.format("{}:{}", "user_id", "item_id"))
     return left.select(
         "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=id_

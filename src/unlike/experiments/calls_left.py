@@ -10,7 +10,6 @@ from unlike.experiments.watch import Watch
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import LLM
-from unlike.progress import no_progress
 from unlike.sync import wait_for
 
 MAX_ROWS = 200
@@ -20,20 +19,20 @@ MAX_ROWS = 200
 def calls_left(
     work: Callable[[ForecastLLM], Coroutine[Any, Any, object]], n_rows: int, llm: LLM, file: Path, watch: Watch
 ) -> int:
-    """The calls that work would make; 0 where that is not counted.
+    """The number of LLM calls that work would make.
 
-    It is not where nobody watches, where there are many rows, or where a method fails without real answers.
+    0 if they are not counted: nobody watches, there are more than ``MAX_ROWS`` rows, or a method fails on placeholder answers.
 
     Args:
-        work: Does it with the LLM that it gets, which asks no engine.
+        work: The work, as a function of the LLM that it asks; it is given one that only counts.
         n_rows: Rows that it makes.
-        llm: Its LLM, which is not called.
+        llm: The LLM that will do the work; it is not called.
         file: Its journal, which need not exist.
         watch: Shows progress.
     """
-    if watch.on_progress is no_progress or n_rows > MAX_ROWS:
+    if not watch.shows_progress or n_rows > MAX_ROWS:
         return 0
-    with existing(file) as known:
+    with existing_journal(file) as known:
         asked = ForecastLLM(llm.backend, known)
         try:
             wait_for(work(asked))
@@ -45,7 +44,7 @@ def calls_left(
 
 
 @contextmanager
-def existing(path: Path) -> Generator[Journal | None]:
+def existing_journal(path: Path) -> Generator[Journal | None]:
     """A journal; None if the file does not exist."""
     if not path.is_file():
         yield None

@@ -15,7 +15,7 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
 from unlike.evaluate.running.run_plan import cases_of, find, forecast, likelihood_of_plan, measure_all, run_plan
 from unlike.experiments.adapters import train_adapters, untrained_adapters
-from unlike.experiments.calls_left import calls_left, existing
+from unlike.experiments.calls_left import calls_left, existing_journal
 from unlike.experiments.folder import claim_folder
 from unlike.experiments.open import Experiment, open_experiment
 from unlike.experiments.report import REPORT, Comparison, write_comparison
@@ -138,8 +138,10 @@ def _grade(opened: Experiment, runs: "list[MeasuredRun]", watch: Watch) -> "list
         watch.say(f"{judge.label}: {judge.calls}")
         kit = opened.kits(judge, opened.folder / JOURNAL)(MethodSettings())
         grading = Grading(opened.plan, judge, opened.corpus, kit)
-        with existing(opened.folder / JOURNAL) as known:
-            watch.calls(judge.label, kit.llm.meter, wait_for(forecast_judge(grading, opened.folder, known)).n_calls)
+        if watch.shows_progress:
+            with existing_journal(opened.folder / JOURNAL) as known:
+                expected = wait_for(forecast_judge(grading, opened.folder, known))
+            watch.calls(judge.label, kit.llm.meter, expected.n_calls)
         if by_rubric := wait_for(grade_all(grading, runs)):
             found.append(by_rubric[0])
             learned[judge.metric] = {user: asdict(rubric) for user, rubric in by_rubric[1].items()}

@@ -13,7 +13,7 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
 from unlike.evaluate.running.run_plan import cases_of, forecast
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
-from unlike.experiments.calls_left import existing
+from unlike.experiments.calls_left import existing_journal
 from unlike.experiments.run import RunRequest
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ForecastLLM
@@ -92,7 +92,7 @@ def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
     backend = open_counter(request.llm) if isinstance(request.llm, str) else request.llm
     cases = pick_cases(request.corpus, request.split, request.limit)
     kit = request.open_kit(backend, None, watch)
-    with existing(request.journal_file) as known:
+    with existing_journal(request.journal_file) as known:
         asked = _forecast_llm(backend, known, cases)
         job = Job(request.method, open_method(request.method), cases, replace(kit, llm=asked))
         wait_for(run_jobs([job], generation, on_progress=watch.cases("forecast", asked.meter)))
@@ -108,7 +108,7 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     """
     untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
-    with existing(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
+    with existing_journal(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
         return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)))
 

@@ -34,6 +34,11 @@ class Watch:
     on_progress: OnProgress = no_progress
     say: Say = say_nothing
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether anything is done with progress."""
+        return self.on_progress is not no_progress
+
     def destination(self, uri: str) -> None:
         """Print which host the texts are sent to; nothing for an LLM in this process."""
         if host := destination(uri):

@@ -172,7 +172,7 @@ class Endpoint:
         tries = min(TRIES_TO_CONNECT, self._limits.max_retries + 1)
         if failure.unreachable and not self._reached and n_failed >= tries:
             raise EngineError(
-                f"LLM endpoint cannot be reached: {self._base_url} ({failure}); start it or give another address"
+                f"endpoint cannot be reached: {self._base_url} ({failure}); start it or give another address"
             ) from failure
         if n_failed > self._limits.max_retries:
             raise _final(failure, f"given up after {n_failed} attempts") from failure
@@ -208,7 +208,7 @@ def _base_url(given: str | None) -> str:
     url = given or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
     if not url.startswith(("http://", "https://")):
         raise InputError(
-            f"LLM endpoint: {url!r}; it must start with http:// or https://; correct --llm or OPENAI_BASE_URL"
+            f"endpoint: {url!r}; it must start with http:// or https://; correct it in --llm or OPENAI_BASE_URL"
         )
     return url
 

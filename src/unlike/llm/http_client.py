@@ -140,7 +140,9 @@ class HttpClient:
         try:
             self._url = URL(base_url)
         except ValueError as error:
-            raise InputError(f"LLM endpoint: {base_url!r} is not an address ({error}); correct --llm") from error
+            raise InputError(
+                f"endpoint: {base_url!r} is not an address ({error}); correct it in --llm or OPENAI_BASE_URL"
+            ) from error
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "unlike"}
         if self._url.user is None:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -208,7 +210,7 @@ class HttpClient:
 
 
 def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession]) -> None:
-    """Close sessions from outside their loops; one that is not closed prints a warning when it is collected."""
+    """Close sessions from outside their loops; one that is not closed prints a warning when it is garbage-collected."""
     while sessions:
         loop, session = sessions.popitem()
         closing = session.close()

@@ -115,7 +115,7 @@ class EngineTime:
         return self._change(-1) - began
 
     def _change(self, n: int) -> float:
-        """The seconds that a call has which is under way since the beginning."""
+        """Note that ``n`` calls more are under way; returns the seconds of a call that has been under way from the start."""
         now_s = self._now()
         self._share_s += (now_s - self._at_s) / max(self._n_under_way, 1)
         self._at_s, self._n_under_way = now_s, self._n_under_way + n

@@ -88,7 +88,7 @@ async def build_profiles(
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))
         since_ms = tenant.store.now_ms()
-        shown = _Shown(on_progress, meter, 1 + memory.settings.method.n_records)
+        shown = _BuildProgress(on_progress, meter, 1 + memory.settings.method.n_records)
         n_jobs = await _work_off(tenant.store, parts, meter, shown, scope)
     finally:
         await parts.backend.aclose()
@@ -116,7 +116,9 @@ def _scope(tx: "Tx", user_ids: Sequence[str] | None, limit: int | None) -> Scope
     return scope
 
 
-async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, shown: "_Shown", scope: Scope | None) -> int:
+async def _work_off(
+    store: "Store", parts: "MemoryParts", meter: Meter, shown: "_BuildProgress", scope: Scope | None
+) -> int:
     """Work until no job is due; returns how many were started."""
     done = 0
     while not (STOP.requested or meter.unusable):
@@ -130,10 +132,11 @@ async def _work_off(store: "Store", parts: "MemoryParts", meter: Meter, shown: "
     return done
 
 
-class _Shown:
-    """Progress: items while only they are worked on, then LLM calls.
+class _BuildProgress:
+    """Progress of a build: items while texts are only clustered, then LLM calls.
 
-    How many calls a profile takes is known when some are built, since unchanged parts are reused; until then it is the maximum.
+    Until a profile is built, each is assumed to take the maximum number of calls; then the mean so far, since unchanged parts
+    are reused.
     """
 
     def __init__(self, on_progress: OnProgress, meter: Meter, max_calls: int) -> None:

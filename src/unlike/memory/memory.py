@@ -18,7 +18,7 @@ from unlike.llm.backend import Backend, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat, PassthroughLLM, passes_chats
 from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
-from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.request_priority import RequestPriority
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
@@ -70,13 +70,13 @@ class Memory:
         adapters: Folders of trained adapters, which receipts name if they were trained on the user.
         latent: An opened adapter, if texts are written from vectors; see ``vectors``.
         meter: Counts LLM calls, also those of other memories.
-        turns: When builds may call the LLM; shared by all memories that use it.
+        priority: When builds may call the LLM; shared by all memories that use it.
 
     Attributes:
         heavy: Runs CPU-bound work.
         population: Distances of all users from the population's mean.
         spending: Counts tokens.
-        turns: Lets requests come before builds.
+        priority: Lets requests come before builds.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Memory:
         adapters: Sequence[Path] = (),
         latent: Latent | None = None,
         meter: Meter | None = None,
-        turns: RequestsFirst | None = None,
+        priority: RequestPriority | None = None,
     ) -> None:
         self.tenant = tenant
         self.heavy = Heavy()
@@ -104,7 +104,7 @@ class Memory:
         self._adapters = adapters
         self._records = StoredRecords(tenant)
         self._meter = meter
-        self.turns = turns or RequestsFirst(backend)
+        self.priority = priority or RequestPriority(backend)
         contexts = ProfileContextCache(tenant, self.settings)
         self._parts = RequestParts(tenant, backend, task, self.settings, contexts, self.spending)
 
@@ -237,7 +237,7 @@ class Memory:
         """
         call = prepared.draft.call
         n_tokens = n_attempts * (estimate_tokens(call.messages) + call.sampling.max_tokens)
-        with self.turns.request():
+        with self.priority.request():
             async with (
                 self.spending.reserve(n_tokens, llm),
                 self.keeping_prompt(call, prepared.context, prepared.shows_profile),
@@ -430,7 +430,7 @@ class Memory:
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self.encoder),
-            llm=RecordedLLM(self.backend, journal, self.turns, self._meter),
+            llm=RecordedLLM(self.backend, journal, self.priority, self._meter),
             task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,

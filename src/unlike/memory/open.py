@@ -13,7 +13,7 @@ from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_
 if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend, Messages, Sampling
-    from unlike.llm.requests_first import RequestsFirst
+    from unlike.llm.request_priority import RequestPriority
     from unlike.llm.usage import Meter
     from unlike.memory.memory import Memory
     from unlike.memory.settings_file import MemoryFile
@@ -71,7 +71,7 @@ class MemoryParts:
     signer: "Signer"
     task: "Task"
     file: "MemoryFile"
-    turns: "RequestsFirst"
+    priority: "RequestPriority"
     meter: "Meter | None" = None
     """Counts what all memories ask of the LLM."""
 
@@ -90,7 +90,7 @@ class MemoryParts:
             adapters=self.file.adapters,
             latent=self._latent(tenant, self.file.adapter) if self.file.adapter else None,
             meter=self.meter,
-            turns=self.turns,
+            priority=self.priority,
         )
 
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":
@@ -139,7 +139,7 @@ def open_memory_parts(
     need(STORE_PARTS)
     from unlike.embed.open import open_encoder
     from unlike.llm.open import open_llm
-    from unlike.llm.requests_first import RequestsFirst
+    from unlike.llm.request_priority import RequestPriority
     from unlike.llm.scripted import ScriptedBackend
     from unlike.memory.settings_file import read_settings
     from unlike.privacy.redact import open_redactor
@@ -157,7 +157,7 @@ def open_memory_parts(
         signer=signer or Signer.new(),
         task=task,
         file=file,
-        turns=RequestsFirst(backend),
+        priority=RequestPriority(backend),
     )
 
 

@@ -42,7 +42,9 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
 
 
 async def build_due(memory: Memory) -> int:
-    """Build what waits in a memory, as far as the refresh settings do not postpone it; returns how many jobs were done.
+    """Do the waiting jobs of a memory now, also those that are not due yet; returns how many were done.
+
+    A job that was postponed for a reason, such as a failed call, is done when its pause is over.
 
     Raises:
         EngineError: The LLM cannot be used; jobs that need it keep waiting.

@@ -78,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     workers.append(asyncio.create_task(_keep_running(service, stop, _clean_up)))
     yield
     service.stop_building()
-    stop.set()  # tests open an app twice at the same time, so the service's may be another one
+    stop.set()  # where two apps share a service, it knows the event of the later one
     await service.end(workers)
     await service.store_usage()
 

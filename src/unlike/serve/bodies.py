@@ -24,7 +24,7 @@ def _usable(given: str) -> str:
 
 
 def _unix_ms(given: object) -> object:
-    """A date or a date-time of ISO 8601 as Unix milliseconds, in UTC where it has no offset; what is no text stays."""
+    """A date or date-time of ISO 8601 as Unix milliseconds, UTC if it has no offset; anything but text is returned unchanged."""
     if not isinstance(given, str):
         return given
     try:

@@ -25,7 +25,9 @@ from unlike.writing.repeat_guard import Repeated
 TRY_AGAIN_S = 5
 UNREADABLE = 400
 """FastAPI's status for a body that is not text; it is replaced by 422, as for every invalid body."""
-_ABOUT_MISSING = {"record_id": "; it is yours to choose, and the same text sent again with it is stored once"}
+_ABOUT_MISSING = {
+    "records.record_id": "; choose it yourself: a record that is sent again with the same id is stored once"
+}
 MAX_MISTAKES = 10
 """Mistakes of a request that are listed."""
 
@@ -152,24 +154,23 @@ def problem_of(error: UnlikeError) -> Problem:
 def invalid(error: RequestValidationError) -> Problem:
     """The answer to a request that is not of the documented form: several mistakes at once, without the values sent."""
     mistakes = list[str]()
-    for (where, what), like_it in _alike(error).items():
-        again = f" (and {len(like_it) - 1} more like it)" if len(like_it) > 1 else ""
-        about = what.removeprefix("Value error, ") + _ABOUT_MISSING.get(
-            where[-1] if like_it[0]["type"] == "missing" else "", ""
-        )
-        mistakes.append(f"{'.'.join(map(str, like_it[0]['loc']))}: {about}"[:300] + again)
+    for (field, message), alike in _grouped(error).items():
+        place = ".".join(map(str, alike[0]["loc"]))
+        hint = _ABOUT_MISSING.get(field, "") if alike[0]["type"] == "missing" else ""
+        more_alike = f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""
+        mistakes.append(f"{place}: {message.removeprefix('Value error, ')}{hint}"[:300] + more_alike)
     more = "; and more" if len(error.errors()) > MAX_MISTAKES else ""
     first = next((mistake["loc"] for mistake in error.errors()), ())
     param = ".".join(map(str, first[1:] if first[:1] == ("body",) else first)) or None
     return Problem(422, ErrorText("invalid", "; ".join(mistakes[:MAX_MISTAKES]) + more, param=param))
 
 
-def _alike(error: RequestValidationError) -> dict[tuple[tuple[str, ...], str], list[Any]]:
-    """Mistakes by the field and what is wrong with it, whatever the number of the record."""
-    found: dict[tuple[tuple[str, ...], str], list[Any]] = {}
+def _grouped(error: RequestValidationError) -> dict[tuple[str, str], list[Any]]:
+    """The mistakes by their field, without the number of the record, and by what is wrong with it."""
+    found: dict[tuple[str, str], list[Any]] = {}
     for mistake in error.errors():
-        where = tuple(str(part) for part in mistake["loc"] if not isinstance(part, int))
-        found.setdefault((where or ("",), mistake["msg"]), []).append(mistake)
+        field = ".".join(part for part in mistake["loc"][1:] if isinstance(part, str))
+        found.setdefault((field, mistake["msg"]), []).append(mistake)
     return found
 
 

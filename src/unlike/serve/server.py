@@ -20,8 +20,8 @@ from unlike.llm.stop import STOP
 from unlike.serve.connection import Connection
 from unlike.serve.service import GRACE_S
 
-LEAVE_S, CANCEL_S = GRACE_S + 10, 8.0
-"""After these times, from the first and the second signal, the process ends even if a thread of an engine does not."""
+LEAVE_S, LEAVE_AT_ONCE_S = GRACE_S + 10, 8.0
+"""After the first and after a second signal, the process ends in this time even if a thread of an engine does not."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 MAX_CONNECTIONS = 4096
@@ -71,11 +71,10 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             self.force_exit = True
             STOP.cancel()
-        self.should_exit = True
-        leaving = threading.Timer(CANCEL_S if self.force_exit else LEAVE_S, os._exit, (0,))
+        super().handle_exit(sig, frame)
+        leaving = threading.Timer(LEAVE_AT_ONCE_S if self.force_exit else LEAVE_S, os._exit, (0,))
         leaving.daemon = True
         leaving.start()
-        self._captured_signals.append(sig)
 
 
 async def serve(app: FastAPI, door: socket.socket, on_stop: Callable[[], None] = lambda: None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from unlike.errors import EngineError, InputError, UnlikeError
-from unlike.llm.requests_first import RequestsFirst
+from unlike.llm.request_priority import RequestPriority
 from unlike.llm.stop import STOP
 from unlike.memory.erase import scrub
 from unlike.memory.memory import Memory
@@ -55,7 +55,7 @@ class Service:
         store: Of all tenants; the caller closes it.
         open_memory: Makes the memory of a tenant, once.
         settings: Limits and workers.
-        turns: When the builds of the memories may call the LLM.
+        priority: When the builds of the memories may call the LLM.
 
     Attributes:
         llm: How the LLM's last call went.
@@ -68,7 +68,7 @@ class Service:
         store: Store,
         open_memory: Callable[[Tenant], Memory],
         settings: ServiceSettings | None = None,
-        turns: RequestsFirst | None = None,
+        priority: RequestPriority | None = None,
     ) -> None:
         self.store = store
         self.settings = settings or ServiceSettings()
@@ -76,9 +76,9 @@ class Service:
         self.metrics = Metrics()
         self.stop = asyncio.Event()
         self._ends_at = 0.0
-        self._turns = turns
-        if turns:
-            turns.expect_requests()
+        self._priority = priority
+        if priority:
+            priority.expect_requests()
         self._open_memory = open_memory
         self._memories: dict[int, Memory] = {}
         self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
@@ -96,8 +96,8 @@ class Service:
         if not self.stop.is_set():
             self.stop.set()
             self._ends_at = time.monotonic() + GRACE_S
-        if self._turns:
-            self._turns.close()
+        if self._priority:
+            self._priority.close()
 
     async def end(self, workers: Collection[asyncio.Task[None]]) -> None:
         """Wait for workers that were told to stop, for ``GRACE_S`` at most; then cancel the calls they wait for."""

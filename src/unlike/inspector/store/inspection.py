@@ -53,7 +53,7 @@ class Inspection:
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
         method = self.memory.settings.method
         kit, llm = self._kit(user_id, user, method)
-        with self.memory.turns.request():
+        with self.memory.priority.request():
             async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
                 return await map_differences.ask_for(kit, own, chosen, n_peers)
 
@@ -75,7 +75,7 @@ class Inspection:
         stored = {request.user_id: prepared.context.summary}
         kit = replace(kit, profile_of=stored.get)
         write = partial(self._write, prepared, name == "stored_profile")
-        with self.memory.turns.request():
+        with self.memory.priority.request():
             async with (
                 self.memory.spending.reserve(tokens_of_calls(settings.n_records + 2, settings), llm),
                 aclosing(play(name, prepared, kit, llm, write)) as events,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from unlike.errors import Stopped
-from unlike.llm.requests_first import MAX_BUILD_CALLS, RequestsFirst
+from unlike.llm.request_priority import MAX_BUILD_CALLS, RequestPriority
 from unlike.llm.scripted import ScriptedBackend
 
 
@@ -42,7 +42,7 @@ def turns_at(slots):
     backend = ScriptedBackend.echo()
     if slots:
         backend.slots = slots
-    return RequestsFirst(backend)
+    return RequestPriority(backend)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ MAX_BUILD_CALLS = 16
 """Calls of builds at the same time, of all jobs together."""
 
 
-class RequestsFirst:
+class RequestPriority:
     """Decides when a call of a build may begin; a call of a request always may.
 
     An engine of this process answers a fixed number of calls at the same time, its slots, and computes all of them on the
