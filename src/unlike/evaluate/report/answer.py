@@ -67,7 +67,7 @@ def _why_untested(variants: Sequence[Variant]) -> str:
         return "No test was made, since all variants are baselines"
     if not any(variant.is_baseline for variant in variants):
         return "No test was made, since there is no baseline to compare with"
-    return "The users are too few to say which method is better"
+    return "There are too few users to say which method is better"
 
 
 def _verdict(test: PairedTest, label: str) -> str:
