@@ -44,7 +44,7 @@ def test_what_many_records_lack_is_said_once(client):
     sent = client.post("/v1/records", json={"records": rows})
     assert sent.status_code == 422
     assert sent.json()["error"]["message"] == (
-        "body.records.0.record_id: Field required; it is yours to choose, and the same text sent again with it is stored "
+        "body.records.0.record_id: Field required; choose it yourself: a record that is sent again with the same id is stored "
         "once (and 1 more like it)"
     )
 
