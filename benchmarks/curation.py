@@ -81,7 +81,7 @@ def _against_plain(reviews: Path, items: Path) -> list[Row]:
     rows: list[Review] = plain_curation.before_the_fixed_point(reviews, items, settings)
     columns = {"row": [row.row for row in rows], "user_id": [row.user for row in rows]}
     keys = pl.DataFrame(columns | {"item_id": [row.item for row in rows]})
-    our_s, ours = _timed(lambda: set(to_fixed_point(keys, settings, Steps())["row"].to_list()))
+    our_s, ours = _timed(lambda: set(to_fixed_point(keys, settings, Steps(settings))["row"].to_list()))
     their_s, theirs = _timed(lambda: {row.row for row in plain_curation.to_fixed_point(rows, settings)})
     assert ours == theirs, "the same records stay"
     with tempfile.TemporaryDirectory(dir=reviews.parent) as folder:

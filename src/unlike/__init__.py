@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from unlike.experiments.train import train
     from unlike.experiments.watch import Watch
     from unlike.llm.open import open_llm
+    from unlike.memory.answers import Request
     from unlike.memory.open import open_memory
+    from unlike.memory.worker import build_due
     from unlike.methods.kit import Kit
     from unlike.methods.table import METHODS
     from unlike.prompts.task import open_task
     from unlike.records import Case, Generation, Item, Record
     from unlike.settings import CURATE_PRESETS, CurateSettings, MethodSettings
+    from unlike.store.records import NewRecord
+    from unlike.store.users import Consent
     from unlike.writing.draft import Draft, Outcome
 
 __version__ = "0.1.0"
@@ -43,6 +47,7 @@ __all__ = [
     "METHODS",
     "CallFailed",
     "Case",
+    "Consent",
     "Corpus",
     "CurateSettings",
     "Draft",
@@ -53,13 +58,16 @@ __all__ = [
     "Kit",
     "MethodSettings",
     "MissingPart",
+    "NewRecord",
     "Outcome",
     "Record",
+    "Request",
     "Stopped",
     "UnlikeError",
     "Watch",
     "agenerate",
     "arun",
+    "build_due",
     "curate",
     "experiment",
     "generate",
@@ -92,11 +100,15 @@ _HOME = {
     "unlike.experiments.train": ("train",),
     "unlike.experiments.watch": ("Watch",),
     "unlike.llm.open": ("open_llm",),
+    "unlike.memory.answers": ("Request",),
     "unlike.memory.open": ("open_memory",),
+    "unlike.memory.worker": ("build_due",),
     "unlike.methods.kit": ("Kit",),
     "unlike.methods.table": ("METHODS",),
     "unlike.prompts.task": ("open_task",),
     "unlike.records": ("Case", "Generation", "Item", "Record"),
+    "unlike.store.records": ("NewRecord",),
+    "unlike.store.users": ("Consent",),
     "unlike.writing.draft": ("Draft", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -105,7 +117,12 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'unlike' has no attribute {name!r}")
-    return getattr(import_module(_MODULE_OF[name]), name)
+    try:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    except ModuleNotFoundError as error:
+        from unlike.errors import missing_part
+
+        raise missing_part(error) or error from error
 
 
 def __dir__() -> list[str]:

@@ -32,6 +32,14 @@ def test_a_user_nobody_has_seen_gets_a_plain_text(unlike, shop):
     assert "from: plain (nothing is known of this user)" in err
 
 
+def test_an_id_that_looks_misspelt_is_shown_what_it_may_mean(unlike, shop):
+    status, _, err = unlike("generate", "ada", "--item", "penn", "--store", shop, *LLM)
+    assert (status, "no item 'penn' in the store; did you mean pen? For a new item give --item-title" in err) == (
+        2,
+        True,
+    )
+
+
 def test_an_item_that_the_store_does_not_know_is_described(unlike, shop):
     status, _, err = unlike("generate", "ada", "--item", "oar", "--store", shop, *LLM)
     assert status == 2

@@ -35,6 +35,12 @@ def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):
     assert listed["keys"][0]["revoked_ms"]
 
 
+def test_no_key_yet(unlike, shop):
+    status, out, _ = unlike("keys", "list", "--store", shop)
+    assert status == 0
+    assert out.startswith(f"tenant 'default' has no API key; create one with: unlike keys new NAME --store {shop}\n")
+
+
 def test_a_budget_is_set_and_taken_away(unlike, shop):
     assert "10,000 tokens per day" in unlike("keys", "budget", "10_000", "--store", shop)[1]
     assert json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_a_day"] == 10_000

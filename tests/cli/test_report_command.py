@@ -91,6 +91,12 @@ def test_commands_read_a_run_that_python_made(make, unlike, sample, tmp_path, mo
     assert "needs" not in said["evaluate"][1]
 
 
+def test_a_report_measures_with_the_encoder_of_the_runs(unlike, runs, tmp_path):
+    words_of_it = [word for word in words(runs, tmp_path) if word not in ("--embedder", "hashing:64")]
+    assert unlike(*words_of_it)[0] == 0
+    assert json.loads((tmp_path / "r.json").read_text())["facts"]["Embedder"] == "hashing:64"
+
+
 def test_a_run_on_a_corpus_in_memory_or_one_that_is_gone_says_what_to_give(unlike, sample, tmp_path):
     run_by_run(sample_corpus(), tmp_path / "dpl")
     facts = json.loads((tmp_path / "dpl" / "run.json").read_text())

@@ -112,6 +112,20 @@ def test_what_is_missing_is_named(blocked, commands, named, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_names_of_python_say_what_is_missing(tmp_path):
+    script = SCRIPT.replace("from unlike.cli.main import main", """
+import unlike
+for name in ("Consent", "NewRecord", "Request", "build_due"):
+    try:
+        getattr(unlike, name)
+    except unlike.MissingPart as missing:
+        print(missing)
+""").partition("for words in")[0]  # fmt: skip
+    words = [sys.executable, "-c", script, json.dumps([["sqlalchemy"], []])]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"sqlalchemy is not installed; {how_to_install('service')}"] * 4
+
+
 def test_a_package_without_what_it_needs_is_a_finding_of_doctor(tmp_path):
     assert run(("torch",), [("doctor",)], tmp_path)[0][-1] == "0"
 

@@ -62,6 +62,23 @@ def test_curate_prints_how_many_values_are_missing(write_lines, tmp_path):
     assert "curated: 6 users, 6 items, 36 records" in result.output
 
 
+def test_a_corpus_that_is_replaced_is_named(files, tmp_path):
+    words = ("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
+    assert [f"the corpus in {tmp_path / 'c'} is replaced" in run(*words).output for _ in range(2)] == [False, True]
+
+
+def test_columns_that_are_missing_name_the_option(write_lines, tmp_path):
+    reviews = write_lines("t.jsonl", [{"author": "a", "thing": "i", "text": "x"}])
+    for words, says in (
+        (("--map", "title=headline"), "check format and columns (--map FIELD=COLUMN)"),
+        (("--map", "user_id=author", "--map", "item_id=thing", "--map", "title=headline"),
+         "has no value for headline in any line; name the right columns (--map FIELD=COLUMN)"),
+        (("--map", "user_id=author", "--map", "item_id=thing", "--items", reviews, "--item-map", "item_id=id"),
+         "check format and columns (--item-map FIELD=COLUMN)"),
+    ):  # fmt: skip
+        assert says in str(run("curate", "table", reviews, *words, "--out", tmp_path / "c", *EASY).exception)
+
+
 def test_curate_as_json_is_the_manifest(files, tmp_path):
     result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", "--json", *EASY)
     assert json.loads(result.output) == Corpus.open(tmp_path / "c").manifest

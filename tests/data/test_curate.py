@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.data.rows import item, review
 from unlike.data.curate import curate
 from unlike.data.sources import amazon_2014
+from unlike.errors import InputError
 from unlike.settings import CURATE_PRESETS
 
 
@@ -68,7 +69,15 @@ def test_rules_about_items(made, changes, kept):
 
 
 def test_items_nobody_described_are_dropped(made):
-    assert ids(made([review("a", "i1"), review("a", "i2", text="other text")], [item("i1")])) == ["a:i1"]
+    corpus = made([review("a", "i1"), review("a", "i2", text="other text")], [item("i1")])
+    assert ids(corpus) == ["a:i1"]
+    steps = {step["step"]: step["records"] for step in corpus.manifest["steps"]}
+    assert (steps["long enough"], steps["items that i.jsonl has"]) == (2, 1)
+
+
+def test_a_file_of_other_items_is_named_as_the_cause(made):
+    with pytest.raises(InputError, match="'items that i.jsonl has' removed the most, 1, and has no threshold"):
+        made([review("a", "i1")], [item("x1")])
 
 
 def test_categories_are_asked_for_where_the_setting_says_so(made):

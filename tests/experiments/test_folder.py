@@ -27,6 +27,15 @@ def test_two_files_of_one_name_do_not_share_a_folder(plan_file, tmp_path):
     assert json.loads((out / PLAN).read_text())["hash"]
 
 
+def test_a_plan_that_came_to_nothing_keeps_no_folder(plan_file, tmp_path):
+    out = tmp_path / "mine"
+    with pytest.raises(InputError, match="cannot read 'nothing.toml'"):
+        unlike.experiment(plan_file(llm="scripted:nothing.toml"), out)
+    assert (out / PLAN).is_file()
+    unlike.experiment(plan_file(), out)
+    assert rows(out)
+
+
 def test_a_plan_may_grow_and_not_shrink(plan_file, tmp_path):
     out = tmp_path / "mine"
     unlike.experiment(plan_file(), out)

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 import unlike
+from unlike.errors import MissingPart
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.forecast import forecast_experiment, forecast_run
 from unlike.experiments.open import open_experiment
@@ -40,6 +41,17 @@ def test_as_many_calls_are_forecast_as_are_made(plan_file, tmp_path):
     assert not (tmp_path / "out").exists()
     unlike.experiment(file, tmp_path / "out")
     assert abs(foreseen - made(tmp_path / "out")) <= 0.02 * foreseen
+
+
+def test_a_forecast_says_that_meteor_lacks_its_data(plan_file, tmp_path, monkeypatch):
+    def missing():
+        raise MissingPart("no WordNet")
+
+    monkeypatch.setattr("unlike.evaluate.metrics.meteor.find_data", missing)
+    file = plan_file(limit=1)
+    for metrics, lacks in (('["rouge1"]', ""), ('["rouge1", "meteor"]', "no WordNet")):
+        file.write_text(file.read_text().replace('["rouge1"]', metrics))
+        assert forecast_experiment(open_experiment(file, tmp_path / "out")).not_measurable == lacks
 
 
 def test_what_is_left_is_forecast_where_some_is_done(plan_file, tmp_path):

@@ -81,6 +81,15 @@ def test_paths_may_be_strings_and_an_experiment_takes_an_open_llm(sample, plan_f
         unlike.train(corpus, "dep", "scripted:echo", "dep")
 
 
+def test_a_store_that_is_not_there_is_said_before_a_wrong_llm_and_none_is_made_for_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no store in store"), unlike.open_memory("store", "opnai:m", "nothing/x"):
+        pass
+    with pytest.raises(InputError, match="LLM: 'opnai:m'"), unlike.open_memory("store", "opnai:m", new=True):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_public_function_takes_a_string_for_a_path():
     functions = {name: value for name in unlike.__all__ if inspect.isfunction(value := getattr(unlike, name))}
     for name, function in functions.items():

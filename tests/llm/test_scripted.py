@@ -82,7 +82,7 @@ def test_json_says_the_same_and_a_changed_file_is_another_model(tmp_path, rules)
     ("text", "told"),
     [
         ("rules = 3", "rules"),
-        ("colour = 'red'", "colour"),
+        ("ruels = []", "ruels is unknown; did you mean rules\\? allowed are rules, default"),
         ("[[rules]]\ncontains='a'\nregex='b'\nanswer='c'", "exactly one of: contains, regex"),
         ("[[rules]]\ncontains='a'", "exactly one of: answer, fail, stop"),
         ("[[rules]]\nregex='('\nanswer='c'", "rules.0.regex"),

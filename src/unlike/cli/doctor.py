@@ -39,16 +39,9 @@ def doctor(
 
 
 def _print(findings: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    needs = any(finding.needed_for for finding in findings)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "part", "found, or what to do", *(("needed for",) if needs else ())):
-        table.add_column(heading, overflow="fold")
+    """Print what was found, or what to do, in whole lines, so that commands in them can be copied."""
     for finding in findings:
-        mark = "[green]yes[/]" if finding.works else "[red]fault[/]" if finding.fault else "[yellow]no[/]"
-        cells = (finding.part, finding.seen, *((finding.needed_for,) if needs else ()))
-        table.add_row(mark, *(Text(cell) for cell in cells))
-    Console().print(table)
+        mark, colour = ("yes", "green") if finding.works else ("fault", "red") if finding.fault else ("no", "yellow")
+        typer.echo(f"{typer.style(f'{mark:<7}', fg=colour)}{finding.part}: {finding.seen}")
+        if finding.needed_for:
+            typer.echo(f"{'':<7}{typer.style(f'needed for {finding.needed_for}', dim=True)}")

@@ -135,7 +135,7 @@ def _verify(file: Path, public_key: str) -> None:
     verify(receipt, _public_key(public_key) if public_key else None)
     for name, value in receipt.items():
         if name != "signature":
-            typer.echo(f"{name.replace('_', ' '):<32}{_shown(name, value)}")
+            typer.echo(f"{name.removesuffix('_ms').replace('_', ' '):<32}{_shown(name, value)}")
     unsure = "" if public_key else "; give --public-key to verify that the key is the service's"
     typer.echo(f"valid: nothing was changed since it was signed{unsure}")
 

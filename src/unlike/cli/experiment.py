@@ -8,6 +8,7 @@ import typer
 from unlike.cli.curate import warn
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import DryRun, Engine, time_rule
+from unlike.cli.output import say
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
 from unlike.cli.run import print_forecast
@@ -119,3 +120,5 @@ def _show_forecast(forecast: "ExperimentForecast") -> None:
         )
     for part, cost in forecast.parts:
         print_forecast(part, cost)
+    if forecast.not_measurable:
+        say(f"METEOR would not be measured: {forecast.not_measurable}")

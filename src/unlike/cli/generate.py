@@ -51,6 +51,7 @@ def generate(
     need(STORE_PARTS)
     from unlike.memory.answers import Request
     from unlike.records import Item
+    from unlike.store.items import similar_ids
     from unlike.store.records import Unknown
     from unlike.writing.repeat_guard import Repeated
 
@@ -62,7 +63,12 @@ def generate(
         try:
             written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:
-            raise InputError(f"no item {item!r} in the store; give --item-title and --item-description") from error
+            with memory.tenant.read() as tx:
+                near = similar_ids(tx, item)
+            meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
+            raise InputError(
+                f"no item {item!r} in the store; {meant}give --item-title and --item-description"
+            ) from error
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error

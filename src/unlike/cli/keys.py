@@ -60,12 +60,17 @@ def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", 
     if as_json:
         print_json({"keys": rows, "tokens_a_day": budget, "tokens_today": used})
         return
-    table = Table("key", "created (UTC)", "", "may")
+    table = Table("key", "created (UTC)", "state", "may")
     for row in rows:
         until = f"valid until {day_and_time(row['expires_ms'])}" if row["expires_ms"] else "valid"
         state = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else until
         table.add_row(Text(row["name"]), day_and_time(row["created_ms"]), state, ", ".join(row["scopes"]))
-    Console().print(table)
+    if rows:
+        Console().print(table)
+    else:
+        typer.echo(
+            f"tenant {tenant!r} has no API key; create one with: unlike keys new NAME --store {Place(store).shown}"
+        )
     typer.echo(f"budget: {_per_day(budget)}; {n_of(used, 'token')} used today (UTC)")
 
 

@@ -20,7 +20,9 @@ def report(
     out: Path = typer.Option(Path("report.html"), help="HTML file; .md, .csv, .tex and .json are written beside it."),
     title: str = typer.Option("Comparison", help="Title of the report."),
     metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, separated by commas."),
-    embedder: str = typer.Option("minilm", help="Encoder by which the uniqueness of users is measured."),
+    embedder: str | None = typer.Option(
+        None, help="Encoder by which the uniqueness of users is measured. Default: that of the runs."
+    ),
     corpus: MovedCorpus = None,
     users: Path | None = typer.Option(
         None, help="Table of users: user_id, and a column for each attribute by which gains are compared."

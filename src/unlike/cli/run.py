@@ -225,4 +225,5 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     typer.echo(f"counted with {counted}" + (f"; assumed tokens per answer: {assumed}" if assumed else ""))
     print_rewrites(forecast.rewrites_not_counted)
     if cost is not None:
-        typer.echo(f"cost: {cost:.2f}, in the currency of the prices")
+        shown = f"{cost:.2f}" if cost >= 0.1 else f"{cost:.2g}"
+        typer.echo(f"cost: {shown}, in the currency of the prices")

@@ -188,6 +188,12 @@ class Corpus:
         """The texts of all records, oldest first; what there is to embed."""
         return [record.text for record in self._records]
 
+    @property
+    def source(self) -> str:
+        """The data set that the corpus comes from: its name, or the file of a table of one's own."""
+        source = self.manifest["source"]
+        return source.get("records", "table") if source.get("name") == "table" else source.get("name", "")
+
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
         """Where the corpus comes from and how it was made."""

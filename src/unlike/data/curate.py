@@ -109,6 +109,9 @@ def curated(
         row, id, user_id, item_id, timestamp.
     """
     keys = _complete_records(records, source, settings, steps)
+    if source.items is not None:
+        keys = keys.join(items.select("item_id").unique().collect(engine="streaming"), on="item_id", how="semi")
+        steps.count(f"items that {source.items.name} has", keys)
     keys = keys.join(_described_items(items, source, settings), on="item_id", how="semi")
     steps.count("items with title and description", keys, ANY)
     # Sorted once; of what repeats, the latest stays.

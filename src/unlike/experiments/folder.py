@@ -13,21 +13,22 @@ from typing import Any
 from unlike.errors import InputError
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run_method import RUN, write_whole
+from unlike.evaluate.running.run_method import JOURNAL, RUN, write_whole
+from unlike.experiments.calls_left import existing_journal
 from unlike.llm.open import model_of
 
 PLAN = "plan.json"
 
 
 def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
-    """Assign a folder to a plan, or check that it belongs to this plan.
+    """Assign a folder to a plan, or check that it belongs to this plan; a folder without results belongs to none.
 
     Raises:
         InputError: It belongs to another plan, would get fewer cases than it has, or cannot be written.
     """
     wanted = conditions(plan, corpus_hash)
     file = folder / PLAN
-    if file.is_file():
+    if file.is_file() and _has_results(folder):
         found = _read(file)
         if problems := [*_differences(found["conditions"], wanted), *_shrinks(found, plan)]:
             raise InputError(
@@ -36,6 +37,14 @@ def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
             )
     kept = {"hash": digest(wanted), "title": plan.title, "limit": plan.limit, "conditions": wanted}
     write_whole(file, json.dumps(kept | {"runs": _runs(plan)}, indent=1, ensure_ascii=False) + "\n")
+
+
+def _has_results(folder: Path) -> bool:
+    """Whether a run, an adapter or an answered call is kept."""
+    if any((folder / "runs").glob(f"*/{RUN}")) or any((folder / "adapters").glob("*/*")):
+        return True
+    with existing_journal(folder / JOURNAL) as known:
+        return known is not None and bool(known.mean_completion_tokens())
 
 
 def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from unlike.errors import MissingPart
 from unlike.evaluate.running.all_judges import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
@@ -28,6 +29,7 @@ from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
+    from unlike.evaluate.running.plan import Plan
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.experiments.adapters import TrainingForecast
     from unlike.experiments.open import Experiment
@@ -76,10 +78,12 @@ class ExperimentForecast:
     Attributes:
         trainings: Adapters that would be trained first.
         parts: The runs, and the judges, each with its cost.
+        not_measurable: Why METEOR, where it is asked for, cannot be measured; "" where it can.
     """
 
     trainings: tuple["TrainingForecast", ...]
     parts: tuple[tuple[Forecast, float | None], ...]
+    not_measurable: str = ""
 
 
 def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
@@ -110,7 +114,19 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
     with existing_journal(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
-        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)))
+        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _lacking(opened.plan))
+
+
+def _lacking(plan: "Plan") -> str:
+    """Why METEOR, whose data is a download, cannot be measured; "" where it can or is not asked for."""
+    from unlike.evaluate.metrics.meteor import find_data
+
+    try:
+        if "meteor" in plan.metrics:
+            find_data()
+    except MissingPart as missing:
+        return str(missing)
+    return ""
 
 
 def _parts(opened: "Experiment", kit_of: "KitOf", known: Journal | None) -> "Generator[tuple[Forecast, float | None]]":

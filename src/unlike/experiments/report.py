@@ -54,7 +54,7 @@ def report(
     out: Path | str = REPORT,
     *,
     corpus: Path | str | None = None,
-    embedder: str = "minilm",
+    embedder: str | None = None,
     watch: Watch = SILENT_WATCH,
     **options: object,
 ) -> Comparison:
@@ -64,7 +64,7 @@ def report(
         runs: Run folders, or folders of experiments.
         out: The HTML file.
         corpus: Corpus folder, where it has moved since the runs.
-        embedder: Encoder for the uniqueness of users.
+        embedder: Encoder for the uniqueness of users; None for that of the first run.
         watch: Shows progress.
         options: ``title``, ``metrics``, ``users`` as in an experiment file.
 
@@ -81,6 +81,7 @@ def report(
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
+    embedder = embedder or facts[0].get("embedder", "minilm")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)

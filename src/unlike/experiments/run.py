@@ -14,7 +14,7 @@ from unlike.evaluate.running.run_method import JOURNAL, Job, Progress, arun, gen
 from unlike.experiments.calls_left import calls_left
 from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
-from unlike.llm.open import model_of
+from unlike.llm.open import check_llm, model_of
 from unlike.methods.table import open_method, uses_encoder
 from unlike.prompts.task import open_task
 from unlike.settings import MethodSettings, as_path, vector_file
@@ -137,6 +137,8 @@ def run_request(
     embedder = request.embedder if isinstance(request.embedder, str) else request.embedder.name
     if isinstance(request.embedder, str):
         check_name(request.embedder)
+    if isinstance(request.llm, str):
+        check_llm(request.llm)
     cases = pick_cases(corpus, split, limit)
     facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Messages, Sampling, messages_digest
+from unlike.settings import problems_of
 
 
 class Rule(BaseModel):
@@ -104,8 +105,7 @@ class Script(BaseModel):
                 f"LLM script: cannot read {str(path)!r}: {error.strerror}; give a file, or echo"
             ) from error
         except ValidationError as error:
-            mistakes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise InputError(f"LLM script: {str(path)!r}: {mistakes}") from error
+            raise InputError(f"LLM script: {str(path)!r}: {'; '.join(problems_of(error, cls))}") from error
         except ValueError as error:
             raise InputError(f"LLM script: {str(path)!r} is not TOML or JSON: {error}") from error
         script._name = f"{path.name}#{hashlib.sha256(raw).hexdigest()[:8]}"

@@ -149,7 +149,15 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job in a list."""
+    """A job in a list.
+
+    Attributes:
+        kind: "build" for a user's profile, or "cluster" for the texts on an item.
+        run_at_ms: When it is due.
+        error: Why it is postponed or failed; "" for any other.
+        user_id: Whose profile is built.
+        item_id: The item whose texts are clustered.
+    """
 
     number: int
     kind: str
@@ -157,6 +165,8 @@ class JobRow:
     attempts: int
     run_at_ms: int
     error: str
+    user_id: str | None = None
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

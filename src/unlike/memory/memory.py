@@ -392,13 +392,14 @@ class Memory:
 
     # Work -------------------------------------------------------------------------------------------------------------
 
-    async def jobs(self, state: str = "", offset: int = 0, limit: int = 50) -> Page[JobRow]:
-        """A page of jobs, the next due first.
+    async def jobs(self, state: str = "", offset: int = 0, limit: int = 50, *, user_id: str = "") -> Page[JobRow]:
+        """A page of jobs, the next due first; with a user, those that the user's profile needs.
 
         Raises:
+            Unknown: There is no such user.
             InputError: There is no such state or page.
         """
-        return await asyncio.to_thread(pages.jobs_in, self.tenant, state, offset, limit)
+        return await asyncio.to_thread(pages.jobs_in, self.tenant, state, user_id, offset, limit)
 
     async def do(self, job: Job) -> None:
         """Do a job and end it; see ``cluster.cluster_item`` and ``build.build_profile``.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,10 +55,14 @@ def open_memory(
         MissingPart: A package is not installed.
     """
     place = Place(str(store), tenant, master, notify)
-    signer = open_signer(place, Path(signing_key)) if signing_key else None
-    parts = open_memory_parts(as_path(settings), llm, embedder, signer)
+    parts = None
+    if new:  # no store is created for a name that cannot be opened
+        parts = open_memory_parts(as_path(settings), llm, embedder)
     with open_store_at(place, new) as opened:
-        yield parts.memory(tenant_of(opened, place, new))
+        named = tenant_of(opened, place, new)
+        signer = open_signer(place, Path(signing_key)) if signing_key else None
+        parts = parts or open_memory_parts(as_path(settings), llm, embedder)
+        yield (replace(parts, signer=signer) if signer else parts).memory(named)
 
 
 @dataclass(frozen=True, slots=True)

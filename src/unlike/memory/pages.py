@@ -47,20 +47,23 @@ def prompts_of(tenant: Tenant, user_id: str, offset: int, limit: int) -> Page[Ke
         return Page(tuple(journal.prompts_of(tx, user, offset, limit)), journal.n_prompts(tx, user), offset)
 
 
-def jobs_in(tenant: Tenant, state: str, offset: int, limit: int) -> Page[JobRow]:
-    """Jobs in a state (all for ""), the next due first.
+def jobs_in(tenant: Tenant, state: str, user_id: str, offset: int, limit: int) -> Page[JobRow]:
+    """Jobs in a state (all for ""), the next due first; with a user, those that the user's profile needs.
 
     Raises:
+        Unknown: There is no such user.
         InputError: There is no such state or page.
     """
     check(offset, limit)
     if state and state not in JOB_STATES:
         raise InputError(f"unknown state of jobs: {state!r}; allowed are {', '.join(JOB_STATES)}")
     with tenant.read() as tx:
-        rows = jobs.listed(tx, state, offset, limit)
-        counts = jobs.counts(tx)
-    total = counts.get(state, 0) if state else sum(counts.values())
-    found = (JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error) for row in rows)
+        scope = jobs.Scope(tx.tenant, (known_user(tx, user_id),) if user_id else None)
+        rows, total = jobs.listed(tx, scope, state, offset, limit)
+    found = (
+        JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error, row.user_id, row.item_id)
+        for row in rows
+    )
     return Page(tuple(found), total, offset)
 
 

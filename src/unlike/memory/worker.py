@@ -108,7 +108,7 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
     except TransactionConflict:
         await asyncio.to_thread(_postpone, job, 0.0, "records changed meanwhile")
     except Stopped:
-        await asyncio.to_thread(_postpone, job, 0.0, "work was stopped")
+        await asyncio.to_thread(_postpone, job, 0.0, "")
     except BudgetSpent as spent:
         await asyncio.to_thread(_postpone, job, spent.renewed_in_s, str(spent))
     except EngineError as error:

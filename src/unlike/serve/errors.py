@@ -28,6 +28,8 @@ UNREADABLE = 400
 _ABOUT_MISSING = {
     "records.record_id": "; choose it yourself: a record that is sent again with the same id is stored once"
 }
+_OF_PYDANTIC = {"extra_forbidden": "unknown field; /openapi.json lists those that are allowed"}
+"""Messages in place of pydantic's, by type of error."""
 MAX_MISTAKES = 10
 """Mistakes of a request that are listed."""
 
@@ -158,7 +160,8 @@ def invalid(error: RequestValidationError) -> Problem:
         place = ".".join(map(str, alike[0]["loc"]))
         hint = _ABOUT_MISSING.get(field, "") if alike[0]["type"] == "missing" else ""
         more_alike = f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""
-        mistakes.append(f"{place}: {message.removeprefix('Value error, ')}{hint}"[:300] + more_alike)
+        message = _OF_PYDANTIC.get(alike[0]["type"]) or message.removeprefix("Value error, ")
+        mistakes.append(f"{place}: {message}{hint}"[:300] + more_alike)
     more = "; and more" if len(error.errors()) > MAX_MISTAKES else ""
     first = next((mistake["loc"] for mistake in error.errors()), ())
     param = ".".join(map(str, first[1:] if first[:1] == ("body",) else first)) or None

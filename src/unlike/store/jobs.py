@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exist
 
 from unlike.store.batches import batches
 from unlike.store.database import Store, Tenant, Tx
-from unlike.store.tables import JOBS, RECORDS, TENANTS
+from unlike.store.tables import ITEMS, JOBS, RECORDS, TENANTS, USERS
 
 Kind = Literal["cluster", "build"]
 MAX_ATTEMPTS = 5
@@ -272,12 +272,20 @@ def unfinished(tx: Tx, kind: Kind, subjects: Sequence[int]) -> bool:
     return any(tx.conn.scalar(found.where(JOBS.c.subject.in_(batch))) is not None for batch in batches(subjects))
 
 
-def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50) -> Sequence[Row[Any]]:
-    """Jobs of a state (all for ""), the next due first."""
-    chosen = select(JOBS).where(JOBS.c.tenant == tx.tenant).order_by(JOBS.c.run_at_ms, JOBS.c.id)
-    if state:
-        chosen = chosen.where(JOBS.c.state == state)
-    return tx.conn.execute(chosen.offset(offset).limit(limit)).all()
+def listed(tx: Tx, scope: Scope, state: str = "", offset: int = 0, limit: int = 50) -> tuple[Sequence[Row[Any]], int]:
+    """Jobs of a state (all for ""), the next due first, and how many there are.
+
+    Returns:
+        Rows of ``JOBS`` with ``user_id`` of a build and ``item_id`` of a clustering, and the length of the whole list.
+    """
+    wanted = scope.condition & (JOBS.c.state == state) if state else scope.condition
+    named = (
+        select(JOBS, USERS.c.user_id, ITEMS.c.item_id)
+        .join(USERS, (JOBS.c.kind == "build") & (USERS.c.id == JOBS.c.subject), isouter=True)
+        .join(ITEMS, (JOBS.c.kind == "cluster") & (ITEMS.c.id == JOBS.c.subject), isouter=True)
+    )
+    rows = tx.conn.execute(named.where(wanted).order_by(JOBS.c.run_at_ms, JOBS.c.id).offset(offset).limit(limit)).all()
+    return rows, tx.conn.scalar(select(func.count()).select_from(JOBS).where(wanted)) or 0
 
 
 def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:

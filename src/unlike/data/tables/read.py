@@ -60,7 +60,9 @@ def read_table(
         keys = ", ".join(key for field in unseen for key in field.keys)
         example = log.example_of_unreadable(unseen[0].name)
         unreadable = f" that can be read, only values such as {example}" if example else ""
-        raise InputError(f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns")
+        raise InputError(
+            f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns{_option(fields)}"
+        )
     check_malformed(path.name, reasons, n_usable, how.max_malformed)
 
 
@@ -74,8 +76,16 @@ def _raise_none_usable(path: Path, fields: Sequence[Field], first: tuple[int, st
     seen = f"line {first[0]}: {first[1]}" if first else "it is empty"
     needs = ", ".join(" or ".join(field.keys) for field in fields if field.required)
     raise InputError(
-        f"{path.name} has no usable line{where}: {seen}; every line needs {needs}; check format and columns"
+        f"{path.name} has no usable line{where}: {seen}; every line needs {needs}; check format and columns{_option(fields)}"
     )
+
+
+def _option(fields: Sequence[Field]) -> str:
+    """The command's option that names columns; "" for a published data set, whose columns are known."""
+    if not any(field.expected or field.optional for field in fields):
+        return ""
+    of_records = any(field.name == "user_id" for field in fields)
+    return f" ({'--map' if of_records else '--item-map'} FIELD=COLUMN)"
 
 
 def _batches(

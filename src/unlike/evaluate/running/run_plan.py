@@ -233,7 +233,7 @@ def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str,
     n_cases = n_of(len({row.case_id for run in runs for row in run.rows}), "case")
     settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings))
     return {
-        "Corpus": f"{corpus.manifest['source'].get('name', '')}, {plan.split}: {n_cases} of {n_users}",
+        "Corpus": f"{corpus.source}, {plan.split}: {n_cases} of {n_users}",
         "LLM": str(facts["llm"]),
         "Embedder": str(facts.get("embedder", plan.embedder)),
         "Task": str(facts["task"]),
