@@ -89,7 +89,7 @@ def _jobs(tx: "Tx", name: str) -> Finding:
     from unlike.store import jobs
 
     seen = ", ".join(f"{n:,} {state}" for state, n in sorted(jobs.counts(tx).items())) or "none"
-    failed, _ = jobs.listed(tx, jobs.Scope(tx.tenant), "failed", limit=1)
+    failed = jobs.listed(tx, "failed", limit=1)
     if failed:
         seen += f"; first failure: {failed[0].kind}: {failed[0].error}"
     return Finding(f"jobs of {name}", not failed, seen)

@@ -272,20 +272,25 @@ def unfinished(tx: Tx, kind: Kind, subjects: Sequence[int]) -> bool:
     return any(tx.conn.scalar(found.where(JOBS.c.subject.in_(batch))) is not None for batch in batches(subjects))
 
 
-def listed(tx: Tx, scope: Scope, state: str = "", offset: int = 0, limit: int = 50) -> tuple[Sequence[Row[Any]], int]:
-    """Jobs of a state (all for ""), the next due first, and how many there are.
-
-    Returns:
-        Rows of ``JOBS`` with ``user_id`` of a build and ``item_id`` of a clustering, and the length of the whole list.
-    """
-    wanted = scope.condition & (JOBS.c.state == state) if state else scope.condition
+def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50, scope: Scope | None = None) -> Sequence[Row[Any]]:
+    """Jobs of a state (all for ""), the next due first, with ``user_id`` of a build and ``item_id`` of a clustering."""
     named = (
         select(JOBS, USERS.c.user_id, ITEMS.c.item_id)
         .join(USERS, (JOBS.c.kind == "build") & (USERS.c.id == JOBS.c.subject), isouter=True)
         .join(ITEMS, (JOBS.c.kind == "cluster") & (ITEMS.c.id == JOBS.c.subject), isouter=True)
     )
-    rows = tx.conn.execute(named.where(wanted).order_by(JOBS.c.run_at_ms, JOBS.c.id).offset(offset).limit(limit)).all()
-    return rows, tx.conn.scalar(select(func.count()).select_from(JOBS).where(wanted)) or 0
+    chosen = named.where(_in_state(tx, state, scope)).order_by(JOBS.c.run_at_ms, JOBS.c.id)
+    return tx.conn.execute(chosen.offset(offset).limit(limit)).all()
+
+
+def n_listed(tx: Tx, state: str = "", scope: Scope | None = None) -> int:
+    """How many jobs ``listed`` has in all."""
+    return tx.conn.scalar(select(func.count()).select_from(JOBS).where(_in_state(tx, state, scope))) or 0
+
+
+def _in_state(tx: Tx, state: str, scope: Scope | None) -> ColumnElement[bool]:
+    chosen = (scope or Scope(tx.tenant)).condition
+    return chosen & (JOBS.c.state == state) if state else chosen
 
 
 def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
