@@ -43,17 +43,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less work, rougher figures, no results.json")
     asked = parser.parse_args()
     with_environment(PASSIVE)
-    found: dict[str, list[Row]] = {}
-    seconds: dict[str, float] = {}
+    writes = (asked.write or not asked.names) and not asked.quick
+    rows = list[Row]()
     for name in asked.names or NAMES:
         started = time.perf_counter()
-        found[name] = _run(name, asked.quick)
-        seconds[name] = time.perf_counter() - started
-        print(f"  {seconds[name]:.0f} s", flush=True)
-    rows = [row for each in found.values() for row in each]
+        found = _run(name, asked.quick)
+        seconds = time.perf_counter() - started
+        print(f"  {seconds:.0f} s", flush=True)
+        rows += found
+        if writes:  # at once, so that an interrupted run loses nothing
+            write_results({name: found}, {name: seconds})
     print(table(rows))
-    if (asked.write or not asked.names) and not asked.quick:
-        write_results(found, seconds)
     if any(row.failed for row in rows):
         raise SystemExit(1)
 
