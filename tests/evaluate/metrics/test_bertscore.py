@@ -191,3 +191,13 @@ def test_texts_that_the_model_does_not_read_whole_are_counted(tmp_path):
     (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}"]).rows
     assert row.tokens == "1 of 2 texts truncated to 512 tokens"
     assert ours.count_truncated(["a lamp"], ["a lamp"], "minilm", LAYER) == ""
+
+
+@pytest.mark.embedded
+def test_of_cut_texts_those_that_are_measured_are_counted(tmp_path):
+    long = "lamp " * 600
+    rows = [{"text": long, "reference": "a lamp"}, {"text": long, "reference": long}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}_cut"]).rows
+    assert row.tokens.startswith("1 of ")
+    assert open_metric(f"bertscore:minilm@{LAYER}_cut").truncated([long], ["a lamp"]) == ""
