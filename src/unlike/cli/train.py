@@ -9,6 +9,7 @@ from unlike.cli.interrupt import interruptible
 from unlike.cli.options import Embedder, PromptsAt, TaskName, pairs
 from unlike.cli.output import say
 from unlike.cli.progress import progress
+from unlike.errors import InputError
 
 
 def train(
@@ -30,7 +31,9 @@ def train(
     max_steps: int | None = typer.Option(
         None, min=1, help="Stop after this number of steps. Default: as the preset says."
     ),
-    seed: int = typer.Option(0, help="Seed of initial weights and of the order of examples."),
+    seed: int | None = typer.Option(
+        None, help="Seed of initial weights and of the order of examples. Default: as the preset says."
+    ),
     resume: bool = typer.Option(
         True, "--resume/--anew", help="Continue an interrupted training in OUT, or start from the beginning."
     ),
@@ -50,7 +53,11 @@ def train(
     from unlike.prompts.task import open_task
     from unlike.settings import vector_file
 
-    changes = pairs(settings, "--set", "n_records=4") | {"seed": seed} | ({"max_steps": max_steps} if max_steps else {})
+    changes = pairs(settings, "--set", "n_records=4")
+    own = {name: value for name, value in (("max_steps", max_steps), ("seed", seed)) if value is not None}
+    if twice := sorted(changes.keys() & own):
+        option = f"--{twice[0].replace('_', '-')}"
+        raise InputError(f"{option} and --set {twice[0]} give the same setting; give one of them")
     with progress() as on_progress, interruptible("the current step"):
         watch = Watch(on_progress, say)
         adapter = train(
@@ -60,7 +67,7 @@ def train(
             out,
             embedder=open_encoder(embedder, vector_file(), watch.encoding),
             preset=preset,
-            settings=changes,
+            settings=changes | own,
             task=open_task(task, prompts),
             resume=resume,
             track=track,
