@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import say
+from unlike.cli.output import new_console, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
@@ -123,10 +123,9 @@ def add_options(command: Callable[..., None], own: Sequence[inspect.Parameter], 
 
 def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
     """Print the sizes after each step of curation, and the next command."""
-    from rich.console import Console
     from rich.table import Table as Grid
 
-    console = Console()
+    console = new_console()
     if as_json:
         console.print_json(data=manifest)
         return
@@ -139,7 +138,7 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
     lines = ["curated: " + ", ".join(f"{n:,} {name}" for name, n in manifest["curated"].items())]
     lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
     lines += _reading_notes(manifest, out)
-    console.print("\n".join([*lines, f"next: unlike corpus {out}"]), markup=False, highlight=False, soft_wrap=True)
+    console.print("\n".join([*lines, f"next: unlike corpus {out}"]), soft_wrap=True)
     warn(manifest)
 
 
