@@ -1,5 +1,6 @@
 """``unlike train``: an adapter that turns a user's vectors and differences into soft prompts for a frozen LLM."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,11 +54,7 @@ def train(
     from unlike.prompts.task import open_task
     from unlike.settings import vector_file
 
-    changes = pairs(settings, "--set", "n_records=4")
-    own = {name: value for name, value in (("max_steps", max_steps), ("seed", seed)) if value is not None}
-    if twice := sorted(changes.keys() & own):
-        option = f"--{twice[0].replace('_', '-')}"
-        raise InputError(f"{option} and --set {twice[0]} give the same setting; give one of them")
+    changes = _changes(settings, {"max_steps": max_steps, "seed": seed})
     with progress() as on_progress, interruptible("the current step"):
         watch = Watch(on_progress, say)
         adapter = train(
@@ -67,10 +64,20 @@ def train(
             out,
             embedder=open_encoder(embedder, vector_file(), watch.encoding),
             preset=preset,
-            settings=changes | own,
+            settings=changes,
             task=open_task(task, prompts),
             resume=resume,
             track=track,
             on_step=watch.training,
         )
     say(summary_of(adapter, out))
+
+
+def _changes(settings: Sequence[str], options: Mapping[str, int | None]) -> dict[str, str | int]:
+    """The settings given by --set and by options of their own, each at most once."""
+    changes = pairs(settings, "--set", "n_records=4")
+    own = {name: value for name, value in options.items() if value is not None}
+    if twice := sorted(changes.keys() & own):
+        option = f"--{twice[0].replace('_', '-')}"
+        raise InputError(f"{option} and --set {twice[0]} give the same setting; give one of them")
+    return {**changes, **own}
