@@ -16,8 +16,8 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import bertscore as ours
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.bertscore import bertscore
-from unlike.evaluate.metrics.sanity import cut
 from unlike.evaluate.metrics.score import score
+from unlike.language import first_words
 
 LAYER = 5
 PLOTS = ("matplotlib", "matplotlib.pyplot", "mpl_toolkits", "mpl_toolkits.axes_grid1")
@@ -79,7 +79,7 @@ def test_the_packaged_encoder_goes_by_its_name(model, pairs):
 def test_equal_to_the_library_on_the_beginnings_of_real_pairs(library, model, real_pairs, n_pairs):
     pairs = real_pairs[:n_pairs]
     assert len(pairs) == n_pairs
-    assert_same(library, model, *([cut(text, 25) for text in side] for side in zip(*pairs, strict=True)))
+    assert_same(library, model, *([first_words(text, 25) for text in side] for side in zip(*pairs, strict=True)))
 
 
 @pytest.mark.soak
