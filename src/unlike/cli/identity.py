@@ -52,7 +52,7 @@ def identity(
     from unlike.evaluate.identity.encoders import compare_encoders
     from unlike.evaluate.identity.measure import IdentitySettings, identity
     from unlike.evaluate.report.encoders import write_encoders
-    from unlike.evaluate.report.identity_files import write_identity
+    from unlike.evaluate.report.identity import write_identity
     from unlike.experiments.watch import Watch
 
     settings = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed, words, users)
