@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from tests.latent.released_checkpoint import N_BASE, released_weights, write_checkpoint
 
+from unlike.errors import InputError
 from unlike.latent.adapter import AdapterMetadata, new_module, save_adapter
 from unlike.latent.released import SINGLE
 from unlike.latent.settings import AdapterSettings
@@ -90,3 +91,30 @@ def test_what_is_wrong_is_one_line_and_exit_2(words, message, unlike, tmp_path, 
     assert status == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ((), {}),
+        (("--set", "seed=5"), {"seed": "5"}),
+        (("--seed", "3", "--max-steps", "2"), {"seed": 3, "max_steps": 2}),
+        (("--seed", "0", "--set", "seed=5"), "--seed and --set seed give the same setting"),
+        (("--max-steps", "2", "--set", "max_steps=5"), "--max-steps and --set max_steps give the same setting"),
+    ],
+)
+def test_a_setting_of_a_training_is_given_once(unlike, sample, tmp_path, monkeypatch, words, settings):
+    given = []
+
+    def train(*_, settings, **__):
+        given.append(settings)
+        raise InputError("far enough")
+
+    monkeypatch.setattr("unlike.experiments.train.train", train)
+    fixed = ("--corpus", sample, "--llm", "transformers:x", "--out", tmp_path / "a", "--embedder", "hashing:16")
+    status, _, err = unlike("train", "dep", *fixed, *words)
+    assert status == 2
+    if isinstance(settings, str):
+        assert settings in err and not given
+    else:
+        assert given == [settings]

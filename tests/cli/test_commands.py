@@ -7,6 +7,10 @@ import sqlite3
 import pytest
 
 from unlike.cli.main import COMMANDS
+from unlike.cli.output import new_console
+from unlike.cli.show import show_case
+from unlike.data.corpus import Corpus
+from unlike.records import Case, Generation, Item, Record
 
 
 def run_words(sample, out, *more, method="dpl", llm="scripted:echo"):
@@ -207,3 +211,41 @@ def test_the_demo_runs_with_any_llm(unlike, tmp_path):
         "report.html",
     ):
         assert part in out
+
+
+def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    odd = ("Great [/rant]", "Love [feat. Rihanna] :heart:", "u[red]1", "r[/]0")
+    title, item, user, record_id = odd
+    records = [Record(record_id, user, "i1", "text [b]", title, 0.0, 1), Record("r2", user, "i1", "t", title, 0.0, 2)]
+    corpus = Corpus(records, [Item("i1", item)], [Case("r2", user, "i1", 2, title, 0.0, "real [/b]", "test")])
+    trace = {
+        "past": [record_id],
+        "history_records": 1,
+        "differences": [{"record": record_id, "representatives": [], "n_peers": 0, "text": "a [/i]", "call": {}}],
+        "generate": {"prompt_tokens": 1, "completion_tokens": 1, "left_out": ["[/note]"]},
+        "time_rule": "as_of",
+    }
+    row = Generation("r2", user, "i1", "dpl", None, "real [/b]", "failed", "no [/route]", trace)
+    show_case(new_console(), row, corpus)
+    out = capsys.readouterr().out
+    for part in (*odd, "text [b]", "a [/i]", "no [/route]", "real [/b]", "[/note]", "request: rating 0, title"):
+        assert part in out
+
+
+def test_evaluate_prints_the_name_of_a_file_with_brackets(unlike, tmp_path):
+    for name in ("out[v2]", "out[v1]"):
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "a", "reference": "a", "method": "m[/x]", "split": "[/]"}\n')
+    status, out, err = unlike("evaluate", *tmp_path.glob("*.jsonl"), "--metrics", "rouge1")
+    assert status == 0, err
+    assert all(part in out for part in ("out[v2]", "out[v1]", "m[/x]", "[/]"))
+
+
+def test_show_finds_the_journal_of_an_experiment_from_the_folder_of_its_runs(unlike, sample, tmp_path, monkeypatch):
+    run = tmp_path / "mine" / "runs" / "rag_t0.8_s0"
+    unlike(*run_words(sample, run, "--journal", tmp_path / "mine" / "journal.sqlite", method="rag"))
+    for folder, path in ((run.parent, run.name), (run, ".")):
+        monkeypatch.chdir(folder)
+        status, out, err = unlike("show", path, "1", "--prompts")
+        assert status == 0, err
+        assert "answer" in out

@@ -7,7 +7,9 @@ from tests.cli.shop import write_lines
 
 from unlike.api import open_kit, sample_corpus
 from unlike.data.corpus import Corpus
+from unlike.errors import InputError
 from unlike.evaluate.running.run_method import arun
+from unlike.experiments.report import report
 from unlike.experiments.run import run
 from unlike.settings import MethodSettings
 from unlike.sync import wait_for
@@ -109,3 +111,21 @@ def test_a_run_on_a_corpus_in_memory_or_one_that_is_gone_says_what_to_give(unlik
             assert (status, len(err.splitlines())) == (2, 1), (name, err)
             assert "--corpus" in err
             assert unlike(*words_of_it, "--corpus", sample)[0] == 0, name
+
+
+def test_a_report_that_is_no_html_overwrites_nothing(unlike, runs, tmp_path):
+    (tmp_path / "users.json").write_text("mine")
+    status, _, err = unlike("report", *runs, "--embedder", "hashing:64", "--out", tmp_path / "users.csv")
+    assert status == 2 and "is no HTML file" in err
+    assert (tmp_path / "users.json").read_text() == "mine"
+    assert not (tmp_path / "users.csv").exists()
+
+
+def test_an_experiment_without_a_finished_run_is_one_line(unlike, sample, tmp_path):
+    (tmp_path / "mine" / "runs" / "rag_t0.8_s0").mkdir(parents=True)
+    for words_of_it in (("report", tmp_path / "mine"), ("authorship", sample, tmp_path / "mine")):
+        status, _, err = unlike(*words_of_it)
+        assert status == 2 and f"{tmp_path / 'mine'} has no finished run; continue its experiment first" in err
+        assert len(err.strip().splitlines()) == 1
+    with pytest.raises(InputError, match="no runs to compare: give run folders"):
+        report([])

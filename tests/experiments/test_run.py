@@ -3,17 +3,20 @@
 import asyncio
 import inspect
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import unlike
 from unlike.errors import InputError
+from unlike.experiments.explain import find_row
 from unlike.experiments.run import run
 from unlike.experiments.watch import Watch
 from unlike.llm.scripted import ScriptedBackend
 from unlike.methods.steps import draft, read_history, retrieve, summarise
 from unlike.methods.table import METHODS
+from unlike.records import Generation
 
 
 def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
@@ -132,3 +135,12 @@ def test_cases_are_counted_where_a_method_of_ones_own_fails_without_real_answers
     rows = run(corpus, "picky", llm, tmp_path / "picky", embedder="hashing:16", limit=2, watch=watch)
     assert [row.text for row in rows] == ["Yes.", "Yes."]
     assert {what for what, *_ in seen if what.startswith("picky")} == {"picky"}
+
+
+def test_a_case_is_found_by_its_id_before_its_number():
+    rows = [Generation(case_id, "u", "i", "rag", "text", None, "done") for case_id in ("3", "1", "x")]
+    found = {case: find_row(rows, case, Path("run")).case_id for case in ("1", "2", "3", "x")}
+    assert found == {"1": "1", "2": "1", "3": "3", "x": "x"}
+    for case in ("4", "0", "²"):
+        with pytest.raises(InputError, match="give a number from 1 to 3 or a case_id"):
+            find_row(rows, case, Path("run"))

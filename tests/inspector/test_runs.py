@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
@@ -17,7 +16,6 @@ from unlike.evaluate.statistics.measured import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.latent import adapter_of
 from unlike.llm.journal import Call, Journal, key
 from unlike.llm.scripted import ScriptedBackend
 from unlike.methods.steps import sampling_of
@@ -359,10 +357,3 @@ def test_with_a_key_any_address_will_do_and_the_key_is_asked_for(experiment):
         assert client.get("/inspect/api/runs", headers=sent).status_code == 401
         assert client.get("/nowhere", headers=sent).status_code == 401
     assert client.get("/inspect/api/runs", headers={"authorization": "Bearer sesame"}).status_code == 200
-
-
-def test_an_adapter_that_experiments_share_is_found_where_the_run_says(tmp_path):
-    (tmp_path / "shared" / "dep-s1").mkdir(parents=True)
-    facts = {"settings": {"adapter": "dep", "seed": 1}, "adapters_at": str(tmp_path / "shared")}
-    run = SimpleNamespace(facts=facts, folder=tmp_path / "mine" / "runs" / "dep")
-    assert adapter_of(run) == tmp_path / "shared" / "dep-s1"

@@ -10,6 +10,7 @@ from tests.latent.conftest import TRAINING
 from unlike.embed.open import open_encoder
 from unlike.embed.sentence_transformer import SentenceTransformerEncoder
 from unlike.errors import InputError
+from unlike.experiments.train import draw_losses
 from unlike.latent.adapter import (
     METADATA,
     WEIGHTS,
@@ -21,7 +22,6 @@ from unlike.latent.adapter import (
     user_hash,
     user_hashes,
 )
-from unlike.latent.loss_plot import draw_losses
 from unlike.latent.settings import RECIPES, AdapterSettings
 from unlike.latent.train import train
 

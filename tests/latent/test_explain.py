@@ -11,6 +11,7 @@ import torch
 from tests.latent.conftest import DIM
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+from unlike.experiments.explain import adapter_of
 from unlike.latent.adapter import Prompter, save_adapter
 from unlike.latent.explain import (
     ALL,
@@ -316,3 +317,23 @@ def test_an_adapter_of_differences_alone_has_units_without_records(command, run_
     assert told.exit_code == 0, told.output
     assert "its vector" not in told.output
     assert "Latent units" in told.output
+
+
+def test_an_adapter_of_an_experiment_is_found_by_its_name_in_the_plan(command, run_folder, tmp_path, monkeypatch):
+    told = command(run_folder, "r013", "--top", 1).output
+    run = tmp_path / "mine" / "runs" / "dep_t0.8_s0"
+    run.parent.mkdir(parents=True)
+    run_folder.rename(run)
+    (tmp_path / "mine" / "adapters").mkdir()
+    (tmp_path / "adapter").rename(tmp_path / "mine" / "adapters" / "dep-s0")
+    settings = json.loads((run / "run.json").read_text())["settings"]
+    rewrite(run / "run.json", settings=settings | {"adapter": "dep"})
+    assert command(run, "r013", "--top", 1).output == told
+    monkeypatch.chdir(run)
+    assert command(".", "r013", "--top", 1).output == told
+
+
+def test_an_adapter_that_experiments_share_is_found_where_the_run_says(tmp_path):
+    (tmp_path / "shared" / "dep-s1").mkdir(parents=True)
+    facts = {"settings": {"adapter": "dep", "seed": 1}, "adapters_at": str(tmp_path / "shared")}
+    assert adapter_of(tmp_path / "mine" / "runs" / "dep", facts) == tmp_path / "shared" / "dep-s1"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,9 @@ from tests.latent.conftest import TRAINING
 from tests.latent.small_training import data_with
 from tests.llm.tiny_llm import tiny_llm
 from unlike.errors import EngineError, InputError, MissingPart
+from unlike.experiments.watch import Watch
 from unlike.latent import checkpoints
+from unlike.latent import train as training
 from unlike.latent.checkpoints import Choice
 from unlike.latent.train import n_steps_of, train
 
@@ -184,3 +187,23 @@ def test_another_choice_of_the_checkpoint_can_be_given(data_of, tmp_path):
     adapter = train(data_of(), TRAINING, tmp_path, Choice("mine", value))
     best = seen[1]["projectors.his.first.weight"]
     torch.testing.assert_close(adapter.module.state_dict()["projectors.his.first.weight"], best)
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 2**10), ("darwin", 1)])
+def test_the_memory_of_the_process_is_in_bytes_on_macos_and_in_kib_on_linux(monkeypatch, platform, unit):
+    peak = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _: SimpleNamespace(ru_maxrss=3 * 2**30 // unit))
+    monkeypatch.setitem(sys.modules, "resource", peak)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training._memory_gb() == 3
+
+
+def test_memory_that_is_not_known_is_not_shown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training._memory_gb() == 0
+    shown = []
+    row = training.StepRow(1, 2, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 0.1, tokens_s=7.0)
+    for memory_gb in (0.0, 3.0):
+        Watch(lambda *told: shown.append(told[-1])).training(row._replace(memory_gb=memory_gb))
+    assert [line.partition(", 7 tokens/s")[2] for line in shown] == ["", ", 3.0 GB"]

@@ -21,7 +21,7 @@ def test_an_engine_is_read(text, engine):
     assert read_engine(text) == engine
 
 
-@pytest.mark.parametrize("text", ["", "Ray", "ray:", "ray:0", "ray:many", "ray://", "spark", "local:2"])
+@pytest.mark.parametrize("text", ["", "Ray", "ray:", "ray:0", "ray:²", "ray:many", "ray://", "spark", "local:2"])
 def test_another_engine_is_one_line_with_what_is_allowed(text):
     with pytest.raises(InputError, match="allowed are local, ray, ray:WORKERS or ray://HOST:PORT"):
         read_engine(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.options import Json
-from unlike.cli.output import print_result
+from unlike.cli.output import new_console, print_result
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -58,19 +58,18 @@ def authorship(
 
 def _show(report: "AuthorshipReport") -> None:
     """Print the validation of each verifier, and the floor, ceiling and methods unless it declines."""
-    from rich.console import Console
     from rich.table import Table
 
     from unlike.evaluate.report.authorship import columns_of, reason_declined, rows_of, with_interval
 
-    console = Console()
+    console = new_console()
     for verdict in report.verdicts:
         if verdict.declines:
-            console.print(reason_declined(verdict), highlight=False)
+            console.print(reason_declined(verdict))
             continue
         grid = Table(*columns_of(report), box=None, title=f"{verdict.verifier}: AUC {with_interval(verdict.auc)}")
         for cells in rows_of(verdict, report):
             grid.add_row(*cells)
         console.print(grid)
     for reason, n in sorted(report.left_out.items()):
-        console.print(f"left out: {n:,} with {reason}", highlight=False)
+        console.print(f"left out: {n:,} with {reason}")

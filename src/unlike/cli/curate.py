@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import say
+from unlike.cli.output import new_console, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
@@ -123,10 +123,9 @@ def add_options(command: Callable[..., None], own: Sequence[inspect.Parameter], 
 
 def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None:
     """Print the sizes after each step of curation, and the next command."""
-    from rich.console import Console
     from rich.table import Table as Grid
 
-    console = Console()
+    console = new_console()
     if as_json:
         console.print_json(data=manifest)
         return
@@ -139,7 +138,7 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
     lines = ["curated: " + ", ".join(f"{n:,} {name}" for name, n in manifest["curated"].items())]
     lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
     lines += _reading_notes(manifest, out)
-    console.print("\n".join([*lines, f"next: unlike corpus {out}"]), markup=False, highlight=False, soft_wrap=True)
+    console.print("\n".join([*lines, f"next: unlike corpus {out}"]), soft_wrap=True)
     warn(manifest)
 
 
@@ -210,36 +209,27 @@ def _reading_options() -> list[inspect.Parameter]:
     ]
 
 
-@_source_command("amazon-2023")
-def amazon_2023(reviews: Reviews, items: Items = None) -> "Source":
-    """Amazon Reviews 2023: the reviews and the metadata of one category."""
-    from unlike.data import sources
-
-    return sources.amazon_2023(reviews, items)
-
-
-@_source_command("amazon-2014")
-def amazon_2014(reviews: Reviews, items: Items = None) -> "Source":
-    """Amazon product data of 2014 or 2018, also the 5-cores: reviews and metadata."""
-    from unlike.data import sources
-
-    return sources.amazon_2014(reviews, items)
+SOURCES = {
+    "amazon-2023": "Amazon Reviews 2023: the reviews and the metadata of one category.",
+    "amazon-2014": "Amazon product data of 2014 or 2018, also the 5-cores: reviews and metadata.",
+    "yelp": "Yelp's open data set: review.json and business.json.",
+    "goodreads": "Goodreads' reviews and books.",
+}
+"""Data sets with a file of reviews and one of items, each with its help."""
 
 
-@_source_command("yelp")
-def yelp(reviews: Reviews, items: Items = None) -> "Source":
-    """Yelp's open data set: review.json and business.json."""
-    from unlike.data import sources
+def _add_source(name: str, about: str) -> None:
+    def read(reviews: Reviews, items: Items = None) -> "Source":
+        from unlike.data import sources
 
-    return sources.yelp(reviews, items)
+        return getattr(sources, name.replace("-", "_"))(reviews, items)
+
+    read.__doc__ = about
+    _source_command(name)(read)
 
 
-@_source_command("goodreads")
-def goodreads(reviews: Reviews, items: Items = None) -> "Source":
-    """Goodreads' reviews and books."""
-    from unlike.data import sources
-
-    return sources.goodreads(reviews, items)
+for _name, _about in SOURCES.items():
+    _add_source(_name, _about)
 
 
 @_source_command("table")

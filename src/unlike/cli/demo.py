@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from unlike.cli.interrupt import interruptible
+from unlike.cli.output import heading, new_console
 from unlike.cli.progress import progress
 from unlike.cli.report import show_comparison
 from unlike.settings import vector_file
@@ -44,23 +45,21 @@ def demo(
 
     The default LLM is downloaded first if it is not here (1.1 GB).
     """
-    from rich.console import Console
-
     from unlike.evaluate.running.run_method import read_run
     from unlike.evaluate.running.run_plan import run_folders
     from unlike.experiments.experiment import run_experiment
     from unlike.experiments.watch import Watch
 
-    console = Console()
+    console = new_console()
     corpus = _corpus(console, out / "corpus")
     _fetch(console, llm)
     opened = _experiment(corpus, llm, embedder, cases, out, (records, peers, max_tokens))
-    console.print(f"\n[bold]2. Write[/] with {llm}, N = {records}, K = {peers}: {', '.join(METHODS_SHOWN)}")
+    console.print(heading("\n2. Write", f" with {llm}, N = {records}, K = {peers}: {', '.join(METHODS_SHOWN)}"))
     with progress() as on_progress, interruptible():
         found = run_experiment(opened, watch=Watch(on_progress, typer.echo))
     runs = run_folders(opened.plan, out)
     _show_person(console, corpus, {run: read_run(run)[0][0] for run in runs})
-    console.print("\n[bold]5. Scores[/] against what was really written")
+    console.print(heading("\n5. Scores", " against what was really written"))
     show_comparison(found)
     console.print("One person proves nothing; this shows what the methods do.", style="yellow")
     _where_to_go(console, out, runs[-1], llm)
@@ -71,10 +70,11 @@ def _corpus(console: "Console", folder: Path) -> "Corpus":
 
     corpus = sample_corpus(folder)
     curated, split = corpus.manifest["curated"], corpus.manifest["split"]
-    console.print(
-        f"[bold]1. Curate[/] the packaged sample: {curated['records']} invented reviews by {curated['users']} people on "
+    sizes = (
+        f" the packaged sample: {curated['records']} invented reviews by {curated['users']} people on "
         f"{curated['items']} items; {split['train']} train, {split['validation']} validation, {split['test']} test cases"
     )
+    console.print(heading("1. Curate", sizes))
     return corpus
 
 
@@ -117,14 +117,14 @@ def _show_person(console: "Console", corpus: "Corpus", rows: "Mapping[Path, Gene
     from unlike.cli.show import show_case
 
     dpl = next(row for row in rows.values() if row.method == "dpl")
-    console.print("\n[bold]3. What sets this person apart[/], found by dpl")
+    console.print(heading("\n3. What sets this person apart", ", found by dpl"))
     show_case(console, dpl, corpus)
-    console.print("\n[bold]4. The same request, by every method[/]; words that the real text also has are green")
+    console.print(heading("\n4. The same request, by every method", "; words that the real text also has are green"))
     for row in rows.values():
-        console.print(f"\n[bold]{row.method}[/]")
+        console.print(heading(f"\n{row.method}"))
         _print_text(console, row)
-    console.print("\n[bold]really written[/]")
-    console.print(dpl.reference or "", markup=False, highlight=False)
+    console.print(heading("\nreally written"))
+    console.print(dpl.reference or "")
 
 
 def _print_text(console: "Console", row: "Generation") -> None:
@@ -133,7 +133,7 @@ def _print_text(console: "Console", row: "Generation") -> None:
     from unlike.evaluate.report.shown_text import shared_words
 
     if row.text is None:
-        console.print(f"failed: {row.error}", style="red", markup=False)
+        console.print(f"failed: {row.error}", style="red")
         return
     pieces = shared_words(row.text, row.reference or "")
     console.print(Text.assemble(*((piece, "green" if shared else "") for piece, shared in pieces)))
@@ -143,11 +143,11 @@ def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
     # make demo installs it into .venv, which is not on PATH
     command = "unlike" if shutil.which("unlike") else sys.argv[0]
     if llm.startswith("llama.cpp:"):
-        console.print(f"A better LLM: [bold]{command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER[/]")
+        console.print(f"A better LLM: {command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER")
     for name, what in (
         (out / "report.html", "open it in a browser"),
         (out / "corpus", f"{command} corpus {out / 'corpus'}"),
         (run, f"{command} show {run} 1"),
         (out / "journal.sqlite", "every LLM call; running again pays for none of them"),
     ):
-        console.print(f"{name!s:<42} {what}", highlight=False, soft_wrap=True)
+        console.print(f"{name!s:<42} {what}", soft_wrap=True)

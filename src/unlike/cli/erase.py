@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from unlike.cli.erase_modes import delete_record, erase_again, erase_tenant, files_in, refuse_user
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
 from unlike.cli.output import confirm, day_and_time, say
 from unlike.errors import InputError
@@ -19,6 +18,7 @@ from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
     from unlike.privacy.signing import Receipt
+    from unlike.store.database import Tenant
 
 
 def erase(
@@ -58,15 +58,15 @@ def erase(
     place = Place(store, tenant, master, say)
     with open_tenant(place) as opened:
         if whole_tenant:
-            erase_tenant(opened, yes)
+            _erase_tenant(opened, yes)
             return
         memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
         if replay:
-            erase_again(memory, [_read(file) for file in files_in(replay)], public_key and _public_key(public_key))
+            _erase_again(memory, [_read(file) for file in _files_in(replay)], public_key and _public_key(public_key))
         elif record:
-            delete_record(memory, record)
+            _delete_record(memory, record)
         elif refuses:
-            refuse_user(memory, user, refuse)
+            _refuse_user(memory, user, refuse)
         elif receipt:
             _confirm(memory, user, yes)
             _show_erased(_erase(memory, user, receipt), user, receipt, place)
@@ -125,6 +125,50 @@ def _opened(receipt: Path) -> TextIO:
         raise InputError(f"receipt {receipt} exists already; nothing was erased: name a new file") from error
     except OSError as error:
         raise InputError(f"receipt {receipt} cannot be written: {error.strerror}; nothing was erased") from error
+
+
+def _files_in(place: Path) -> list[Path]:
+    """Receipts: a file, or all JSON files of a folder."""
+    return sorted(place.glob("*.json")) if place.is_dir() else [place]
+
+
+def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: str) -> None:
+    """Erase the users of receipts again; each must be signed by the store's key, or by ``public_key``."""
+    from unlike.privacy.signing import verify
+    from unlike.sync import wait_for
+
+    for receipt in receipts:
+        verify(receipt, public_key or memory.public_key)
+    back = wait_for(memory.erase_again(receipts))
+    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} erased again")
+    typer.echo("records of all of them are refused from now on")
+
+
+def _delete_record(memory: "Memory", record_id: str) -> None:
+    """Delete one record."""
+    from unlike.sync import wait_for
+
+    user = wait_for(memory.delete_record(record_id))
+    typer.echo(f"record {record_id} of {user} is deleted; the profile is rebuilt without it")
+
+
+def _refuse_user(memory: "Memory", user: str, refused: bool) -> None:
+    """Refuse a user's records, or accept them again."""
+    from unlike.sync import wait_for
+
+    wait_for(memory.refuse(user, refused))
+    typer.echo(f"records of {user} are {'refused' if refused else 'accepted'} from now on")
+
+
+def _erase_tenant(tenant: "Tenant", yes: bool) -> None:
+    """Delete a tenant with all its data."""
+    from unlike.memory.erase import erase_tenant
+
+    typer.echo(f"about to delete tenant {tenant.name!r}: its users, records, profiles, keys and budget")
+    confirm(yes, "Delete?", "nothing was deleted")
+    is_scrubbed = erase_tenant(tenant)
+    advice = "" if is_scrubbed else "; its files are still being read: run unlike doctor --store DIR --scrub"
+    typer.echo(f"tenant {tenant.name!r} is deleted{advice}")
 
 
 def _verify(file: Path, public_key: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast, get_args
 import typer
 
 from unlike.cli.options import Json, MovedCorpus, names_in, pairs
+from unlike.cli.output import new_console
 from unlike.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,14 +80,12 @@ def _language(given: str) -> Language | None:
 
 def _show(scores: Scores) -> None:
     """Print the table and, below it, why a value is missing."""
-    from rich.console import Console
-
-    console = Console()
+    console = new_console()
     console.print(table(scores.rows))
     tokens = dict.fromkeys(f"{row.metric}: {row.tokens}" for row in scores.rows if row.tokens and not row.note)
-    console.print(f"tokens: {', '.join(tokens)}" if tokens else "", markup=False, highlight=False)
+    console.print(f"tokens: {', '.join(tokens)}" if tokens else "")
     for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in scores.rows if row.note):
-        console.print(note, style="yellow", markup=False, highlight=False)
+        console.print(note, style="yellow")
 
 
 def table(rows: Sequence[Row]) -> Table:

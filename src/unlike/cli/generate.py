@@ -62,7 +62,7 @@ def generate(
         try:
             written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:
-            raise InputError(_no_item(memory, item)) from error
+            raise _no_such_item(memory, item) from error
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error
@@ -75,13 +75,13 @@ def generate(
         say(f"evidence for each statement of the profile: unlike profile show {user} --store {Place(store).shown}")
 
 
-def _no_item(memory: "Memory", item_id: str) -> str:
+def _no_such_item(memory: "Memory", item: str) -> InputError:
     from unlike.store.items import similar_ids
 
     with memory.tenant.read() as tx:
-        near = similar_ids(tx, item_id)
+        near = similar_ids(tx, item)
     meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
-    return f"no item {item_id!r} in the store; {meant}give --item-title and --item-description"
+    return InputError(f"no item {item!r} in the store; {meant}give --item-title and --item-description")
 
 
 def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.options import Embedder, Json, Time, names_in, time_rule
-from unlike.cli.output import print_result
+from unlike.cli.output import new_console, print_result
 from unlike.cli.progress import progress
 from unlike.progress import n_of
 from unlike.settings import vector_file
@@ -52,7 +52,7 @@ def identity(
     from unlike.evaluate.identity.encoders import compare_encoders
     from unlike.evaluate.identity.measure import IdentitySettings, identity
     from unlike.evaluate.report.encoders import write_encoders
-    from unlike.evaluate.report.identity_files import write_identity
+    from unlike.evaluate.report.identity import write_identity
     from unlike.experiments.watch import Watch
 
     settings = IdentitySettings(time_rule(time), records, peers, min_records, foils, seed, words, users)
@@ -70,7 +70,6 @@ def identity(
 
 def _show(report: "IdentityReport | EncodersReport") -> None:
     """Print the result and its controls, or the encoders, a row each."""
-    from rich.console import Console
     from rich.table import Table
 
     from unlike.evaluate.identity.measure import IdentityReport
@@ -81,11 +80,11 @@ def _show(report: "IdentityReport | EncodersReport") -> None:
         column.justify = "right"
     for row in rows:
         grid.add_row(*row)
-    console = Console()
+    console = new_console()
     console.print(grid)
     if isinstance(report, IdentityReport):
         for reason, n in report.left_out.items():
-            console.print(f"left out: {n_of(n, 'user')} with {reason}", highlight=False)
+            console.print(f"left out: {n_of(n, 'user')} with {reason}")
 
 
 def _controls(report: "IdentityReport") -> tuple[list[str], list[list[str]]]:

@@ -1,5 +1,6 @@
 """``unlike keys``: API keys, the budget of a tenant, and the master key."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
-from unlike.cli.output import day_and_time, print_json, say
+from unlike.cli.output import day_and_time, new_console, print_json, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.store.open import MASTER, STORE_PARTS, Place, need, open_store_at, open_tenant
@@ -47,9 +48,7 @@ def new(
 @keys.command("list")
 def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", as_json: Json = False) -> None:
     """List a tenant's API keys, its budget, and the tokens used today."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     need(STORE_PARTS)
     from unlike.store import api_keys, daily_budget
@@ -64,9 +63,9 @@ def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", 
     for row in rows:
         until = f"valid until {day_and_time(row['expires_ms'])}" if row["expires_ms"] else "valid"
         state = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else until
-        table.add_row(Text(row["name"]), day_and_time(row["created_ms"]), state, ", ".join(row["scopes"]))
+        table.add_row(row["name"], day_and_time(row["created_ms"]), state, ", ".join(row["scopes"]))
     if rows:
-        Console().print(table)
+        new_console().print(table)
     else:
         typer.echo(
             f"tenant {tenant!r} has no API key; create one with: unlike keys new NAME --store {Place(store).shown}"
@@ -147,7 +146,7 @@ def rotate(
 def _tokens(given: str) -> int | None:
     if given == UNLIMITED:
         return None
-    if not given.replace("_", "").isdecimal():
+    if not re.fullmatch(r"[0-9]+(_[0-9]+)*", given):
         raise InputError(f"budget is {given!r}; give a number of tokens, or none for no limit")
     return int(given)
 

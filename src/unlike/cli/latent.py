@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MovedCorpus, PromptsAt
-from unlike.cli.output import print_json
+from unlike.cli.output import new_console, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,17 +69,15 @@ def _plain(found: "Explained") -> dict[str, object]:
 
 def _print(found: "Explained") -> None:
     """Print an explanation with the texts of the records that it names."""
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console, row, corpus, explanation = Console(), found.row, found.corpus, found.explanation
-    console.rule(Text(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).title}"), align="left")
+    console, row, corpus, explanation = new_console(), found.row, found.corpus, found.explanation
+    console.rule(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).title}", align="left")
     console.print(Padding(Text(found.text), (0, 0, 1, 4)))
     console.print(
         f"{explanation.n_tokens} tokens, mean log-probability {explanation.loglik:.4f} per token; a change above 0 means "
         "that the part made the text likelier",
-        highlight=False,
     )
     console.print(records_table(explanation, corpus))
     if explanation.units:

@@ -7,7 +7,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json
-from unlike.cli.output import print_json
+from unlike.cli.output import new_console, print_json
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def _facts(model: "CatalogueModel") -> dict[str, object]:
 
 
 def _print_table(catalogue: list["CatalogueModel"]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -91,7 +90,7 @@ def _print_table(catalogue: list["CatalogueModel"]) -> None:
     for heading in ("licence", "good for"):
         table.add_column(heading, overflow="fold")
     for model in catalogue:
-        mark = "[green]yes[/]" if is_here(model.name) else "[yellow]no[/]"
+        mark = Text("yes", style="green") if is_here(model.name) else Text("no", style="yellow")
         cells = (megabytes(model.n_bytes), f"{model.context_tokens:,}", model.licence, model.good_for)
-        table.add_row(mark, Text(model.name, no_wrap=True), *(Text(cell) for cell in cells))
-    Console().print(table)
+        table.add_row(mark, Text(model.name, no_wrap=True), *cells)
+    new_console().print(table)

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from unlike.errors import InputError
 from unlike.progress import n_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 ResultT = TypeVar("ResultT")
 
@@ -52,6 +56,20 @@ def confirm(yes: bool, question: str, undone: str) -> None:
         raise typer.Exit(1)
 
 
+def new_console() -> "Console":
+    """A console that prints strings as they are: brackets and :names: in texts of users are not markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def heading(title: str, rest: str = "") -> "Text":
+    """A line that begins with a bold title."""
+    from rich.text import Text
+
+    return Text.assemble((title, "bold"), rest)
+
+
 def print_json(value: object) -> None:
     """Print a value or a dataclass as JSON."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
@@ -70,14 +88,12 @@ def print_result(result: ResultT, files: Iterable[Path], show: Callable[[ResultT
 
 def print_facts(facts: Mapping[str, object], title: str) -> None:
     """Print a table with a row for each fact."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table("", "", title=title, show_header=False)
     for name, value in facts.items():
-        grid.add_row(name, Text(words(value)))
-    Console().print(grid)
+        grid.add_row(name, words(value))
+    new_console().print(grid)
 
 
 def words(value: object) -> str:

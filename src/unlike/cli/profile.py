@@ -12,7 +12,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
-from unlike.cli.output import day_and_time, print_json, say
+from unlike.cli.output import day_and_time, new_console, print_json, say
 from unlike.cli.profile_build import build
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
@@ -62,9 +62,7 @@ def show(
 
 
 def _show_profile(found: "Profile") -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     state = ("current" if found.current else "not current") + (", outdated" if found.stale else "")
     how = "written by hand" if found.origin == "edited" else "built"
@@ -73,8 +71,8 @@ def _show_profile(found: "Profile") -> None:
     table.add_column("statement", ratio=3, overflow="fold")
     table.add_column("evidence", ratio=1, overflow="fold")
     for statement in found.statements:
-        table.add_row(Text(statement.text), Text(_evidence(statement)))
-    Console().print(table)
+        table.add_row(statement.text, _evidence(statement))
+    new_console().print(table)
 
 
 def _evidence(statement: "Evidence") -> str:
@@ -175,7 +173,6 @@ def history(
     user: User, store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", as_json: Json = False
 ) -> None:
     """List the versions of a profile, newest first."""
-    from rich.console import Console
     from rich.table import Table
 
     from unlike.sync import wait_for
@@ -190,7 +187,7 @@ def history(
         state = ", ".join(word for word, is_so in (("current", version.current), ("outdated", version.stale)) if is_so)
         how = "by hand" if version.origin == "edited" else "built"
         table.add_row(str(version.version), day_and_time(version.created_ms), how, state)
-    Console().print(table)
+    new_console().print(table)
     typer.echo(f"go back with: unlike profile rollback {user} VERSION --store {Place(store).shown}")
 
 

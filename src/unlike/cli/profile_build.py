@@ -9,7 +9,7 @@ import typer
 
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
-from unlike.cli.output import print_json, print_rewrites, say
+from unlike.cli.output import new_console, print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.errors import Stopped
 from unlike.memory.open import open_memory_parts
@@ -160,9 +160,7 @@ def _why_none(memory: "Memory", facts: "Facts") -> str:
 
 def _table(memory: "Memory", users: Sequence[str]) -> None:
     """Print a row per user: what exists, and what texts are written from."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from unlike.memory.context import read_context
 
@@ -172,9 +170,9 @@ def _table(memory: "Memory", users: Sequence[str]) -> None:
             known = read_context(tx, user_id, memory.settings, with_others=False)
             rung = known.rung.replace("_", " ")
             if known.profile is None:
-                table.add_row(Text(user_id), "none", "", "", f"{rung}: {known.why}")
+                table.add_row(user_id, "none", "", "", f"{rung}: {known.why}")
                 continue
             statements = known.profile.profile.statements
             n_peers = max((statement.n_peers for statement in statements), default=0)
-            table.add_row(Text(user_id), str(known.profile.version), str(len(statements)), n_of(n_peers, "other"), rung)
-    Console().print(table)
+            table.add_row(user_id, str(known.profile.version), str(len(statements)), n_of(n_peers, "other"), rung)
+    new_console().print(table)

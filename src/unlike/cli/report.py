@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from unlike.cli.options import MovedCorpus, names_in
+from unlike.cli.output import new_console
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def show_findings(findings: "Findings") -> None:
 
     In a narrow terminal headings are wrapped between words and values are not.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -72,11 +72,11 @@ def show_findings(findings: "Findings") -> None:
         width = max(map(len, (*column, *heading.split())))
         table.add_column(heading, justify="right", min_width=width, vertical="bottom", overflow="fold")
     for variant, row in zip(findings.variants, rows, strict=True):
-        table.add_row(Text(variant.name), *row)
-    console = Console()
+        table.add_row(variant.name, *row)
+    console = new_console()
     console.print(table)
     for note in findings.notes:
-        console.print(note, style="yellow", markup=False, highlight=False)
+        console.print(note, style="yellow")
 
 
 def _shown(cell: "Cell", scale: float | str) -> "Text":

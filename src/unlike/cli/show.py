@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from unlike.cli.options import Json, MovedCorpus
+from unlike.cli.output import heading, new_console
 from unlike.errors import InputError
 from unlike.progress import n_of
 
@@ -27,8 +28,6 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a method read, found and wrote for one case."""
-    from rich.console import Console
-
     from unlike.data.corpus import Corpus
     from unlike.evaluate.running.run_method import corpus_folder, read_run
     from unlike.experiments.explain import find_row
@@ -42,9 +41,9 @@ def show(
         typer.echo(json.dumps(asdict(row), ensure_ascii=False))
         return
     if prompts:
-        _show_prompts(Console(), row, run)
+        _show_prompts(new_console(), row, run)
         return
-    show_case(Console(), row, Corpus.open(corpus_folder(run, facts, corpus)))
+    show_case(new_console(), row, Corpus.open(corpus_folder(run, facts, corpus)))
 
 
 def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
@@ -58,71 +57,76 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
     keys = keys_in(row.trace)
     calls = sent_calls(journal, keys)
     for call in calls:
-        console.rule(f"[bold]{call.step}[/] · {call.prompt_tokens:,} + {call.completion_tokens:,} tokens", align="left")
+        tokens = f" · {call.prompt_tokens:,} + {call.completion_tokens:,} tokens"
+        console.rule(heading(call.step, tokens), align="left")
         for message in call.messages or [{"role": "prompt", "content": "(not kept: the run had --no-keep-prompts)"}]:
-            console.print(f"[cyan]{message['role']}[/]")
+            console.print(message["role"], style="cyan")
             _text(console, show_slots(message["content"]))
-        console.print("[bold]answer[/]" if not call.error else "[bold red]failed[/]")
+        console.print("failed" if call.error else "answer", style="bold red" if call.error else "bold")
         _text(console, call.answer or call.error)
     if len(calls) < len(keys):
-        console.print(f"[dim]not in {journal}: {n_of(len(keys) - len(calls), 'call')} of this case[/]")
+        console.print(f"not in {journal}: {n_of(len(keys) - len(calls), 'call')} of this case", style="dim")
 
 
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     """Print a generation with everything it was made from."""
     item, case, trace = corpus.item(row.item_id), corpus.case(row.case_id), row.trace
-    console.rule(f"[bold]{row.method}[/] · {row.user_id} on {item.title}", align="left")
-    console.print(f"request: rating {case.rating:g}, title “{case.title}”" if case.rating else f"title “{case.title}”")
+    console.rule(heading(row.method, f" · {row.user_id} on {item.title}"), align="left")
+    rating = "" if case.rating is None else f"request: rating {case.rating:g}, "
+    console.print(f"{rating}title “{case.title}”")
     if trace.get("past"):
-        console.print(f"\n[bold]Own records shown[/] ({len(trace['past'])} of {trace['history_records']})")
+        console.print(heading("\nOwn records shown", f" ({len(trace['past'])} of {trace['history_records']})"))
         for record_id in trace["past"]:
             _record(console, corpus, record_id)
     for number, difference in enumerate(trace.get("differences", []), 1):
         _difference(console, corpus, number, difference)
     if trace.get("profile"):
-        console.print("\n[bold]Profile[/]")
+        console.print(heading("\nProfile"))
         _text(console, trace["profile"]["text"])
     _result(console, row)
 
 
 def _difference(console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any]) -> None:
     record = corpus.record(difference["record"])
-    console.print(
-        f"\n[bold]Difference {number}[/] on {corpus.item(record.item_id).title}: "
-        f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
-    )
+    chosen = f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
+    console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).title}: {chosen}"))
     _record(console, corpus, record.id, "the user")
     for representative in difference["representatives"]:
         _record(console, corpus, representative)
-    console.print("  [bold]found[/]")
+    console.print(heading("  found"))
     _text(console, difference["text"])
 
 
 def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "") -> None:
+    from rich.text import Text
+
     record = corpus.record(record_id)
     rating = f"{record.rating:g} · " if record.rating is not None else ""
-    console.print(f"  [cyan]{who or record.user_id}[/] {rating}“{record.title}” [dim]{record.id}[/]", highlight=False)
+    user = (f"  {who or record.user_id}", "cyan")
+    console.print(Text.assemble(user, f" {rating}“{record.title}” ", (record.id, "dim")))
     text = record.text
     _text(console, text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …")
 
 
 def _result(console: "Console", row: "Generation") -> None:
+    from rich.text import Text
+
     calls = [row.trace["generate"]] if "generate" in row.trace else []
     calls += [part["call"] for part in [*row.trace.get("differences", []), row.trace.get("profile")] if part]
     calls = [call for call in calls if "prompt_tokens" in call]  # a step may be done without the LLM
     if row.status == "failed":
-        console.print(f"\n[bold red]Failed[/] {row.error}", highlight=False)
+        console.print(Text.assemble(("\nFailed", "bold red"), f" {row.error}"))
     else:
-        console.print("\n[bold]Generated[/]")
+        console.print(heading("\nGenerated"))
         _text(console, row.text or "")
     if row.reference is not None:
-        console.print("[bold]Really written[/]")
+        console.print(heading("Really written"))
         _text(console, row.reference)
     if calls:
         tokens = sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
-        console.print(f"[dim]{n_of(len(calls), 'call')}, {tokens:,} tokens; time rule {row.trace['time_rule']}[/]")
+        console.print(f"{n_of(len(calls), 'call')}, {tokens:,} tokens; time rule {row.trace['time_rule']}", style="dim")
         for note in (note for call in calls for note in call["left_out"]):
-            console.print(f"[dim]left out of a prompt: {note}[/]")
+            console.print(f"left out of a prompt: {note}", style="dim")
 
 
 def _text(console: "Console", text: str) -> None:

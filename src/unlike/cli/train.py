@@ -1,5 +1,6 @@
 """``unlike train``: an adapter that turns a user's vectors and differences into soft prompts for a frozen LLM."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from unlike.cli.interrupt import interruptible
 from unlike.cli.options import Embedder, PromptsAt, TaskName, pairs
 from unlike.cli.output import say
 from unlike.cli.progress import progress
+from unlike.errors import InputError
 
 
 def train(
@@ -30,7 +32,9 @@ def train(
     max_steps: int | None = typer.Option(
         None, min=1, help="Stop after this number of steps. Default: as the preset says."
     ),
-    seed: int = typer.Option(0, help="Seed of initial weights and of the order of examples."),
+    seed: int | None = typer.Option(
+        None, help="Seed of initial weights and of the order of examples. Default: as the preset says."
+    ),
     resume: bool = typer.Option(
         True, "--resume/--anew", help="Continue an interrupted training in OUT, or start from the beginning."
     ),
@@ -50,7 +54,7 @@ def train(
     from unlike.prompts.task import open_task
     from unlike.settings import vector_file
 
-    changes = pairs(settings, "--set", "n_records=4") | {"seed": seed} | ({"max_steps": max_steps} if max_steps else {})
+    changes = _changes(settings, {"max_steps": max_steps, "seed": seed})
     with progress() as on_progress, interruptible("the current step"):
         watch = Watch(on_progress, say)
         adapter = train(
@@ -67,3 +71,13 @@ def train(
             on_step=watch.training,
         )
     say(summary_of(adapter, out))
+
+
+def _changes(settings: Sequence[str], options: Mapping[str, int | None]) -> dict[str, str | int]:
+    """The settings given by --set and by options of their own, each at most once."""
+    changes = pairs(settings, "--set", "n_records=4")
+    own = {name: value for name, value in options.items() if value is not None}
+    if twice := sorted(changes.keys() & own):
+        option = f"--{twice[0].replace('_', '-')}"
+        raise InputError(f"{option} and --set {twice[0]} give the same setting; give one of them")
+    return {**changes, **own}

@@ -111,6 +111,8 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
         InputError: There are no training cases.
         EngineError: A training failed; the message says what to lower.
     """
+    from accelerate.utils.memory import clear_device_cache
+
     from unlike.experiments.train import train
     from unlike.prompts.task import open_task
 
@@ -132,14 +134,7 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
             on_step=watch.training,
         )
         watch.say(summary_of(trained, adapter.folder))
-        _free_memory()
-
-
-def _free_memory() -> None:
-    """Release the GPU memory of a finished training for the engine that is opened next."""
-    from accelerate.utils.memory import clear_device_cache
-
-    clear_device_cache(garbage_collection=True)
+        clear_device_cache(garbage_collection=True)  # GPU memory for the engine that is opened next
 
 
 def summary_of(adapter: "Adapter", folder: Path) -> str:

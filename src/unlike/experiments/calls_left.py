@@ -1,7 +1,7 @@
 """How many LLM calls work would still make, so that its progress can be counted in calls."""
 
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,6 @@ def calls_left(
     return asked.usage.n_calls
 
 
-@contextmanager
-def existing_journal(path: Path) -> Generator[Journal | None]:
-    """A journal; None if the file does not exist."""
-    if not path.is_file():
-        yield None
-        return
-    journal = Journal(path)
-    try:
-        yield journal
-    finally:
-        journal.close()
+def existing_journal(path: Path) -> AbstractContextManager[Journal | None]:
+    """A journal, which is closed afterwards; None if the file does not exist."""
+    return closing(Journal(path)) if path.is_file() else nullcontext()

@@ -10,7 +10,7 @@ from unlike.evaluate.running.run_method import corpus_folder, read_run
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
-from unlike.prompts.task import open_task
+from unlike.prompts.task import Task, open_task
 from unlike.records import Generation
 from unlike.settings import as_path, vector_file
 from unlike.sync import wait_for
@@ -19,14 +19,12 @@ from unlike.writing.loglik import ScoringEngine, scorer_of
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
     from unlike.embed.encoder import Encoder
-    from unlike.latent.adapter import Prompter
-    from unlike.latent.examples import Example
     from unlike.latent.explain import Explanation, Unit
 
 TOP_RECORDS = 3
 """Records shown per unit."""
-EXPLAINED = ("dep",)
-"""Methods whose soft prompts have a vector for each record."""
+EXPLAINED = "dep"
+"""The method whose soft prompts have a vector for each record."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,23 @@ class Explained:
     corpus: "Corpus"
     explanation: "Explanation"
     units: "Mapping[int, Unit]"
+
+
+@dataclass(frozen=True)
+class AdapterRun:
+    """What a run with an adapter was made with.
+
+    Attributes:
+        corpus: Its corpus.
+        encoder: Its encoder.
+        task: Its task.
+        adapter: Folder of its adapter.
+    """
+
+    corpus: "Corpus"
+    encoder: "Encoder"
+    task: Task
+    adapter: Path
 
 
 def explain_case(
@@ -78,29 +93,65 @@ def explain_case(
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.latent.explain import check_same
 
     run = Path(run)
     rows, facts = read_run(run)
-    if facts["method"] not in EXPLAINED:
-        raise InputError(f"{run} is a run of method {facts['method']!r}; only dep has a vector for each record")
+    if facts["method"] != EXPLAINED:
+        raise InputError(f"{run} is a run of method {facts['method']!r}; only {EXPLAINED} has a vector for each record")
     row = find_row(rows, case, run)
     text = _text(row, real)
     given = {"corpus": corpus, "adapter": adapter, "llm_uri": llm, "embedder": embedder}
     known = facts | facts["settings"] | {name: value for name, value in given.items() if value}
     if lacking := [f"--{name}" for name in ("corpus", "adapter", "embedder") if not known.get(name)]:
         raise InputError(f"run.json of the run is incomplete; give {', '.join(lacking)}")
-    opened = Corpus.open(corpus_folder(run, facts, as_path(corpus)))
-    encoder = open_encoder(known["embedder"], vector_file())
-    engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
-    task = open_task(known["task"], prompts)
-    prompter = open_prompter(
-        opened, engine, encoder, task, Path(known["adapter"]), selector=open_selector(REPRESENTATIVES, encoder)
+    made_with = AdapterRun(
+        Corpus.open(corpus_folder(run, facts, as_path(corpus))),
+        open_encoder(known["embedder"], vector_file()),
+        open_task(known["task"], prompts),
+        Path(adapter) if adapter else adapter_of(run, facts),
     )
-    example = prompter.example(opened.case(row.case_id))
-    check_same(row, example, prompter)
-    explanation = wait_for(_explanation(prompter, engine, example, text, top))
-    return Explained(row, text, opened, explanation, _units(prompter, encoder, opened, explanation))
+    engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))
+    explanation = explain_row(made_with, engine, row, text, top)
+    return Explained(row, text, made_with.corpus, explanation, _units(made_with, explanation))
+
+
+def explain_row(run: AdapterRun, engine: ScoringEngine, row: Generation, text: str, n_units: int) -> "Explanation":
+    """How much each record, difference and latent unit contributed to a text.
+
+    Args:
+        run: What the row's run was made with.
+        engine: The frozen LLM; it is closed afterwards.
+        row: The run's row of the case.
+        text: The generated or the real text.
+        n_units: Number of latent units to test.
+
+    Raises:
+        InputError: The adapter cannot be opened, or the run was made with something else.
+    """
+    from unlike.latent.explain import check_same, explain
+
+    try:
+        selector = open_selector(REPRESENTATIVES, run.encoder)
+        prompter = open_prompter(run.corpus, engine, run.encoder, run.task, run.adapter, selector=selector)
+        example = prompter.example(run.corpus.case(row.case_id))
+        check_same(row, example, prompter)
+        return wait_for(explain(prompter, example, engine.tokens.encode(text), engine, n_units))
+    finally:
+        wait_for(engine.aclose())
+
+
+def adapter_of(run: Path, facts: Mapping[str, Any]) -> Path:
+    """Folder of a run's adapter: a named folder, or one that the run's experiment trained.
+
+    Args:
+        run: Run folder.
+        facts: Its run.json.
+    """
+    settings = facts["settings"]
+    named = str(settings.get("adapter", ""))
+    trained_at = Path(facts.get("adapters_at") or run.resolve().parent.parent / "adapters")
+    trained = trained_at / f"{named}-s{settings.get('seed', 0)}"
+    return trained if "/" not in named and trained.is_dir() else Path(named)
 
 
 def find_row(rows: Sequence[Generation], case: str, run: Path) -> Generation:
@@ -108,17 +159,17 @@ def find_row(rows: Sequence[Generation], case: str, run: Path) -> Generation:
 
     Args:
         rows: Rows of the run.
-        case: Case id, or its number, counted from 1.
+        case: Case id, or else its number, counted from 1.
         run: The folder, for the message.
 
     Raises:
         InputError: There is no such case.
     """
-    if case.isdigit() and 1 <= int(case) <= len(rows):
-        return rows[int(case) - 1]
     for row in rows:
         if row.case_id == case:
             return row
+    if case.isdecimal() and 1 <= int(case) <= len(rows):
+        return rows[int(case) - 1]
     raise InputError(
         f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, for example {rows[0].case_id}"
     )
@@ -132,22 +183,13 @@ def _text(row: Generation, real: bool) -> str:
     return text
 
 
-async def _explanation(
-    prompter: "Prompter", engine: ScoringEngine, example: "Example", text: str, top: int
-) -> "Explanation":
-    from unlike.latent.explain import explain
-
-    try:
-        return await explain(prompter, example, engine.tokens.encode(text), engine, top)
-    finally:
-        await engine.aclose()
-
-
-def _units(prompter: "Prompter", encoder: "Encoder", corpus: "Corpus", explanation: "Explanation") -> dict[int, Any]:
+def _units(run: AdapterRun, explanation: "Explanation") -> dict[int, Any]:
     """The tested units, by number; none for an adapter of differences alone."""
+    from unlike.latent.adapter import load_adapter
     from unlike.latent.explain import top_records
 
-    if not explanation.units or "his" not in prompter.adapter.settings.signals:
+    adapter = load_adapter(run.adapter)
+    if not explanation.units or "his" not in adapter.settings.signals:
         return {}
-    units = top_records(prompter.adapter, encoder, corpus.records(), TOP_RECORDS)
+    units = top_records(adapter, run.encoder, run.corpus.records(), TOP_RECORDS)
     return {share.unit: units[share.unit] for share in explanation.units}

@@ -42,11 +42,15 @@ def write_comparison(findings: "Findings", out: Path) -> Comparison:
     Args:
         findings: What was found.
         out: The HTML file; the other formats are written beside it.
+
+    Raises:
+        InputError: The name does not end in .html, or a file cannot be written.
     """
     from unlike.evaluate.report.page import write_report
 
+    files = write_report(findings, out)  # it refuses a name that is no HTML file
     write_whole(out.with_suffix(".json"), json.dumps(asdict(findings), indent=1, ensure_ascii=False) + "\n")
-    return Comparison(findings, tuple(write_report(findings, out)))
+    return Comparison(findings, tuple(files))
 
 
 def report(
@@ -69,19 +73,23 @@ def report(
         options: ``title``, ``metrics``, ``users`` as in an experiment file.
 
     Raises:
-        InputError: There is no finished run, or the runs are on different corpora.
+        InputError: There is no finished run, the runs are on different corpora, or ``out`` is no HTML file.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
+    from unlike.evaluate.report.page import check_name
     from unlike.evaluate.running.read_plan import plan_of
     from unlike.evaluate.running.run_method import corpus_folder, read_run
 
+    check_name(Path(out))
     folders = [folder for path in as_list(runs) for folder in finished_runs(Path(path))]
+    if not folders:
+        raise InputError("no runs to compare: give run folders, or folders of experiments")
     facts = [read_run(folder)[1] for folder in folders]
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
-    embedder = embedder or facts[0].get("embedder", "minilm")
+    embedder = embedder or str(facts[0].get("embedder", "minilm"))
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
@@ -97,7 +105,14 @@ def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:
 
 
 def finished_runs(path: Path) -> list[Path]:
-    """The run folder itself, or the runs of an experiment's folder."""
-    if (path / "runs").is_dir():
-        return sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))
-    return [path]
+    """The run folder itself, or the runs of an experiment's folder.
+
+    Raises:
+        InputError: The experiment has no finished run.
+    """
+    if not (path / "runs").is_dir():
+        return [path]
+    finished = sorted(folder.parent for folder in (path / "runs").glob("*/run.json"))
+    if not finished:
+        raise InputError(f"{path} has no finished run; continue its experiment first, or give another folder")
+    return finished

@@ -72,7 +72,8 @@ class Watch:
         """
         values = row._asdict()
         terms = ", ".join(f"{name} {values[name]:.3f}" for name in TERMS if name != "contrast" or values[name])
-        speed = f", {row.tokens_s:.0f} tokens/s, {row.memory_gb:.1f} GB" if row.tokens_s else ""
+        speed = f", {row.tokens_s:.0f} tokens/s" if row.tokens_s else ""
+        speed += f", {row.memory_gb:.1f} GB" if row.memory_gb else ""
         self.on_progress(f"{row.phase} step", row.step, row.n_steps, f"loss {row.loss:.3f} ({terms}){speed}")
         STOP.raise_if_requested()
 

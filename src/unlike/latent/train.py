@@ -7,6 +7,7 @@ batches, all exchange them and make the same step; the main process alone valida
 
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -44,7 +45,7 @@ class StepRow(NamedTuple):
         norm: Norm of the gradient, before clipping.
         rate: Learning rate of the next step.
         tokens_s: Tokens per second; 0 for a step that was read from a checkpoint.
-        memory_gb: Peak memory of the GPU, or of the process without one; likewise.
+        memory_gb: Peak memory of the GPU, or of the process without one; likewise, and 0 where it is not known.
         phase: "warm-start" or "training".
     """
 
@@ -375,9 +376,12 @@ def _parameter_groups(module: nn.Module, settings: TrainSettings) -> list[dict[s
 
 
 def _memory_gb() -> float:
-    """Peak memory so far: of the GPU where there is one, else of the process."""
+    """Peak memory so far: of the GPU where there is one, else of the process; 0 on Windows, which does not tell."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)  # bytes on macOS, KiB on Linux

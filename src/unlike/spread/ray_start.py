@@ -38,7 +38,7 @@ def read_engine(text: str) -> RayEngine | None:
         return None
     if scheme == "ray" and not rest and ":" not in text:
         return RayEngine()
-    if scheme == "ray" and rest.isdigit() and int(rest) > 0:
+    if scheme == "ray" and rest.isdecimal() and int(rest) > 0:
         return RayEngine(workers=int(rest))
     if scheme == "ray" and rest.startswith("//") and rest.strip("/"):
         return RayEngine(address=rest.strip("/"))

@@ -16,8 +16,8 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics import bertscore as ours
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.metrics.bertscore import bertscore
-from unlike.evaluate.metrics.sanity import cut
 from unlike.evaluate.metrics.score import score
+from unlike.language import first_words
 
 LAYER = 5
 PLOTS = ("matplotlib", "matplotlib.pyplot", "mpl_toolkits", "mpl_toolkits.axes_grid1")
@@ -79,7 +79,7 @@ def test_the_packaged_encoder_goes_by_its_name(model, pairs):
 def test_equal_to_the_library_on_the_beginnings_of_real_pairs(library, model, real_pairs, n_pairs):
     pairs = real_pairs[:n_pairs]
     assert len(pairs) == n_pairs
-    assert_same(library, model, *([cut(text, 25) for text in side] for side in zip(*pairs, strict=True)))
+    assert_same(library, model, *([first_words(text, 25) for text in side] for side in zip(*pairs, strict=True)))
 
 
 @pytest.mark.soak
@@ -191,3 +191,13 @@ def test_texts_that_the_model_does_not_read_whole_are_counted(tmp_path):
     (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}"]).rows
     assert row.tokens == "1 of 2 texts truncated to 512 tokens"
     assert ours.count_truncated(["a lamp"], ["a lamp"], "minilm", LAYER) == ""
+
+
+@pytest.mark.embedded
+def test_of_cut_texts_those_that_are_measured_are_counted(tmp_path):
+    long = "lamp " * 600
+    rows = [{"text": long, "reference": "a lamp"}, {"text": long, "reference": long}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (row,) = score([tmp_path / "t.jsonl"], [f"bertscore:minilm@{LAYER}_cut"]).rows
+    assert row.tokens.startswith("1 of ")
+    assert open_metric(f"bertscore:minilm@{LAYER}_cut").truncated([long], ["a lamp"]) == ""

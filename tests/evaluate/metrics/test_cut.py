@@ -7,9 +7,9 @@ from tests.worlds import kit_for, world
 
 from unlike.errors import InputError
 from unlike.evaluate.metrics import METRICS, open_metric
-from unlike.evaluate.metrics.peers import peers_of
-from unlike.evaluate.metrics.sanity import cut
+from unlike.evaluate.metrics.score import peers_of
 from unlike.evaluate.running.run_method import Job, generation
+from unlike.language import first_words
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.sync import wait_for
 
@@ -38,13 +38,13 @@ def test_padding_gains_and_loses_nothing_where_it_is_cut(name, tiny_wordnet):
 
 @pytest.mark.parametrize("name", ON_WORDS)
 def test_the_real_text_is_cut_too(name, tiny_wordnet):
-    assert value(f"{name}_cut", cut(REAL, 9), REAL) == value(name, cut(REAL, 9), cut(REAL, 9))
+    assert value(f"{name}_cut", first_words(REAL, 9), REAL) == value(name, first_words(REAL, 9), first_words(REAL, 9))
 
 
 @given(words, words)
 def test_cut_is_the_metric_on_both_texts_cut(text, reference):
     n_words = min(len(text.split()), len(reference.split()))
-    expected = value("rouge2", cut(text, n_words), cut(reference, n_words)) if n_words else 0.0
+    expected = value("rouge2", first_words(text, n_words), first_words(reference, n_words)) if n_words else 0.0
     assert value("rouge2_cut", text, reference) == expected
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlike.evaluate.metrics.sanity import cut, cut_to_equal, distinct_1, distinct_2, leakage, length_ratio
-from unlike.language import pieces, words
+from unlike.evaluate.metrics.sanity import cut_to_equal, distinct_1, distinct_2, leakage, length_ratio
+from unlike.language import first_words, pieces, words
 
 texts = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(["a", "b", "B!", "don't"]), max_size=20).map(" ".join))
 
@@ -37,8 +37,8 @@ def test_an_empty_text_does_not_empty_the_others():
 
 @given(texts, st.integers(1, 30))
 def test_cut_keeps_a_beginning(text, n_words):
-    assert text.startswith(cut(text, n_words))
-    assert pieces(cut(text, n_words)) == pieces(text)[:n_words]
+    assert text.startswith(first_words(text, n_words))
+    assert pieces(first_words(text, n_words)) == pieces(text)[:n_words]
 
 
 def test_leakage_is_the_longest_run_shared_with_one_peer():

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from unlike.errors import InputError
 from unlike.evaluate.metrics import meteor, treebank
 from unlike.evaluate.metrics.rouge import rouge1
-from unlike.evaluate.metrics.sanity import cut, length_ratio
+from unlike.evaluate.metrics.sanity import length_ratio
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.metrics.texts import mapped
-from unlike.language import language_of
+from unlike.language import first_words, language_of
 from unlike.records import Generation
 
 WITHOUT_METEOR = ("rouge1", "rougeL", "bleu")
@@ -322,8 +322,8 @@ def test_a_few_accents_keep_the_settings_of_the_papers():
 
 
 def test_texts_without_spaces_are_cut_by_character(tmp_path):
-    assert cut("这个手机很好用", 3) == "这个手"
-    assert cut("iPhone很好 用x y", 4) == "iPhone很好 用"
+    assert first_words("这个手机很好用", 3) == "这个手"
+    assert first_words("iPhone很好 用x y", 4) == "iPhone很好 用"
     assert length_ratio(["很好用"], ["这个手机很好"]) == [0.5]
 
 

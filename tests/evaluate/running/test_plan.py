@@ -109,6 +109,12 @@ def test_adapters_follow_the_time_rule_of_the_methods_and_one_rule_overrides_all
     assert [run.variant for run in planned_runs(ruled)][0] == [run.variant for run in planned_runs(plan)][0]
 
 
+def test_the_seed_of_an_adapter_is_that_of_the_runs(tmp_path):
+    adapter = '[[adapters]]\nname = "a"\nkind = "dep"\nset = { seed = 5 }\n'
+    with pytest.raises(InputError, match=r"adapters\.0: .*set has a seed; .*leave it out"):
+        plan_from(tmp_path, MINIMAL + adapter)
+
+
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_presets_compare_with_the_peers_that_the_papers_code_has(preset):
     plan = read_plan(Path(preset))

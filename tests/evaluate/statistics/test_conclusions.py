@@ -257,3 +257,14 @@ def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
     assert len(studies) == 3
     assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
     assert case_studies({}, "rouge1", corpus()) == []
+
+
+def test_the_history_of_a_gain_is_that_before_the_latest_case_whatever_the_order_of_the_rows():
+    there = corpus()
+    early = [replace(case, id=f"{case.user_id}-1", item_id="i1", timestamp=DAY_MS) for case in there.cases()]
+    both = Corpus(there.records(), [Item(f"i{k}", f"Item {k}") for k in range(3)], [*there.cases(), *early])
+    runs = [run_of(name, [value] * 12) for name, value in (("non_perso", 0.1), ("rag", 0.2))]
+    for run in runs:
+        run.rows.extend(replace(row, case_id=f"{row.user_id}-1", item_id="i1") for row in list(run.rows))
+    distances = uniqueness(both.cases(), both, HashingEncoder())
+    assert {gain.history_records for gain in user_gains(by_variant(runs), "rouge1", distances, both)} == {2}

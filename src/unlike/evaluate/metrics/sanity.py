@@ -8,9 +8,8 @@ space, or a character in scripts that have none.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
-from unlike.language import PIECE, pieces, words
+from unlike.language import first_words, pieces, words
 
 Ngram = tuple[str, ...]
 
@@ -70,13 +69,7 @@ def cut_to_equal(texts: Sequence[str], reference: str) -> list[str]:
         reference: The real text; it is never cut itself.
     """
     lengths = [n for n in map(_n_words, [*texts, reference]) if n]
-    return [cut(text, min(lengths)) if lengths else text for text in texts]
-
-
-def cut(text: str, n_words: int) -> str:
-    """The first words of a text with the space between them as it was."""
-    last = next(islice(PIECE.finditer(text), max(n_words - 1, 0), None), None)
-    return text if last is None else text[: last.end()]
+    return [first_words(text, min(lengths)) if lengths else text for text in texts]
 
 
 def _n_words(text: str) -> int:

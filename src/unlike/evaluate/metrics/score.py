@@ -4,18 +4,25 @@ A run folder and any table with ``text`` and ``reference`` are scored alike, so 
 too. A failed case is counted and never scored; a metric that cannot run has a row with the reason.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import Metric, open_metric
-from unlike.evaluate.metrics.peers import Peers, peers_of
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
+from unlike.records import Generation
 from unlike.settings import as_list
 
+if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
+
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
+
+Peers = Mapping[str, Sequence[str]]
+"""By case id: the texts of others a generation was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,33 @@ def _peers_in(path: Path, corpus: Path | None) -> Peers | None:
         return None
     rows, facts = read_run(path)
     return peers_of(rows, Corpus.open(corpus_folder(path, facts, corpus)))
+
+
+def peers_of(rows: Sequence[Generation], corpus: "Corpus") -> Peers:
+    """The texts of others that stood in the prompts of each case, each once, as the traces name them.
+
+    They are the representatives of all comparisons (DPL, DRP), the counterexamples (CICL) and the neighbour's records
+    (Persona-DB). A case without any has an empty list. Rows of one case by several methods are taken together.
+
+    Args:
+        rows: Rows of a run.
+        corpus: The corpus of that run.
+
+    Raises:
+        InputError: The corpus lacks a record that a trace names.
+    """
+    ids: dict[str, dict[str, None]] = {}
+    for row in rows:
+        ids.setdefault(row.case_id, {}).update(dict.fromkeys(_others_in(row.trace)))
+    return {case_id: [corpus.record(record_id).text for record_id in found] for case_id, found in ids.items()}
+
+
+def _others_in(trace: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of all records of others in a trace; see ``unlike.methods.steps.trace_of``."""
+    for difference in trace.get("differences", ()):
+        yield from difference["representatives"]
+    yield from trace.get("counterexamples", {}).values()
+    yield from trace.get("neighbour_records", ())
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:

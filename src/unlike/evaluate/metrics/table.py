@@ -122,6 +122,7 @@ def _on_cut_texts(metric: Metric) -> Metric:
         per_case=metric.per_case and _after_cutting(metric.per_case),
         corpus=metric.corpus and _after_cutting(metric.corpus),
         needs="reference",
+        truncated=metric.truncated and _after_cutting(metric.truncated),
     )
 
 

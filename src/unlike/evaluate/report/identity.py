@@ -1,7 +1,9 @@
 """The identity test as a report: tables in GitHub's Markdown, and pictures in files of their own."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from unlike.evaluate.identity.measure import IdentityReport, Measured
@@ -10,6 +12,7 @@ from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_row
 from unlike.evaluate.report.number_format import amount, p_value
 from unlike.evaluate.report.shown_text import printable, two_lines
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
+from unlike.evaluate.running.run_method import write_all
 
 Kind = Literal["share", "auc"]
 
@@ -36,6 +39,30 @@ _STYLES = ((COLOURS[1], MARKERS[1]), (COLOURS[5], MARKERS[2]), (COLOURS[0], MARK
 """Colour and marker of each measure, in their order."""
 _WIDTH = 400
 """Units of a picture's width."""
+
+
+def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:
+    """Write tables, pictures and figures.
+
+    Args:
+        report: What was measured.
+        name: Name of the files, without suffixes.
+        out: Folder of the files.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: One cannot be written.
+    """
+    texts = {
+        f"{name}.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
+        f"{name}.md": render_identity(report, f"Identity: {name}"),
+        f"{name}.svg": result_picture(report, f"Who wrote it? {name}", "share"),
+        f"{name}_areas.svg": result_picture(report, f"Who wrote it? {name}, all scores pooled", "auc"),
+        f"{name}_curves.svg": curves_picture(report, f"Who wrote it? {name}, by N and K"),
+    }
+    return write_all(texts, out)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------

@@ -67,8 +67,7 @@ def write_report(findings: Findings, out: Path) -> list[Path]:
     Raises:
         InputError: The name does not end in .html, or a file cannot be written.
     """
-    if out.suffix.lower() not in _HTML:
-        raise InputError(f"report cannot be written: {out} is no HTML file; name one that ends in .html")
+    check_name(out)
     texts = {
         out: render_html(findings),
         out.with_suffix(".md"): render_markdown(findings),
@@ -89,6 +88,16 @@ def write_report(findings: Findings, out: Path) -> list[Path]:
             with suppress(OSError):
                 part.unlink()
     return list(texts)
+
+
+def check_name(out: Path) -> None:
+    """Check the name of a report before anything is written.
+
+    Raises:
+        InputError: It does not end in .html.
+    """
+    if out.suffix.lower() not in _HTML:
+        raise InputError(f"report cannot be written: {out} is no HTML file; name one that ends in .html")
 
 
 def all_tables(findings: Findings) -> list[tuple[str, Table]]:

@@ -168,6 +168,12 @@ class AdapterEntry(Section):
     """Settings of adapter, training and loss, as ``unlike train --set`` takes them; ``time_rule`` is the methods' own
     where ``settings`` of the plan has one."""
 
+    @model_validator(mode="after")
+    def _without_seed(self) -> "AdapterEntry":
+        if "seed" in self.set:
+            raise ValueError("set has a seed; an adapter is trained once for each seed of [repeats], so leave it out")
+        return self
+
 
 DEFAULT_SANITY = ("rouge1_cut", "meteor_cut", "distinct2", "length_ratio", "leakage")
 

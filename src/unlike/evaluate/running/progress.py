@@ -63,6 +63,7 @@ def read_progress(folder: Path) -> Progress | None:
 
 def journal_of(folder: Path) -> Path | None:
     """The journal of a run: beside its rows, or that of its experiment."""
+    folder = folder.resolve()  # "." has no parents
     return next(
         (path for up in (folder, folder.parent, folder.parent.parent) if (path := up / JOURNAL).is_file()), None
     )

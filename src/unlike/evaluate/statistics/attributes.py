@@ -47,7 +47,10 @@ def read_attributes(path: Path) -> Attributes:
         raise InputError(f"{path.name} has user {twice[0]!r} more than once; one line per user is allowed; merge them")
     texts = table.with_columns(pl.all().exclude(USER).str.strip_chars().replace("", None))
     columns = (column for column in texts.iter_columns() if column.name != USER)
-    return {column.name: _known(dict(zip(texts[USER], column, strict=True))) for column in columns}
+    return {
+        column.name: {user: value for user, value in zip(texts[USER], column, strict=True) if value is not None}
+        for column in columns
+    }
 
 
 def gains_by_attribute(gains: Sequence[UserGain], attributes: Attributes) -> list[GroupGain]:
@@ -132,10 +135,6 @@ def _text(value: Any, name: str, file: str) -> str | None:  # noqa: ANN401
         return as_text(value, "text")
     except (ValueError, TypeError) as error:
         raise InputError(f"column {name} of {file} holds {error}; texts and numbers are allowed") from error
-
-
-def _known(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {user: value for user, value in values.items() if value is not None}
 
 
 def _number(value: str) -> float | None:

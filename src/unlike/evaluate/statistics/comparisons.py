@@ -139,8 +139,7 @@ def uniqueness(cases: Sequence[Case], records: Records, encoder: Encoder) -> dic
     Returns:
         By user id; users without a text before their case are left out.
     """
-    latest = {case.user_id: case for case in sorted(cases, key=lambda case: case.moment)}
-    histories = {user: records.history(user, case.moment) for user, case in latest.items()}
+    histories = {user: records.history(user, case.moment) for user, case in _latest(cases).items()}
     histories = {user: history for user, history in histories.items() if history}
     if not histories:
         return {}
@@ -149,6 +148,11 @@ def uniqueness(cases: Sequence[Case], records: Records, encoder: Encoder) -> dic
     means = np.stack([block.mean(axis=0) for block in np.split(vectors, ends[:-1])])  # (n_users, dim)
     distances = np.linalg.norm(means - means.mean(axis=0), axis=1)
     return dict(zip(histories, map(float, distances), strict=True))
+
+
+def _latest(cases: Iterable[Case]) -> dict[str, Case]:
+    """The latest case of each user."""
+    return {case.user_id: case for case in sorted(cases, key=lambda case: case.moment)}
 
 
 def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
@@ -164,7 +168,8 @@ def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
 def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corpus: Corpus) -> list[UserGain]:
     """What each user gains over Non-Perso with each other variant of the main table."""
     found: list[UserGain] = []
-    latest = {row.user_id: corpus.case(row.case_id) for runs in groups.values() for run in runs for row in run.rows}
+    case_ids = dict.fromkeys(row.case_id for runs in groups.values() for run in runs for row in run.rows)
+    latest = _latest(map(corpus.case, case_ids))
     for name, runs in groups.items():
         base = counterparts(groups, name, PLAIN)
         if not base or runs[0].facts["method"] == PLAIN or runs[0].facts.get("apart"):

@@ -12,8 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.metrics.peers import peers_of
-from unlike.evaluate.metrics.score import score
+from unlike.evaluate.metrics.score import peers_of, score
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant

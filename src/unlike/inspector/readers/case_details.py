@@ -9,7 +9,7 @@ from typing import Any
 
 from unlike.data.corpus import Corpus
 from unlike.errors import InputError
-from unlike.evaluate.metrics.peers import peers_of
+from unlike.evaluate.metrics.score import peers_of
 from unlike.evaluate.report.shown_text import shared_words
 from unlike.evaluate.statistics.measured import calls_in
 from unlike.methods.drp import dimensions_in

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
@@ -17,29 +16,23 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.experiments.explain import EXPLAINED, AdapterRun, adapter_of, explain_row
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, ascii_json_response, page
-from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
-from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import open_task
 from unlike.records import Generation
 from unlike.settings import vector_file
-from unlike.sync import wait_for
 from unlike.writing.loglik import ScoringEngine, scorer_of
 
 if TYPE_CHECKING:
-    from unlike.latent.adapter import Prompter
-    from unlike.latent.examples import Example
     from unlike.latent.explain import Explanation, Unit
 
 router = APIRouter(prefix="/inspect/api/latent", tags=["latent"])
 TOP_RECORDS = 5
 TOP_UNITS = 8
 TORCH = f"torch is not installed, which adapters need; {how_to_install('latent')}"
-EXPLAINED = "dep"
-"""The method that has a vector for each record."""
 _one_at_a_time = threading.Lock()
 
 
@@ -61,17 +54,8 @@ def why_not(run: RunFolder) -> str:
         return f"method {run.facts['method']}: its vectors belong to no single record; only those of {EXPLAINED} do"
     if any(find_spec(part) is None for part in ("torch", "transformers")):
         return TORCH
-    adapter = adapter_of(run)
+    adapter = adapter_of(run.folder, run.facts)
     return "" if adapter.is_dir() else f"the adapter is not in {str(adapter)!r} any more"
-
-
-def adapter_of(run: RunFolder) -> Path:
-    """Folder of a run's adapter: a named folder, or one that the run's experiment trained."""
-    settings = run.facts["settings"]
-    named = str(settings.get("adapter", ""))
-    trained_at = Path(run.facts.get("adapters_at") or run.folder.parent.parent / "adapters")
-    trained = trained_at / f"{named}-s{settings.get('seed', 0)}"
-    return trained if "/" not in named and trained.is_dir() else Path(named)
 
 
 @router.get("/units")
@@ -130,26 +114,18 @@ def _units(here: Workspace, run: RunFolder, corpus: Corpus) -> "list[Unit]":
 
     def make() -> "list[Unit]":
         with _one_at_a_time:
-            return top_records(load_adapter(adapter_of(run)), _encoder(run), corpus.records(), TOP_RECORDS)
+            return top_records(
+                load_adapter(adapter_of(run.folder, run.facts)), _encoder(run), corpus.records(), TOP_RECORDS
+            )
 
     return here.cached(("units", run.folder, corpus.hash), make)
 
 
 def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: str) -> "Explanation":
-    from unlike.latent.explain import check_same
-
     with _one_at_a_time:
-        engine = _engine(uri)
-        try:
-            task = open_task(str(run.facts["task"]))
-            encoder = _encoder(run)
-            selector = open_selector(REPRESENTATIVES, encoder)
-            prompter = open_prompter(corpus, engine, encoder, task, adapter_of(run), selector=selector)
-            example = prompter.example(corpus.case(row.case_id))
-            check_same(row, example, prompter)
-            return wait_for(_explained(prompter, example, text, engine))
-        finally:
-            wait_for(engine.aclose())
+        task = open_task(str(run.facts["task"]))
+        made_with = AdapterRun(corpus, _encoder(run), task, adapter_of(run.folder, run.facts))
+        return explain_row(made_with, _engine(uri), row, text, TOP_UNITS)
 
 
 def _engine(uri: str) -> ScoringEngine:
@@ -162,12 +138,6 @@ def _engine(uri: str) -> ScoringEngine:
         return scorer_of(open_llm(uri))
     except InputError as error:
         raise InputError(f"the LLM of this run cannot be opened ({error}); start unlike inspect with --llm") from error
-
-
-async def _explained(prompter: "Prompter", example: "Example", text: str, engine: ScoringEngine) -> "Explanation":
-    from unlike.latent.explain import explain
-
-    return await explain(prompter, example, engine.tokens.encode(text), engine, TOP_UNITS)
 
 
 def _unit(number: int, unit: "Unit") -> dict[str, Any]:
