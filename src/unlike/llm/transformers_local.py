@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, first_line
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
@@ -90,7 +90,8 @@ class TransformersBackend:
         written = await self._texts.ask((prompt, sampling))
         text = self.tokens.decode(written.token_ids)
         if not text.strip():
-            raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")
+            n_tokens = len(prompt.token_ids) + len(written.token_ids)
+            raise CallFailed(f"{self.model}: {no_words(written.finish_reason)}", tokens=n_tokens)
         wall_s = time.monotonic() - started
         return Completion(text, len(prompt.token_ids), len(written.token_ids), written.finish_reason, wall_s)
 

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
 from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import check_length
@@ -173,11 +173,11 @@ class VllmBackend:
         salt = {"cache_salt": sampling.cache_salt} if sampling.cache_salt else {}
         started = time.monotonic()
         written = (await self._ask({**prompt, **salt}, self._params(sampling))).outputs[0]
-        text = self.tokens.decode(list(written.token_ids))
+        text, finish_reason = self.tokens.decode(list(written.token_ids)), written.finish_reason or "stop"
         if not text.strip():
-            raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")
-        wall_s = time.monotonic() - started
-        return Completion(text, n_tokens, len(written.token_ids), written.finish_reason or "stop", wall_s)
+            n_used = n_tokens + len(written.token_ids)
+            raise CallFailed(f"{self.model}: {no_words(finish_reason)}", tokens=n_used)
+        return Completion(text, n_tokens, len(written.token_ids), finish_reason, time.monotonic() - started)
 
     async def _ask(self, prompt: Mapping[str, Any], params: Any) -> Any:  # noqa: ANN401
         if self._closed:
