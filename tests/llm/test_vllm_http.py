@@ -163,6 +163,20 @@ def test_another_refusal_is_a_failed_call_in_the_servers_words(backend, endpoint
     assert json.loads(failure.value.raw)["error"]["message"] == "the prompt is too long"
 
 
+def test_an_answer_that_is_too_long_names_the_llm(endpoint, folder):
+    endpoint.always = says("x" * 2000)
+    with pytest.raises(CallFailed, match=r"^vllm:served sent more than the 1,024 bytes"):
+        asked(open_llm(f"vllm:served@{endpoint.base_url}", model_folder=folder, max_answer_bytes=1024))
+
+
+def test_a_password_in_the_address_is_in_no_message(endpoint, folder):
+    endpoint.always = error(400, NO_FLAG)
+    address = endpoint.base_url.replace("//", "//me:secret@")
+    with pytest.raises(EngineError, match="takes no soft prompts") as failure:
+        asked(open_llm(f"vllm:served@{address}", model_folder=folder))
+    assert "secret" not in str(failure.value)
+
+
 def test_an_unknown_model_ends_the_run(backend, endpoint):
     endpoint.always = error(404, "no model 'served'")
     with pytest.raises(EngineError, match="vllm:served answered 404"):
