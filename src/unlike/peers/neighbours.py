@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.embed.encoder import Encoder
+from unlike.embed.encoder import Encoder, unit
 from unlike.records import END_OF_TIME, Case, Record, Records, TimeRule, visible
 
 
@@ -65,7 +65,8 @@ class MeanNeighbours:
             return None
         target = self._sums[case.user_id][own - 1]
         sums = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim), parallel to the means
-        cosines = sums @ target / np.linalg.norm(sums, axis=1)
+        # Rounding errors depend on a row's position in the matrix; rounded, users with equal texts are equal.
+        cosines = (unit(sums) @ unit(target[np.newaxis])[0]).round(6)
         best = others[int(np.argmax(cosines))]
         return Neighbour(best, pool.history(best, before))
 

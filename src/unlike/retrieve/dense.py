@@ -18,6 +18,7 @@ class DenseRetriever:
         if not documents:
             return []
         vectors = self._encoder.encode([query, *(document.text for document in documents)])
-        similarity = vectors[1:] @ vectors[0]  # (n_documents,)
+        # Rounding errors depend on a row's position in the matrix; rounded, equal texts are equal.
+        similarity = (vectors[1:] @ vectors[0]).round(6)  # (n_documents,)
         order = sorted(range(len(documents)), key=lambda i: (-similarity[i], -i))
         return [documents[i].record for i in order[:n]]
