@@ -310,6 +310,8 @@ def _check_values(kind: type[Any]) -> None:
 
     @wraps(make)
     def checking(self: object, *args: object, **given: object) -> None:
+        if len(args) > len(names) or given.keys() & names[: len(args)]:
+            make(self, *args, **given)  # raises the TypeError of any dataclass
         values = dict(zip(names, args, strict=False)) | given
         make(self, **(_valid(adapter(), values, kind, kind.__name__) if values else {}))
 
