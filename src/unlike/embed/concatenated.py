@@ -22,6 +22,12 @@ class ConcatenatedEncoder:
         """Identity in caches."""
         return "+".join(part.name for part in self._parts)
 
+    def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
+        """``SentenceTransformerEncoder.read_share`` of the part that reads the least; None if no part has that method."""
+        share_of = [getattr(part, "read_share", lambda texts: None) for part in self._parts]
+        found = [read for read_share in share_of if (read := read_share(texts))]
+        return min(found, key=lambda read: read[1], default=None)
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), sum of the dims) float32."""
         vectors = np.concatenate([part.encode(texts) for part in self._parts], axis=1)
