@@ -85,6 +85,25 @@ class ChatTokenizer:
             raise CallFailed(f"chat template: it refuses these messages (roles: {roles}): {error}") from error
 
 
+class WithChatTokenizer:
+    """The part of a Backend that counts with its model's own tokenizer.
+
+    Attributes:
+        tokens: The tokenizer.
+    """
+
+    counts_exactly = True
+    tokens: ChatTokenizer
+
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Exact, by the model's own template and tokenizer."""
+        return len(self.tokens.encode(self.tokens.render(messages)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalModel:
     """A frozen chat model.

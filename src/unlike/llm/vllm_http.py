@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from unlike.errors import EngineError, InputError
-from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.backend import Completion, Sampling
 from unlike.llm.http_client import HttpClient, StatusError
-from unlike.llm.local_model import DTYPES
+from unlike.llm.local_model import DTYPES, WithChatTokenizer
 from unlike.llm.openai_chat import bias_field, read_completion
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
@@ -38,7 +38,7 @@ from unlike.settings import BATCH_ENDPOINT
 FLAG = "--enable-prompt-embeds"
 
 
-class VllmHttpBackend(OpenAIBackend):
+class VllmHttpBackend(WithChatTokenizer, OpenAIBackend):
     """A chat model of a vLLM server, as Backend and EmbedsBackend.
 
     Args:
@@ -60,7 +60,6 @@ class VllmHttpBackend(OpenAIBackend):
         MissingPart: The packaged model is not installed.
     """
 
-    counts_exactly = True
     _ENGINE = "vllm"
 
     def __init__(
@@ -134,14 +133,6 @@ class VllmHttpBackend(OpenAIBackend):
             return read_completion(body, time.monotonic() - started, _text)
 
         return await self.endpoint.ask(attempt)
-
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
 
     def _raise_without_flag(self, error: StatusError) -> None:
         if FLAG in error.body:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
+from unlike.llm.local_model import WithChatTokenizer
 from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import check_length
@@ -31,7 +32,7 @@ SCORED = Sampling(temperature=0.0, max_tokens=1)
 """vLLM writes at least one token; after a text to be scored it is not used."""
 
 
-class VllmBackend:
+class VllmBackend(WithChatTokenizer):
     """A model of vLLM in this process, as Backend, EmbedsBackend and Scorer.
 
     Args:
@@ -47,7 +48,6 @@ class VllmBackend:
         EngineError: vLLM cannot start.
     """
 
-    counts_exactly = True
     offers_schema = False
 
     def __init__(
@@ -124,14 +124,6 @@ class VllmBackend:
             asked |= {"prompt_embeds": embeds, "prompt_is_token_ids": [False] * n_prompt + [True] * n}
         output = await self._ask(asked, self._params(SCORED, prompt_logprobs=0))
         return self._scores(output.prompt_logprobs or (), continuation)
-
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
 
     async def aclose(self) -> None:
         """Answer what is under way, then stop vLLM."""
