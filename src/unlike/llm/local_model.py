@@ -17,8 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from unlike.errors import CallFailed, InputError, first_line
 from unlike.llm.backend import Messages
-from unlike.llm.embedding_rows import embedding_rows
-from unlike.llm.model_source import ends_of, explain_load_errors, name_of, source_of
+from unlike.llm.model_source import embedding_rows, ends_of, explain_load_errors, name_of, source_of
 from unlike.llm.system_role import has_system, without_system
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -12,9 +12,8 @@ import transformers
 from torch import Tensor
 
 from unlike.errors import InputError
-from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
-from unlike.llm.model_source import ends_of, explain_load_errors, name_of
+from unlike.llm.model_source import embedding_rows, ends_of, explain_load_errors, name_of
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import embedded
 
