@@ -11,9 +11,9 @@ from unlike.embed.encoder import Vectors
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.endpoint import Endpoint
 from unlike.llm.http_client import HttpClient
-from unlike.llm.loop_thread import LoopThread
 from unlike.llm.retry import TryAgain, Waits
 from unlike.settings import BATCH_ENDPOINT
+from unlike.sync import LoopThread
 
 
 class OpenAIEncoder:

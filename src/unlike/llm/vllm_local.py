@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
 from unlike.llm.local_model import WithChatTokenizer
-from unlike.llm.loop_thread import LoopThread
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
+from unlike.sync import LoopThread
 
 SCORED = Sampling(temperature=0.0, max_tokens=1)
 """vLLM writes at least one token; after a text to be scored it is not used."""
