@@ -18,7 +18,7 @@ from unlike.llm.local_model import open_local_model
 from unlike.llm.open import open_llm
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt, takes_soft_prompts
-from unlike.llm.soft_prompt_embeddings import embedded
+from unlike.llm.token_embeddings import embedded
 
 ASK = [{"role": "user", "content": "Loud drums."}]
 SAMPLED = Sampling(temperature=0.5, top_p=0.9, max_tokens=20, seed=5)

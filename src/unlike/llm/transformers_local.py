@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, first_line
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, WithChatTokenizer, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_fits, check_length, embedded
+from unlike.llm.token_embeddings import check_fits, embedded
 
 
 class TransformersBackend(WithChatTokenizer):

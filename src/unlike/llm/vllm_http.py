@@ -24,14 +24,13 @@ import torch
 from torch import Tensor
 
 from unlike.errors import EngineError, InputError
-from unlike.llm.backend import Completion, Sampling
+from unlike.llm.backend import Completion, Sampling, check_length
 from unlike.llm.http_client import HttpClient, StatusError
 from unlike.llm.local_model import DTYPES, WithChatTokenizer
 from unlike.llm.openai_chat import bias_field, read_completion
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.settings import BATCH_ENDPOINT
 

@@ -21,10 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, no_words
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
 from unlike.llm.local_model import WithChatTokenizer
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.sync import LoopThread
 
