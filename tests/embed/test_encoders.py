@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unlike.embed.cache import CachedEncoder
-from unlike.embed.concatenated import ConcatenatedEncoder
+from unlike.embed.encoder import ConcatenatedEncoder
 from unlike.embed.hashing import HashingEncoder
 from unlike.embed.ngrams import fit_ngrams
 from unlike.embed.open import open_encoder, parts_of
