@@ -28,7 +28,7 @@ class CutsTexts(Protocol):
     """An encoder that may read only the beginning of a text."""
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
-        """Its limit of tokens per text, and the share of these texts' tokens within it; None where it reads all."""
+        """Its limit of tokens per text, and the share of these texts' tokens within it; None where that is not known."""
         ...
 
 
@@ -70,7 +70,7 @@ class ConcatenatedEncoder:
         return "+".join(part.name for part in self._parts)
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
-        """``SentenceTransformerEncoder.read_share`` of the part that reads the least; None if no part has that method."""
+        """As ``CutsTexts``, of the part that reads the least."""
         shares_of = [part.read_share for part in self._parts if isinstance(part, CutsTexts)]
         found = [read for share_of in shares_of if (read := share_of(texts))]
         return min(found, key=lambda read: read[1], default=None)
