@@ -66,7 +66,7 @@ def _write_small_llm(folder: Path) -> None:
     """One layer of random weights behind the packaged LLM's tokenizer."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from unlike.llm.smollm2_torch import ready_folder
+    from unlike.llm.model_source import ready_folder
 
     packaged = ready_folder("smollm2")
     sizes: dict[str, Any] = {"hidden_size": 128, "intermediate_size": 128, "num_attention_heads": 2}

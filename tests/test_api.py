@@ -12,7 +12,7 @@ from unlike.errors import InputError
 from unlike.latent.settings import RECIPES, TrainSettings, recipe
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
-from unlike.settings import BATCH_ENDPOINT, CURATE_PRESETS, CurateSettings, MethodSettings
+from unlike.settings import BATCH_ENDPOINT, CURATE_PRESETS, CurateSettings, EndpointSettings, MethodSettings
 
 PUBLIC = [
     "CURATE_PRESETS",
@@ -105,6 +105,13 @@ def test_an_unknown_setting_is_answered_with_the_right_names():
     with pytest.raises(unlike.InputError, match="did you mean n_peers"):
         unlike.MethodSettings().but(n_peer=3)
     assert unlike.MethodSettings(3) == unlike.MethodSettings(n_records=3)
+
+
+def test_arguments_that_no_field_takes_are_refused_as_by_any_dataclass():
+    with pytest.raises(TypeError, match="positional arguments"):
+        EndpointSettings(1, 2, 3, 2000, 99)
+    with pytest.raises(TypeError, match="multiple values for argument 'n_records'"):
+        MethodSettings(8, n_records=4)
 
 
 def test_a_corpus_shows_its_size():

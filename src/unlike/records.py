@@ -83,6 +83,20 @@ class Case:
         return self.timestamp if rule == "as_of" else None
 
 
+def case_of(record: Record, split: str) -> Case:
+    """The request that a record answers."""
+    return Case(
+        id=record.id,
+        user_id=record.user_id,
+        item_id=record.item_id,
+        timestamp=record.timestamp,
+        title=record.title,
+        rating=record.rating,
+        reference=record.text,
+        split=split,
+    )
+
+
 class Records(Protocol):
     """Read access to records; a corpus and a store both are one, so a method never knows which."""
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, Le
 
@@ -310,16 +310,14 @@ def _check_values(kind: type[Any]) -> None:
 
     @wraps(make)
     def checking(self: object, *args: object, **given: object) -> None:
+        if len(args) > len(names) or given.keys() & names[: len(args)]:
+            make(self, *args, **given)  # raises the TypeError of any dataclass
         values = dict(zip(names, args, strict=False)) | given
         make(self, **(_valid(adapter(), values, kind, kind.__name__) if values else {}))
 
     kind.__init__ = checking
 
 
-@overload
-def as_path(given: Path | str) -> Path: ...
-@overload
-def as_path(given: Path | str | None) -> Path | None: ...
 def as_path(given: Path | str | None) -> Path | None:
     """A path that a public function was given, also as a string."""
     return None if given is None else Path(given)

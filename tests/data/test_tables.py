@@ -1,6 +1,8 @@
 """The casts, and the fast and the slow way through JSON lines against each other."""
 
+import csv
 import json
+import re
 
 import polars as pl
 import pytest
@@ -13,6 +15,8 @@ from unlike.data.tables.encoding import best_encoding
 from unlike.data.tables.fields import Field, Reading, flat, prose
 from unlike.data.tables.log import ReadLog, day_first
 from unlike.data.tables.markup import cleaned, without_markup
+from unlike.data.tables.read import read_table
+from unlike.data.tables.rows import read_rows
 from unlike.data.tables.times import check_format, dates, with_one_unit
 from unlike.errors import InputError
 
@@ -256,3 +260,30 @@ def test_encodings(language):
 def test_a_few_odd_lines_do_not_make_western_text_another_encoding(odd):
     lines = [TEXTS["French"][0]] * 3 + [odd] * 2
     assert best_encoding("\n".join(lines).encode("cp1252")) == "cp1252"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"na\xefve,text\nan accent: \xc3\xa9,two\nanother: \xc3\xa9,three\n", "not UTF-8; save the file as UTF-8"),
+        (b'"case_id,text\nc1,one\n', "a quotation mark opens a cell and does not close; double or remove it"),
+    ],
+)
+def test_a_malformed_header_is_an_error_that_names_it(tmp_path, content, fault):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    told = re.escape(f"t.csv, line 1: the header is malformed: {fault}")
+    with pytest.raises(InputError, match=told):
+        list(read_rows(path))
+    with pytest.raises(InputError, match=told):
+        list(read_table(path, [Field("text", ("text",))], ReadLog()))
+
+
+def test_a_table_of_any_columns_has_cells_as_long_as_any_other_table(tmp_path):
+    path = tmp_path / "t.csv"
+    limit = csv.field_size_limit(131_072)
+    try:
+        path.write_text("case_id,text\nc1," + "x" * 200_000 + "\n")
+        assert [len(row.values["text"]) for row in read_rows(path)] == [200_000]
+    finally:
+        csv.field_size_limit(limit)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unlike.embed.cache import CachedEncoder
+from unlike.embed.encoder import ConcatenatedEncoder
 from unlike.embed.hashing import HashingEncoder
 from unlike.embed.ngrams import fit_ngrams
 from unlike.embed.open import open_encoder, parts_of
@@ -148,6 +149,13 @@ def test_a_sum_of_encoders_has_the_vectors_of_each_side_by_side():
     both = open_encoder("hashing:16+hashing:64")
     assert both.name == "hashing:16+hashing:64"
     assert both.encode(TEXTS) == pytest.approx(np.concatenate(parts, axis=1) / 2**0.5)
+
+
+def test_a_sum_of_encoders_reads_as_much_of_long_texts_as_its_part_that_reads_the_least():
+    whole, half = HashingEncoder(16), HashingEncoder(16)
+    half.read_share = lambda texts: (256, 0.5)
+    assert ConcatenatedEncoder([whole, half]).read_share(["a"]) == (256, 0.5)
+    assert ConcatenatedEncoder([whole, whole]).read_share(["a"]) is None
 
 
 def test_a_plus_in_the_path_of_a_folder_joins_nothing(tmp_path):

@@ -15,11 +15,11 @@ from transformers import BertConfig, BertForMaskedLM, Gemma3ForCausalLM, Gemma3T
 
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, TEMPLATE, VOCABULARY, byte_tokenizer, tiny_llm
 from unlike.errors import CallFailed, InputError, MissingPart
-from unlike.llm import smollm2_torch
+from unlike.llm import model_source
 from unlike.llm.backend import Sampling
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.local_model import open_local_model
-from unlike.llm.smollm2_torch import READY, ready_folder
+from unlike.llm.model_source import READY, ready_folder
 from unlike.llm.system_role import without_system
 from unlike.llm.transformers_local import TransformersBackend
 
@@ -193,7 +193,7 @@ def test_whoever_comes_second_waits_for_what_the_first_unpacks(tmp_path, monkeyp
         time.sleep(0.2)
         (part / "weights").touch()
 
-    monkeypatch.setattr(smollm2_torch, "_unpack", unpack_slowly)
+    monkeypatch.setattr(model_source, "_unpack", unpack_slowly)
     with ThreadPoolExecutor(2) as two:
         folders = list(two.map(lambda _: ready_folder("smollm2"), range(2)))
     assert folders == [tmp_path / READY] * 2
@@ -208,7 +208,7 @@ def test_unpacking_that_fails_leaves_nothing(tmp_path, monkeypatch):
         (part / "half").touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(smollm2_torch, "_unpack", fill_the_disk)
+    monkeypatch.setattr(model_source, "_unpack", fill_the_disk)
     with pytest.raises(InputError, match="cannot be written: No space left on device; set UNLIKE_CACHE"):
         ready_folder("smollm2")
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]

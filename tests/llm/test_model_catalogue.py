@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unlike.errors import InputError, MissingPart
-from unlike.llm import smollm2_torch
+from unlike.llm import model_source
 from unlike.llm.llama_cpp import LlamaCppBackend
 from unlike.llm.model_catalogue import CATALOGUE, SMOLLM2, catalogue_model, is_here, model_file, ready_model
 from unlike.llm.model_source import name_of, source_of
@@ -123,7 +123,7 @@ def test_the_weights_are_unpacked_once_beside_the_file(monkeypatch):
         unpacked.append(packed)
         (folder / "config.json").touch()
 
-    monkeypatch.setattr(smollm2_torch, "_unpack", unpack)
+    monkeypatch.setattr(model_source, "_unpack", unpack)
     folder = Path(source_of(name))
     assert source_of(name) == str(folder) == str(file.with_suffix(""))
     assert unpacked == [file]
@@ -136,7 +136,7 @@ def test_unpacking_that_fails_leaves_the_file_alone(monkeypatch):
     def fill_the_disk(packed, folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(smollm2_torch, "_unpack", fill_the_disk)
+    monkeypatch.setattr(model_source, "_unpack", fill_the_disk)
     with pytest.raises(InputError, match="No space left on device"):
         source_of(FETCHED[0])
     assert is_here(FETCHED[0])

@@ -219,6 +219,19 @@ def test_a_stream_that_is_left_counts_as_far_as_it_was_written():
     assert llm.usage == Usage(1, 0, 0, prompt, (len("re: one") + 2) // 3)
 
 
+def test_a_stream_that_breaks_counts_as_a_failed_call_as_far_as_it_was_written():
+    class Breaking(ScriptedBackend):
+        async def stream(self, messages, sampling):
+            yield "re: one"
+            raise CallFailed("the connection broke")
+
+    llm = RecordedLLM(Breaking(lambda messages, sampling: ""))
+    with pytest.raises(CallFailed):
+        streamed(llm)
+    prompt = llm.backend.count_tokens(call("one two three").messages)
+    assert llm.usage == Usage(1, 0, 1, prompt, (len("re: one") + 2) // 3)
+
+
 def test_a_stream_that_never_began_costs_nothing():
     for failing, n_failed in ((overload, 1), (outage, 0)):
         llm = RecordedLLM(ScriptedBackend(failing))

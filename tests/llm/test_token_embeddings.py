@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from tests.llm.tiny_llm import CONTEXT_TOKENS, HIDDEN, KINDS, VOCABULARY, tiny_llm
 from unlike.errors import CallFailed, InputError
+from unlike.llm.backend import check_length
 from unlike.llm.local_model import open_local_model
-from unlike.llm.smollm2_torch import ready_folder
+from unlike.llm.model_source import ready_folder
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_length, embedded
-from unlike.llm.token_embeddings import open_token_embeddings
+from unlike.llm.token_embeddings import embedded, open_token_embeddings
 
 KEY = "model.embed_tokens.weight"
 

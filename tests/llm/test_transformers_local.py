@@ -210,8 +210,13 @@ def test_an_empty_answer_is_a_failed_call(local):
     tokenizer = byte_tokenizer()
     tokenizer.add_special_tokens({"extra_special_tokens": [control]})
     mute = TransformersBackend(replace(local, tokens=ChatTokenizer(tokenizer), ends=(first,)))
-    with pytest.raises(CallFailed, match=r"the answer is empty \(finish reason 'stop'\)"):
+    with pytest.raises(CallFailed, match=r"the answer is empty \(finish reason 'stop'\)") as failure:
         asyncio.run(mute.complete(ask("Loud."), GREEDY))
+    assert failure.value.tokens == token_ids.size + 1
+    mute = TransformersBackend(replace(local, tokens=ChatTokenizer(tokenizer)))
+    with pytest.raises(CallFailed, match=r"raise max_tokens \(--max-tokens\)") as failure:
+        asyncio.run(mute.complete(ask("Loud."), Sampling(temperature=0.0, max_tokens=1)))
+    assert failure.value.tokens == token_ids.size + 1
 
 
 def test_closing_answers_what_waits_and_ends_it(local):

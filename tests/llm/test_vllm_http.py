@@ -18,7 +18,7 @@ from unlike.llm.local_model import open_local_model
 from unlike.llm.open import open_llm
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt, takes_soft_prompts
-from unlike.llm.soft_prompt_embeddings import embedded
+from unlike.llm.token_embeddings import embedded
 
 ASK = [{"role": "user", "content": "Loud drums."}]
 SAMPLED = Sampling(temperature=0.5, top_p=0.9, max_tokens=20, seed=5)
@@ -161,6 +161,20 @@ def test_another_refusal_is_a_failed_call_in_the_servers_words(backend, endpoint
     with pytest.raises(CallFailed, match="vllm:served answered 400: .*the prompt is too long") as failure:
         asked(backend)
     assert json.loads(failure.value.raw)["error"]["message"] == "the prompt is too long"
+
+
+def test_an_answer_that_is_too_long_names_the_llm(endpoint, folder):
+    endpoint.always = says("x" * 2000)
+    with pytest.raises(CallFailed, match=r"^vllm:served sent more than the 1,024 bytes"):
+        asked(open_llm(f"vllm:served@{endpoint.base_url}", model_folder=folder, max_answer_bytes=1024))
+
+
+def test_a_password_in_the_address_is_in_no_message(endpoint, folder):
+    endpoint.always = error(400, NO_FLAG)
+    address = endpoint.base_url.replace("//", "//me:secret@")
+    with pytest.raises(EngineError, match="takes no soft prompts") as failure:
+        asked(open_llm(f"vllm:served@{address}", model_folder=folder))
+    assert "secret" not in str(failure.value)
 
 
 def test_an_unknown_model_ends_the_run(backend, endpoint):

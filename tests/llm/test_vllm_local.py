@@ -197,6 +197,13 @@ def test_what_does_not_fit_is_told_and_never_reaches_vllm(vllm, engine, local):
     assert engine.asked == []
 
 
+def test_an_empty_answer_is_a_failed_call_with_its_tokens(vllm, monkeypatch):
+    monkeypatch.setattr(type(vllm.tokens), "decode", lambda tokens, token_ids: " ")
+    with pytest.raises(CallFailed, match=r"the answer is empty .*raise max_tokens \(--max-tokens\)") as failure:
+        asyncio.run(vllm.complete(ASK, replace(GREEDY, max_tokens=2)))
+    assert failure.value.tokens == vllm.count_tokens(ASK) + 2
+
+
 def test_a_closed_one_says_so(vllm, engine):
     asyncio.run(vllm.aclose())
     assert engine.is_shut_down

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.worlds import DAY_MS, world
 
 from unlike.data.corpus import Corpus
+from unlike.embed.encoder import KnownVectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.records import Case, Item, Record
@@ -64,3 +65,12 @@ def test_what_others_write_later_changes_nothing():
     for later in ("something else", "salt and sea and wool " * 9):
         there = corpus(later)
         assert MeanNeighbours(there, there.users(), ENCODER).nearest(case, "as_of").user_id == "b"
+
+
+def test_of_equally_near_users_the_first_is_found():
+    """Equal but for the last bit, as where a matrix product rounds otherwise in another row; a user without words is none."""
+    vectors = {"own": [0.6, 0.8], "empty": [0, 0], "first": [1, 0], "second": [1, 2e-7]}
+    encoder = KnownVectors({text: np.array(vector, np.float32) for text, vector in vectors.items()})
+    records = [Record(text, text, "i", text, timestamp=DAY_MS) for text in vectors]
+    found = MeanNeighbours(Corpus(records, [Item("i")]), list(vectors), encoder)
+    assert found.nearest(Case("x", "own", "i", 2 * DAY_MS), "as_of").user_id == "first"

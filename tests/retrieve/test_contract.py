@@ -1,9 +1,11 @@
 """One contract for every retriever: a ranking is a permutation of a subset, cut at n."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unlike.embed.encoder import KnownVectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.records import Case, Item, Record
@@ -35,6 +37,14 @@ def test_dense_finds_the_document_that_says_the_same():
         Document(Record(str(i), "u", "i", "t"), text) for i, text in enumerate(["a brass pen", "wool blanket"])
     ]
     assert open_retriever("dense", HashingEncoder()).rank("blanket of wool", documents, 1)[0].id == "1"
+
+
+def test_of_equally_near_documents_the_more_recent_is_first():
+    """Equal but for the last bit, as where a matrix product rounds otherwise in another row."""
+    vectors = {"query": [1, 0], "old": [np.nextafter(np.float32(0.5), np.float32(1)), 0], "new": [0.5, 0]}
+    encoder = KnownVectors({text: np.array(vector, np.float32) for text, vector in vectors.items()})
+    documents = [Document(Record(text, "u", "i", "t"), text) for text in ("old", "new")]
+    assert [record.id for record in open_retriever("dense", encoder).rank("query", documents, 2)] == ["new", "old"]
 
 
 def test_random_depends_on_seed_and_query_alone():

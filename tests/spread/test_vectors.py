@@ -33,6 +33,14 @@ def test_all_texts_are_in_the_cache(ray, sample, engine, tmp_path, monkeypatch):
     assert (cached.encode(sample.texts()) == HashingEncoder(32).encode(sample.texts())).all()
 
 
+@pytest.mark.parametrize("engine", [None, TWO])
+def test_the_vectors_of_a_joined_embedder_are_found_again(ray, engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLIKE_CACHE", str(tmp_path))
+    embed(["a", "b"], "hashing:32+hashing:64", engine)
+    for dim in (32, 64):
+        assert CachedEncoder(Asked(dim), vector_file()).encode(["a", "b"]).shape == (2, dim)
+
+
 def test_what_arrived_is_kept_under_the_name_of_who_made_it(tmp_path):
     made = dict(zip(["a", "b"], HashingEncoder(32).encode(["a", "b"]), strict=True))
     arrived = KnownVectors(made, "hashing:32")

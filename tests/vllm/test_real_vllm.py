@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from unlike.llm.backend import Sampling
-from unlike.llm.smollm2_torch import ready_folder
+from unlike.llm.model_source import ready_folder
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.llm.transformers_local import TransformersBackend

@@ -7,7 +7,7 @@ at the end. So tens of millions of reviews fit one machine.
 import json
 import shutil
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
     """``curate`` without opening what it made; returns the manifest."""
     with (
         building(Path(out)) as folder,
-        ReadLog(folder / QUARANTINE) as log,
+        closing(ReadLog(folder / QUARANTINE)) as log,
         _keep_quarantine_on_error(log, folder / QUARANTINE, Path(out)),
     ):
         stage = folder / "stage"

@@ -16,7 +16,7 @@ from unlike.data.folder import SPLITS
 from unlike.data.tables.fields import prose
 from unlike.data.tables.times import dates
 from unlike.errors import InputError, MissingPart, how_to_install
-from unlike.records import Case, Item, Record
+from unlike.records import Case, Item, Record, case_of
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 ITEM_IDS = ("asin", "business_id", "item_id", "parent_asin")
@@ -48,7 +48,7 @@ def dpl_hub(main: str, meta: str | None = None, category: str | None = None) -> 
             if meta is None:
                 named |= {item.id: item for item in map(_named_item, (*row["profile"], row["data"]))}
             records |= {record.id: record for record in (*own, target) if record.id not in records}
-            cases.append(_case(target, SPLIT_NAMES[name]))
+            cases.append(case_of(target, SPLIT_NAMES[name]))
     described = _described(meta, category) if meta else named
     items = [described.get(id_) or Item(id_) for id_ in dict.fromkeys(record.item_id for record in records.values())]
     cases.sort(key=lambda case: (SPLITS.index(case.split), case.user_id, case.moment))
@@ -137,19 +137,6 @@ def _ms(value: object) -> int:
     if found is None:
         raise ValueError(f"{value!r} is not a time")
     return int(found)
-
-
-def _case(target: Record, split: str) -> Case:
-    return Case(
-        id=target.id,
-        user_id=target.user_id,
-        item_id=target.item_id,
-        timestamp=target.timestamp,
-        title=target.title,
-        rating=target.rating,
-        reference=target.text,
-        split=split,
-    )
 
 
 def _item(row: Row, where: str) -> Item:

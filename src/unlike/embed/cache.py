@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlike.embed.encoder import Encoder, Vectors
+from unlike.embed.encoder import CutsTexts, Encoder, Vectors
 from unlike.errors import InputError
 
 _MAX_PARAMETERS = 500  # of one SQLite query
@@ -52,9 +52,8 @@ class CachedEncoder:
         return self._encoder.name
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float] | None:
-        """``SentenceTransformerEncoder.read_share`` of the wrapped encoder; None if it has no such method."""
-        share_of = getattr(self._encoder, "read_share", None)
-        return share_of(texts) if share_of else None
+        """As ``CutsTexts``, of the wrapped encoder."""
+        return self._encoder.read_share(texts) if isinstance(self._encoder, CutsTexts) else None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), dim) float32; (0, 0) without texts."""

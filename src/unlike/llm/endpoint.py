@@ -46,6 +46,9 @@ class Endpoint:
 
     Raises:
         InputError: No key for OpenAI, or an address that is not one.
+
+    Attributes:
+        shown_url: The address in messages, without a password.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Endpoint:
         self._patience_s = patience_s
         self._n_answers = 0
         address = _base_url(base_url)
-        self._base_url = re.sub(r"//[^/@]*@", "//", address)  # for messages, without a password
+        self.shown_url = re.sub(r"//[^/@]*@", "//", address)
         self._client = HttpClient(
             address,
             _api_key(api_key, address),
@@ -158,9 +161,9 @@ class Endpoint:
         reason = f"{self.model} answered {status}: {one_line(raw)}"
         if 300 <= status < 400:
             to = error.headers.get("location", "nowhere")
-            raise EngineError(f"{self._base_url} redirects to {to}, which is not followed; give that address instead")
+            raise EngineError(f"{self.shown_url} redirects to {to}, which is not followed; give that address instead")
         if status in HOPELESS_STATUS or error.code == "insufficient_quota":
-            raise EngineError(f"{reason}; check OPENAI_API_KEY, the model's name and {self._base_url}") from error
+            raise EngineError(f"{reason}; check OPENAI_API_KEY, the model's name and {self.shown_url}") from error
         if not is_retried(status):
             raise Refused(reason, raw, _name_in(error.param), _name_in(error.code)) from error
         asked_s = asked_wait_s(error.headers, self._waits.now())
@@ -172,7 +175,7 @@ class Endpoint:
         tries = min(TRIES_TO_CONNECT, self._limits.max_retries + 1)
         if failure.unreachable and not self._reached and n_failed >= tries:
             raise EngineError(
-                f"endpoint cannot be reached: {self._base_url} ({failure}); start it or give another address"
+                f"endpoint cannot be reached: {self.shown_url} ({failure}); start it or give another address"
             ) from failure
         if n_failed > self._limits.max_retries:
             raise _final(failure, f"given up after {n_failed} attempts") from failure

@@ -17,8 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from unlike.errors import CallFailed, InputError, first_line
 from unlike.llm.backend import Messages
-from unlike.llm.embedding_rows import embedding_rows
-from unlike.llm.model_source import ends_of, explain_load_errors, name_of, source_of
+from unlike.llm.model_source import embedding_rows, ends_of, explain_load_errors, name_of, source_of
 from unlike.llm.system_role import has_system, without_system
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -83,6 +82,25 @@ class ChatTokenizer:
         except (jinja2.TemplateError, TypeError) as error:
             roles = ", ".join(message.get("role", "none") for message in messages)
             raise CallFailed(f"chat template: it refuses these messages (roles: {roles}): {error}") from error
+
+
+class WithChatTokenizer:
+    """The part of a Backend that counts with its model's own tokenizer.
+
+    Attributes:
+        tokens: The tokenizer.
+    """
+
+    counts_exactly = True
+    tokens: ChatTokenizer
+
+    def token_ids(self, text: str) -> list[int]:
+        """Token ids of a text; see ``token_ids_of``."""
+        return self.tokens.encode(text)
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Exact, by the model's own template and tokenizer."""
+        return len(self.tokens.encode(self.tokens.render(messages)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

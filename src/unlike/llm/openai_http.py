@@ -50,6 +50,7 @@ class OpenAIBackend:
 
     counts_exactly = False
     offers_schema = True
+    _ENGINE = "openai"
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class OpenAIBackend:
     ) -> None:
         self.context_tokens = context_tokens
         self.endpoint = Endpoint(
-            f"openai:{model}",
+            f"{self._ENGINE}:{model}",
             base_url=base_url,
             api_key=api_key,
             limits=EndpointSettings(timeout_s, total_s, max_retries, max_answer_bytes),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
-from unlike.llm.backend import Completion, Messages, Sampling
+from unlike.llm.backend import Completion, Messages, Sampling, check_length
 from unlike.llm.llama_cpp import gguf_file, usable_threads
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 from unlike.llm.system_role import without_system
@@ -77,11 +77,7 @@ class OpenVinoBackend:
         loop, started = asyncio.get_running_loop(), time.monotonic()
         chunks: asyncio.Queue[Chunk] = asyncio.Queue()
         prompt, n_tokens = self._prompt(messages)
-        if n_tokens + sampling.max_tokens > self.context_tokens:
-            raise CallFailed(
-                f"{self.model}: {n_tokens} tokens of prompt and {sampling.max_tokens} new ones exceed the context of "
-                f"{self.context_tokens}; shorten the prompt or lower max_tokens"
-            )
+        check_length(self.model, n_tokens, sampling.max_tokens, self.context_tokens)
         request = _Request(prompt, n_tokens, self._config(sampling), lambda chunk: _put(loop, chunks, chunk))
         if not self._worker.add(request):
             raise EngineError(f"{self.model} is closed; open it again")

@@ -239,8 +239,8 @@ class RecordedLLM:
                     yield piece
         except CallFailed as failure:
             note(self._meters, failure)
-            if failure.tokens or not n_chars:
-                used = usage_of_failed(failure)
+            estimated = replace(self._estimated(call, n_chars), n_calls_failed=1)
+            used = usage_of_failed(failure) if failure.tokens or not n_chars else estimated
             raise
         except EngineError as error:
             note(self._meters, error)

@@ -7,12 +7,12 @@ import torch
 
 from unlike.errors import EngineError
 from unlike.llm.backend import Completion, Messages, Sampling
-from unlike.llm.local_model import ChatTokenizer, open_model_files
+from unlike.llm.local_model import WithChatTokenizer, open_model_files
 from unlike.llm.soft_prompt import SoftPrompt
 from unlike.llm.token_embeddings import TokenEmbeddings, open_token_embeddings
 
 
-class TokenCounter:
+class TokenCounter(WithChatTokenizer):
     """``transformers:MODEL`` or ``vllm:MODEL`` as a Backend and EmbedsBackend that answers no call.
 
     Args:
@@ -26,7 +26,6 @@ class TokenCounter:
         MissingPart: The packaged model is not installed.
     """
 
-    counts_exactly = True
     offers_schema = False
 
     def __init__(
@@ -41,7 +40,7 @@ class TokenCounter:
         self._files = open_model_files(name, "its tokenizer cannot be read")
         known = (self._files.context_tokens, context_tokens)
         self.context_tokens = min((n for n in known if n is not None), default=None)
-        self.tokens: ChatTokenizer = self._files.tokens
+        self.tokens = self._files.tokens
         self._dtype = dtype or self._own_dtype()
 
     @property
@@ -59,14 +58,6 @@ class TokenCounter:
     def llm_hash(self) -> str:
         """SHA-256 of the token embeddings."""
         return self._embeddings.llm_hash
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
-
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
 
     async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
         """Not offered.

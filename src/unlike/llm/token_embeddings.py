@@ -4,19 +4,19 @@ A soft prompt is put together where the vectors are, and only its embeddings tra
 the model's safetensors files by itself: the other weights stay where they are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from torch import Tensor
 
 from unlike.errors import InputError
-from unlike.llm.embedding_rows import embedding_rows
 from unlike.llm.local_model import ChatTokenizer, ModelFiles, embeddings_hash, open_model_files
-from unlike.llm.model_source import ends_of, explain_load_errors, name_of
+from unlike.llm.model_source import embedding_rows, ends_of, explain_load_errors, name_of
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import embedded
 
 _FAILED = "its token embeddings cannot be read (a server's own name for a model needs model_folder)"
 
@@ -83,6 +83,51 @@ def open_token_embeddings(name: str) -> TokenEmbeddings:
         ends=_ends(files),
         context_tokens=files.context_tokens,
     )
+
+
+@torch.no_grad()
+def embedded(matrix: Tensor, prompt: SoftPrompt, llm: str, dtype: torch.dtype | None = None) -> Tensor:
+    """(tokens, hidden) what the LLM reads.
+
+    Args:
+        matrix: (vocabulary, hidden) the LLM's token embeddings.
+        prompt: Tokens, places and vectors.
+        llm: Its name, for errors.
+        dtype: Of the result; None for that of the matrix.
+
+    Raises:
+        InputError: The vectors or token ids are not for this LLM; an engine could go down over them.
+    """
+    check_fits(matrix.shape, prompt, llm)
+    places = torch.from_numpy(prompt.places).to(matrix.device)
+    token_ids = torch.from_numpy(prompt.token_ids).to(matrix.device).index_fill(0, places, 0)
+    rows = matrix[token_ids].to(dtype or matrix.dtype)
+    return rows.index_copy(0, places, torch.from_numpy(prompt.vectors).to(rows))
+
+
+def check_fits(shape: Sequence[int], prompt: SoftPrompt, llm: str) -> None:
+    """Refuse a prompt for another LLM.
+
+    Args:
+        shape: (vocabulary, hidden) of the token embeddings.
+        prompt: Tokens, places and vectors.
+        llm: Its name, for errors.
+
+    Raises:
+        InputError: The vectors or token ids are not for this LLM.
+    """
+    vocabulary, hidden = shape
+    if len(prompt.places) and prompt.vectors.shape[1] != hidden:
+        raise InputError(
+            f"{llm}: soft vectors have {prompt.vectors.shape[1]} dimensions, the LLM's token embeddings {hidden}; "
+            "use the LLM that the adapter was trained for"
+        )
+    read = np.delete(prompt.token_ids, prompt.places)
+    if len(read) and not 0 <= read.min() <= read.max() < vocabulary:
+        raise InputError(
+            f"{llm}: token ids from {read.min()} to {read.max()}; the LLM knows 0 to {vocabulary - 1}; "
+            "use the tokenizer of this LLM"
+        )
 
 
 def _check_unscaled(name: str, config: Any) -> None:  # noqa: ANN401

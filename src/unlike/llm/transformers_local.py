@@ -17,15 +17,15 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, first_line
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
 from unlike.llm.decode import Row, Written, score, write
-from unlike.llm.local_model import LocalModel, open_local_model
+from unlike.llm.local_model import LocalModel, WithChatTokenizer, open_local_model
 from unlike.llm.micro_batch import Asked, MicroBatches
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_fits, check_length, embedded
+from unlike.llm.token_embeddings import check_fits, embedded
 
 
-class TransformersBackend:
+class TransformersBackend(WithChatTokenizer):
     """A model of this process as Backend, EmbedsBackend and Scorer.
 
     Args:
@@ -37,7 +37,6 @@ class TransformersBackend:
         InputError: No batch or context can have that size.
     """
 
-    counts_exactly = True
     offers_schema = False
 
     def __init__(self, local: LocalModel, *, batch_size: int = 8, context_tokens: int | None = None) -> None:
@@ -90,7 +89,8 @@ class TransformersBackend:
         written = await self._texts.ask((prompt, sampling))
         text = self.tokens.decode(written.token_ids)
         if not text.strip():
-            raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")
+            n_tokens = len(prompt.token_ids) + len(written.token_ids)
+            raise CallFailed(f"{self.model}: {no_words(written.finish_reason)}", tokens=n_tokens)
         wall_s = time.monotonic() - started
         return Completion(text, len(prompt.token_ids), len(written.token_ids), written.finish_reason, wall_s)
 
@@ -109,14 +109,6 @@ class TransformersBackend:
         if len(prompt.token_ids) == 0:
             raise InputError(f"{self.model}: a score needs a prompt of at least one token; got none")
         return await self._scores.ask((whole, len(continuation), bias))
-
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
 
     async def aclose(self) -> None:
         """Answer what waits, then let go of the model."""

@@ -24,23 +24,20 @@ import torch
 from torch import Tensor
 
 from unlike.errors import EngineError, InputError
-from unlike.llm.backend import Completion, Messages, Sampling
-from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
+from unlike.llm.backend import Completion, Sampling, check_length
 from unlike.llm.http_client import HttpClient, StatusError
-from unlike.llm.local_model import DTYPES
+from unlike.llm.local_model import DTYPES, WithChatTokenizer
 from unlike.llm.openai_chat import bias_field, read_completion
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_length
-from unlike.llm.stream import Pieces
 from unlike.llm.token_embeddings import open_token_embeddings
 from unlike.settings import BATCH_ENDPOINT
 
 FLAG = "--enable-prompt-embeds"
 
 
-class VllmHttpBackend:
+class VllmHttpBackend(WithChatTokenizer, OpenAIBackend):
     """A chat model of a vLLM server, as Backend and EmbedsBackend.
 
     Args:
@@ -62,8 +59,7 @@ class VllmHttpBackend:
         MissingPart: The packaged model is not installed.
     """
 
-    counts_exactly = True
-    offers_schema = True
+    _ENGINE = "vllm"
 
     def __init__(
         self,
@@ -82,7 +78,7 @@ class VllmHttpBackend:
     ) -> None:
         if dtype not in DTYPES:
             raise InputError(f"LLM {model!r}: dtype {dtype!r}; allowed are {', '.join(DTYPES)}")
-        self._chat = OpenAIBackend(
+        super().__init__(
             model,
             base_url=base_url,
             api_key=api_key,
@@ -93,31 +89,12 @@ class VllmHttpBackend:
             waits=waits,
         )
         embeddings = open_token_embeddings(model_folder or model)
-        self.model = self._chat.endpoint.model = f"vllm:{model}"  # which its messages name
         self.context_tokens = context_tokens or embeddings.context_tokens
         self.hidden = embeddings.hidden
         self.llm_hash = embeddings.llm_hash
         self.tokens = embeddings.tokens
-        self._name = model
         self._embeddings = embeddings
         self._dtype = DTYPES[dtype]
-        self._base_url = base_url
-
-    async def complete(self, messages: Messages, sampling: Sampling) -> Completion:
-        """Answer one call; see ``Backend.complete``."""
-        return await self._chat.complete(messages, sampling)
-
-    def stream(self, messages: Messages, sampling: Sampling) -> Pieces:
-        """Answer one call piece by piece; see ``Streams``."""
-        return self._chat.stream(messages, sampling)
-
-    async def chat(self, chat: PassedChat) -> Answer:
-        """Pass a chat on; see ``ChatBackend.chat``."""
-        return await self._chat.chat(chat)
-
-    def chat_stream(self, chat: PassedChat) -> Chunks:
-        """Pass a chat on, answered in chunks; see ``ChatBackend.chat_stream``."""
-        return self._chat.chat_stream(chat)
 
     async def complete_soft(self, prompt: SoftPrompt, sampling: Sampling) -> Completion:
         """Answer one soft prompt; retried as every call. A schema is not looked at.
@@ -154,24 +131,12 @@ class VllmHttpBackend:
                 raise
             return read_completion(body, time.monotonic() - started, _text)
 
-        return await self._chat.endpoint.ask(attempt)
-
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._chat.aclose()
+        return await self.endpoint.ask(attempt)
 
     def _raise_without_flag(self, error: StatusError) -> None:
         if FLAG in error.body:
             raise EngineError(
-                f"{self.model}: the server at {self._base_url} takes no soft prompts; start it with: "
+                f"{self.model}: the server at {self.endpoint.shown_url} takes no soft prompts; start it with: "
                 f"vllm serve {self._name} {FLAG} --no-enable-prefix-caching --generation-config vllm"
             ) from error
 

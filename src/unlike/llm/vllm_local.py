@@ -21,17 +21,17 @@ import torch
 from numpy.typing import NDArray
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
-from unlike.llm.backend import Completion, LogitBias, Messages, Sampling
-from unlike.llm.loop_thread import LoopThread
+from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
+from unlike.llm.local_model import WithChatTokenizer
 from unlike.llm.soft_prompt import SoftPrompt
-from unlike.llm.soft_prompt_embeddings import check_length
 from unlike.llm.token_embeddings import open_token_embeddings
+from unlike.sync import LoopThread
 
 SCORED = Sampling(temperature=0.0, max_tokens=1)
 """vLLM writes at least one token; after a text to be scored it is not used."""
 
 
-class VllmBackend:
+class VllmBackend(WithChatTokenizer):
     """A model of vLLM in this process, as Backend, EmbedsBackend and Scorer.
 
     Args:
@@ -47,7 +47,6 @@ class VllmBackend:
         EngineError: vLLM cannot start.
     """
 
-    counts_exactly = True
     offers_schema = False
 
     def __init__(
@@ -125,14 +124,6 @@ class VllmBackend:
         output = await self._ask(asked, self._params(SCORED, prompt_logprobs=0))
         return self._scores(output.prompt_logprobs or (), continuation)
 
-    def token_ids(self, text: str) -> list[int]:
-        """Token ids of a text; see ``token_ids_of``."""
-        return self.tokens.encode(text)
-
-    def count_tokens(self, messages: Messages) -> int:
-        """Exact, by the model's own template and tokenizer."""
-        return len(self.tokens.encode(self.tokens.render(messages)))
-
     async def aclose(self) -> None:
         """Answer what is under way, then stop vLLM."""
         if not self._closed:
@@ -173,11 +164,11 @@ class VllmBackend:
         salt = {"cache_salt": sampling.cache_salt} if sampling.cache_salt else {}
         started = time.monotonic()
         written = (await self._ask({**prompt, **salt}, self._params(sampling))).outputs[0]
-        text = self.tokens.decode(list(written.token_ids))
+        text, finish_reason = self.tokens.decode(list(written.token_ids)), written.finish_reason or "stop"
         if not text.strip():
-            raise CallFailed(f"{self.model}: the answer is empty (finish reason {written.finish_reason!r})")
-        wall_s = time.monotonic() - started
-        return Completion(text, n_tokens, len(written.token_ids), written.finish_reason or "stop", wall_s)
+            n_used = n_tokens + len(written.token_ids)
+            raise CallFailed(f"{self.model}: {no_words(finish_reason)}", tokens=n_used)
+        return Completion(text, n_tokens, len(written.token_ids), finish_reason, time.monotonic() - started)
 
     async def _ask(self, prompt: Mapping[str, Any], params: Any) -> Any:  # noqa: ANN401
         if self._closed:

@@ -41,7 +41,7 @@ from unlike.privacy.redact import Redactor
 from unlike.privacy.signing import Signer
 from unlike.prompts.task import Task
 from unlike.records import Item, Record
-from unlike.retrieve.recency import RecencyRetriever
+from unlike.retrieve.open import RecencyRetriever
 from unlike.store.database import Tenant
 from unlike.store.jobs import Job
 from unlike.store.journal import KeptPrompt

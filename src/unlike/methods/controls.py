@@ -11,14 +11,13 @@ from dataclasses import replace
 from unlike.errors import CallFailed
 from unlike.methods.kit import Kit
 from unlike.methods.steps import (
-    MAX_PEERS,
     Comparison,
+    comparison_of,
     draft,
     extract,
     others_on,
     read_history,
     retrieve,
-    sampled,
     select,
     summarise,
 )
@@ -95,8 +94,5 @@ def _with_other_peers(
     for place, comparison in enumerate(comparisons):
         others = [item_id for item_id in items if item_id != comparison.item.id]
         if others:
-            peers = found[others[place % len(others)]]
-            among = sampled(peers, kit.settings.seed, MAX_PEERS)
-            chosen = kit.selector.select(comparison.record, among, kit.settings.n_peers)
-            changed.append(replace(comparison, representatives=tuple(chosen), n_peers=len(peers)))
+            changed.append(comparison_of(comparison.record, found[others[place % len(others)]], kit))
     return changed

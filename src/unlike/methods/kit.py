@@ -6,7 +6,7 @@ from typing import Protocol
 
 from unlike.llm.recorded import LLM
 from unlike.llm.soft_prompt import SoftAsk
-from unlike.peers.neighbours import Neighbours
+from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import Selector
 from unlike.prompts.prompt import Passage
 from unlike.prompts.task import Task
@@ -46,7 +46,7 @@ class Kit:
     records: Records
     retriever: Retriever
     selector: Selector
-    neighbours: Neighbours
+    neighbours: MeanNeighbours
     llm: LLM
     task: Task
     settings: MethodSettings = field(default_factory=MethodSettings)

@@ -88,17 +88,14 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
     partly = [record for record in history if 0 < len(peers[record.id]) < settings.n_peers]
     chosen = _rank(case, qualified, kit, settings.n_records)
     chosen += _rank(case, partly, kit, settings.n_records - len(chosen))
-    return [
-        Comparison(
-            record=record,
-            item=kit.records.item(record.item_id),
-            representatives=tuple(
-                kit.selector.select(record, sampled(peers[record.id], settings.seed, MAX_PEERS), settings.n_peers)
-            ),
-            n_peers=len(peers[record.id]),
-        )
-        for record in chosen
-    ]
+    return [comparison_of(record, peers[record.id], kit) for record in chosen]
+
+
+def comparison_of(record: Record, peers: Sequence[Record], kit: Kit) -> Comparison:
+    """A key record with its representatives among these records of others."""
+    among = sampled(peers, kit.settings.seed, MAX_PEERS)
+    chosen = kit.selector.select(record, among, kit.settings.n_peers)
+    return Comparison(record, kit.records.item(record.item_id), tuple(chosen), len(peers))
 
 
 def others_on(item_id: str, case: Case, kit: Kit) -> list[Record]:

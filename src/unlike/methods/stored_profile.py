@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from unlike.methods.kit import Kit
 from unlike.methods.statements import kept_statements
 from unlike.methods.steps import (
-    MAX_PEERS,
     Comparison,
     Difference,
+    comparison_of,
     draft,
     extract,
     others_on,
     read_history,
-    sampled,
     summarise,
 )
 from unlike.peers.key_records import choose_key_records
@@ -62,8 +61,8 @@ def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[
         peers = others_on(record.item_id, case, kit)
         if len(peers) < settings.min_peers:
             return None
-        chosen = tuple(kit.selector.select(record, sampled(peers, settings.seed, MAX_PEERS), settings.n_peers))
-        return Comparison(record, kit.records.item(record.item_id), chosen, len(peers)) if chosen else None
+        comparison = comparison_of(record, peers, kit)
+        return comparison if comparison.representatives else None
 
     chosen = choose_key_records(reversed(history), compared, settings.n_records, settings.key_records)
     return sorted(chosen, key=lambda one: one[0].moment)

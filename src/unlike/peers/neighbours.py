@@ -8,12 +8,11 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlike.embed.encoder import Encoder
+from unlike.embed.encoder import Encoder, unit
 from unlike.records import END_OF_TIME, Case, Record, Records, TimeRule, visible
 
 
@@ -25,20 +24,8 @@ class Neighbour:
     history: Sequence[Record]
 
 
-class Neighbours(Protocol):
-    """Finds the most similar user, and an unrelated one as a control."""
-
-    def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
-        """The most similar other user; None where this user or all others have no text yet."""
-        ...
-
-    def stranger(self, case: Case, n_records: int, rule: TimeRule) -> Neighbour | None:
-        """Another user who shares as few items as possible; None where no other user has a text yet."""
-        ...
-
-
 class MeanNeighbours:
-    """Compares the running means of all users' vectors.
+    """Finds the most similar user by the running means of all users' vectors, and an unrelated one as a control.
 
     Args:
         records: The users' histories.
@@ -54,7 +41,10 @@ class MeanNeighbours:
         self._lock = threading.Lock()
 
     def nearest(self, case: Case, rule: TimeRule) -> Neighbour | None:
-        """The other user with the largest cosine; ties go to the first of ``users``."""
+        """The other user with the largest cosine; ties go to the first of ``users``.
+
+        None where this user or all others have no text yet.
+        """
         self._encode_all()
         own = len(self._records.history(case.user_id, case.moment))
         before = (case.timestamp, "") if rule == "as_of" else END_OF_TIME
@@ -65,7 +55,8 @@ class MeanNeighbours:
             return None
         target = self._sums[case.user_id][own - 1]
         sums = np.stack([self._sums[user][seen[user] - 1] for user in others])  # (n_others, dim), parallel to the means
-        cosines = sums @ target / np.linalg.norm(sums, axis=1)
+        # Rounding errors depend on a row's position in the matrix; rounded, users with equal texts are equal.
+        cosines = (unit(sums) @ unit(target[np.newaxis])[0]).round(6)
         best = others[int(np.argmax(cosines))]
         return Neighbour(best, pool.history(best, before))
 
@@ -73,7 +64,7 @@ class MeanNeighbours:
         """A random other user who shares no item with this one, always the same for a case; for controls.
 
         Where every other user shares items, one who shares the fewest. Among equals, users with enough records come
-        first.
+        first. None where no other user has a text yet.
 
         Args:
             case: The request; its own item counts as the user's too.

@@ -3,7 +3,6 @@
 Nothing in the methods knows of reviews; all of that is in the files of a task's folder.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +13,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from unlike.errors import InputError
-from unlike.settings import as_path
+from unlike.settings import as_path, read_toml
 
 BUILT_IN = Path(__file__).parent
 STEPS = BUILT_IN / "steps"
@@ -130,7 +129,7 @@ def _open(name: str, folder: Path | None) -> Task:
     # Files from elsewhere run in a sandbox; it doubles the time of filling a template, and our own need none.
     kind = jinja2.Environment if folder is None else SandboxedEnvironment
     environment = kind(loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, auto_reload=False)
-    described = _read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()))
+    described = read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), "task")
     try:
         return Task(
             name=described["name"],
@@ -155,10 +154,3 @@ def _source(environment: jinja2.Environment, step: str) -> str:
     texts = [loader.get_source(environment, name)[0] for name in (f"{step}.jinja", _SHARED)]
     environment.get_template(f"{step}.jinja")
     return "\n".join(texts)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error

@@ -1,14 +1,53 @@
-"""From a name to a retriever."""
+"""The retrievers by name, and those that need no more than a sort."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 
 from unlike.embed.encoder import Encoder
+from unlike.records import Record
 from unlike.retrieve.bm25 import BM25Retriever
-from unlike.retrieve.dense import DenseRetriever
-from unlike.retrieve.query import Retriever
-from unlike.retrieve.random import RandomRetriever
-from unlike.retrieve.recency import RecencyRetriever
+from unlike.retrieve.query import Document, Retriever
 from unlike.settings import by_name
+
+
+class RecencyRetriever:
+    """The most recent records (DEP, section 4.1; best in its table 8)."""
+
+    def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
+        """The n most recent records, newest first; the query does not matter."""
+        return sorted((document.record for document in documents), key=lambda r: r.moment, reverse=True)[:n]
+
+
+class RandomRetriever:
+    """Random records, the control of DEP's table 8: a seeded draw that depends on the query and the records alone."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
+        """N records in random order."""
+        return sorted((document.record for document in documents), key=lambda r: self._draw(query, r.id))[:n]
+
+    def _draw(self, query: str, record_id: str) -> bytes:
+        return hashlib.sha256(f"{self._seed}\0{query}\0{record_id}".encode()).digest()
+
+
+class DenseRetriever:
+    """The records whose documents are nearest to the query, by the cosine of their vectors (Contriever in DEP's table 8)."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
+        """The n nearest records, nearest first; of equal ones the more recent first."""
+        if not documents:
+            return []
+        vectors = self._encoder.encode([query, *(document.text for document in documents)])
+        # Rounding errors depend on a row's position in the matrix; rounded, equal texts are equal.
+        similarity = (vectors[1:] @ vectors[0]).round(6)  # (n_documents,)
+        order = sorted(range(len(documents)), key=lambda i: (-similarity[i], -i))
+        return [documents[i].record for i in order[:n]]
+
 
 RETRIEVERS: dict[str, Callable[[Encoder, int], Retriever]] = {
     "bm25": lambda encoder, seed: BM25Retriever(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from unlike.embed.cache import CachedEncoder
 from unlike.embed.encoder import Encoder, KnownVectors, Vectors
-from unlike.embed.open import open_encoder
+from unlike.embed.open import open_encoder, parts_of
 from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
 from unlike.settings import vector_file
@@ -39,20 +39,22 @@ def embed(
     """
     unique = list(dict.fromkeys(texts))
     units = [unique[start : start + TEXTS_PER_UNIT] for start in range(0, len(unique), TEXTS_PER_UNIT)]
-    encoder, n_done = open_encoder(embedder, vector_file()), 0
+    encoders, n_done = _encoders(embedder), 0
     if engine is None:
         for unit in units:
-            encoder.encode(unit)
+            for encoder in encoders:
+                encoder.encode(unit)
             n_done += len(unit)
             on_progress("embed", n_done, len(unique), "")
             STOP.raise_if_requested()
         return len(unique)
-    received = KnownVectors({}, encoder.name)
-    kept = CachedEncoder(received, vector_file())
+    received = [KnownVectors({}, encoder.name) for encoder in encoders]
+    caches = [CachedEncoder(known, vector_file()) for known in received]
     with cluster(engine) as workers:
-        for number, vectors in done_by_workers(EmbedWork(embedder), units, workers):
-            received.vectors = dict(zip(units[number], vectors, strict=True))
-            kept.encode(units[number])
+        for number, matrices in done_by_workers(EmbedWork(embedder), units, workers):
+            for known, cache, vectors in zip(received, caches, matrices, strict=True):
+                known.vectors = dict(zip(units[number], vectors, strict=True))
+                cache.encode(units[number])
             n_done += len(units[number])
             on_progress("embed", n_done, len(unique), "")
             STOP.raise_if_requested()
@@ -68,13 +70,18 @@ class EmbedWork:
 
     def __init__(self, embedder: str) -> None:
         self._embedder = embedder
-        self._encoder: Encoder | None = None
+        self._encoders: list[Encoder] = []
 
     def open(self) -> None:
-        """Open the encoder."""
-        self._encoder = open_encoder(self._embedder, vector_file())
+        """Open the encoders."""
+        self._encoders = _encoders(self._embedder)
 
-    def do(self, unit: Sequence[str]) -> Vectors:
-        """Vectors of the texts, (len(unit), dim) float32."""
-        assert self._encoder
-        return self._encoder.encode(unit)
+    def do(self, unit: Sequence[str]) -> list[Vectors]:
+        """Vectors of the texts by each encoder that the name joins, (len(unit), dim) float32."""
+        assert self._encoders
+        return [encoder.encode(unit) for encoder in self._encoders]
+
+
+def _encoders(embedder: str) -> list[Encoder]:
+    """The encoders that a name joins; the cache holds the vectors of each by itself, as ``open_encoder`` reads them."""
+    return [open_encoder(part, vector_file()) for part in parts_of(embedder)]

@@ -21,6 +21,7 @@ BATCH_ROWS = 50_000
 MAX_CELL_CHARS = 10_000_000
 MAX_CELL_LINES = 1_000
 DELIMITERS = (",", ";", "\t", "|")
+NOT_UTF8 = "not UTF-8"
 
 
 def batches(
@@ -29,9 +30,8 @@ def batches(
     """Yield frames of text columns with a column ``line`` (where the row begins), and the malformed rows beside each.
 
     Raises:
-        InputError: A required or expected column is not in the header.
+        InputError: The header is malformed, or a required or expected column is not in it.
     """
-    csv.field_size_limit(MAX_CELL_CHARS)
     with table.open() as file:
         lines = Lines(encoding.lines(file))
         usual = _usual_delimiter(table)
@@ -40,10 +40,7 @@ def batches(
         )
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
-        rows = rows_in(lines, delimiter)
-        _, header = next(rows, (0, list[str]()))
-        if isinstance(header, str):
-            raise InputError(f"{table.name} has a header that is {header}; save it as UTF-8, or give --encoding")
+        header, rows = header_and_rows(table, lines, delimiter)
         names = [name.strip() for name in header]
         keys = chosen_keys([*names, *table.constants], fields, table.name)
         while batch := list(islice(rows, BATCH_ROWS)):
@@ -105,7 +102,7 @@ def _n_columns(header: str, fields: Sequence[Field], delimiter: str) -> int:
 
 
 class Lines:
-    """Lines of a file, with pushback.
+    """Lines of a file for ``csv.reader``, with pushback.
 
     Attributes:
         first: The first line that is not blank, where numbering begins.
@@ -114,6 +111,7 @@ class Lines:
     """
 
     def __init__(self, lines: Iterator[str]) -> None:
+        csv.field_size_limit(MAX_CELL_CHARS)  # of the process
         self.first = next((line for line in lines if line.strip()), "")
         self._lines, self._pushed_back = lines, deque([self.first] if self.first else [])
         self.taken: list[str] = []
@@ -137,7 +135,23 @@ class Lines:
         self.number -= len(others)
 
 
-def rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+def header_and_rows(
+    table: TableFile, lines: Lines, delimiter: str
+) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
+    """The cells of the header (none for an empty table), and (line number, cells or the fault of the row) of each other row.
+
+    Raises:
+        InputError: The header is malformed.
+    """
+    rows = _rows_in(lines, delimiter)
+    number, header = next(rows, (0, list[str]()))
+    if isinstance(header, str):
+        advice = "save the file as UTF-8" if header == NOT_UTF8 else "correct the header"
+        raise InputError(f"{table.name}, line {number}: the header is malformed: {header}; {advice}")
+    return header, rows
+
+
+def _rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (line number, cells or the fault of the row); the first row, the header, sets the number of cells."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0
@@ -173,5 +187,5 @@ def _checked(row: list[str] | str) -> list[str] | str:
     try:
         "".join(row).encode()
     except UnicodeError:
-        return "not UTF-8"
+        return NOT_UTF8
     return [cell.replace("\0", "\ufffd") for cell in row] if isinstance(row, list) and "\0" in "".join(row) else row

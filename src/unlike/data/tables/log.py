@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from unlike.errors import InputError
@@ -98,12 +97,6 @@ class ReadLog:
         """Close the file of malformed lines."""
         if self._file is not None:
             self._file.close()
-
-    def __enter__(self) -> "ReadLog":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 def check_malformed(name: str, reasons: Counter[str], n_usable: int, max_share: float) -> None:

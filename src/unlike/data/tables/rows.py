@@ -86,8 +86,8 @@ def _object(file: TableFile, number: int, element: object) -> Row:
 def _from_csv(file: TableFile, encoding: Encoding) -> Iterator[Row]:
     with file.open() as opened:
         lines = delimited.Lines(encoding.lines(opened))
-        rows = delimited.rows_in(lines, delimited.best_delimiter(file, lines.first.count))
-        names = next(rows, (0, list[str]()))[1]
+        delimiter = delimited.best_delimiter(file, lines.first.count)
+        names, rows = delimited.header_and_rows(file, lines, delimiter)
         for number, row in rows:
             if isinstance(row, str):
                 raise InputError(f"{file.name}, line {number}: {row}; correct or remove the line")

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from unlike.data.corpus import Corpus
-from unlike.embed.concatenated import ConcatenatedEncoder
-from unlike.embed.encoder import Encoder
+from unlike.embed.encoder import ConcatenatedEncoder, Encoder
 from unlike.embed.open import parts_of
 from unlike.errors import InputError
 from unlike.evaluate.identity.fitted import FittedEncoders
