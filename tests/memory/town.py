@@ -93,7 +93,7 @@ def kept(memory):
 
 def job_rows(memory, state=""):
     with memory.tenant.read() as tx:
-        return jobs.listed(tx, state, limit=10_000)
+        return jobs.listed(tx, jobs.Scope(tx.tenant), state, limit=10_000)[0]
 
 
 def opened_records(monkeypatch):
