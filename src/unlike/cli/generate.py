@@ -64,7 +64,7 @@ def generate(
             written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:
             with memory.tenant.read() as tx:
-                near = similar_ids(tx, item)
+                near = similar_ids(tx, request.item_id)
             meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
             raise InputError(
                 f"no item {item!r} in the store; {meant}give --item-title and --item-description"
