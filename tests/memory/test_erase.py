@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.memory.town import (
+    START_MS,
     faults,
     is_in,
     lived_in,
@@ -310,6 +311,14 @@ def test_whoever_comes_back_is_somebody_else(store):
     assert [record.text for record in run(memory.records(BIRD)).rows] == ["Only this."]
     settle(memory)
     assert not faults(memory)
+
+
+@pytest.mark.parametrize("trained", ["Jos\u00e9", "Jose\u0301"])
+@pytest.mark.parametrize("erased", ["Jos\u00e9", "Jose\u0301"])
+def test_a_receipt_names_adapters_however_the_id_is_composed(in_sqlite, tmp_path, trained, erased):
+    adapters = [adapter(tmp_path / "with", trained), adapter(tmp_path / "without", "ann")]
+    memory = lived_in(in_sqlite, [row("Jos\u00e9")], adapters=adapters)
+    assert run(memory.erase(erased))["adapters_trained_with_the_user"] == ["with"]
 
 
 @pytest.mark.parametrize("about", ["not json", "[]", '{"salt": "s"}'])
