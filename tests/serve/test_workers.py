@@ -113,4 +113,4 @@ def test_builds_that_do_not_end_in_time_are_cancelled_and_wait_for_the_next_star
     assert "builds did not end in time" in logged.getvalue()
     assert not STOP.requested
     with house.store.tenant("acme").read() as tx:
-        assert set(jobs.counts(tx)) == {"waiting"}
+        assert set(jobs.counts(tx.conn, jobs.Scope(tx.tenant))) == {"waiting"}

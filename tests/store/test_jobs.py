@@ -54,7 +54,7 @@ def listed(tx, state="", **page):
 
 def states(tenant):
     with tenant.read() as tx:
-        return jobs.counts(tx)
+        return jobs.counts(tx.conn, jobs.Scope(tx.tenant))
 
 
 def test_due_work_is_taken_once_in_the_order_it_is_due(store, tenant, clock):

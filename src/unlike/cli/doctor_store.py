@@ -88,7 +88,10 @@ def _counts(tx: "Tx", name: str) -> Finding:
 def _jobs(tx: "Tx", name: str) -> Finding:
     from unlike.store import jobs
 
-    seen = ", ".join(f"{n:,} {state}" for state, n in sorted(jobs.counts(tx).items())) or "none"
+    seen = (
+        ", ".join(f"{n:,} {state}" for state, n in sorted(jobs.counts(tx.conn, jobs.Scope(tx.tenant)).items()))
+        or "none"
+    )
     failed, _ = jobs.listed(tx, jobs.Scope(tx.tenant), "failed", limit=1)
     if failed:
         seen += f"; first failure: {failed[0].kind}: {failed[0].error}"

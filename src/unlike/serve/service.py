@@ -172,6 +172,6 @@ class Service:
     def _count_jobs(self) -> dict[str, int]:
         try:
             with self.store.connection(writes=False) as conn:
-                return jobs.counts_of_all(conn)
+                return jobs.counts(conn)
         except InputError:  # the other metrics are needed all the more
             return {}

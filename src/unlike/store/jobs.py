@@ -294,16 +294,7 @@ def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
     return tx.conn.execute(doomed).rowcount
 
 
-def counts(tx: Tx) -> dict[str, int]:
-    """How many jobs are in each state."""
-    return _counts(tx.conn, JOBS.c.tenant == tx.tenant)
-
-
-def counts_of_all(conn: Connection) -> dict[str, int]:
-    """How many jobs of all tenants are in each state."""
-    return _counts(conn, true())
-
-
-def _counts(conn: Connection, chosen: ColumnElement[bool]) -> dict[str, int]:
-    rows = conn.execute(select(JOBS.c.state, func.count()).where(chosen).group_by(JOBS.c.state))
+def counts(conn: Connection, scope: Scope | None = None) -> dict[str, int]:
+    """How many jobs, of all tenants or of the scope, are in each state."""
+    rows = conn.execute(select(JOBS.c.state, func.count()).where(_within(scope)).group_by(JOBS.c.state))
     return {state: n for state, n in rows}
