@@ -51,7 +51,6 @@ def generate(
     need(STORE_PARTS)
     from unlike.memory.answers import Request
     from unlike.records import Item
-    from unlike.store.items import similar_ids
     from unlike.store.records import Unknown
     from unlike.writing.repeat_guard import Repeated
 
@@ -63,12 +62,7 @@ def generate(
         try:
             written = _written(memory, request, _print_piece if stream and not as_json else None)
         except Unknown as error:
-            with memory.tenant.read() as tx:
-                near = similar_ids(tx, request.item_id)
-            meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
-            raise InputError(
-                f"no item {item!r} in the store; {meant}give --item-title and --item-description"
-            ) from error
+            raise InputError(_no_item(memory, request.item_id)) from error
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error
@@ -79,6 +73,15 @@ def generate(
     _say_sources(written)
     if written.profile_version:
         say(f"evidence for each statement of the profile: unlike profile show {user} --store {Place(store).shown}")
+
+
+def _no_item(memory: "Memory", item_id: str) -> str:
+    from unlike.store.items import similar_ids
+
+    with memory.tenant.read() as tx:
+        near = similar_ids(tx, item_id)
+    meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
+    return f"no item {item_id!r} in the store; {meant}give --item-title and --item-description"
 
 
 def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":
