@@ -5,7 +5,7 @@ import pytest
 
 from unlike.privacy import identifiers
 from unlike.privacy.identifiers import MAX_DIGITS, PHONE_REGIONS, n_digits_searched
-from unlike.privacy.redact import MAX_PASSES, PatternRedactor, open_redactor
+from unlike.privacy.redact import MAX_PASSES, Redactor, open_redactor
 
 REDACTOR = open_redactor("patterns")
 PIECES = [
@@ -63,6 +63,6 @@ def test_a_text_that_is_never_done_ends():
     def peel(text):
         return [(text.index("("), text.index(")") + 1)] if ")" in text else []
 
-    redactor = PatternRedactor({"x": lambda text: peel(text) and [(text.index("@"), text.index("@") + 1)]})
+    redactor = Redactor({"x": lambda text: peel(text) and [(text.index("@"), text.index("@") + 1)]})
     redacted = redactor.redact("()" + " @1" * 50)
     assert "@" not in redacted.text and redacted.found["unknown"] > 0

@@ -124,6 +124,20 @@ def test_a_profile_is_edited_pinned_compared_and_gone_back_from(house, service):
     walked.check()
 
 
+def test_the_focus_stays_in_a_profile_that_is_edited_with_the_keyboard(service):
+    walked = service()
+    page = walked.go(at("users", "ada"), "ada")
+    focused = "document.activeElement.tagName"
+    for button in ("Leave it as it is", "Save as a new version"):
+        page.get_by_role("button", name="Edit and pin").press("Enter")
+        page.get_by_role("button", name="Take it out").last.press("Enter")
+        assert page.evaluate(focused) == "TEXTAREA"
+        page.get_by_role("button", name=button).press("Enter")
+        page.get_by_role("button", name="Edit and pin").wait_for()
+        page.wait_for_function(f"{focused} === 'H2'")
+    walked.check()
+
+
 def test_prompts_that_were_kept_are_shown_as_they_were_sent(house, service):
     walked = service()
     page = walked.go(at("users", "ada"), "ada")

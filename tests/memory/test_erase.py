@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.memory.town import (
+    START_MS,
     faults,
     is_in,
     lived_in,
@@ -287,6 +288,24 @@ def test_what_was_kept_long_enough_goes(store):
     assert scrubs.n_pending(store) == 0
 
 
+def test_a_pinned_statement_outlives_the_versions_of_its_profile(store):
+    memory = lived_in(store, retention=Retention(profile_versions=30))
+    pinned = run(memory.profile("ann")).statements[0].text
+    run(memory.edit("ann", [Evidence(pinned, pinned=True)]))
+    now_ms = store.now_ms
+    for days in (0, 31, 62):
+        store.now_ms = lambda days=days: now_ms() + days * 86_400_000
+        run(memory.expire())
+        run(memory.add([row("ann", f"soup {days}", at=START_MS + days)]))
+        settle(memory)
+        assert [one.pinned for one in run(memory.profile("ann")).statements if one.text == pinned] == [True]
+    run(memory.edit("ann", [Evidence(pinned)]))
+    store.now_ms = lambda: now_ms() + 99 * 86_400_000
+    run(memory.expire())
+    assert [version.current for version in run(memory.profile("ann")).versions] == [True]
+    assert not faults(memory)
+
+
 def test_a_tenant_goes_whole(store):
     memory, other = lived_in(store), lived_in(store, tenant="other")
     assert erase_tenant(memory.tenant)
@@ -310,6 +329,14 @@ def test_whoever_comes_back_is_somebody_else(store):
     assert [record.text for record in run(memory.records(BIRD)).rows] == ["Only this."]
     settle(memory)
     assert not faults(memory)
+
+
+@pytest.mark.parametrize("trained", ["Jos\u00e9", "Jose\u0301"])
+@pytest.mark.parametrize("erased", ["Jos\u00e9", "Jose\u0301"])
+def test_a_receipt_names_adapters_however_the_id_is_composed(in_sqlite, tmp_path, trained, erased):
+    adapters = [adapter(tmp_path / "with", trained), adapter(tmp_path / "without", "ann")]
+    memory = lived_in(in_sqlite, [row("Jos\u00e9")], adapters=adapters)
+    assert run(memory.erase(erased))["adapters_trained_with_the_user"] == ["with"]
 
 
 @pytest.mark.parametrize("about", ["not json", "[]", '{"salt": "s"}'])

@@ -94,6 +94,9 @@ def test_feedback_is_a_record_and_the_same_text_again_is_not(store):
     assert (first.n_new, again.n_new, again.n_same, other.n_new) == (1, 0, 1, 1)
     assert {record.text for record in kept(memory).values()} == {"Lovely.", "Lovely!"}
     assert all("ann" not in id_ for id_ in kept(memory))
+    composed = asyncio.run(memory.feedback("Jos\u00e9", "caf\u00e9", "Lovely."))
+    decomposed = asyncio.run(memory.feedback("Jose\u0301", "cafe\u0301", "Lovely."))
+    assert (composed.n_new, decomposed.n_new, decomposed.n_same) == (1, 0, 1)
 
 
 def test_work_waits_for_more_to_come(in_sqlite):

@@ -8,7 +8,7 @@ import pytest
 from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, row, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import messages_digest
+from unlike.llm.backend import Sampling, messages_digest
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Request, Written
 from unlike.memory.context import ProfileContext
@@ -81,6 +81,22 @@ def test_what_is_sent_of_an_item_counts(in_sqlite, llm):
     memory = lived_in(in_sqlite, llm=llm)
     ask(memory, "ann", "tea", item=Item("tea", "Another tea"))
     assert "Another tea" in prompt_of(llm)
+
+
+def test_ids_are_the_same_however_their_characters_are_composed(store, llm):
+    jose, cafe = "Jos\u00e9", "Caf\u00e9"
+    other_jose, other_cafe = "Jose\u0301", "Cafe\u0301"
+    memory = lived_in(store, town(("ann", "bob", "cleo", jose), ("tea", cafe)), llm)
+    written = ask(memory, jose, cafe, retrieved=3)
+    assert ask(memory, other_jose, other_cafe, retrieved=3) == written
+    assert prompt_of(llm).count(f"What {jose} has to say of") == 2
+    assert asyncio.run(memory.item(other_cafe)).title == f"Title of {cafe}"
+    assert Request(other_jose, other_cafe) == Request(jose, cafe)
+    chats = [
+        asyncio.run(memory.prepare_chat([{"role": "user", "content": "Write."}], Sampling(), *ids)).draft.call
+        for ids in ((jose, cafe), (other_jose, other_cafe))
+    ]
+    assert chats[0] == chats[1] and f"Title of {cafe}" in chats[0].messages[0]["content"]
 
 
 def test_retrieved_records_stand_in_the_place_of_the_latest(in_sqlite, llm):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlike.errors import InputError, MissingPart
-from unlike.privacy.redact import NoRedactor, PatternRedactor, Redacted, open_redactor
+from unlike.privacy.redact import Redacted, Redactor, open_redactor
 
 REDACTOR = open_redactor("patterns")
 
@@ -174,13 +174,11 @@ def test_no_text_takes_more_than_linear_time(head, piece):
 def test_none_leaves_everything():
     text = "jane@example.org"
     assert open_redactor("none").redact(text) == Redacted(text)
-    assert isinstance(open_redactor("none"), NoRedactor)
+    assert open_redactor("none") == Redactor({})
 
 
 def test_a_recogniser_of_ones_own():
-    redactor = PatternRedactor(
-        {"seat": lambda text: [(text.index("12F"), text.index("12F") + 3)] if "12F" in text else []}
-    )
+    redactor = Redactor({"seat": lambda text: [(text.index("12F"), text.index("12F") + 3)] if "12F" in text else []})
     assert redactor.redact("in 12F, loud") == Redacted("in [seat], loud", {"seat": 1})
 
 

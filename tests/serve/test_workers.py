@@ -42,6 +42,23 @@ def test_a_worker_that_breaks_starts_again(make_house, monkeypatch, logged):
     assert "the words" not in logged.getvalue()
 
 
+def test_a_tenant_has_one_memory_whatever_thread_asks_for_it(full_house):
+    tenant, opened, found = full_house.store.tenant("acme"), [], []
+    asking = threading.Thread(target=lambda: found.append(served.memory(tenant)))
+
+    def open_memory(of):
+        opened.append(of)
+        if len(opened) == 1:
+            asking.start()
+            asking.join(0.2)  # without a lock it ends here, with a memory of its own
+        return full_house.open_memory(of)
+
+    served = service.Service(full_house.store, open_memory)
+    memory = served.memory(tenant)
+    asking.join(PATIENCE_S)
+    assert opened == [tenant] and found == [memory]
+
+
 class Held(ScriptedBackend):
     """An engine of this process with two slots, which answers calls of builds when it is told to, and requests at once.
 
@@ -96,4 +113,4 @@ def test_builds_that_do_not_end_in_time_are_cancelled_and_wait_for_the_next_star
     assert "builds did not end in time" in logged.getvalue()
     assert not STOP.requested
     with house.store.tenant("acme").read() as tx:
-        assert set(jobs.counts(tx)) == {"waiting"}
+        assert set(jobs.counts(tx.conn, jobs.Scope(tx.tenant))) == {"waiting"}

@@ -48,9 +48,13 @@ def fail(job, error="broken"):
         jobs.fail(tx, job, error)
 
 
+def listed(tx, state="", **page):
+    return jobs.listed(tx, state, **page)
+
+
 def states(tenant):
     with tenant.read() as tx:
-        return jobs.counts(tx)
+        return jobs.counts(tx.conn, jobs.Scope(tx.tenant))
 
 
 def test_due_work_is_taken_once_in_the_order_it_is_due(store, tenant, clock):
@@ -160,7 +164,7 @@ def test_failing_again_and_again(store, tenant, clock):
     clock.passes(10**6)
     assert taken(store) == []
     with tenant.read() as tx:
-        assert [(kept.state, kept.error) for kept in jobs.listed(tx)] == [("failed", f"broken {MAX_ATTEMPTS}")]
+        assert [(kept.state, kept.error) for kept in listed(tx)] == [("failed", f"broken {MAX_ATTEMPTS}")]
     ask(tenant, 1)
     assert [job.attempts for job in taken(store)] == [1]
 
@@ -172,7 +176,7 @@ def test_workers_that_never_come_back_are_not_sent_for_ever(store, tenant, clock
         clock.passes(LEASE_S + 1)
     assert taken(store) == []
     with tenant.read() as tx:
-        (kept,) = jobs.listed(tx, "failed")
+        (kept,) = listed(tx, "failed")
     assert kept.error == "every worker that took it died"
 
 
@@ -182,7 +186,7 @@ def test_where_the_same_work_waits_a_failed_job_just_ends(store, tenant, clock):
     ask(tenant, 1, in_s=7)
     fail(job)
     with tenant.read() as tx:
-        assert [(kept.state, kept.attempts) for kept in jobs.listed(tx)] == [("waiting", 0)]
+        assert [(kept.state, kept.attempts) for kept in listed(tx)] == [("waiting", 0)]
 
 
 def test_putting_off_does_not_count(store, tenant, clock):
@@ -227,8 +231,8 @@ def test_a_list_a_page_at_a_time(store, tenant, clock):
     ask(tenant, *range(5), in_s=1)
     ask(store.tenant("other"), 99)
     with tenant.read() as tx:
-        assert [kept.subject for kept in jobs.listed(tx, offset=1, limit=2)] == [1, 2]
-        assert list(jobs.listed(tx, "running")) == []
+        assert [kept.subject for kept in listed(tx, offset=1, limit=2)] == [1, 2]
+        assert jobs.listed(tx, "running") == []
 
 
 def test_one_claim_waits_for_another(store, tenant):

@@ -41,6 +41,21 @@ def test_names_of_keys(tenant):
             api_keys.revoke(tx, "app")
 
 
+def test_the_name_of_a_revoked_key_is_free(store, tenant):
+    store.now_ms = lambda: 1_000
+    with tenant.write() as tx:
+        old = api_keys.new(tx, "web")
+        api_keys.revoke(tx, "web")
+    store.now_ms = lambda: 2_000
+    with tenant.write() as tx:
+        api_keys.revoke(tx, "web")
+        assert [kept.revoked_ms for kept in api_keys.listed(tx)] == [1_000]
+        key = api_keys.new(tx, "web", ["read"])
+        assert [(kept.name, kept.revoked_ms) for kept in api_keys.listed(tx)] == [("web", None)]
+    assert api_keys.find(store, old) is None
+    assert api_keys.find(store, key).scopes == {"read"}
+
+
 def test_a_budget_of_the_day(store, tenant):
     store.now_ms = lambda: 10 * DAY_MS - 1
     with tenant.write() as tx:

@@ -120,7 +120,7 @@ def seen(tenant):
             },
             "exports": [told(export.everything_about(tx, number, user)) for user, number in found.items()],
             "calls": [journal.get(tx, words) for words in WORDS],
-            "jobs": (jobs.counts(tx), len(jobs.listed(tx))),
+            "jobs": (jobs.counts(tx.conn, jobs.Scope(tx.tenant)), len(jobs.listed(tx))),
             "audit": [[(line["what"], line["counts"]) for line in audit.about(tx, user)] for user in USERS],
         }
 

@@ -34,6 +34,12 @@ def test_a_search_takes_its_words_as_they_are(four):
         assert users.count(tx, search="nn") == 2
 
 
+def test_a_search_finds_a_name_however_its_characters_are_composed(tenant):
+    put(tenant, row("Jos\u00e9", "a", at=1))
+    with tenant.read() as tx:
+        assert names(tx, search="se\u0301") == ["Jos\u00e9"]
+
+
 def test_a_row_says_what_there_is(tenant):
     world = lived_in(tenant)
     with tenant.write() as tx:

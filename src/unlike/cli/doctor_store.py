@@ -88,7 +88,8 @@ def _counts(tx: "Tx", name: str) -> Finding:
 def _jobs(tx: "Tx", name: str) -> Finding:
     from unlike.store import jobs
 
-    seen = ", ".join(f"{n:,} {state}" for state, n in sorted(jobs.counts(tx).items())) or "none"
+    counts = jobs.counts(tx.conn, jobs.Scope(tx.tenant))
+    seen = ", ".join(f"{n:,} {state}" for state, n in sorted(counts.items())) or "none"
     failed = jobs.listed(tx, "failed", limit=1)
     if failed:
         seen += f"; first failure: {failed[0].kind}: {failed[0].error}"

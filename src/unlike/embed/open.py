@@ -92,7 +92,7 @@ def _is_path(name: str) -> bool:
 
 
 def _hashing(dim: str) -> Encoder:
-    if not dim.isdigit() or int(dim) < 8:
+    if not dim.isdecimal() or int(dim) < 8:
         raise InputError(f"embedder hashing:{dim} has no usable size: give at least 8, as in hashing:256")
     return HashingEncoder(int(dim))
 

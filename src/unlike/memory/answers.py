@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from unlike.errors import UnlikeError
-from unlike.records import Item, Record
+from unlike.records import Item, Record, canonical_id
 from unlike.store.profiles import Origin
 
 T = TypeVar("T")
@@ -76,6 +76,10 @@ class Request:
     top_p: float = 0.95
     seed: int = 0
     retrieved: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("user_id", "item_id"):  # as they are stored, so that they equal the ids of records
+            object.__setattr__(self, name, canonical_id(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class ProfileContextCache:
 
     def of(self, user_id: str, item_id: str) -> tuple[ProfileContext, Item | None]:
         """The context of a user, and the item of the request if it is known."""
+        user_id, item_id = canonical_id(user_id), canonical_id(item_id)
         with self._lock:
             found = self._kept.get(user_id)
         shown = found[2].items if found else ()

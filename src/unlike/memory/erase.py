@@ -2,6 +2,7 @@
 
 import json
 import logging
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,12 @@ def _trained_with(user_id: str, adapters: Sequence[Path]) -> list[str]:
         return []
     from unlike.latent.adapter import user_hash
 
+    # An adapter has the ids as its corpus had them, which may be in another form than the store's.
+    forms = {user_id, unicodedata.normalize("NFC", user_id), unicodedata.normalize("NFD", user_id)}
     described = [(folder.name, _about(folder)) for folder in adapters]
-    return [name for name, about in described if user_hash(about["salt"], user_id) in about["users"]]
+    return [
+        name for name, about in described if any(user_hash(about["salt"], form) in about["users"] for form in forms)
+    ]
 
 
 def _about(folder: Path) -> dict[str, Any]:

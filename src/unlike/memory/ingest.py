@@ -135,7 +135,7 @@ def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:
     """A record id that is always the same for the same text, and reveals nothing about its user."""
-    words = "\0".join((user_id, item_id, title, text))
+    words = "\0".join((canonical_id(user_id), canonical_id(item_id), title, text))
     return f"feedback-{hashlib.sha256(words.encode()).hexdigest()[:24]}"
 
 

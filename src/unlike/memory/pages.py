@@ -59,7 +59,9 @@ def jobs_in(tenant: Tenant, state: str, user_id: str, offset: int, limit: int) -
         raise InputError(f"unknown state of jobs: {state!r}; allowed are {', '.join(JOB_STATES)}")
     with tenant.read() as tx:
         scope = jobs.Scope(tx.tenant, (known_user(tx, user_id),) if user_id else None)
-        rows, total = jobs.listed(tx, state, offset, limit, scope), jobs.n_listed(tx, state, scope)
+        rows = jobs.listed(tx, state, offset, limit, scope)
+        counts = jobs.counts(tx.conn, scope)
+    total = counts.get(state, 0) if state else sum(counts.values())
     found = (
         JobRow(row.id, row.kind, row.state, row.attempts, row.run_at_ms, row.error, row.user_id, row.item_id)
         for row in rows

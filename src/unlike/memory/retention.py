@@ -9,7 +9,7 @@ from unlike.memory.settings import Retention
 from unlike.store import audit, erase_rows, jobs, scrubs
 from unlike.store.batches import MAX_VALUES
 from unlike.store.database import Tenant, Tx
-from unlike.store.tables import AUDIT, JOURNAL, PROFILES, RECORDS, USERS
+from unlike.store.tables import AUDIT, JOURNAL, PINS, PROFILES, RECORDS, USERS
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -58,7 +58,9 @@ def _delete(tx: Tx, table: Table, days: float | None) -> int:
     at = table.c.at_ms if table is AUDIT else table.c.created_ms
     old = select(table.c.id).where(table.c.tenant == tx.tenant, at < tx.now_ms - days * DAY_MS)
     if table is PROFILES:
-        old = old.where(~PROFILES.c.current)
+        # A pinned statement goes with the version whose lineage it has, so that version stays while it is pinned.
+        pinned = select(PINS.c.id).where(PINS.c.profile == PROFILES.c.id).exists()
+        old = old.where(~PROFILES.c.current, ~pinned)
     numbers = tx.conn.scalars(old.limit(MAX_VALUES)).all()
     if numbers:
         tx.conn.execute(delete(table).where(table.c.id.in_(numbers)))

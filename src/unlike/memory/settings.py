@@ -31,7 +31,7 @@ class Retention:
 
     Attributes:
         records: Since a record came in; what was made of it goes with it.
-        profile_versions: Versions of a profile that are no longer in force.
+        profile_versions: Versions of a profile that are no longer in force, and that no pinned statement comes from.
         calls: Answers of the LLM from which profiles were built, and prompts that were kept.
         audit: Lines about who did what.
     """

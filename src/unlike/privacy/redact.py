@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Protocol
 
 from unlike.errors import InputError, MissingPart, how_to_install
 
@@ -36,20 +35,12 @@ class Redacted:
     found: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-class Redactor(Protocol):
-    """What takes identifiers out of a text."""
-
-    def redact(self, text: str) -> Redacted:
-        """The text without them; redacting it again changes nothing."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class PatternRedactor:
-    """Runs one finder per kind, in their order; each sees what the ones before it left.
+class Redactor:
+    """Takes identifiers out of texts: one finder per kind, in their order; each sees what the ones before it left.
 
     Args:
-        finders: Kind to where it is found. Each span holds a digit, "@", "://" or "www.".
+        finders: Kind to where it is found; empty to leave texts as they are. Each span holds a digit, "@", "://" or "www.".
     """
 
     finders: Mapping[str, Finder]
@@ -75,15 +66,6 @@ class PatternRedactor:
         return Redacted(text, dict(+found))
 
 
-@dataclass(frozen=True, slots=True)
-class NoRedactor:
-    """Leaves texts as they are, for data without people in it."""
-
-    def redact(self, text: str) -> Redacted:
-        """The text itself."""
-        return Redacted(text)
-
-
 def open_redactor(name: str) -> Redactor:
     """A redactor by its name: "patterns" or "none".
 
@@ -104,10 +86,10 @@ def _patterns() -> Redactor:
         )
     from unlike.privacy.identifiers import FINDERS
 
-    return PatternRedactor(FINDERS)
+    return Redactor(FINDERS)
 
 
-_REDACTORS: dict[str, Callable[[], Redactor]] = {"patterns": _patterns, "none": NoRedactor}
+_REDACTORS: dict[str, Callable[[], Redactor]] = {"patterns": _patterns, "none": lambda: Redactor({})}
 
 
 def _suspects(text: str) -> Iterable[tuple[int, int]]:

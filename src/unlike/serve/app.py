@@ -17,10 +17,9 @@ from unlike.memory.worker import work
 from unlike.serve.auth import Keys
 from unlike.serve.errors import answer_invalid, answer_refused, names_of
 from unlike.serve.logs import log, places_in
-from unlike.serve.middleware import Gate, Limits, Watch
+from unlike.serve.middleware import Gate, Watch
 from unlike.serve.no_telemetry import SILENT
 from unlike.serve.openapi import App
-from unlike.serve.rate_limits import Rates
 from unlike.serve.routes import chat_completions, generate, health, jobs, profiles, records, users
 from unlike.serve.routes.context import service_of
 from unlike.serve.service import Service
@@ -36,18 +35,8 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
         service: The store behind it.
         extra_routers: Further routes, such as those of the inspector.
     """
-    limits = service.settings
-    gate = Middleware(
-        Gate,
-        keys=Keys(service.store, limits.key_cache_s),
-        limits=Limits(
-            of_key=Rates(limits.requests_per_s, limits.burst),
-            of_tenant=Rates(limits.tenant_requests_per_s, 2 * limits.burst),
-            of_address=Rates(limits.address_requests_per_s, limits.burst),
-            max_bytes=limits.max_bytes,
-            max_records=limits.max_records,
-        ),
-    )
+    keys = Keys(service.store, service.settings.key_cache_s)
+    gate = Middleware(Gate, keys=keys, settings=service.settings)
     app = App(
         title="unlike",
         version=__version__,

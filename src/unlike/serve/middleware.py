@@ -20,6 +20,7 @@ from unlike.serve.prometheus import Metrics
 from unlike.serve.rate_limits import Rates
 from unlike.serve.reading import limit_of, read, replay
 from unlike.serve.scopes import scope_of
+from unlike.settings import ServiceSettings
 
 OPEN = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
@@ -92,38 +93,22 @@ class Watch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of requests.
-
-    Attributes:
-        of_key: Rate of each key.
-        of_tenant: Rate of all keys of a tenant together.
-        of_address: Rate of requests from an address without a valid key.
-        max_bytes: Maximum size of a body.
-        max_records: Maximum number of records in a body.
-    """
-
-    of_key: Rates
-    of_tenant: Rates
-    of_address: Rates
-    max_bytes: int
-    max_records: int
-
-
 class Gate:
     """Passes on requests that have a valid key and are within their limits, with their bodies read.
 
     Args:
         app: The next ASGI app; it finds the caller in ``scope["state"]``.
         keys: Look up the caller.
-        limits: For all requests.
+        settings: Limits of all requests.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, settings: ServiceSettings) -> None:
         self._app = app
         self._keys = keys
-        self._limits = limits
+        self._settings = settings
+        self._of_key = Rates(settings.requests_per_s, settings.burst)
+        self._of_tenant = Rates(settings.tenant_requests_per_s, 2 * settings.burst)
+        self._of_address = Rates(settings.address_requests_per_s, settings.burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -133,7 +118,7 @@ class Gate:
         headers = dict(scope["headers"])
         problem = await self._problem(scope, headers)
         if problem is None and scope["method"] in _WITH_BODY:
-            limit = limit_of(scope["path"], self._limits.max_bytes, self._limits.max_records)
+            limit = limit_of(scope["path"], self._settings.max_bytes, self._settings.max_records)
             try:
                 body = await read(receive, limit, headers.get(b"content-length", b"0"))
             except HTTPException as error:
@@ -151,9 +136,9 @@ class Gate:
         """Why a request is refused; None if it is not."""
         address = (scope.get("client") or ("",))[0]
         if _is_open(scope["path"].removeprefix(scope.get("root_path", ""))):
-            return _too_many(self._limits.of_address.take(address), "from this address")
+            return _too_many(self._of_address.take(address), "from this address")
         authorization = headers.get(b"authorization", b"").decode("latin-1")
-        if not self._keys.knows(authorization) and (wait_s := self._limits.of_address.take(address, 0)):
+        if not self._keys.knows(authorization) and (wait_s := self._of_address.take(address, 0)):
             return _too_many(wait_s, "without a valid key from this address")
         try:
             caller = await self._keys.caller(authorization)
@@ -161,13 +146,13 @@ class Gate:
             scope["state"]["error"] = names_of(error)
             return problem_of(error)
         if caller is None:
-            self._limits.of_address.take(address)
+            self._of_address.take(address)
             message = "no valid API key; send one as Authorization: Bearer unlike_…"
             return Problem(401, ErrorText("unauthorised", message), {"www-authenticate": "Bearer"})
         scope["state"]["caller"] = caller
         return (
-            _too_many(self._limits.of_key.take(caller.key), "with this key")
-            or _too_many(self._limits.of_tenant.take(caller.tenant.id), "with the keys of this tenant")
+            _too_many(self._of_key.take(caller.key), "with this key")
+            or _too_many(self._of_tenant.take(caller.tenant.id), "with the keys of this tenant")
             or _out_of_scope(caller, scope)
         )
 

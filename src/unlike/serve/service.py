@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection
 from typing import Any, Literal, Protocol, TypeVar
@@ -81,6 +82,7 @@ class Service:
             priority.expect_requests()
         self._open_memory = open_memory
         self._memories: dict[int, Memory] = {}
+        self._opening = threading.Lock()
         self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
         self._is_migrated = False
 
@@ -88,7 +90,10 @@ class Service:
         """The memory of a tenant."""
         found = self._memories.get(tenant.id)
         if found is None:
-            found = self._memories[tenant.id] = self._open_memory(tenant)
+            with self._opening:  # requests and the cleaning ask from different threads
+                found = self._memories.get(tenant.id)
+                if found is None:
+                    found = self._memories[tenant.id] = self._open_memory(tenant)
         return found
 
     def stop_building(self) -> None:
@@ -123,7 +128,7 @@ class Service:
 
     async def store_usage(self) -> None:
         """Store the usage that is only counted so far."""
-        for memory in self._memories.values():
+        for memory in list(self._memories.values()):
             await asyncio.to_thread(memory.close)
 
     async def ready(self) -> bool:
@@ -162,11 +167,11 @@ class Service:
                 conn.scalar(select(1))
         except (UnlikeError, DBAPIError):
             return False
-        return not any(memory.owes_writing for memory in self._memories.values())
+        return not any(memory.owes_writing for memory in list(self._memories.values()))
 
     def _count_jobs(self) -> dict[str, int]:
         try:
             with self.store.connection(writes=False) as conn:
-                return jobs.counts_of_all(conn)
+                return jobs.counts(conn)
         except InputError:  # the other metrics are needed all the more
             return {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 
 from unlike.errors import InputError
 from unlike.store.database import Store, Tenant, Tx
@@ -34,7 +34,7 @@ class Found:
 
 
 def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | None = None) -> str:
-    """Create a key; it is returned only this once.
+    """Create a key; it is returned only this once. It takes the place of a revoked key of that name.
 
     Args:
         tx: An open transaction.
@@ -43,13 +43,15 @@ def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | Non
         expires_ms: When it expires; None for never.
 
     Raises:
-        InputError: The tenant has a key of that name, a scope is unknown, or the expiry is in the past.
+        InputError: The tenant has a key of that name that is not revoked, a scope is unknown, or the expiry is in the past.
     """
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise InputError(f"unknown scope: {', '.join(unknown)}; allowed are {', '.join(SCOPES)}")
     if not scopes or (expires_ms is not None and expires_ms <= tx.now_ms):
         raise InputError("the key would be useless: give at least one scope, and an expiry in the future")
-    if tx.conn.scalar(select(API_KEYS.c.id).where(API_KEYS.c.tenant == tx.tenant, API_KEYS.c.name == name)):
+    same = (API_KEYS.c.tenant == tx.tenant) & (API_KEYS.c.name == name)
+    tx.conn.execute(delete(API_KEYS).where(same, API_KEYS.c.revoked_ms.is_not(None)))
+    if tx.conn.scalar(select(API_KEYS.c.id).where(same)):
         raise InputError(f"there is already a key {name!r}; revoke it or choose another name")
     key = PREFIX + secrets.token_urlsafe(32)
     row = {"tenant": tx.tenant, "name": name, "hash": _hash(key), "created_ms": tx.now_ms}
@@ -59,13 +61,14 @@ def new(tx: Tx, name: str, scopes: Sequence[str] = SCOPES, expires_ms: int | Non
 
 
 def revoke(tx: Tx, name: str) -> None:
-    """Revoke a key.
+    """Revoke a key; one that was revoked before keeps its time.
 
     Raises:
         Unknown: There is no such key.
     """
     chosen = (API_KEYS.c.tenant == tx.tenant) & (API_KEYS.c.name == name)
-    if not tx.conn.execute(update(API_KEYS).where(chosen).values(revoked_ms=tx.now_ms)).rowcount:
+    revoked = {"revoked_ms": func.coalesce(API_KEYS.c.revoked_ms, tx.now_ms)}
+    if not tx.conn.execute(update(API_KEYS).where(chosen).values(revoked)).rowcount:
         raise Unknown(f"no key {name!r}; see: unlike keys list")
 
 

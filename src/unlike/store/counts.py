@@ -37,7 +37,7 @@ def facts_of(tx: Tx) -> Facts:
         n_records=_count(tx, RECORDS),
         n_profiles=_count(tx, PROFILES, PROFILES.c.current),
         n_stale=_count(tx, PROFILES, PROFILES.c.current & PROFILES.c.stale),
-        jobs=jobs.counts(tx),
+        jobs=jobs.counts(tx.conn, jobs.Scope(tx.tenant)),
     )
 
 

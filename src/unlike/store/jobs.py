@@ -274,23 +274,14 @@ def unfinished(tx: Tx, kind: Kind, subjects: Sequence[int]) -> bool:
 
 def listed(tx: Tx, state: str = "", offset: int = 0, limit: int = 50, scope: Scope | None = None) -> Sequence[Row[Any]]:
     """Jobs of a state (all for ""), the next due first, with ``user_id`` of a build and ``item_id`` of a clustering."""
+    chosen = (scope or Scope(tx.tenant)).condition
     named = (
         select(JOBS, USERS.c.user_id, ITEMS.c.item_id)
         .join(USERS, (JOBS.c.kind == "build") & (USERS.c.id == JOBS.c.subject), isouter=True)
         .join(ITEMS, (JOBS.c.kind == "cluster") & (ITEMS.c.id == JOBS.c.subject), isouter=True)
+        .where(chosen & (JOBS.c.state == state) if state else chosen)
     )
-    chosen = named.where(_in_state(tx, state, scope)).order_by(JOBS.c.run_at_ms, JOBS.c.id)
-    return tx.conn.execute(chosen.offset(offset).limit(limit)).all()
-
-
-def n_listed(tx: Tx, state: str = "", scope: Scope | None = None) -> int:
-    """How many jobs ``listed`` has in all."""
-    return tx.conn.scalar(select(func.count()).select_from(JOBS).where(_in_state(tx, state, scope))) or 0
-
-
-def _in_state(tx: Tx, state: str, scope: Scope | None) -> ColumnElement[bool]:
-    chosen = (scope or Scope(tx.tenant)).condition
-    return chosen & (JOBS.c.state == state) if state else chosen
+    return tx.conn.execute(named.order_by(JOBS.c.run_at_ms, JOBS.c.id).offset(offset).limit(limit)).all()
 
 
 def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
@@ -299,16 +290,7 @@ def drop(tx: Tx, kind: Kind, subjects: Sequence[int]) -> int:
     return tx.conn.execute(doomed).rowcount
 
 
-def counts(tx: Tx) -> dict[str, int]:
-    """How many jobs are in each state."""
-    return _counts(tx.conn, JOBS.c.tenant == tx.tenant)
-
-
-def counts_of_all(conn: Connection) -> dict[str, int]:
-    """How many jobs of all tenants are in each state."""
-    return _counts(conn, true())
-
-
-def _counts(conn: Connection, chosen: ColumnElement[bool]) -> dict[str, int]:
-    rows = conn.execute(select(JOBS.c.state, func.count()).where(chosen).group_by(JOBS.c.state))
+def counts(conn: Connection, scope: Scope | None = None) -> dict[str, int]:
+    """How many jobs, of all tenants or of the scope, are in each state."""
+    rows = conn.execute(select(JOBS.c.state, func.count()).where(_within(scope)).group_by(JOBS.c.state))
     return {state: n for state, n in rows}

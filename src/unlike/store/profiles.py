@@ -4,7 +4,7 @@ A version is never changed. One of them is current; going back makes an earlier 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select, update
@@ -83,7 +83,7 @@ def put(tx: Tx, new: NewProfile) -> int:
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
     last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(_of(tx, new.user))) or 0
     tx.conn.execute(update(PROFILES).where(_of(tx, new.user)).values(current=False))
-    content = {"statements": [_as_json(statement) for statement in new.statements]}
+    content = {"statements": [asdict(statement) for statement in new.statements]}
     row = {
         "user": new.user,
         "version": last + 1,
@@ -165,7 +165,7 @@ def pin(tx: Tx, user: int, statements: Sequence[Statement], made_in: int | None 
     for statement in statements:
         source = made_in if statement.origin == "built" else None
         people = _people_of_profile(tx, source) if source is not None else [user]
-        sealed = tx.keys.seal(tx.conn, people, _as_json(statement), place_of(tx, user))
+        sealed = tx.keys.seal(tx.conn, people, asdict(statement), place_of(tx, user))
         row = {"tenant": tx.tenant, "user": user, "profile": source, "sealed": sealed, "people": people}
         tx.conn.execute(PINS.insert().values(row | {"created_ms": tx.now_ms}))
 
@@ -233,16 +233,6 @@ def _of(tx: Tx, user: int) -> ColumnElement[bool]:
 
 def _people_of_profile(tx: Tx, number: int) -> list[int]:
     return tx.conn.scalars(select(PROFILES.c.people).where(PROFILES.c.id == number)).one()
-
-
-def _as_json(statement: Statement) -> dict[str, Any]:
-    return {
-        "text": statement.text,
-        "records": list(statement.records),
-        "n_peers": statement.n_peers,
-        "pinned": statement.pinned,
-        "origin": statement.origin,
-    }
 
 
 def _statement(row: dict[str, Any]) -> Statement:

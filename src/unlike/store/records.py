@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
 
 from unlike.errors import InputError
-from unlike.records import END_OF_TIME, Item, Moment, Record
+from unlike.records import END_OF_TIME, Item, Moment, Record, canonical_id
 from unlike.store import erasure_receipts
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
@@ -228,22 +228,22 @@ class StoredRecords:
             Unknown: No such item.
         """
         with self._tenant.read() as tx:
-            found = items_with_ids(tx, [item_id])
+            found = items_with_ids(tx, [canonical_id(item_id)])
         if not found:
             raise Unknown(f"no item {item_id!r}; send it with a record on it, or with the request")
-        return found[item_id]
+        return found[canonical_id(item_id)]
 
     def history(self, user_id: str, before: Moment) -> Sequence[Record]:
         """The user's own records before a moment, oldest first."""
         with self._tenant.read() as tx:
-            timestamp, record_id = before
-            return self._returned(_asked(tx, _HISTORY, user_id=user_id, timestamp=timestamp, record_id=record_id))
+            whose = {"user_id": canonical_id(user_id)}
+            return self._returned(_asked(tx, _HISTORY, **whose, timestamp=before[0], record_id=before[1]))
 
     def peers(self, item_id: str, before: int | None) -> Sequence[Record]:
         """All records on an item that may serve others, strictly before a timestamp (ms; None for all)."""
         with self._tenant.read() as tx:
             limit = END_OF_TIME[0] if before is None else before
-            return self._returned(_asked(tx, _PEERS, item_id=item_id, before=limit))
+            return self._returned(_asked(tx, _PEERS, item_id=canonical_id(item_id), before=limit))
 
     def _returned(self, stored: Sequence[Stored]) -> list[Record]:
         self._seen(stored)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Dialect, bindparam, func, literal_column, select
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from unlike.records import Item, canonical_id
+from unlike.records import Item
 from unlike.store.database import Tenant
 from unlike.store.tables import ITEMS, PROFILES, RECORDS, USERS
 
@@ -36,9 +36,9 @@ class Stamp(NamedTuple):
 
 
 def glance(tenant: Tenant, user_id: str, item_ids: Sequence[str]) -> tuple[Stamp, dict[str, Item]]:
-    """A user's stamp, and those of some items that are there, at least one of them asked for."""
+    """A user's stamp, and those of some items that are there, at least one of them asked for; ids in their canonical form."""
     asked = sorted(set(item_ids))
-    values = {"tenant": tenant.id, "user_id": canonical_id(user_id)} | {f"item_{n}": id_ for n, id_ in enumerate(asked)}
+    values = {"tenant": tenant.id, "user_id": user_id} | {f"item_{n}": id_ for n, id_ in enumerate(asked)}
     rows = tenant.store.rows(_compiled(len(asked), tenant.store.engine.dialect), values)
     return Stamp(*rows[0][:-3]), {row[-3]: Item(*row[-3:]) for row in rows if row[-3] is not None}
 

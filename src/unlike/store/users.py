@@ -81,7 +81,7 @@ def count(tx: Tx, search: str = "") -> int:
 
 def _holds(tx: Tx, search: str) -> ColumnElement[bool]:
     mine = USERS.c.tenant == tx.tenant
-    return mine & USERS.c.user_id.contains(search, autoescape=True) if search else mine
+    return mine & USERS.c.user_id.contains(canonical_id(search), autoescape=True) if search else mine
 
 
 def consent_of(tx: Tx, user: int) -> Consent:

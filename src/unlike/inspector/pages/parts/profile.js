@@ -8,18 +8,21 @@ import { recordView } from "./history.js";
 // `records` are known ones by id; `where` is filled, and filled again after each change.
 export async function showProfile(where, user, records, api) {
   const at = (version) => api.get(path`/v1/users/${user}/profile`, { version });
-  const again = () => showProfile(where, user, records, api);
+  const again = async () => {
+    await showProfile(where, user, records, api);
+    where.querySelector("h2").focus(); // what had the focus is gone
+  };
   let profile;
   try {
     profile = await at();
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
-    return fill(where, h("h2", {}, "Profile"), h("p", {}, "There is no profile yet. It is built from records by itself, or written by hand."), !readsOnly() && starting(where, user, api, again));
+    return fill(where, h("h2", { tabindex: -1 }, "Profile"), h("p", {}, "There is no profile yet. It is built from records by itself, or written by hand."), !readsOnly() && starting(where, user, api, again));
   }
   const told = h("div");
   fill(
     where,
-    h("div", { class: "row middle" }, h("h2", {}, "Profile"), h("span", { class: "badge strong" }, `version ${profile.version}`), h("span", { class: "badge" }, profile.origin === "built" ? "built from records" : "written by hand"), profile.stale && h("span", { class: "badge" }, "being renewed")),
+    h("div", { class: "row middle" }, h("h2", { tabindex: -1 }, "Profile"), h("span", { class: "badge strong" }, `version ${profile.version}`), h("span", { class: "badge" }, profile.origin === "built" ? "built from records" : "written by hand"), profile.stale && h("span", { class: "badge" }, "being renewed")),
     h("p", { class: "quiet" }, `Made ${time(profile.created_ms)}. What it says goes into every text for this user.`),
     h("ul", { class: "statements" }, profile.statements.map((one) => statement(one, user, records))),
     profile.statements.length === 0 && h("p", { class: "quiet" }, "It says nothing: all of its statements were held back or taken out."),
@@ -69,8 +72,10 @@ function edit(where, user, read, api, again) {
   const rows = [];
   const add = (one, focus) => {
     const row = editable(one, () => {
-      rows.splice(rows.indexOf(row), 1);
+      const place = rows.indexOf(row);
+      rows.splice(place, 1);
       row.item.remove();
+      (rows[place] ?? rows.at(-1))?.text.focus();
       announce("The statement is taken out when you save.");
     });
     rows.push(row);
@@ -84,7 +89,6 @@ function edit(where, user, read, api, again) {
     const { version } = await api.put(path`/v1/users/${user}/profile`, { statements: said, read_ms: read.created_ms });
     await again();
     announce(`Saved as version ${version}.`);
-    where.querySelector("h2").focus?.();
   }, { where: told, kind: "main" });
   fill(
     where,
