@@ -1,24 +1,28 @@
 """``unlike consent``: what a user agrees to."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName, User
 from unlike.cli.output import print_json, say
+from unlike.errors import InputError
 from unlike.memory.open import open_memory
 from unlike.progress import n_of
 from unlike.store.open import Place
 
-YesNo = Literal["yes", "no"]
 USES = {"own": "used for texts written for the user", "peer": "used in comparisons for others' profiles"}
 
 
 def consent(
     user: User,
     store: StoreAt,
-    own: Annotated[YesNo | None, typer.Option(help="Records may be used for texts written for the user.")] = None,
-    peer: Annotated[YesNo | None, typer.Option(help="Others' profiles may compare with this user's records.")] = None,
+    own: Annotated[
+        str, typer.Option(metavar="yes|no", help="Records may be used for texts written for the user.")
+    ] = "",
+    peer: Annotated[
+        str, typer.Option(metavar="yes|no", help="Others' profiles may compare with this user's records.")
+    ] = "",
     wording: Annotated[str, typer.Option(help="Text that the user was shown; it is stored with the answer.")] = "",
     tenant: TenantName = "default",
     master: MasterAt = "",
@@ -27,9 +31,10 @@ def consent(
     """Show or change what a user agrees to; what consent no longer covers is deleted at once, also from other profiles."""
     from unlike.sync import wait_for
 
+    agreed = _agrees("--own", own), _agrees("--peer", peer)
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         before = wait_for(memory.consent(user))
-        after = wait_for(memory.set_consent(user, _agrees(own), _agrees(peer), wording)) if own or peer else before
+        after = wait_for(memory.set_consent(user, *agreed, wording)) if own or peer else before
         n_waiting = wait_for(memory.jobs("waiting", limit=1)).total
     if as_json:
         print_json(after)
@@ -45,8 +50,10 @@ def consent(
         )
 
 
-def _agrees(word: YesNo | None) -> bool | None:
-    return None if word is None else word == "yes"
+def _agrees(option: str, word: str) -> bool | None:
+    if word not in ("", "yes", "no"):
+        raise InputError(f"{option} is {word!r}; give yes or no")
+    return word == "yes" if word else None
 
 
 def _word(agreed: bool) -> str:
