@@ -22,12 +22,12 @@ from unlike.inspector.headers import API_HEADERS
 from unlike.inspector.page_files import pages_router
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes import corpus, gains, latent, maps, playground, prompts, runs
-from unlike.serve.auth import Caller
 from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
 from unlike.serve.middleware import PAGES
 from unlike.serve.no_telemetry import SILENT
 from unlike.serve.routes import profiles, users
 from unlike.serve.service import Service
+from unlike.store.api_keys import Caller
 from unlike.store.database import Tenant
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -72,7 +72,7 @@ def inspect_store(service: Service, tenant: Tenant, key: str | None = None) -> F
         tenant: The tenant.
         key: Needed for every request; None where only this machine can reach it.
     """
-    caller = Caller(tenant, b"inspect", "inspect", frozenset({"read"}))
+    caller = Caller(tenant, "inspect", frozenset({"read"}), None)
     app = _app([module.router for module in (profiles, users, maps)], ("users", "map"), key, caller)
     app.state.service = service
     return app

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass
 
 from unlike.store import api_keys
-from unlike.store.database import Store, Tenant
+from unlike.store.api_keys import Caller
+from unlike.store.database import Store
 
 SCHEME = "bearer"
 _MAX_KEYS = 10_000
@@ -18,25 +19,8 @@ _MAX_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who makes a request.
-
-    Attributes:
-        tenant: Whose data it is about.
-        key: Digest of the key, to count its requests.
-        name: What the key is called.
-        scopes: What the key may do.
-    """
-
-    tenant: Tenant
-    key: bytes
-    name: str
-    scopes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Lookup:
-    found: "asyncio.Task[api_keys.Found | None]"
+    found: asyncio.Task[Caller | None]
     until: float
 
 
@@ -66,13 +50,13 @@ class Keys:
         found = await self._found(key, digest)
         if found is None or (found.expires_ms is not None and found.expires_ms <= self._store.now_ms()):
             return None
-        return Caller(found.tenant, digest, found.name, found.scopes)
+        return found
 
     def knows(self, authorization: str) -> bool:
         """Whether the key in this header was valid when it was last looked up, or is being looked up just now."""
         return hashlib.sha256(_key_in(authorization).encode()).digest() in self._lookups
 
-    async def _found(self, key: str, digest: bytes) -> api_keys.Found | None:
+    async def _found(self, key: str, digest: bytes) -> Caller | None:
         lookup = self._lookups.get(digest)
         if lookup is None or lookup.until <= time.monotonic():
             lookup = self._look_up(key, digest)
@@ -82,7 +66,7 @@ class Keys:
     def _look_up(self, key: str, digest: bytes) -> _Lookup:
         """Query the database, once for all waiting requests; only valid keys stay in the cache."""
 
-        def forget_invalid(found: "asyncio.Task[api_keys.Found | None]") -> None:
+        def forget_invalid(found: asyncio.Task[Caller | None]) -> None:
             valid = not found.cancelled() and found.exception() is None and found.result() is not None
             if not valid and self._lookups.get(digest) is lookup:
                 del self._lookups[digest]

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike.errors import UnlikeError
-from unlike.serve.auth import Caller, Keys
+from unlike.serve.auth import Keys
 from unlike.serve.errors import TRY_AGAIN_S, ClientLeft, ErrorText, Problem, names_of, problem_of, refused
 from unlike.serve.logs import log, places_in
 from unlike.serve.prometheus import Metrics
@@ -21,6 +21,7 @@ from unlike.serve.rate_limits import Rates
 from unlike.serve.reading import limit_of, read, replay
 from unlike.serve.scopes import scope_of
 from unlike.settings import ServiceSettings
+from unlike.store.api_keys import Caller
 
 OPEN = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Paths that need no key; all others do, also those that do not exist."""
@@ -151,7 +152,7 @@ class Gate:
             return Problem(401, ErrorText("unauthorised", message), {"www-authenticate": "Bearer"})
         scope["state"]["caller"] = caller
         return (
-            _too_many(self._of_key.take(caller.key), "with this key")
+            _too_many(self._of_key.take((caller.tenant.id, caller.name)), "with this key")
             or _too_many(self._of_tenant.take(caller.tenant.id), "with the keys of this tenant")
             or _out_of_scope(caller, scope)
         )

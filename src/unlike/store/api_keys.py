@@ -20,10 +20,13 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The tenant of a key, and what it may do.
+class Caller:
+    """Who makes a request: a key of a tenant, with what it may do.
 
     Attributes:
+        tenant: Whose data the request is about.
+        name: What the key is called.
+        scopes: What it may do.
         expires_ms: When it expires; None for never.
     """
 
@@ -78,7 +81,7 @@ def listed(tx: Tx) -> Sequence[Row[*tuple[Any, ...]]]:
     return tx.conn.execute(select(*columns).where(API_KEYS.c.tenant == tx.tenant).order_by(API_KEYS.c.name)).all()
 
 
-def find(store: Store, key: str) -> Found | None:
+def find(store: Store, key: str) -> Caller | None:
     """Look up a key; None for one that is unknown, revoked or expired."""
     valid = (API_KEYS.c.hash == _hash(key)) & API_KEYS.c.revoked_ms.is_(None)
     lasts = or_(API_KEYS.c.expires_ms.is_(None), API_KEYS.c.expires_ms > store.now_ms())
@@ -86,7 +89,7 @@ def find(store: Store, key: str) -> Found | None:
     query = select(TENANTS.c.id, TENANTS.c.name, *columns).join(API_KEYS, API_KEYS.c.tenant == TENANTS.c.id)
     with store.connection(writes=False) as conn:
         row = conn.execute(query.where(valid, lasts)).first()
-    return Found(Tenant(store, row.id, row.name), row.key, frozenset(row.scopes), row.expires_ms) if row else None
+    return Caller(Tenant(store, row.id, row.name), row.key, frozenset(row.scopes), row.expires_ms) if row else None
 
 
 def _hash(key: str) -> str:

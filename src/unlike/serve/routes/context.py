@@ -10,10 +10,10 @@ from starlette.types import Receive
 
 from unlike.memory.memory import Memory
 from unlike.serve.answers import disconnected
-from unlike.serve.auth import Caller
 from unlike.serve.bodies import Id
 from unlike.serve.errors import ClientLeft
 from unlike.serve.service import Service
+from unlike.store.api_keys import Caller
 
 UserId = Annotated[Id, Path(description="Of the product; may hold any characters, percent-encoded", examples=["ada"])]
 Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to skip")]
