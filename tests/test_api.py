@@ -135,6 +135,7 @@ def test_a_corpus_shows_its_size():
         (lambda: unlike.sample_corpus().cases("test", 0), "limit 0: give 1 or more"),
         (lambda: RecordedLLM(ScriptedBackend.echo(), concurrency=0), "concurrency 0: give 1 or more"),
         (lambda: unlike.open_encoder("minilmm"), "did you mean minilm"),
+        (lambda: unlike.open_encoder("hashng:64"), "did you mean hashing:64"),
         (lambda: unlike.score([]), "no texts to score"),
     ],
 )

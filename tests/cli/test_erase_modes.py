@@ -23,6 +23,9 @@ def test_after_a_restore_receipts_erase_again(unlike, shop, tmp_path):
         "--signing-key",
         shop / "receipts.pem",
     )
+    status, said = erase(unlike, "--replay", tmp_path / "receipts", *at[:4])
+    assert status == 2 and "has no receipts.pem, which says whose receipts are valid: copy that of the store" in said
+    assert not (tmp_path / "monday" / "receipts.pem").exists()
     status, said = erase(unlike, "--replay", tmp_path / "receipts", *at)
     assert status == 0 and "1 receipt: 1 user erased again" in said
     assert unlike("export", "ada", *at[:4])[0] == 2

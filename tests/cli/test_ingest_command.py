@@ -88,7 +88,10 @@ def test_other_words_under_an_id_stay_out(unlike, lines, tmp_path):
     assert status == 3
     assert json.loads(out)["conflicts"] == ["ada-pen"]
     status, _, err = unlike("ingest", file, "--store", tmp_path / "memory")
-    assert "1 record id already there with other texts, which are kept: ada-pen" in err
+    assert (
+        "1 record id already there with another text, title, rating, user or item; the stored ones are kept: ada-pen"
+        in err
+    )
 
 
 def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):

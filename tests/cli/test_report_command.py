@@ -93,6 +93,29 @@ def test_commands_read_a_run_that_python_made(make, unlike, sample, tmp_path, mo
     assert "needs" not in said["evaluate"][1]
 
 
+def test_a_report_overwrites_reports_and_nothing_else(unlike, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "report.csv").write_text("my;own;numbers")
+    words_of_it = ("report", *runs, "--metrics", "rouge1", "--embedder", "hashing:64")
+    status, _, err = unlike(*words_of_it)
+    assert (status, err) == (
+        2,
+        "unlike: report.csv is there and was not made with a report; name another file with --out\n",
+    )
+    assert (tmp_path / "report.csv").read_text() == "my;own;numbers"
+    for _ in range(2):
+        assert unlike(*words_of_it, "--out", "mine.html")[0] == 0
+    assert unlike("report", runs[0], *words_of_it[3:])[0] == 0
+    assert (runs[0] / "report.html").is_file()
+
+
+def test_users_who_are_in_no_run_are_said(unlike, runs, tmp_path):
+    (tmp_path / "users.csv").write_text("user_id,age\nnobody,old\n")
+    status, out, _ = unlike(*words(runs, tmp_path, "--users", tmp_path / "users.csv"))
+    assert status == 0
+    assert "None of the 6 users has a value in users.csv: are these the corpus's user ids?" in " ".join(out.split())
+
+
 def test_a_report_measures_with_the_encoder_of_the_runs(unlike, runs, tmp_path):
     words_of_it = [word for word in words(runs, tmp_path) if word not in ("--embedder", "hashing:64")]
     assert unlike(*words_of_it)[0] == 0

@@ -32,8 +32,8 @@ def test_its_commands_exist_with_these_options(page):
 
 def test_your_own_csv_becomes_a_report(reader):
     reader.follow("your-data.md")
-    report = (reader.folder / "mine" / "report.html").read_text(encoding="utf-8")
-    findings = json.loads((reader.folder / "mine" / "report.json").read_text(encoding="utf-8"))
+    report = (reader.folder / "my-reviews" / "report.html").read_text(encoding="utf-8")
+    findings = json.loads((reader.folder / "my-reviews" / "report.json").read_text(encoding="utf-8"))
     assert {row["name"] for row in findings["variants"]} == {"non_perso", "rag", "dpl"}
     assert {gain["user_id"] for gain in findings["gains"]} <= set(PEOPLE)
     assert findings["gains"] and not findings["failures"]

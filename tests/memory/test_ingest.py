@@ -49,6 +49,18 @@ def test_what_came_of_it(store):
     assert (again.n_new, again.n_same, again.n_users, again.n_items) == (1, 1, 1, 1)
 
 
+def test_a_record_sent_again_tells_of_its_item_what_was_not_known(store):
+    memory, sent = memory_of(store), row("ann", "tea")
+    add(memory, replace(sent, item=Item("tea")))
+    assert asyncio.run(memory.item("tea")) == Item("tea")
+    again = add(memory, replace(sent, item=Item("tea", "Green Tea", "Leaves of spring.")))
+    assert (again.n_new, again.n_same, again.n_items) == (0, 1, 0)
+    assert asyncio.run(memory.item("tea")) == Item("tea", "Green Tea", "Leaves of spring.")
+    other = replace(sent, record=replace(sent.record, text="Another text."), item=Item("tea", "Coffee"))
+    assert add(memory, other).conflicts == (sent.record.id,)
+    assert asyncio.run(memory.item("tea")).title == "Green Tea"
+
+
 def test_the_same_twice_in_one_call(store):
     memory = memory_of(store)
     added = add(memory, row(), row(), row())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unlike.errors import InputError
 from unlike.prompts.prompt import Ask, Passage, messages_of, own_record, quoted, record_ids_of
-from unlike.prompts.task import open_task
+from unlike.prompts.task import STEPS, open_task
 from unlike.records import Case, Item, Record
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -114,6 +114,40 @@ def test_a_template_that_names_what_the_step_does_not_have(tmp_path):
     (tmp_path / "generate.jinja").write_text("{% block user %}{{ weather }}{% endblock %}")
     with pytest.raises(InputError, match="weather"):
         messages_of(ASKS["generate"], open_task(folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("generate.jinja", "{% block user %}\n{{ itm.title }}{% endblock %}", "line 2: 'itm' is unknown; did you mean item?"),
+        ("generate_turns.jinja", "{% block turn %}{{ piece.txt }}{% endblock %}", "'piece.txt' is unknown; did you mean text?"),
+        ("summary.jinja", "{{ words.txet }}", "line 1: 'words.txet' is unknown; did you mean text?"),
+        ("summary.jinja", "{{ parts.owm(past, words) }}", "'parts.owm' is unknown; did you mean own?"),
+        ("sumary.jinja", "{{ past }}", "has sumary.jinja, which no step uses; did you mean summary.jinja?"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_templates_are_found_when_they_are_opened(tmp_path, file, text, says):
+    (tmp_path / file).write_text(text)
+    with pytest.raises(InputError) as error:
+        open_task(folder=tmp_path)
+    assert says in str(error.value)
+
+
+def test_every_built_in_template_and_names_that_a_template_defines_are_allowed(tmp_path):
+    for name in ("review", "review_papers", "mail", "meeting"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file in [*STEPS.glob("*.jinja"), *(STEPS.parent / name).glob("*.jinja")]:
+            (folder / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        open_task(name, folder)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "generate.jinja").write_text(
+        "{% set n = namespace(k=0) %}{% block user %}{% for item in past %}{{ item.text }}{{ loop.index }}{% endfor %}"
+        "{% include 'summry.jinja' %}{% endblock %}"
+    )
+    (own / "summry.jinja").write_text("{{ range(3) | list }}")
+    open_task(folder=own)
 
 
 def test_names_that_do_not_exist(tmp_path):

@@ -66,6 +66,17 @@ def test_a_bad_line_is_named_and_nothing_is_kept(client):
     assert client.get("/v1/users").json()["total"] == 0
 
 
+def test_parameters_and_bodies_that_no_route_has_are_refused(client):
+    for path, says in (
+        ("/v1/jobs?user=ada", "query.user: unknown parameter; allowed are state, user_id, offset, limit"),
+        ("/v1/models?page=2", "query.page: unknown parameter; there are none here"),
+    ):
+        refused = client.get(path)
+        assert (refused.status_code, refused.json()["error"]["message"]) == (422, says)
+    sent = client.post("/v1/generate", content='{"user_id": "ada"}', headers={"content-type": "text/plain"})
+    assert sent.json()["error"]["message"] == "body: a JSON object is needed, sent with Content-Type: application/json"
+
+
 @pytest.mark.parametrize(
     ("change", "mistake"),
     [

@@ -17,7 +17,8 @@ def backup(
 ) -> None:
     """Copy a store in a folder, as it is at one moment, to another folder; to restore it, open the copy.
 
-    The master key is not copied. The copy still has users who are erased later: keep it no longer than you promise.
+    The master key and the key that signs receipts are not copied. The copy still has users who are erased later: keep it no
+    longer than you promise.
     """
     with open_store_at(Place(store, master=master, notify=say)) as opened:
         from unlike.store.backup import backup as copied

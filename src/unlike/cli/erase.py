@@ -13,7 +13,7 @@ from unlike.cli.output import confirm, day_and_time, say
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
 from unlike.progress import n_of
-from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_tenant
+from unlike.store.open import RECEIPTS, STORE_PARTS, Place, need, open_signer, open_tenant
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
@@ -60,6 +60,11 @@ def erase(
         if whole_tenant:
             _erase_tenant(opened, yes)
             return
+        if replay and not (signing_key or public_key or (place.in_folder and (Path(store) / RECEIPTS).is_file())):
+            raise InputError(
+                f"{place.shown} has no {RECEIPTS}, which says whose receipts are valid: copy that of the store that was "
+                "backed up there, or name it: --signing-key FILE, or --public-key"
+            )
         memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
         if replay:
             _erase_again(memory, [_read(file) for file in _files_in(replay)], public_key and _public_key(public_key))

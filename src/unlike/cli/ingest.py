@@ -147,6 +147,8 @@ def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) 
             f"{total.n_compared:,} of {n_of(total.n_new_users, 'new user')} may be compared with others"
             f"{'' if consent.peer else advice}"
         )
+    elif total.n_same and consent.peer:
+        typer.echo("what users who are there already agree to was not changed; see unlike consent USER")
     if total.n_wrong:
         more = f" (the first {SHOWN} are above)" if total.n_wrong > SHOWN else ""
         say(f"{n_of(total.n_wrong, 'wrong line')} skipped{more}; correct them and give the file again")
@@ -155,8 +157,8 @@ def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) 
     if total.conflicts:
         ids = ", ".join(total.conflicts[:SHOWN]) + (", …" if len(total.conflicts) > SHOWN else "")
         say(
-            f"{n_of(len(total.conflicts), 'record id')} already there with other texts, which are kept: {ids}; "
-            "give new texts new ids"
+            f"{n_of(len(total.conflicts), 'record id')} already there with another text, title, rating, user or item; "
+            f"the stored ones are kept: {ids}; give new texts new ids"
         )
     if next_command:
         typer.echo(f"next: {next_command}")

@@ -126,7 +126,7 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
         _table(memory, users[:SHOWN])
     if len(users) > SHOWN:
         typer.echo(f"and {n_of(len(users) - SHOWN, 'more user')}")
-    lacking = _why_none(memory, facts)
+    lacking = _why_none(memory, facts) if facts.n_users else "the store has no records; add some with unlike ingest"
     if not built.n_jobs:
         typer.echo(f"nothing is due{lacking and '; '}{lacking or ': all profiles are up to date with the records'}")
         return

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def report(
     runs: list[Path] = typer.Argument(help="Run folders, or folders of experiments."),
-    out: Path = typer.Option(Path("report.html"), help="HTML file; .md, .csv, .tex and .json are written beside it."),
+    out: Path | None = typer.Option(
+        None,
+        help="HTML file; .md, .csv, .tex and .json are written beside it. Default: report.html in the folder of the runs, or "
+        "in the current one where there are several.",
+    ),
     title: str = typer.Option("Comparison", help="Title of the report."),
     metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, separated by commas."),
     embedder: str | None = typer.Option(

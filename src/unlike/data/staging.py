@@ -37,7 +37,8 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     rows = _staged(read, RECORD_KINDS, folder, derived)
     if source.has("timestamp"):
         rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
-        log.check_unreadable("timestamp", int(rows.select(pl.len()).collect().item()), source.reading.max_malformed)
+        n_rows = int(rows.select(pl.len()).collect().item())
+        log.check_times("timestamp", n_rows, source.reading.max_malformed, source.reading.time_format)
     if source.has("rating"):
         _warn_of_outliers(rows, log)
     return rows

@@ -66,7 +66,15 @@ def check_name(name: str) -> None:
         InputError: One does.
     """
     for part in parts_of(name):
-        if ":" in part or "/" in part or _is_path(part) or part in SHORT_NAMES:
+        scheme, colon, rest = part.partition(":")
+        if (
+            colon
+            and "/" not in part
+            and scheme not in SCHEMES
+            and (near := get_close_matches(scheme, SCHEMES, 1, 0.75))
+        ):
+            raise InputError(f"unknown embedder {part!r}: did you mean {near[0]}:{rest}?")
+        if colon or "/" in part or _is_path(part) or part in SHORT_NAMES:
             continue
         if near := get_close_matches(part, SHORT_NAMES, 1, 0.75):
             raise InputError(

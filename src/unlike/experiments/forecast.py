@@ -29,7 +29,6 @@ from unlike.settings import MethodSettings
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
-    from unlike.evaluate.running.plan import Plan
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.experiments.adapters import TrainingForecast
     from unlike.experiments.open import Experiment
@@ -114,15 +113,18 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
     with existing_journal(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
-        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _lacking(opened.plan))
+        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _lacking(opened))
 
 
-def _lacking(plan: "Plan") -> str:
-    """Why METEOR, whose data is a download, cannot be measured; "" where it can or is not asked for."""
+def _lacking(opened: "Experiment") -> str:
+    """Why METEOR, whose data is a download, cannot be measured; "" where it can, or is not needed."""
     from unlike.evaluate.metrics.meteor import find_data
+    from unlike.language import language_of
 
+    plan = opened.plan
+    references = [case.reference for case in opened.corpus.cases(plan.split, REFERENCES_COUNTED) if case.reference]
     try:
-        if "meteor" in plan.metrics:
+        if "meteor" in plan.metrics and language_of(references) == "english":
             find_data()
     except MissingPart as missing:
         return str(missing)

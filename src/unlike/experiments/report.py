@@ -55,7 +55,7 @@ def write_comparison(findings: "Findings", out: Path) -> Comparison:
 
 def report(
     runs: "Sequence[Path | str] | Path | str",
-    out: Path | str = REPORT,
+    out: Path | str | None = None,
     *,
     corpus: Path | str | None = None,
     embedder: str | None = None,
@@ -66,23 +66,26 @@ def report(
 
     Args:
         runs: Run folders, or folders of experiments.
-        out: The HTML file.
+        out: The HTML file; None for report.html in the folder of the runs, or in the current one where there are several.
         corpus: Corpus folder, where it has moved since the runs.
         embedder: Encoder for the uniqueness of users; None for that of the first run.
         watch: Shows progress.
         options: ``title``, ``metrics``, ``users`` as in an experiment file.
 
     Raises:
-        InputError: There is no finished run, the runs are on different corpora, or ``out`` is no HTML file.
+        InputError: There is no finished run, the runs are on different corpora, or ``out`` is no HTML file, or a file would
+            be overwritten that is no report.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
-    from unlike.evaluate.report.page import check_name
+    from unlike.evaluate.report.page import check_free
     from unlike.evaluate.running.read_plan import plan_of
     from unlike.evaluate.running.run_method import corpus_folder, read_run
 
-    check_name(Path(out))
-    folders = [folder for path in as_list(runs) for folder in finished_runs(Path(path))]
+    named_runs = as_list(runs)
+    file = Path(out or (Path(named_runs[0]) / REPORT if len(named_runs) == 1 else REPORT))
+    check_free(file)
+    folders = [folder for path in named_runs for folder in finished_runs(Path(path))]
     if not folders:
         raise InputError("no runs to compare: give run folders, or folders of experiments")
     facts = [read_run(folder)[1] for folder in folders]
@@ -95,7 +98,7 @@ def report(
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
     opened = Corpus.open(corpus_folder(folders[0], facts[0], as_path(corpus)))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
-    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), Path(out))
+    return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), file)
 
 
 def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:

@@ -91,6 +91,8 @@ class Watch:
             used, n_done, n = meter.usage, cases.n_done + cases.n_failed, cases.n_cases
             details = f"{used.prompt_tokens + used.completion_tokens:,} tokens"
             details += f", {cases.n_failed:,} failed" if cases.n_failed else ""
+            if n_calls and used.n_calls == n_calls and n_done < n:
+                return  # the case of the last call ends next
             if n_calls:
                 more = used.n_calls + 1 if used.n_calls > n_calls else n_calls  # texts that are asked for again
                 n_total = more if n_done < n else used.n_calls

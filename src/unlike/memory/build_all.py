@@ -161,6 +161,8 @@ class _BuildProgress:
             n_done = most["cluster"] - left["cluster"]
             self._on_progress("clustering the texts on each item", n_done, most["cluster"], self._pause[2:])
             return
+        if left["build"] and used.n_calls == self._n_calls:
+            return  # the profile of the last call is ready next
         details = f"{most['build'] - left['build']:,} of {n_of(most['build'], 'profile')}, {_tokens(used):,} tokens"
         n_total = used.n_calls + 1 if used.n_calls > self._n_calls else self._n_calls
         self._on_progress("building, LLM calls", used.n_calls, n_total, details + self._pause)

@@ -13,13 +13,12 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from unlike.errors import InputError
+from unlike.prompts.check import SHARED, check_templates
 from unlike.settings import as_path, read_toml
 
 BUILT_IN = Path(__file__).parent
 STEPS = BUILT_IN / "steps"
 """Templates that serve every task; they take all that is particular from its words and dimensions."""
-
-_SHARED = "parts.jinja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Task:
         """
         try:
             template = self._environment.get_template(f"{step}.jinja")
-            parts = self._environment.get_template(_SHARED).module
+            parts = self._environment.get_template(SHARED).module
             given = {"words": self.words, "parts": parts, **context}
             return list(_messages(template, given))
         except jinja2.TemplateError as error:
@@ -131,6 +130,9 @@ def _open(name: str, folder: Path | None) -> Task:
     environment = kind(loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, auto_reload=False)
     described = read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), "task")
     try:
+        if folder is not None:
+            steps = [path.stem for place in (BUILT_IN / name, STEPS) for path in place.glob("*.jinja")]
+            check_templates(folder, steps, environment, described["words"])
         return Task(
             name=described["name"],
             words=described["words"],
@@ -145,12 +147,12 @@ def _open(name: str, folder: Path | None) -> Task:
 
 
 def _steps(places: list[Path]) -> list[str]:
-    return sorted({path.stem for place in places for path in place.glob("*.jinja")} - {Path(_SHARED).stem})
+    return sorted({path.stem for place in places for path in place.glob("*.jinja")} - {Path(SHARED).stem})
 
 
 def _source(environment: jinja2.Environment, step: str) -> str:
     loader = environment.loader
     assert loader is not None
-    texts = [loader.get_source(environment, name)[0] for name in (f"{step}.jinja", _SHARED)]
+    texts = [loader.get_source(environment, name)[0] for name in (f"{step}.jinja", SHARED)]
     environment.get_template(f"{step}.jinja")
     return "\n".join(texts)

@@ -28,7 +28,10 @@ UNREADABLE = 400
 _ABOUT_MISSING = {
     "records.record_id": "; choose it yourself: a record that is sent again with the same id is stored once"
 }
-_OF_PYDANTIC = {"extra_forbidden": "unknown field; /openapi.json lists those that are allowed"}
+_OF_PYDANTIC = {
+    "extra_forbidden": "unknown field; /openapi.json lists those that are allowed",
+    "model_attributes_type": "a JSON object is needed, sent with Content-Type: application/json",
+}
 """Messages in place of pydantic's, by type of error."""
 MAX_MISTAKES = 10
 """Mistakes of a request that are listed."""

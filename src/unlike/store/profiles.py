@@ -119,7 +119,9 @@ def version(tx: Tx, user: int, number: int) -> StoredProfile:
     """
     row = tx.conn.execute(select(PROFILES).where(_of(tx, user), PROFILES.c.version == number)).first()
     if row is None:
-        raise Unknown(f"no version {number} of this profile; versions are listed beside the profile")
+        raise Unknown(
+            f"no version {number} of this profile; they are listed beside the profile, and by unlike profile history"
+        )
     return _stored(tx, row)
 
 

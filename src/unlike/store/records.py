@@ -81,7 +81,7 @@ class Stored:
 
 
 def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
-    """Keep records; idempotent by record id.
+    """Keep records; idempotent by record id, except that a record sent again may tell of its item what was not known.
 
     Args:
         tx: An open transaction.
@@ -94,6 +94,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     new = allowed(tx, sent)
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
     items = numbers_of_items(tx, _sourced(tx, new, users))
+    _tell_of_items(tx, [row for id_, row in sorted(first.items()) if id_ in known and _is_same(row.record, known[id_])])
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
@@ -108,6 +109,12 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
         users=tuple(users.values()),
         items=tuple(items.values()),
     )
+
+
+def _tell_of_items(tx: Tx, rows: Sequence[NewRecord]) -> None:
+    """Take over what records that are there already tell of their items."""
+    rows = [row for row in rows if SourcedItem(row.item).has_text]
+    numbers_of_items(tx, _sourced(tx, rows, known_users(tx, {row.record.user_id for row in rows})))
 
 
 def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:

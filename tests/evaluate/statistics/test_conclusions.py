@@ -192,7 +192,12 @@ def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_fol
     assert list(by_variant([one, again])) == ["dpl"]
     for run, name in ((one, "a"), (other, "b"), (again, "c")):
         object.__setattr__(run, "folder", Path(name))
-    assert list(by_variant([one, other, again])) == ["dpl (a)", "dpl (b)", "dpl (c)"]
+    assert by_variant([one, other, again]) == {"dpl (a)": [one, again], "dpl (b)": [other]}
+    for run, folder in ((one, "mine/runs/dpl_s0"), (other, "second/runs/dpl_s0"), (again, "mine/runs/dpl_s1")):
+        object.__setattr__(run, "folder", Path(folder))
+    assert by_variant([one, other, again]) == {"dpl (mine)": [one, again], "dpl (second)": [other]}
+    object.__setattr__(other, "folder", Path("elsewhere/mine/runs/dpl_s0"))
+    assert len(by_variant([one, other, again])) == 2
 
 
 def test_a_case_that_failed_for_one_is_left_out_for_both():

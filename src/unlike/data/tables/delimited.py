@@ -12,7 +12,7 @@ from itertools import islice
 import polars as pl
 
 from unlike.data.tables.encoding import Encoding
-from unlike.data.tables.fields import Field, Reading
+from unlike.data.tables.fields import Field, Reading, how_to_map
 from unlike.data.tables.log import BadLines, ReadLog
 from unlike.data.tables.opening import TableFile
 from unlike.errors import InputError
@@ -82,7 +82,9 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
     ]
     if missing:
         lacking = f"column{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
-        raise InputError(f"{name} has no {lacking}; it has {', '.join(columns) or 'none'}; name the right ones")
+        raise InputError(
+            f"{name} has no {lacking}; it has {', '.join(columns) or 'none'}; name the right ones{how_to_map(fields)}"
+        )
     return keys
 
 

@@ -5,7 +5,7 @@ Every format yields text columns, so a value means the same in JSON, CSV and Par
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -62,6 +62,14 @@ class Reading:
 
 DEFAULT_READING = Reading()
 """Everything is detected."""
+
+
+def how_to_map(fields: Sequence[Field]) -> str:
+    """The command's option that names columns; "" for a published data set, whose columns are known."""
+    if not any(field.expected or field.optional for field in fields):
+        return ""
+    of_records = any(field.name == "user_id" for field in fields)
+    return f" ({'--map' if of_records else '--item-map'} FIELD=COLUMN)"
 
 
 def as_text(value: object, kind: Kind) -> str | None:

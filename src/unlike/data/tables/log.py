@@ -73,25 +73,36 @@ class ReadLog:
         columns = self._unreadable.items()
         return [
             *self._warnings,
-            *(f"{n_of(n, 'value')} of {name} cannot be read: {example}" for name, (n, example) in columns),
+            *(
+                f"{n_of(n, 'value')} of {name} cannot be read: {example}{_order(example)}"
+                for name, (n, example) in columns
+            ),
         ]
 
     def example_of_unreadable(self, column: str) -> str:
         """A value of a column that cannot be read; empty where all can."""
         return self._unreadable.get(column, (0, ""))[1]
 
-    def check_unreadable(self, column: str, n_rows: int, max_share: float) -> None:
-        """Check that no more than the allowed share of a column's values cannot be read.
+    def check_times(self, column: str, n_rows: int, max_share: float, form: str) -> None:
+        """Check that no more than the allowed share of times cannot be read.
+
+        Args:
+            column: Of the times.
+            n_rows: Number of its rows.
+            max_share: The allowed share.
+            form: The format that the user gave; "" where it is recognised.
 
         Raises:
             InputError: More cannot be read.
         """
         n, example = self._unreadable.get(column, (0, ""))
-        if _too_many(n, n_rows, max_share):
-            raise InputError(
-                f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example} (day and month may be in "
-                f"either order); give their format, such as --time-format '{day_first(example)}', or --max-malformed 1"
-            )
+        if not _too_many(n, n_rows, max_share):
+            return
+        why = f"not of the format {form!r}" if form else "in which day and month may be in either order"
+        raise InputError(
+            f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example}, {why}; give their format, such as "
+            f"--time-format '{day_first(example)}' (--max-malformed 1 would leave these records out)"
+        )
 
     def close(self) -> None:
         """Close the file of malformed lines."""
@@ -118,6 +129,12 @@ def check_malformed(name: str, reasons: Counter[str], n_usable: int, max_share: 
 
 def _too_many(n: int, total: int, max_share: float) -> bool:
     return n > TOLERATED and n > max_share * total
+
+
+def _order(example: str) -> str:
+    """What to do about a date whose day and month may be in either order; "" for any other value."""
+    either = re.search(r"\b\d{1,2}[./ -]\d{1,2}[./ -]\d{4}\b", example)
+    return f"; if the day comes first, give --time-format '{day_first(example)}'" if either else ""
 
 
 def day_first(example: str) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 from unlike.data.tables import delimited, jsonl, parquet
 from unlike.data.tables.casts import reason_of_absence, typed
 from unlike.data.tables.encoding import Encoding
-from unlike.data.tables.fields import DEFAULT_READING, Field, Reading
+from unlike.data.tables.fields import DEFAULT_READING, Field, Reading, how_to_map
 from unlike.data.tables.log import BadLines, ReadLog, check_malformed
 from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError
@@ -61,7 +61,7 @@ def read_table(
         example = log.example_of_unreadable(unseen[0].name)
         unreadable = f" that can be read, only values such as {example}" if example else ""
         raise InputError(
-            f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns{_option(fields)}"
+            f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns{how_to_map(fields)}"
         )
     check_malformed(path.name, reasons, n_usable, how.max_malformed)
 
@@ -76,16 +76,8 @@ def _raise_none_usable(path: Path, fields: Sequence[Field], first: tuple[int, st
     seen = f"line {first[0]}: {first[1]}" if first else "it is empty"
     needs = ", ".join(" or ".join(field.keys) for field in fields if field.required)
     raise InputError(
-        f"{path.name} has no usable line{where}: {seen}; every line needs {needs}; check format and columns{_option(fields)}"
+        f"{path.name} has no usable line{where}: {seen}; every line needs {needs}; check format and columns{how_to_map(fields)}"
     )
-
-
-def _option(fields: Sequence[Field]) -> str:
-    """The command's option that names columns; "" for a published data set, whose columns are known."""
-    if not any(field.expected or field.optional for field in fields):
-        return ""
-    of_records = any(field.name == "user_id" for field in fields)
-    return f" ({'--map' if of_records else '--item-map'} FIELD=COLUMN)"
 
 
 def _batches(

@@ -29,6 +29,9 @@ _ZONES = {name: hours * 3600 for name, hours in {"EST": -5, "EDT": -4, "CST": -6
           "PST": -8, "PDT": -7}.items()}  # fmt: skip
 """Time zones of RFC 822, in seconds."""
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d")
+_DOTTED = re.compile(r"\d{1,2}\.(\d{1,2})\.\d{4}\b")
+"""A date with dots; the month is its group."""
+MONTHS = 12
 
 
 def dates(text: pl.Series, form: str = "") -> pl.Series:
@@ -63,16 +66,22 @@ def _parsed(text: pl.Series, form: str) -> pl.Series:
 
 @lru_cache(maxsize=100_000)
 def _date(text: str) -> int | None:
-    """A date as Unix milliseconds; None where day, month or year is missing, or day and month may be in either order."""
+    """A date as Unix milliseconds; None where day, month or year is missing, or day and month may be in either order.
+
+    Dates with dots, such as 31.12.2024, begin with the day wherever they are used.
+    """
     from dateutil import parser
 
     if _ISO.match(text):  # a valid one is parsed already; 2014-13-05 has no valid month
+        return None
+    dotted = _DOTTED.match(text)
+    if dotted and int(dotted[1]) > MONTHS:
         return None
     try:
         read = [
             parser.parse(text, default=default, dayfirst=dayfirst, tzinfos=_ZONES)
             for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))
-            for dayfirst in (False, True)
+            for dayfirst in ((True,) if dotted else (False, True))
         ]
     except (ValueError, OverflowError, TypeError):
         return None

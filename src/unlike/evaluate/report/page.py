@@ -32,6 +32,10 @@ from unlike.evaluate.report.table_format import Table, markdown, to_csv, to_html
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
 
 _HTML = (".html", ".htm")
+GENERATOR = b'<meta name="generator" content="unlike">'
+"""In each report, so that it is known from files of others."""
+SUFFIXES = (".md", ".csv", ".tex", ".json")
+"""Of the files beside the page."""
 _MAX_FACTS, _SHORT_CHARS = 6, 60
 _TABLES_OF_PLOTS = {"curves", "halves", "gains"}
 """Tables that are shown with the pictures of the same figures."""
@@ -98,6 +102,20 @@ def check_name(out: Path) -> None:
     """
     if out.suffix.lower() not in _HTML:
         raise InputError(f"report cannot be written: {out} is no HTML file; name one that ends in .html")
+
+
+def check_free(out: Path) -> None:
+    """Check that a report overwrites nothing but an earlier report.
+
+    Raises:
+        InputError: The name does not end in .html, or a file that would be written is there and no report.
+    """
+    check_name(out)
+    with suppress(OSError):
+        if GENERATOR in out.read_bytes():
+            return
+    if there := [file for file in (out, *map(out.with_suffix, SUFFIXES)) if file.exists()]:
+        raise InputError(f"{there[0]} is there and was not made with a report; name another file with --out")
 
 
 def all_tables(findings: Findings) -> list[tuple[str, Table]]:

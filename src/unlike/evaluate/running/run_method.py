@@ -275,7 +275,8 @@ def no_run(folder: Path, missing: str) -> InputError:
         return InputError(f"{folder} is no run; the runs there are {', '.join(runs)}")
     if not folder.is_dir():
         return InputError(f"there is no folder {folder}")
-    return InputError(f"no finished run in {folder}: {missing} is missing; finish it with unlike run")
+    how = "run its experiment again to its end" if (folder / "plan.json").is_file() else "finish it with unlike run"
+    return InputError(f"no finished run in {folder}: {missing} is missing; {how}")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -31,7 +31,7 @@ from unlike.evaluate.running.run_method import (
     run_jobs,
     write_run,
 )
-from unlike.evaluate.statistics.attributes import gains_by_attribute, read_attributes
+from unlike.evaluate.statistics.attributes import Attributes, gains_by_attribute, read_attributes
 from unlike.evaluate.statistics.comparisons import (
     case_studies,
     control_tests,
@@ -201,7 +201,11 @@ def find(
         cases=case_studies(groups, first, corpus),
         failures=failures(groups),
         facts=_facts(plan, corpus, runs),
-        notes=[*_notes(groups, runs), *(note for found in rubrics if (note := doubt(found)))],
+        notes=[
+            *_notes(groups, runs),
+            *_strangers(plan, attributes, {case.user_id for case in cases.values()}),
+            *(note for found in rubrics if (note := doubt(found))),
+        ],
         rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
     )
@@ -271,6 +275,15 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
     return [*notes, *_missing(runs)]
+
+
+def _strangers(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
+    """A note where a table of users has none of them."""
+    if plan.users is None or any(users & of_users.keys() for of_users in attributes.values()):
+        return []
+    return [
+        f"None of the {n_of(len(users), 'user')} has a value in {plan.users.name}: are these the corpus's user ids?"
+    ]
 
 
 def _missing(runs: Sequence[MeasuredRun]) -> list[str]:

@@ -104,16 +104,30 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     """The runs of each variant, in the order in which variants first come.
 
     Runs of one method that differ in more than temperature, seed and sample, for example in the LLM, are no repeats of
-    each other: each is then its own variant, with its folder in the name.
+    each other: those that are alike are then a variant of their own, with their folder in the name.
     """
-    kinds: dict[str, set[str]] = {}
+    kinds: dict[str, dict[str, list[MeasuredRun]]] = {}
     for run in runs:
-        kinds.setdefault(run.variant, set()).add(_kind(run))
+        kinds.setdefault(run.variant, {}).setdefault(_kind(run), []).append(run)
+    names = {
+        (variant, kind): f"{variant} ({where})" if len(alike) > 1 else variant
+        for variant, alike in kinds.items()
+        for kind, where in zip(alike, _told_apart([group[0].folder for group in alike.values()]), strict=True)
+    }
     groups: dict[str, list[MeasuredRun]] = {}
     for run in runs:
-        name = run.variant if len(kinds[run.variant]) == 1 else f"{run.variant} ({run.folder.name})"
-        groups.setdefault(name, []).append(run)
+        groups.setdefault(names[run.variant, _kind(run)], []).append(run)
     return groups
+
+
+def _told_apart(folders: Sequence[Path]) -> list[str]:
+    """A name for each run folder that no other has: its own, that of its experiment, or its whole path."""
+    own = [folder.resolve() for folder in folders]
+    experiments = [folder.parent.parent if folder.parent.name == "runs" else folder.parent for folder in own]
+    for names in ([folder.name for folder in own], [folder.name for folder in experiments]):
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in own]
 
 
 def _kind(run: MeasuredRun, *without: str) -> str:

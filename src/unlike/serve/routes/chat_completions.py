@@ -48,7 +48,7 @@ async def chat_completions(body: ChatBody, here: Here) -> Response:
     return json_response(await here.while_connected(answer(chat, body, here.service, here.memory)))
 
 
-@router.get("/v1/models", response_model=Models, responses=documented())
+@router.get("/v1/models", response_model=Models, responses=documented(422))
 async def list_models(here: Here) -> Response:
     """The LLM behind the service, by the service's name and by its own."""
     return json_response(Models(_models(here)))

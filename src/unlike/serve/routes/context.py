@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.exceptions import RequestValidationError
 from starlette.types import Receive
 
 from unlike.memory.memory import Memory
@@ -65,9 +67,23 @@ def service_of(request: Request) -> Service:
 
 
 async def _visit(request: Request) -> Visit:
+    _refuse_unknown_parameters(request)
     service, caller = service_of(request), request.scope["state"]["caller"]
     assert isinstance(caller, Caller)
     return Visit(service, service.memory(caller.tenant), caller.name, request.receive)
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """A misspelt filter would otherwise answer with everything."""
+    if not request.query_params:
+        return
+    known = [field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params]
+    if unknown := sorted(set(request.query_params) - set(known)):
+        allowed = f"allowed are {', '.join(known)}" if known else "there are none here"
+        mistakes = [
+            {"loc": ("query", name), "msg": f"unknown parameter; {allowed}", "type": "unknown"} for name in unknown
+        ]
+        raise RequestValidationError(mistakes)
 
 
 Here = Annotated[Visit, Depends(_visit)]
