@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query, Request
-from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.exceptions import RequestValidationError
 from starlette.types import Receive
 
@@ -77,7 +76,7 @@ def _refuse_unknown_parameters(request: Request) -> None:
     """A misspelt filter would otherwise answer with everything."""
     if not request.query_params:
         return
-    known = [field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params]
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
     if unknown := sorted(set(request.query_params) - set(known)):
         allowed = f"allowed are {', '.join(known)}" if known else "there are none here"
         mistakes = [
