@@ -13,16 +13,15 @@ MOST_LINES = 40
 def findings(reader):
     """What the report of a page's experiment holds."""
 
-    def follow(page):
+    def follow(page, name):
         reader.follow(page)
-        (report,) = reader.folder.glob("*/report.json")
-        return json.loads(report.read_text())
+        return json.loads((reader.folder / name / "report.json").read_text())
 
     return follow
 
 
 def test_an_added_method_is_in_the_table(findings, reader):
-    found = findings("add-a-method.md")
+    found = findings("add-a-method.md", "length-hint")
     assert [row["name"] for row in found["variants"]] == ["rag", "length_hint", "dpl"]
     added = found["variants"][1]
     assert added["cost"]["calls"] == 1
@@ -34,14 +33,14 @@ def test_an_added_method_is_in_the_table(findings, reader):
 
 
 def test_an_added_metric_is_in_the_table(findings, reader):
-    found = findings("add-a-metric.md")
+    found = findings("add-a-metric.md", "jaccard")
     assert found["main"] == ["jaccard", "jaccard_cut", "rouge1"]
     assert all(0 < row["cells"]["jaccard"]["mean"] < 1 for row in found["variants"])
     assert "Jaccard" in reader.said[-1]
 
 
 def test_an_added_engine_writes_the_texts(findings, reader):
-    found = findings("add-a-backend.md")
+    found = findings("add-a-backend.md", "command")
     assert found["facts"]["LLM"] == "command:tail -c 300"
     assert [row["cells"]["rouge1"]["n"] for row in found["variants"]] == [4, 4]
     assert "answered" in reader.said[0]
