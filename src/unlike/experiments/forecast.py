@@ -113,10 +113,10 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
     with existing_journal(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
-        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _lacking(opened))
+        return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _why_no_meteor(opened))
 
 
-def _lacking(opened: "Experiment") -> str:
+def _why_no_meteor(opened: "Experiment") -> str:
     """Why METEOR, whose data is a download, cannot be measured; "" where it can, or is not needed."""
     from unlike.evaluate.metrics.meteor import find_data
     from unlike.language import language_of

@@ -92,7 +92,7 @@ def report(
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
-    embedder = embedder or str(facts[0].get("embedder", "minilm"))
+    embedder = embedder or str(facts[0].get("embedder", "minilm")).removeprefix("sentence-transformers:")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)

@@ -28,7 +28,7 @@ UNREADABLE = 400
 _ABOUT_MISSING = {
     "records.record_id": "; choose it yourself: a record that is sent again with the same id is stored once"
 }
-_OF_PYDANTIC = {
+_MESSAGES = {
     "extra_forbidden": "unknown field; /openapi.json lists those that are allowed",
     "model_attributes_type": "a JSON object is needed, sent with Content-Type: application/json",
 }
@@ -163,7 +163,7 @@ def invalid(error: RequestValidationError) -> Problem:
         place = ".".join(map(str, alike[0]["loc"]))
         hint = _ABOUT_MISSING.get(field, "") if alike[0]["type"] == "missing" else ""
         more_alike = f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""
-        message = _OF_PYDANTIC.get(alike[0]["type"]) or message.removeprefix("Value error, ")
+        message = _MESSAGES.get(alike[0]["type"]) or message.removeprefix("Value error, ")
         mistakes.append(f"{place}: {message}{hint}"[:300] + more_alike)
     more = "; and more" if len(error.errors()) > MAX_MISTAKES else ""
     first = next((mistake["loc"] for mistake in error.errors()), ())

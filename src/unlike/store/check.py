@@ -51,7 +51,7 @@ class Fault:
 
 def faults(tx: Tx) -> list[Fault]:
     """All that is wrong with a tenant's rows; nothing where all is well."""
-    found = {what: _count(tx, query) for what, query in (_queries(tx) | _strangers(tx)).items()}
+    found = {what: _count(tx, query) for what, query in (_queries(tx) | _users_not_in_table(tx)).items()}
     found |= _sealed_for_others(tx) | _unreadable(tx) | _damaged(tx)
     return [Fault(what, n) for what, n in found.items() if n]
 
@@ -122,7 +122,7 @@ def _peers_read(tx: Tx, table: Table) -> Select[*tuple[Any, ...]]:
     return select(table.c.record).where(table.c.tenant == tx.tenant, table.c.role == "peer")
 
 
-def _strangers(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
+def _users_not_in_table(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
     """Rows that refer to another tenant's."""
     found = dict[str, Select[*tuple[Any, ...]]]()
     for table in METADATA.sorted_tables:

@@ -81,7 +81,7 @@ class Stored:
 
 
 def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
-    """Keep records; idempotent by record id, except that a record sent again may tell of its item what was not known.
+    """Keep records; idempotent by record id, except that a record sent again may describe its item.
 
     Args:
         tx: An open transaction.
@@ -94,7 +94,9 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     new = allowed(tx, sent)
     users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
     items = numbers_of_items(tx, _sourced(tx, new, users))
-    _tell_of_items(tx, [row for id_, row in sorted(first.items()) if id_ in known and _is_same(row.record, known[id_])])
+    _update_items_of(
+        tx, [row for id_, row in sorted(first.items()) if id_ in known and _is_same(row.record, known[id_])]
+    )
     accepted = _insert(tx, new, users, items)
     if len(accepted) < len(new):  # another transaction was first
         known |= _kept(tx, [row.record.id for row in new if row.record.id not in accepted])
@@ -111,8 +113,8 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     )
 
 
-def _tell_of_items(tx: Tx, rows: Sequence[NewRecord]) -> None:
-    """Take over what records that are there already tell of their items."""
+def _update_items_of(tx: Tx, rows: Sequence[NewRecord]) -> None:
+    """Update the items that stored records, sent again, describe."""
     rows = [row for row in rows if SourcedItem(row.item).has_text]
     numbers_of_items(tx, _sourced(tx, rows, known_users(tx, {row.record.user_id for row in rows})))
 

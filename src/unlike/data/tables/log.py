@@ -74,7 +74,7 @@ class ReadLog:
         return [
             *self._warnings,
             *(
-                f"{n_of(n, 'value')} of {name} cannot be read: {example}{_order(example)}"
+                f"{n_of(n, 'value')} of {name} cannot be read: {example}{_advice_on_order(example)}"
                 for name, (n, example) in columns
             ),
         ]
@@ -131,7 +131,7 @@ def _too_many(n: int, total: int, max_share: float) -> bool:
     return n > TOLERATED and n > max_share * total
 
 
-def _order(example: str) -> str:
+def _advice_on_order(example: str) -> str:
     """What to do about a date whose day and month may be in either order; "" for any other value."""
     either = re.search(r"\b\d{1,2}[./ -]\d{1,2}[./ -]\d{4}\b", example)
     return f"; if the day comes first, give --time-format '{day_first(example)}'" if either else ""

@@ -203,7 +203,7 @@ def find(
         facts=_facts(plan, corpus, runs),
         notes=[
             *_notes(groups, runs),
-            *_strangers(plan, attributes, {case.user_id for case in cases.values()}),
+            *_users_not_in_table(plan, attributes, {case.user_id for case in cases.values()}),
             *(note for found in rubrics if (note := doubt(found))),
         ],
         rubrics=list(rubrics),
@@ -277,7 +277,7 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
     return [*notes, *_missing(runs)]
 
 
-def _strangers(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
+def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
     """A note where a table of users has none of them."""
     if plan.users is None or any(users & of_users.keys() for of_users in attributes.values()):
         return []

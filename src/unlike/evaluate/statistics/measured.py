@@ -112,7 +112,7 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     names = {
         (variant, kind): f"{variant} ({where})" if len(alike) > 1 else variant
         for variant, alike in kinds.items()
-        for kind, where in zip(alike, _told_apart([group[0].folder for group in alike.values()]), strict=True)
+        for kind, where in zip(alike, _distinct_names([group[0].folder for group in alike.values()]), strict=True)
     }
     groups: dict[str, list[MeasuredRun]] = {}
     for run in runs:
@@ -120,7 +120,7 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     return groups
 
 
-def _told_apart(folders: Sequence[Path]) -> list[str]:
+def _distinct_names(folders: Sequence[Path]) -> list[str]:
     """A name for each run folder that no other has: its own, that of its experiment, or its whole path."""
     own = [folder.resolve() for folder in folders]
     experiments = [folder.parent.parent if folder.parent.name == "runs" else folder.parent for folder in own]
