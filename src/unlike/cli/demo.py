@@ -143,7 +143,8 @@ def _where_to_go(console: "Console", out: Path, run: Path, llm: str) -> None:
     # make demo installs it into .venv, which is not on PATH
     command = "unlike" if shutil.which("unlike") else sys.argv[0]
     if llm.startswith("llama.cpp:"):
-        console.print(f"A better LLM: {command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER")
+        better = f"A better LLM: {command} demo --llm openai:MODEL@http://127.0.0.1:8000/v1 --out OTHER"
+        console.print(better, soft_wrap=True)  # a command that is broken cannot be copied
     for name, what in (
         (out / "report.html", "open it in a browser"),
         (out / "corpus", f"{command} corpus {out / 'corpus'}"),
