@@ -20,6 +20,7 @@ from unlike.store.records import NewRecord
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from unlike.memory.cpu_process import CPUProcesses
     from unlike.memory.memory import Memory
     from unlike.store.database import Store, Tenant
 
@@ -58,7 +59,7 @@ def rows(n_records: int) -> Iterator[NewRecord]:
         yield NewRecord(record, Item(item, f"Thing {item}", "It has parts. " * 10))
 
 
-def memory_of(tenant: "Tenant", uri: str = "") -> "Memory":
+def memory_of(tenant: "Tenant", uri: str = "", processes: "CPUProcesses | None" = None) -> "Memory":
     """A memory with the LLM of a URI, by default one that answers at once."""
     from unlike.embed.hashing import HashingEncoder
     from unlike.llm.open import open_llm
@@ -70,7 +71,7 @@ def memory_of(tenant: "Tenant", uri: str = "") -> "Memory":
 
     llm = open_llm(uri) if uri else ScriptedBackend(lambda messages, sampling: ANSWER, name="at once")
     parts = (llm, HashingEncoder(), open_redactor("patterns"), Signer.new(), open_task())
-    return Memory(tenant, *parts, MemorySettings())
+    return Memory(tenant, *parts, MemorySettings(), processes=processes)
 
 
 def opened(address: object) -> "Store":
@@ -83,11 +84,13 @@ def opened(address: object) -> "Store":
 
 def serve_store(port: int, address: str, llm: str) -> None:
     """Serve a store without limits."""
+    from unlike.memory.cpu_process import CPUProcesses
     from unlike.serve.app import create_app
     from unlike.serve.service import Service, ServiceSettings
 
     settings = ServiceSettings(requests_per_s=None, tenant_requests_per_s=None, n_workers=0)
-    run(create_app(Service(opened(address), partial(memory_of, uri=llm), settings)), port)
+    memory = partial(memory_of, uri=llm, processes=CPUProcesses())
+    run(create_app(Service(opened(address), memory, settings)), port)
 
 
 def run(app: "FastAPI", port: int) -> None:

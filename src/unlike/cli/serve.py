@@ -1,6 +1,8 @@
 """``unlike serve``: a store over HTTP, with the workers that build profiles."""
 
 import sys
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,13 +45,15 @@ def serve(
     goes to standard error, one JSON object per line, and holds nothing that users wrote.
     """
     need(SERVICE_PARTS)
+    from unlike.memory.cpu_process import CPUProcesses
     from unlike.serve.server import address_of, listening, run
 
     place = Place(store, master=master, notify=say)
     with open_store_at(place, new=not place.in_folder, migrate=True) as opened:
         parts = open_memory_parts(settings, llm, embedder, open_signer(place, signing_key))
-        app = _app(opened, parts, workers)
-        with listening(host, port) as listener:
+        with listening(host, port) as listener, closing(CPUProcesses()) as processes:
+            parts = replace(parts, processes=processes)
+            app = _app(opened, parts, workers)
             _announce(opened, place, llm, address_of(listener))
             run(_serve(app, parts, listener))
 

@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
@@ -49,6 +49,10 @@ _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_TEXTS = re.compile(r"[\x00\ud800-\udfff]")
 
 
+ReadBody = Callable[[bytes], tuple[Sequence[NewRecord], Consent]]
+"""Reads the body of a request: the records in it, and the consent of new users."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clean:
     """Records that are ready to be stored.
@@ -70,6 +74,18 @@ def cleaned(rows: Sequence[NewRecord], redactor: Redactor) -> Clean:
     """
     redacted = Counter[str]()
     return Clean([_clean(row, redactor, redacted) for row in rows], dict(redacted))
+
+
+def read_and_cleaned(body: bytes, read: ReadBody, redactor: Redactor) -> tuple[Clean, Consent]:
+    """The records of a body, checked and without identifiers, and the consent of new users; see ``cleaned``."""
+    rows, consent = read(body)
+    return cleaned(rows, redactor), consent
+
+
+def n_chars(rows: Sequence[NewRecord]) -> int:
+    """Characters that are searched for identifiers."""
+    parts = (one for row in rows for one in (row.record.text, row.record.title, row.item.title, row.item.description))
+    return sum(map(len, parts))
 
 
 def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings) -> Added:

@@ -27,6 +27,7 @@ from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContext, ProfileContextCache
 from unlike.memory.cpu_pool import Heavy
+from unlike.memory.cpu_process import CPUProcesses
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
@@ -71,9 +72,9 @@ class Memory:
         latent: An opened adapter, if texts are written from vectors; see ``vectors``.
         meter: Counts LLM calls, also those of other memories.
         priority: When builds may call the LLM; shared by all memories that use it.
+        processes: For large CPU-bound work, as a server needs them; the caller closes them.
 
     Attributes:
-        heavy: Runs CPU-bound work.
         population: Distances of all users from the population's mean.
         spending: Counts tokens.
         priority: Lets requests come before builds.
@@ -92,18 +93,17 @@ class Memory:
         latent: Latent | None = None,
         meter: Meter | None = None,
         priority: RequestPriority | None = None,
+        processes: CPUProcesses | None = None,
     ) -> None:
         self.tenant = tenant
-        self.heavy = Heavy()
+        self._heavy = Heavy(processes)
         self.backend = backend
         self.settings = settings or MemorySettings()
         self.encoder, self.task, self.latent = encoder, task, latent
         self.spending = Spending(tenant)
         self.population = Population(tenant, encoder.name)
-        self._redactor, self._signer = redactor, signer
-        self._adapters = adapters
-        self._records = StoredRecords(tenant)
-        self._meter = meter
+        self._redactor, self._signer, self._adapters = redactor, signer, adapters
+        self._records, self._meter = StoredRecords(tenant), meter
         self.priority = priority or RequestPriority(backend)
         contexts = ProfileContextCache(tenant, self.settings)
         self._parts = RequestParts(tenant, backend, task, self.settings, contexts, self.spending)
@@ -121,8 +121,14 @@ class Memory:
 
     async def add(self, rows: Sequence[NewRecord], consent: Consent | None = None) -> Added:
         """Store records; see ``ingest.add``. New users get ``consent`` (by default they are not compared)."""
-        clean = await self.heavy.run(ingest.cleaned, rows, self._redactor)
+        clean = await self._cleaned(rows)
         return await asyncio.to_thread(ingest.add, self.tenant, clean, consent or Consent(), self.settings)
+
+    async def add_body(self, body: bytes, read: ingest.ReadBody) -> Added:
+        """Store the records that ``read`` finds in the body of a request; see ``add``."""
+        work = ingest.read_and_cleaned
+        clean, consent = await self._heavy.run_sized(len(body), work, body, read, self._redactor)
+        return await asyncio.to_thread(ingest.add, self.tenant, clean, consent, self.settings)
 
     async def feedback(
         self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None
@@ -134,9 +140,12 @@ class Memory:
 
     async def correct(self, row: NewRecord, by: str = "") -> None:
         """Replace the record with the same id; see ``ingest.correct``."""
-        clean = await self.heavy.run(ingest.cleaned, [row], self._redactor)
+        clean = await self._cleaned([row])
         await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by)
         self._parts.contexts.clear()
+
+    async def _cleaned(self, rows: Sequence[NewRecord]) -> ingest.Clean:
+        return await self._heavy.run_sized(ingest.n_chars(rows), ingest.cleaned, rows, self._redactor)
 
     async def delete_record(self, record_id: str, by: str = "") -> str:
         """Delete a record with everything made from it; returns the id of its user."""
@@ -264,8 +273,7 @@ class Memory:
 
     async def _keep_prompt(self, call: Call, context: ProfileContext, shows_profile: bool) -> None:
         """Keep a prompt; the request goes on where that fails."""
-        args = (call, context, shows_profile, self.backend.model, self._redactor)
-        kept = await self.heavy.run(call_to_store, *args)
+        kept = await self._heavy.run(call_to_store, call, context, shows_profile, self.backend.model, self._redactor)
         if kept is None:
             return
         try:
@@ -292,8 +300,7 @@ class Memory:
         pages.check(offset, limit)
         if sort not in SORTS:
             raise InputError(f"unknown sort: {sort!r}; allowed are {', '.join(SORTS)}")
-        args = (self.tenant, self.population, search, sort, offset, limit)
-        return await asyncio.to_thread(list_users, *args)
+        return await asyncio.to_thread(list_users, self.tenant, self.population, search, sort, offset, limit)
 
     async def uniqueness(self, user_id: str) -> Uniqueness:
         """How far a user's mean vector is from the population's.
@@ -301,12 +308,7 @@ class Memory:
         Raises:
             Unknown: There is no such user.
         """
-        return await asyncio.to_thread(self._uniqueness, user_id)
-
-    def _uniqueness(self, user_id: str) -> Uniqueness:
-        found = self.population.distances()
-        with self.tenant.read() as tx:
-            return uniqueness(user_id, profile_pages.known_user(tx, user_id), found)
+        return await asyncio.to_thread(uniqueness, self.tenant, self.population, user_id)
 
     async def profile(self, user_id: str, version: int | None = None) -> Profile:
         """A profile with its evidence.
@@ -330,7 +332,7 @@ class Memory:
 
         See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
         """
-        clean = await self.heavy.run(profile_pages.cleaned, statements, self._redactor)
+        clean = await self._heavy.run(profile_pages.cleaned, statements, self._redactor)
         return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, clean, read_ms)
 
     async def go_back(self, user_id: str, version: int) -> None:
@@ -409,9 +411,7 @@ class Memory:
             BudgetSpent: The tenant's tokens of the day are used up, and the job needs an LLM.
         """
         if job.tenant.id != self.tenant.id:
-            raise InputError(
-                f"a job of tenant {job.tenant.name!r} cannot be done with the memory of {self.tenant.name!r}"
-            )
+            raise InputError(f"a job of tenant {job.tenant.name!r} was given to the memory of {self.tenant.name!r}")
         if job.kind == "cluster":
             await asyncio.to_thread(cluster_item, job, self.encoder, self.settings)
         else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from unlike.llm.backend import Backend, Messages, Sampling
     from unlike.llm.request_priority import RequestPriority
     from unlike.llm.usage import Meter
+    from unlike.memory.cpu_process import CPUProcesses
     from unlike.memory.memory import Memory
     from unlike.memory.settings_file import MemoryFile
     from unlike.methods.kit import Latent
@@ -78,6 +79,8 @@ class MemoryParts:
     priority: "RequestPriority"
     meter: "Meter | None" = None
     """Counts what all memories ask of the LLM."""
+    processes: "CPUProcesses | None" = None
+    """For large CPU-bound work of all memories."""
 
     def memory(self, tenant: "Tenant") -> "Memory":
         """The memory of a tenant."""
@@ -95,6 +98,7 @@ class MemoryParts:
             latent=self._latent(tenant, self.file.adapter) if self.file.adapter else None,
             meter=self.meter,
             priority=self.priority,
+            processes=self.processes,
         )
 
     def _latent(self, tenant: "Tenant", adapter: Path) -> "Latent":

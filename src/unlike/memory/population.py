@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from unlike.memory.answers import Page
+from unlike.memory.profile_pages import known_user
 from unlike.store import users
 from unlike.store.audit import READS
 from unlike.store.database import Tenant, Tx
@@ -108,9 +109,11 @@ class Population:
         return withdrawn or (version != self._version and time.monotonic() >= self._fresh_until_s)
 
 
-def uniqueness(user_id: str, number: int, found: Distances) -> Uniqueness:
-    """A user in the population."""
-    distance = found.of.get(number)
+def uniqueness(tenant: Tenant, population: Population, user_id: str) -> Uniqueness:
+    """A user in the population; see ``Memory.uniqueness``."""
+    found = population.distances()
+    with tenant.read() as tx:
+        distance = found.of.get(known_user(tx, user_id))
     return Uniqueness(
         user_id=user_id,
         distance=distance,

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart, Refused, UnlikeError
 from unlike.memory.answers import Changed, NoConsent
+from unlike.memory.cpu_process import ProcessEnded
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.records import Unknown
 from unlike.writing.repeat_guard import Repeated
@@ -133,6 +134,7 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
     Busy: (429, "llm_busy", "the LLM takes no more requests for now; try again later"),
     CallFailed: (502, "llm_failed", "the LLM gave no usable answer to this call; another or a shorter one may work"),
+    ProcessEnded: (503, "interrupted", ""),
     MissingPart: (503, "not_installed", "the service lacks a part that this needs; its operator has to install it"),
     UnlikeError: (500, "internal", "this could not be done"),
 }

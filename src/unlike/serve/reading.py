@@ -4,6 +4,7 @@ The cost of a body is limited before it is parsed: first its bytes are counted, 
 after its first mistakes, since listing a million mistakes would cost more than storing a million records.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MAX_FIELDS = 64
 MAX_DIGITS = 40_000
 """Digits in the texts of one request that are searched for phone numbers, the most expensive part of redaction."""
 _VALUES_OF_A_RECORD = 16
+_SMALL = 2**16
+"""Bytes of a body whose values are counted at once."""
 _RECORD: TypeAdapter[RecordBody] = TypeAdapter(RecordBody)
 _CONSENT: TypeAdapter[ConsentBody] = TypeAdapter(ConsentBody)
 _LINE = re.compile(rb"[^\s][^\n]*")
@@ -85,7 +88,10 @@ async def read(receive: Receive, limit: Limit, content_length: bytes = b"0") -> 
         if len(body) > limit.n_bytes:
             raise too_large(limit.n_bytes)
         if not message.get("more_body"):
-            check_values(body, limit.n_values)
+            if len(body) <= _SMALL:
+                check_values(body, limit.n_values)
+            else:  # other requests go on meanwhile
+                await asyncio.to_thread(check_values, body, limit.n_values)
             return bytes(body)
 
 

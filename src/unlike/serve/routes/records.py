@@ -1,6 +1,7 @@
 """Adding records: many at once, as one JSON object or as JSON lines."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -42,8 +43,8 @@ async def add_records(request: Request, here: Here) -> Response:
     """
     body, most = await request.body(), here.service.settings.max_records
     as_lines = request.headers.get("content-type", "").startswith(LINES)
-    rows, consent = await here.memory.heavy.run(records_in_lines if as_lines else records_in, body, most)
-    return json_response(await here.memory.add(rows, consent))
+    read = partial(records_in_lines if as_lines else records_in, most=most)
+    return json_response(await here.memory.add_body(body, read))
 
 
 @router.post("/v1/feedback", response_model=Added, responses=documented(413, 422))
