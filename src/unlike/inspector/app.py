@@ -22,6 +22,7 @@ from unlike.inspector.headers import API_HEADERS
 from unlike.inspector.page_files import pages_router
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes import corpus, gains, latent, maps, playground, prompts, runs
+from unlike.serve.app import add_routes
 from unlike.serve.errors import ErrorText, Problem, answer_invalid, answer_refused, problem_of
 from unlike.serve.middleware import PAGES
 from unlike.serve.no_telemetry import SILENT
@@ -95,8 +96,7 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
             Exception: _unexpected,
         },
     )
-    for router in (*routers, pages_router(views, needs_key=key is not None, reads_only=True)):
-        app.include_router(router)
+    add_routes(app, (*routers, pages_router(views, needs_key=key is not None, reads_only=True)))
     return app
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI, Request
@@ -54,10 +54,14 @@ def create_app(service: Service, extra_routers: Sequence[APIRouter] = ()) -> Fas
         lifespan=_lifespan,
     )
     app.state.service = service
-    for router in (*ROUTERS, *extra_routers):
-        # Unlike routes that are included, these are complete before the first request, and found three times as fast.
-        app.router.routes.extend(router.routes)
+    add_routes(app, (*ROUTERS, *extra_routers))
     return app
+
+
+def add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Add routes as they are: ``include_router`` copies them at the first request, and finds them a third as fast."""
+    for router in routers:
+        app.router.routes.extend(router.routes)
 
 
 @asynccontextmanager
