@@ -37,6 +37,20 @@ def test_methods_sweeps_temperatures_and_samples_make_runs(tmp_path):
     assert {run.settings.dimensions for run in runs if "random" in run.variant} == {()}
 
 
+def test_a_sweep_starts_from_the_settings_of_its_method(tmp_path):
+    def swept(methods, more):
+        text = f'title = "t"\nsettings = {{ n_peers = 4 }}\nmethods = [{methods}]\n[sweeps]\n{more}\n'
+        return {run.variant: run.settings for run in planned_runs(plan_from(tmp_path, text))}
+
+    found = swept('{ method = "dpl", settings = { n_peers = 2 } }', 'methods = ["dpl"]\nn_peers = [2, 4, 5]')
+    assert {name: settings.n_peers for name, settings in found.items()} == {"dpl K=2": 2, "dpl K=4": 4, "dpl K=5": 5}
+    found = swept('{ method = "dep", settings = { adapter = "mine" } }', 'methods = ["dep"]\nn_records = [1]')
+    assert {name: (settings.adapter, settings.n_records) for name, settings in found.items()} == {
+        "dep adapter=mine": ("mine", 8),
+        "dep adapter=mine N=1": ("mine", 1),
+    }
+
+
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_presets_are_complete(preset, tmp_path):
     plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
