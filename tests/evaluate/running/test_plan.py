@@ -51,6 +51,31 @@ def test_a_sweep_starts_from_the_settings_of_its_method(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("values", "shared"),
+    [
+        ({"methods": [{"method": "rag", "name": "a b"}, {"method": "dpl", "name": "a_b"}]}, "a_b_t0.8_s0"),
+        ({"methods": [{"method": "rag", "name": "a/b"}, {"method": "dpl", "name": "a-b"}]}, "a-b_t0.8_s0"),
+        ({"repeats": {"seeds": [0, 0]}}, "rag_t0.8_s0"),
+        ({"repeats": {"temperatures": [0.2, 0.2]}}, "rag_t0.2_s0"),
+        ({"sweeps": {"methods": ["rag"], "n_records": [2, 2]}}, "rag_N=2_t0.8_s0"),
+    ],
+)
+def test_no_two_runs_have_one_folder(values, shared):
+    with pytest.raises(
+        InputError, match=f"two runs have the folder '{shared}'; give methods other names, and each seed"
+    ):
+        plan_of({"title": "t", "methods": ["rag"]} | values, "test")
+
+
+def test_a_temperature_of_a_method_and_repeats_exclude_each_other(tmp_path):
+    for name, value in (("temperature", 0.2), ("seed", 3)):
+        entry = {"method": "rag", "settings": {name: value}}
+        with pytest.raises(InputError, match=f"method 'rag {name}={value}' has a {name}, and repeats have {name}s"):
+            plan_of({"title": "t", "methods": [entry], "repeats": {f"{name}s": [1]}}, "test")
+    assert plan_of({"title": "t", "methods": [entry], "repeats": {"temperatures": [1]}}, "test")
+
+
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_presets_are_complete(preset, tmp_path):
     plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
