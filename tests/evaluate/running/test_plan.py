@@ -235,6 +235,15 @@ def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(
         plan_from(tmp_path, "users = 3\n" + MINIMAL)
 
 
+def test_a_preset_is_found_beside_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dpl-table1").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert read_plan(Path("dpl-table1")).methods
+    with pytest.raises(InputError, match="no experiment file mine; give a TOML file or a preset: "):
+        read_plan(Path("mine"))
+
+
 def test_a_file_that_is_none_names_the_presets(tmp_path):
     with pytest.raises(InputError, match="dpl-table1"):
         read_plan(tmp_path / "nothing.toml")
