@@ -144,6 +144,13 @@ def test_a_report_that_is_no_html_overwrites_nothing(unlike, runs, tmp_path):
     assert not (tmp_path / "users.csv").exists()
 
 
+def test_runs_on_two_splits_are_not_compared(unlike, runs, sample, tmp_path):
+    facts = json.loads((runs[1] / "run.json").read_text())
+    (runs[1] / "run.json").write_text(json.dumps(facts | {"split": "train"}))
+    status, _, err = unlike(*words(runs, tmp_path))
+    assert status == 2 and "these runs are on the splits test, train, so not comparable; give runs on one split" in err
+
+
 def test_an_experiment_without_a_finished_run_is_one_line(unlike, sample, tmp_path):
     (tmp_path / "mine" / "runs" / "rag_t0.8_s0").mkdir(parents=True)
     for words_of_it in (("report", tmp_path / "mine"), ("authorship", sample, tmp_path / "mine")):

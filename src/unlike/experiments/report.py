@@ -73,8 +73,8 @@ def report(
         options: ``title``, ``metrics``, ``users`` as in an experiment file.
 
     Raises:
-        InputError: There is no finished run, the runs are on different corpora, or ``out`` is no HTML file, or a file would
-            be overwritten that is no report.
+        InputError: There is no finished run, the runs are on different corpora or splits, ``out`` is no HTML file, or a file
+            would be overwritten that is no report.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
@@ -92,6 +92,9 @@ def report(
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
+    splits = sorted({str(fact["split"]) for fact in facts})
+    if len(splits) > 1:
+        raise InputError(f"these runs are on the splits {', '.join(splits)}, so not comparable; give runs on one split")
     embedder = embedder or str(facts[0].get("embedder", "minilm")).removeprefix("sentence-transformers:")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}

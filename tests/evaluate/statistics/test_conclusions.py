@@ -200,6 +200,14 @@ def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_fol
     assert len(by_variant([one, other, again])) == 2
 
 
+@pytest.mark.parametrize(("fact", "value"), [("task", "mail"), ("templates", "0f"), ("embedder", "minilm")])
+def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, value):
+    one, other = run_of("dpl", [0.2] * 3), run_of("dpl", [0.4] * 3)
+    other.facts[fact] = value
+    object.__setattr__(other, "folder", Path("second"))
+    assert list(by_variant([one, other])) == ["dpl (dpl)", "dpl (second)"]
+
+
 def test_a_case_that_failed_for_one_is_left_out_for_both():
     a, b = [run_of("rag", [0.1] * 8, failed=("u1",))], [run_of("dpl", [0.2] * 8, failed=("u2",))]
     left_out = unmatched(a, b, "rouge1")

@@ -103,7 +103,7 @@ def _of_cases(likely: Sequence[Likelihood], case_ids: Sequence[str]) -> tuple[di
 def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     """The runs of each variant, in the order in which variants first come.
 
-    Runs of one method that differ in more than temperature, seed and sample, for example in the LLM, are no repeats of
+    Runs of one method that differ in more than temperature, seed and sample, for example in LLM or task, are no repeats of
     each other: those that are alike are then a variant of their own, with their folder in the name.
     """
     kinds: dict[str, dict[str, list[MeasuredRun]]] = {}
@@ -134,7 +134,8 @@ def _kind(run: MeasuredRun, *without: str) -> str:
     """What the repeats of a variant share, apart from the settings in ``without``."""
     left_out = ("temperature", "seed", *without)
     settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
-    return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), run.facts.get("embedder")))
+    others = (run.facts.get("embedder"), run.facts.get("task"), run.facts.get("templates", ""))
+    return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), *others))
 
 
 def counterparts(groups: Groups, name: str, method: str) -> list[str]:
