@@ -238,6 +238,30 @@ def test_curves_follow_the_setting_that_was_swept():
     assert [point[0] for point in curve.lines["dpl"]] == [1.0, 4.0]
 
 
+def test_runs_that_differ_in_more_than_the_setting_are_no_line():
+    def sweep(of, llm, values):
+        runs = [run_of(f"dpl K={k}", [value] * 3, method="dpl", apart={"n_peers": k}) for k, value in values.items()]
+        for run in runs:
+            run.facts["llm"] = llm
+            object.__setattr__(run, "folder", Path(of) / "runs" / run.variant)
+        return runs
+
+    plain = run_of("dpl random", [0.9] * 3, method="dpl", apart={"selector": "random"})
+    plain.facts["settings"]["selector"] = "random"
+    alone = run_of("dpl random K=3", [0.9] * 3, method="dpl", apart={"selector": "farthest", "n_peers": 3})
+    alone.facts["settings"]["selector"] = "farthest"
+    one, two = sweep("one", "small", {1: 0.1, 2: 0.2}), sweep("two", "large", {1: 0.5, 3: 0.7})
+    (curve,) = curves(by_variant([*one, plain, alone]), ["rouge1"])
+    assert {name: [point[:2] for point in line] for name, line in curve.lines.items()} == {
+        "dpl": [(1.0, pytest.approx(0.1)), (2.0, pytest.approx(0.2))]
+    }
+    (curve,) = curves(by_variant([*one, *two]), ["rouge1"])
+    assert {name: [point[0] for point in line] for name, line in curve.lines.items()} == {
+        "dpl (one)": [1.0, 2.0],
+        "dpl (two)": [1.0, 3.0],
+    }
+
+
 def test_variants_carry_what_sets_them_apart():
     rows = {row.name: row for row in variants(groups(), ["rouge1"], [], (None, None))}
     assert rows["dpl K=1"].settings == {"n_peers": 1}

@@ -138,11 +138,11 @@ def _kind(run: MeasuredRun, *without: str) -> str:
     return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), *others))
 
 
-def counterparts(groups: Groups, name: str, method: str) -> list[str]:
+def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[str]:
     """The variants of a method that a variant is compared with: those with its settings, or all where there are none.
 
     Variants are found by method, since a plan may give them any name. All have the variant's LLM; ``dep_shuffled`` must
-    have its adapter too.
+    have its adapter too. The settings in ``without`` may differ.
     """
     ours = groups[name][0]
     found = {
@@ -150,7 +150,9 @@ def counterparts(groups: Groups, name: str, method: str) -> list[str]:
         for other, runs in groups.items()
         if runs[0].facts["method"] == method and other != name and _may_be_compared(runs[0], ours)
     }
-    alike = [other for other, run in found.items() if _kind(run, "adapter") == _kind(ours, "adapter")]
+    alike = [
+        other for other, run in found.items() if _kind(run, "adapter", *without) == _kind(ours, "adapter", *without)
+    ]
     return alike or list(found)
 
 
@@ -308,32 +310,44 @@ Point = tuple[float, float, float | None, float | None]
 
 
 def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
-    """A line per method for each setting that a sweep varied alone; with N = 0 it is Non-Perso."""
+    """A line for each setting that a sweep varied alone, per method and what else differs; with N = 0 it is Non-Perso."""
     found: list[Curve] = []
     for setting in ("n_peers", "n_records"):
-        swept = {
-            str(runs[0].facts["method"]) for runs in groups.values() if set(runs[0].facts.get("apart", {})) == {setting}
-        }
-        lines_of = {
-            method: [runs for runs in groups.values() if _on_line(runs, method, setting)] for method in sorted(swept)
-        }
+        members_of = _swept(groups, setting)
         for metric in metrics:
-            lines = {method: _line(members, setting, metric) for method, members in lines_of.items()}
+            lines = {
+                line: _line([groups[name] for name in members], setting, metric) for line, members in members_of.items()
+            }
             if setting == "n_records":
-                lines = {method: _at_0(groups, method, metric) + line for method, line in lines.items()}
-            found += [Curve(setting, metric, lines)] if any(len(line) > 1 for line in lines.values()) else []
+                lines = {line: _at_0(groups, members_of[line], metric) + points for line, points in lines.items()}
+            found += [Curve(setting, metric, lines)] if any(len(points) > 1 for points in lines.values()) else []
     return found
 
 
-def _on_line(runs: Sequence[MeasuredRun], method: str, setting: str) -> bool:
-    return runs[0].facts["method"] == method and set(runs[0].facts.get("apart", {})) <= {setting}
+def _swept(groups: Groups, setting: str) -> dict[str, list[str]]:
+    """The variants of each line, which differ in one setting; a method with several lines has a folder in their names."""
+    kinds: dict[str, dict[str, list[str]]] = {}
+    for name, runs in groups.items():
+        kinds.setdefault(str(runs[0].facts["method"]), {}).setdefault(_kind(runs[0], setting), []).append(name)
+    found: dict[str, list[str]] = {}
+    for method in sorted(kinds):
+        lines = [names for names in kinds[method].values() if _varies([groups[name][0] for name in names], setting)]
+        where = _distinct_names([groups[names[0]][0].folder for names in lines])
+        found |= {
+            f"{method} ({at})" if len(lines) > 1 else method: names for at, names in zip(where, lines, strict=True)
+        }
+    return found
 
 
-def _at_0(groups: Groups, method: str, metric: str) -> list[Point]:
-    """Non-Perso as a point of a method's curve."""
-    plain = counterparts(
-        groups, next(name for name, runs in groups.items() if runs[0].facts["method"] == method), PLAIN
-    )
+def _varies(runs: Sequence[MeasuredRun], setting: str) -> bool:
+    """Whether a sweep made some of these runs, which differ in one setting."""
+    aparts = [set(run.facts.get("apart", {})) for run in runs]
+    return {setting} in aparts or (len(runs) > 1 and any(setting in apart for apart in aparts))
+
+
+def _at_0(groups: Groups, members: Sequence[str], metric: str) -> list[Point]:
+    """Non-Perso as a point of a line."""
+    plain = counterparts(groups, members[0], PLAIN, "n_records")
     return _point(0.0, groups[plain[0]], metric) if plain else []
 
 
