@@ -102,6 +102,16 @@ def test_cells_hold_mean_over_runs_and_interval_over_users():
     assert cell(groups()["rag"], "nothing").mean is None
 
 
+def test_a_cell_counts_scores_and_for_a_corpus_metric_texts():
+    run = run_of("rag", [0.1] * 10, failed=("u9",))
+    run.add("judge:x", {f"u{n}-2": 0.5 for n in range(3)})
+    run.means["bleu"] = 0.2
+    ungraded = run_of("rag", [0.1] * 10, 0.2)
+    ungraded.add("judge:x", {})
+    counts = {metric: cell([run, ungraded], metric).n for metric in ("rouge1", "judge:x", "bleu")}
+    assert counts == {"rouge1": 19, "judge:x": 3, "bleu": 9}
+
+
 def test_ranks_name_the_best_and_the_second():
     assert ranks(groups(), "rouge1") == {"non_perso": 0, "rag": 2, "dpl": 1, "dpl K=1": 0}
 

@@ -247,8 +247,15 @@ def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:
         return Cell(None, n_failed=n_failed, note=next((run.notes.get(metric, "") for run in runs), ""))
     mean, std = mean_and_std(means)
     low, high = interval_ends(np.asarray(list(values_by_user(runs, metric).values())))
-    n = sum(row.status == "done" for run in runs for row in run.rows)
+    n = sum(_n_scored(run, metric) for run in runs)
     return Cell(mean, std, low, high, n, n_failed, rank)
+
+
+def _n_scored(run: MeasuredRun, metric: str) -> int:
+    """Cases with a value; for a corpus metric, cases with a text."""
+    if run.means.get(metric) is None:
+        return 0
+    return len(run.per_case.get(metric, {})) or sum(row.status == "done" for row in run.rows)
 
 
 def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
