@@ -249,6 +249,14 @@ def test_of_several_real_texts_the_best_counts(tmp_path):
     assert scores.rows[1].mean == pytest.approx(expected)
 
 
+def test_tables_of_a_folder_need_no_ids(tmp_path):
+    (tmp_path / "parts").mkdir()
+    for name, texts in (("a", ("a b", "a c")), ("b", ("x", "a b"))):
+        write(tmp_path / "parts" / f"{name}.jsonl", [{"text": text, "reference": "a b"} for text in texts])
+    scores = score([tmp_path / "parts"], ["rouge1"])
+    assert scores.per_case["parts", "parts", "rouge1"] == {"1": 1.0, "2": 0.5, "3": 0.0, "4": 1.0}
+
+
 def test_one_missing_real_text_is_one_failed_row(tmp_path):
     rows = [{"text": "a b", "reference": "a b"}, {"text": "a", "reference": None}, {"text": "a", "reference": []}]
     (row,) = score([write(tmp_path / "f.jsonl", rows)], ["rouge1"]).rows

@@ -113,9 +113,9 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
     methods: dict[str, TextsOfMethod] = {}
     seen: set[tuple[str, str]] = set()
     first_without: Row | None = None
-    for row in _rows(file, form):
+    for number, row in enumerate(_rows(file, form), 1):
         method = str(form.of(row, "method") or facts.get("method") or run)
-        case_id = form.case_id(row) or str(row.line)
+        case_id = form.case_id(row) or str(number)  # lines are numbered anew in each file of a folder
         if (method, case_id) in seen:
             raise row.wrong(f"case_id {case_id!r} occurs twice; a method has one row per case; remove one")
         seen.add((method, case_id))
