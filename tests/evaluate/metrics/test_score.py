@@ -249,6 +249,13 @@ def test_of_several_real_texts_the_best_counts(tmp_path):
     assert scores.rows[1].mean == pytest.approx(expected)
 
 
+def test_bleu_of_cut_texts_has_all_real_texts_cut_to_the_shortest(tmp_path):
+    rows = [{"text": "a b c d e f", "reference": ["x y z x y", "a b c d"]}, {"text": "a b", "reference": "a b c"}]
+    (row,) = score([write(tmp_path / "f.jsonl", rows)], ["bleu_cut"]).rows
+    expected = sacrebleu.corpus_bleu(["a b c d", "a b"], [["x y z x", "a b"], ["a b c d", None]], force=True).score
+    assert row.mean == pytest.approx(expected) and expected > 50
+
+
 def test_tables_of_a_folder_need_no_ids(tmp_path):
     (tmp_path / "parts").mkdir()
     for name, texts in (("a", ("a b", "a c")), ("b", ("x", "a b"))):

@@ -187,7 +187,11 @@ def _measure(
     generated = [text.text for text in texts]
     options = () if metric.tokens is None else (language,)
     if metric.corpus:
-        several = [text.references for text in texts] if metric.name == "bleu" else _against(metric, texts, peers)
+        several = (
+            [text.references for text in texts]
+            if metric.name in ("bleu", "bleu_cut")
+            else _against(metric, texts, peers)
+        )
         return metric.corpus(generated, several, *options), {}
     assert metric.per_case, f"metric {metric.name} has neither per_case nor corpus"
     values = metric.per_case(generated, _against(metric, texts, peers), *options)
