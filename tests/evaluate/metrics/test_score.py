@@ -256,6 +256,17 @@ def test_bleu_of_cut_texts_has_all_real_texts_cut_to_the_shortest(tmp_path):
     assert row.mean == pytest.approx(expected) and expected > 50
 
 
+def test_no_metric_and_an_experiment_are_refused_with_what_to_give(tmp_path, run, command):
+    found = command([str(run), "--metrics", ","]).exception
+    assert str(found).startswith("no metrics to score by; allowed are rouge1, ") and str(found).endswith("at least one")
+    (tmp_path / "mine" / "runs").mkdir(parents=True)
+    (tmp_path / "mine" / "plan.json").write_text("{\n}\n")
+    run.rename(tmp_path / "mine" / "runs" / "dpl")
+    with pytest.raises(InputError, match="mine is the folder of an experiment; give its runs: .*/mine/runs/[*]"):
+        score([tmp_path / "mine"], ["rouge1"])
+    assert score([tmp_path / "mine" / "runs" / "dpl"], ["rouge1"]).rows[0].n == 2
+
+
 def test_tables_of_a_folder_need_no_ids(tmp_path):
     (tmp_path / "parts").mkdir()
     for name, texts in (("a", ("a b", "a c")), ("b", ("x", "a b"))):

@@ -137,6 +137,8 @@ def _file_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
     if not path.is_dir() or not (path / "generations.jsonl").is_file():
         if not path.exists():
             raise InputError(f"no generations: {path} does not exist; name a run folder or a table")
+        if any(path.glob("runs/*/run.json")):
+            raise InputError(f"{path} is the folder of an experiment; give its runs: {path / 'runs'}/*")
         return path, {}
     return path / "generations.jsonl", _facts(path)
 
