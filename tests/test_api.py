@@ -76,6 +76,15 @@ def test_the_sample_corpus_is_large_enough_for_the_papers_settings(tmp_path):
     assert unlike.sample_corpus().hash == unlike.Corpus.open(tmp_path / "corpus").hash or corpus.hash
 
 
+def test_the_sample_replaces_no_other_corpus(tmp_path):
+    unlike.sample_corpus(tmp_path / "corpus")
+    unlike.sample_corpus(tmp_path / "corpus")
+    manifest = unlike.Corpus(unlike.sample_corpus().records(), []).write(tmp_path / "corpus")
+    with pytest.raises(unlike.InputError, match="holds another corpus, of source 'memory'; give a new folder"):
+        unlike.sample_corpus(tmp_path / "corpus")
+    assert unlike.Corpus.open(tmp_path / "corpus").manifest == manifest
+
+
 def test_generate_works_with_and_without_a_running_loop():
     corpus = unlike.sample_corpus()
     kit = unlike.open_kit(corpus, "scripted:echo", "hashing:64", unlike.MethodSettings(n_records=2, n_peers=2))

@@ -5,6 +5,7 @@ Scripts and the command line both turn names into concrete parts here.
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from unlike import sample
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
+from unlike.errors import InputError
 from unlike.latent.open import open_prompter
 from unlike.llm.backend import Backend
 from unlike.llm.journal import Journal
@@ -140,15 +142,21 @@ def sample_corpus(folder: Path | str | None = None) -> "Corpus":
 
     Args:
         folder: Where to write the corpus folder; None keeps it in memory.
+
+    Raises:
+        InputError: The folder holds something else, also another corpus, or cannot be written.
     """
     from unlike.data.curate import curate
+    from unlike.data.folder import is_corpus, read_manifest
     from unlike.data.sources import table
     from unlike.settings import CURATE_PRESETS
 
     columns = {name: name for name in ("record_id", "user_id", "item_id", "text", "title", "rating", "timestamp")}
     of_items = {"item_id": "item_id", "title": "title", "description": "description", "categories": "category"}
-    source = table(sample.RECORDS, columns, sample.ITEMS, of_items)
+    source = replace(table(sample.RECORDS, columns, sample.ITEMS, of_items), name="sample")
     if folder:
+        if is_corpus(Path(folder)) and (found := read_manifest(Path(folder))["source"].get("name")) != source.name:
+            raise InputError(f"{folder} holds another corpus, of source {found!r}; give a new folder for the sample")
         return curate(source, CURATE_PRESETS["sample"], folder)
     with tempfile.TemporaryDirectory() as temporary:
         in_memory = curate(source, CURATE_PRESETS["sample"], Path(temporary) / "corpus")

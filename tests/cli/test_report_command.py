@@ -109,6 +109,18 @@ def test_a_report_overwrites_reports_and_nothing_else(unlike, runs, tmp_path, mo
     assert (runs[0] / "report.html").is_file()
 
 
+def test_a_report_on_an_experiment_leaves_its_own_report(unlike, sample, tmp_path):
+    plan = f'title = "Mine"\ncorpus = "{sample}"\nlimit = 2\nembedder = "hashing:64"\nmethods = ["rag"]\n'
+    (tmp_path / "mine.toml").write_text(plan + 'metrics = ["rouge1"]\nllm = "scripted:echo"\n')
+    out = tmp_path / "mine"
+    assert unlike("experiment", tmp_path / "mine.toml", "--out", out)[0] == 0
+    own = {file.name: file.read_bytes() for file in out.glob("report.*")}
+    for _ in range(2):
+        assert unlike("report", out, "--metrics", "rouge1", "--embedder", "hashing:64")[0] == 0
+    assert {file.name: file.read_bytes() for file in out.glob("report.*")} == own
+    assert json.loads((out / "comparison.json").read_text())["title"] == "Comparison"
+
+
 def test_users_who_are_in_no_run_are_said(unlike, runs, tmp_path):
     (tmp_path / "users.csv").write_text("user_id,age\nnobody,old\n")
     status, out, _ = unlike(*words(runs, tmp_path, "--users", tmp_path / "users.csv"))
@@ -142,6 +154,13 @@ def test_a_report_that_is_no_html_overwrites_nothing(unlike, runs, tmp_path):
     assert status == 2 and "is no HTML file" in err
     assert (tmp_path / "users.json").read_text() == "mine"
     assert not (tmp_path / "users.csv").exists()
+
+
+def test_runs_on_two_splits_are_not_compared(unlike, runs, sample, tmp_path):
+    facts = json.loads((runs[1] / "run.json").read_text())
+    (runs[1] / "run.json").write_text(json.dumps(facts | {"split": "train"}))
+    status, _, err = unlike(*words(runs, tmp_path))
+    assert status == 2 and "these runs are on the splits test, train, so not comparable; give runs on one split" in err
 
 
 def test_an_experiment_without_a_finished_run_is_one_line(unlike, sample, tmp_path):

@@ -104,6 +104,27 @@ def test_a_missing_or_damaged_folder(small, tmp_path):
     assert "is damaged" in refused()
 
 
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ('{"name": "A web app", "icons": []}', "c exists and is no corpus; give a new folder, or empty that one"),
+        ('{"hashes": {"index.js": "1"}}', "c exists and is no corpus"),
+        ("[]", "c exists and is no corpus"),
+        (None, "c holds thesis.txt beside its corpus; move it away, or give a new folder"),
+    ],
+)
+def test_only_a_corpus_and_nothing_beside_it_is_replaced(small, tmp_path, manifest, message):
+    small.write(tmp_path / "c")
+    small.write(tmp_path / "c")
+    (tmp_path / "c" / "thesis.txt").write_text("years of work")
+    if manifest:
+        (tmp_path / "c" / "manifest.json").write_text(manifest)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        small.write(tmp_path / "c")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_hundred_thousand_records_are_no_burden():
     many = [Record(f"r{n}", f"u{n % 5}", f"i{n % 3}", "text", timestamp=n) for n in range(100_000)]
     start = time.process_time()

@@ -8,6 +8,7 @@ import unlike
 from unlike.errors import InputError
 from unlike.experiments.folder import PLAN, model_of, refuse_other_run
 from unlike.experiments.run import run
+from unlike.prompts.task import BUILT_IN
 
 
 def rows(folder):
@@ -66,6 +67,46 @@ def test_the_same_model_behind_another_address_is_the_same_run(tmp_path):
     refuse_other_run(tmp_path, {"llm": "openai:m"}, 1)
     with pytest.raises(InputError, match="llm 'openai:m', now 'openai:n'"):
         refuse_other_run(tmp_path, {"llm": "openai:n"}, 1)
+
+
+def test_a_run_on_another_corpus_or_with_another_task_or_templates_is_another_run(sample, tmp_path):
+    corpus = unlike.Corpus.open(sample)
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+
+    def go(corpus=corpus, **kwargs):
+        return run(corpus, "rag", "scripted:echo", tmp_path / "run", embedder="hashing:64", limit=1, **kwargs)
+
+    go()
+    go(prompts=prompts)
+    (prompts / "task.toml").write_text((BUILT_IN / "review" / "task.toml").read_text())
+    other = unlike.Corpus(corpus.records(), corpus.items(), reversed(corpus.cases()))
+    for kwargs, named in (
+        ({"corpus": other}, f"corpus_hash '{corpus.hash}', now '{other.hash}'"),
+        ({"task": "mail"}, "task 'review', now 'mail'"),
+        ({"prompts": prompts}, "templates '', now '"),
+    ):
+        with pytest.raises(InputError, match=named):
+            go(**kwargs)
+
+
+def test_edited_templates_make_another_plan_and_a_moved_folder_of_them_does_not(plan_file, tmp_path):
+    out, prompts = tmp_path / "mine", tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "task.toml").write_text((BUILT_IN / "review" / "task.toml").read_text())
+
+    def go(folder):
+        file = plan_file(methods=("rag",))
+        file.write_text(f'prompts = "{folder}"\n' + file.read_text())
+        unlike.experiment(file, out)
+
+    go("prompts")
+    prompts.rename(tmp_path / "moved")
+    go("moved")
+    with (tmp_path / "moved" / "task.toml").open("a") as file:
+        file.write("# edited\n")
+    with pytest.raises(InputError, match="templates '.*', now '"):
+        go("moved")
 
 
 def test_a_run_only_grows(sample, tmp_path):

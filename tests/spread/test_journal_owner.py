@@ -41,10 +41,22 @@ def test_parts_become_the_journal_and_go(tmp_path):
         ("done", "c"),
         None,
     ]
-    assert [path.name for path in tmp_path.iterdir() if "-" in path.name] == []
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
     assert merge_parts(whole) == 0
     with closing(Journal(whole)) as opened:
         assert opened.keys_of_record("r2") == (KEYS[2],)
+
+
+@pytest.mark.parametrize("name", ["calls.sqlite", "calls", "calls[1].sqlite"])
+def test_journals_of_other_runs_are_no_parts(tmp_path, name):
+    whole = tmp_path / name
+    others = [tmp_path / other for other in ("calls-2.sqlite", "calls-2024-old.sqlite", "calls-2", "calls1-2.sqlite")]
+    for other in others:
+        Journal(other).close()
+    kept(whole, 7, (0, Entry("done", "a")))
+    assert merge_parts(whole) == 1
+    assert sorted(tmp_path.iterdir()) == sorted([whole, *others])
+    assert entries(whole)[0].text == "a"
 
 
 def test_a_done_answer_stays_and_a_failed_one_gives_way(tmp_path):
@@ -93,6 +105,6 @@ def test_an_owner_answers_from_the_journal_and_from_its_part_and_goes_on_where_i
 def test_what_is_no_journal_is_one_line_and_stays(tmp_path):
     whole = tmp_path / "journal.sqlite"
     part_path(whole, 0).write_text("not a database, but long enough to be looked at as one" * 20)
-    with pytest.raises(InputError, match="journal-0"):
+    with pytest.raises(InputError, match="[.]journal[.]sqlite[.]part-0"):
         merge_parts(whole)
     assert part_path(whole, 0).exists()

@@ -13,9 +13,9 @@ from unlike.errors import EngineError, InputError
 from unlike.evaluate.running.read_plan import plan_of
 from unlike.evaluate.running.run_method import GENERATIONS, JOURNAL, arun, read_run
 from unlike.evaluate.running.run_plan import run_plan
-from unlike.prompts.task import STEPS, open_task
+from unlike.prompts.task import STEPS, open_task, templates_of
 from unlike.settings import MethodSettings
-from unlike.spread.methods import Supplies, templates_of
+from unlike.spread.methods import Supplies
 from unlike.spread.ray_start import RayEngine
 from unlike.spread.runs import Spread, plan_spread, run_spread
 from unlike.sync import wait_for

@@ -181,12 +181,12 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
 
         def command(out: Path, json: bool, preset: str, **options: object) -> None:
             from unlike.data.curate import write_corpus
-            from unlike.data.folder import MANIFEST
+            from unlike.data.folder import is_corpus
             from unlike.data.tables.fields import Reading
 
             reading = checked(Reading, {name: options.pop(name) for name in READING}, "options")
             source = replace(read(**{name: options.pop(name) for name in own}), reading=reading)
-            if (out / MANIFEST).is_file():
+            if is_corpus(out):
                 say(f"the corpus in {out} is replaced")
             show_manifest(write_corpus(source, settings_from(preset, **options), out), out, json)
 

@@ -21,7 +21,7 @@ def report(
     out: Path | None = typer.Option(
         None,
         help="HTML file; .md, .csv, .tex and .json are written beside it. Default: report.html in the folder of the runs, or "
-        "in the current one where there are several.",
+        "in the current one where there are several; comparison.html in an experiment's folder.",
     ),
     title: str = typer.Option("Comparison", help="Title of the report."),
     metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, separated by commas."),

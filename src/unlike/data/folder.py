@@ -19,6 +19,7 @@ from unlike.errors import InputError
 FILES = ("records.parquet", "items.parquet", "cases.parquet")
 MANIFEST = "manifest.json"
 QUARANTINE = "quarantine.jsonl"
+OWN_FILES = (*FILES, MANIFEST, QUARANTINE)
 SPLITS = ("train", "validation", "test")
 
 
@@ -30,8 +31,11 @@ def building(out: Path) -> Generator[Path]:
         InputError: ``out`` holds something that is no corpus, or the disk cannot take the new one.
     """
     out = out.absolute()
-    if out.exists() and not (out / MANIFEST).is_file() and (out.is_file() or any(out.iterdir())):
+    if out.is_file() or (out.is_dir() and not is_corpus(out) and any(out.iterdir())):
         raise InputError(f"{out.name} exists and is no corpus; give a new folder, or empty that one")
+    others = [file.name for file in out.iterdir() if file.name not in OWN_FILES] if out.is_dir() else []
+    if others:
+        raise InputError(f"{out.name} holds {min(others)} beside its corpus; move it away, or give a new folder")
     temporary = out.with_name(f".{out.name}.partial-{os.getpid()}")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +95,15 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     manifest = {**facts, "hashes": {name: digest(folder / name) for name in files}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder has a manifest of ours; its files are not checked, and others may be beside them."""
+    try:
+        hashes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["hashes"]
+        return all(name in hashes for name in FILES)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

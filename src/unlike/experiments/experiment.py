@@ -170,7 +170,8 @@ def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watc
 
 def _spread(opened: Experiment, engine: str) -> "Spread | None":
     """The Ray workers that do the runs; None to do them here, where likelihoods, grades and metrics are always computed."""
-    from unlike.spread.methods import Supplies, templates_of
+    from unlike.prompts.task import templates_of
+    from unlike.spread.methods import Supplies
     from unlike.spread.runs import open_spread
 
     plan = opened.plan

@@ -16,6 +16,7 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import JOURNAL, RUN, write_whole
 from unlike.experiments.calls_left import existing_journal
 from unlike.llm.open import model_of
+from unlike.prompts.task import digest_of
 
 PLAN = "plan.json"
 
@@ -55,7 +56,7 @@ def conditions(plan: Plan, corpus_hash: str) -> dict[str, Any]:
         "samples": plan.samples.model_dump() if plan.samples else None,
         "cases": list(plan.cases),
         "task": plan.task,
-        "prompts": str(plan.prompts or ""),
+        "templates": digest_of(plan.prompts),
         "embedder": plan.embedder,
         "llm": model_of(plan.llm.uri),
         "context_tokens": plan.llm.context_tokens,
@@ -75,7 +76,7 @@ def refuse_other_run(folder: Path, facts: Mapping[str, Any], n_cases: int) -> No
 
     Args:
         folder: The run folder.
-        facts: Method, split, LLM and settings of the new run, by name.
+        facts: Corpus, method, split, LLM, task, templates and settings of the new run, by their names in run.json.
         n_cases: Cases of the new run.
 
     Raises:

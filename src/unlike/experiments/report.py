@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unlike.errors import InputError
 from unlike.evaluate.running.run_method import write_whole
 from unlike.evaluate.running.run_plan import find, measure_all
+from unlike.experiments.folder import PLAN
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.settings import as_list, as_path, vector_file
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from unlike.evaluate.statistics.findings import Findings
 
 REPORT = "report.html"
+COMPARISON = "comparison.html"
+"""Name of a report on an experiment's runs; the experiment's own has judges and prices too."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,16 @@ def report(
 
     Args:
         runs: Run folders, or folders of experiments.
-        out: The HTML file; None for report.html in the folder of the runs, or in the current one where there are several.
+        out: The HTML file; None for report.html in the folder of the runs, or in the current one where there are several. In
+            an experiment's folder, which has a report of its own, it is comparison.html.
         corpus: Corpus folder, where it has moved since the runs.
         embedder: Encoder for the uniqueness of users; None for that of the first run.
         watch: Shows progress.
         options: ``title``, ``metrics``, ``users`` as in an experiment file.
 
     Raises:
-        InputError: There is no finished run, the runs are on different corpora, or ``out`` is no HTML file, or a file would
-            be overwritten that is no report.
+        InputError: There is no finished run, the runs are on different corpora or splits, ``out`` is no HTML file, or a file
+            would be overwritten that is no report.
     """
     from unlike.data.corpus import Corpus
     from unlike.embed.open import open_encoder
@@ -83,7 +87,7 @@ def report(
     from unlike.evaluate.running.run_method import corpus_folder, read_run
 
     named_runs = as_list(runs)
-    file = Path(out or (Path(named_runs[0]) / REPORT if len(named_runs) == 1 else REPORT))
+    file = Path(out or _default_file(named_runs))
     check_free(file)
     folders = [folder for path in named_runs for folder in finished_runs(Path(path))]
     if not folders:
@@ -92,6 +96,9 @@ def report(
     n_corpora = len({fact["corpus_hash"] for fact in facts})
     if n_corpora > 1:
         raise InputError(f"these runs are on {n_corpora} corpora and cannot be compared; give runs on one corpus")
+    splits = sorted({str(fact["split"]) for fact in facts})
+    if len(splits) > 1:
+        raise InputError(f"these runs are on the splits {', '.join(splits)}, so not comparable; give runs on one split")
     embedder = embedder or str(facts[0].get("embedder", "minilm")).removeprefix("sentence-transformers:")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
@@ -99,6 +106,13 @@ def report(
     opened = Corpus.open(corpus_folder(folders[0], facts[0], as_path(corpus)))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
     return write_comparison(find(plan, opened, encoder, measure_all(folders, plan, opened)), file)
+
+
+def _default_file(runs: "Sequence[Path | str]") -> Path:
+    if len(runs) != 1:
+        return Path(REPORT)
+    folder = Path(runs[0])
+    return folder / (COMPARISON if (folder / PLAN).is_file() else REPORT)
 
 
 def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:

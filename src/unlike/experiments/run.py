@@ -16,7 +16,7 @@ from unlike.experiments.folder import refuse_other_run
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import check_llm, model_of
 from unlike.methods.table import open_method, uses_encoder
-from unlike.prompts.task import open_task
+from unlike.prompts.task import open_task, templates_of
 from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
 
@@ -129,7 +129,7 @@ def run_request(
     request: RunRequest, engine: str = "local", facts: dict[str, Any] | None = None, watch: Watch = SILENT_WATCH
 ) -> "list[Generation]":
     """Run a request; see ``run``."""
-    from unlike.spread.methods import Supplies, templates_of
+    from unlike.spread.methods import Supplies
     from unlike.spread.runs import open_spread, run_spread
 
     corpus, method, out, split, limit = request.corpus, request.method, request.out, request.split, request.limit
@@ -141,7 +141,9 @@ def run_request(
         check_llm(request.llm)
     cases = pick_cases(corpus, split, limit)
     facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
+    task = open_task(request.task, request.prompts)
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
+    same |= {"corpus_hash": corpus.hash, "task": task.name, "templates": task.templates}
     refuse_other_run(out, same | asdict(request.settings), len(cases))
     templates = templates_of(request.prompts)
     supplies = Supplies(corpus, llm, embedder, request.concurrency, None, request.task, templates)

@@ -3,6 +3,8 @@
 Nothing in the methods knows of reviews; all of that is in the files of a task's folder.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,6 +40,7 @@ class Task:
         words: What texts, items, titles and ratings are called.
         dimensions: All dimensions of the task, by name.
         sources: Template text of each step, the shared parts included: what a journal key must notice.
+        templates: Digest of the files of one's own, see ``digest_of``; "" where all are built in.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Task:
     dimensions: Mapping[str, Dimension] = field(repr=False)
     sources: Mapping[str, str] = field(repr=False)
     _environment: jinja2.Environment = field(repr=False)
+    templates: str = ""
 
     def standard(self, names: tuple[str, ...] | None) -> tuple[Dimension, ...]:
         """The dimensions of that name, in their order; all of them for None.
@@ -114,6 +118,18 @@ def open_task(name: str = "review", folder: Path | str | None = None) -> Task:
     return _built_in(name) if folder is None else _open(name, folder)
 
 
+def templates_of(folder: Path | None) -> dict[str, str]:
+    """The files of a prompts folder by name; ``open_task`` checks them."""
+    files = [] if folder is None else [*folder.glob("*.jinja"), *folder.glob("task.toml")]
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+def digest_of(folder: Path | None) -> str:
+    """Digest of the files of a prompts folder, equal wherever it is; "" where there are none."""
+    files = templates_of(folder)
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16] if files else ""
+
+
 @cache
 def _built_in(name: str) -> Task:
     """A built-in task; compiling its templates takes a twentieth of a second, and its files do not change."""
@@ -139,6 +155,7 @@ def _open(name: str, folder: Path | None) -> Task:
             dimensions={key: Dimension(key, look_at) for key, look_at in described.get("dimensions", {}).items()},
             sources={step: _source(environment, step) for step in _steps(places)},
             _environment=environment,
+            templates=digest_of(folder),
         )
     except KeyError as error:
         raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error

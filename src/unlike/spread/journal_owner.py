@@ -18,8 +18,8 @@ MAX_PARTS = 8
 
 
 def part_path(journal: Path, part: int) -> Path:
-    """File of a part of a journal."""
-    return journal.with_name(f"{journal.stem}-{part}{journal.suffix}")
+    """File of a part of a journal, hidden and with a name that no journal has."""
+    return journal.with_name(f".{journal.name}.part-{part}")
 
 
 def merge_parts(journal: Path) -> int:
@@ -31,7 +31,7 @@ def merge_parts(journal: Path) -> int:
     Raises:
         InputError: A file cannot be read or written.
     """
-    parts = sorted(journal.parent.glob(f"{journal.stem}-[0-9]*{journal.suffix}"))
+    parts = [path for number in range(MAX_PARTS) if (path := part_path(journal, number)).is_file()]
     if parts:
         with closing(Journal(journal)) as whole:
             for part in parts:

@@ -62,12 +62,6 @@ class Supplies:
     templates: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def templates_of(folder: Path | None) -> dict[str, str]:
-    """The files of a prompts folder by name; ``open_task`` checks them."""
-    files = [] if folder is None else [*folder.glob("*.jinja"), *folder.glob("task.toml")]
-    return {file.name: file.read_text(encoding="utf-8") for file in files}
-
-
 @dataclass(frozen=True, slots=True)
 class UnitDone:
     """The result of a unit of work.

@@ -249,6 +249,32 @@ def test_of_several_real_texts_the_best_counts(tmp_path):
     assert scores.rows[1].mean == pytest.approx(expected)
 
 
+def test_bleu_of_cut_texts_has_all_real_texts_cut_to_the_shortest(tmp_path):
+    rows = [{"text": "a b c d e f", "reference": ["x y z x y", "a b c d"]}, {"text": "a b", "reference": "a b c"}]
+    (row,) = score([write(tmp_path / "f.jsonl", rows)], ["bleu_cut"]).rows
+    expected = sacrebleu.corpus_bleu(["a b c d", "a b"], [["x y z x", "a b"], ["a b c d", None]], force=True).score
+    assert row.mean == pytest.approx(expected) and expected > 50
+
+
+def test_no_metric_and_an_experiment_are_refused_with_what_to_give(tmp_path, run, command):
+    found = command([str(run), "--metrics", ","]).exception
+    assert str(found).startswith("no metrics to score by; allowed are rouge1, ") and str(found).endswith("at least one")
+    (tmp_path / "mine" / "runs").mkdir(parents=True)
+    (tmp_path / "mine" / "plan.json").write_text("{\n}\n")
+    run.rename(tmp_path / "mine" / "runs" / "dpl")
+    with pytest.raises(InputError, match="mine is the folder of an experiment; give its runs: .*/mine/runs/[*]"):
+        score([tmp_path / "mine"], ["rouge1"])
+    assert score([tmp_path / "mine" / "runs" / "dpl"], ["rouge1"]).rows[0].n == 2
+
+
+def test_tables_of_a_folder_need_no_ids(tmp_path):
+    (tmp_path / "parts").mkdir()
+    for name, texts in (("a", ("a b", "a c")), ("b", ("x", "a b"))):
+        write(tmp_path / "parts" / f"{name}.jsonl", [{"text": text, "reference": "a b"} for text in texts])
+    scores = score([tmp_path / "parts"], ["rouge1"])
+    assert scores.per_case["parts", "parts", "rouge1"] == {"1": 1.0, "2": 0.5, "3": 0.0, "4": 1.0}
+
+
 def test_one_missing_real_text_is_one_failed_row(tmp_path):
     rows = [{"text": "a b", "reference": "a b"}, {"text": "a", "reference": None}, {"text": "a", "reference": []}]
     (row,) = score([write(tmp_path / "f.jsonl", rows)], ["rouge1"]).rows

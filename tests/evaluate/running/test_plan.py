@@ -37,6 +37,45 @@ def test_methods_sweeps_temperatures_and_samples_make_runs(tmp_path):
     assert {run.settings.dimensions for run in runs if "random" in run.variant} == {()}
 
 
+def test_a_sweep_starts_from_the_settings_of_its_method(tmp_path):
+    def swept(methods, more):
+        text = f'title = "t"\nsettings = {{ n_peers = 4 }}\nmethods = [{methods}]\n[sweeps]\n{more}\n'
+        return {run.variant: run.settings for run in planned_runs(plan_from(tmp_path, text))}
+
+    found = swept('{ method = "dpl", settings = { n_peers = 2 } }', 'methods = ["dpl"]\nn_peers = [2, 4, 5]')
+    assert {name: settings.n_peers for name, settings in found.items()} == {"dpl K=2": 2, "dpl K=4": 4, "dpl K=5": 5}
+    found = swept('{ method = "dep", settings = { adapter = "mine" } }', 'methods = ["dep"]\nn_records = [1]')
+    assert {name: (settings.adapter, settings.n_records) for name, settings in found.items()} == {
+        "dep adapter=mine": ("mine", 8),
+        "dep adapter=mine N=1": ("mine", 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "shared"),
+    [
+        ({"methods": [{"method": "rag", "name": "a b"}, {"method": "dpl", "name": "a_b"}]}, "a_b_t0.8_s0"),
+        ({"methods": [{"method": "rag", "name": "a/b"}, {"method": "dpl", "name": "a-b"}]}, "a-b_t0.8_s0"),
+        ({"repeats": {"seeds": [0, 0]}}, "rag_t0.8_s0"),
+        ({"repeats": {"temperatures": [0.2, 0.2]}}, "rag_t0.2_s0"),
+        ({"sweeps": {"methods": ["rag"], "n_records": [2, 2]}}, "rag_N=2_t0.8_s0"),
+    ],
+)
+def test_no_two_runs_have_one_folder(values, shared):
+    with pytest.raises(
+        InputError, match=f"two runs have the folder '{shared}'; give methods other names, and each seed"
+    ):
+        plan_of({"title": "t", "methods": ["rag"]} | values, "test")
+
+
+def test_a_temperature_of_a_method_and_repeats_exclude_each_other(tmp_path):
+    for name, value in (("temperature", 0.2), ("seed", 3)):
+        entry = {"method": "rag", "settings": {name: value}}
+        with pytest.raises(InputError, match=f"method 'rag {name}={value}' has a {name}, and repeats have {name}s"):
+            plan_of({"title": "t", "methods": [entry], "repeats": {f"{name}s": [1]}}, "test")
+    assert plan_of({"title": "t", "methods": [entry], "repeats": {"temperatures": [1]}}, "test")
+
+
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_presets_are_complete(preset, tmp_path):
     plan = read_plan(tmp_path.joinpath(preset).relative_to(tmp_path))
@@ -194,6 +233,15 @@ def test_a_table_of_users_is_relative_to_the_file_and_read_before_anything_runs(
         plan_from(tmp_path, 'users = "nothing.csv"\nlimit = 1\nsamples = { size = 2 }\n' + MINIMAL)
     with pytest.raises(InputError, match="users: Input is not a valid path"):
         plan_from(tmp_path, "users = 3\n" + MINIMAL)
+
+
+def test_a_preset_is_found_beside_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dpl-table1").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert read_plan(Path("dpl-table1")).methods
+    with pytest.raises(InputError, match="no experiment file mine; give a TOML file or a preset: "):
+        read_plan(Path("mine"))
 
 
 def test_a_file_that_is_none_names_the_presets(tmp_path):

@@ -102,6 +102,16 @@ def test_cells_hold_mean_over_runs_and_interval_over_users():
     assert cell(groups()["rag"], "nothing").mean is None
 
 
+def test_a_cell_counts_scores_and_for_a_corpus_metric_texts():
+    run = run_of("rag", [0.1] * 10, failed=("u9",))
+    run.add("judge:x", {f"u{n}-2": 0.5 for n in range(3)})
+    run.means["bleu"] = 0.2
+    ungraded = run_of("rag", [0.1] * 10, 0.2)
+    ungraded.add("judge:x", {})
+    counts = {metric: cell([run, ungraded], metric).n for metric in ("rouge1", "judge:x", "bleu")}
+    assert counts == {"rouge1": 19, "judge:x": 3, "bleu": 9}
+
+
 def test_ranks_name_the_best_and_the_second():
     assert ranks(groups(), "rouge1") == {"non_perso": 0, "rag": 2, "dpl": 1, "dpl K=1": 0}
 
@@ -200,6 +210,14 @@ def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_fol
     assert len(by_variant([one, other, again])) == 2
 
 
+@pytest.mark.parametrize(("fact", "value"), [("task", "mail"), ("templates", "0f"), ("embedder", "minilm")])
+def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, value):
+    one, other = run_of("dpl", [0.2] * 3), run_of("dpl", [0.4] * 3)
+    other.facts[fact] = value
+    object.__setattr__(other, "folder", Path("second"))
+    assert list(by_variant([one, other])) == ["dpl (dpl)", "dpl (second)"]
+
+
 def test_a_case_that_failed_for_one_is_left_out_for_both():
     a, b = [run_of("rag", [0.1] * 8, failed=("u1",))], [run_of("dpl", [0.2] * 8, failed=("u2",))]
     left_out = unmatched(a, b, "rouge1")
@@ -228,6 +246,30 @@ def test_curves_follow_the_setting_that_was_swept():
     (curve,) = curves(groups(), ["rouge1"])
     assert curve.setting == "n_peers"
     assert [point[0] for point in curve.lines["dpl"]] == [1.0, 4.0]
+
+
+def test_runs_that_differ_in_more_than_the_setting_are_no_line():
+    def sweep(of, llm, values):
+        runs = [run_of(f"dpl K={k}", [value] * 3, method="dpl", apart={"n_peers": k}) for k, value in values.items()]
+        for run in runs:
+            run.facts["llm"] = llm
+            object.__setattr__(run, "folder", Path(of) / "runs" / run.variant)
+        return runs
+
+    plain = run_of("dpl random", [0.9] * 3, method="dpl", apart={"selector": "random"})
+    plain.facts["settings"]["selector"] = "random"
+    alone = run_of("dpl random K=3", [0.9] * 3, method="dpl", apart={"selector": "farthest", "n_peers": 3})
+    alone.facts["settings"]["selector"] = "farthest"
+    one, two = sweep("one", "small", {1: 0.1, 2: 0.2}), sweep("two", "large", {1: 0.5, 3: 0.7})
+    (curve,) = curves(by_variant([*one, plain, alone]), ["rouge1"])
+    assert {name: [point[:2] for point in line] for name, line in curve.lines.items()} == {
+        "dpl": [(1.0, pytest.approx(0.1)), (2.0, pytest.approx(0.2))]
+    }
+    (curve,) = curves(by_variant([*one, *two]), ["rouge1"])
+    assert {name: [point[0] for point in line] for name, line in curve.lines.items()} == {
+        "dpl (one)": [1.0, 2.0],
+        "dpl (two)": [1.0, 3.0],
+    }
 
 
 def test_variants_carry_what_sets_them_apart():

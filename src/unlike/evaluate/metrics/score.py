@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.errors import InputError, MissingPart, NotMeasurable
-from unlike.evaluate.metrics import Metric, open_metric
+from unlike.evaluate.metrics import METRICS, Metric, open_metric
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
 from unlike.records import Generation
@@ -87,9 +87,12 @@ def score(
         corpus: Corpus folder of the runs, if it has moved since they were made.
 
     Raises:
-        InputError: An unknown metric, or a file that is missing, empty, broken or without real texts.
+        InputError: No metric or an unknown one, the folder of an experiment, or a file that is missing, empty, broken or
+            without real texts.
     """
     chosen = [open_metric(name) for name in as_list(metrics)]
+    if not chosen:
+        raise InputError(f"no metrics to score by; allowed are {', '.join(METRICS)}; give at least one")
     needed = replace(form, with_reference=any(metric.needs == "reference" for metric in chosen))
     compares = peers is None and any(metric.needs == "peers" for metric in chosen)
     scores, places = Scores(), [Path(path) for path in as_list(paths)]
@@ -187,7 +190,11 @@ def _measure(
     generated = [text.text for text in texts]
     options = () if metric.tokens is None else (language,)
     if metric.corpus:
-        several = [text.references for text in texts] if metric.name == "bleu" else _against(metric, texts, peers)
+        several = (
+            [text.references for text in texts]
+            if metric.name in ("bleu", "bleu_cut")
+            else _against(metric, texts, peers)
+        )
         return metric.corpus(generated, several, *options), {}
     assert metric.per_case, f"metric {metric.name} has neither per_case nor corpus"
     values = metric.per_case(generated, _against(metric, texts, peers), *options)

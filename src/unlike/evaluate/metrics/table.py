@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from unlike.errors import InputError
 from unlike.evaluate.metrics.bertscore import bertscore, count_truncated
-from unlike.evaluate.metrics.bleu import TOKENIZERS, bleu, bleu_sentence
+from unlike.evaluate.metrics.bleu import TOKENIZERS, References, bleu, bleu_sentence
 from unlike.evaluate.metrics.meteor import meteor
 from unlike.evaluate.metrics.rouge import rouge1, rouge2, rouge_l
 from unlike.evaluate.metrics.sanity import cut_to_equal, distinct_1, distinct_2, leakage, length_ratio
@@ -127,8 +127,10 @@ def _on_cut_texts(metric: Metric) -> Metric:
 
 
 def _after_cutting(measure: Callable[..., T]) -> Callable[..., T]:
-    def on_cut(texts: Sequence[str], references: Sequence[str], *language: Language) -> T:
-        pairs = [cut_to_equal([text, real], real) for text, real in zip(texts, references, strict=True)]
-        return measure([text for text, _ in pairs], [real for _, real in pairs], *language)
+    def on_cut(texts: Sequence[str], references: References, *language: Language) -> T:
+        several = [[real] if isinstance(real, str) else list(real) for real in references]
+        cut = [cut_to_equal([text, *reals], reals[0]) for text, reals in zip(texts, several, strict=True)]
+        reals = [one[1] if isinstance(real, str) else one[1:] for one, real in zip(cut, references, strict=True)]
+        return measure([one[0] for one in cut], reals, *language)
 
     return on_cut

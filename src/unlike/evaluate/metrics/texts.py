@@ -113,9 +113,9 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
     methods: dict[str, TextsOfMethod] = {}
     seen: set[tuple[str, str]] = set()
     first_without: Row | None = None
-    for row in _rows(file, form):
+    for number, row in enumerate(_rows(file, form), 1):
         method = str(form.of(row, "method") or facts.get("method") or run)
-        case_id = form.case_id(row) or str(row.line)
+        case_id = form.case_id(row) or str(number)  # lines are numbered anew in each file of a folder
         if (method, case_id) in seen:
             raise row.wrong(f"case_id {case_id!r} occurs twice; a method has one row per case; remove one")
         seen.add((method, case_id))
@@ -137,6 +137,8 @@ def _file_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
     if not path.is_dir() or not (path / "generations.jsonl").is_file():
         if not path.exists():
             raise InputError(f"no generations: {path} does not exist; name a run folder or a table")
+        if any(path.glob("runs/*/run.json")):
+            raise InputError(f"{path} is the folder of an experiment; give its runs: {path / 'runs'}/*")
         return path, {}
     return path / "generations.jsonl", _facts(path)
 

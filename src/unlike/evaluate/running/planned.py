@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from unlike.evaluate.running.plan import Plan, Repeats, name_of, variant_name
@@ -49,11 +50,15 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
 
 
 def _swept(plan: Plan, base: MethodSettings) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Variants of a method without settings of its own where it is compared, otherwise of each of its entries."""
     for method in plan.sweeps.methods:
+        own_settings = [entry.settings for entry in plan.methods if entry.method == method]
+        swept = [{}] if {} in own_settings else own_settings
         for setting in ("n_peers", "n_records"):
-            for value in getattr(plan.sweeps, setting):
-                if value != getattr(base, setting):
-                    yield variant_name(method, {setting: value}), method, {setting: value}
+            for own, value in product(swept, getattr(plan.sweeps, setting)):
+                if value != getattr(base.but(**own), setting):
+                    apart = {**own, setting: value}
+                    yield variant_name(method, apart), method, apart
 
 
 def _repeated(settings: MethodSettings, repeats: Repeats) -> Iterator[MethodSettings]:

@@ -11,7 +11,8 @@ from unlike.data.folder import read_manifest
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
 from unlike.evaluate.running.judge import JUDGE
-from unlike.evaluate.running.plan import Plan, name_of
+from unlike.evaluate.running.plan import MethodEntry, Plan, name_of
+from unlike.evaluate.running.planned import planned_runs
 from unlike.llm.open import check_llm
 from unlike.methods.table import ADAPTED, METHODS
 from unlike.prompts.task import open_task
@@ -40,8 +41,8 @@ def read_plan(
     Raises:
         InputError: It is missing or has values that are not allowed; the message lists all of them.
     """
-    file = path if path.exists() else PRESETS / f"{path}.toml"
-    if not file.exists():
+    file = path if path.is_file() else PRESETS / f"{path}.toml"
+    if not file.is_file():
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.toml")))
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}")
     raw = read_toml(file, "experiment file")
@@ -107,11 +108,11 @@ def _valid_part(raw: Mapping[str, Any], wrong: Sequence[tuple[int | str, ...]]) 
 def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
     """Problems of a plan whose values are allowed one by one."""
     for entry in plan.methods:
-        if entry.method not in METHODS and entry.method not in made:
-            yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
-        if entry.method in ADAPTED and not (entry.settings.get("adapter") or plan.settings.get("adapter")):
-            yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
-    yield from _duplicates("methods", [name_of(entry) for entry in plan.methods])
+        yield from _wrong_in_entry(entry, plan, made)
+    names = [name_of(entry) for entry in plan.methods]
+    yield from _duplicates("methods", names)
+    if len(set(names)) == len(names):
+        yield from _shared_folders(plan)
     yield from _duplicates("adapters", [entry.name for entry in plan.adapters])
     for name in plan.sweeps.methods:
         if name not in {entry.method for entry in plan.methods}:
@@ -124,6 +125,23 @@ def _contradictions(plan: Plan, made: Collection[str]) -> Iterator[str]:
     if sum(map(bool, (plan.limit, plan.samples, plan.cases))) > 1:
         yield "limit, samples and cases exclude each other; give one"
     yield from _unusable_files(plan)
+
+
+def _wrong_in_entry(entry: MethodEntry, plan: Plan, made: Collection[str]) -> Iterator[str]:
+    if entry.method not in METHODS and entry.method not in made:
+        yield f"unknown method {entry.method!r}; allowed are {', '.join(METHODS)}"
+    if entry.method in ADAPTED and not (entry.settings.get("adapter") or plan.settings.get("adapter")):
+        yield f"method {entry.method!r} needs settings.adapter: one of [[adapters]], or an adapter's folder"
+    for name in ("temperature", "seed"):
+        if name in entry.settings and getattr(plan.repeats, f"{name}s"):
+            yield f"method {name_of(entry)!r} has a {name}, and repeats have {name}s for every method; leave one out"
+
+
+def _shared_folders(plan: Plan) -> Iterator[str]:
+    """Runs that would replace each other: in a folder's name, spaces are "_" and slashes "-"."""
+    folders = [run.folder for run in planned_runs(plan)]
+    if shared := next((name for name in folders if folders.count(name) > 1), None):
+        yield f"two runs have the folder {shared!r}; give methods other names, and each seed, temperature and value once"
 
 
 def _unusable_files(plan: Plan) -> Iterator[str]:

@@ -190,6 +190,7 @@ def run_facts(
         "split": split,
         "llm": kit.llm.backend.model,
         "task": kit.task.name,
+        "templates": kit.task.templates,
         "settings": asdict(kit.settings),
         "corpus": str(corpus.folder or ""),
         "corpus_hash": corpus.hash,

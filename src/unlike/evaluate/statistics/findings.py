@@ -154,12 +154,12 @@ class RubricFindings:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A sweep of one setting: one line per method.
+    """A sweep of one setting: a line per method, or more where its runs differ in anything else.
 
     Attributes:
         setting: "n_peers" (K) or "n_records" (N), or any other numeric setting.
         metric: Name of the metric.
-        lines: By method: (value of the setting, mean, low, high), by value.
+        lines: By method, with a folder where it has several lines: (value of the setting, mean, low, high), by value.
     """
 
     setting: str

@@ -103,7 +103,7 @@ def _of_cases(likely: Sequence[Likelihood], case_ids: Sequence[str]) -> tuple[di
 def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     """The runs of each variant, in the order in which variants first come.
 
-    Runs of one method that differ in more than temperature, seed and sample, for example in the LLM, are no repeats of
+    Runs of one method that differ in more than temperature, seed and sample, for example in LLM or task, are no repeats of
     each other: those that are alike are then a variant of their own, with their folder in the name.
     """
     kinds: dict[str, dict[str, list[MeasuredRun]]] = {}
@@ -134,14 +134,15 @@ def _kind(run: MeasuredRun, *without: str) -> str:
     """What the repeats of a variant share, apart from the settings in ``without``."""
     left_out = ("temperature", "seed", *without)
     settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
-    return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), run.facts.get("embedder")))
+    others = (run.facts.get("embedder"), run.facts.get("task"), run.facts.get("templates", ""))
+    return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), *others))
 
 
-def counterparts(groups: Groups, name: str, method: str) -> list[str]:
+def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[str]:
     """The variants of a method that a variant is compared with: those with its settings, or all where there are none.
 
     Variants are found by method, since a plan may give them any name. All have the variant's LLM; ``dep_shuffled`` must
-    have its adapter too.
+    have its adapter too. The settings in ``without`` may differ.
     """
     ours = groups[name][0]
     found = {
@@ -149,7 +150,9 @@ def counterparts(groups: Groups, name: str, method: str) -> list[str]:
         for other, runs in groups.items()
         if runs[0].facts["method"] == method and other != name and _may_be_compared(runs[0], ours)
     }
-    alike = [other for other, run in found.items() if _kind(run, "adapter") == _kind(ours, "adapter")]
+    alike = [
+        other for other, run in found.items() if _kind(run, "adapter", *without) == _kind(ours, "adapter", *without)
+    ]
     return alike or list(found)
 
 
@@ -244,8 +247,15 @@ def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:
         return Cell(None, n_failed=n_failed, note=next((run.notes.get(metric, "") for run in runs), ""))
     mean, std = mean_and_std(means)
     low, high = interval_ends(np.asarray(list(values_by_user(runs, metric).values())))
-    n = sum(row.status == "done" for run in runs for row in run.rows)
+    n = sum(_n_scored(run, metric) for run in runs)
     return Cell(mean, std, low, high, n, n_failed, rank)
+
+
+def _n_scored(run: MeasuredRun, metric: str) -> int:
+    """Cases with a value; for a corpus metric, cases with a text."""
+    if run.means.get(metric) is None:
+        return 0
+    return len(run.per_case.get(metric, {})) or sum(row.status == "done" for row in run.rows)
 
 
 def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
@@ -307,32 +317,44 @@ Point = tuple[float, float, float | None, float | None]
 
 
 def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
-    """A line per method for each setting that a sweep varied alone; with N = 0 it is Non-Perso."""
+    """A line for each setting that a sweep varied alone, per method and what else differs; with N = 0 it is Non-Perso."""
     found: list[Curve] = []
     for setting in ("n_peers", "n_records"):
-        swept = {
-            str(runs[0].facts["method"]) for runs in groups.values() if set(runs[0].facts.get("apart", {})) == {setting}
-        }
-        lines_of = {
-            method: [runs for runs in groups.values() if _on_line(runs, method, setting)] for method in sorted(swept)
-        }
+        members_of = _swept(groups, setting)
         for metric in metrics:
-            lines = {method: _line(members, setting, metric) for method, members in lines_of.items()}
+            lines = {
+                line: _line([groups[name] for name in members], setting, metric) for line, members in members_of.items()
+            }
             if setting == "n_records":
-                lines = {method: _at_0(groups, method, metric) + line for method, line in lines.items()}
-            found += [Curve(setting, metric, lines)] if any(len(line) > 1 for line in lines.values()) else []
+                lines = {line: _at_0(groups, members_of[line], metric) + points for line, points in lines.items()}
+            found += [Curve(setting, metric, lines)] if any(len(points) > 1 for points in lines.values()) else []
     return found
 
 
-def _on_line(runs: Sequence[MeasuredRun], method: str, setting: str) -> bool:
-    return runs[0].facts["method"] == method and set(runs[0].facts.get("apart", {})) <= {setting}
+def _swept(groups: Groups, setting: str) -> dict[str, list[str]]:
+    """The variants of each line, which differ in one setting; a method with several lines has a folder in their names."""
+    kinds: dict[str, dict[str, list[str]]] = {}
+    for name, runs in groups.items():
+        kinds.setdefault(str(runs[0].facts["method"]), {}).setdefault(_kind(runs[0], setting), []).append(name)
+    found: dict[str, list[str]] = {}
+    for method in sorted(kinds):
+        lines = [names for names in kinds[method].values() if _varies([groups[name][0] for name in names], setting)]
+        where = _distinct_names([groups[names[0]][0].folder for names in lines])
+        found |= {
+            f"{method} ({at})" if len(lines) > 1 else method: names for at, names in zip(where, lines, strict=True)
+        }
+    return found
 
 
-def _at_0(groups: Groups, method: str, metric: str) -> list[Point]:
-    """Non-Perso as a point of a method's curve."""
-    plain = counterparts(
-        groups, next(name for name, runs in groups.items() if runs[0].facts["method"] == method), PLAIN
-    )
+def _varies(runs: Sequence[MeasuredRun], setting: str) -> bool:
+    """Whether a sweep made some of these runs, which differ in one setting."""
+    aparts = [set(run.facts.get("apart", {})) for run in runs]
+    return {setting} in aparts or (len(runs) > 1 and any(setting in apart for apart in aparts))
+
+
+def _at_0(groups: Groups, members: Sequence[str], metric: str) -> list[Point]:
+    """Non-Perso as a point of a line."""
+    plain = counterparts(groups, members[0], PLAIN, "n_records")
     return _point(0.0, groups[plain[0]], metric) if plain else []
 
 
