@@ -41,8 +41,8 @@ def read_plan(
     Raises:
         InputError: It is missing or has values that are not allowed; the message lists all of them.
     """
-    file = path if path.is_file() else PRESETS / f"{path}.toml"
-    if not file.is_file():
+    file = path if path.exists() and not path.is_dir() else PRESETS / f"{path}.toml"
+    if not file.exists():
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.toml")))
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}")
     raw = read_toml(file, "experiment file")
