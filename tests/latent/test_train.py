@@ -77,6 +77,19 @@ def test_killed_and_resumed_it_loses_the_same_losses(data_of, tmp_path):
     assert again.digest == whole.digest
 
 
+def test_killed_in_the_last_validation_it_validates_the_last_step(data_of, tmp_path):
+    whole = train(data_of(), replace(EAGER, epochs=1), tmp_path / "straight")
+
+    def killed(module):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data_of(), replace(EAGER, epochs=1), tmp_path / "killed", Choice("nll", killed))
+    again = train(data_of(), replace(EAGER, epochs=1), tmp_path / "killed")
+    assert again.metadata.training["validations"] == whole.metadata.training["validations"]
+    assert again.digest == whole.digest
+
+
 def test_a_killed_process_goes_on(tmp_path):
     tiny_llm(tmp_path / "llm", seed=3)
     process = subprocess.Popen([sys.executable, str(KILLED), str(tmp_path)], stdout=subprocess.PIPE, text=True)

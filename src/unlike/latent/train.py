@@ -207,6 +207,10 @@ class _Training:
                 self._progress.epoch, self._progress.batch = self._progress.epoch + 1, 0
             self._validate()
             self._save()
+        # The checkpoint of a killed training may hold the last step without its validation.
+        if self._progress.step not in [row["step"] for row in self._progress.validations[-1:]]:
+            self._validate()
+            self._save()
 
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each remaining step of this epoch."""
