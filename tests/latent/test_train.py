@@ -90,6 +90,14 @@ def test_killed_in_the_last_validation_it_validates_the_last_step(data_of, tmp_p
     assert again.digest == whole.digest
 
 
+def test_the_weights_that_were_chosen_are_saved_as_they_are_whatever_the_precision_of_the_llm(data_of, tmp_path):
+    adapters = [
+        train(data_of(), replace(TRAINING, epochs=1, precision=precision), tmp_path / precision)
+        for precision in ("float32", "bfloat16")
+    ]
+    assert adapters[0].digest == adapters[1].digest
+
+
 def test_a_killed_process_goes_on(tmp_path):
     tiny_llm(tmp_path / "llm", seed=3)
     process = subprocess.Popen([sys.executable, str(KILLED), str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -319,8 +319,7 @@ class _Training:
             kept = self._progress
             training: dict[str, Any] = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations}
             training |= {"best": kept.best, "chosen_by": self._choice.name} | warm_start
-            dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
-            save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training), dtype)
+            save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training))
             (self._out / checkpoints.FILE).unlink(missing_ok=True)
             shutil.rmtree(self._out / WARM_START, ignore_errors=True)
         self._accelerator.wait_for_everyone()
