@@ -3,6 +3,7 @@
 A checkpoint is one file that is replaced atomically, so a kill leaves the old one or the new one.
 """
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -105,8 +106,8 @@ class Choice:
     higher_is_better: bool = False
 
     def prefers(self, value: float, best: float | None) -> bool:
-        """Whether a value is at least as good as the best so far."""
-        return best is None or (value >= best if self.higher_is_better else value <= best)
+        """Whether a value is at least as good as the best so far; every number is better than NaN."""
+        return best is None or math.isnan(best) or (value >= best if self.higher_is_better else value <= best)
 
 
 def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | None) -> Choice:
