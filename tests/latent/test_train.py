@@ -1,5 +1,6 @@
 """Training: it learns, it can be killed, it says what went wrong."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from unlike.errors import EngineError, InputError, MissingPart
 from unlike.experiments.watch import Watch
 from unlike.latent import checkpoints
 from unlike.latent import train as training
+from unlike.latent.adapter import METADATA
 from unlike.latent.checkpoints import Choice
 from unlike.latent.train import n_steps_of, train
 
@@ -130,6 +132,25 @@ def test_a_finished_training_is_not_done_again(data_of, tmp_path):
     assert not rows
     with pytest.raises(InputError, match="another training"):
         train(data_of(), replace(TRAINING, seed=9), tmp_path)
+
+
+def test_other_prompts_are_another_training_unless_those_of_an_older_one_are_not_known(data_of, tmp_path):
+    def interrupted(row):
+        if row.step == 2:
+            raise KeyboardInterrupt
+
+    mine, others = (replace(data_of(), prompts=digest) for digest in ("mine", "others"))
+    with pytest.raises(KeyboardInterrupt):
+        train(mine, EAGER, tmp_path, on_step=interrupted)
+    with pytest.raises(InputError, match="belongs to another training: prompts differ"):
+        train(others, EAGER, tmp_path)
+    adapter = train(mine, EAGER, tmp_path)
+    with pytest.raises(InputError, match="holds an adapter of another training: prompts differ"):
+        train(others, EAGER, tmp_path)
+    metadata = json.loads((tmp_path / METADATA).read_text())
+    del metadata["training"]["plan"]["prompts"]
+    (tmp_path / METADATA).write_text(json.dumps(metadata))
+    assert train(others, EAGER, tmp_path).digest == adapter.digest
 
 
 def test_another_plan_cannot_go_on_from_a_checkpoint(data_of, tmp_path):

@@ -25,7 +25,7 @@ from unlike.latent.batch import Batch, batches, collate
 from unlike.latent.checkpoints import Choice, Progress, choice_of
 from unlike.latent.loss import LossTerms, objective, step_size
 from unlike.latent.settings import TrainSettings
-from unlike.latent.training_data import TrainingData
+from unlike.latent.training_data import TrainingData, changed_in_plan
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -96,8 +96,10 @@ def train(
         raise InputError("training: no examples; the corpus has no cases in split 'train', see: unlike corpus DIR")
     if (out / METADATA).is_file():
         adapter = load_adapter(out)
-        if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
-            raise InputError(f"{out} holds an adapter of another training; give another --out")
+        if changed := changed_in_plan(data.plan(settings), (adapter.metadata.training or {}).get("plan", {})):
+            raise InputError(
+                f"{out} holds an adapter of another training: {', '.join(changed)} differ; give another --out"
+            )
         return adapter
     accelerator = _accelerator(out, track)
     on_step = _tracked(on_step, accelerator, settings.warm_start_steps if data.warm_start else 0)

@@ -3,6 +3,7 @@
 Nothing in the methods knows of reviews; all of that is in the files of a task's folder.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -60,6 +61,10 @@ class Task:
                 "add it to task.toml in a folder of your own and pass --prompts FOLDER"
             )
         return tuple(self.dimensions[name] for name in wanted)
+
+    def digest(self, step: str) -> str:
+        """16 hexadecimal digits that change with a step's template or the task's words."""
+        return hashlib.sha256(f"{self.sources[step]}\0{sorted(self.words.items())}".encode()).hexdigest()[:16]
 
     def render(self, step: str, context: Mapping[str, Any]) -> list[dict[str, str]]:
         """The chat messages of a step.
