@@ -23,7 +23,7 @@ from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft_prompt import SOFT_STEPS, SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
-from unlike.records import Case, Record, Records
+from unlike.records import Case, Record, Records, random_key
 
 WEIGHTS = "adapter.safetensors"
 METADATA = "adapter.json"
@@ -253,7 +253,7 @@ class Prompter:
         Raises:
             InputError: No other user has such records.
         """
-        others = sorted(self._users, key=lambda user: hashlib.sha256(f"{case.id} {user}".encode()).digest())
+        others = sorted(self._users, key=lambda user: random_key(case.id, user, between=" "))
         for user in others:
             if user != case.user_id and self._records.history(user, case.moment):
                 return replace(case, user_id=user)
