@@ -72,6 +72,14 @@ def test_the_embedder_that_is_advised_opens_the_one_it_was_trained_with(tmp_path
     assert open_encoder(advised).name == metadata.embedder
 
 
+@pytest.mark.parametrize("embedder", ["sentence-transformers:mine#0123456789ab", "transformers:mine#0123456789ab#15"])
+def test_an_embedder_that_was_a_folder_is_asked_for_as_a_folder(tmp_path, embedder):
+    metadata = AdapterMetadata(AdapterSettings(), "llm", "hash", embedder, 16, 8)
+    adapter = save_adapter(tmp_path, new_module(metadata), metadata)
+    with pytest.raises(InputError, match="mine#0123456789ab.*give --embedder with the folder of that model"):
+        adapter.check("hash", "llm", "another")
+
+
 def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):
     metadata = AdapterMetadata(
         AdapterSettings(), "llm", "h", "e", 16, 8, salt="s", users=user_hashes("s", ["anna", "bert"])
