@@ -4,6 +4,7 @@ Everything is joined by id. Times are Unix milliseconds and may have the resolut
 user's own records is (timestamp, record id): a *moment*.
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -156,6 +157,11 @@ def latest_per_user(records: Iterable[RecordT], user_of: Callable[[RecordT], Has
         user_of: The user of a record.
     """
     return list({user_of(record): record for record in records}.values())
+
+
+def random_key(*parts: object, between: str = "\0") -> bytes:
+    """A key that sorts at random, and always the same way for the same parts."""
+    return hashlib.sha256(between.join(map(str, parts)).encode()).digest()
 
 
 def others_on(records: Records, item_id: str, user_id: str, before: int | None) -> list[Record]:

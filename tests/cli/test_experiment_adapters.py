@@ -145,3 +145,8 @@ def test_what_cannot_be_trained_on_is_said_before_anything_runs(unlike, plan, tm
         status, _, err = unlike("experiment", plan(uri="scripted:echo"), "--out", tmp_path / "out", *more)
         assert status == 2
         assert "adapters are trained on the model itself; give transformers:MODEL" in err
+    file = plan()
+    file.write_text('task = "review_papers"\n' + file.read_text())
+    status, _, err = unlike("experiment", file, "--out", tmp_path / "out", "--dry-run")
+    assert status == 2
+    assert "prompts " in err and "was trained differently" in err

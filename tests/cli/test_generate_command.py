@@ -40,6 +40,34 @@ def test_an_id_that_looks_misspelt_is_shown_what_it_may_mean(unlike, shop):
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("profile", "show", "adda"),
+        ("profile", "history", "adda"),
+        ("profile", "edit", "adda"),
+        ("profile", "rollback", "adda", "1"),
+        ("profile", "build", "ada", "adda", *LLM),
+        ("consent", "adda", "--own", "no"),
+        ("export", "adda"),
+        ("erase", "adda", "--receipt", "receipt.json", "--yes"),
+    ],
+)
+def test_a_user_id_that_looks_misspelt_is_shown_what_it_may_mean(unlike, shop, words):
+    status, _, err = unlike(*words, "--store", shop)
+    assert status == 2
+    assert "no user 'adda'; " in err and err.rstrip().endswith("; did you mean ada?")
+    status, _, err = unlike(*(word.replace("adda", "zoe") for word in words), "--store", shop)
+    assert status == 2 and "no user 'zoe'; " in err and "did you mean" not in err
+
+
+def test_a_text_for_a_user_id_that_looks_misspelt_says_what_it_may_mean(unlike, shop):
+    status, text, err = unlike("generate", "adda", "--item", "pen", "--store", shop, *LLM)
+    assert (status, bool(text)) == (0, True)
+    assert "there is no user 'adda'; did you mean ada?" in err
+    assert "did you mean" not in unlike("generate", "ada", "--item", "pen", "--store", shop, *LLM)[2]
+
+
 def test_an_item_that_the_store_does_not_know_is_described(unlike, shop):
     status, _, err = unlike("generate", "ada", "--item", "oar", "--store", shop, *LLM)
     assert status == 2

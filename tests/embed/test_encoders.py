@@ -1,8 +1,10 @@
 """One contract for every encoder, the cache over one included."""
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from json import dumps, loads
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,8 +196,28 @@ def test_hidden_states_are_the_mean_over_tokens_after_a_layer(tmp_path):
         first, last = model.norm(states[1])[0].mean(dim=0).numpy(), states[-1][0].mean(dim=0).numpy()
     for layer, mean in (("#1", first), ("", last)):
         encoder = open_encoder(f"transformers:{folder}{layer}")
-        assert encoder.name == f"transformers:{folder}#{layer[1:] or model.config.num_hidden_layers}"
+        assert re.fullmatch(
+            f"transformers:tiny#[0-9a-f]{{12}}{layer or f'#{model.config.num_hidden_layers}'}", encoder.name
+        )
         assert encoder.encode(TEXTS)[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("scheme", ["", "transformers:"])
+def test_the_cache_knows_a_folder_by_what_is_in_it(scheme, tmp_path, monkeypatch):
+    from tests.llm.tiny_llm import tiny_llm
+
+    def encoded(project, seed):
+        (tmp_path / project).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / project)
+        tiny_llm(Path("model"), seed=seed)
+        encoder = open_encoder(f"{scheme}./model", tmp_path / "vectors.sqlite")
+        return encoder.name, encoder.encode(TEXTS)
+
+    first, other, saved_again, copied = (encoded(*of) for of in (("a", 1), ("b", 2), ("a", 3), ("b", 1)))
+    assert len({first[0], other[0], saved_again[0]}) == 3
+    assert copied[0] == first[0]
+    assert not np.allclose(first[1], other[1], atol=1e-3) and not np.allclose(first[1], saved_again[1], atol=1e-3)
 
 
 @pytest.mark.embedded

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from tests.latent.conftest import TRAINING
 from unlike.embed.open import open_encoder
@@ -30,9 +29,9 @@ def size_mb(folder):
     return sum(file.stat().st_size for file in folder.iterdir()) / 2**20
 
 
-def built(folder, settings, dim, hidden, dtype=torch.float32):
+def built(folder, settings, dim, hidden):
     metadata = AdapterMetadata(settings, "llm", "hash", "embedder", dim, hidden)
-    return save_adapter(folder, new_module(metadata), metadata, dtype)
+    return save_adapter(folder, new_module(metadata), metadata)
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -48,7 +47,7 @@ def test_the_sizes_of_adapters(tmp_path):
     for name in RECIPES:
         built(tmp_path / name, RECIPES[name].adapter, 384, 576)
         assert size_mb(tmp_path / name) < 10
-    built(tmp_path / "7b", RECIPES["paper"].adapter, 1024, 3584, torch.bfloat16)
+    built(tmp_path / "7b", RECIPES["paper"].adapter, 1024, 3584)
     assert size_mb(tmp_path / "7b") < 120
 
 
@@ -71,6 +70,14 @@ def test_the_embedder_that_is_advised_opens_the_one_it_was_trained_with(tmp_path
         adapter.check("hash", "llm", "another")
     advised = str(refused.value).partition("give --embedder ")[2]
     assert open_encoder(advised).name == metadata.embedder
+
+
+@pytest.mark.parametrize("embedder", ["sentence-transformers:mine#0123456789ab", "transformers:mine#0123456789ab#15"])
+def test_an_embedder_that_was_a_folder_is_asked_for_as_a_folder(tmp_path, embedder):
+    metadata = AdapterMetadata(AdapterSettings(), "llm", "hash", embedder, 16, 8)
+    adapter = save_adapter(tmp_path, new_module(metadata), metadata)
+    with pytest.raises(InputError, match="mine#0123456789ab.*give --embedder with the folder of that model"):
+        adapter.check("hash", "llm", "another")
 
 
 def test_it_says_whose_texts_it_was_trained_on_and_names_nobody(tmp_path):

@@ -125,6 +125,8 @@ def test_a_choice_prefers_the_better_value_and_of_equal_ones_the_later():
     assert [high.prefers(value, 0.5) for value in (0.4, 0.5, 0.6)] == [False, True, True]
     assert [low.prefers(value, 0.5) for value in (0.4, 0.5, 0.6)] == [True, True, False]
     assert high.prefers(-1.0, None)
+    for choice in (high, low):
+        assert choice.prefers(0.5, float("nan")) and not choice.prefers(float("nan"), 0.5)
 
 
 def test_texts_are_written_in_the_order_of_their_examples(data_of):

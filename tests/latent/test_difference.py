@@ -100,6 +100,16 @@ def test_a_peer_who_wrote_nothing_before_the_request_has_a_mean_in_both_time_rul
     assert np.isfinite(found.diff).all() and found.diff.any()
 
 
+def test_a_text_of_the_same_moment_is_not_in_a_peers_mean():
+    def found(*same_moment):
+        there = world([(0, 0, 1), (1, 0, 2), (2, 0, 2), *same_moment, (0, 1, 5)], targets=[3 + len(same_moment)])
+        case = there.cases("test")[0]
+        past = there.history("u0", case.moment)
+        return Differences(there, ENCODER, "profile_weighted").of(case, past).diff
+
+    np.testing.assert_array_equal(found((1, 2, 5)), found())
+
+
 @pytest.mark.parametrize(("split", "included"), [("train", True), ("test", False)])
 def test_the_own_mean_includes_the_text_that_is_trained_on_as_released_and_never_a_tested_one(split, included):
     there = world([(0, 0, 1), (1, 0, 2), (1, 1, 3), (2, 0, 2), (0, 1, 5), (0, 2, 6)], targets=[4])

@@ -51,6 +51,13 @@ def test_what_the_papers_do_not_have_is_off_in_every_preset(preset):
     assert (adapter.tokens_per_vector, adapter.layout, train.warm_start_steps) == (1, "single", 0)
 
 
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_a_contrast_needs_batches_of_two(preset):
+    with pytest.raises(InputError, match="contrast=0.5 with batch=1: .*set batch=2 or more"):
+        recipe(preset, "dep", {"contrast": "0.5"})
+    assert recipe(preset, "dep", {"contrast": "0.5", "batch": "2"}).train.weights.contrast == 0.5
+
+
 @pytest.mark.parametrize("n", [1, 8])
 def test_a_vector_may_have_one_to_eight_soft_tokens(n):
     assert recipe("small", "dep", {"tokens_per_vector": str(n)}).adapter.tokens_per_vector == n

@@ -1,5 +1,6 @@
 """Training: it learns, it can be killed, it says what went wrong."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from unlike.errors import EngineError, InputError, MissingPart
 from unlike.experiments.watch import Watch
 from unlike.latent import checkpoints
 from unlike.latent import train as training
+from unlike.latent.adapter import METADATA
 from unlike.latent.checkpoints import Choice
 from unlike.latent.train import n_steps_of, train
 
@@ -77,6 +79,27 @@ def test_killed_and_resumed_it_loses_the_same_losses(data_of, tmp_path):
     assert again.digest == whole.digest
 
 
+def test_killed_in_the_last_validation_it_validates_the_last_step(data_of, tmp_path):
+    whole = train(data_of(), replace(EAGER, epochs=1), tmp_path / "straight")
+
+    def killed(module):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data_of(), replace(EAGER, epochs=1), tmp_path / "killed", Choice("nll", killed))
+    again = train(data_of(), replace(EAGER, epochs=1), tmp_path / "killed")
+    assert again.metadata.training["validations"] == whole.metadata.training["validations"]
+    assert again.digest == whole.digest
+
+
+def test_the_weights_that_were_chosen_are_saved_as_they_are_whatever_the_precision_of_the_llm(data_of, tmp_path):
+    adapters = [
+        train(data_of(), replace(TRAINING, epochs=1, precision=precision), tmp_path / precision)
+        for precision in ("float32", "bfloat16")
+    ]
+    assert adapters[0].digest == adapters[1].digest
+
+
 def test_a_killed_process_goes_on(tmp_path):
     tiny_llm(tmp_path / "llm", seed=3)
     process = subprocess.Popen([sys.executable, str(KILLED), str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -109,6 +132,25 @@ def test_a_finished_training_is_not_done_again(data_of, tmp_path):
     assert not rows
     with pytest.raises(InputError, match="another training"):
         train(data_of(), replace(TRAINING, seed=9), tmp_path)
+
+
+def test_other_prompts_are_another_training_unless_those_of_an_older_one_are_not_known(data_of, tmp_path):
+    def interrupted(row):
+        if row.step == 2:
+            raise KeyboardInterrupt
+
+    mine, others = (replace(data_of(), prompts=digest) for digest in ("mine", "others"))
+    with pytest.raises(KeyboardInterrupt):
+        train(mine, EAGER, tmp_path, on_step=interrupted)
+    with pytest.raises(InputError, match="belongs to another training: prompts differ"):
+        train(others, EAGER, tmp_path)
+    adapter = train(mine, EAGER, tmp_path)
+    with pytest.raises(InputError, match="holds an adapter of another training: prompts differ"):
+        train(others, EAGER, tmp_path)
+    metadata = json.loads((tmp_path / METADATA).read_text())
+    del metadata["training"]["plan"]["prompts"]
+    (tmp_path / METADATA).write_text(json.dumps(metadata))
+    assert train(others, EAGER, tmp_path).digest == adapter.digest
 
 
 def test_another_plan_cannot_go_on_from_a_checkpoint(data_of, tmp_path):

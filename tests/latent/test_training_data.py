@@ -20,7 +20,7 @@ from unlike.latent.training_data import (
     validation_cases,
     warm_start_records,
 )
-from unlike.prompts.task import open_task
+from unlike.prompts.task import BUILT_IN, open_task
 
 BOOKS = [(user, item, item * 2 + user) for item in range(2) for user in range(2)] + [(0, 6, 10), (0, 7, 11), (1, 6, 12)]
 FILMS = [(user, item, item * 3 + user) for item in (2, 3) for user in range(2)] + [(0, 8, 20), (0, 9, 21), (1, 8, 22)]
@@ -68,6 +68,19 @@ def test_one_adapter_for_several_corpora_keeps_histories_apart(corpora, llm):
     assert both.metadata.corpus_hash not in {data.metadata.corpus_hash for data in alone}
     assert alone[0].metadata.corpus_hash == corpora[0].hash == corpus_hash(corpora[:1])
     assert both.metadata.users == alone[0].metadata.users  # one user in both
+
+
+def test_the_plan_changes_with_the_templates_and_the_words_of_the_task(corpora, llm, tmp_path):
+    def prompts(task):
+        return training_data(corpora[:1], llm, HashingEncoder(DIM), task, Recipe(SETTINGS, TRAINING)).plan(TRAINING)[
+            "prompts"
+        ]
+
+    words = (BUILT_IN / "review" / "task.toml").read_text().replace('"item"', '"book"')
+    (tmp_path / "task.toml").write_text(words)
+    tasks = (open_task("review"), open_task("review_papers"), open_task("review", tmp_path))
+    assert len({prompts(task) for task in tasks}) == 3
+    assert prompts(open_task("review")) == prompts(open_task())
 
 
 def test_a_corpus_without_training_cases_is_an_error():

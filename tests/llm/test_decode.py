@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.llm.tiny_llm import HIDDEN, KINDS, VOCABULARY, tiny_llm
+from unlike.errors import CallFailed
 from unlike.llm import decode
 from unlike.llm.backend import Sampling
 from unlike.llm.decode import Row, draw_token, left_padded, nucleus, score, write
@@ -180,3 +181,11 @@ def test_no_draw_falls_on_a_token_that_cannot_be(draw):
     impossible_ends = torch.tensor([-torch.inf, 0.0, 0.1, -torch.inf])
     assert draw_token(impossible_ends, Sampling(1.0, 1.0), draw) == (1 if draw == 0 else 2)
     assert draw_token(torch.tensor([0.0, 9.0, 0.0]), Sampling(1.0, 0.5), draw) == 1
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.parametrize("top_p", [0.95, 1.0])
+@pytest.mark.parametrize("logits", [[torch.nan] * 3, [0.0, torch.nan, 1.0], [-torch.inf] * 3])
+def test_logits_that_are_no_numbers_fail_the_call(temperature, top_p, logits):
+    with pytest.raises(CallFailed, match=r"NaN or infinite.*float32"):
+        draw_token(torch.tensor(logits), Sampling(temperature, top_p), 0.5)

@@ -96,9 +96,21 @@ def test_dimensions_are_data(tmp_path):
     assert "review" not in str(content).lower()
 
 
+def test_what_a_task_lacks_is_that_of_its_base(tmp_path):
+    (tmp_path / "task.toml").write_text(
+        'name = "books"\nbase = "review"\n[words]\nitem = "book"\n[dimensions]\npace = "how fast it goes"\n'
+    )
+    task = open_task(folder=tmp_path)
+    assert (task.name, task.words) == ("books", {**TASK.words, "item": "book"})
+    assert list(task.dimensions) == [*TASK.dimensions, "pace"]
+    papers = open_task("review_papers")
+    assert (papers.name, papers.words, papers.dimensions) == ("review_papers", TASK.words, TASK.dimensions)
+
+
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
+        ("task.toml", "name = 'x'\nbase = 'revue'", "unknown base 'revue'; built in are mail, meeting, review, "),
         ("task.toml", "name = ", "cannot be read"),
         ("task.toml", "name = 'x'", "words"),
         ("generate.jinja", "{% block user %}{{ item.title }", "generate.jinja, line 1"),

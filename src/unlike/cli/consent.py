@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName, User
 from unlike.cli.output import print_json, say
 from unlike.errors import InputError
@@ -32,7 +33,7 @@ def consent(
     from unlike.sync import wait_for
 
     agreed = _agrees("--own", own), _agrees("--peer", peer)
-    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):
         before = wait_for(memory.consent(user))
         after = wait_for(memory.set_consent(user, *agreed, wording)) if own or peer else before
         n_waiting = wait_for(memory.jobs("waiting", limit=1)).total

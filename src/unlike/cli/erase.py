@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
 from unlike.cli.output import confirm, day_and_time, say
 from unlike.errors import InputError
@@ -73,8 +74,9 @@ def erase(
         elif refuses:
             _refuse_user(memory, user, refuse)
         elif receipt:
-            _confirm(memory, user, yes)
-            _show_erased(_erase(memory, user, receipt), user, receipt, place)
+            with suggesting_users(opened, user):
+                _confirm(memory, user, yes)
+                _show_erased(_erase(memory, user, receipt), user, receipt, place)
 
 
 def _show_erased(signed: "Receipt", user: str, receipt: Path, place: Place) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import MasterAt, StoreAt, TenantName, User
 from unlike.cli.output import say
 from unlike.errors import InputError
@@ -23,7 +24,7 @@ def export(
     """Export everything that is stored about a user as JSON: records, differences, profiles, consent, jobs, audit."""
     from unlike.sync import wait_for
 
-    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):
         held = wait_for(memory.export(user))
     text = json.dumps(held, indent=2, ensure_ascii=False)
     if out is None:

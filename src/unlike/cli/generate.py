@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unlike.cli.meant_user import meant_user
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
 from unlike.cli.output import print_json, say
 from unlike.errors import CallFailed, InputError
@@ -66,20 +67,24 @@ def generate(
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error
+        meant = meant_user(memory.tenant, user)
     if as_json:
         print_json(written)
     elif not stream:
         typer.echo(written.text)
     _say_sources(written)
+    if meant:
+        say(f"there is no user {user!r}; {meant}")
     if written.profile_version:
         say(f"evidence for each statement of the profile: unlike profile show {user} --store {Place(store).shown}")
 
 
 def _no_such_item(memory: "Memory", item: str) -> InputError:
-    from unlike.store.items import similar_ids
+    from unlike.store.similar_ids import similar_ids
+    from unlike.store.tables import ITEMS
 
     with memory.tenant.read() as tx:
-        near = similar_ids(tx, item)
+        near = similar_ids(tx, ITEMS.c.item_id, item)
     meant = f"did you mean {' or '.join(near)}? For a new item " if near else ""
     return InputError(f"no item {item!r} in the store; {meant}give --item-title and --item-description")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.groups import Group
+from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
 from unlike.cli.output import day_and_time, new_console, print_json, say
 from unlike.cli.profile_build import build
@@ -43,7 +44,10 @@ def show(
     from unlike.store.records import Unknown
     from unlike.sync import wait_for
 
-    with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
+    with (
+        open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory,
+        suggesting_users(memory.tenant, user),
+    ):
         with memory.tenant.read() as tx:
             known = read_context(tx, user, memory.settings, with_others=False)
         try:
@@ -103,7 +107,10 @@ def edit(
     from unlike.memory.profile_text import as_lines, statements_in
     from unlike.sync import wait_for
 
-    with open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory:
+    with (
+        open_memory(store, tenant=tenant, settings=settings, master=master, notify=say) as memory,
+        suggesting_users(memory.tenant, user),
+    ):
         read_ms, before = _current(memory, user)
         text = _edited(as_lines(user, before)) if source is None else _read(source)
         after = statements_in(text, before)
@@ -177,7 +184,7 @@ def history(
 
     from unlike.sync import wait_for
 
-    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):
         versions = wait_for(memory.profile(user)).versions
     if as_json:
         print_json([asdict(version) for version in versions])
@@ -202,6 +209,6 @@ def rollback(
     """Make an earlier version the current one, until the profile is rebuilt."""
     from unlike.sync import wait_for
 
-    with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
+    with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):
         wait_for(memory.go_back(user, version))
     typer.echo(f"version {version} of {user} is current; new records rebuild the profile")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.interrupt import interruptible
+from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
 from unlike.cli.output import new_console, print_json, print_rewrites, say
 from unlike.cli.progress import progress
@@ -58,7 +59,7 @@ def build(
 
     wanted = None if everyone else users or []
     parts = open_memory_parts(settings, llm, embedder, opening=open_counter if dry_run else open_patient)
-    with open_tenant(Place(store, tenant, master, say)) as opened:
+    with open_tenant(Place(store, tenant, master, say)) as opened, suggesting_users(opened, *(users or ())):
         (_forecast if dry_run else build_and_show)(opened, parts, wanted, as_json, limit)
 
 

@@ -6,6 +6,7 @@ the mean.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import transformers
 from transformers.utils.logging import disable_progress_bar
 
 from unlike.embed.encoder import Vectors
+from unlike.embed.model_folder import name_of_folder
 from unlike.errors import InputError
 from unlike.llm.local_model import ModelFiles, device_of, open_model_files
 from unlike.llm.model_source import explain_load_errors
@@ -44,7 +46,8 @@ class HiddenStatesEncoder:
             raise InputError(
                 f"encoder transformers:{name}: layer {layer!r}; give 1 to {n_layers}, as in {llm}#{n_layers}"
             )
-        self.name = f"transformers:{llm}#{layer}"
+        is_folder = files.source == llm and Path(llm).is_dir()
+        self.name = f"transformers:{name_of_folder(Path(llm)) if is_folder else llm}#{layer}"
         self._limit = files.context_tokens
         self._tokenizer = files.tokens.tokenizer
         if self._tokenizer.pad_token is None:

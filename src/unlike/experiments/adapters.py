@@ -12,7 +12,7 @@ from unlike.errors import InputError
 from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
-from unlike.llm.soft_prompt import takes_soft_prompts
+from unlike.llm.soft_prompt import SOFT_STEPS, takes_soft_prompts
 from unlike.progress import n_of
 from unlike.settings import MethodSettings
 
@@ -114,7 +114,6 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
     from accelerate.utils.memory import clear_device_cache
 
     from unlike.experiments.train import train
-    from unlike.prompts.task import open_task
 
     plan, corpora = opened.plan, opened.training_corpora
     entries = {entry.name: entry for entry in plan.adapters}
@@ -129,7 +128,7 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
             embedder=opened.encoder,
             preset=entry.preset,
             settings={**entry.set, "seed": adapter.seed},
-            task=open_task(plan.task, plan.prompts),
+            task=opened.task,
             salt=corpora[0].hash[:16],
             on_step=watch.training,
         )
@@ -191,9 +190,12 @@ def _check_trained_as_planned(adapter: WantedAdapter, opened: "Experiment") -> N
         )
     asked = _compared(asdict(adapter.recipe.adapter), asdict(adapter.recipe.train))
     asked |= {"embedder": opened.encoder.name, "corpus_hash": corpus_hash(opened.training_corpora)}
-    # A setting that did not exist at the time had its default.
+    asked |= {"prompts": opened.task.digest(SOFT_STEPS[adapter.recipe.adapter.layout])}
+    # A setting that did not exist at the time had its default; prompts are not known.
     seen = _compared(asdict(Recipe().adapter), asdict(Recipe().train)) | _compared(plan["adapter"], plan["train"])
-    seen |= {name: plan[name] for name in ("embedder", "corpus_hash")}
+    seen |= {"prompts": asked["prompts"]} | {
+        name: plan[name] for name in ("embedder", "corpus_hash", "prompts") if name in plan
+    }
     differing = [f"{name} {seen[name]!r}, asked {value!r}" for name, value in asked.items() if seen[name] != value]
     if differing:
         raise InputError(

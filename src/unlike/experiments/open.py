@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unlike.evaluate.running.plan import Engine
     from unlike.evaluate.running.run_plan import KitOf
     from unlike.llm.backend import Backend
+    from unlike.prompts.task import Task
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,19 @@ class Experiment:
         from unlike.llm.journal import Journal
         from unlike.llm.open import open_counter, open_patient
         from unlike.llm.recorded import RecordedLLM
-        from unlike.prompts.task import open_task
 
         options = {} if engine.context_tokens is None else {"context_tokens": engine.context_tokens}
         given = self.backend if engine is self.plan.llm else None
         backend = given or (open_patient if asks else open_counter)(engine.uri, **options)
         llm = RecordedLLM(backend, Journal.open(journal, self.plan.keep_prompts), engine.concurrency)
-        task = open_task(self.plan.task, self.plan.prompts)
-        return kits(self.corpus, llm, self.encoder, task, adapter_folder or self.adapter_folder)
+        return kits(self.corpus, llm, self.encoder, self.task, adapter_folder or self.adapter_folder)
+
+    @cached_property
+    def task(self) -> "Task":
+        """The plan's task, with its own templates."""
+        from unlike.prompts.task import open_task
+
+        return open_task(self.plan.task, self.plan.prompts)
 
     def adapter_folder(self, settings: MethodSettings) -> Path:
         """Folder of the adapter of some settings: one that the experiment trains per seed, or a given folder."""

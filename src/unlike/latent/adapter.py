@@ -6,6 +6,7 @@ hashes of the training users, so that an erasure can name the adapters that were
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft_prompt import SOFT_STEPS, SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
-from unlike.records import Case, Record, Records
+from unlike.records import Case, Record, Records, random_key
 
 WEIGHTS = "adapter.safetensors"
 METADATA = "adapter.json"
@@ -95,10 +96,12 @@ class Adapter:
                 f"use {trained_for.llm}, or train one for {llm} with: unlike train"
             )
         if embedder != trained_for.embedder:
-            # A model of sentence-transformers is opened by its own name.
+            # A model of sentence-transformers is opened by its own name, a folder by its path, which is not kept.
+            is_folder = re.search("#[0-9a-f]{12}(#|$)", trained_for.embedder)
+            own_name = trained_for.embedder.removeprefix("sentence-transformers:")
             raise InputError(
                 f"adapter was trained with embedder {trained_for.embedder!r}, not {embedder!r}; "
-                f"give --embedder {trained_for.embedder.removeprefix('sentence-transformers:')}"
+                f"give --embedder {'with the folder of that model' if is_folder else own_name}"
             )
 
 
@@ -253,7 +256,7 @@ class Prompter:
         Raises:
             InputError: No other user has such records.
         """
-        others = sorted(self._users, key=lambda user: hashlib.sha256(f"{case.id} {user}".encode()).digest())
+        others = sorted(self._users, key=lambda user: random_key(case.id, user, between=" "))
         for user in others:
             if user != case.user_id and self._records.history(user, case.moment):
                 return replace(case, user_id=user)

@@ -3,6 +3,7 @@
 A checkpoint is one file that is replaced atomically, so a kill leaves the old one or the new one.
 """
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from unlike.latent.examples import Example
 from unlike.latent.loss import splice, text_nll
 from unlike.latent.modules import Module
 from unlike.latent.settings import TrainSettings
-from unlike.latent.training_data import TrainingData
+from unlike.latent.training_data import TrainingData, changed_in_plan
 from unlike.llm.backend import Sampling
 from unlike.llm.decode import LOGITS_AT_ONCE, Row, write
 from unlike.llm.local_model import LocalModel
@@ -81,8 +82,7 @@ def load(folder: Path, plan: dict[str, Any]) -> tuple[Progress, dict[str, Any]] 
     except (OSError, RuntimeError, ValueError, EOFError, LookupError, UnpicklingError) as error:
         raise InputError(f"checkpoint {folder / FILE} cannot be read: {error}; remove it to start again") from error
     progress = Progress(**parts.pop("progress"))
-    changed = sorted(name for name in plan if progress.plan.get(name) != plan[name])
-    if changed:
+    if changed := changed_in_plan(plan, progress.plan):
         raise InputError(
             f"the checkpoint in {folder} belongs to another training: {', '.join(changed)} differ; "
             "give the same settings, or another --out"
@@ -105,8 +105,8 @@ class Choice:
     higher_is_better: bool = False
 
     def prefers(self, value: float, best: float | None) -> bool:
-        """Whether a value is at least as good as the best so far."""
-        return best is None or (value >= best if self.higher_is_better else value <= best)
+        """Whether a value is at least as good as the best so far; every number is better than NaN."""
+        return best is None or math.isnan(best) or (value >= best if self.higher_is_better else value <= best)
 
 
 def choice_of(data: TrainingData, settings: TrainSettings, metric: TextMetric | None) -> Choice:

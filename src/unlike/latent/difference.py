@@ -141,7 +141,7 @@ class Differences:
         """The mean vector of a peer's texts that the time rule allows."""
         if self._time_rule == "released":
             return self._encode(self._released_texts(user_id)).mean(axis=0)
-        until = case.moment if self._time_rule == "as_of" else END_OF_TIME
+        until = (case.timestamp, "") if self._time_rule == "as_of" else END_OF_TIME
         return self._encode(self._records.history(user_id, until)).mean(axis=0)
 
     def _released_texts(self, user_id: str) -> Sequence[Record]:

@@ -103,7 +103,8 @@ class LossWeights:
         recon: lambda of eq. 11.
         sparse: gamma of eq. 11.
         rho: Target of the mean activations, eq. 10.
-        contrast: Weight of a term of ours: a user's own vectors must explain a text better than another user's do.
+        contrast: Weight of a term of ours: a user's own vectors must explain a text better than those of another example of
+            the batch do, which therefore needs at least 2.
     """
 
     objective: Objective = "paper"
@@ -141,6 +142,9 @@ class TrainSettings:
         checkpoint_min: Minutes between checkpoints within an epoch.
         seed: Seed of initial weights, order of examples, choice of validation cases, and validation sampling.
         weights: The loss.
+
+    Raises:
+        InputError: The loss compares the examples of a batch, and a batch has only one.
     """
 
     learning_rate: NotNegative = 1e-5
@@ -165,6 +169,13 @@ class TrainSettings:
     checkpoint_min: NotNegative = 10.0
     seed: int = 0
     weights: LossWeights = LossWeights()
+
+    def __post_init__(self) -> None:
+        if self.weights.contrast and self.batch < 2:
+            raise InputError(
+                f"training settings: contrast={self.weights.contrast:g} with batch={self.batch}: it compares the examples "
+                "of a batch; set batch=2 or more, or contrast=0"
+            )
 
 
 @dataclass(frozen=True, slots=True)

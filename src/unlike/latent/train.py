@@ -25,7 +25,7 @@ from unlike.latent.batch import Batch, batches, collate
 from unlike.latent.checkpoints import Choice, Progress, choice_of
 from unlike.latent.loss import LossTerms, objective, step_size
 from unlike.latent.settings import TrainSettings
-from unlike.latent.training_data import TrainingData
+from unlike.latent.training_data import TrainingData, changed_in_plan
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -96,8 +96,10 @@ def train(
         raise InputError("training: no examples; the corpus has no cases in split 'train', see: unlike corpus DIR")
     if (out / METADATA).is_file():
         adapter = load_adapter(out)
-        if (adapter.metadata.training or {}).get("plan") != data.plan(settings):
-            raise InputError(f"{out} holds an adapter of another training; give another --out")
+        if changed := changed_in_plan(data.plan(settings), (adapter.metadata.training or {}).get("plan", {})):
+            raise InputError(
+                f"{out} holds an adapter of another training: {', '.join(changed)} differ; give another --out"
+            )
         return adapter
     accelerator = _accelerator(out, track)
     on_step = _tracked(on_step, accelerator, settings.warm_start_steps if data.warm_start else 0)
@@ -205,6 +207,10 @@ class _Training:
                     break
             else:
                 self._progress.epoch, self._progress.batch = self._progress.epoch + 1, 0
+            self._validate()
+            self._save()
+        # The checkpoint of a killed training may hold the last step without its validation.
+        if self._progress.step not in [row["step"] for row in self._progress.validations[-1:]]:
             self._validate()
             self._save()
 
@@ -315,8 +321,7 @@ class _Training:
             kept = self._progress
             training: dict[str, Any] = {"plan": kept.plan, "losses": kept.losses, "validations": kept.validations}
             training |= {"best": kept.best, "chosen_by": self._choice.name} | warm_start
-            dtype = torch.bfloat16 if self._settings.precision == "bfloat16" else torch.float32
-            save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training), dtype)
+            save_adapter(self._out, self._module.cpu(), replace(self._data.metadata, training=training))
             (self._out / checkpoints.FILE).unlink(missing_ok=True)
             shutil.rmtree(self._out / WARM_START, ignore_errors=True)
         self._accelerator.wait_for_everyone()

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
@@ -20,6 +20,7 @@ from unlike.latent.examples import Example, Examples, Selector
 from unlike.latent.modules import Module, PromptTuningModule, standard_of
 from unlike.latent.settings import NOT_COMPARED, AdapterSettings, Recipe, TrainSettings
 from unlike.llm.local_model import LocalModel
+from unlike.llm.soft_prompt import SOFT_STEPS
 from unlike.prompts.task import Task
 from unlike.records import END_OF_TIME, Case, Moment, Record, case_of
 
@@ -39,6 +40,7 @@ class TrainingData:
         markers: (4, hidden) as in Space.
         warm_start: Examples whose prompt has the vectors of one record, in each place in turn, and whose target is its
             text; empty without a warm start.
+        prompts: Digest of the template and the words of the prompts.
     """
 
     llm: LocalModel
@@ -47,6 +49,7 @@ class TrainingData:
     metadata: AdapterMetadata
     markers: Tensor
     warm_start: Sequence[Example] = ()
+    prompts: str = ""
 
     def plan(self, settings: TrainSettings) -> dict[str, Any]:
         """What must be the same for a training to be resumed, as JSON holds it."""
@@ -58,6 +61,7 @@ class TrainingData:
             "embedder": metadata.embedder,
             "corpus_hash": metadata.corpus_hash,
             "n_examples": len(self.examples),
+            "prompts": self.prompts,
         }
 
     def untrained_module(self, seed: int) -> Module:
@@ -124,7 +128,14 @@ def training_data(
         alone[corpus].of(case_of(record, "train"), n_tokens, past=[record], first_place=n % max(1, n_places))
         for n, (corpus, record) in enumerate(warm_start_records(corpora, recipe.train))
     ]
-    return TrainingData(llm, learned, validation, metadata, _markers(llm, task), warm_start)
+    prompts = task.digest(SOFT_STEPS[recipe.adapter.layout])
+    return TrainingData(llm, learned, validation, metadata, _markers(llm, task), warm_start, prompts)
+
+
+def changed_in_plan(plan: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
+    """Names of what differs from an earlier plan; those from before ``prompts`` was kept may have any."""
+    earlier = {"prompts": plan.get("prompts"), **earlier}
+    return sorted(name for name in plan if earlier.get(name) != plan[name])
 
 
 def corpus_hash(corpora: Sequence[Corpus]) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from unlike.errors import CallFailed
 from unlike.llm.backend import LogitBias, Sampling
 
 NUCLEUS_TOKENS = 1024
@@ -150,13 +151,27 @@ def draw_token(logits: Tensor, sampling: Sampling, draw: float) -> int:
         logits: (vocabulary,).
         sampling: Temperature, top_p and logit bias.
         draw: In [0, 1), a multiple of 2 ** -24, so that no rounding lifts it to 1.
+
+    Raises:
+        CallFailed: No token can be chosen, since logits are NaN or infinite.
     """
     logits = biased(logits.float(), sampling.logit_bias)
     if sampling.temperature <= 0:
-        return int(logits.argmax())
+        likeliest = int(logits.argmax())
+        _check_finite(logits[likeliest])
+        return likeliest
     token_ids, probabilities = nucleus((logits / sampling.temperature).softmax(dim=-1), sampling.top_p)
     heights = probabilities.cpu().double().cumsum(dim=0)
+    _check_finite(heights[-1])
     return int(token_ids[int(torch.searchsorted(heights, draw * heights[-1], right=True))])
+
+
+def _check_finite(value: Tensor) -> None:
+    if not value.isfinite():
+        raise CallFailed(
+            "the logits of the next token are NaN or infinite: no token can be chosen; open the LLM in float32, or check "
+            "its weights and the adapter's"
+        )
 
 
 def nucleus(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:

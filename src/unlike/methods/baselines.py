@@ -11,7 +11,6 @@ persona_db              + an own summary and the records of the most similar use
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 
 from unlike.methods.kit import Kit
@@ -28,7 +27,7 @@ from unlike.methods.steps import (
     together,
 )
 from unlike.prompts.prompt import Ask, Passage, own_record
-from unlike.records import Case, Record
+from unlike.records import Case, Record, random_key
 from unlike.writing.draft import Draft, Reply
 
 BLOCK_RECORDS = 8
@@ -135,11 +134,8 @@ async def _contrasted(case: Case, history: Sequence[Record], contrasted: Sequenc
 
 def negative_of(record: Record, case: Case, kit: Kit) -> Record | None:
     """A random record of another user on the same item; None where no one else wrote about it."""
-
-    def random_order(other: Record) -> bytes:
-        return hashlib.sha256(f"{kit.settings.seed}\0{record.id}\0{other.id}".encode()).digest()
-
-    return min(others_on(record.item_id, case, kit), key=random_order, default=None)
+    others, seed = others_on(record.item_id, case, kit), kit.settings.seed
+    return min(others, key=lambda other: random_key(seed, record.id, other.id), default=None)
 
 
 # Persona-DB ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ The papers do not name the measure; this one is ours. Under ``as_of`` a user's m
 strictly before the request, so no user is found by texts that were not yet written.
 """
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.embed.encoder import Encoder, unit
-from unlike.records import END_OF_TIME, Case, Record, Records, TimeRule, visible
+from unlike.records import END_OF_TIME, Case, Record, Records, TimeRule, random_key, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,8 @@ class MeanNeighbours:
             if user != case.user_id and history:
                 n_shared = sum(record.item_id in own_items for record in self._records.history(user, END_OF_TIME))
                 lacks = max(0, n_records - len(history))
-                random_key = hashlib.sha256(f"{case.id} {user}".encode()).digest()
-                found.append(((n_shared, lacks, random_key), Neighbour(user, history)))
+                key = (n_shared, lacks, random_key(case.id, user, between=" "))
+                found.append((key, Neighbour(user, history)))
         return min(found, key=lambda one: one[0])[1] if found else None
 
     def _encode_all(self) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from unlike.embed.encoder import Encoder
 from unlike.peers.representatives import Clustering, cluster, nearest_group, representatives
-from unlike.records import Record
+from unlike.records import Record, random_key
 from unlike.settings import by_name
 
 
@@ -83,10 +83,7 @@ class RandomSelector:
 
     def select(self, target: Record, peers: Sequence[Record], k: int) -> list[Record]:
         """At most k of the peers' records, in random order."""
-        return sorted(peers, key=lambda peer: self._draw(target.id, peer.id))[:k]
-
-    def _draw(self, target_id: str, peer_id: str) -> bytes:
-        return hashlib.sha256(f"{self._seed}\0{target_id}\0{peer_id}".encode()).digest()
+        return sorted(peers, key=lambda peer: random_key(self._seed, target.id, peer.id))[:k]
 
 
 class FarthestSelector:

@@ -5,7 +5,7 @@ Nothing in the methods knows of reviews; all of that is in the files of a task's
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -64,6 +64,10 @@ class Task:
                 "add it to task.toml in a folder of your own and pass --prompts FOLDER"
             )
         return tuple(self.dimensions[name] for name in wanted)
+
+    def digest(self, step: str) -> str:
+        """16 hexadecimal digits that change with a step's template or the task's words."""
+        return hashlib.sha256(f"{self.sources[step]}\0{sorted(self.words.items())}".encode()).hexdigest()[:16]
 
     def render(self, step: str, context: Mapping[str, Any]) -> list[dict[str, str]]:
         """The chat messages of a step.
@@ -144,7 +148,7 @@ def _open(name: str, folder: Path | None) -> Task:
     # Files from elsewhere run in a sandbox; it doubles the time of filling a template, and our own need none.
     kind = jinja2.Environment if folder is None else SandboxedEnvironment
     environment = kind(loader=jinja2.FileSystemLoader(places), undefined=jinja2.StrictUndefined, auto_reload=False)
-    described = read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), "task")
+    described = _described(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), built_in)
     try:
         if folder is not None:
             steps = [path.stem for place in (BUILT_IN / name, STEPS) for path in place.glob("*.jinja")]
@@ -161,6 +165,17 @@ def _open(name: str, folder: Path | None) -> Task:
         raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"template {error.name}, line {error.lineno}: {error.message}") from error
+
+
+def _described(file: Path, built_in: Sequence[str]) -> dict[str, Any]:
+    """What a ``task.toml`` says, and for the rest what that of the built-in task says that it names as its base."""
+    own = read_toml(file, "task")
+    if "base" not in own:
+        return own
+    if own["base"] not in built_in:
+        raise InputError(f"{file}: unknown base {own['base']!r}; built in are {', '.join(built_in)}")
+    base = _described(BUILT_IN / own["base"] / "task.toml", built_in)
+    return own | {part: base[part] | own.get(part, {}) for part in ("words", "dimensions")}
 
 
 def _steps(places: list[Path]) -> list[str]:

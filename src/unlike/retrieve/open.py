@@ -1,10 +1,9 @@
 """The retrievers by name, and those that need no more than a sort."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 from unlike.embed.encoder import Encoder
-from unlike.records import Record
+from unlike.records import Record, random_key
 from unlike.retrieve.bm25 import BM25Retriever
 from unlike.retrieve.query import Document, Retriever
 from unlike.settings import by_name
@@ -26,10 +25,9 @@ class RandomRetriever:
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
         """N records in random order."""
-        return sorted((document.record for document in documents), key=lambda r: self._draw(query, r.id))[:n]
-
-    def _draw(self, query: str, record_id: str) -> bytes:
-        return hashlib.sha256(f"{self._seed}\0{query}\0{record_id}".encode()).digest()
+        return sorted((document.record for document in documents), key=lambda r: random_key(self._seed, query, r.id))[
+            :n
+        ]
 
 
 class DenseRetriever:

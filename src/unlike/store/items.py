@@ -8,7 +8,6 @@ erased with that user; one that two users sent alike, or that the product sent, 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any
 
@@ -23,8 +22,6 @@ _WITH_IDS = select(ITEMS.c.item_id, ITEMS.c.title, ITEMS.c.description).where(
     ITEMS.c.tenant == bindparam("tenant"), ITEMS.c.item_id.in_(bindparam("item_ids", expanding=True))
 )
 
-MAX_SIMILAR = 2_000
-"""Ids that a misspelt one is compared with."""
 PARTS = ("title", "description")
 """The texts of an item; the user from whom each comes is in the column NAME_user."""
 
@@ -81,13 +78,6 @@ def items_with_ids(tx: Tx, item_ids: Iterable[str]) -> dict[str, Item]:
     """The stored items with these ids."""
     rows = tx.conn.execute(_WITH_IDS, {"tenant": tx.tenant, "item_ids": sorted(set(item_ids))})
     return {item_id: Item(item_id, title, description) for item_id, title, description in rows}
-
-
-def similar_ids(tx: Tx, item_id: str) -> list[str]:
-    """Ids of stored items that look like a misspelt one, and begin alike; the closest first."""
-    alike = ITEMS.c.item_id.startswith(item_id[:2], autoescape=True)
-    near = select(ITEMS.c.item_id).where(ITEMS.c.tenant == tx.tenant, alike).limit(MAX_SIMILAR)
-    return get_close_matches(item_id, tx.conn.scalars(near).all())
 
 
 def describers_of(tx: Tx, seen: Iterable[Item]) -> set[int] | None:
