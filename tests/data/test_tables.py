@@ -54,6 +54,19 @@ FIELDS = (
         ("2014-05-13T16:53:20.250", 1_400_000_000_250),
         ("2014-05-13T16:53:20Z", 1_400_000_000_000),
         ("2014-05-13T18:53:20+02:00", 1_400_000_000_000),
+        ("2014-05-13 16:53", 1_399_999_980_000),
+        ("2014-05-13T16:53Z", 1_399_999_980_000),
+        ("2014-05-13T18:53+02:00", 1_399_999_980_000),
+        ("2014-05-13 18:53:20+02", 1_400_000_000_000),
+        ("2014-05-13 16:53:20 UTC", 1_400_000_000_000),
+        ("20140513T165320Z", 1_400_000_000_000),
+        ("20140513T165320.1239Z", 1_400_000_000_123),
+        ("2014-05-13 16:53:20.1239", 1_400_000_000_123),
+        ("2014/05/13 16:53", 1_399_999_980_000),
+        ("2014/5/3 16:53:20", 1_399_136_000_000),
+        ("2014/05/13 18:53:20 +0200", 1_400_000_000_000),
+        ("2014-05-13+02:00", None),
+        ("2014-05-13 25:00", None),
         ("2014/05/13", 1_399_939_200_000),
         ("05 13, 2014", 1_399_939_200_000),
         ("06 3, 2013", 1_370_217_600_000),
@@ -148,6 +161,22 @@ def test_a_unit_that_is_given():
 )
 def test_the_format_that_is_suggested_has_the_separators_of_the_file(example, form):
     assert day_first(f"{example!r}") == form
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "why"),
+    [
+        ("03/04/2014", "", "in which day and month may be in either order; .*'%d/%m/%Y'"),
+        ("soon", "", "'soon', of no known format; give their format"),
+        ("2014-05-13 16h53", "", "of no known format"),
+        ("03/04/2014", "%Y", "not of the format '%Y'"),
+    ],
+)
+def test_why_times_cannot_be_read(value, form, why):
+    log = ReadLog()
+    log.add_unreadable("at", 20, repr(value))
+    with pytest.raises(InputError, match=f"20 of 20 values of at .*{why}"):
+        log.check_times("at", 20, 0.1, form)
 
 
 @pytest.mark.parametrize("form", ["%d/%m", "%H:%M", "day"])
