@@ -296,6 +296,26 @@ def test_numbers_of_items_cost_no_item(write_lines, tmp_path, lenient):
     assert [corpus.item(f"i{n}").attributes.get("rating_number") for n in range(3)] == [1234, None, None]
 
 
+@pytest.mark.parametrize(
+    ("cell", "categories"),
+    [
+        ("Kitchen", ["Kitchen"]),
+        ("Rock & Pop, Jazz", ["Rock & Pop", "Jazz"]),
+        ('["Music", ["Pop &amp; Rock"]]', ["Music", "Pop & Rock"]),
+        ("[Live] Albums", ["[Live] Albums"]),
+        ("2014", ["2014"]),
+        ("", None),
+    ],
+)
+def test_a_cell_of_categories_is_a_json_list_or_a_text(write_lines, tmp_path, lenient, cell, categories):
+    reviews = write_lines("r.jsonl", [{"user_id": "u", "item_id": "1", "text": "a text of some length"}])
+    for items in (tmp_path / "i.csv", tmp_path / "i.parquet"):
+        rows = [{"item_id": "1", "title": "T", "categories": cell}]
+        items.write_bytes(forms.as_csv(rows) if items.suffix == ".csv" else forms.as_parquet(rows))
+        corpus = curate(table(reviews, items=items), lenient, tmp_path / items.suffix[1:])
+        assert corpus.item("1").attributes.get("categories") == categories, items.name
+
+
 def test_markup_is_taken_out_before_lengths_are_counted(write_lines, tmp_path, lenient):
     rows = [review("a", text="So <br /><br />good &amp; &#34;loud&#34;"), review("b", text="A<br />" * 8), review("c")]
     meta = [item(title="R&amp;B", description=["<p>What it <b>is</b></p>"], categories=["Movies &amp; TV"])]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from unlike.data.tables.fields import Field, Reading, number_as_text
+from unlike.data.tables.fields import Field, Reading, as_text, number_as_text
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.markup import cleaned, without_markup
 from unlike.data.tables.times import dates
@@ -56,6 +56,8 @@ def reason_of_absence(field: Field) -> str:
 def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list[pl.Series]:
     if field.kind == "id":
         return [ids(text)]
+    if field.kind == "list":
+        text = pl.Series(text.name, [as_text(one, "list") for one in text], dtype=pl.String)
     if field.kind in ("text", "prose", "list"):
         return [text if reading.keep_markup else _clean(text, field, log)]
     text = text.str.strip_chars().replace("", None)
