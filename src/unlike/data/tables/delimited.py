@@ -30,14 +30,12 @@ def batches(
     """Yield frames of text columns with a column ``line`` (where the row begins), and the malformed rows beside each.
 
     Raises:
-        InputError: The header is malformed, or a required or expected column is not in it.
+        InputError: The header is malformed, a required or expected column is not in it, or the given delimiter is none.
     """
     with table.open() as file:
         lines = Lines(encoding.lines(file))
         usual = _usual_delimiter(table)
-        delimiter = reading.delimiter.replace("\\t", "\t") or best_delimiter(
-            table, partial(_n_columns, lines.first, fields)
-        )
+        delimiter = _given_delimiter(reading) or best_delimiter(table, partial(_n_columns, lines.first, fields))
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
         header, rows = header_and_rows(table, lines, delimiter)
@@ -86,6 +84,15 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
             f"{name} has no {lacking}; it has {', '.join(columns) or 'none'}; name the right ones{how_to_map(fields)}"
         )
     return keys
+
+
+def _given_delimiter(reading: Reading) -> str:
+    delimiter = reading.delimiter.replace("\\t", "\t")
+    if delimiter and (len(delimiter) > 1 or delimiter in '"\r\n'):
+        raise InputError(
+            f"--delimiter is {delimiter!r}; give one character, such as ; or \\t, that is no quotation mark"
+        )
+    return delimiter
 
 
 def best_delimiter(table: TableFile, score: Callable[[str], int]) -> str:
