@@ -319,3 +319,12 @@ def test_a_table_of_any_columns_has_cells_as_long_as_any_other_table(tmp_path):
         assert [len(row.values["text"]) for row in read_rows(path)] == [200_000]
     finally:
         csv.field_size_limit(limit)
+
+
+def test_names_in_a_header_are_stripped(tmp_path):
+    (tmp_path / "t.csv").write_text("text, reference ,\tuser\na,b,c\n")
+    (row,) = read_rows(tmp_path / "t.csv")
+    assert row.values == {"text": "a", "reference": "b", "user": "c"}
+    fields = [Field("said", ("text",)), Field("real", ("reference",))]
+    (frame,) = read_table(tmp_path / "t.csv", fields, ReadLog())
+    assert frame.rows() == [("a", "b")]

@@ -38,8 +38,7 @@ def batches(
         delimiter = _given_delimiter(reading) or best_delimiter(table, partial(_n_columns, lines.first, fields))
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
-        header, rows = header_and_rows(table, lines, delimiter)
-        names = [name.strip() for name in header]
+        names, rows = header_and_rows(table, lines, delimiter)
         keys = chosen_keys([*names, *table.constants], fields, table.name)
         while batch := list(islice(rows, BATCH_ROWS)):
             yield _frame(batch, names, keys, table.constants, fields)
@@ -147,7 +146,7 @@ class Lines:
 def header_and_rows(
     table: TableFile, lines: Lines, delimiter: str
 ) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
-    """The cells of the header (none for an empty table), and (line number, cells or the fault of the row) of each other row.
+    """The stripped names of the header (none for an empty table), and (line number, cells or fault) of each other row.
 
     Raises:
         InputError: The header is malformed.
@@ -157,7 +156,7 @@ def header_and_rows(
     if isinstance(header, str):
         advice = "save the file as UTF-8" if header == NOT_UTF8 else "correct the header"
         raise InputError(f"{table.name}, line {number}: the header is malformed: {header}; {advice}")
-    return header, rows
+    return [name.strip() for name in header], rows
 
 
 def _rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
