@@ -205,10 +205,12 @@ def test_numbers(text, number):
         ("u1", "u1"), (" u1 ", "u1"), ("\tu1\n", "u1"), ("7", "7"), ("7.0", "7"), ("7.", "7"), ("0.0", "0"), ("-0.0", "0"),
         ("-7.0", "-7"), ("7.5", "7.5"), ("007", "007"), ("1e+20", "1" + "0" * 20), ("1.5e+3", "1500"), ("12e5", "12e5"),
         ("1.0.0", "1.0.0"), ("v1.0", "v1.0"), ("  ", ""), (None, None),
+        ("Jose\u0301", "Jos\u00e9"), (" Jos\u00e9 ", "Jos\u00e9"),
     ],
 )  # fmt: skip
 def test_ids(text, id_):
     assert ids(pl.Series([text], dtype=pl.String)).to_list() == [id_]
+    assert ids(pl.Series(["a", text, None], dtype=pl.String)).to_list() == ["a", id_, None]
 
 
 def test_lists_become_flat_and_paragraphs_one_text():
