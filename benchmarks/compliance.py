@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 import unlike
+from benchmarks.replies import Checked, compliance_of, shares
 from unlike.data.corpus import Corpus
-from unlike.evaluate.running.compliance import Checked, compliance_of, shares
 from unlike.evaluate.running.run_method import JOURNAL, read_run
 from unlike.prompts.task import open_task
 from unlike.sync import wait_for

@@ -96,3 +96,29 @@ def test_a_line_without_end_is_one_clear_error(tmp_path, suffix, monkeypatch):
         out.write(b'{"user_id": "a", "item_id": "b", "text": "c"}\n{"user_id": "' + b"x" * 1_000_000)
     with pytest.raises(InputError, match="has a line of more than 2,000 bytes"):
         list(read_records(file, {}, Reading()))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+def test_an_array_on_one_line_has_a_limit_of_its_own(tmp_path, suffix, monkeypatch):
+    """Longer than a line may be, as pandas writes it, it is read; without an end it is one clear error."""
+    monkeypatch.setattr("unlike.data.tables.jsonl.CHUNK_BYTES", 1000)
+    monkeypatch.setattr("unlike.data.tables.jsonl.MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr("unlike.data.tables.jsonl.MAX_ARRAY_BYTES", 50_000)
+    file = tmp_path / f"records{suffix}"
+    row = b'{"user_id": "a", "item_id": "b", "text": "caf\xc3\xa9"}'
+    opened = gzip.open if suffix.endswith("gz") else open
+    with opened(file, "wb") as out:
+        out.write(b"\xef\xbb\xbf[" + b",".join([row] * 500) + b"]")
+    read = [one.record.text for part in read_records(file, {}, Reading()) for one in part.rows]
+    assert read == ["caf\u00e9"] * 500
+    with opened(file, "wb") as out:
+        out.write(b"[" + b",".join([row] * 5000))
+    with pytest.raises(InputError, match="is a JSON array of more than 50,000 bytes.*one object per line"):
+        list(read_records(file, {}, Reading()))
+
+
+def test_lines_that_open_a_list_are_no_array_however_many(tmp_path, monkeypatch):
+    monkeypatch.setattr("unlike.data.tables.jsonl.MAX_ARRAY_BYTES", 50_000)
+    row = b'{"user_id": "a", "tags": [{"a": 1}], "item_id": "b", "text": "c"}\n'
+    (tmp_path / "records.jsonl").write_bytes(row * 5000)
+    assert sum(len(part.rows) for part in read_records(tmp_path / "records.jsonl", {}, Reading())) == 5000

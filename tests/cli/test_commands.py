@@ -249,3 +249,16 @@ def test_show_finds_the_journal_of_an_experiment_from_the_folder_of_its_runs(unl
         status, out, err = unlike("show", path, "1", "--prompts")
         assert status == 0, err
         assert "answer" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (("--out", "vectors.npz"), "--out vectors.npz is for --fit, which is missing"),
+        (("--fit", "2", "--differences", "d.parquet"), "--differences d.parquet is not written with --fit"),
+    ],
+)
+def test_options_of_embed_that_would_be_ignored_are_refused(unlike, sample, options, fault):
+    status, _, err = unlike("embed", "--corpus", sample, "--embedder", "hashing:64", *options)
+    assert (status, err.count("\n")) == (2, 1)
+    assert fault in err

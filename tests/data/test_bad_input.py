@@ -215,15 +215,34 @@ def test_other_errors_are_not_called_disk_errors(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_run_left_is_swept(tmp_path):
+@pytest.fixture
+def dead():
+    """The number of a process that has ended."""
     child = os.fork()
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    left = tmp_path / f".c.partial-{child}"
-    left.mkdir()
-    (tmp_path / f".c.partial-{os.getppid()}").mkdir()
-    with building(tmp_path / "c") as folder:
+    return child
+
+
+@pytest.mark.parametrize("name", ["c", "c[1]"])
+def test_what_a_killed_run_left_is_swept(tmp_path, dead, name):
+    for kind in ("partial", "old"):
+        (tmp_path / f".{name}.{kind}-{os.getppid()}").mkdir()
+        (tmp_path / f".{name}.{kind}-{dead}").mkdir()
+    (tmp_path / name).mkdir()
+    with building(tmp_path / name) as folder:
         (folder / "manifest.json").write_text("{}")
-    assert not left.exists()
-    assert (tmp_path / f".c.partial-{os.getppid()}").exists()
+    assert {one.name for one in tmp_path.iterdir()} == {
+        name, f".{name}.partial-{os.getppid()}", f".{name}.old-{os.getppid()}"
+    }  # fmt: skip
+
+
+def test_an_old_corpus_returns_where_a_killed_run_left_none(tmp_path, dead):
+    old = tmp_path / f".c.old-{dead}"
+    old.mkdir()
+    (old / "manifest.json").write_text("old")
+    with pytest.raises(ZeroDivisionError), building(tmp_path / "c"):
+        _ = 1 / 0
+    assert (tmp_path / "c" / "manifest.json").read_text() == "old"
+    assert not old.exists()

@@ -65,6 +65,10 @@ def test_curate_prints_how_many_values_are_missing(write_lines, tmp_path):
 def test_a_corpus_that_is_replaced_is_named(files, tmp_path):
     words = ("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
     assert [f"the corpus in {tmp_path / 'c'} is replaced" in run(*words).output for _ in range(2)] == [False, True]
+    for wrong in ([*words, "--preset", "huge"], [word if word != files[1] else "missing.jsonl" for word in words]):
+        result = run(*wrong)
+        assert isinstance(result.exception, InputError)
+        assert "is replaced" not in result.output
 
 
 def test_columns_that_are_missing_name_the_option(write_lines, tmp_path):

@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data.rows import item, review
-from unlike.data.curate import curate
+from unlike.data.curate import curate, unique_ids
 from unlike.data.sources import amazon_2014
 from unlike.errors import InputError
 from unlike.settings import CURATE_PRESETS
@@ -38,6 +39,20 @@ def test_length_is_counted_on_the_raw_text(made):
 def test_characters_are_counted_not_bytes(made):
     corpus = made([review("a", text="é" * 19), review("b", text="é" * 20)], min_chars=20)
     assert ids(corpus) == ["b:i1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "numbered"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a~1", "a~2"]),
+        (["a", "a", "a~1"], ["a", "a~1", "a~1~1"]),
+        (["a~1", "a", "a", "a~1~1"], ["a~1", "a", "a~1~1", "a~1~1~1"]),
+    ],
+)
+def test_repeated_ids_are_numbered_until_all_differ(given, numbered):
+    keys = pl.DataFrame({"row": range(len(given)), "id": given})
+    assert unique_ids(keys)["id"].to_list() == numbered
 
 
 @pytest.mark.parametrize(

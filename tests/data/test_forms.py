@@ -140,11 +140,36 @@ def test_delimiters(tmp_path, given, delimiter):
     assert whole(curated(tmp_path / "r.csv", delimiter=given))["r.csv, columns"] == f"separated by {delimiter!r}"
 
 
+@pytest.mark.parametrize("encoding", ["latin-99", "rot13", "base64", "hex", "undefined"])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_is_no_text_encoding_is_refused(tmp_path, form, encoding):
+    (tmp_path / f"r.{form}").write_bytes(b"user_id,item_id,text\n")
+    with pytest.raises(InputError, match=f"no text encoding '{encoding}'; give an encoding such as utf-8"):
+        curated(tmp_path / f"r.{form}", encoding=encoding)
+
+
+@pytest.mark.parametrize("delimiter", ["||", '"', "\n", "\\t\\t"])
+def test_a_delimiter_is_one_character(tmp_path, delimiter):
+    (tmp_path / "r.csv").write_bytes(forms.as_csv(forms.records()))
+    with pytest.raises(InputError, match="--delimiter is .*; give one character"):
+        curated(tmp_path / "r.csv", delimiter=delimiter)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "fault"),
+    [(6, 1, "is encrypted, password required"), (8, 97, "compression method is not supported")],
+)
+def test_archives_that_cannot_be_unpacked(tmp_path, at, value, fault):
+    content = bytearray(forms.zipped(forms.as_jsonl(forms.records())))
+    content[at] = content[content.index(b"PK\1\2") + at + 2] = value  # in the header of the file and in the directory
+    (tmp_path / "r.zip").write_bytes(content)
+    with pytest.raises(InputError, match=f"reviews.jsonl cannot be unpacked: .*{fault}.*; unpack the archive"):
+        curated(tmp_path / "r.zip")
+
+
 def test_an_encoding_that_is_given(tmp_path):
     (tmp_path / "r.csv").write_bytes(forms.as_csv(forms.records(), "mac_roman"))
     whole(curated(tmp_path / "r.csv", encoding="mac-roman"))
-    with pytest.raises(InputError, match="no encoding 'latin-99'; give an encoding such as utf-8"):
-        curated(tmp_path / "r.csv", encoding="latin-99")
 
 
 def test_a_lone_quotation_mark_costs_its_own_line(tmp_path):
@@ -294,6 +319,26 @@ def test_numbers_of_items_cost_no_item(write_lines, tmp_path, lenient):
     reviews = write_lines("r.jsonl", [review(f"u{n}", f"i{n}") for n in range(3)])
     corpus = curate(sources.amazon_2023(reviews, meta), lenient, tmp_path / "c")
     assert [corpus.item(f"i{n}").attributes.get("rating_number") for n in range(3)] == [1234, None, None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "categories"),
+    [
+        ("Kitchen", ["Kitchen"]),
+        ("Rock & Pop, Jazz", ["Rock & Pop", "Jazz"]),
+        ('["Music", ["Pop &amp; Rock"]]', ["Music", "Pop & Rock"]),
+        ("[Live] Albums", ["[Live] Albums"]),
+        ("2014", ["2014"]),
+        ("", None),
+    ],
+)
+def test_a_cell_of_categories_is_a_json_list_or_a_text(write_lines, tmp_path, lenient, cell, categories):
+    reviews = write_lines("r.jsonl", [{"user_id": "u", "item_id": "1", "text": "a text of some length"}])
+    for items in (tmp_path / "i.csv", tmp_path / "i.parquet"):
+        rows = [{"item_id": "1", "title": "T", "categories": cell}]
+        items.write_bytes(forms.as_csv(rows) if items.suffix == ".csv" else forms.as_parquet(rows))
+        corpus = curate(table(reviews, items=items), lenient, tmp_path / items.suffix[1:])
+        assert corpus.item("1").attributes.get("categories") == categories, items.name
 
 
 def test_markup_is_taken_out_before_lengths_are_counted(write_lines, tmp_path, lenient):

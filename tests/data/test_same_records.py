@@ -107,7 +107,11 @@ def tables(letters):
             "text": texts(letters, 1),
             "title": st.none() | texts(letters),
             "rating": st.none() | st.integers(1, 5) | st.sampled_from([1.5, 4.25]),
-            "at": st.none() | st.integers(1_000_000_000, 2_000_000_000) | st.just("2014-05-13T16:53:20Z"),
+            "at": st.none()
+            | st.integers(1_000_000_000, 2_000_000_000)
+            | st.sampled_from(
+                ["2014-05-13T16:53:20Z", "2014-05-13 16:53", "2014/05/13 16:53:20+02", "20140513T165320.1239Z"]
+            ),
         }
     )
     return st.lists(row, min_size=1, max_size=8)

@@ -54,6 +54,19 @@ FIELDS = (
         ("2014-05-13T16:53:20.250", 1_400_000_000_250),
         ("2014-05-13T16:53:20Z", 1_400_000_000_000),
         ("2014-05-13T18:53:20+02:00", 1_400_000_000_000),
+        ("2014-05-13 16:53", 1_399_999_980_000),
+        ("2014-05-13T16:53Z", 1_399_999_980_000),
+        ("2014-05-13T18:53+02:00", 1_399_999_980_000),
+        ("2014-05-13 18:53:20+02", 1_400_000_000_000),
+        ("2014-05-13 16:53:20 UTC", 1_400_000_000_000),
+        ("20140513T165320Z", 1_400_000_000_000),
+        ("20140513T165320.1239Z", 1_400_000_000_123),
+        ("2014-05-13 16:53:20.1239", 1_400_000_000_123),
+        ("2014/05/13 16:53", 1_399_999_980_000),
+        ("2014/5/3 16:53:20", 1_399_136_000_000),
+        ("2014/05/13 18:53:20 +0200", 1_400_000_000_000),
+        ("2014-05-13+02:00", None),
+        ("2014-05-13 25:00", None),
         ("2014/05/13", 1_399_939_200_000),
         ("05 13, 2014", 1_399_939_200_000),
         ("06 3, 2013", 1_370_217_600_000),
@@ -150,6 +163,22 @@ def test_the_format_that_is_suggested_has_the_separators_of_the_file(example, fo
     assert day_first(f"{example!r}") == form
 
 
+@pytest.mark.parametrize(
+    ("value", "form", "why"),
+    [
+        ("03/04/2014", "", "in which day and month may be in either order; .*'%d/%m/%Y'"),
+        ("soon", "", "'soon', of no known format; give their format"),
+        ("2014-05-13 16h53", "", "of no known format"),
+        ("03/04/2014", "%Y", "not of the format '%Y'"),
+    ],
+)
+def test_why_times_cannot_be_read(value, form, why):
+    log = ReadLog()
+    log.add_unreadable("at", 20, repr(value))
+    with pytest.raises(InputError, match=f"20 of 20 values of at .*{why}"):
+        log.check_times("at", 20, 0.1, form)
+
+
 @pytest.mark.parametrize("form", ["%d/%m", "%H:%M", "day"])
 def test_a_format_without_a_day_is_refused(form):
     with pytest.raises(InputError, match="--time-format .* has no"):
@@ -176,10 +205,12 @@ def test_numbers(text, number):
         ("u1", "u1"), (" u1 ", "u1"), ("\tu1\n", "u1"), ("7", "7"), ("7.0", "7"), ("7.", "7"), ("0.0", "0"), ("-0.0", "0"),
         ("-7.0", "-7"), ("7.5", "7.5"), ("007", "007"), ("1e+20", "1" + "0" * 20), ("1.5e+3", "1500"), ("12e5", "12e5"),
         ("1.0.0", "1.0.0"), ("v1.0", "v1.0"), ("  ", ""), (None, None),
+        ("Jose\u0301", "Jos\u00e9"), (" Jos\u00e9 ", "Jos\u00e9"),
     ],
 )  # fmt: skip
 def test_ids(text, id_):
     assert ids(pl.Series([text], dtype=pl.String)).to_list() == [id_]
+    assert ids(pl.Series(["a", text, None], dtype=pl.String)).to_list() == ["a", id_, None]
 
 
 def test_lists_become_flat_and_paragraphs_one_text():
@@ -290,3 +321,12 @@ def test_a_table_of_any_columns_has_cells_as_long_as_any_other_table(tmp_path):
         assert [len(row.values["text"]) for row in read_rows(path)] == [200_000]
     finally:
         csv.field_size_limit(limit)
+
+
+def test_names_in_a_header_are_stripped(tmp_path):
+    (tmp_path / "t.csv").write_text("text, reference ,\tuser\na,b,c\n")
+    (row,) = read_rows(tmp_path / "t.csv")
+    assert row.values == {"text": "a", "reference": "b", "user": "c"}
+    fields = [Field("said", ("text",)), Field("real", ("reference",))]
+    (frame,) = read_table(tmp_path / "t.csv", fields, ReadLog())
+    assert frame.rows() == [("a", "b")]

@@ -133,6 +133,21 @@ def test_metrics_of_a_case_are_those_of_the_run(ask):
     assert of_case["rouge1"] is not None
 
 
+def test_a_case_is_measured_by_the_language_of_its_run(experiment, tmp_path):
+    run = shutil.copytree(experiment / "runs" / DPL, tmp_path / "run")
+    rows = [json.loads(line) for line in (run / "generations.jsonl").read_text().splitlines()]
+    english = "the lamp lights the table, and it is all that they had hoped for in this hall " * 20
+    rows = [row | {"text": english, "reference": english} for row in rows]
+    rows[0] |= {"text": "the caf was lovely", "reference": "The café was lovely"}
+    (run / "generations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ask, case = Asking(run).get, rows[0]["case_id"]
+    of_case = {one["name"]: one["value"] for one in ask("case/values", run="run", case=case)}
+    for metric in ("rouge1", "rougeL", "bleu_sentence"):
+        of_run = {case_id: value for case_id, _, value in ask("run/values", run="run", metric=metric)["points"]}
+        assert of_case[metric] == of_run[case], metric
+    assert of_case["rouge1"] == 1.0
+
+
 def test_prompts_are_the_very_ones_that_were_sent(ask, experiment):
     """The hash of what is shown, with template, model and sampling, is the key of the call in the trace."""
     row, facts = Rows(experiment / "runs" / DPL).row("ada-12"), read_facts(experiment / "runs" / DPL)

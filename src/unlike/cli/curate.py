@@ -186,9 +186,11 @@ def _source_command(name: str) -> Callable[[Callable[..., "Source"]], Callable[.
 
             reading = checked(Reading, {name: options.pop(name) for name in READING}, "options")
             source = replace(read(**{name: options.pop(name) for name in own}), reading=reading)
-            if is_corpus(out):
+            existed = is_corpus(out)
+            manifest = write_corpus(source, settings_from(preset, **options), out)
+            if existed:
                 say(f"the corpus in {out} is replaced")
-            show_manifest(write_corpus(source, settings_from(preset, **options), out), out, json)
+            show_manifest(manifest, out, json)
 
         command.__doc__ = read.__doc__
         add_options(command, [*own.values(), *_reading_options()])

@@ -40,7 +40,9 @@ def embed(
     weighting: WeightingName = "mean",
     time: Time = "as_of",
     fit: Fit = None,
-    out: Annotated[Path, typer.Option(help="File of --fit, for --embedder ngrams:FILE.")] = Path("ngrams.npz"),
+    out: Annotated[
+        Path | None, typer.Option(help="File of --fit, for --embedder ngrams:FILE. Default: ngrams.npz.")
+    ] = None,
 ) -> None:
     """Encode all texts of a corpus into the vector cache, before runs or trainings need them.
 
@@ -58,9 +60,16 @@ def embed(
     weightings: dict[str, Weighting] = {name: name for name in get_args(Weighting)}
     if weighting not in weightings:
         raise InputError(f"--weighting {weighting!r}; allowed are {' and '.join(weightings)}")
+    if out and not fit:
+        raise InputError(
+            f"--out {out} is for --fit, which is missing; vectors go to the cache; add --fit N or remove --out"
+        )
+    if fit and differences:
+        raise InputError(f"--differences {differences} is not written with --fit; give one of the two")
     rule, chosen, opened = time_rule(time), read_engine(engine), Corpus.open(corpus)
     if fit:
         fitted = fit_on_corpus(opened, fit)
+        out = out or Path("ngrams.npz")
         fitted.save(out)
         typer.echo(f"{fitted.name} is in {out}; use it with: --embedder ngrams:{out}")
         return

@@ -12,15 +12,22 @@ FULL_PEERS = 4
 """K of DPL: a record can be compared in full where at least as many other users reviewed its item."""
 
 
+def sizes_of(corpus: Corpus) -> dict[str, int | str]:
+    """The hash of a corpus and its numbers of users, items and records."""
+    return {
+        "hash": corpus.hash,
+        "users": len(corpus.users()),
+        "items": len(corpus.items()),
+        "records": len(corpus.records()),
+    }
+
+
 def facts_of(corpus: Corpus) -> dict[str, Any]:
     """Sizes, lengths, times, the share of records that can be compared, and a sample record."""
     cases, records = corpus.cases(), corpus.records()
     return {
         "source": corpus.manifest["source"]["name"],
-        "hash": corpus.hash,
-        "users": len(corpus.users()),
-        "items": len(corpus.items()),
-        "records": len(records),
+        **sizes_of(corpus),
         "cases": {split: len(corpus.cases(split)) for split in ("train", "validation", "test")},
         "history of a case": _spread([len(corpus.history(case.user_id, case.moment)) for case in cases]),
         "characters of a text": _spread([len(record.text) for record in records]),

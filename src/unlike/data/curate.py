@@ -193,7 +193,9 @@ def unique_ids(keys: pl.DataFrame) -> pl.DataFrame:
     """In the order of the files, ids that are there more than once numbered from their second time on."""
     keys = keys.sort("row")
     again = pl.int_range(pl.len()).over("id")
-    return keys.with_columns(id=pl.when(again > 0).then(pl.format("{}~{}", "id", again)).otherwise("id"))
+    while keys["id"].n_unique() < keys.height:  # a number may make an id that a later record has
+        keys = keys.with_columns(id=pl.when(again > 0).then(pl.format("{}~{}", "id", again)).otherwise("id"))
+    return keys
 
 
 def _count_split(parts: Split, settings: CurateSettings, steps: Steps) -> None:

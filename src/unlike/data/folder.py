@@ -5,6 +5,7 @@ depends on the machine or the time, so the same input gives the same bytes.
 """
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -64,11 +65,16 @@ def writing(out: Path) -> Generator[None]:
 
 
 def _sweep(out: Path) -> None:
-    """Remove what killed runs left."""
-    for stale in out.parent.glob(f".{out.name}.partial-*"):
-        process = int(stale.name.rpartition("-")[2])
-        if process == os.getpid() or not _runs(process):
-            shutil.rmtree(stale, ignore_errors=True)
+    """Remove what killed runs left; the old corpus of a run that was killed before the new one took its place returns."""
+    for part in ("old", "partial"):
+        for stale in out.parent.glob(f".{glob.escape(out.name)}.{part}-*"):
+            process = int(stale.name.rpartition("-")[2])
+            if process != os.getpid() and _runs(process):
+                continue
+            if part == "old" and not out.exists():
+                stale.rename(out)
+            else:
+                shutil.rmtree(stale, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

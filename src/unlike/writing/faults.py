@@ -1,7 +1,7 @@
 """Faults of a reply: where it is not what its prompt asked for. They are looked for in the reply as it came.
 
 A reply with a preface, without one of the dimensions or with the words of the item's description spoils what is made of it,
-whatever the method. ``write`` asks again where the settings say so; ``unlike.evaluate.running.compliance`` counts.
+whatever the method. ``write`` asks again where the settings say so; ``benchmarks.compliance`` counts.
 """
 
 import statistics

@@ -333,6 +333,18 @@ def test_meteor_is_english_and_says_so(tmp_path, tiny_wordnet):
     assert row.mean == pytest.approx(1.0, abs=1e-3)
 
 
+def test_the_language_is_one_for_all_methods_and_runs(tmp_path, tiny_wordnet):
+    """Alone, the café is not English; beside many English texts it is, in every row of the table."""
+    english = "the lamp lights the table, and it is all that they had hoped for in this hall " * 5
+    rows = [{"method": "many", "text": english, "reference": english, "case_id": n} for n in range(9)]
+    few = [{"text": "the café was lovely", "reference": "The café was lovely", "case_id": 1}]
+    assert language_of([few[0]["reference"]]) == "spaced"
+    paths = [write(tmp_path / "a.jsonl", [*rows, few[0] | {"method": "few"}]), write(tmp_path / "b.jsonl", few)]
+    scores = score(paths, ["rouge1", "meteor"])
+    assert {row.tokens for row in scores.rows if row.metric == "rouge1"} == {"rouge-score's"}
+    assert all(row.mean is not None for row in scores.rows)
+
+
 def test_one_other_character_counts():
     text, real = "iPhone很好用", "iPhone不好用"
     assert rouge1([text], [real]) == [0.75]

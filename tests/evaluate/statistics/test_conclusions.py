@@ -1,6 +1,7 @@
 """Conclusions from runs whose values are known."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from unlike.evaluate.statistics.measured import (
     cost,
     curves,
     failures,
+    measure,
     ranks,
     unmatched,
     values_by_user,
@@ -315,3 +317,18 @@ def test_the_history_of_a_gain_is_that_before_the_latest_case_whatever_the_order
         run.rows.extend(replace(row, case_id=f"{row.user_id}-1", item_id="i1") for row in list(run.rows))
     distances = uniqueness(both.cases(), both, HashingEncoder())
     assert {gain.history_records for gain in user_gains(by_variant(runs), "rouge1", distances, both)} == {2}
+
+
+def test_runs_of_a_report_are_measured_by_one_language_also_where_cases_failed(tmp_path):
+    """The only text that one method wrote is beside a café: alone, its language would not be English."""
+    english = "the lamp lights the table, and it is all that they had hoped for in this hall " * 20
+    real = {"c1": "The café was lovely", "c2": english}
+    for method, n_failed in (("dpl", 0), ("rag", 1)):
+        (tmp_path / method).mkdir()
+        (tmp_path / method / "run.json").write_text(json.dumps({"method": method, "settings": {}}))
+        rows = [Generation(case, "u", "i", method, "the caf was lovely", text, "done") for case, text in real.items()]
+        rows[1:] = [replace(row, text=None, status="failed") if n_failed else row for row in rows[1:]]
+        text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+        (tmp_path / method / "generations.jsonl").write_text(text)
+    runs = measure([tmp_path / "dpl", tmp_path / "rag"], ["rouge1"], corpus())
+    assert [run.per_case["rouge1"]["c1"] for run in runs] == [1.0, 1.0]

@@ -122,6 +122,7 @@ def test_holm_by_hand():
     )
     assert list(holm({"z": 0.9, "a": 0.8})) == ["z", "a"]
     assert holm({"z": 0.9, "a": 0.8}) == {"z": 1.0, "a": 1.0}
+    assert holm({"a": None, "b": 0.02, "c": 0.5}) == {"b": 0.04, "c": 0.5}
 
 
 @given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), max_size=8))

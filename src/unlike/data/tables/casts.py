@@ -1,7 +1,8 @@
 """Text columns to ids, numbers and times: the only place where a value gets its meaning, whatever the format.
 
-An id is stripped of white space around it, and an integral number is its integer: 7, 7.0 and 7e+0 are "7". An optional
-value that cannot be read is counted and becomes null; only a missing required value makes a line malformed.
+An id is stripped of white space around it and is in canonical Unicode (NFC), and an integral number is its integer: 7, 7.0
+and 7e+0 are "7". An optional value that cannot be read is counted and becomes null; only a missing required value makes a
+line malformed.
 """
 
 import json
@@ -10,10 +11,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from unlike.data.tables.fields import Field, Reading, number_as_text
+from unlike.data.tables.fields import Field, Reading, as_text, number_as_text
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.markup import cleaned, without_markup
 from unlike.data.tables.times import dates
+from unlike.records import canonical_id
 
 _INTEGRAL = r"^([+-]?[0-9]+)\.0*$"
 _EXPONENT = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]{1,3}$"
@@ -56,6 +58,8 @@ def reason_of_absence(field: Field) -> str:
 def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list[pl.Series]:
     if field.kind == "id":
         return [ids(text)]
+    if field.kind == "list":
+        text = pl.Series(text.name, [as_text(one, "list") for one in text], dtype=pl.String)
     if field.kind in ("text", "prose", "list"):
         return [text if reading.keep_markup else _clean(text, field, log)]
     text = text.str.strip_chars().replace("", None)
@@ -97,8 +101,12 @@ def _clean_list(text: pl.Series) -> pl.Series:
 
 
 def ids(text: pl.Series) -> pl.Series:
-    """Ids without white space around them; an integral number is its integer."""
+    """Ids without white space around them, in canonical Unicode (NFC); an integral number is its integer."""
     plain = text.str.strip_chars().str.replace(_INTEGRAL, "$1")
+    beyond_ascii = plain.str.contains(r"[^\x00-\x7f]").fill_null(False)
+    if beyond_ascii.any():
+        canonical = [canonical_id(one) for one in plain.filter(beyond_ascii)]
+        plain = plain.scatter(beyond_ascii.arg_true(), pl.Series(canonical, dtype=pl.String))
     if not plain.str.contains(r"^-|\+").any():
         return plain
     plain = plain.str.replace(r"^-0$", "0")

@@ -30,18 +30,15 @@ def batches(
     """Yield frames of text columns with a column ``line`` (where the row begins), and the malformed rows beside each.
 
     Raises:
-        InputError: The header is malformed, or a required or expected column is not in it.
+        InputError: The header is malformed, a required or expected column is not in it, or the given delimiter is none.
     """
     with table.open() as file:
         lines = Lines(encoding.lines(file))
         usual = _usual_delimiter(table)
-        delimiter = reading.delimiter.replace("\\t", "\t") or best_delimiter(
-            table, partial(_n_columns, lines.first, fields)
-        )
+        delimiter = _given_delimiter(reading) or best_delimiter(table, partial(_n_columns, lines.first, fields))
         if delimiter != usual:
             log.assume(f"{table.name}, columns", f"separated by {delimiter!r}")
-        header, rows = header_and_rows(table, lines, delimiter)
-        names = [name.strip() for name in header]
+        names, rows = header_and_rows(table, lines, delimiter)
         keys = chosen_keys([*names, *table.constants], fields, table.name)
         while batch := list(islice(rows, BATCH_ROWS)):
             yield _frame(batch, names, keys, table.constants, fields)
@@ -86,6 +83,15 @@ def chosen_keys(columns: Sequence[str], fields: Sequence[Field], name: str) -> l
             f"{name} has no {lacking}; it has {', '.join(columns) or 'none'}; name the right ones{how_to_map(fields)}"
         )
     return keys
+
+
+def _given_delimiter(reading: Reading) -> str:
+    delimiter = reading.delimiter.replace("\\t", "\t")
+    if delimiter and (len(delimiter) > 1 or delimiter in '"\r\n'):
+        raise InputError(
+            f"--delimiter is {delimiter!r}; give one character, such as ; or \\t, that is no quotation mark"
+        )
+    return delimiter
 
 
 def best_delimiter(table: TableFile, score: Callable[[str], int]) -> str:
@@ -140,7 +146,7 @@ class Lines:
 def header_and_rows(
     table: TableFile, lines: Lines, delimiter: str
 ) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
-    """The cells of the header (none for an empty table), and (line number, cells or the fault of the row) of each other row.
+    """The stripped names of the header (none for an empty table), and (line number, cells or fault) of each other row.
 
     Raises:
         InputError: The header is malformed.
@@ -150,7 +156,7 @@ def header_and_rows(
     if isinstance(header, str):
         advice = "save the file as UTF-8" if header == NOT_UTF8 else "correct the header"
         raise InputError(f"{table.name}, line {number}: the header is malformed: {header}; {advice}")
-    return header, rows
+    return [name.strip() for name in header], rows
 
 
 def _rows_in(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:

@@ -42,15 +42,16 @@ class Encoding:
         """Examine the first bytes.
 
         Raises:
-            InputError: The given encoding does not exist.
+            InputError: The given encoding does not exist, or is not one of texts.
         """
         self._file, self._log = file, log
         self.is_settled = bool(reading.encoding)
         try:
+            "a".encode(reading.encoding or "utf-8")  # fails for rot13 and base64, which codecs.lookup knows
             self.name = codecs.lookup(reading.encoding).name if reading.encoding else _by_first_bytes(file.head())
-        except LookupError as error:
+        except (LookupError, UnicodeError) as error:
             raise InputError(
-                f"no encoding {reading.encoding!r}; give an encoding such as utf-8, cp1252 or utf-16"
+                f"no text encoding {reading.encoding!r}; give an encoding such as utf-8, cp1252 or utf-16"
             ) from error
         if self.name != "utf-8":
             log.assume(file.name, f"encoded in {self.name}")

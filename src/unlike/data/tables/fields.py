@@ -6,6 +6,7 @@ Every format yields text columns, so a value means the same in JSON, CSV and Par
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -103,7 +104,10 @@ def prose(paragraphs: object) -> str:
 
 
 def flat(value: object) -> list[str]:
-    """The texts in nested lists, each once, in their order; a text is a list separated by ", "."""
+    """The texts in nested lists, each once, in their order; a text is a JSON list, or a list separated by ", "."""
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
     if isinstance(value, str):
         return [part for part in value.split(", ") if part]
     return list(dict.fromkeys(_leaves(value)))

@@ -24,6 +24,9 @@ CHUNK_BYTES = 32_000_000
 MAX_LINE_BYTES = 64_000_000
 """Maximum of the part of a line beyond its chunk; a gzipped file of a few megabytes may hold a line of gigabytes."""
 
+MAX_ARRAY_BYTES = 1_000_000_000
+"""Maximum of a JSON array, decompressed; read as a whole, it takes several times as much memory."""
+
 Numbered = Sequence[tuple[int, bytes]]
 _BOM = b"\xef\xbb\xbf"
 _OPENS_LIST = re.compile(r'\{\s*(?:"\w+"\s*:\s*"[^"]*"\s*,\s*)*"\w+"\s*:\s*\[\s*\{')
@@ -88,13 +91,25 @@ def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
     """The elements of a JSON array, or of the first array in an object; None where the file is neither.
 
     Such a file is read into memory as a whole.
+
+    Raises:
+        InputError: The array has more than MAX_ARRAY_BYTES.
     """
     head = table.head().decode(encoding.name, errors="replace").lstrip("\ufeff \t\r\n")
     if not head.startswith("[") and not _OPENS_LIST.match(head):
         return None
-    text = "".join(
-        in_utf8(one, encoding).decode(errors="replace") for lines in chunks(table, encoding) for one in lines
-    )
+    content = bytearray()
+    with table.open() as file:
+        while len(content) <= MAX_ARRAY_BYTES and (chunk := file.read(CHUNK_BYTES)):
+            content += chunk
+    if len(content) > MAX_ARRAY_BYTES:
+        if head.startswith("{"):  # each line may be an object of its own
+            return None
+        raise InputError(
+            f"{table.name} is a JSON array of more than {MAX_ARRAY_BYTES:,} bytes, which is read as a whole; give one object "
+            f"per line (jq -c '.[]') or Parquet"
+        )
+    text = _text(bytes(content), encoding).removeprefix("\ufeff")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -102,6 +117,12 @@ def elements(table: TableFile, encoding: Encoding) -> list[Any] | None:
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), None)
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
+
+
+def _text(content: bytes, encoding: Encoding) -> str:
+    if encoding.is_wide:
+        return content.decode(encoding.name, errors="replace")
+    return b"".join(in_utf8(line, encoding) for line in io.BytesIO(content)).decode(errors="replace")
 
 
 def _fast(lines: Numbered, fields: Sequence[Field], log: ReadLog) -> tuple[pl.DataFrame, BadLines] | None:

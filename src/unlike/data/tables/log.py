@@ -98,7 +98,8 @@ class ReadLog:
         n, example = self._unreadable.get(column, (0, ""))
         if not _too_many(n, n_rows, max_share):
             return
-        why = f"not of the format {form!r}" if form else "in which day and month may be in either order"
+        why = "in which day and month may be in either order" if _advice_on_order(example) else "of no known format"
+        why = f"not of the format {form!r}" if form else why
         raise InputError(
             f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example}, {why}; give their format, such as "
             f"--time-format '{day_first(example)}' (--max-malformed 1 would leave these records out)"

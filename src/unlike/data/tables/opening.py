@@ -63,7 +63,12 @@ class TableFile:
 
     def _decompressed(self) -> IO[bytes]:
         if self.member:
-            return zipfile.ZipFile(self.path).open(self.member)
+            try:
+                return zipfile.ZipFile(self.path).open(self.member)
+            except RuntimeError as error:  # encrypted, or of an unsupported method
+                raise InputError(
+                    f"{self.name} cannot be unpacked: {error}; unpack the archive and give the folder"
+                ) from error
         suffix = _compression(self.path)
         return COMPRESSION[suffix](self.path) if suffix in COMPRESSION else self.path.open("rb")
 

@@ -6,7 +6,7 @@ the range in which its values lie: 1973 to 2099. A column in which two units are
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import polars as pl
@@ -28,10 +28,13 @@ _FORMATS = (
 _ZONES = {name: hours * 3600 for name, hours in {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
           "PST": -8, "PDT": -7}.items()}  # fmt: skip
 """Time zones of RFC 822, in seconds."""
-_ISO = re.compile(r"\d{4}-\d{1,2}-\d")
+_YEAR_FIRST = re.compile(r"(\d{4})([-/]?)(\d\d|(?<=\D)\d)\2(\d\d|(?<=\D)\d)(?!\d)[Tt ]?(.*?)(?:\s*(?:UTC|GMT))?")
+"""Year, separator, month, day and time of day; the separator may be missing, as in 20230211T100000Z."""
+_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d)")
 _DOTTED = re.compile(r"\d{1,2}\.(\d{1,2})\.\d{4}\b")
 """A date with dots; the month is its group."""
 MONTHS = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dates(text: pl.Series, form: str = "") -> pl.Series:
@@ -72,8 +75,13 @@ def _date(text: str) -> int | None:
     """
     from dateutil import parser
 
-    if _ISO.match(text):  # a valid one is parsed already; 2014-13-05 has no valid month
-        return None
+    if found := _YEAR_FIRST.fullmatch(text):
+        year, _, month, day, time = found.groups()
+        time = time and f"T{_BEFORE_OFFSET.sub('', time)}"
+        try:
+            return _as_ms(datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{time}"))
+        except ValueError:  # also 2014-13-05, in which dateutil would swap month and day
+            return None
     dotted = _DOTTED.match(text)
     if dotted and int(dotted[1]) > MONTHS:
         return None
@@ -85,8 +93,13 @@ def _date(text: str) -> int | None:
         ]
     except (ValueError, OverflowError, TypeError):
         return None
-    moments = {moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in read}
-    return round(moments.pop().timestamp() * 1000) if len(moments) == 1 else None
+    moments = {_as_ms(moment) for moment in read}
+    return moments.pop() if len(moments) == 1 else None
+
+
+def _as_ms(moment: datetime) -> int:
+    """Whole milliseconds, as polars cuts them; without a zone, UTC."""
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.LazyFrame:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlike.data.corpus import Corpus
+from unlike.data.corpus_facts import sizes_of
 from unlike.evaluate.authorship.trials import AuthorshipSettings, AuthorshipTrial, CutTexts
 from unlike.evaluate.authorship.verifiers import Question, Verifier, choose_training, train_verifiers
 from unlike.evaluate.identity.separation import Estimate, estimate, resampled, shares_and_areas
@@ -153,14 +154,8 @@ def authorship(
     on_progress("verifiers trained", 2, 3, f"on {learned.n_users} other users")
     verdicts = [_verdict(verifier, tested) for verifier in verifiers]
     on_progress("measured", 3, 3, "")
-    n_records = len(corpus.records())
     return AuthorshipReport(
-        corpus={
-            "hash": corpus.hash,
-            "users": len(corpus.users()),
-            "items": len(corpus.items()),
-            "records": n_records,
-        },
+        corpus=sizes_of(corpus),
         settings=settings,
         n_users=len(tested.users),
         n_cases=len(trials),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from unlike.data.corpus import Corpus
+from unlike.data.corpus_facts import sizes_of
 from unlike.embed.encoder import ConcatenatedEncoder, Encoder
 from unlike.embed.open import parts_of
 from unlike.errors import InputError
@@ -99,7 +100,7 @@ def compare_encoders(
         found.append(figures)
         on_progress("encoders measured", len(found), len(names), name)
     n_users = len(rows[RESULT].repeats[0])
-    return EncodersReport(study.facts(), settings, n_users, len(fitted.users), study.n_texts, found)
+    return EncodersReport(sizes_of(corpus), settings, n_users, len(fitted.users), study.n_texts, found)
 
 
 def _opened(

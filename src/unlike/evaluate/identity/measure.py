@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unlike.data.corpus import Corpus
+from unlike.data.corpus_facts import sizes_of
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.identity import controls
@@ -168,15 +169,6 @@ class Study:
         """The vectors, (n_records, dim), with the mean of those that are needed."""
         return VectorSpace(vectors, vectors[self._needed].mean(axis=0))
 
-    def facts(self) -> dict[str, int | str]:
-        """The corpus: its hash, and numbers of users, items and records."""
-        return {
-            "hash": self._corpus.hash,
-            "users": len(self._corpus.users()),
-            "items": len(self._corpus.items()),
-            "records": len(self.texts.records),
-        }
-
     def report(self, space: VectorSpace, embedder: str) -> IdentityReport:
         """All figures."""
         texts, plan = self.texts, self.plan
@@ -185,7 +177,7 @@ class Study:
             rows.setdefault(planned.section, []).append(self.measured(planned, space))
             self._on_progress("measured", n_done + 1, len(self.rows), "")
         return IdentityReport(
-            corpus=self.facts(),
+            corpus=sizes_of(self._corpus),
             embedder=embedder,
             settings=self.settings,
             n_repeated=len(texts.repeated),

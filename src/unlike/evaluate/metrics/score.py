@@ -83,7 +83,7 @@ def score(
         metrics: Names of metrics; see ``unlike.evaluate.metrics.open_metric``.
         peers: Texts of others, for metrics that compare with them; None for those that each run folder names.
         form: The columns of the tables.
-        language: Language of all texts; None to detect it.
+        language: Language of all texts; None to detect it, once for all.
         corpus: Corpus folder of the runs, if it has moved since they were made.
 
     Raises:
@@ -98,14 +98,19 @@ def score(
     scores, places = Scores(), [Path(path) for path in as_list(paths)]
     if not places:
         raise InputError("no texts to score: give run folders or tables")
-    for path, run in zip(places, run_names(places), strict=True):
+    read = [read_texts(path, needed, run) for path, run in zip(places, run_names(places), strict=True)]
+    split = language or _language_in([text for methods in read for texts in methods for text in texts.done])
+    for path, methods in zip(places, read, strict=True):
         others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
-        for texts in read_texts(path, needed, run):
-            real = [one for text in texts.done for one in text.references] or [text.text for text in texts.done]
-            split = language or language_of(real)
+        for texts in methods:
             for metric in chosen:
                 _score_metric(scores, texts, metric, others, split)
     return scores
+
+
+def _language_in(texts: Sequence[ScoredText]) -> Language:
+    """The language of the real texts, or of the generated ones where there are none."""
+    return language_of([one for text in texts for one in text.references] or [text.text for text in texts])
 
 
 def _peers_in(path: Path, corpus: Path | None) -> Peers | None:

@@ -1,16 +1,14 @@
 """The authorship measure as a report in GitHub's Markdown."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from unlike.evaluate.authorship.measure import MIN_AUC, AuthorshipReport, ScoredMethod, Verdict
 from unlike.evaluate.identity.separation import Estimate
+from unlike.evaluate.report.files import write_with_figures
 from unlike.evaluate.report.number_format import amount, p_value
 from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.running.run_method import write_all
 from unlike.evaluate.statistics.significance import PairedComparison
 
 COLUMNS = ("text", "users", "texts", "too short", "failed", "probability", "share of the way")
@@ -37,11 +35,7 @@ def write_authorship(report: AuthorshipReport, name: str, out: Path) -> list[Pat
     Raises:
         InputError: One cannot be written.
     """
-    texts = {
-        f"{name}.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
-        f"{name}.md": render_authorship(report, f"Authorship: {name}"),
-    }
-    return write_all(texts, out)
+    return write_with_figures(report, name, {".md": render_authorship(report, f"Authorship: {name}")}, out)
 
 
 def reason_declined(verdict: Verdict) -> str:

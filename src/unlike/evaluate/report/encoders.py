@@ -1,16 +1,14 @@
 """The comparison of encoders by the identity measure as a report in GitHub's Markdown."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 from unlike.evaluate.identity.encoders import EncoderFigures, EncodersReport
 from unlike.evaluate.identity.separation import Contrast
+from unlike.evaluate.report.files import write_with_figures
 from unlike.evaluate.report.identity import Kind, estimated, signed_estimate
 from unlike.evaluate.report.number_format import amount, p_value
 from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.running.run_method import write_all
 
 MEASURES = {
     "own vector": ("result", "own_vector"),
@@ -33,11 +31,7 @@ def write_encoders(report: EncodersReport, name: str, out: Path) -> list[Path]:
     Raises:
         InputError: One cannot be written.
     """
-    texts = {
-        f"{name}_encoders.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
-        f"{name}_encoders.md": render_encoders(report, f"Encoders: {name}"),
-    }
-    return write_all(texts, out)
+    return write_with_figures(report, f"{name}_encoders", {".md": render_encoders(report, f"Encoders: {name}")}, out)
 
 
 def render_encoders(report: EncodersReport, title: str) -> str:

@@ -1,18 +1,17 @@
 """The identity test as a report: tables in GitHub's Markdown, and pictures in files of their own."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from unlike.evaluate.identity.measure import IdentityReport, Measured
 from unlike.evaluate.identity.separation import Contrast, Discrimination, Estimate, Gain
 from unlike.evaluate.report.charts import COLOURS, INK, MARKERS, draw, named_rows, stand_alone, value_axis
+from unlike.evaluate.report.files import write_with_figures
 from unlike.evaluate.report.number_format import amount, p_value
 from unlike.evaluate.report.shown_text import printable, two_lines
 from unlike.evaluate.report.table_format import Group, Row, Table, TableCell, entries, markdown, to_markdown
-from unlike.evaluate.running.run_method import write_all
 
 Kind = Literal["share", "auc"]
 
@@ -56,13 +55,12 @@ def write_identity(report: IdentityReport, name: str, out: Path) -> list[Path]:
         InputError: One cannot be written.
     """
     texts = {
-        f"{name}.json": json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n",
-        f"{name}.md": render_identity(report, f"Identity: {name}"),
-        f"{name}.svg": result_picture(report, f"Who wrote it? {name}", "share"),
-        f"{name}_areas.svg": result_picture(report, f"Who wrote it? {name}, all scores pooled", "auc"),
-        f"{name}_curves.svg": curves_picture(report, f"Who wrote it? {name}, by N and K"),
+        ".md": render_identity(report, f"Identity: {name}"),
+        ".svg": result_picture(report, f"Who wrote it? {name}", "share"),
+        "_areas.svg": result_picture(report, f"Who wrote it? {name}, all scores pooled", "auc"),
+        "_curves.svg": curves_picture(report, f"Who wrote it? {name}, by N and K"),
     }
-    return write_all(texts, out)
+    return write_with_figures(report, name, texts, out)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ Texts of users and models are not trusted: the template escapes whatever it is g
 forbids scripts and connections. The same findings give the same bytes.
 """
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +28,7 @@ from unlike.evaluate.report.report_tables import (
 from unlike.evaluate.report.rubric_table import rubric_table
 from unlike.evaluate.report.shown_text import printable, shared_words
 from unlike.evaluate.report.table_format import Table, markdown, to_csv, to_html, to_latex, to_markdown
+from unlike.evaluate.running.run_method import write_all
 from unlike.evaluate.statistics.findings import CaseStudy, Findings
 
 _HTML = (".html", ".htm")
@@ -73,25 +73,12 @@ def write_report(findings: Findings, out: Path) -> list[Path]:
     """
     check_name(out)
     texts = {
-        out: render_html(findings),
-        out.with_suffix(".md"): render_markdown(findings),
-        out.with_suffix(".csv"): printable(to_csv(figures_table(findings))),
-        out.with_suffix(".tex"): render_latex(findings),
+        out.name: render_html(findings),
+        out.with_suffix(".md").name: render_markdown(findings),
+        out.with_suffix(".csv").name: printable(to_csv(figures_table(findings))),
+        out.with_suffix(".tex").name: render_latex(findings),
     }
-    parts = {path: path.with_name(f"{path.name}.{os.getpid()}.part") for path in texts}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            parts[path].write_text(text, encoding="utf-8", newline="\n")
-        for path, part in parts.items():
-            os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"report {out} cannot be written: {error.strerror}; name another file with --out") from error
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink()
-    return list(texts)
+    return write_all(texts, out.parent, f"report {out}", "name another file with --out")
 
 
 def check_name(out: Path) -> None:

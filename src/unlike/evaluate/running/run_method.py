@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -286,20 +287,40 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         InputError: It cannot be written.
     """
-    part = path.with_name(path.name + ".part")
+    write_all({path.name: text}, path.parent, str(path))
+
+
+def write_all(
+    texts: Mapping[str, str], out: Path, what: str = "", advice: str = "free space or name another folder"
+) -> list[Path]:
+    """Write several texts, by file name, atomically: all are on the disk before the first takes its place.
+
+    Args:
+        texts: By file name.
+        out: Their folder, which is made.
+        what: Its name in an error; that of the folder where it is empty.
+        advice: What to do about an error.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: One cannot be written.
+    """
+    parts = {out / name: out / f"{name}.part" for name in texts}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
+        out.mkdir(parents=True, exist_ok=True)
+        for part, text in zip(parts.values(), texts.values(), strict=True):
+            part.write_text(text, encoding="utf-8", newline="\n")
+        for path, part in parts.items():
+            os.replace(part, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; free space or name another folder") from error
-
-
-def write_all(texts: Mapping[str, str], out: Path) -> list[Path]:
-    """Write several texts, by file name, as ``write_whole`` does; returns the files."""
-    for name, text in texts.items():
-        write_whole(out / name, text)
-    return [out / name for name in texts]
+        raise InputError(f"{what or out} cannot be written: {error.strerror}; {advice}") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+    return list(parts)
 
 
 def versions() -> dict[str, str]:

@@ -218,7 +218,7 @@ def _beside_paper(variant: Variant, found: Published | None) -> Variant:
 def measure_all(folders: Sequence[Path], plan: Plan, corpus: Corpus) -> list[MeasuredRun]:
     """Score the run folders of a plan."""
     names = [] if plan.likelihood_alone else list(dict.fromkeys([*plan.metrics, *plan.checks]))
-    return [measure(folder, names, corpus) for folder in folders]
+    return measure(folders, names, corpus)
 
 
 def _column(name: str) -> tuple[str, str, float | str]:

@@ -173,7 +173,7 @@ def _group(key: tuple[str, str, str], name: str, ours: Values, others: Values) -
 
 def _corrected(made: Sequence[GroupGain]) -> list[GroupGain]:
     """The groups with Holm's correction. The tests of two groups against each other are one test, which needs none."""
-    asked = {one.group: one.p_welch for one in made if one.p_welch is not None}
+    asked = {one.group: one.p_welch for one in made}
     corrected = holm(asked) if len(made) > 2 else asked
     return [replace(one, p_holm=corrected.get(one.group)) for one in made]
 

@@ -117,8 +117,8 @@ def _test(
 
 def _corrected(made: Sequence[PairedTest]) -> list[PairedTest]:
     """The tests of one metric and unit with Holm's correction."""
-    by_t = holm({test.variant: test.p_t for test in made if test.p_t is not None})
-    by_permutation = holm({test.variant: test.p_permutation for test in made if test.p_permutation is not None})
+    by_t = holm({test.variant: test.p_t for test in made})
+    by_permutation = holm({test.variant: test.p_permutation for test in made})
     return [
         replace(test, p_holm=by_t.get(test.variant), p_permutation_holm=by_permutation.get(test.variant))
         for test in made

@@ -4,7 +4,7 @@ A variant may have several runs (temperatures, seeds, samples of cases). A value
 value is the mean over all that user's cases in all runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likeliho
 from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
+from unlike.language import Language, language_of
 from unlike.llm.open import model_of
 from unlike.records import Generation
 
@@ -69,26 +70,37 @@ Groups = Mapping[str, Sequence[MeasuredRun]]
 """The runs of each variant."""
 
 
-def measure(folder: Path, metrics: Sequence[str], corpus: Corpus) -> MeasuredRun:
-    """Read a run folder and score it.
+def measure(folders: Sequence[Path], metrics: Sequence[str], corpus: Corpus) -> list[MeasuredRun]:
+    """Read run folders and score them, all by the language of their real texts together.
 
     Args:
-        folder: The run folder.
+        folders: The run folders.
         metrics: Names of metrics.
-        corpus: The run's corpus, which has the peers' texts for leakage.
+        corpus: The runs' corpus, which has the peers' texts for leakage.
 
     Raises:
-        InputError: The folder holds no finished run, or a metric is unknown.
+        InputError: A folder holds no finished run, or a metric is unknown.
     """
-    rows, facts = read_run(folder)
-    run = MeasuredRun(folder, rows, facts)
-    scores = score([folder], metrics, peers_of(rows, corpus))
+    runs = [MeasuredRun(folder, *read_run(folder)) for folder in folders]
+    language = language_of_cases([row for run in runs for row in run.rows])
+    for run in runs:
+        _score(run, metrics, corpus, language)
+    return runs
+
+
+def language_of_cases(rows: Iterable[Generation]) -> Language | None:
+    """The language of the real texts of all cases, also of failed ones; None where there are none."""
+    real = {row.case_id: row.reference for row in rows if row.reference}
+    return language_of(list(real.values())) if real else None
+
+
+def _score(run: MeasuredRun, metrics: Sequence[str], corpus: Corpus, language: Language | None) -> None:
+    scores = score([run.folder], metrics, peers_of(run.rows, corpus), language=language)
     for row in scores.rows:
         run.means[row.metric], run.notes[row.metric] = row.mean, row.note
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
-    if likely := read_likelihood(folder):
-        run.add(LOGLIK, *_of_cases(likely, [row.case_id for row in rows]))
-    return run
+    if likely := read_likelihood(run.folder):
+        run.add(LOGLIK, *_of_cases(likely, [row.case_id for row in run.rows]))
 
 
 def _of_cases(likely: Sequence[Likelihood], case_ids: Sequence[str]) -> tuple[dict[str, float], str]:

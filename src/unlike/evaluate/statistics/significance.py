@@ -194,15 +194,16 @@ def cohens_dz(differences: Values) -> float:
     return mean / deviation
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
     """p-values adjusted for multiple tests (Holm, 1979), in the given order.
 
     Args:
-        p_values: p-value by name of the test.
+        p_values: p-value by name of the test; None, which is left out, for a test that could not be made.
     """
+    made = {name: p for name, p in p_values.items() if p is not None}
     adjusted: dict[str, float] = {}
     largest = 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda key: p_values[key])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+    for rank, name in enumerate(sorted(made, key=lambda key: made[key])):
+        largest = max(largest, min(1.0, (len(made) - rank) * made[name]))
         adjusted[name] = largest
-    return {name: adjusted[name] for name in p_values}
+    return {name: adjusted[name] for name in made}

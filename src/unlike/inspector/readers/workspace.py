@@ -16,8 +16,10 @@ from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
 from unlike.evaluate.running.run_method import GENERATIONS, corpus_folder, read_run
 from unlike.evaluate.statistics.findings import Findings
+from unlike.evaluate.statistics.measured import language_of_cases
 from unlike.inspector.readers.case_details import others_read
 from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings
+from unlike.language import Language
 from unlike.prompts.task import open_task
 from unlike.records import Generation
 
@@ -95,7 +97,7 @@ class Workspace:
         if metric.needs == "peers":
             corpus = self.corpus_of(run)
             others = {row.case_id: others_read(row, corpus) for row in read_run(run.folder)[0]}
-        scores = score([run.folder], [metric.name], others)
+        scores = score([run.folder], [metric.name], others, language=self.language_of(run))
         note = next((row.note for row in scores.rows if row.note), "")
         if note:
             raise InputError(f"{metric.label} of run {run.name}: {note}")
@@ -106,6 +108,11 @@ class Workspace:
         """The likelihood of the real texts of a run, by case id; empty where it was not measured."""
         path = run.folder / LIKELIHOOD
         return self.cached((LOGLIK, path, _version_of(path)), lambda: _likelihood(run.folder))
+
+    def language_of(self, run: RunFolder) -> Language | None:
+        """The language of the real texts of a run, by which it and each of its cases are measured."""
+        what = ("language", run.folder, _version_of(run.folder / GENERATIONS))
+        return self.cached(what, lambda: language_of_cases(read_run(run.folder)[0]))
 
     def findings(self) -> Findings | None:
         """The findings of an experiment or a report; None where there are none yet.
@@ -217,31 +224,34 @@ def _version_of(path: Path) -> tuple[int, int]:
     return (seen.st_mtime_ns, seen.st_size)
 
 
-def values_of_case(row: Generation, corpus: Corpus | None, loglik: float | None) -> list[dict[str, Any]]:
+def values_of_case(
+    row: Generation, corpus: Corpus | None, loglik: float | None, language: Language | None
+) -> list[dict[str, Any]]:
     """All metrics of one case: name, label, scale and value, or the reason why there is none.
 
     Args:
         row: Of the run.
         corpus: Of the run; None where it is missing.
         loglik: The likelihood of the real text, where it was measured.
+        language: Of the run; one text alone may seem to be of another.
     """
     found = [open_metric(name) for name in METRICS]
-    values = [_of_case(metric, row, corpus) for metric in found] if row.text is not None else []
+    values = [_of_case(metric, row, corpus, language) for metric in found] if row.text is not None else []
     if loglik is not None:
         values.insert(0, {"name": LOGLIK, "label": "Log-likelihood", "scale": "per token", "value": loglik, "note": ""})
     return values
 
 
-def _of_case(metric: Metric, row: Generation, corpus: Corpus | None) -> dict[str, Any]:
+def _of_case(metric: Metric, row: Generation, corpus: Corpus | None, language: Language | None) -> dict[str, Any]:
     value, note = None, ""
     try:
-        value = _measured_alone(metric, row, corpus)
+        value = _measured_alone(metric, row, corpus, language)
     except (InputError, MissingPart, NotMeasurable) as error:
         note = str(error)
     return {"name": metric.name, "label": metric.label, "scale": metric.scale, "value": value, "note": note}
 
 
-def _measured_alone(metric: Metric, row: Generation, corpus: Corpus | None) -> float | None:
+def _measured_alone(metric: Metric, row: Generation, corpus: Corpus | None, language: Language | None) -> float | None:
     against: Sequence[str] | str | None = row.reference
     if metric.needs == "peers":
         if corpus is None:
@@ -250,5 +260,5 @@ def _measured_alone(metric: Metric, row: Generation, corpus: Corpus | None) -> f
     if against is None and metric.needs == "reference":
         raise InputError("there is no real text")
     assert metric.per_case, f"metric {metric.name} is one of single cases"
-    (value,) = metric.per_case([row.text or ""], [against])
+    (value,) = metric.per_case([row.text or ""], [against], *(() if metric.tokens is None else (language,)))
     return value if math.isfinite(value) else None

@@ -165,7 +165,8 @@ def case_values(here: Here, run: RunName, case: CaseId) -> Response:
     """The metrics of one case."""
     found = here.run(run)
     row = here.rows(run).row(case)
-    return ascii_json_response(values_of_case(row, _corpus(here, found)[0], here.likelihood_of(found).get(case)))
+    corpus, loglik = _corpus(here, found)[0], here.likelihood_of(found).get(case)
+    return ascii_json_response(values_of_case(row, corpus, loglik, here.language_of(found)))
 
 
 @router.get("/compare")

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
+from benchmarks.replies import Checked, compliance_of, shares
 from tests.worlds import Listening, kit_for, world
 
-from unlike.evaluate.running.compliance import Checked, compliance_of, shares
 from unlike.evaluate.running.run_method import arun
 from unlike.llm.journal import Journal
 from unlike.llm.recorded import RecordedLLM
