@@ -33,6 +33,10 @@ def test_a_statement_stays_with_a_quotation_that_only_the_user_wrote(statement, 
 def test_statements_are_sentences_about_the_person():
     text = "**writing:** Person A counts. Others feel!\n- emotional: person A's calm."
     assert statements_in(text) == ["writing: the person counts.", "Others feel!", "emotional: the person's calm."]
+    assert statements_in("This person always jokes. In person a lot is said.") == [
+        "This person always jokes.",
+        "In person a lot is said.",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ MIN_QUOTED_CHARS = 6
 
 _QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_PERSON_A = re.compile(r"\b(?:person A|A(?=['’]s\b))", re.IGNORECASE)
+_PERSON_A = re.compile(r"\b(?:(?i:person) A\b|A(?=['’]s\b))")
 _MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
 
 
