@@ -23,6 +23,8 @@ COMPARED = Comparison(OWN, Item("i"), (OTHER,), 1)
         ('says "a warm sound"', False),
         ('says "ten minutes"', False),
         ('says "flat"', False),
+        ('says "flat" and then "nine minutes flat"', True),
+        ('says "flat" nine minutes flat "it"', False),
         ("counts things", False),
     ],
 )

@@ -21,7 +21,7 @@ MAX_STATEMENTS = 6
 MIN_QUOTED_CHARS = 6
 """A shorter quotation is in too many texts to prove anything."""
 
-_QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
+_QUOTATION = re.compile(r"[\"“”«»]([^\"“”«»\n]{1,200})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _PERSON_A = re.compile(r"\b(?:(?i:person) A\b|A(?=['’]s\b))")
 _MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
@@ -68,7 +68,8 @@ def is_supported(statement: str, comparison: Comparison) -> bool:
     """Whether a statement quotes words of the user's text that are in no representative's."""
     own = _plain(comparison.record.text)
     others = [_plain(record.text) for record in comparison.representatives]
-    quoted = [plain for quotation in _QUOTATION.findall(statement) if len(plain := _plain(quotation)) > 1]
+    long = (quotation for quotation in _QUOTATION.findall(statement) if len(quotation) >= MIN_QUOTED_CHARS)
+    quoted = [plain for quotation in long if len(plain := _plain(quotation)) > 1]
     return any(words in own and not any(words in text for text in others) for words in quoted)
 
 
