@@ -41,6 +41,16 @@ def test_statements_are_sentences_about_the_person():
     ]
 
 
+def test_a_statement_keeps_its_quotations_whole():
+    text = 'writing: ends with "So good!!" and the others do not. emotional: says "loved it!" Others are calm (e.g. "Fine.").'
+    assert statements_in(text) == [
+        'writing: ends with "So good!!" and the others do not.',
+        'emotional: says "loved it!"',
+        'Others are calm (e.g. "Fine.").',
+    ]
+    assert is_supported(statements_in('Ends with "nine minutes flat." The other one "hums."')[0], COMPARED)
+
+
 @pytest.fixture(scope="module")
 def sample():
     return unlike.sample_corpus()

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
-from unlike.language import SENTENCE_END
+from unlike.language import sentences_in
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, retrieve, select
 from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
@@ -60,7 +60,7 @@ def verified_profile(
 def statements_in(text: str) -> list[str]:
     """The sentences of a difference, each once, about "the person"."""
     plain = (_MARKS.sub("", line) for line in text.splitlines())
-    sentences = [part.strip() for line in plain for part in SENTENCE_END.split(line) if _WORDS.search(part)]
+    sentences = [part for line in plain for part in sentences_in(line) if _WORDS.search(part)]
     return list(dict.fromkeys(_PERSON_A.sub("the person", sentence) for sentence in sentences))
 
 
