@@ -17,9 +17,9 @@ from unlike.llm.system_role import SYSTEM_ROLE, refuses_system
 
 REFUSING_STATUS = frozenset({400, 422, 501})
 """What endpoints answer that do not know a field; also what they answer when something else is wrong."""
-SAID_BY_NAME = ("max_tokens", "cache_salt", "stream_options")
+SAID_BY_NAME = ("max_tokens", "cache_salt", "stream_options", "seed")
 """Fields that are given up only where the refusal names them."""
-UNKNOWN = r"un(?:recogni[sz]ed|known|supported|expected)|not (?:permitted|supported|allowed)|extra"
+UNKNOWN = r"un(?:recogni[sz]ed|known|supported|expected)|not (?:permitted|supported|allowed)|forbidden|extra"
 """What refusals say next to a field they do not know. One that is only out of range must stay, and so must a salt that
 an endpoint knows and finds badly made: without it, its cache would be shared with others unawares."""
 
