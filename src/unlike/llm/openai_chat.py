@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from unlike.errors import CallFailed
+from unlike.errors import EmptyAnswer
 from unlike.llm.backend import Completion, Sampling, no_words, response_format
 from unlike.llm.chat_passthrough import PassedChat, usage_in
 from unlike.llm.http_client import StatusError
@@ -135,7 +135,7 @@ def read_completion(
 
     Raises:
         TryAgain: No JSON, or JSON without an answer in it.
-        CallFailed: An answer without text; asking again would give the same.
+        EmptyAnswer: An answer without text; only other random numbers may give another.
     """
     try:
         answer: Any = json.loads(body)
@@ -154,7 +154,7 @@ def read_completion(
         raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body) from error
     if not completion.text.strip():
         tokens = completion.prompt_tokens + completion.completion_tokens
-        raise CallFailed(no_words(completion.finish_reason), body, tokens)
+        raise EmptyAnswer(no_words(completion.finish_reason), body, tokens)
     return completion
 
 
