@@ -101,6 +101,11 @@ def test_dimensions_are_data(tmp_path):
     [
         ("task.toml", "name = ", "cannot be read"),
         ("task.toml", "name = 'x'", "words"),
+        (
+            "task.toml",
+            "name = 'x'\n[words]\ntext = 'a'\ntexts = 'b'\nitem = 'c'\ntitle = 'd'\n[dimensions]",
+            r"lacks description, rating in \[words\]; it needs text, texts, item, description, title, rating; add them",
+        ),
         ("generate.jinja", "{% block user %}{{ item.title }", "generate.jinja, line 1"),
     ],
 )

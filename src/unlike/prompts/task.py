@@ -131,6 +131,7 @@ def _open(name: str, folder: Path | None) -> Task:
     described = read_toml(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), "task")
     try:
         if folder is not None:
+            _check_words(described["words"], name)
             steps = [path.stem for place in (BUILT_IN / name, STEPS) for path in place.glob("*.jinja")]
             check_templates(folder, steps, environment, described["words"])
         return Task(
@@ -144,6 +145,12 @@ def _open(name: str, folder: Path | None) -> Task:
         raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"template {error.name}, line {error.lineno}: {error.message}") from error
+
+
+def _check_words(words: Mapping[str, str], name: str) -> None:
+    needed = read_toml(BUILT_IN / name / "task.toml", "task")["words"]
+    if lacking := [word for word in needed if word not in words]:
+        raise InputError(f"task.toml lacks {', '.join(lacking)} in [words]; it needs {', '.join(needed)}; add them")
 
 
 def _steps(places: list[Path]) -> list[str]:
