@@ -45,15 +45,12 @@ def chat_fields(sampling: Sampling, refused: Set[str], *, stream: bool = False) 
     if sampling.cache_salt:
         fields["cache_salt"] = sampling.cache_salt
     if sampling.logit_bias:
-        fields["logit_bias"] = bias_field(sampling)
+        fields["logit_bias"] = {
+            str(token): value for token, value in sampling.logit_bias
+        }  # JSON has no numbers as keys
     if stream:
         fields["stream_options"] = {"include_usage": True}
     return {name: value for name, value in fields.items() if name not in refused}
-
-
-def bias_field(sampling: Sampling) -> dict[str, float]:
-    """The logit bias as the API takes it: JSON has no numbers as keys."""
-    return {str(token): value for token, value in sampling.logit_bias}
 
 
 def passed_fields(
