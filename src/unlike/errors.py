@@ -7,6 +7,7 @@
     ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
+        ├── EmptyAnswer    the engine answered without words
         ├── Busy           the endpoint takes no more requests for now
         └── Refused        the endpoint refuses this request: a field is wrong, or the prompt too long
 
@@ -53,6 +54,10 @@ class CallFailed(UnlikeError):
         super().__init__(reason)
         self.raw = raw
         self.tokens = tokens
+
+
+class EmptyAnswer(CallFailed):
+    """An engine answered without words."""
 
 
 class Busy(CallFailed):

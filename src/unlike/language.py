@@ -32,6 +32,11 @@ PIECE = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+", flags=regex.V
 """A run between white space; in scripts without spaces a character."""
 SENTENCE_END = re.compile(r"(?<=[.!?…؟۔।])[\"'”’)\]]*\s+|(?<=[。！？｡])[\"'”’」』）)\]]*\s*(?![。！？｡])|\n+")
 """Between two sentences: white space after a mark, and nothing after the marks of scripts without spaces."""
+_ENDS_SENTENCE = re.compile(r"[.!?…؟۔।][\"'”’»)\]*]*(?=\s)|[。！？｡]+[\"'”’」』）)\]]*")
+_QUOTED = re.compile(
+    r"(?<!\w)\"[^\"]{1,200}\"|“[^”]{1,200}”|«[^»]{1,200}»|„[^“”]{1,200}[“”]|「[^」]{1,200}」|『[^』]{1,200}』"
+)
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|approx|incl|esp|Mr|Mrs|Ms|Dr|St|No)|\b[A-Z])\.$")
 
 _SAMPLE_CHARS = 100_000
 """Larger sets of texts are sampled: every second text, every third, and so on."""
@@ -84,6 +89,23 @@ def normalised(word: str) -> str:
 def pieces(text: str) -> list[str]:
     """The units in which the length of a text is counted: runs between white space, or characters in scripts without it."""
     return text.split() if text.isascii() else PIECE.findall(text)
+
+
+def sentences_in(line: str) -> list[str]:
+    """The sentences of a line, each with its closing quotation mark.
+
+    None ends within a quotation, behind one that goes on in small letters, or at the full stop of an abbreviation.
+    """
+    quoted = [found.span() for found in _QUOTED.finditer(line)]
+    parts, start = list[str](), 0
+    for found in _ENDS_SENTENCE.finditer(line):
+        end = found.end()
+        ends = [last for first, last in quoted if first < found.start() < last]
+        goes_on = bool(ends) and (end < ends[0] or line[end:].lstrip()[:1].islower())
+        if not goes_on and not _ABBREVIATION.search(line[start:end]):
+            parts.append(line[start:end])
+            start = end
+    return [part.strip() for part in (*parts, line[start:]) if part.strip()]
 
 
 def as_whole_words(phrase: str) -> str:

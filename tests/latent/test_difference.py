@@ -150,3 +150,11 @@ def test_released_compares_with_the_test_profiles_without_their_last_two_records
     texts = [record.text for record in there.history("u0", case.moment)[:-1]]
     own = Differences(there, ENCODER, "profile_weighted", "released")._own_mean(case)
     np.testing.assert_allclose(own, ENCODER.encode(texts).mean(axis=0), atol=1e-6)
+
+
+def test_a_user_who_is_left_out_is_nobody_s_peer():
+    few = world([(0, 0, 1), (1, 1, 2), (2, 1, 3), (0, 1, 10)], [3])
+    (case,) = few.cases("test")
+    theirs = few.history("u1", case.moment)
+    stranger = Differences(few, ENCODER, time_rule="paper").of(replace(case, user_id="u1"), theirs, left_out="u0")
+    assert stranger.peer_ids == (("r002",),)  # not r003, which is held out

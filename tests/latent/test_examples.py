@@ -112,6 +112,15 @@ def test_another_user_s_vectors_stand_under_the_own_words(crowd, examples_of):
     np.testing.assert_array_equal(mixed.past.his, examples.of(other).past.his)
 
 
+def test_the_held_out_text_is_in_no_vector_of_another_user(crowd, examples_of):
+    case, examples = crowd.cases("test")[0], examples_of(time_rule="paper")
+    for user in crowd.users():
+        if user != case.user_id and crowd.history(user, case.moment):
+            mixed = examples.of(case, vectors_of=replace(case, user_id=user))
+            own = {record.id for record in crowd.history(case.user_id, (2**62, ""))}
+            assert not own & {peer for peers in mixed.past.peer_ids for peer in peers}
+
+
 def test_words_that_pass_for_a_place_get_none(crowd, llm):
     class Claiming:
         def __getattr__(self, name):

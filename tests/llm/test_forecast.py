@@ -29,6 +29,12 @@ def test_it_counts_prompts_and_assumes_answers():
     assert short.completion_tokens == 40
 
 
+def test_the_estimate_is_cautious_in_any_script():
+    assert estimate_tokens([{"content": "好书" * 1500}]) == 3008
+    assert estimate_tokens([{"content": "good" * 3}]) == 12
+    assert estimate_tokens([{"content": "\ud83d"}]) == 9, "half a pair counts too"
+
+
 def test_it_counts_the_same_call_once():
     llm = ForecastLLM(ScriptedBackend.echo())
     assert [answer.cached for answer in walk(llm, call("a"), call("a"))] == [False, True]

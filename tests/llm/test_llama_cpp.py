@@ -7,12 +7,13 @@ import os
 import sys
 import time
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart
 from unlike.llm.backend import Sampling
-from unlike.llm.llama_cpp import LlamaCppBackend, chat_request, usable_threads
+from unlike.llm.llama_cpp import LlamaCppBackend, chat_request, gguf_name, usable_threads
 from unlike.llm.open import open_llm
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.smollm2 import packaged_smollm2
@@ -36,6 +37,21 @@ def test_a_file_of_another_kind_is_told(tmp_path):
     file.write_bytes(b"PK\3\4 not a model")
     with pytest.raises(InputError, match="is not a GGUF file"):
         LlamaCppBackend(file)
+
+
+def test_files_of_one_name_and_the_loop_guard_have_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xllamacpp", MagicMock())
+    props = {"default_generation_settings": {"n_ctx": 512}, "input_tokens": 1}
+    monkeypatch.setattr(LlamaCppBackend, "_http", lambda *asked: props)
+    names = set[str]()
+    for folder, content in (("a", b"GGUF one"), ("b", b"GGUF two")):
+        file = tmp_path / folder / "model.gguf"
+        file.parent.mkdir()
+        file.write_bytes(content)
+        assert LlamaCppBackend(file).model == LlamaCppBackend(str(file)).model
+        names |= {LlamaCppBackend(file, guard_loops=guard).model for guard in (True, False)}
+    assert len(names) == 4 and all(name.startswith("llama.cpp:model.gguf#") for name in names)
+    assert gguf_name("smollm2", file) == "model.gguf", "a file of the catalogue is known by its name"
 
 
 @pytest.mark.embedded

@@ -41,6 +41,29 @@ def test_a_model_that_knows_the_limit_by_its_newer_name_gets_it_so_from_then_on(
 
 
 @pytest.mark.parametrize(
+    "refusal",
+    [
+        error(
+            422, '{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}'
+        ),
+        error(400, "the field seed is forbidden"),
+    ],
+)
+def test_a_seed_that_is_refused_is_left_out_from_then_on(endpoint, clock, refusal):
+    endpoint.script = [refusal]
+    backend = open_backend(endpoint.base_url, clock)
+    assert complete(backend).text == complete(backend).text == "A good answer."
+    assert ["seed" in sent for sent in endpoint.requests] == [True, False, False]
+
+
+def test_a_seed_that_is_out_of_range_is_a_failed_call(endpoint, clock):
+    endpoint.always = error(400, "seed must be at least 0")
+    with pytest.raises(CallFailed, match="seed"):
+        complete(open_backend(endpoint.base_url, clock))
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
     "reason",
     [
         "max_tokens is too large: 5000. This model supports at most 4096 completion tokens.",

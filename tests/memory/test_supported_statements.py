@@ -59,6 +59,11 @@ def texts(summary, allowed=(), finish_reason="stop"):
             "Writes the profile of a place first: light, then smell.",
             ["Writes the profile of a place first: light, then smell."],
         ),
+        (
+            'Says "Wow! What a ride." a lot and never explains. Says “Really? So.” Stops.',
+            ['Says "Wow! What a ride." a lot and never explains.', "Says “Really? So.”", "Stops."],
+        ),
+        ('Has a 5" screen. Likes "small" ones. Ends.', ['Has a 5" screen.', 'Likes "small" ones.', "Ends."]),
         ("", []),
         ("... --- 123", []),
     ],

@@ -1,5 +1,7 @@
 """Controls of DPL: what each shows the LLM, and that no text of the user is in what is a stranger's."""
 
+from dataclasses import replace
+
 import pytest
 from tests.worlds import Listening, kit_for, outcome_of, world
 
@@ -46,6 +48,19 @@ def test_peers_of_another_item_stand_beside_the_user_s_own_text():
         assert all(f"by u{user} on" not in prompt for user in (1, 2, 3))
         assert any(f"by u{user} on i1" in prompt for user in (4, 5, 6, 7))
     assert {len(one["representatives"]) for one in made.trace["differences"]} == {2}
+
+
+class Nobody:
+    def select(self, target, peers, k):
+        return []
+
+
+@pytest.mark.parametrize("method", ["dpl", "dpl_stranger", "dpl_other_item"])
+def test_a_comparison_with_nobody_is_not_asked_for(method):
+    backend = Listening()
+    kit = replace(kit_for(CORPUS, backend, n_records=2, n_peers=2), selector=Nobody())
+    assert outcome_of(METHODS[method], CASE, kit).trace["differences"] == []
+    assert shown(backend, "How does person A differ") == []
 
 
 @pytest.mark.parametrize("method", ["dpl_stranger", "dpl_other_item"])

@@ -23,6 +23,8 @@ COMPARED = Comparison(OWN, Item("i"), (OTHER,), 1)
         ('says "a warm sound"', False),
         ('says "ten minutes"', False),
         ('says "flat"', False),
+        ('says "flat" and then "nine minutes flat"', True),
+        ('says "flat" nine minutes flat "it"', False),
         ("counts things", False),
     ],
 )
@@ -33,6 +35,20 @@ def test_a_statement_stays_with_a_quotation_that_only_the_user_wrote(statement, 
 def test_statements_are_sentences_about_the_person():
     text = "**writing:** Person A counts. Others feel!\n- emotional: person A's calm."
     assert statements_in(text) == ["writing: the person counts.", "Others feel!", "emotional: the person's calm."]
+    assert statements_in("This person always jokes. In person a lot is said.") == [
+        "This person always jokes.",
+        "In person a lot is said.",
+    ]
+
+
+def test_a_statement_keeps_its_quotations_whole():
+    text = 'writing: ends with "So good!!" and the others do not. emotional: says "loved it!" Others are calm (e.g. "Fine.").'
+    assert statements_in(text) == [
+        'writing: ends with "So good!!" and the others do not.',
+        'emotional: says "loved it!"',
+        'Others are calm (e.g. "Fine.").',
+    ]
+    assert is_supported(statements_in('Ends with "nine minutes flat." The other one "hums."')[0], COMPARED)
 
 
 @pytest.fixture(scope="module")

@@ -176,6 +176,13 @@ def test_peers_words_in_a_vector_are_named_for_erasure(crowd, backend, adapters)
     assert soft.n_compared == 2
 
 
+def test_the_answer_gets_at_most_half_of_the_context(crowd, backend, adapters):
+    kit = kit_of(crowd, backend, adapters / "dep", max_tokens=10**6)
+    draft = asyncio.run(METHODS["dep"](crowd.cases("test")[0], kit))
+    context = backend.context_tokens
+    assert draft.call.sampling.max_tokens == context - context // 2
+
+
 def test_without_an_adapter_or_with_the_wrong_kind_the_error_says_what_to_do(crowd, backend, adapters):
     case = crowd.cases("test")[0]
     with pytest.raises(InputError, match="unlike train dep"):

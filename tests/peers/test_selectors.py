@@ -78,6 +78,11 @@ def test_farthest_takes_the_least_similar():
     assert open_selector("farthest", HashingEncoder()).select(target, [same, other], 1) == [other]
 
 
+def test_the_only_group_is_compared_with_where_the_target_is_in_none():
+    target, peer = record("t", "salt and sea"), record("p", "a grumpy price!!")
+    assert open_selector("kmeans_assigned", HashingEncoder()).select(target, [peer], 4) == [peer]
+
+
 @pytest.mark.parametrize("name", SELECTORS)
 def test_nobody_to_compare_with(name):
     assert open_selector(name, HashingEncoder(8)).select(record("t", "a"), [], 4) == []

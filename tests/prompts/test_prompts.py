@@ -113,6 +113,11 @@ def test_what_a_task_lacks_is_that_of_its_base(tmp_path):
         ("task.toml", "name = 'x'\nbase = 'revue'", "unknown base 'revue'; built in are mail, meeting, review, "),
         ("task.toml", "name = ", "cannot be read"),
         ("task.toml", "name = 'x'", "words"),
+        (
+            "task.toml",
+            "name = 'x'\n[words]\ntext = 'a'\ntexts = 'b'\nitem = 'c'\ntitle = 'd'\n[dimensions]",
+            r"lacks description, rating in \[words\]; it needs text, texts, item, description, title, rating; add them",
+        ),
         ("generate.jinja", "{% block user %}{{ item.title }", "generate.jinja, line 1"),
     ],
 )

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.writing.expected import ANSWER, MATERIAL, TEXT
+from tests.writing.expected import ANSWER, MAIL, MATERIAL, TEXT
 from tests.writing.replies import FINDING, GOOD, REPLIES, TAKEN_BACK, TWO
 from tests.writing.test_clean import ALL, PARTS
 from unlike.api import sample_corpus
 from unlike.errors import CallFailed
 from unlike.llm.backend import Completion
 from unlike.writing.clean import clean_reply, cleaned
-from unlike.writing.framing import REFUSAL, THINKS_ALOUD
+from unlike.writing.framing import THINKS_ALOUD
 from unlike.writing.text_bounds import framing_of
 
 
@@ -192,7 +192,8 @@ WAITED_FOR = {
     "wish": FRAMING.wish,
     "material's announcement": framing_of(MATERIAL).announcement,
     "material's remark": framing_of(MATERIAL).remark,
-    "refusal": REFUSAL,
+    "refusal": FRAMING.refusal,
+    "mail's refusal": framing_of(MAIL).refusal,
     "thinking aloud": THINKS_ALOUD,
 }
 STRETCHES = {part for reply in REPLIES for part in (reply.sent, *reply.sent.split("\n\n"))} | {

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from tests.writing.expected import WORDS
-from unlike.errors import CallFailed
+from unlike.errors import CallFailed, EmptyAnswer
 from unlike.llm.backend import Sampling
 from unlike.llm.forecast import ForecastLLM
-from unlike.llm.journal import Call
+from unlike.llm.journal import Call, Journal
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
 from unlike.prompts.prompt import Ask, Passage
@@ -143,6 +143,27 @@ def test_a_later_attempt_that_fails_loses_nothing():
 
     reply = asyncio.run(write(draft(3), RecordedLLM(ScriptedBackend(answer))))
     assert (reply.text, reply.call["rewrites"], reply.call["faults"]) == ("No.", 0, ["length"])
+
+
+def empty_at(*seeds):
+    def answer(messages, sampling):
+        if sampling.seed in seeds:
+            raise EmptyAnswer("the answer is empty")
+        return GOOD
+
+    return ScriptedBackend(answer)
+
+
+@pytest.mark.parametrize("journal", [None, Journal.open(None)])
+def test_an_empty_answer_is_asked_for_again(journal):
+    llm = RecordedLLM(empty_at(3, 1003), journal)
+    for _ in range(2):  # the second time from what is known
+        reply = asyncio.run(write(draft(2), llm))
+        assert (reply.text, reply.call["rewrites"], reply.call["faults"]) == (GOOD, 2, [])
+    with pytest.raises(EmptyAnswer):
+        asyncio.run(write(draft(1), llm))
+    with pytest.raises(EmptyAnswer):
+        asyncio.run(write(draft(3, temperature=0.0), RecordedLLM(empty_at(3))))
 
 
 def test_at_temperature_zero_the_same_answer_is_not_asked_for_again():

@@ -220,7 +220,7 @@ def print_forecast(forecast: "Forecast", cost: float | None) -> None:
         f"{forecast.what}, {n_of(forecast.n_cases, 'case')}: {n_of(usage.n_calls, 'call')}{known}, "
         f"{usage.prompt_tokens:,} prompt tokens, about {usage.completion_tokens:,} completion tokens"
     )
-    counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three characters per token"
+    counted = "the model's tokenizer" if forecast.counts_exactly else "an estimate of three bytes of UTF-8 per token"
     assumed = ", ".join(f"{step} {n_tokens}" for step, n_tokens in lengths.items())
     typer.echo(f"counted with {counted}" + (f"; assumed tokens per answer: {assumed}" if assumed else ""))
     print_rewrites(forecast.rewrites_not_counted)

@@ -88,10 +88,10 @@ class Differences:
         self._time_rule: TimeRule = "paper" if time_rule == "released" and not has_splits else time_rule
         self._weighting, self._min_peers = weighting, max(1, min_peers)
 
-    def of(self, case: Case, past: Sequence[Record]) -> PastVectors:
-        """The vectors of records of the case's user, in their order."""
+    def of(self, case: Case, past: Sequence[Record], left_out: str = "") -> PastVectors:
+        """The vectors of records of the case's user, in their order; the user ``left_out`` is nobody's peer."""
         own = self._encode(past)
-        peers = [self._peers(case, record) for record in past]
+        peers = [self._peers(case, record, left_out) for record in past]
         rows = [
             self._difference(case, vector, others) if others else np.zeros_like(vector)
             for vector, others in zip(own, peers, strict=True)
@@ -104,13 +104,14 @@ class Differences:
             peer_ids=tuple(tuple(other.id for other in others) for others in peers),
         )
 
-    def _peers(self, case: Case, record: Record) -> list[Record]:
+    def _peers(self, case: Case, record: Record, left_out: str) -> list[Record]:
         """The latest visible record of each other user on the item, or those of them that ``select`` chooses.
 
         Empty where there are fewer than ``min_peers``: with one peer, a difference would reveal that peer's vector.
         """
         pool = visible(self._records, self._time_rule, _SPLIT, without_last=2)
         found = others_on(pool, record.item_id, case.user_id, case.peers_before(self._time_rule))
+        found = [other for other in found if other.user_id != left_out]
         if self._select and found:
             found = list(self._select(record, found))
         return found if len(found) >= self._min_peers else []

@@ -142,7 +142,7 @@ class Examples:
         past = (self._past(case) if past is None else past)[: self.settings.n_records - first_place]
         vectors = self._differences.of(case, past)
         if vectors_of is not None:
-            vectors = self._stranger(vectors, vectors_of)
+            vectors = self._stranger(vectors, vectors_of, case.user_id)
         passages = [self._passage(place, record) for place, record in enumerate(past, first_place)]
         ask = self._ask(case, passages, (profile,) if profile else ())
         fitted = fit(self._with_cut_items(ask), self._task, self.settings.max_prompt_tokens, self._count)
@@ -174,9 +174,12 @@ class Examples:
         n = self.settings.n_records
         return self._records.history(case.user_id, case.moment)[-n:] if n else []
 
-    def _stranger(self, own: PastVectors, case: Case) -> PastVectors:
-        """Vectors of another user's records, as many as the user's own and under the own record ids."""
-        other = self._differences.of(case, self._past(case))
+    def _stranger(self, own: PastVectors, case: Case, user_id: str) -> PastVectors:
+        """Vectors of another user's records, as many as the user's own and under the own record ids.
+
+        The user is no peer of the other: the peers' texts may include the very one that is held out.
+        """
+        other = self._differences.of(case, self._past(case), left_out=user_id)
         if not len(other.his):
             raise InputError(f"shuffled vectors: user {case.user_id!r} has no records; choose a user who has")
         taken = np.arange(len(own.his)) % len(other.his)

@@ -145,19 +145,24 @@ def check_length(llm: str, n_tokens: int, max_tokens: int, context_tokens: int |
         )
 
 
-def tokens_of_chars(n_chars: int) -> int:
-    """A cautious estimate where no tokenizer is at hand: one token for three characters."""
-    return (n_chars + 2) // 3
+def tokens_of_bytes(n_bytes: int) -> int:
+    """A cautious estimate where no tokenizer is at hand: one token for three bytes of UTF-8, so one for a Chinese character."""
+    return (n_bytes + 2) // 3
+
+
+def n_bytes_of(text: str) -> int:
+    """Length of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def estimate_tokens(messages: Messages) -> int:
-    """A cautious token count where no tokenizer is at hand: one token for three characters, eight per message."""
+    """A cautious token count where no tokenizer is at hand: one token for three bytes of UTF-8, eight per message."""
     return sum(8 + _estimate(message.get("content")) + _estimate(message.get("tool_calls")) for message in messages)
 
 
 def _estimate(content: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(content, str):
-        return tokens_of_chars(len(content))
+        return tokens_of_bytes(n_bytes_of(content))
     parts: list[Any] = content if isinstance(content, list) else []
     return sum(_estimate(part["text"]) if isinstance(part, dict) and "text" in part else PART_TOKENS for part in parts)
 

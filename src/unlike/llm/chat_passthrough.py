@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeGuard
 
 from unlike.errors import CallFailed, EngineError
-from unlike.llm.backend import Backend, Messages, estimate_tokens, tokens_in, tokens_of_chars
+from unlike.llm.backend import Backend, Messages, estimate_tokens, n_bytes_of, tokens_in, tokens_of_bytes
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage, count, note, usage_of_failed
 
@@ -99,24 +99,24 @@ class PassthroughLLM:
     async def stream(self, chat: PassedChat) -> Chunks:
         """The answer in chunks; its tokens are estimated where it is closed early or reports no usage."""
         await STOP.check()
-        n_chars, used = 0, None
+        n_bytes, used = 0, None
         try:
             with self._noting_errors():
                 async with aclosing(self._backend.chat_stream(chat)) as chunks:
                     async for chunk in chunks:
-                        n_chars += _n_chars(chunk)
+                        n_bytes += _bytes_of(chunk)
                         if any(tokens := usage_in(chunk)):
                             used = Usage(1, 0, 0, *tokens)
                         yield chunk
         except CallFailed as failure:
-            used = used or _estimated(chat, n_chars) if n_chars else Usage(1, 0, 0, 0, failure.tokens)
+            used = used or _estimated(chat, n_bytes) if n_bytes else Usage(1, 0, 0, 0, failure.tokens)
             used = replace(used, n_calls_failed=1)
             raise
         except EngineError:
-            used = None if n_chars else Usage()
+            used = None if n_bytes else Usage()
             raise
         finally:
-            count(self._meters, _estimated(chat, n_chars) if used is None else used)
+            count(self._meters, _estimated(chat, n_bytes) if used is None else used)
 
     @contextmanager
     def _noting_errors(self) -> Generator[None]:
@@ -127,18 +127,18 @@ class PassthroughLLM:
             raise
 
 
-def _estimated(chat: PassedChat, n_chars: int) -> Usage:
-    return Usage(1, 0, 0, estimate_tokens(chat.messages), tokens_of_chars(n_chars))
+def _estimated(chat: PassedChat, n_bytes: int) -> Usage:
+    return Usage(1, 0, 0, estimate_tokens(chat.messages), tokens_of_bytes(n_bytes))
 
 
-def _n_chars(chunk: Answer) -> int:
-    """Characters of all texts in a chunk's choices, arguments of tool calls included."""
-    return sum(_n_chars_in(choice.get("delta")) for choice in chunk.get("choices") or ())
+def _bytes_of(chunk: Answer) -> int:
+    """Bytes of UTF-8 of all texts in a chunk's choices, arguments of tool calls included."""
+    return sum(_bytes_in(choice.get("delta")) for choice in chunk.get("choices") or ())
 
 
-def _n_chars_in(part: Any) -> int:  # noqa: ANN401 - JSON
+def _bytes_in(part: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(part, str):
-        return len(part)
+        return n_bytes_of(part)
     if isinstance(part, dict):
-        return sum(_n_chars_in(inner) for inner in part.values())
-    return sum(_n_chars_in(inner) for inner in part) if isinstance(part, list) else 0
+        return sum(_bytes_in(inner) for inner in part.values())
+    return sum(_bytes_in(inner) for inner in part) if isinstance(part, list) else 0

@@ -7,6 +7,7 @@ SmolLM2: 16 of 16 texts equal over 1, 2 and 4 slots). The journal makes a run re
 """
 
 import asyncio
+import hashlib
 import http.client
 import importlib
 import json
@@ -28,6 +29,8 @@ from unlike.llm.system_role import without_system
 LOOP_GUARD = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 512}
 """llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely."""
 
+DIGESTED_BYTES = 2**20
+"""Of each end of a file; to read all of a large model takes longer than to load it."""
 _ENGINE_MISSING = f"llama.cpp is not installed; {how_to_install('embedded')}"
 
 
@@ -74,7 +77,7 @@ class LlamaCppBackend:
         if same_everywhere:
             params.cache_ram_mib = 0
             params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self.model = f"llama.cpp:{file.name}"
+        self.model = f"llama.cpp:{gguf_name(path, file)}" + ("" if guard_loops else ":unguarded")
         self.slots = slots
         self._prompt_cache, self._guard_loops = not same_everywhere, guard_loops
         self._server = _start(engine, params)
@@ -221,6 +224,24 @@ def gguf_file(path: Path | str) -> Path:
         if start.read(4) != b"GGUF":
             raise InputError(f"GGUF model: {str(file)!r} is not a GGUF file; convert the model to GGUF first")
     return file
+
+
+def gguf_name(path: Path | str, file: Path) -> str:
+    """What journals call a model: the file's name, for a file of one's own with a digest of its size, beginning and end.
+
+    Args:
+        path: As it was given.
+        file: Where the model is.
+    """
+    if str(path) in CATALOGUE:
+        return file.name
+    n_bytes = file.stat().st_size
+    digest = hashlib.sha256(str(n_bytes).encode())
+    with file.open("rb") as content:
+        for place in (0, max(0, n_bytes - DIGESTED_BYTES)):
+            content.seek(place)
+            digest.update(content.read(DIGESTED_BYTES))
+    return f"{file.name}#{digest.hexdigest()[:12]}"
 
 
 def _engine() -> Any:  # noqa: ANN401 - xllamacpp has no stubs

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from unlike.errors import CallFailed
+from unlike.errors import EmptyAnswer
 from unlike.llm.backend import Completion, Sampling, no_words, response_format
 from unlike.llm.chat_passthrough import PassedChat, usage_in
 from unlike.llm.http_client import StatusError
@@ -17,9 +17,9 @@ from unlike.llm.system_role import SYSTEM_ROLE, refuses_system
 
 REFUSING_STATUS = frozenset({400, 422, 501})
 """What endpoints answer that do not know a field; also what they answer when something else is wrong."""
-SAID_BY_NAME = ("max_tokens", "cache_salt", "stream_options")
+SAID_BY_NAME = ("max_tokens", "cache_salt", "stream_options", "seed")
 """Fields that are given up only where the refusal names them."""
-UNKNOWN = r"un(?:recogni[sz]ed|known|supported|expected)|not (?:permitted|supported|allowed)|extra"
+UNKNOWN = r"un(?:recogni[sz]ed|known|supported|expected)|not (?:permitted|supported|allowed)|forbidden|extra"
 """What refusals say next to a field they do not know. One that is only out of range must stay, and so must a salt that
 an endpoint knows and finds badly made: without it, its cache would be shared with others unawares."""
 
@@ -45,15 +45,12 @@ def chat_fields(sampling: Sampling, refused: Set[str], *, stream: bool = False) 
     if sampling.cache_salt:
         fields["cache_salt"] = sampling.cache_salt
     if sampling.logit_bias:
-        fields["logit_bias"] = bias_field(sampling)
+        fields["logit_bias"] = {
+            str(token): value for token, value in sampling.logit_bias
+        }  # JSON has no numbers as keys
     if stream:
         fields["stream_options"] = {"include_usage": True}
     return {name: value for name, value in fields.items() if name not in refused}
-
-
-def bias_field(sampling: Sampling) -> dict[str, float]:
-    """The logit bias as the API takes it: JSON has no numbers as keys."""
-    return {str(token): value for token, value in sampling.logit_bias}
 
 
 def passed_fields(
@@ -135,7 +132,7 @@ def read_completion(
 
     Raises:
         TryAgain: No JSON, or JSON without an answer in it.
-        CallFailed: An answer without text; asking again would give the same.
+        EmptyAnswer: An answer without text; only other random numbers may give another.
     """
     try:
         answer: Any = json.loads(body)
@@ -154,7 +151,7 @@ def read_completion(
         raise TryAgain(f"the answer holds no completion: {one_line(body)}", raw=body) from error
     if not completion.text.strip():
         tokens = completion.prompt_tokens + completion.completion_tokens
-        raise CallFailed(no_words(completion.finish_reason), body, tokens)
+        raise EmptyAnswer(no_words(completion.finish_reason), body, tokens)
     return completion
 
 

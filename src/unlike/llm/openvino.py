@@ -17,7 +17,7 @@ from typing import Any
 
 from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, Messages, Sampling, check_length
-from unlike.llm.llama_cpp import gguf_file, usable_threads
+from unlike.llm.llama_cpp import gguf_file, gguf_name, usable_threads
 from unlike.llm.stream import GrowingAnswer, Pieces, whole
 from unlike.llm.system_role import without_system
 
@@ -51,7 +51,7 @@ class OpenVinoBackend:
     ) -> None:
         self._genai = genai = _genai()
         file = gguf_file(path)
-        self.model = f"openvino:{file.name}"
+        self.model = f"openvino:{gguf_name(path, file)}"
         self.context_tokens = min(context_tokens, _trained_context(file))
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size, scheduler.enable_prefix_caching, scheduler.max_num_batched_tokens = cache_gb, True, 512

@@ -13,8 +13,8 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from unlike.errors import CallFailed, EngineError, InputError
-from unlike.llm.backend import Backend, Completion, Sampling, tokens_of_chars
+from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError
+from unlike.llm.backend import Backend, Completion, Sampling, n_bytes_of, tokens_of_bytes
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
 from unlike.llm.stop import STOP
@@ -206,7 +206,8 @@ class RecordedLLM:
                 return Answer.of(await self._ask(call), "", cached=False)
         name, shared = key(call, self.backend.model), self._shared
         if name in shared.failed:
-            raise CallFailed(str(shared.failed[name]), shared.failed[name].raw)
+            kind = EmptyAnswer if isinstance(shared.failed[name], EmptyAnswer) else CallFailed
+            raise kind(str(shared.failed[name]), shared.failed[name].raw)
         entry = self._journal.get(name)
         under_way = shared.under_way.get(name)
         cached = under_way is not None or (entry is not None and entry.state == "done")
@@ -228,26 +229,26 @@ class RecordedLLM:
         """
         if self._on_call:
             self._on_call(call)
-        n_chars, used = 0, None
+        n_bytes, used = 0, None
         try:
             async with aclosing(self._pieces(call)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, str):
-                        n_chars += len(piece)
+                        n_bytes += n_bytes_of(piece)
                     else:
                         used = _usage_of(piece)
                     yield piece
         except CallFailed as failure:
             note(self._meters, failure)
-            estimated = replace(self._estimated(call, n_chars), n_calls_failed=1)
-            used = usage_of_failed(failure) if failure.tokens or not n_chars else estimated
+            estimated = replace(self._estimated(call, n_bytes), n_calls_failed=1)
+            used = usage_of_failed(failure) if failure.tokens or not n_bytes else estimated
             raise
         except EngineError as error:
             note(self._meters, error)
-            used = None if n_chars else Usage()
+            used = None if n_bytes else Usage()
             raise
         finally:
-            count(self._meters, self._estimated(call, n_chars) if used is None else used)
+            count(self._meters, self._estimated(call, n_bytes) if used is None else used)
 
     def _start(self, name: str, call: Call, journal: CallStore) -> asyncio.Task[Entry]:
         task = asyncio.create_task(self._ask_and_keep(name, call, journal))
@@ -317,9 +318,9 @@ class RecordedLLM:
             raise EngineError(f"{self.backend.model} takes no soft prompts; use transformers:MODEL or vllm:MODEL")
         return self.backend
 
-    def _estimated(self, call: Call, n_chars: int) -> Usage:
+    def _estimated(self, call: Call, n_bytes: int) -> Usage:
         """The estimated usage of an answer that was closed early."""
-        return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), tokens_of_chars(n_chars))
+        return Usage(1, 0, 0, n_prompt_tokens(call, self.backend), tokens_of_bytes(n_bytes))
 
 
 def n_prompt_tokens(call: Call, backend: Backend) -> int:

@@ -10,7 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens, messages_digest, tokens_of_chars
+from unlike.llm.backend import (
+    Completion,
+    Messages,
+    Sampling,
+    estimate_tokens,
+    messages_digest,
+    n_bytes_of,
+    tokens_of_bytes,
+)
 from unlike.llm.stream import Pieces
 
 Answer = Callable[[Messages, Sampling], str]
@@ -111,7 +119,7 @@ class ScriptedBackend:
         return Completion(
             text=text,
             prompt_tokens=self.count_tokens(messages),
-            completion_tokens=tokens_of_chars(len(text)),
+            completion_tokens=tokens_of_bytes(n_bytes_of(text)),
             wall_s=time.monotonic() - started,
         )
 

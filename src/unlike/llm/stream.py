@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol, TypeGuard
 
-from unlike.errors import CallFailed
+from unlike.errors import EmptyAnswer
 from unlike.llm.backend import Backend, Completion, Messages, Sampling, no_words, tokens_in
 
 Pieces = AsyncGenerator[str | Completion, None]
@@ -100,14 +100,14 @@ class GrowingAnswer:
         """All of it.
 
         Raises:
-            CallFailed: There is no word in it.
+            EmptyAnswer: There is no word in it.
         """
         reason = self.finish_reason or "stop"
         prompt_tokens, completion_tokens = (
             tokens_in(self._usage, name) for name in ("prompt_tokens", "completion_tokens")
         )
         if not self.text:
-            raise CallFailed(f"{self._model}: {no_words(reason)}", tokens=prompt_tokens + completion_tokens)
+            raise EmptyAnswer(f"{self._model}: {no_words(reason)}", tokens=prompt_tokens + completion_tokens)
         return Completion(self.text, prompt_tokens, completion_tokens, reason, wall_s)
 
 

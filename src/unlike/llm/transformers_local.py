@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unlike.errors import CallFailed, EngineError, InputError, first_line
+from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError, first_line
 from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
 from unlike.llm.decode import Row, Written, score, write
 from unlike.llm.local_model import LocalModel, WithChatTokenizer, open_local_model
@@ -90,7 +90,7 @@ class TransformersBackend(WithChatTokenizer):
         text = self.tokens.decode(written.token_ids)
         if not text.strip():
             n_tokens = len(prompt.token_ids) + len(written.token_ids)
-            raise CallFailed(f"{self.model}: {no_words(written.finish_reason)}", tokens=n_tokens)
+            raise EmptyAnswer(f"{self.model}: {no_words(written.finish_reason)}", tokens=n_tokens)
         wall_s = time.monotonic() - started
         return Completion(text, len(prompt.token_ids), len(written.token_ids), written.finish_reason, wall_s)
 

@@ -27,7 +27,7 @@ from unlike.errors import EngineError, InputError
 from unlike.llm.backend import Completion, Sampling, check_length
 from unlike.llm.http_client import HttpClient, StatusError
 from unlike.llm.local_model import DTYPES, WithChatTokenizer
-from unlike.llm.openai_chat import bias_field, read_completion
+from unlike.llm.openai_chat import chat_fields, read_completion
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
 from unlike.llm.soft_prompt import SoftPrompt
@@ -112,15 +112,8 @@ class VllmHttpBackend(WithChatTokenizer, OpenAIBackend):
             "prompt": None,
             "prompt_embeds": sent,
             "stop_token_ids": list(self._embeddings.ends),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": sampling.seed,
+            **chat_fields(sampling, {"response_format"}),
         }
-        if sampling.cache_salt:
-            fields["cache_salt"] = sampling.cache_salt
-        if sampling.logit_bias:
-            fields["logit_bias"] = bias_field(sampling)
 
         async def attempt(client: HttpClient) -> Completion:
             started = time.monotonic()

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unlike.errors import CallFailed, EngineError, InputError, MissingPart, how_to_install
+from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError, MissingPart, how_to_install
 from unlike.llm.backend import Completion, LogitBias, Messages, Sampling, check_length, no_words
 from unlike.llm.local_model import WithChatTokenizer
 from unlike.llm.soft_prompt import SoftPrompt
@@ -167,7 +167,7 @@ class VllmBackend(WithChatTokenizer):
         text, finish_reason = self.tokens.decode(list(written.token_ids)), written.finish_reason or "stop"
         if not text.strip():
             n_used = n_tokens + len(written.token_ids)
-            raise CallFailed(f"{self.model}: {no_words(finish_reason)}", tokens=n_used)
+            raise EmptyAnswer(f"{self.model}: {no_words(finish_reason)}", tokens=n_used)
         return Completion(text, n_tokens, len(written.token_ids), finish_reason, time.monotonic() - started)
 
     async def _ask(self, prompt: Mapping[str, Any], params: Any) -> Any:  # noqa: ANN401

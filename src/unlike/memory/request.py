@@ -145,7 +145,7 @@ def prepare_soft(parts: RequestParts, request: Request, latent: Latent) -> Prepa
     why = f"vectors of {len(soft.past)} records, {soft.n_compared} compared"
     by_vectors = ProfileContext("full" if soft.n_compared else "own_records", why, context.user)
     sampling = _sampling(request, parts.tenant, by_vectors)
-    draft = soft_draft(soft, item, case, parts.task, sampling, parts.tenant.name)
+    draft = soft_draft(soft, item, case, parts.task, sampling, parts.backend, parts.tenant.name)
     draft = replace(draft, rewrites=parts.settings.method.rewrites)
     return Prepared(draft, by_vectors, Guard(by_vectors.others, parts.settings.on_repeat), shows_profile=False)
 

@@ -12,6 +12,7 @@ from unlike.errors import CallFailed
 from unlike.methods.kit import Kit
 from unlike.methods.steps import (
     Comparison,
+    compared,
     comparison_of,
     draft,
     extract,
@@ -78,7 +79,7 @@ def _without(user_id: str, comparisons: Sequence[Comparison]) -> list[Comparison
         replace(one, representatives=tuple(record for record in one.representatives if record.user_id != user_id))
         for one in comparisons
     ]
-    return [one for one in kept if one.representatives]
+    return compared(kept)
 
 
 def _with_other_peers(
@@ -95,4 +96,4 @@ def _with_other_peers(
         others = [item_id for item_id in items if item_id != comparison.item.id]
         if others:
             changed.append(comparison_of(comparison.record, found[others[place % len(others)]], kit))
-    return changed
+    return compared(changed)

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
-from unlike.language import SENTENCE_END
+from unlike.language import sentences_in
 from unlike.methods.kit import Kit
 from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, retrieve, select
 from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
@@ -21,9 +21,9 @@ MAX_STATEMENTS = 6
 MIN_QUOTED_CHARS = 6
 """A shorter quotation is in too many texts to prove anything."""
 
-_QUOTATION = re.compile(rf"[\"“”«»]([^\"“”«»\n]{{{MIN_QUOTED_CHARS},200}})[\"“”«»]")
+_QUOTATION = re.compile(r"[\"“”«»]([^\"“”«»\n]{1,200})[\"“”«»]")
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_PERSON_A = re.compile(r"\b(?:person A|A(?=['’]s\b))", re.IGNORECASE)
+_PERSON_A = re.compile(r"\b(?:(?i:person) A\b|A(?=['’]s\b))")
 _MARKS = re.compile(r"^[\s>*#•·–-]+|[*_#]{2,}")
 
 
@@ -60,7 +60,7 @@ def verified_profile(
 def statements_in(text: str) -> list[str]:
     """The sentences of a difference, each once, about "the person"."""
     plain = (_MARKS.sub("", line) for line in text.splitlines())
-    sentences = [part.strip() for line in plain for part in SENTENCE_END.split(line) if _WORDS.search(part)]
+    sentences = [part for line in plain for part in sentences_in(line) if _WORDS.search(part)]
     return list(dict.fromkeys(_PERSON_A.sub("the person", sentence) for sentence in sentences))
 
 
@@ -68,7 +68,8 @@ def is_supported(statement: str, comparison: Comparison) -> bool:
     """Whether a statement quotes words of the user's text that are in no representative's."""
     own = _plain(comparison.record.text)
     others = [_plain(record.text) for record in comparison.representatives]
-    quoted = [plain for quotation in _QUOTATION.findall(statement) if len(plain := _plain(quotation)) > 1]
+    long = (quotation for quotation in _QUOTATION.findall(statement) if len(quotation) >= MIN_QUOTED_CHARS)
+    quoted = [plain for quotation in long if len(plain := _plain(quotation)) > 1]
     return any(words in own and not any(words in text for text in others) for words in quoted)
 
 

@@ -95,7 +95,7 @@ async def _soft_draft(
     if stranger:
         facts["vectors_of"] = stranger.user_id
     item = kit.records.item(case.item_id)
-    fitted = soft_draft(soft, item, case, kit.task, sampling_of(kit.settings), kit.tenant)
+    fitted = soft_draft(soft, item, case, kit.task, sampling_of(kit.settings), kit.llm.backend, kit.tenant)
     trace = trace_of(kit.settings, history, shown, inputs.differences if inputs else (), profile)
     return replace(fitted, trace=trace | {"soft": facts}, rewrites=kit.settings.rewrites)
 

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from unlike.language import sentences_in
 from unlike.privacy.sensitive import Sensitive, held_back
 from unlike.writing.draft import Reply
 
-_SENTENCE = re.compile(r".+?(?:[.!?…؟۔।][\"'”’)\]]*(?=\s)|[。！？｡]+[\"”’」』）)\]]*|$)")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|approx|incl|esp|Mr|Mrs|Ms|Dr|St|No)|\b[A-Z])\.$")
 _MARK = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*•·–]\s+|\(?\d{1,2}[.)]\s+)+")
 _EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
 _PREAMBLE = re.compile(
@@ -38,21 +37,10 @@ def sentences(text: str) -> list[str]:
     for line in text.splitlines():
         plain = _PREAMBLE.sub("", _EMPHASIS.sub(r"\2\3", _MARK.sub("", line))).strip()
         if not (line.lstrip().startswith("#") or plain.endswith(":") or _is_title(line, plain)):
-            found += _split(plain)
+            found += sentences_in(plain)
     return [part for part in dict.fromkeys(found) if any(char.isalpha() for char in part)]
 
 
 def _is_title(line: str, plain: str) -> bool:
     """Whether a line is nothing but emphasised words without a full stop, as a heading is."""
     return bool(_EMPHASIS.fullmatch(line.strip())) and not plain.endswith((".", "!", "?"))
-
-
-def _split(line: str) -> list[str]:
-    """Sentences of a line; the full stop of an abbreviation ends none."""
-    parts = list[str]()
-    for part in _SENTENCE.findall(line):
-        if parts and _ABBREVIATION.search(parts[-1]):
-            parts[-1] += part
-        else:
-            parts.append(part)
-    return [part.strip() for part in parts]

@@ -76,7 +76,7 @@ async def select(case: Case, history: Sequence[Record], kit: Kit) -> list[Compar
     """Key records to compare, each with its representatives (equation 4).
 
     A record qualifies when at least K others wrote about its item. Where fewer than N qualify, records with fewer
-    others fill up; a record whose item no one else wrote about is not compared.
+    others fill up; a record whose item no one else wrote about, or for which there are no representatives, is not compared.
     """
     return await asyncio.to_thread(_select, case, history, kit)
 
@@ -88,7 +88,12 @@ def _select(case: Case, history: Sequence[Record], kit: Kit) -> list[Comparison]
     partly = [record for record in history if 0 < len(peers[record.id]) < settings.n_peers]
     chosen = _rank(case, qualified, kit, settings.n_records)
     chosen += _rank(case, partly, kit, settings.n_records - len(chosen))
-    return [comparison_of(record, peers[record.id], kit) for record in chosen]
+    return compared([comparison_of(record, peers[record.id], kit) for record in chosen])
+
+
+def compared(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with somebody: a selector may choose nobody, as where all texts on an item have the same vector."""
+    return [one for one in comparisons if one.representatives]
 
 
 def comparison_of(record: Record, peers: Sequence[Record], kit: Kit) -> Comparison:

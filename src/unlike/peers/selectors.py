@@ -33,7 +33,7 @@ class KMeansSelector:
     Args:
         encoder: Turns texts into vectors.
         seed: Seed of K-means.
-        with_target: Whether the target is clustered with the others; otherwise it is assigned to the nearest group.
+        with_target: Whether the target is clustered with the others; otherwise it is assigned to the nearest of several groups.
     """
 
     def __init__(self, encoder: Encoder, seed: int = 0, with_target: bool = True) -> None:
@@ -54,7 +54,9 @@ class KMeansSelector:
         else:
             clustering = self.clustering(peers, k + 1)
             own, *vectors = self._encoder.encode([target.text, *(peer.text for peer in peers)])
-            home = nearest_group(clustering.groups, dict(zip(by_id, vectors, strict=True)), own)
+            groups = clustering.groups
+            known = dict(zip(by_id, vectors, strict=True))
+            home = nearest_group(groups, known, own) if len(groups) > 1 else None
         return [by_id[record_id] for record_id in representatives(clustering.groups, home, k)]
 
     def clustering(self, records: Sequence[Record], n_groups: int) -> Clustering:

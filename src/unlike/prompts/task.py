@@ -151,6 +151,7 @@ def _open(name: str, folder: Path | None) -> Task:
     described = _described(next(place / "task.toml" for place in places if (place / "task.toml").is_file()), built_in)
     try:
         if folder is not None:
+            _check_words(described["words"], _described(BUILT_IN / name / "task.toml", built_in)["words"])
             steps = [path.stem for place in (BUILT_IN / name, STEPS) for path in place.glob("*.jinja")]
             check_templates(folder, steps, environment, described["words"])
         return Task(
@@ -176,6 +177,11 @@ def _described(file: Path, built_in: Sequence[str]) -> dict[str, Any]:
         raise InputError(f"{file}: unknown base {own['base']!r}; built in are {', '.join(built_in)}")
     base = _described(BUILT_IN / own["base"] / "task.toml", built_in)
     return own | {part: base[part] | own.get(part, {}) for part in ("words", "dimensions")}
+
+
+def _check_words(words: Mapping[str, str], needed: Mapping[str, str]) -> None:
+    if lacking := [word for word in needed if word not in words]:
+        raise InputError(f"task.toml lacks {', '.join(lacking)} in [words]; it needs {', '.join(needed)}; add them")
 
 
 def _steps(places: list[Path]) -> list[str]:

@@ -16,8 +16,8 @@ from dataclasses import replace
 from unlike.errors import CallFailed
 from unlike.llm.stream import Pieces
 from unlike.writing.expected import ANSWER, Expected
-from unlike.writing.framing import REFUSAL, THINKS_ALOUD
-from unlike.writing.text_bounds import beginning_of, may_be_wrapped, remarks_from, settled_to, unwrapped
+from unlike.writing.framing import THINKS_ALOUD
+from unlike.writing.text_bounds import beginning_of, framing_of, may_be_wrapped, remarks_from, settled_to, unwrapped
 from unlike.writing.thoughts import Speech
 
 SHORT_CHARS = 500
@@ -46,7 +46,9 @@ def clean_reply(reply: str, expected: Expected = ANSWER) -> str:
 
 def is_refusal(words: str, expected: Expected) -> bool:
     """Whether a model's words are nothing but its refusal to write what it was asked for."""
-    return expected.kind != "answer" and len(words) <= SHORT_CHARS and REFUSAL.match(words) is not None
+    if expected.kind == "answer" or len(words) > SHORT_CHARS:
+        return False
+    return framing_of(expected).refusal.match(words) is not None
 
 
 def trimmed(words: str) -> str:
@@ -154,7 +156,7 @@ class GrowingReply:
         """Whether a beginning may turn out to be a refusal, or to stand in quotation marks."""
         if self._expected.kind == "answer":
             return False
-        refusal = len(text) <= SHORT_CHARS and REFUSAL.match(text, partial=True)
+        refusal = len(text) <= SHORT_CHARS and framing_of(self._expected).refusal.match(text, partial=True)
         return bool(refusal) or may_be_wrapped(text)
 
 

@@ -95,8 +95,7 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
     """
     limit = prompt_limit(backend.context_tokens, sampling.max_tokens)
     fitted = fit(ask, task, limit, backend.count_tokens)
-    if backend.context_tokens and limit:
-        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, backend.context_tokens - limit))
+    sampling = answer_within(sampling, backend.context_tokens)
     call = Call(
         step=ask.step,
         template=task.sources[ask.step],
@@ -109,7 +108,9 @@ def draft_of(ask: Ask, task: Task, backend: Backend, sampling: Sampling, tenant:
     return Draft(call, expected_of(fitted.ask, task.words), fitted.left_out, rewrites=rewrites)
 
 
-def soft_draft(soft: SoftAsk, item: Item, request: Case, task: Task, sampling: Sampling, tenant: str = "") -> Draft:
+def soft_draft(
+    soft: SoftAsk, item: Item, request: Case, task: Task, sampling: Sampling, backend: Backend, tenant: str = ""
+) -> Draft:
     """A soft prompt as a draft.
 
     Args:
@@ -118,14 +119,24 @@ def soft_draft(soft: SoftAsk, item: Item, request: Case, task: Task, sampling: S
         request: What is asked for.
         task: Words and templates.
         sampling: How the LLM will answer.
+        backend: The LLM that will read it.
         tenant: Whose data it is.
     """
+    sampling = answer_within(sampling, backend.context_tokens)
     template = task.sources[soft.step]
     call = Call(
         soft.step, template, soft.messages, sampling, soft.record_ids, tenant, soft=soft.prompt, items=soft.items
     )
     ask = Ask(soft.step, tuple(Passage("past", text) for text in soft.past.values()), item, request)
     return Draft(call, expected_of(ask, task.words), soft.left_out)
+
+
+def answer_within(sampling: Sampling, context_tokens: int | None) -> Sampling:
+    """The sampling with an answer of at most half of the context."""
+    limit = prompt_limit(context_tokens, sampling.max_tokens)
+    if not context_tokens or not limit:
+        return sampling
+    return replace(sampling, max_tokens=min(sampling.max_tokens, context_tokens - limit))
 
 
 def prompt_limit(context_tokens: int | None, max_tokens: int) -> int | None:

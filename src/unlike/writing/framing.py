@@ -37,6 +37,8 @@ _STYLE = _words(rf"(?:{_PERSON}\b|(?:their|the (?:requested|same|given)) (?:own 
 _MATERIAL = _words(
     r"profiles?|summary|summaries|comparison|analysis|differences?|overview|breakdown|dimensions?|description|list|paragraphs?"
 )
+_LETTER = r"mail|letter|message|reply|answer|comment|statement"
+"""Texts whose writers speak to somebody."""
 _DRAFT = r"(?<!\w)(?:drafts?|rewrite|imitation|attempt|response|reply|output)\b"
 _THING = r"(?<!\w)(?:version|example|sample|one|paragraph|it)\b"
 
@@ -48,6 +50,10 @@ _YES = _words(
     I(?:'m|'d be| am| would be) (?:happy|glad) to (?:help|assist|write|do)\b[^\n.!:]{0,80})[.!,:—–-]+\s*){1,2}
     (?:(?:I(?:'\w+| can| will| would| am)|let me|(?:happy|glad) to)\b[^\n.!:]{0,120}[.!,:]\s+(?:and )?)?"""
 )
+_WILLING = _words(
+    r"(?:certainly|sure(?: thing)?|of course|got it|understood|I(?:'d be| would be|'m| am) (?:happy|glad) to (?:help|assist))"
+)
+"""What no text has as its first paragraph."""
 _GIVEN = _words(
     rf"""(?:(?:based on|given|using|drawing (?:on|from)|following|according to|as requested|in the (?:style|voice|tone) of|
     considering|taking|to match)\b{_SENTENCE},\s*
@@ -93,6 +99,12 @@ _OFFER = _words(
     |would you like (?:me to|any changes|another|a (?:different|shorter|longer)|to {_CHANGES})
     |do you want me to|shall I\b|is there anything else)\b"""
 )
+_OWN_OFFER = _words(
+    rf"""(?:(?:please )?(?:feel free|don't hesitate) to (?:{_CHANGES}|ask (?:for|me)|customi[sz]e)
+    |would you like (?:any changes|to {_CHANGES}|(?:another|a (?:different|shorter|longer)) version)
+    |(?:please )?let me know if you(?:'d like| would like| need| want) (?:more|further|another|any(?:thing else| changes)))\b"""
+)
+"""An offer of an assistant that needs no further word."""
 _WISH = _words(
     r"(?:I )?hope (?:this|that|it|you)\b(?:[^\n]{0,60}?[^\n\w])?(?:helps?|meets|works|useful|helpful|looking)\b"
 )
@@ -123,24 +135,29 @@ _CANNOT = _words(
     r"""I\s*(?:'m| am)?\s*(?:can(?:'t|not| not)|won't|will not|not able to|unable to|must (?:decline|refuse) to|
     have to decline to)\s+"""
 )
-_TO_WRITE = _words(
-    r"""(?:assist\b|comply\b|fulfil|help (?:you )?with (?:that|this (?:request|task)|your request|the request|writing|creating)
-    |(?:provide|create|generate|produce|write|offer|continue|process|engage|impersonate|imitate|complete|answer)\b
-    (?:[^\n]{0,160}?[^\n\w])?(?:requests?|impersonat\w*|imitat\w*|pretend\w*|on behalf|someone else|another person
-    |real (?:person|people|individual)|guidelines|polic(?:y|ies)|harmful|inappropriate
-    |(?:more|any|additional|further|enough) (?:information|details|context)|as an AI))"""
+_WRITES = r"(?:write|create|generate|produce|provide|compose|draft|continue|complete)"
+_AS_ANOTHER = _words(
+    r"""(?:impersonat\w*|imitat\w*|pretend\w*|someone else|another person|real (?:person|people|individual)|as an AI
+    |(?:is|are|be|or|potentially|considered|deemed) (?:harmful|inappropriate)
+    |(?:harmful|inappropriate) (?:content|language|material|text))"""
 )
-REFUSAL: Pattern = regex.compile(
-    _words(
-        rf"""{_MARKS}(?:(?:{_SORRY})?(?:as an AI[^\n.,]{{0,60}},\s*)?{_CANNOT}{_TO_WRITE}
-        |I do(?:n't| not) feel comfortable (?:imitating|impersonating|pretending|writing (?:as|in the)|creating)
-        |(?:please|(?:could|can) you(?: please)?) (?:provide|share|send|paste)\b(?:[^\n]{{0,160}}?[^\n\w])?
-        (?:so (?:that )?I can|you(?:'d| would) like me to|for me to)
-        |as an? (?:AI|artificial intelligence|(?:large )?language model)(?: (?:language )?(?:model|assistant|system))?,
-        (?:[^\n]{{0,200}}?[^\n\w])?I\s*(?:'m| am)?\s*(?:can(?:'t|not)|do(?: not|n't)|not|unable|won't|must|have no))\b"""
-    ),
-    regex.IGNORECASE,
+_ASKED = _words(
+    r"""(?:the request|(?:this|that|these|your|such) requests?|on behalf|guidelines|polic(?:y|ies)
+    |without (?:\w+ ){0,3}(?:more|any|additional|further|enough) (?:information|details|context))"""
 )
+_TO_HELP = _words(
+    r"""(?:assist\b|comply\b|fulfill?\b|help (?:you )?(?:with (?:that|this (?:request|task)|your request|the request)
+    |(?:with )?(?:writing|creating|write|create)))"""
+)
+_TO_BE = _words(
+    r"""(?:pretend to be|role-?play as) (?:an?|the|this|that|another|someone) ?(?:\w+ )?
+    (?:person|user|reviewer|writer|individual|else)"""
+)
+_NO_MORE = _words(
+    r"""[*_)"]{0,3}[.!]?\s*(?:\Z|(?:(?:but|however),? )?(?:I(?:'m| am) (?:just |only )?an AI|if you|please|
+    (?:could|can|would) you|let me know|instead|I can (?:help|offer|provide)))"""
+)
+"""Behind a refusal that a person could have begun with: nothing, or more of an assistant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,7 @@ class Framing:
         label: At the beginning: the name of the text with a colon, or the line that stands above it in prompts.
         field: A line of the request at the beginning, with groups ``label`` and ``value``.
         heading: The first line as a heading, with group ``heading``.
+        refusal: What stands in place of the text.
         remark: The beginning of a last paragraph that speaks of the text, or offers to change it.
         wish: One that real texts end with too: only beside other signs of an assistant is it removed.
     """
@@ -162,6 +180,7 @@ class Framing:
     label: Pattern
     field: Pattern
     heading: Pattern
+    refusal: Pattern
     remark: Pattern
     wish: Pattern
 
@@ -177,27 +196,31 @@ def framing(text: str, texts: str, labels: tuple[str, ...], is_material: bool) -
         is_material: Whether the reply is no text itself but what later prompts read.
     """
     names = "|".join(regex.escape(name) for name in (text, texts))
+    is_letter = not is_material and regex.search(_LETTER, text, regex.IGNORECASE) is not None
     noun = rf"(?<!\w)(?:(?:e-?)?(?:{names})|texts?{'|' + _MATERIAL if is_material else ''})\b"
     heading = r"(?:#{1,6}[ \t]+(?P<heading>[^\n]{1,200})|(?P<b>\*\*|__)(?P<heading>[^*\n]{1,200})(?P=b):?)[ \t]*\n\s*"
     return Framing(
-        announcement=_compiled(_announcement(noun, is_material)),
+        announcement=_compiled(_announcement(noun, is_material, is_letter)),
         tag=_compiled(rf"<\s*(?:{TAGS}|{regex.escape(text)})\s*>\s*"),
         label=_compiled(_label(text)),
         field=_compiled(_field(labels)),
         heading=_compiled(heading),
-        remark=_compiled(_MARKS + (f"(?:{_OFFER}|{_WISH})" if is_material else _remark(text, noun))),
+        refusal=_compiled(_refusal(noun, is_letter)),
+        remark=_compiled(_MARKS + (f"(?:{_OFFER}|{_WISH})" if is_material else _remark(noun, is_letter))),
         wish=_compiled(f"{_MARKS}(?:{_WISH}|{_OFFER})"),
     )
 
 
-def _announcement(noun: str, is_material: bool) -> str:
+def _announcement(noun: str, is_material: bool, is_letter: bool) -> str:
     """Behind a "Sure!" anything that names a text; without one the name must be near, for real texts begin so too."""
     named = rf"(?:{noun}|{_STYLE}|{_DRAFT})"
     anything = rf"{_SENTENCE}(?:{named}|{_THING}){_SENTENCE}"
     near = rf"(?![^\n:]*(?<!\w)(?:I|we|my|our)\b)\s+(?:[\w'’-]+\s+){{0,5}}?{named}{_SENTENCE}"
+    alone = "" if is_letter else rf"|{_WILLING}{_BLANK_LINE}"
     which = "the|your|this|their|that|a|an|some" if is_material else "the|your|this|their|that"
     return (
         rf"{_MARKS}(?:{_YES}{_GIVEN}?(?:{_HERE}{anything}|here\s+(?:you\s+go|it\s+is)|{_WRITE}{anything})(?:{_ON_LINE}|{_LINE_END}|{_BLANK_LINE})"
+        rf"|here\s+you\s+go(?:{_LINE_END}|{_BLANK_LINE}){alone}"
         rf"|{_GIVEN}?{_HERE}{near}(?:{_LINE_END}|{_BLANK_LINE})"
         rf"|{_GIVEN}?{_HERE}\s+(?:{which})\s+(?:[\w'’-]+\s+){{0,3}}?{noun}{_SENTENCE}{_ON_LINE}"
         rf"|(?:written\s+)?in\s+{_PERSON}['’]s\s+(?:style|voice|words|tone){_LINE_END})\s*"
@@ -208,11 +231,10 @@ def _label(text: str) -> str:
     name = regex.escape(text)
     alone = rf"(?-i:{regex.escape(text.capitalize())}|{regex.escape(text.upper())})"
     owned = rf"(?:(?:the|final|generated)\s+)?(?:(?:person|user|writer)['’]s\s+)?{name}\s+(?:text|body)"
-    on_its_line = (
-        rf"(?:(?:the|final)\s+{name}|{alone}\s+(?:of|for)\s+[^\n:]{{1,80}})(?=[*_]{{0,2}}:[*_]{{0,2}}[ \t]*\n)"
-    )
+    whose = r"(?:the|this|final)\s+(?:(?:person|user|writer|reviewer)['’]s\s+)?"
+    on_its_line = rf"(?:{whose}{name}|{alone}\s+(?:of|for)\s+[^\n:]{{1,80}})(?=[*_]{{0,2}}:[*_]{{0,2}}[ \t]*\n)"
     speaker = r"(?-i:Assistant|Response|Output)"
-    line_above = rf"(?:{alone}(?:[ \t]+\d+)?|(?:the\s+)?{name}\s+to\s+write(?:\s+now)?)"
+    line_above = rf"(?:\[{alone}\]|{alone}(?:[ \t]+\d+)?|(?:the\s+)?{name}\s+to\s+write(?:\s+now)?)"
     return (
         rf"[*_#>]{{0,4}}[ \t]*(?:{alone}|{owned}|{on_its_line}|{speaker})[*_]{{0,2}}:[*_]{{0,2}}\s*"
         rf"|[*_#>]{{0,4}}[ \t]*{line_above}[*_]{{0,2}}[ \t]*\n\s*"
@@ -227,10 +249,37 @@ def _field(labels: tuple[str, ...]) -> str:
     )
 
 
-def _remark(text: str, noun: str) -> str:
-    """Whoever writes letters offers and asks as an assistant does, so there an offer must speak of the text."""
-    is_letter = regex.search(r"mail|letter|message|reply|answer|comment", text, regex.IGNORECASE)
-    offer = rf"{_OFFER}{_UP_TO}(?:{noun}|(?<!\w){_CHANGES}\b)" if is_letter else _OFFER
+def _refusal(noun: str, is_letter: bool) -> str:
+    """Whoever writes letters declines and asks as an assistant does, so there fewer words are a refusal."""
+    topic = _AS_ANOTHER if is_letter else f"(?:{_AS_ANOTHER}|{_ASKED})"
+    about = rf"{_WRITES}\b|offer\b|process\b|engage\b|impersonate\b|imitate\b|answer\b"
+    this = rf"(?:you\s+)?(?:this|that|the|an?|your|such|any)\s+(?:[\w'’-]+\s+){{0,2}}?{noun}"
+    of_this = r"(?:\s+(?:for|of|about|on)\s+(?:this|that|the|your|it|you)\b(?:\s+[\w'’-]+){0,3})?"
+    sorry, ai = f"(?:{_SORRY})?", r"(?:as\s+an\s+AI[^\n.,]{0,60},\s*)?"
+    cannot = rf"{sorry}{ai}{_CANNOT}(?:{_TO_HELP}|{_TO_BE}|(?:{about}){_UP_TO}{topic})\b"
+    declines = _words(
+        rf"""{cannot}
+        |I do(?:n't| not) feel comfortable (?:imitating|impersonating|pretending|writing (?:as|in the)|creating)\b
+        |as an? (?:AI|artificial intelligence|(?:large )?language model)(?: (?:language )?(?:model|assistant|system))?,
+        (?:[^\n]{{0,200}}?[^\n\w])?I\s*(?:'m| am)?\s*(?:can(?:'t|not)|do(?: not|n't)|not|unable|won't|must|have no)\b"""
+    )
+    if is_letter:
+        return f"{_MARKS}(?:{declines})"
+    asks = _words(
+        rf"""(?:please|(?:could|can) you(?: please)?) (?:provide|share|send|paste)\b(?:[^\n]{{0,160}}?[^\n\w])?
+        (?:so (?:that )?I can (?:\w+ )?(?:{_WRITES}|help|assist|proceed|imitate)
+        |you(?:'d| would) like me to|for me to)\b
+        |(?:{_SORRY})?(?:I (?:need|require|do(?:n't| not) have)|there is(?:n't| not))
+        (?: (?:any|more|additional|further|enough)){{1,2}} (?:information|details|context) to {_WRITES} {this}"""
+    )
+    weak = rf"{sorry}{_CANNOT}{_WRITES}\s+{this}{of_this}"
+    weak += rf"|{_SORRY}{_CANNOT}(?:do|write|continue)\s+(?:with\s+)?(?:this|that|it|so)"
+    return f"{_MARKS}(?:{declines}|{asks}|(?:{weak}){_NO_MORE})"
+
+
+def _remark(noun: str, is_letter: bool) -> str:
+    """An offer must speak of the text or of changes to it; whoever writes letters offers more as an assistant does."""
+    offer = rf"{_OFFER}{_UP_TO}(?:{noun}|(?<!\w){_CHANGES}\b)" + ("" if is_letter else f"|{_OWN_OFFER}")
     this_text = rf"(?:this|the|above)\s+(?:\w+\s+){{0,3}}?(?:{noun}|{_DRAFT}|(?<!\w)version\b)"
     invented = _words(rf"this is (?:an? )?(?:\w+ )?(?:fictional|simulated|imitated|AI-generated) (?:\w+ )?{noun}")
     i_wrote = _words(r"I(?:'ve| have)? (?:tried|kept|aimed|written|wrote|maintained|matched)")

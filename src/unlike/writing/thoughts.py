@@ -31,7 +31,7 @@ _CONTROL = (
     r"|<\|(?!(?:im_start|start|start_header_id|channel)\|)[a-z_]{2,30}\|>"
     r"|<｜[^｜<>]{2,40}｜>|</s>|<end_of_turn>|</?(?:eos|bos)>|(?-i:\[/?INST\])|<</?SYS>>"
 )
-_TURN = r"\n[ \t]*(?-i:User|Human)[ \t]*:|\n#{2,3}[ \t]*(?:instruction|user|human|input|response)\b[^\n]{0,20}:"
+_TURN = r"\n[ \t]*(?-i:User|Human)[ \t]*:|\n#{2,3}[ \t]*(?:instruction|user|human|input|response)[ \t]*:"
 
 
 def _unquoted(mark: str) -> str:

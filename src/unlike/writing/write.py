@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from unlike.errors import CallFailed
+from unlike.errors import CallFailed, EmptyAnswer
 from unlike.llm.backend import PLACEHOLDER, Backend, Completion
 from unlike.llm.recorded import LLM, Answer, RecordedLLM, n_prompt_tokens
 from unlike.privacy.repeats import Others
@@ -85,24 +85,32 @@ def not_written(draft: Draft, backend: Backend) -> Reply:
 async def _answered(draft: Draft, llm: LLM) -> Reply:
     """The first reply without a lasting fault, or else the one with the fewest, of at most ``rewrites`` + 1.
 
-    A later attempt that fails loses nothing: the best of those before it is the reply.
+    An empty answer is asked for again too. A later attempt that fails loses nothing: the best of those before it is the reply.
     """
     call = draft.call
-    answers = [await llm.call(call)]
-    found = [_faults(draft, answers[0])]
-    while found[-1] and len(answers) <= draft.rewrites:
+    answers, found, n_rewrites = list[Answer](), list[tuple[str, ...]](), 0
+    for n in range(draft.max_rewrites + 1):
         try:
-            answers.append(await llm.call(replace(call, repeat=call.repeat + REWRITE * len(answers))))
+            answers.append(await llm.call(replace(call, repeat=call.repeat + REWRITE * n)))
+        except EmptyAnswer:
+            if not answers and n == draft.max_rewrites:
+                raise
+            continue
         except CallFailed:
+            if not answers:
+                raise
             break
+        n_rewrites = n
         found.append(_faults(draft, answers[-1]))
+        if not found[-1]:
+            break
     best = min(range(len(found)), key=lambda place: (NO_TEXT in found[place], len(found[place])))
     reply = _reply(draft, clean_reply(answers[best].text, draft.expected), answers[best])
     for other in answers[:best] + answers[best + 1 :]:
         reply = _with_cost(reply, (other.prompt_tokens, other.completion_tokens, other.wall_s))
     if not draft.rewrites:
         return reply
-    return replace(reply, call={**reply.call, "rewrites": len(answers) - 1, "faults": list(found[best])})
+    return replace(reply, call={**reply.call, "rewrites": n_rewrites, "faults": list(found[best])})
 
 
 def _faults(draft: Draft, answer: Answer) -> tuple[str, ...]:

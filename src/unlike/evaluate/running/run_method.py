@@ -83,8 +83,8 @@ async def run_jobs(
 ) -> list[list[RowT]]:
     """Run jobs side by side, case by case, and the methods of one case after each other where there are enough cases.
 
-    Prompts about one case begin alike. Asked at the same moment, each would be read from its beginning; asked one after
-    the other, an engine's prefix cache serves all but the first.
+    Prompts of one step about one case begin alike, those of different steps need not. Asked at the same moment, each would
+    be read from its beginning; asked one after the other, an engine's prefix cache serves all but the first.
 
     Args:
         jobs: Methods over cases.
