@@ -143,6 +143,37 @@ def test_where_a_reader_stays_it_is_said(in_sqlite):
     scrubs.scrub(in_sqlite)
 
 
+def test_rows_that_an_older_snapshot_keeps_are_not_called_scrubbed(in_postgres):
+    """PostgreSQL's VACUUM succeeds, and leaves them."""
+    tenant = emptied(in_postgres).tenant()
+    lived_in(tenant)
+    with tenant.read() as reader:
+        records.count(reader)
+        with tenant.write() as tx:
+            erase_rows.take_out(tx, users.find_user(tx, "ann"))
+            number = scrubs.request(tx)
+        with pytest.raises(scrubs.StillRead, match="deleted rows of .* could not be removed: a transaction"):
+            scrubs.scrub(in_postgres, patience_s=0)
+        with tenant.read() as tx:
+            assert scrubs.is_pending(tx.conn, number)
+    assert scrubs.scrub_if_pending(in_postgres)
+    with tenant.read() as tx:
+        assert not scrubs.is_pending(tx.conn, number)
+
+
+def test_rows_that_an_older_writer_may_still_read(in_postgres):
+    """Snapshots that begin while it is open reach back to its beginning."""
+    tenant = emptied(in_postgres).tenant()
+    with tenant.write() as writer:
+        scrubs.request(writer)
+        with tenant.write() as tx:
+            scrubs.request(tx)
+        assert not scrubs.scrub_if_pending(in_postgres)
+        assert scrubs.n_pending(in_postgres) == 1
+    assert scrubs.scrub_if_pending(in_postgres)
+    assert scrubs.n_pending(in_postgres) == 0
+
+
 def dump(postgres, store):
     """All tables as SQL."""
     url = store.engine.url

@@ -148,8 +148,10 @@ SCRUBS = Table(
     METADATA,
     Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("owed_ms", BigInteger, nullable=False),
+    Column("xact", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
+"""Scrubs that are pending; ``xact`` is the number of PostgreSQL's transaction that deleted the rows, 0 in SQLite."""
 
 RECORDS = _table(
     "records",
