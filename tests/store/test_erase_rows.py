@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from sqlalchemy import event
 
 from tests.store.conftest import emptied, files_of
 from tests.store.rows import lived_in, put, row
@@ -172,6 +173,28 @@ def test_rows_that_an_older_writer_may_still_read(in_postgres):
         assert scrubs.n_pending(in_postgres) == 1
     assert scrubs.scrub_if_pending(in_postgres)
     assert scrubs.n_pending(in_postgres) == 0
+
+
+def test_deletions_at_the_same_time_cause_one_scrub(in_postgres):
+    """The second one stays pending, and only the store's own tables are vacuumed."""
+    tenant = emptied(in_postgres).tenant()
+    vacuumed = []
+
+    def delete_more(_conn, _cursor, statement, *_):
+        if statement.startswith("vacuum"):
+            vacuumed.append(statement)
+            with tenant.write() as tx:
+                scrubs.request(tx)
+            assert not scrubs.scrub_if_pending(in_postgres)
+
+    with tenant.write() as tx:
+        scrubs.request(tx)
+    event.listen(in_postgres.engine, "before_cursor_execute", delete_more)
+    assert scrubs.scrub_if_pending(in_postgres)
+    event.remove(in_postgres.engine, "before_cursor_execute", delete_more)
+    assert scrubs.n_pending(in_postgres) == 1
+    assert scrubs.scrub_if_pending(in_postgres) and len(vacuumed) == 1
+    assert set(vacuumed[0].partition(") ")[2].split(", ")) == set(METADATA.tables)
 
 
 def dump(postgres, store):

@@ -3,6 +3,7 @@
 A pending scrub is a row, so if a process ends before it, the next process does it.
 """
 
+import threading
 import time
 from collections.abc import Sequence
 
@@ -11,9 +12,10 @@ from sqlalchemy import BigInteger, Connection, Text, cast, delete, func, select,
 from unlike.errors import InputError
 from unlike.store.batches import batches
 from unlike.store.database import Store, Tx
-from unlike.store.tables import SCRUBS
+from unlike.store.tables import METADATA, SCRUBS
 
 POLL_S = 0.02
+_ONE_AT_A_TIME = threading.Lock()
 _STILL_READ = text("""
     select id from scrubs join lateral (select xact::text::xid8 as deleted) as transactions on true
     where deleted < pg_snapshot_xmax(pg_current_snapshot())
@@ -58,15 +60,21 @@ def n_pending(store: Store) -> int:
 def scrub_if_pending(store: Store, patience_s: float = 0.0) -> bool:
     """Scrub the files if that is pending; returns whether nothing is pending any more.
 
+    While another thread of this process scrubs, the scrub stays pending, so that many deletions cause few scrubs.
+
     Raises:
         InputError: The database cannot be used.
     """
     if not n_pending(store):
         return True
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        return False
     try:
         scrub(store, patience_s)
     except StillRead:
         return False
+    finally:
+        _ONE_AT_A_TIME.release()
     return True
 
 
@@ -126,9 +134,10 @@ def _wait_for_readers(store: Store, patience_s: float) -> set[int]:
 
 
 def _vacuum(store: Store) -> None:
-    """Remove dead rows from tables and indexes, which hold the ids of users and records."""
+    """Remove dead rows from the store's tables and their indexes, which hold the ids of users and records."""
+    tables = ", ".join(table.name for table in METADATA.sorted_tables)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("vacuum (index_cleanup on)"))
+        conn.execute(text(f"vacuum (index_cleanup on) {tables}"))
 
 
 def _scrub_file(store: Store, patience_s: float, rewrite: bool) -> None:
