@@ -10,6 +10,7 @@ from unlike.errors import InputError
 from unlike.store import check, journal, profiles, records, scrubs
 from unlike.store.database import open_store
 from unlike.store.migrate import migrated, version_of
+from unlike.store.profiles import NewProfile
 from unlike.store.tables import METADATA, SCRUBS
 
 
@@ -37,8 +38,10 @@ def test_a_store_keeps_its_rows(address):
 
 def test_a_store_of_the_first_version(address):
     made = open_store(address, MASTER)
+    ann = lived_in(made.tenant()).users["ann"]
     with made.tenant().write() as tx:
         scrubs.request(tx)
+        tx.conn.execute(text("drop table profile_versions"))
         tx.conn.execute(text("alter table scrubs drop column xact"))
         tx.conn.execute(text("update alembic_version set version_num = '0001'"))
     made.close()
@@ -47,6 +50,8 @@ def test_a_store_of_the_first_version(address):
         xact = conn.scalar(select(SCRUBS.c.xact))
         assert xact == 0 if again.is_file else xact
         assert compare_metadata(MigrationContext.configure(conn), METADATA) == []
+    with again.tenant().write() as tx:
+        assert profiles.put(tx, NewProfile(ann, "edited", ())) == 2
     assert scrubs.scrub_if_pending(again)
     again.close()
 

@@ -1,19 +1,20 @@
 """Profiles, version by version, each with its evidence and lineage; and what people pinned by hand.
 
-A version is never changed. One of them is current; going back makes an earlier one current again.
+A version is never changed, and the number of a deleted one is not given again. One of them is current; going back makes
+an earlier one current again.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
-from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILES
+from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILE_VERSIONS, PROFILES
 
 Origin = Literal["built", "edited"]
 
@@ -81,12 +82,12 @@ def put(tx: Tx, new: NewProfile) -> int:
     """
     peers = _peers_of(tx, new.differences)
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
-    last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(_of(tx, new.user))) or 0
+    version = _next_version(tx, new.user)
     tx.conn.execute(update(PROFILES).where(_of(tx, new.user)).values(current=False))
     content = {"statements": [asdict(statement) for statement in new.statements]}
     row = {
         "user": new.user,
-        "version": last + 1,
+        "version": version,
         "origin": new.origin,
         "sealed": tx.keys.seal(tx.conn, people, content, place_of(tx, new.user)),
         "people": people,
@@ -102,7 +103,13 @@ def put(tx: Tx, new: NewProfile) -> int:
     made_of = [{"tenant": tx.tenant, "profile": number, "difference": one} for one in new.differences]
     if made_of:
         tx.conn.execute(PROFILE_DIFFERENCES.insert(), made_of)
-    return last + 1
+    return version
+
+
+def _next_version(tx: Tx, user: int) -> int:
+    first = tx.insert(PROFILE_VERSIONS).values(tenant=tx.tenant, user=user, last=1)
+    later = first.on_conflict_do_update(index_elements=["user"], set_={"last": PROFILE_VERSIONS.c.last + 1})
+    return tx.conn.scalars(later.returning(PROFILE_VERSIONS.c.last)).one()
 
 
 def current(tx: Tx, user: int) -> StoredProfile | None:

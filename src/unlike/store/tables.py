@@ -226,6 +226,17 @@ PROFILES = _table(
     UniqueConstraint("user", "version"),
 )
 
+PROFILE_VERSIONS = _table(
+    "profile_versions",
+    _of("users", index=False),
+    Column("last", Integer, nullable=False),
+    UniqueConstraint("user"),
+)
+"""The last version that a user's profile had, also where it was deleted: no number is given twice.
+
+Not a column of ``users``, whose rows are locked by all who read the users' records.
+"""
+
 PROFILE_READS = _table(
     "profile_reads",
     _of("profiles", index=False),
