@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, exists, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
+from unlike.store.lineage import peers_of
 from unlike.store.people import people_of
 from unlike.store.tables import DIFFERENCE_READS, DIFFERENCES, PROFILE_DIFFERENCES
 
@@ -80,7 +81,7 @@ def current_of(tx: Tx, records: Iterable[int]) -> dict[int, StoredDifference]:
         for batch in batches(sorted(set(records)))
         for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current))
     ]
-    peers = _peers_of(tx, [row.id for row in rows])
+    peers = peers_of(tx, [row.id for row in rows])
     tx.keys.of_users(tx.conn, {user for row in rows for user in row.people})  # read together
     return {row.record: _stored(tx, row, peers.get(row.id, ())) for row in rows}
 
@@ -112,17 +113,6 @@ def _stored(tx: Tx, row: Row[*tuple[Any, ...]], peers: tuple[int, ...]) -> Store
         made_with=row.made_with,
     )
     return StoredDifference(row.id, row.stale, difference)
-
-
-def _peers_of(tx: Tx, differences: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    found: dict[int, tuple[int, ...]] = {}
-    for batch in batches(differences):
-        chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
-            DIFFERENCE_READS.c.difference.in_(batch), DIFFERENCE_READS.c.role == "peer"
-        )
-        for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
-            found[difference] = (*found.get(difference, ()), record)
-    return found
 
 
 def place_of(tx: Tx, record: int) -> str:

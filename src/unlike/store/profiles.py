@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
+from unlike.store.lineage import peers_of
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
-from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILE_VERSIONS, PROFILES
+from unlike.store.tables import PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILE_VERSIONS, PROFILES
 
 Origin = Literal["built", "edited"]
 
@@ -80,7 +81,7 @@ def put(tx: Tx, new: NewProfile) -> int:
     Raises:
         TransactionConflict: A record or difference is gone, or a user no longer agrees to be compared.
     """
-    peers = _peers_of(tx, new.differences)
+    peers = sorted({peer for read in peers_of(tx, new.differences).values() for peer in read})
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
     version = _next_version(tx, new.user)
     tx.conn.execute(update(PROFILES).where(_of(tx, new.user)).values(current=False))
@@ -225,15 +226,6 @@ def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
         differences=made_of,
     )
     return StoredProfile(row.id, row.version, row.current, row.stale, row.created_ms, profile)
-
-
-def _peers_of(tx: Tx, differences: Sequence[int]) -> list[int]:
-    """Records of others that differences read."""
-    found = set[int]()
-    for batch in batches(differences):
-        read = and_(DIFFERENCE_READS.c.tenant == tx.tenant, DIFFERENCE_READS.c.difference.in_(batch))
-        found |= set(tx.conn.scalars(select(DIFFERENCE_READS.c.record).where(read, DIFFERENCE_READS.c.role == "peer")))
-    return sorted(found)
 
 
 def _of(tx: Tx, user: int) -> ColumnElement[bool]:
