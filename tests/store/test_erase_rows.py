@@ -8,7 +8,7 @@ from sqlalchemy import event
 from tests.store.conftest import emptied, files_of
 from tests.store.rows import lived_in, put, row
 from unlike.errors import InputError
-from unlike.store import audit, check, differences, erase_rows, export, profiles, records, scrubs, users
+from unlike.store import audit, check, differences, erase_rows, export, jobs, profiles, records, scrubs, users
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA, USERS
 
@@ -64,6 +64,15 @@ def test_no_row_is_left_and_others_can_go_on(tenant):
                     ]
                     assert tx.conn.execute(table.select().where(table.c[column] == gone)).all() == []
         assert export.everything_about(tx, world.users["ann"], "ann")["n_llm_calls"] == 1  # of Cleo with Ann
+
+
+def test_no_job_is_left_of_an_item_that_goes_too(tenant):
+    world = lived_in(tenant)
+    with tenant.write() as tx:
+        jobs.enqueue(tx, "cluster", list(world.items.values()), tx.now_ms)
+    take_out(tenant, "dora")  # who alone wrote on bread
+    with tenant.read() as tx:
+        assert [job.subject for job in jobs.listed(tx) if job.kind == "cluster"] == [world.items["tea"]]
 
 
 def test_the_key_is_gone_from_memory_once_it_is_committed(tenant):

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, delete, or_, select, update
 
 from unlike.records import Item
+from unlike.store import jobs
 from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.tables import ITEMS, RECORDS
@@ -135,12 +136,14 @@ def clear_items_of(tx: Tx, user: int) -> int:
 
 
 def drop_unused(tx: Tx, items: Sequence[int]) -> int:
-    """Delete those of these items that have no record and no text from the product; returns how many."""
+    """Delete those of these items that have no record and no text from the product, and their jobs; returns how many."""
     n = 0
     for batch in batches(items):
         unused = ~select(RECORDS.c.id).where(RECORDS.c.item == ITEMS.c.id).exists()
         chosen = (ITEMS.c.tenant == tx.tenant) & ITEMS.c.id.in_(batch) & (ITEMS.c.trust < Trust.PRODUCT)
-        n += tx.conn.execute(delete(ITEMS).where(chosen, unused)).rowcount
+        gone = tx.conn.scalars(delete(ITEMS).where(chosen, unused).returning(ITEMS.c.id)).all()
+        jobs.drop(tx, "cluster", gone)
+        n += len(gone)
     return n
 
 
