@@ -9,7 +9,7 @@ import sys
 import pytest
 from tests.cli.shop import WITHOUT_MODELS, record, write_lines
 
-from unlike.memory import build_all
+from unlike.memory import worker
 
 
 @pytest.fixture
@@ -132,19 +132,19 @@ def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, 
 
 
 def test_ctrl_c_lets_jobs_be_finished_and_the_next_start_goes_on(unlike, fresh, monkeypatch):
-    once = build_all.work_once
+    once = worker._round
 
-    async def interrupted(store, open_memory, **scope):
-        done = await once(store, open_memory, **scope)
+    async def interrupted(*args):
+        done = await once(*args)
         os.kill(os.getpid(), signal.SIGINT)
         return done
 
-    monkeypatch.setattr(build_all, "work_once", interrupted)
+    monkeypatch.setattr(worker, "_round", interrupted)
     status, out, err = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
     assert status == 130
     assert "stopping: no new LLM call begins" in err
     assert "run the same command again to continue" in err
-    monkeypatch.setattr(build_all, "work_once", once)
+    monkeypatch.setattr(worker, "_round", once)
     status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
     assert status == 0
     assert "5 of 5 users have a profile\n" in out

@@ -1,9 +1,12 @@
 """Building all profiles that are due shows each LLM call, against the number that is expected."""
 
 import asyncio
+from dataclasses import replace
 
 from tests.memory.town import ITEMS, PEOPLE, memory_of, town
 from tests.store.rows import BOTH
+from unlike.embed.hashing import HashingEncoder
+from unlike.errors import EngineError
 from unlike.memory.build_all import build_profiles
 from unlike.memory.open import open_memory_parts
 
@@ -24,3 +27,16 @@ def test_progress_counts_items_and_then_calls(in_sqlite, tmp_path):
     assert called[0][2] > built.n_calls  # the maximum, until some are built; then as many each as these took
     assert {n_total for _, n_done, n_total, _ in called if n_done > built.n_calls * 3 / 4} == {built.n_calls}
     assert called[-1][3].startswith("12 of 12 profiles, ")
+
+
+def test_an_encoder_that_cannot_be_used_ends_the_work(in_sqlite, tmp_path):
+    class Down(HashingEncoder):
+        def encode(self, texts):
+            raise EngineError("unreachable")
+
+    asyncio.run(memory_of(in_sqlite).add(town(), BOTH))
+    (tmp_path / "soon.toml").write_text("[refresh]\ndebounce_s = 0.0\n")
+    parts = replace(open_memory_parts(tmp_path / "soon.toml", "scripted:echo", "hashing:64"), encoder=Down(64))
+    built, error = asyncio.run(build_profiles(in_sqlite.tenant("acme"), parts))
+    assert str(error) == "unreachable" and built.n_jobs > 0
+    assert "cannot be used" in built.postponed

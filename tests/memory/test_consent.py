@@ -21,12 +21,15 @@ from tests.memory.town import (
     town,
 )
 from tests.store.rows import BOTH
+from unlike.embed.hashing import HashingEncoder
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, NoConsent, Request
+from unlike.memory.cluster import cluster_item
+from unlike.memory.consent import change_consent
 from unlike.memory.sealed_journal import StoredJournal
 from unlike.memory.worker import work_once
-from unlike.store import audit
+from unlike.store import audit, jobs
 from unlike.store.records import StoredRecords, Unknown
 from unlike.store.tables import CLUSTERED, DIFFERENCE_READS, EMBEDDINGS, JOURNAL, PROFILE_READS, RECORDS
 from unlike.store.users import Consent
@@ -219,6 +222,23 @@ def _check(memory, bird, withdrawn, made_for):
         assert all(made_for[call] != bird for call in calls)
         told = run(memory.export(BIRD))
         assert told["profiles"] == [] and told["differences"] == []
+    assert not faults(memory)
+
+
+def test_a_vector_made_while_both_are_withdrawn_is_not_kept(store):
+    memory = memory_of(store)
+    mine = [record for record in with_canary() if record.record.user_id == BIRD]
+    run(memory.add(mine, Consent(own=True, peer=False)))
+
+    class Withdrawing(HashingEncoder):
+        def encode(self, texts):
+            change_consent(memory.tenant, BIRD, own=False, peer=False)
+            return super().encode(texts)
+
+    taken = [job for job in jobs.claim(store, 8, 60) if job.kind == "cluster"]
+    for job in taken:
+        cluster_item(job, Withdrawing(64), memory.settings)
+    assert taken and not records_in(memory, EMBEDDINGS, number_of(memory, BIRD))
     assert not faults(memory)
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, row, town
+from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, row, settle, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling, messages_digest
@@ -171,5 +171,9 @@ def test_engines_share_no_cache_between_people_or_versions(in_sqlite, llm):
     asyncio.run(memory.edit("ann", []))
     asyncio.run(memory.go_back("ann", 1))
     assert salt("ann") == first
+    asyncio.run(memory.set_consent("ann", own=False))
+    asyncio.run(memory.set_consent("ann", own=True))
+    settle(memory)
+    assert salt("ann") != first, "this is another text, though the others are deleted"
     nobody = ProfileContext("plain", "")
     assert salt_of(in_sqlite.tenant("other"), nobody) != salt_of(memory.tenant, nobody)

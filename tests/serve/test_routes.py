@@ -5,10 +5,13 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.serve.conftest import record
+from tests.serve.conftest import calling, record
+from tests.store.rows import MASTER
 from unlike.memory.population import SORTS
 from unlike.privacy.signing import verify
+from unlike.serve.errors import problem_of
 from unlike.serve.routes.users import Sort
+from unlike.store.database import Store, TransactionConflict, open_engine
 
 
 def test_records_are_kept_once(client):
@@ -252,3 +255,28 @@ def test_an_id_without_characters_is_refused(client):
 def test_paths_that_do_not_exist_say_so_in_the_same_form(client, method, path, status, kind):
     answer = client.request(method, path)
     assert (answer.status_code, answer.json()["error"]["type"]) == (status, kind)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/generate", {"user_id": "ada", "item_id": "album-1"}),
+        (
+            "/v1/chat/completions",
+            {"model": "unlike", "user": "ada", "messages": [{"role": "user", "content": "Hello"}]},
+        ),
+    ],
+)
+def test_without_postgresql_it_is_503_without_its_address(make_house, monkeypatch, path, body):
+    house = make_house("full")
+    unreachable = Store(open_engine("postgresql://nobody@127.0.0.1:1/none"), MASTER)
+    monkeypatch.setattr(house.store, "rows", unreachable.rows)
+    with calling(house) as client:
+        answer = client.post(path, json=body)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "127.0.0.1" not in answer.text and "nobody" not in answer.text
+
+
+def test_a_conflict_that_stays_is_503():
+    assert problem_of(TransactionConflict("others")).status == 503

@@ -112,6 +112,11 @@ def test_words_of_the_unwilling(tenant, world):
     }
 
 
+def test_vectors_of_the_unwilling(tenant, world):
+    plant(tenant, USERS.update().where(USERS.c.id == world.users["dora"]).values(own=False, peer=False))
+    assert found(tenant) == {"vectors of users who agree to no use of their records": 1}
+
+
 def test_a_clustering_over_two_items(tenant, world):
     bread = world.records["dora-bread"]
     with tenant.read() as tx:

@@ -3,11 +3,12 @@
 import subprocess
 
 import pytest
+from sqlalchemy import event
 
 from tests.store.conftest import emptied, files_of
 from tests.store.rows import lived_in, put, row
 from unlike.errors import InputError
-from unlike.store import audit, check, differences, erase_rows, export, profiles, records, scrubs, users
+from unlike.store import audit, check, differences, erase_rows, export, jobs, profiles, records, scrubs, users
 from unlike.store.records import StoredRecords
 from unlike.store.tables import METADATA, USERS
 
@@ -63,6 +64,15 @@ def test_no_row_is_left_and_others_can_go_on(tenant):
                     ]
                     assert tx.conn.execute(table.select().where(table.c[column] == gone)).all() == []
         assert export.everything_about(tx, world.users["ann"], "ann")["n_llm_calls"] == 1  # of Cleo with Ann
+
+
+def test_no_job_is_left_of_an_item_that_goes_too(tenant):
+    world = lived_in(tenant)
+    with tenant.write() as tx:
+        jobs.enqueue(tx, "cluster", list(world.items.values()), tx.now_ms)
+    take_out(tenant, "dora")  # who alone wrote on bread
+    with tenant.read() as tx:
+        assert [job.subject for job in jobs.listed(tx) if job.kind == "cluster"] == [world.items["tea"]]
 
 
 def test_the_key_is_gone_from_memory_once_it_is_committed(tenant):
@@ -141,6 +151,59 @@ def test_where_a_reader_stays_it_is_said(in_sqlite):
         with pytest.raises(InputError, match="could not be emptied: another connection has been reading"):
             scrubs.scrub(in_sqlite, patience_s=0)
     scrubs.scrub(in_sqlite)
+
+
+def test_rows_that_an_older_snapshot_keeps_are_not_called_scrubbed(in_postgres):
+    """PostgreSQL's VACUUM succeeds, and leaves them."""
+    tenant = emptied(in_postgres).tenant()
+    lived_in(tenant)
+    with tenant.read() as reader:
+        records.count(reader)
+        with tenant.write() as tx:
+            erase_rows.take_out(tx, users.find_user(tx, "ann"))
+            number = scrubs.request(tx)
+        with pytest.raises(scrubs.StillRead, match="deleted rows of .* could not be removed: a transaction"):
+            scrubs.scrub(in_postgres, patience_s=0)
+        with tenant.read() as tx:
+            assert scrubs.is_pending(tx.conn, number)
+    assert scrubs.scrub_if_pending(in_postgres)
+    with tenant.read() as tx:
+        assert not scrubs.is_pending(tx.conn, number)
+
+
+def test_rows_that_an_older_writer_may_still_read(in_postgres):
+    """Snapshots that begin while it is open reach back to its beginning."""
+    tenant = emptied(in_postgres).tenant()
+    with tenant.write() as writer:
+        scrubs.request(writer)
+        with tenant.write() as tx:
+            scrubs.request(tx)
+        assert not scrubs.scrub_if_pending(in_postgres)
+        assert scrubs.n_pending(in_postgres) == 1
+    assert scrubs.scrub_if_pending(in_postgres)
+    assert scrubs.n_pending(in_postgres) == 0
+
+
+def test_deletions_at_the_same_time_cause_one_scrub(in_postgres):
+    """The second one stays pending, and only the store's own tables are vacuumed."""
+    tenant = emptied(in_postgres).tenant()
+    vacuumed = []
+
+    def delete_more(_conn, _cursor, statement, *_):
+        if statement.startswith("vacuum"):
+            vacuumed.append(statement)
+            with tenant.write() as tx:
+                scrubs.request(tx)
+            assert not scrubs.scrub_if_pending(in_postgres)
+
+    with tenant.write() as tx:
+        scrubs.request(tx)
+    event.listen(in_postgres.engine, "before_cursor_execute", delete_more)
+    assert scrubs.scrub_if_pending(in_postgres)
+    event.remove(in_postgres.engine, "before_cursor_execute", delete_more)
+    assert scrubs.n_pending(in_postgres) == 1
+    assert scrubs.scrub_if_pending(in_postgres) and len(vacuumed) == 1
+    assert set(vacuumed[0].partition(") ")[2].split(", ")) == set(METADATA.tables)
 
 
 def dump(postgres, store):

@@ -3,12 +3,15 @@
 import json
 
 from tests.store.rows import lived_in, put, row
-from unlike.store import audit, erase_rows, export, journal, profiles, users
+from unlike.records import Item
+from unlike.store import audit, differences, erase_rows, export, journal, profiles, users
+from unlike.store.differences import NewDifference
 from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile, Statement
 
 
 def test_everything_is_there_and_is_json(tenant):
+    tenant.store.now_ms = lambda: 77
     world = lived_in(tenant, "canary")
     with tenant.write() as tx:
         audit.note(tx, "consent", "ann", {"peer": 1})
@@ -24,12 +27,14 @@ def test_everything_is_there_and_is_json(tenant):
             "text": "canary of ann",
             "rating": 4.0,
             "timestamp": 1000,
+            "created_ms": 77,
             "embedded_by": ["encoder"],
         }
     ]
     assert held["differences"] == [
-        {"record_id": "ann-tea", "text": "canary of ann differ from canary of bob", "n_peers": 2}
+        {"record_id": "ann-tea", "text": "canary of ann differ from canary of bob", "n_peers": 2, "current": True}
     ]
+    assert held["items"] == [], "others sent the same"
     (profile,) = held["profiles"]
     assert (profile["version"], profile["origin"], profile["current"]) == (1, "built", True)
     assert [(s["text"], s["record_ids"], s["n_peers"]) for s in profile["statements"]] == [
@@ -40,6 +45,24 @@ def test_everything_is_there_and_is_json(tenant):
     assert [(job["kind"], job["state"]) for job in held["jobs"]] == [("build", "waiting")]
     assert held["n_llm_calls"] == 2  # Ann's own, and Cleo's, who was compared with Ann
     assert [line["what"] for line in held["audit"]] == ["consent"]
+
+
+def test_what_only_this_user_told_of_items_is_there(tenant):
+    put(tenant, row("ann", "tea", about=Item("tea", "Tea", "leaves")), row("ann", "milk", about=Item("milk", "Milk")))
+    put(tenant, row("bob", "tea", about=Item("tea", "Tea")), row("bob", "rum", about=Item("rum", "Rum")))
+    with tenant.read() as tx:
+        held = export.everything_about(tx, users.find_user(tx, "ann"), "ann")
+    assert held["items"] == [{"item_id": "milk", "title": "Milk"}, {"item_id": "tea", "description": "leaves"}]
+
+
+def test_earlier_differences_are_there(tenant):
+    world = lived_in(tenant)
+    with tenant.write() as tx:
+        made = NewDifference(world.records["ann-tea"], (), None, "newer", 0, "m")
+        differences.put(tx, made)
+        held = export.everything_about(tx, world.users["ann"], "ann")
+    told = [(one["text"], one["current"]) for one in held["differences"]]
+    assert told == [("words of ann differ from words of bob", False), ("newer", True)]
 
 
 def test_a_user_of_many_records_and_versions(tenant):

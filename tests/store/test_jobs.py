@@ -169,6 +169,34 @@ def test_failing_again_and_again(store, tenant, clock):
     assert [job.attempts for job in taken(store)] == [1]
 
 
+def fail_for_good(store, tenant, clock):
+    ask(tenant, 1)
+    for _ in range(MAX_ATTEMPTS):
+        (job,) = taken(store)
+        fail(job)
+        clock.passes(10**4)
+    return job.number
+
+
+def test_of_one_subject_only_the_last_failure_is_kept_and_success_ends_it(store, tenant, clock):
+    fail_for_good(store, tenant, clock)
+    last = fail_for_good(store, tenant, clock)
+    with tenant.read() as tx:
+        assert [kept.id for kept in listed(tx, "failed")] == [last]
+    ask(tenant, 1)
+    for _ in range(MAX_ATTEMPTS):
+        (job,) = taken(store)
+        clock.passes(LEASE_S + 1)
+    assert taken(store) == []
+    with tenant.read() as tx:
+        assert [kept.id for kept in listed(tx, "failed")] == [job.number]
+    ask(tenant, 1)
+    ask(tenant, 1, kind="cluster")
+    for job in taken(store):
+        end(job)
+    assert states(tenant) == {}
+
+
 def test_workers_that_never_come_back_are_not_sent_for_ever(store, tenant, clock):
     ask(tenant, 1)
     for _ in range(MAX_ATTEMPTS):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.store.rows import lived_in, numbers, put, row, users
 from unlike.privacy.seal import Unreadable
-from unlike.store import differences, profiles
+from unlike.store import differences, lineage, profiles
 from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.keyring import Keyring
@@ -64,6 +64,17 @@ def test_versions_and_going_back(tenant, ann):
         assert profiles.version(tx, ann[0], 2).profile.text == "two"
         assert profiles.put(tx, profile_of(ann, "four")) == 4
         assert profiles.current(tx, ann[0]).version == 4
+
+
+def test_the_number_of_a_deleted_version_is_not_given_again(tenant, ann):
+    bob = users(tenant)["bob"]
+    with tenant.write() as tx:
+        assert [profiles.put(tx, profile_of(ann, text)) for text in ("one", "two")] == [1, 2]
+        lineage.drop_from_others(tx, bob)
+        assert profiles.versions(tx, ann[0]) == []
+        assert profiles.put(tx, NewProfile(ann[0], "edited", (Statement("three"),))) == 3
+        with pytest.raises(Unknown):
+            profiles.version(tx, ann[0], 2)
 
 
 def test_every_version_is_read_at_once(tenant, ann):

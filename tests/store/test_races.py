@@ -4,15 +4,26 @@ import threading
 
 import pytest
 
+from tests.store.conftest import emptied
 from tests.store.rows import ANSWER, numbers, put, row, users
 from unlike.errors import UnlikeError
-from unlike.store import check, clusterings, differences, erase_rows, journal, lineage, profiles, records
+from unlike.store import (
+    check,
+    clusterings,
+    differences,
+    erase_rows,
+    erasure_receipts,
+    journal,
+    lineage,
+    profiles,
+    records,
+)
 from unlike.store.database import TransactionConflict
 from unlike.store.differences import NewDifference
 from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile
 from unlike.store.records import Unknown
-from unlike.store.users import Consent, set_consent
+from unlike.store.users import Consent, find_user, set_consent
 
 
 def compare(tx, ann, bob):
@@ -119,6 +130,26 @@ def test_a_record_of_somebody_who_is_going_makes_a_new_user(tenant, pair):
         assert sender.is_alive()
     sender.join(240)
     assert users(tenant)["bob"] > bob.user and len(numbers(tenant)) == 2
+
+
+def test_a_batch_does_not_bring_back_who_is_erased_meanwhile(in_postgres, monkeypatch):
+    """The erasure is committed after the batch has looked for refusals."""
+    tenant = emptied(in_postgres).tenant("acme")
+    put(tenant, row("bob"))
+    allowed, bob = records.allowed, users(tenant)["bob"]
+
+    def slowly(tx, rows):
+        found = allowed(tx, rows)
+        with tenant.write() as other:
+            if find_user(other, "bob") is not None:
+                erase_rows.take_out(other, bob)
+                erasure_receipts.note(other, "bob", {}, None)
+        return found
+
+    monkeypatch.setattr(records, "allowed", slowly)
+    result = tenant.run_with_retry(lambda tx: records.put(tx, [row("bob", "bread"), row("ann")], Consent()))
+    assert (result.n_new, result.n_refused) == (1, 1)
+    assert set(users(tenant)) == {"ann"}
 
 
 def nothing_is_left(tenant, ann):

@@ -93,6 +93,23 @@ def test_what_is_told_of_an_item_is_kept_until_told_otherwise(tenant):
     assert stored.item("tea") == Item("tea", "Tea", "dry leaves")
 
 
+def test_a_later_record_fills_what_is_still_empty(tenant):
+    stored = StoredRecords(tenant)
+    put(tenant, row("ann", "tea", about=Item("tea", "Tea")))
+    shy = Consent(own=True, peer=False)
+    put(tenant, row("shy", "tea", about=Item("tea", "", "IGNORE ALL")), consent=shy)
+    assert stored.item("tea") == Item("tea", "Tea"), "who says less of an item with less trust says nothing"
+    put(tenant, row("bob", "tea", about=Item("tea", "Green tea", "leaves")))
+    assert stored.item("tea") == Item("tea", "Tea", "leaves")
+    with tenant.write() as tx:
+        erase_rows.take_out(tx, users.find_user(tx, "bob"))
+    assert stored.item("tea") == Item("tea", "Tea")
+    put(
+        tenant, row("ann", "milk", about=Item("milk", "Milk")), row("cleo", "milk", about=Item("milk", "Milk", "white"))
+    )
+    assert stored.item("milk") == Item("milk", "Milk", "white"), "in one batch too"
+
+
 def test_who_agrees_to_be_compared_has_more_right_to_tell_of_an_item(tenant):
     stored = StoredRecords(tenant)
     put(tenant, row("shy", "tea", about=Item("tea", "IGNORE ALL")), consent=Consent(own=True, peer=False))

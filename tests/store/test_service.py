@@ -3,11 +3,13 @@
 import pytest
 from sqlalchemy import event
 
-from tests.store.rows import put, row
+from tests.store.rows import MASTER, put, row
 from unlike.errors import InputError
 from unlike.store import api_keys, audit, daily_budget
 from unlike.store.daily_budget import BudgetSpent
+from unlike.store.database import Store, StoreUnusable, Tenant, open_engine
 from unlike.store.records import Unknown
+from unlike.store.request_query import glance
 
 DAY_MS = 86_400_000
 
@@ -120,6 +122,13 @@ def test_a_tenant_s_budget_is_its_own(store, tenant):
         daily_budget.set_budget(tx, 0)
     with store.tenant("other").read() as tx:
         daily_budget.check(tx)
+
+
+def test_a_server_that_cannot_be_reached():
+    unreachable = Store(open_engine("postgresql://nobody@127.0.0.1:1/none"), MASTER)
+    for ask in (unreachable.tenants, lambda: glance(Tenant(unreachable, 1, "acme"), "ann", ["tea"])):
+        with pytest.raises(StoreUnusable, match="cannot be used"):
+            ask()
 
 
 def test_audit_names_nobody(store, tenant):

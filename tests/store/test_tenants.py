@@ -127,11 +127,13 @@ def seen(tenant):
 
 def told(everything):
     """Without the times at which it happened."""
-    timeless = [{k: v for k, v in one.items() if k != "created_ms"} for one in everything["profiles"]]
-    prompts = [{k: v for k, v in one.items() if k != "created_ms"} for one in everything["prompts"]]
+    names = ("records", "profiles", "prompts")
+    timeless = {
+        name: [{k: v for k, v in one.items() if k != "created_ms"} for one in everything[name]] for name in names
+    }
     audits = [line["what"] for line in everything["audit"]]
     agreed = [(one["own"], one["peer"]) for one in everything["consents"]]
-    return everything | {"profiles": timeless, "prompts": prompts, "audit": audits, "consents": agreed}
+    return everything | timeless | {"audit": audits, "consents": agreed}
 
 
 @given(steps=STEPS)

@@ -19,7 +19,7 @@ from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
 from unlike.memory.profile_pages import known_user
-from unlike.memory.worker import MAX_WAIT_S, work_once
+from unlike.memory.worker import run_until_idle
 from unlike.progress import OnProgress, n_of, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
@@ -29,7 +29,7 @@ from unlike.store.jobs import Kind, Scope
 
 if TYPE_CHECKING:
     from unlike.memory.open import MemoryParts
-    from unlike.store.database import Store, Tenant, Tx
+    from unlike.store.database import Tenant, Tx
 
 MAX_ERROR_CHARS = 300
 
@@ -77,7 +77,7 @@ async def build_profiles(
         limit: Build at most this many profiles, those first that are due first.
 
     Returns:
-        What was built, and the error of an LLM that cannot be used; the remaining jobs keep waiting.
+        What was built, and the error of an LLM or encoder that cannot be used; the remaining jobs keep waiting.
     """
     meter = parts.meter or Meter()
     parts = replace(parts, meter=meter)
@@ -89,7 +89,12 @@ async def build_profiles(
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))
         since_ms = tenant.store.now_ms()
         shown = _BuildProgress(on_progress, meter, 1 + memory.settings.method.n_records)
-        n_jobs = await _work_off(tenant.store, parts, meter, shown, scope)
+
+        async def goes_on(wait_s: float | None) -> bool:
+            shown.between_jobs(await asyncio.to_thread(jobs.n_left, tenant.store, scope), wait_s or 0.0)
+            return not (STOP.requested or meter.unusable)
+
+        n_jobs, error = await run_until_idle(tenant.store, parts.memory, scope, goes_on)
     finally:
         await parts.backend.aclose()
     with tenant.read() as tx:
@@ -100,7 +105,7 @@ async def build_profiles(
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]
     built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, postponed, call_error)
-    return built, meter.unusable
+    return built, error or meter.unusable
 
 
 def _scope(tx: "Tx", user_ids: Sequence[str] | None, limit: int | None) -> Scope | None:
@@ -114,22 +119,6 @@ def _scope(tx: "Tx", user_ids: Sequence[str] | None, limit: int | None) -> Scope
     scope = Scope(tx.tenant, tuple(users))
     jobs.hurry(tx, scope)
     return scope
-
-
-async def _work_off(
-    store: "Store", parts: "MemoryParts", meter: Meter, shown: "_BuildProgress", scope: Scope | None
-) -> int:
-    """Work until no job is due; returns how many were started."""
-    done = 0
-    while not (STOP.requested or meter.unusable):
-        wait_s = await asyncio.to_thread(jobs.wait_s, store, scope)
-        shown.between_jobs(await asyncio.to_thread(jobs.n_left, store, scope), wait_s or 0.0)
-        if wait_s is None or wait_s > MAX_WAIT_S:  # jobs that the refresh settings postpone for longer are left waiting
-            break
-        if wait_s > 0:
-            await asyncio.sleep(min(wait_s, 1.0))
-        done += await work_once(store, parts.memory, scope=scope)
-    return done
 
 
 class _BuildProgress:

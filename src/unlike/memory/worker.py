@@ -6,7 +6,7 @@ are stored.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeError
@@ -27,8 +27,13 @@ MAX_WAIT_S = 90.0
 """Longer than any pause after a failure and any lease."""
 
 OpenMemory = Callable[[Tenant], Memory]
+GoesOn = Callable[[float | None], Awaitable[bool]]
 
 log = logging.getLogger(__name__)
+
+
+async def _always(_: float | None) -> bool:
+    return True
 
 
 async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> None:
@@ -63,16 +68,37 @@ async def work_off(store: Store, open_memory: OpenMemory, scope: Scope | None = 
     Raises:
         EngineError: The LLM cannot be used; jobs that need it keep waiting.
     """
+    done, error = await run_until_idle(store, open_memory, scope)
+    if error is not None:
+        raise error
+    return done
+
+
+async def run_until_idle(
+    store: Store, open_memory: OpenMemory, scope: Scope | None = None, goes_on: GoesOn = _always
+) -> tuple[int, EngineError | None]:
+    """Work as ``work_off`` does, and until ``goes_on`` is false.
+
+    Args:
+        store: With the jobs.
+        open_memory: The memory of a tenant.
+        scope: Do only these jobs; None for all.
+        goes_on: Called before each round with the seconds until the next job is due; None where there is none.
+
+    Returns:
+        How many jobs were started, and the error of an LLM or encoder that cannot be used, which ends the work.
+    """
     done = 0
-    while (wait_s := await asyncio.to_thread(jobs.wait_s, store, scope)) is not None and wait_s <= MAX_WAIT_S:
+    while True:
+        wait_s = await asyncio.to_thread(jobs.wait_s, store, scope)
+        if not await goes_on(wait_s) or wait_s is None or wait_s > MAX_WAIT_S:
+            return done, None
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, 1.0))
         ends = await _round(store, open_memory, LEASE_S, scope)
-        for end in ends:
-            if end is not None:
-                raise end
         done += len(ends)
-    return done
+        if error := next((end for end in ends if end is not None), None):
+            return done, error
 
 
 async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None) -> int:

@@ -4,14 +4,12 @@ Error messages of an LLM or a database may hold prompts, addresses or names, so 
 and the log gets the class names of the errors.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +18,7 @@ from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart
 from unlike.memory.answers import Changed, NoConsent
 from unlike.memory.cpu_process import ProcessEnded
 from unlike.store.daily_budget import BudgetSpent
+from unlike.store.database import StoreUnusable, TransactionConflict
 from unlike.store.records import Unknown
 from unlike.writing.repeat_guard import Repeated
 
@@ -130,6 +129,8 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     BudgetSpent: (429, "budget_spent", ""),
     Repeated: (409, "repeated", ""),
     Changed: (409, "changed", ""),
+    StoreUnusable: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
+    TransactionConflict: (503, "store_unavailable", "others change the same data at the moment; try again later"),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
     Busy: (429, "llm_busy", "the LLM takes no more requests for now; try again later"),
@@ -151,9 +152,6 @@ _HTTP_KINDS = {
 
 def problem_of(error: UnlikeError) -> Problem:
     """What an error of the library is over HTTP."""
-    if isinstance(error.__cause__, DBAPIError | sqlite3.Error):
-        message = "the database cannot be used at the moment; try again later"
-        return Problem(503, ErrorText("store_unavailable", message), {"retry-after": str(TRY_AGAIN_S)})
     status, kind, instead = next(_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS)
     return Problem(status, ErrorText(kind, instead or str(error)), _retry_after(error, status))
 

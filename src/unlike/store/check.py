@@ -19,6 +19,7 @@ from unlike.store.tables import (
     CLUSTERINGS,
     DIFFERENCE_READS,
     DIFFERENCES,
+    EMBEDDINGS,
     JOBS,
     JOURNAL,
     JOURNAL_READS,
@@ -76,6 +77,10 @@ def _queries(tx: Tx) -> dict[str, Select[*tuple[Any, ...]]]:
         .join(RECORDS, RECORDS.c.id == CLUSTERED.c.record)
         .join(USERS, USERS.c.id == RECORDS.c.user)
         .where(CLUSTERED.c.tenant == tx.tenant, ~USERS.c.peer),
+        "vectors of users who agree to no use of their records": select(EMBEDDINGS.c.id)
+        .join(RECORDS, RECORDS.c.id == EMBEDDINGS.c.record)
+        .join(USERS, USERS.c.id == RECORDS.c.user)
+        .where(EMBEDDINGS.c.tenant == tx.tenant, ~USERS.c.own, ~USERS.c.peer),
         "records clustered with those on another item": select(CLUSTERED.c.id)
         .join(CLUSTERINGS, CLUSTERINGS.c.id == CLUSTERED.c.clustering)
         .join(RECORDS, RECORDS.c.id == CLUSTERED.c.record)

@@ -34,6 +34,10 @@ class TransactionConflict(UnlikeError):
     """Another transaction changed what this one relied on, for example erased a user; it has to be retried."""
 
 
+class StoreUnusable(InputError):
+    """The database cannot be used: it is unreachable, full, damaged, or may not be written to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
     """An open transaction of one tenant.
@@ -148,7 +152,8 @@ class Store:
             durable: Whether what it writes is on the disk when it ends.
 
         Raises:
-            InputError: The database cannot be used (disk full, no rights, unreachable), or cannot hold a value.
+            StoreUnusable: The database cannot be used (disk full, no rights, unreachable).
+            InputError: It cannot hold a value.
             TransactionConflict: Another transaction changed the same rows.
         """
         writing = self._writing_to_disk if durable else self._writing
@@ -166,7 +171,8 @@ class Store:
             values: Its parameters by name.
 
         Raises:
-            InputError: The database cannot be used, or cannot hold a value.
+            StoreUnusable: The database cannot be used.
+            InputError: It cannot hold a value.
         """
         given = [values[name] for name in query.positiontup] if query.positiontup else values
         with self._translated_errors():
@@ -196,7 +202,7 @@ class Store:
         """A connection of its own to SQLite's file, outside of any transaction.
 
         Raises:
-            InputError: The file cannot be used.
+            StoreUnusable: The file cannot be used.
         """
         try:
             with closing(sqlite3.connect(str(self.engine.url.database), timeout=60, isolation_level=None)) as file:
@@ -335,8 +341,8 @@ def _known_error(engine: Engine, error: Exception) -> UnlikeError | None:
     return None
 
 
-def _unusable(engine: Engine, error: Exception) -> InputError:
-    return InputError(f"store {engine.url.render_as_string()} cannot be used: {_reason(error)}")
+def _unusable(engine: Engine, error: Exception) -> StoreUnusable:
+    return StoreUnusable(f"store {engine.url.render_as_string()} cannot be used: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

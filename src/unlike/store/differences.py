@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, select, true, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
+from unlike.store.lineage import peers_of
 from unlike.store.people import people_of
 from unlike.store.tables import DIFFERENCE_READS, DIFFERENCES, PROFILE_DIFFERENCES
 
@@ -44,6 +45,7 @@ class StoredDifference:
     number: int
     stale: bool
     difference: NewDifference
+    current: bool = True
 
 
 def put(tx: Tx, new: NewDifference) -> int:
@@ -75,14 +77,23 @@ def put(tx: Tx, new: NewDifference) -> int:
 
 def current_of(tx: Tx, records: Iterable[int]) -> dict[int, StoredDifference]:
     """The current differences of records, by record number."""
+    return {found.difference.record: found for found in _read(tx, records, DIFFERENCES.c.current)}
+
+
+def every_one_of(tx: Tx, records: Iterable[int]) -> list[StoredDifference]:
+    """The differences of records, earlier ones too, oldest first."""
+    return sorted(_read(tx, records, true()), key=lambda found: found.number)
+
+
+def _read(tx: Tx, records: Iterable[int], chosen: ColumnElement[bool]) -> list[StoredDifference]:
     rows = [
         row
         for batch in batches(sorted(set(records)))
-        for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), DIFFERENCES.c.current))
+        for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), chosen))
     ]
-    peers = _peers_of(tx, [row.id for row in rows])
+    peers = peers_of(tx, [row.id for row in rows])
     tx.keys.of_users(tx.conn, {user for row in rows for user in row.people})  # read together
-    return {row.record: _stored(tx, row, peers.get(row.id, ())) for row in rows}
+    return [_stored(tx, row, peers.get(row.id, ())) for row in rows]
 
 
 def mark_stale(tx: Tx, records: Sequence[int]) -> None:
@@ -111,18 +122,7 @@ def _stored(tx: Tx, row: Row[*tuple[Any, ...]], peers: tuple[int, ...]) -> Store
         n_peers=row.n_peers,
         made_with=row.made_with,
     )
-    return StoredDifference(row.id, row.stale, difference)
-
-
-def _peers_of(tx: Tx, differences: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    found: dict[int, tuple[int, ...]] = {}
-    for batch in batches(differences):
-        chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
-            DIFFERENCE_READS.c.difference.in_(batch), DIFFERENCE_READS.c.role == "peer"
-        )
-        for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
-            found[difference] = (*found.get(difference, ()), record)
-    return found
+    return StoredDifference(row.id, row.stale, difference, row.current)
 
 
 def place_of(tx: Tx, record: int) -> str:

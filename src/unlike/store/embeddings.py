@@ -8,18 +8,22 @@ from sqlalchemy import select
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
-from unlike.store.tables import EMBEDDINGS, RECORDS
+from unlike.store.tables import EMBEDDINGS, RECORDS, USERS
 
 Vector = NDArray[np.float32]
 
 
 def put(tx: Tx, encoder: str, vectors: Mapping[int, Vector]) -> None:
-    """Keep vectors (d,) of records by their numbers; those there already stay, those of erased records are dropped."""
+    """Keep vectors (d,) of records by their numbers; those there already stay.
+
+    Those of erased records, and of users who agree to no use of their records, are dropped. The rows of the users are locked
+    until the transaction ends, so that erasure and withdrawal find what is written here.
+    """
+    used = select(RECORDS.c.id).join(USERS, USERS.c.id == RECORDS.c.user).where(RECORDS.c.tenant == tx.tenant)
+    used = used.where(USERS.c.own | USERS.c.peer).with_for_update(read=True, of=USERS)
     present = set[int]()
     for batch in batches(sorted(vectors)):
-        present |= set(
-            tx.conn.scalars(select(RECORDS.c.id).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(batch)))
-        )
+        present |= set(tx.conn.scalars(used.where(RECORDS.c.id.in_(batch))))
     rows = [
         {"tenant": tx.tenant, "record": number, "encoder": encoder, "vector": vectors[number]}
         for number in sorted(present)

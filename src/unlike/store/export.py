@@ -8,6 +8,8 @@ from sqlalchemy import Select, select, union
 from unlike.records import Record
 from unlike.store import audit, differences, journal, profiles, users
 from unlike.store.database import Tx
+from unlike.store.differences import StoredDifference
+from unlike.store.items import items_told_by
 from unlike.store.journal import KeptPrompt
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import read
@@ -15,24 +17,28 @@ from unlike.store.tables import EMBEDDINGS, JOBS, JOURNAL, JOURNAL_READS, JOURNA
 
 
 def everything_about(tx: Tx, user: int, user_id: str) -> dict[str, Any]:
-    """Records, differences, profiles, pins, consent, jobs, kept prompts and audit lines of a user, JSON-able.
+    """Records, words about items, differences, profiles, pins, consent, jobs, prompts and audit lines of a user, JSON-able.
 
-    Differences and profiles are given as they stand; of others' words they hold what the LLM made of them. Kept prompts with
-    words of others, other than through a profile, are listed without their messages, and not decrypted.
+    Differences and profiles are given as they stand, earlier ones too; of others' words they hold what the LLM made of them.
+    Kept prompts with words of others, other than through a profile, are listed without their messages, and not decrypted.
     """
     consent = users.consent_of(tx, user)
     mine = read(tx, RECORDS.c.user == user)
     numbers = {stored.number: stored.record.id for stored in mine}
     encoders = _encoders(tx, user)
+    created = select(RECORDS.c.id, RECORDS.c.created_ms).where(RECORDS.c.tenant == tx.tenant, RECORDS.c.user == user)
+    created_ms = {number: at_ms for number, at_ms in tx.conn.execute(created)}
     return {
         "user_id": user_id,
         "consent": {"own": consent.own, "peer": consent.peer},
         "consents": users.consents_of(tx, user),
-        "records": [_record(stored.record, encoders.get(stored.number, [])) for stored in mine],
-        "differences": [
-            {"record_id": numbers[number], "text": found.difference.text, "n_peers": found.difference.n_peers}
-            for number, found in differences.current_of(tx, numbers).items()
+        "records": [
+            _record(stored.record)
+            | {"created_ms": created_ms[stored.number], "embedded_by": encoders.get(stored.number, [])}
+            for stored in mine
         ],
+        "items": items_told_by(tx, user),
+        "differences": [_difference(found, numbers) for found in differences.every_one_of(tx, numbers)],
         "profiles": [_profile(stored, numbers) for stored in profiles.every_version(tx, user)],
         "pins": [statement.text for statement, _ in profiles.pinned(tx, user)],
         "jobs": [dict(row) for row in tx.conn.execute(_jobs(tx, user)).mappings()],
@@ -52,7 +58,7 @@ def _encoders(tx: Tx, user: int) -> dict[int, list[str]]:
     return found
 
 
-def _record(record: Record, encoders: list[str]) -> dict[str, Any]:
+def _record(record: Record) -> dict[str, Any]:
     return {
         "record_id": record.id,
         "item_id": record.item_id,
@@ -60,8 +66,13 @@ def _record(record: Record, encoders: list[str]) -> dict[str, Any]:
         "text": record.text,
         "rating": record.rating,
         "timestamp": record.timestamp,
-        "embedded_by": encoders,
     }
+
+
+def _difference(found: StoredDifference, numbers: dict[int, str]) -> dict[str, Any]:
+    difference = found.difference
+    about = {"record_id": numbers[difference.record], "text": difference.text, "n_peers": difference.n_peers}
+    return about | {"current": found.current}
 
 
 def _profile(stored: StoredProfile, numbers: dict[int, str]) -> dict[str, Any]:

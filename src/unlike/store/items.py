@@ -1,9 +1,9 @@
 """Items of a tenant: title and description, where each of them comes from, and their version.
 
-The text of an item is in the prompts of all users who wrote about it, so not every record may change it. The first text
-stays until a source with more trust sends another: a record of a user who does not agree to be compared, a record of one
-who does, and the product itself (``set_item``), in this order. A title or description that only one user ever sent is
-erased with that user; one that two users sent alike, or that the product sent, belongs to no user.
+The text of an item is in the prompts of all users who wrote about it, so not every record may change it. The first title and
+the first description stay until a source with more trust sends another: a record of a user who does not agree to be compared,
+a record of one who does, and the product itself (``set_item``), in this order. A title or description that only one user ever
+sent is erased with that user; one that two users sent alike, or that the product sent, belongs to no user.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, or_, select, update
 
 from unlike.records import Item
+from unlike.store import jobs
 from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.tables import ITEMS, RECORDS
@@ -52,7 +53,12 @@ class SourcedItem:
     @property
     def has_text(self) -> bool:
         """Whether there is a title or a description."""
-        return bool(self.item.title or self.item.description)
+        return self.n_texts > 0
+
+    @property
+    def n_texts(self) -> int:
+        """How many of title and description there are."""
+        return sum(bool(getattr(self.item, part)) for part in PARTS)
 
 
 def numbers_of_items(tx: Tx, sent: Mapping[str, SourcedItem]) -> dict[str, int]:
@@ -94,11 +100,22 @@ def describers_of(tx: Tx, seen: Iterable[Item]) -> set[int] | None:
     return {user for row in rows for user in (row.title_user, row.description_user) if user is not None}
 
 
+def items_told_by(tx: Tx, user: int) -> list[dict[str, str]]:
+    """The titles and descriptions that only this user sent, with the ids of their items; others' are left out."""
+    return [
+        {"item_id": row.item_id} | {part: getattr(row, part) for part in PARTS if getattr(row, f"{part}_user") == user}
+        for row in tx.conn.execute(_told_by(tx, user).order_by(ITEMS.c.item_id))
+    ]
+
+
+def _told_by(tx: Tx, user: int) -> Select[*tuple[Any, ...]]:
+    mine = or_(*(ITEMS.c[f"{part}_user"] == user for part in PARTS))
+    return select(ITEMS).where(ITEMS.c.tenant == tx.tenant, mine)
+
+
 def clear_items_of(tx: Tx, user: int) -> int:
     """Clear the titles and descriptions that only this user sent; returns of how many items."""
-    columns = [ITEMS.c[f"{part}_user"] for part in PARTS]
-    mine = (ITEMS.c.tenant == tx.tenant) & or_(*(column == user for column in columns))
-    rows = tx.conn.execute(select(ITEMS).where(mine).with_for_update()).all()
+    rows = tx.conn.execute(_told_by(tx, user).with_for_update()).all()
     for row in rows:
         gone = [part for part in PARTS if getattr(row, f"{part}_user") == user]
         changed: dict[str, Any] = dict.fromkeys(gone, "") | dict.fromkeys((f"{part}_user" for part in gone), None)
@@ -109,12 +126,14 @@ def clear_items_of(tx: Tx, user: int) -> int:
 
 
 def drop_unused(tx: Tx, items: Sequence[int]) -> int:
-    """Delete those of these items that have no record and no text from the product; returns how many."""
+    """Delete those of these items that have no record and no text from the product, and their jobs; returns how many."""
     n = 0
     for batch in batches(items):
         unused = ~select(RECORDS.c.id).where(RECORDS.c.item == ITEMS.c.id).exists()
         chosen = (ITEMS.c.tenant == tx.tenant) & ITEMS.c.id.in_(batch) & (ITEMS.c.trust < Trust.PRODUCT)
-        n += tx.conn.execute(delete(ITEMS).where(chosen, unused)).rowcount
+        gone = tx.conn.scalars(delete(ITEMS).where(chosen, unused).returning(ITEMS.c.id)).all()
+        jobs.drop(tx, "cluster", gone)
+        n += len(gone)
     return n
 
 
@@ -134,7 +153,7 @@ def _update(tx: Tx, row: Row[*tuple[Any, ...]], sent: SourcedItem) -> None:
             owner, trust = user if user == sent.user else None, max(row.trust, sent.trust)
             if (owner, trust) != (user, row.trust):
                 changed |= {f"{part}_user": owner, "trust": trust}
-        elif text and replaces:
+        elif text and (replaces or sent.trust == row.trust and not getattr(row, part)):
             changed |= {part: text, f"{part}_user": sent.user, "trust": sent.trust, "version": row.version + 1}
     if changed:
         tx.conn.execute(update(ITEMS).where(ITEMS.c.id == row.id).values(changed))

@@ -10,7 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, exists, func, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Row,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
 from unlike.store.batches import batches
 from unlike.store.database import Store, Tenant, Tx
@@ -138,7 +153,15 @@ def _left(now_ms: int) -> ColumnElement[bool]:
 
 def _give_up(conn: Connection, now_ms: int) -> None:
     lost = update(JOBS).where(_left(now_ms), JOBS.c.attempts >= MAX_ATTEMPTS)
-    conn.execute(lost.values(state="failed", lease="", lease_until_ms=0, error="every worker that took it died"))
+    given_up = lost.values(state="failed", lease="", lease_until_ms=0, error="every worker that took it died")
+    for row in conn.execute(given_up.returning(JOBS.c.id, JOBS.c.tenant, JOBS.c.kind, JOBS.c.subject)).all():
+        conn.execute(_failures(row.tenant, row.kind, row.subject).where(JOBS.c.id != row.id))
+
+
+def _failures(tenant: int, kind: str, subject: int) -> Delete:
+    """Deletes the failed jobs about a subject."""
+    same = (JOBS.c.tenant == tenant) & (JOBS.c.kind == kind) & (JOBS.c.subject == subject)
+    return delete(JOBS).where(same, JOBS.c.state == "failed")
 
 
 def _first_due(conn: Connection, now_ms: int, n: int, scope: Scope | None) -> list[Row[*tuple[Any, ...]]]:
@@ -178,11 +201,16 @@ def wait_s(store: Store, scope: Scope | None = None) -> float | None:
 
 
 def finish(tx: Tx, job: Job) -> None:
-    """End a job; to be called in the transaction that holds its effects.
+    """End a job that is done, and forget earlier failures of the same work; to be called in the transaction of its effects.
 
     Raises:
         LeaseLost: Another worker has it by now; the caller's transaction is rolled back.
     """
+    _end(tx, job)
+    tx.conn.execute(_failures(tx.tenant, job.kind, job.subject))
+
+
+def _end(tx: Tx, job: Job) -> None:
     if tx.conn.execute(delete(JOBS).where(JOBS.c.id == job.number, JOBS.c.lease == job.lease)).rowcount != 1:
         raise LeaseLost
 
@@ -201,6 +229,8 @@ def hold(tx: Tx, job: Job, lease_s: float) -> None:
 def fail(tx: Tx, job: Job, error: str) -> None:
     """Note that a job failed: it is tried again after a growing pause, and given up after some attempts.
 
+    Of each subject only the last failure is kept.
+
     Args:
         tx: An open transaction.
         job: Under the caller's lease.
@@ -210,6 +240,7 @@ def fail(tx: Tx, job: Job, error: str) -> None:
         LeaseLost: Another worker has it by now.
     """
     if job.attempts >= MAX_ATTEMPTS:
+        tx.conn.execute(_failures(tx.tenant, job.kind, job.subject))
         _release(tx, job, state="failed", error=error[:500])
     else:
         _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500])
@@ -254,7 +285,7 @@ def _wait_again(tx: Tx, job: Job, pause_ms: int, **changes: str | int) -> None:
     """Queue a job again; if the same work is waiting already, end this job instead."""
     same = (JOBS.c.tenant == tx.tenant) & (JOBS.c.kind == job.kind) & (JOBS.c.subject == job.subject)
     if tx.conn.scalar(select(JOBS.c.id).where(same, JOBS.c.state == "waiting")):
-        finish(tx, job)
+        _end(tx, job)
     else:
         _release(tx, job, state="waiting", run_at_ms=tx.now_ms + pause_ms, **changes)
 

@@ -38,6 +38,19 @@ class Touched:
     counts: dict[str, int]
 
 
+def peers_of(tx: Tx, differences: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Numbers of the records of others that differences read, by the number of the difference."""
+    found: dict[int, tuple[int, ...]] = {}
+    for batch in batches(differences):
+        read = (DIFFERENCE_READS.c.tenant == tx.tenant) & DIFFERENCE_READS.c.difference.in_(batch)
+        chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
+            read, DIFFERENCE_READS.c.role == "peer"
+        )
+        for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
+            found[difference] = (*found.get(difference, ()), record)
+    return found
+
+
 def drop_from_others(tx: Tx, user: int, records: Select[int] | None = None) -> Touched:
     """Delete all of others that a user's records are in: read in a prompt, or clustered to choose representatives.
 

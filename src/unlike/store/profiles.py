@@ -1,19 +1,21 @@
 """Profiles, version by version, each with its evidence and lineage; and what people pinned by hand.
 
-A version is never changed. One of them is current; going back makes an earlier one current again.
+A version is never changed, and the number of a deleted one is not given again. One of them is current; going back makes
+an earlier one current again.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
+from unlike.store.lineage import peers_of
 from unlike.store.people import people_of
 from unlike.store.records import Unknown
-from unlike.store.tables import DIFFERENCE_READS, PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILES
+from unlike.store.tables import PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILE_VERSIONS, PROFILES
 
 Origin = Literal["built", "edited"]
 
@@ -79,14 +81,14 @@ def put(tx: Tx, new: NewProfile) -> int:
     Raises:
         TransactionConflict: A record or difference is gone, or a user no longer agrees to be compared.
     """
-    peers = _peers_of(tx, new.differences)
+    peers = sorted({peer for read in peers_of(tx, new.differences).values() for peer in read})
     people = sorted({new.user, *people_of(tx, new.records, compared=peers)})
-    last = tx.conn.scalar(select(func.max(PROFILES.c.version)).where(_of(tx, new.user))) or 0
+    version = _next_version(tx, new.user)
     tx.conn.execute(update(PROFILES).where(_of(tx, new.user)).values(current=False))
     content = {"statements": [asdict(statement) for statement in new.statements]}
     row = {
         "user": new.user,
-        "version": last + 1,
+        "version": version,
         "origin": new.origin,
         "sealed": tx.keys.seal(tx.conn, people, content, place_of(tx, new.user)),
         "people": people,
@@ -102,7 +104,13 @@ def put(tx: Tx, new: NewProfile) -> int:
     made_of = [{"tenant": tx.tenant, "profile": number, "difference": one} for one in new.differences]
     if made_of:
         tx.conn.execute(PROFILE_DIFFERENCES.insert(), made_of)
-    return last + 1
+    return version
+
+
+def _next_version(tx: Tx, user: int) -> int:
+    first = tx.insert(PROFILE_VERSIONS).values(tenant=tx.tenant, user=user, last=1)
+    later = first.on_conflict_do_update(index_elements=["user"], set_={"last": PROFILE_VERSIONS.c.last + 1})
+    return tx.conn.scalars(later.returning(PROFILE_VERSIONS.c.last)).one()
 
 
 def current(tx: Tx, user: int) -> StoredProfile | None:
@@ -218,15 +226,6 @@ def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
         differences=made_of,
     )
     return StoredProfile(row.id, row.version, row.current, row.stale, row.created_ms, profile)
-
-
-def _peers_of(tx: Tx, differences: Sequence[int]) -> list[int]:
-    """Records of others that differences read."""
-    found = set[int]()
-    for batch in batches(differences):
-        read = and_(DIFFERENCE_READS.c.tenant == tx.tenant, DIFFERENCE_READS.c.difference.in_(batch))
-        found |= set(tx.conn.scalars(select(DIFFERENCE_READS.c.record).where(read, DIFFERENCE_READS.c.role == "peer")))
-    return sorted(found)
 
 
 def _of(tx: Tx, user: int) -> ColumnElement[bool]:

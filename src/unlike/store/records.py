@@ -127,7 +127,7 @@ def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
 
 
 def _sourced(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, SourcedItem]:
-    """The items of records by id: of each the text with the most trust, the first of several."""
+    """The items of records by id: of each the text with the most trust, and of several the first with title and description."""
     agreed = agreeing_to_compare(tx, list(users.values()))
     sourced = dict[str, SourcedItem]()
     for row in rows:
@@ -136,7 +136,7 @@ def _sourced(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dic
         before = sourced.setdefault(row.item.id, one)
         if before.item == row.item and before.user != user:
             sourced[row.item.id] = SourcedItem(row.item, max(one.trust, before.trust))
-        elif one.has_text and (one.trust > before.trust or not before.has_text):
+        elif (one.has_text, one.trust, one.n_texts) > (before.has_text, before.trust, before.n_texts):
             sourced[row.item.id] = one
     return sourced
 

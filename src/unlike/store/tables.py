@@ -148,8 +148,10 @@ SCRUBS = Table(
     METADATA,
     Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("owed_ms", BigInteger, nullable=False),
+    Column("xact", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
+"""Scrubs that are pending; ``xact`` is the number of PostgreSQL's transaction that deleted the rows, 0 in SQLite."""
 
 RECORDS = _table(
     "records",
@@ -223,6 +225,17 @@ PROFILES = _table(
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("user", "version"),
 )
+
+PROFILE_VERSIONS = _table(
+    "profile_versions",
+    _of("users", index=False),
+    Column("last", Integer, nullable=False),
+    UniqueConstraint("user"),
+)
+"""The last version that a user's profile had, also where it was deleted: no number is given twice.
+
+Not a column of ``users``, whose rows are locked by all who read the users' records.
+"""
 
 PROFILE_READS = _table(
     "profile_reads",

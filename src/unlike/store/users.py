@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 
 from unlike.records import canonical_id
+from unlike.store import erasure_receipts
 from unlike.store.batches import batches
-from unlike.store.database import Tx
+from unlike.store.database import TransactionConflict, Tx
 from unlike.store.keyring import about_user, wrapped_by_another
 from unlike.store.tables import CONSENTS, PROFILES, RECORDS, TENANTS, USERS
 
@@ -136,7 +137,11 @@ def find_user(tx: Tx, user_id: str) -> int | None:
 
 
 def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
-    """Numbers of users by id; those not known yet are made, each with a key of its own."""
+    """Numbers of users by id; those not known yet are made, each with a key of its own.
+
+    Raises:
+        TransactionConflict: A user was erased, and is refused, since the caller looked.
+    """
     wanted = sorted(set(user_ids))
     known = known_users(tx, wanted)
     missing = [user_id for user_id in wanted if user_id not in known]
@@ -149,6 +154,8 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[
     insert = tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]).returning(USERS.c.id)
     if made := list(tx.conn.scalars(insert, rows)):
         _note_consents(tx, made, consent, "record")
+    if erasure_receipts.refused(tx, missing):  # after the insert, which an erasure of the new users would wait for
+        raise TransactionConflict("a user was erased while the user's records came in; try again")
     return known | known_users(tx, missing)
 
 
