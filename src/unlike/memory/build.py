@@ -22,6 +22,7 @@ from unlike.methods.kit import Kit
 from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Ask
+from unlike.records import texts_of
 from unlike.store import clusterings, differences, jobs, profiles, users
 from unlike.store.database import TransactionConflict, Tx
 from unlike.store.differences import NewDifference
@@ -85,10 +86,10 @@ async def _differences(material: Material, made_with: str, kit: Kit, settings: M
 
 
 def _others(compared: Sequence[Compared], settings: MemorySettings) -> Others | None:
-    """The texts that others wrote, whose words may be neither in a difference nor in a statement."""
+    """The texts and titles that others wrote, whose words may be neither in a difference nor in a statement."""
     if settings.on_repeat == "mark":
         return None
-    return Others([peer.record.text for one in compared for peer in one.peers], settings.repeat_words)
+    return Others(texts_of(peer.record for one in compared for peer in one.peers), settings.repeat_words)
 
 
 def _in_own_words(difference: Difference, others: Others | None) -> Difference:
