@@ -148,9 +148,12 @@ def test_a_receipt_can_be_had_again_and_a_refusal_taken_back(full_house):
 
 def test_a_record_is_corrected_and_deleted(full_house):
     with calling(full_house) as client:
+        before = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
         new = {"user_id": "ada", "item_id": "album-1", "text": "Other words.", "rating": 1}
         assert client.put("/v1/records/ada-album-1", json=new).json() == {"user_id": "ada"}
-        assert "Other words." in client.get("/v1/users/ada/records").text
+        after = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
+        assert after["ada-album-1"]["text"] == "Other words."
+        assert after["ada-album-1"]["timestamp"] == before["ada-album-1"]["timestamp"]
         assert client.delete("/v1/records/ada-album-1").status_code == 200
         assert client.get("/v1/users/ada/records").json()["total"] == 1
         assert client.delete("/v1/records/ada-album-1").status_code == 404

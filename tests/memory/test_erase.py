@@ -9,6 +9,8 @@ from tests.memory.town import (
     START_MS,
     faults,
     is_in,
+    job_rows,
+    kept,
     lived_in,
     made_with,
     memory_of,
@@ -28,10 +30,11 @@ from unlike.memory.erase import erase_tenant
 from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
 from unlike.privacy.signing import verify
+from unlike.records import Item, Record
 from unlike.store import records, scrubs
 from unlike.store.backup import backup
 from unlike.store.database import open_store
-from unlike.store.records import Unknown
+from unlike.store.records import NewRecord, Unknown
 from unlike.store.users import Consent
 
 CANARY = "Quokkas hum beneath turquoise umbrellas on every second Thursday."
@@ -271,6 +274,18 @@ def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     with pytest.raises(InputError, match="another user's"):
         run(memory.correct(row("bob", "tea", id="ann-tea")))
     assert run(memory.records("ann")).total == 2
+
+
+def test_a_correction_keeps_the_time_of_the_record_and_what_its_item_is(store):
+    memory = lived_in(store, [*town(), row("ann", "soup", CANARY, at=START_MS - 5, about=Item("soup", "Soup", "Hot."))])
+    run(memory.correct(NewRecord(Record("ann-soup", "ann", "soup", "Plain words."), Item("soup"))))
+    assert run(memory.item("soup")) == Item("soup", "Soup", "Hot.")
+    assert kept(memory)["ann-soup"].timestamp == START_MS - 5
+    run(memory.correct(NewRecord(Record("ann-soup", "ann", "stew", "Plain words."), Item("stew"))))
+    with pytest.raises(InputError):
+        run(memory.item("soup"))
+    settle(memory)
+    assert not faults(memory) and not job_rows(memory)
 
 
 def test_what_was_kept_long_enough_goes(store):

@@ -110,13 +110,13 @@ def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
     return user_id
 
 
-def delete_record_in(tx: Tx, record_id: str, why: str, by: str) -> Stored:
-    """Delete a record in an open transaction, and queue what was made from it to be rebuilt."""
+def delete_record_in(tx: Tx, record_id: str, why: str, by: str, *, drops_item: bool = True) -> Stored:
+    """Delete a record in an open transaction, and queue what was made from it to be rebuilt; returns the record."""
     found = records.with_ids(tx, [canonical_id(record_id)])
     if not found:
         raise Unknown(f"no record {record_id!r}")
     (stored,) = found
-    touched = erase_rows.take_out_records(tx, stored.user, [stored.number])
+    touched = erase_rows.take_out_records(tx, stored.user, [stored.number], drops_items=drops_item)
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
     audit.note(tx, why, stored.record.user_id, {"records": 1}, by)

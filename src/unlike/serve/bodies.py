@@ -164,6 +164,7 @@ class CorrectionBody(Body):
     title: Title = ""
     rating: Rating | None = None
     timestamp: Timestamp | None = None
+    """As of a record; the stored one if omitted."""
 
     def row(self, record_id: str) -> NewRecord:
         """Convert to the memory's type."""
