@@ -255,6 +255,31 @@ def test_after_a_restore_receipts_erase_again(in_sqlite, tmp_path):
     restored.tenant.store.close()
 
 
+def test_receipts_do_not_erase_who_was_readmitted_since(store):
+    memory = lived_in(store)
+    receipts = [run(memory.erase(user)) for user in ("ann", "bob")]
+    now = store.now_ms()
+    store.now_ms = lambda: now + 1
+    for user in ("ann", "bob"):
+        run(memory.refuse(user, refused=False))
+    run(memory.add(town(["ann"]), BOTH))
+    assert run(memory.erase_again(receipts)) == []
+    assert run(memory.add([row("ann", "soup"), row("bob", "soup")], BOTH)).n_refused == 0
+    assert run(memory.receipt("ann")) == receipts[0]
+
+
+def test_a_restored_store_has_the_receipts_of_users_who_are_not_in_it(in_sqlite, tmp_path):
+    memory = memory_of(in_sqlite)
+    backup(in_sqlite, tmp_path / "monday")
+    run(memory.add(town(), BOTH))
+    receipt = run(memory.erase("ann"))
+    restored = memory_of(open_store(tmp_path / "monday", MASTER))
+    assert run(restored.erase_again([receipt, receipt])) == []
+    assert run(restored.receipt("ann")) == receipt
+    assert run(restored.add(town(), BOTH)).n_refused == 2
+    restored.tenant.store.close()
+
+
 def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     memory = lived_in(
         store, [*town(), row("ann", "soup", CANARY, rating=2.0)], ScriptedBackend(echoes), on_repeat="mark"

@@ -84,18 +84,25 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
 def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
     """Erase the users of these receipts who exist again, as after restoring a backup; returns their ids.
 
+    Users who were readmitted after their erasure, and have been new since, stay. The store keeps the receipts it lacks.
+
     Args:
         tenant: Whose users; receipts of other tenants are ignored.
         receipts: Verified ones.
         adapters: See ``erase``.
     """
-    named = {str(receipt.get("who_hmac_sha256")) for receipt in receipts if receipt.get("tenant") == tenant.name}
+    mine = [receipt for receipt in receipts if receipt.get("tenant") == tenant.name]
+    latest = {str(one["who_hmac_sha256"]): one for one in sorted(mine, key=lambda receipt: int(receipt["at_ms"]))}
     with tenant.read() as tx:
-        there = list(tx.conn.scalars(select(USERS.c.user_id).where(USERS.c.tenant == tx.tenant)))
-        back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
+        of_tenant = select(USERS.c.user_id, USERS.c.created_ms).where(USERS.c.tenant == tx.tenant)
+        since = {user_id: created_ms for user_id, created_ms in tx.conn.execute(of_tenant)}
+        names = {user_id: name for user_id, name in audit.names_of(tx, since).items() if name in latest}
+    back = sorted(user_id for user_id, name in names.items() if since[user_id] <= latest[name]["at_ms"])
     for user_id in back:
         erase(tenant, user_id, adapters)
-    tenant.run_with_retry(lambda tx: erasure_receipts.refuse_names(tx, named))
+    readmitted = {names[user_id] for user_id in names.keys() - set(back)}
+    missing = {name: receipt for name, receipt in latest.items() if name not in readmitted}
+    tenant.run_with_retry(lambda tx: erasure_receipts.restore(tx, missing))
     return back
 
 
