@@ -7,6 +7,7 @@ import pytest
 
 from tests.memory.town import lived_in, row, town
 from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
+from unlike.inspector.store.inspection import Inspection
 from unlike.llm.scripted import ScriptedBackend
 from unlike.privacy.repeats import Others, repeats
 
@@ -58,6 +59,15 @@ def test_they_are_in_no_profile_and_no_export(in_sqlite, hidden, peer):  # noqa:
         assert export["differences"]
         for text in texts(export):
             assert not repeats(text, [SAID]), json.dumps(export)
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
+def test_they_are_in_no_difference_on_demand(in_sqlite, peer):  # noqa: F811 - a fixture
+    repeating = ScriptedBackend(lambda *_: f"writing: others say {SAID}, this person never.")
+    memory = lived_in(in_sqlite, [*town(), peer], repeating)
+    found = asyncio.run(Inspection(memory).compare("ann", "tea", 4, "kmeans"))
+    (aspect,) = found.aspects
+    assert aspect.text == "others say [...], this person never."
 
 
 def texts(part):
