@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,6 +33,7 @@ from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import spending
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
+from unlike.memory.open import open_memory
 from unlike.settings import MethodSettings
 from unlike.store import daily_budget, jobs
 from unlike.store.daily_budget import BudgetSpent
@@ -339,6 +341,23 @@ def spend(memory):
     """Tokens used and reserved, by day."""
     with memory.tenant.read() as tx:
         return [tuple(row) for row in tx.conn.exec_driver_sql("select tokens, reserved from spend order by day")]
+
+
+def test_an_opened_memory_stores_its_usage_and_closes_its_llm(tmp_path, monkeypatch):
+    closed = list[str]()
+
+    async def close(llm):
+        closed.append(llm.model)
+
+    monkeypatch.setattr(ScriptedBackend, "aclose", close)
+    opening = partial(open_memory, tmp_path / "store", "scripted:echo", "hashing:16")
+    with opening(new=True) as memory:
+        run(memory.add([row()], BOTH))
+        for _ in range(2):
+            run(memory.generate(Request("ann", "tea")))
+    assert closed == ["scripted:echo"]
+    with opening() as memory, memory.tenant.read() as tx:
+        assert tx.conn.exec_driver_sql("select calls from spend").scalar_one() == 2
 
 
 def full_disk(*_):
