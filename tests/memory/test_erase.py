@@ -27,6 +27,7 @@ from unlike.latent.adapter import user_hash
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, Request
 from unlike.memory.erase import erase_tenant
+from unlike.memory.retention import expire
 from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
 from unlike.privacy.signing import verify
@@ -313,17 +314,21 @@ def test_a_correction_keeps_the_time_of_the_record_and_what_its_item_is(store):
     assert not faults(memory) and not job_rows(memory)
 
 
+def expired(memory):
+    return expire(memory.tenant, memory.settings.retention)
+
+
 def test_what_was_kept_long_enough_goes(store):
     memory = lived_in(store, retention=Retention(records=30, profile_versions=10, calls=10, audit=10))
     run(memory.set_consent("bob", peer=False))
     settle(memory)
-    assert not any(run(memory.expire()).values())
+    assert not any(expired(memory).values())
     now = store.now_ms()
     store.now_ms = lambda: now + 20 * 86_400_000
-    gone = run(memory.expire())
+    gone = expired(memory)
     assert gone["calls"] and gone["audit"] and not gone["records"]
     store.now_ms = lambda: now + 31 * 86_400_000
-    assert run(memory.expire())["records"] == 8
+    assert expired(memory)["records"] == 8
     assert run(memory.records("ann")).total == 0 and not faults(memory)
     assert scrubs.n_pending(store) == 0
 
@@ -335,13 +340,13 @@ def test_a_pinned_statement_outlives_the_versions_of_its_profile(store):
     now_ms = store.now_ms
     for days in (0, 31, 62):
         store.now_ms = lambda days=days: now_ms() + days * 86_400_000
-        run(memory.expire())
+        expired(memory)
         run(memory.add([row("ann", f"soup {days}", at=START_MS + days)]))
         settle(memory)
         assert [one.pinned for one in run(memory.profile("ann")).statements if one.text == pinned] == [True]
     run(memory.edit("ann", [Evidence(pinned)]))
     store.now_ms = lambda: now_ms() + 99 * 86_400_000
-    run(memory.expire())
+    expired(memory)
     assert [version.current for version in run(memory.profile("ann")).versions] == [True]
     assert not faults(memory)
 

@@ -25,6 +25,7 @@ def export(
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory:
         held = wait_for(memory.export(user))
+        wait_for(memory.note_read("export", user, ""))
     text = json.dumps(held, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)

@@ -61,7 +61,7 @@ def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
     return receipt
 
 
-def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
+def refuse(tenant: Tenant, user_id: str, refused: bool, by: str = "") -> bool:
     """Refuse future records of a user who has none, or accept them again; returns whether they are refused now.
 
     Raises:
@@ -75,7 +75,7 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
             erasure_receipts.note(tx, user_id, None, None)
         elif not erasure_receipts.readmit(tx, user_id):
             return False
-        audit.note(tx, "refuse" if refused else "readmit", user_id, {})
+        audit.note(tx, "refuse" if refused else "readmit", user_id, {}, by)
         return refused
 
     return tenant.run_with_retry(change)
