@@ -26,7 +26,9 @@ from unlike.errors import InputError
 from unlike.latent.adapter import user_hash
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, Request
+from unlike.memory.build_all import build_profiles
 from unlike.memory.erase import erase_tenant
+from unlike.memory.open import open_memory_parts
 from unlike.memory.retention import expire
 from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
@@ -331,6 +333,16 @@ def test_what_was_kept_long_enough_goes(store):
     assert expired(memory)["records"] == 8
     assert run(memory.records("ann")).total == 0 and not faults(memory)
     assert scrubs.n_pending(store) == 0
+
+
+def test_a_build_deletes_what_has_expired_first(in_sqlite, tmp_path):
+    memory = lived_in(in_sqlite)
+    (tmp_path / "s.toml").write_text("[retention]\nrecords = 30\n")
+    parts = open_memory_parts(tmp_path / "s.toml", "scripted:echo", "hashing:64")
+    now_ms = in_sqlite.now_ms
+    in_sqlite.now_ms = lambda: now_ms() + 31 * 86_400_000
+    run(build_profiles(memory.tenant, parts))
+    assert run(memory.records("ann")).total == 0 and not faults(memory)
 
 
 def test_a_pinned_statement_outlives_the_versions_of_its_profile(store):
