@@ -84,6 +84,12 @@ class Case:
         return self.timestamp if rule == "as_of" else None
 
 
+def texts_of(records: Iterable[Record]) -> list[str]:
+    """All that users wrote in these records: texts, and titles where there are any, each once."""
+    parts = (part for record in records for part in (record.text, record.title) if part)
+    return list(dict.fromkeys(parts))
+
+
 def case_of(record: Record, split: str) -> Case:
     """The request that a record answers."""
     return Case(

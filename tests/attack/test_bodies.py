@@ -1,7 +1,9 @@
 """No body, of any route, costs more than its size bears: what is too much is refused before anything is made of it."""
 
+import asyncio
 import json
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +12,9 @@ from starlette.exceptions import HTTPException
 from tests.serve.conftest import calling, record
 from unlike.errors import InputError
 from unlike.serve import reading
+from unlike.serve.middleware import Gate
 from unlike.serve.reading import check_values, records_in, records_in_lines
+from unlike.settings import ServiceSettings
 
 MOST = 10_000
 MB = 2**20
@@ -127,6 +131,57 @@ def test_a_body_is_as_large_as_its_route_needs(house):
         for path in ("/v1/feedback", "/v1/generate"):
             answer = client.post(path, content=b'"' + b"x" * (reading.USUAL.n_bytes + 1) + b'"')
             assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
+
+
+class Keys:
+    """One that may write."""
+
+    def knows(self, _authorization):
+        return True
+
+    async def caller(self, _authorization):
+        return SimpleNamespace(tenant=SimpleNamespace(id=1), name="one", scopes=("write",))
+
+
+async def posted(gate, body):
+    """Status and headers of the answer to a body that is sent at once."""
+    answer, parts = [], [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive():
+        return parts.pop()
+
+    async def send(message):
+        answer.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/records", "headers": [], "state": {}}
+    await gate(scope, receive, send)
+    return answer[0]["status"], dict(answer[0]["headers"])
+
+
+def test_bodies_under_way_are_bounded_together():
+    """Before, each of the 200 requests that a key may send at once could hold 16 MB."""
+
+    async def requests():
+        arrived, may_end = asyncio.Event(), asyncio.Event()
+
+        async def app(_scope, receive, send):
+            if len((await receive())["body"]) > MB:
+                arrived.set()
+                await may_end.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        gate = Gate(app, Keys(), ServiceSettings(max_bytes=2 * MB, max_bytes_under_way=3 * MB))
+        large, small = b" " * (3 * MB // 2 + 1), b" " * 1_000
+        first = asyncio.create_task(posted(gate, large))
+        await arrived.wait()
+        status, headers = await posted(gate, large)
+        assert (status, headers[b"connection"]) == (503, b"close")
+        assert int(headers[b"retry-after"]) > 0
+        assert (await posted(gate, small))[0] == 200
+        may_end.set()
+        assert (await first)[0] == (await posted(gate, large))[0] == 200
+
+    asyncio.run(requests())
 
 
 def test_texts_full_of_numbers_are_refused_together(house):

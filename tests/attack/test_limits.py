@@ -5,7 +5,7 @@ import pytest
 from tests.serve.conftest import calling, record
 from unlike.errors import InputError
 from unlike.serve.scopes import scope_of
-from unlike.store import api_keys
+from unlike.store import api_keys, audit
 
 DAY_MS = 86_400_000
 DOES = {
@@ -148,12 +148,32 @@ def test_a_receipt_can_be_had_again_and_a_refusal_taken_back(full_house):
 
 def test_a_record_is_corrected_and_deleted(full_house):
     with calling(full_house) as client:
+        before = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
         new = {"user_id": "ada", "item_id": "album-1", "text": "Other words.", "rating": 1}
         assert client.put("/v1/records/ada-album-1", json=new).json() == {"user_id": "ada"}
-        assert "Other words." in client.get("/v1/users/ada/records").text
+        after = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
+        assert after["ada-album-1"]["text"] == "Other words."
+        assert after["ada-album-1"]["timestamp"] == before["ada-album-1"]["timestamp"]
         assert client.delete("/v1/records/ada-album-1").status_code == 200
         assert client.get("/v1/users/ada/records").json()["total"] == 1
         assert client.delete("/v1/records/ada-album-1").status_code == 404
+
+
+def test_what_is_done_with_a_user_is_noted_with_the_key(full_house):
+    profile, about = "/v1/users/ada/profile", {"user_id": "ada", "item_id": "album-1"}
+    with calling(full_house) as client:
+        client.put(profile, json={"statements": [{"text": "Is brief."}]}).raise_for_status()
+        client.post(f"{profile}/rollback", json={"version": 1}).raise_for_status()
+        for path in ("/v1/map", "/v1/map/differences", "/v1/playground"):
+            client.get(path, params=about).raise_for_status()
+        for refused in (True, False):
+            client.put("/v1/users/zoe/refusal", json={"refused": refused}).raise_for_status()
+    with full_house.store.tenant("acme").read() as tx:
+        ada, zoe = audit.about(tx, "ada"), audit.about(tx, "zoe")
+    key = full_house.key_name
+    done = [(entry["what"], entry["by"]) for entry in ada]
+    assert done == [("edit", key), ("roll back", key), *[("read", key)] * 3]
+    assert [(entry["what"], entry["by"]) for entry in zoe] == [("refuse", key), ("readmit", key)]
 
 
 def test_the_product_says_what_an_item_is(full_house):

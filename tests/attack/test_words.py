@@ -7,6 +7,7 @@ import pytest
 
 from tests.memory.town import lived_in, row, town
 from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
+from unlike.inspector.store.inspection import Inspection
 from unlike.llm.scripted import ScriptedBackend
 from unlike.privacy.repeats import Others, repeats
 
@@ -37,15 +38,19 @@ def test_a_stream_gives_out_nothing_of_them(hidden):
         assert first <= 4 or others.runs_in(f"So: {hidden[:end]}"[:whole])
 
 
+PEERS = {"text": row("peer", "tea", f"{SAID}."), "title": row("peer", "tea", "Good tea.", title=SAID)}
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
 @pytest.mark.parametrize("hidden", HIDES.values(), ids=HIDES)
-def test_they_are_in_no_profile_and_no_export(in_sqlite, hidden):  # noqa: F811 - a fixture
+def test_they_are_in_no_profile_and_no_export(in_sqlite, hidden, peer):  # noqa: F811 - a fixture
     """Before, thirteen words in a row came out of both."""
 
     def tells(messages, _sampling):
         told = any("quokkas" in message["content"].lower() for message in messages)
         return f"Others say: {hidden}. This person never does so." if told else f"This person is brief. Not: {hidden}."
 
-    memory = lived_in(in_sqlite, [*town(), row("peer", "tea", f"{SAID}.")], ScriptedBackend(tells))
+    memory = lived_in(in_sqlite, [*town(), peer], ScriptedBackend(tells))
     for user in ("ann", "bob", "cleo", "dora"):
         profile = asyncio.run(memory.profile(user))
         export = asyncio.run(memory.export(user))
@@ -54,6 +59,15 @@ def test_they_are_in_no_profile_and_no_export(in_sqlite, hidden):  # noqa: F811 
         assert export["differences"]
         for text in texts(export):
             assert not repeats(text, [SAID]), json.dumps(export)
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
+def test_they_are_in_no_difference_on_demand(in_sqlite, peer):  # noqa: F811 - a fixture
+    repeating = ScriptedBackend(lambda *_: f"writing: others say {SAID}, this person never.")
+    memory = lived_in(in_sqlite, [*town(), peer], repeating)
+    found = asyncio.run(Inspection(memory).compare("ann", "tea", 4, "kmeans"))
+    (aspect,) = found.aspects
+    assert aspect.text == "others say [...], this person never."
 
 
 def texts(part):

@@ -15,7 +15,9 @@ def test_it_is_printed_or_written_for_its_owner_alone(unlike, shop, tmp_path):
     status, printed, err = unlike("export", "ada", "--store", shop, "--out", tmp_path / "ada.json")
     assert (status, printed) == (0, "")
     assert f"3 records and 1 profile version of ada: {tmp_path / 'ada.json'}" in err
-    assert json.loads((tmp_path / "ada.json").read_text()) == held
+    again = json.loads((tmp_path / "ada.json").read_text())
+    assert [line["what"] for line in again["audit"]] == [*(line["what"] for line in held["audit"]), "export"]
+    assert again | {"audit": held["audit"]} == held
     assert stat.S_IMODE((tmp_path / "ada.json").stat().st_mode) == 0o600
 
 

@@ -1,8 +1,13 @@
 """Maps and the population without a server: figures by hand, and what consent keeps away."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
+from tests.memory.town import lived_in, row, town
+from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
+from unlike.inspector.store.inspection import Inspection
 from unlike.inspector.store.maps import plane
 
 
@@ -30,3 +35,12 @@ def test_the_same_text_twice_is_one_place():
     places, shares = plane(np.ones((3, 4), np.float32))
     assert not places.any()
     assert shares == (0.0, 0.0)
+
+
+def test_in_private_no_single_person_s_facts_are_on_the_map(in_sqlite):  # noqa: F811 - a fixture
+    peer = row("peer", "tea", "Good tea.", title="Tea", rating=4.0)
+    memory = lived_in(in_sqlite, [*town(), peer], private=True)
+    points = asyncio.run(Inspection(memory).map("ann", "tea", 4, "kmeans")).points
+    others = {(one.title, one.text, one.n_chars, one.rating, one.timestamp) for one in points if not one.mine}
+    assert others == {("", "", 0, None, 0)}
+    assert all(one.timestamp and one.n_chars for one in points if one.mine)

@@ -9,6 +9,8 @@ from tests.memory.town import (
     START_MS,
     faults,
     is_in,
+    job_rows,
+    kept,
     lived_in,
     made_with,
     memory_of,
@@ -24,14 +26,18 @@ from unlike.errors import InputError
 from unlike.latent.adapter import user_hash
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, Request
+from unlike.memory.build_all import build_profiles
 from unlike.memory.erase import erase_tenant
+from unlike.memory.open import open_memory_parts
+from unlike.memory.retention import expire
 from unlike.memory.settings import Retention
 from unlike.memory.worker import work_once
 from unlike.privacy.signing import verify
+from unlike.records import Item, Record
 from unlike.store import records, scrubs
 from unlike.store.backup import backup
 from unlike.store.database import open_store
-from unlike.store.records import Unknown
+from unlike.store.records import NewRecord, Unknown
 from unlike.store.users import Consent
 
 CANARY = "Quokkas hum beneath turquoise umbrellas on every second Thursday."
@@ -252,6 +258,31 @@ def test_after_a_restore_receipts_erase_again(in_sqlite, tmp_path):
     restored.tenant.store.close()
 
 
+def test_receipts_do_not_erase_who_was_readmitted_since(store):
+    memory = lived_in(store)
+    receipts = [run(memory.erase(user)) for user in ("ann", "bob")]
+    now = store.now_ms()
+    store.now_ms = lambda: now + 1
+    for user in ("ann", "bob"):
+        run(memory.refuse(user, refused=False))
+    run(memory.add(town(["ann"]), BOTH))
+    assert run(memory.erase_again(receipts)) == []
+    assert run(memory.add([row("ann", "soup"), row("bob", "soup")], BOTH)).n_refused == 0
+    assert run(memory.receipt("ann")) == receipts[0]
+
+
+def test_a_restored_store_has_the_receipts_of_users_who_are_not_in_it(in_sqlite, tmp_path):
+    memory = memory_of(in_sqlite)
+    backup(in_sqlite, tmp_path / "monday")
+    run(memory.add(town(), BOTH))
+    receipt = run(memory.erase("ann"))
+    restored = memory_of(open_store(tmp_path / "monday", MASTER))
+    assert run(restored.erase_again([receipt, receipt])) == []
+    assert run(restored.receipt("ann")) == receipt
+    assert run(restored.add(town(), BOTH)).n_refused == 2
+    restored.tenant.store.close()
+
+
 def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     memory = lived_in(
         store, [*town(), row("ann", "soup", CANARY, rating=2.0)], ScriptedBackend(echoes), on_repeat="mark"
@@ -273,19 +304,45 @@ def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     assert run(memory.records("ann")).total == 2
 
 
+def test_a_correction_keeps_the_time_of_the_record_and_what_its_item_is(store):
+    memory = lived_in(store, [*town(), row("ann", "soup", CANARY, at=START_MS - 5, about=Item("soup", "Soup", "Hot."))])
+    run(memory.correct(NewRecord(Record("ann-soup", "ann", "soup", "Plain words."), Item("soup"))))
+    assert run(memory.item("soup")) == Item("soup", "Soup", "Hot.")
+    assert kept(memory)["ann-soup"].timestamp == START_MS - 5
+    run(memory.correct(NewRecord(Record("ann-soup", "ann", "stew", "Plain words."), Item("stew"))))
+    with pytest.raises(InputError):
+        run(memory.item("soup"))
+    settle(memory)
+    assert not faults(memory) and not job_rows(memory)
+
+
+def expired(memory):
+    return expire(memory.tenant, memory.settings.retention)
+
+
 def test_what_was_kept_long_enough_goes(store):
     memory = lived_in(store, retention=Retention(records=30, profile_versions=10, calls=10, audit=10))
     run(memory.set_consent("bob", peer=False))
     settle(memory)
-    assert not any(run(memory.expire()).values())
+    assert not any(expired(memory).values())
     now = store.now_ms()
     store.now_ms = lambda: now + 20 * 86_400_000
-    gone = run(memory.expire())
+    gone = expired(memory)
     assert gone["calls"] and gone["audit"] and not gone["records"]
     store.now_ms = lambda: now + 31 * 86_400_000
-    assert run(memory.expire())["records"] == 8
+    assert expired(memory)["records"] == 8
     assert run(memory.records("ann")).total == 0 and not faults(memory)
     assert scrubs.n_pending(store) == 0
+
+
+def test_a_build_deletes_what_has_expired_first(in_sqlite, tmp_path):
+    memory = lived_in(in_sqlite)
+    (tmp_path / "s.toml").write_text("[retention]\nrecords = 30\n")
+    parts = open_memory_parts(tmp_path / "s.toml", "scripted:echo", "hashing:64")
+    now_ms = in_sqlite.now_ms
+    in_sqlite.now_ms = lambda: now_ms() + 31 * 86_400_000
+    run(build_profiles(memory.tenant, parts))
+    assert run(memory.records("ann")).total == 0 and not faults(memory)
 
 
 def test_a_pinned_statement_outlives_the_versions_of_its_profile(store):
@@ -295,13 +352,13 @@ def test_a_pinned_statement_outlives_the_versions_of_its_profile(store):
     now_ms = store.now_ms
     for days in (0, 31, 62):
         store.now_ms = lambda days=days: now_ms() + days * 86_400_000
-        run(memory.expire())
+        expired(memory)
         run(memory.add([row("ann", f"soup {days}", at=START_MS + days)]))
         settle(memory)
         assert [one.pinned for one in run(memory.profile("ann")).statements if one.text == pinned] == [True]
     run(memory.edit("ann", [Evidence(pinned)]))
     store.now_ms = lambda: now_ms() + 99 * 86_400_000
-    run(memory.expire())
+    expired(memory)
     assert [version.current for version in run(memory.profile("ann")).versions] == [True]
     assert not faults(memory)
 

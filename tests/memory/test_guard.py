@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -206,6 +207,17 @@ def test_what_repeats_is_not_given_out_but_paid_for(in_sqlite, on_repeat, n_call
     assert llm.n_written == n_calls
     one_prompt = llm.count_tokens(llm.calls[-1][0])
     assert spent(memory) - built > one_prompt * n_calls
+
+
+def test_the_titles_of_others_are_guarded_as_their_texts_are(in_sqlite):
+    rows = [one if one.record.user_id == "ann" else retitled(one) for one in ROWS]
+    memory = lived_in(in_sqlite, rows, Parrot())
+    with pytest.raises(Repeated):
+        written(memory)
+
+
+def retitled(one):
+    return replace(one, record=replace(one.record, text="Good.", title=SECRET))
 
 
 def test_what_repeats_is_marked_where_that_is_wanted(in_sqlite):

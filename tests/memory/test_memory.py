@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,9 +29,11 @@ from tests.memory.town import (
 from tests.store.rows import BOTH, MASTER
 from unlike.errors import CallFailed, InputError
 from unlike.llm.backend import Sampling
+from unlike.llm.recorded import RecordedLLM
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import spending
 from unlike.memory.answers import Changed, Evidence, NoConsent, Request
+from unlike.memory.open import open_memory
 from unlike.settings import MethodSettings
 from unlike.store import daily_budget, jobs
 from unlike.store.daily_budget import BudgetSpent
@@ -287,6 +291,73 @@ def test_an_answer_that_was_paid_for_is_given_out_whatever_the_database_does(in_
     with memory.tenant.read() as tx:
         assert tuple(tx.conn.exec_driver_sql("select reserved, calls from spend").one()) == (0, 2)
     assert not memory.owes_writing
+
+
+def test_what_was_reserved_for_a_caller_who_left_meanwhile_is_released(in_sqlite, monkeypatch):
+    memory = memory_of(in_sqlite)
+    set_budget(memory, 1_000)
+    reserve, begun, may_end = daily_budget.reserve, threading.Event(), threading.Event()
+
+    def slow(tx, tokens):
+        begun.set()
+        assert may_end.wait(60)
+        return reserve(tx, tokens)
+
+    monkeypatch.setattr(daily_budget, "reserve", slow)
+
+    async def leaving():
+        request = asyncio.create_task(reserved(memory.spending))
+        await asyncio.to_thread(begun.wait, 60)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        may_end.set()
+        await asyncio.gather(*memory.spending._background)
+
+    run(leaving())
+    assert spend(memory) == [(0, 0)]
+
+
+async def reserved(of):
+    async with of.reserve(200, RecordedLLM(ScriptedBackend.echo())):
+        raise AssertionError("the caller left before")
+
+
+def test_a_reservation_of_yesterday_is_released_on_its_day(in_sqlite):
+    """Before, today's reservations were negative, so that more than the budget was given out."""
+    clock, memory = Clock(in_sqlite), memory_of(in_sqlite)
+    set_budget(memory, 1_000)
+
+    async def over_midnight():
+        async with memory.spending.reserve(600, RecordedLLM(ScriptedBackend.echo())):
+            assert spend(memory) == [(0, 600)]
+            clock.later(DAY_MS / 1000)
+
+    run(over_midnight())
+    assert spend(memory) == [(0, 0), (0, 0)]
+
+
+def spend(memory):
+    """Tokens used and reserved, by day."""
+    with memory.tenant.read() as tx:
+        return [tuple(row) for row in tx.conn.exec_driver_sql("select tokens, reserved from spend order by day")]
+
+
+def test_an_opened_memory_stores_its_usage_and_closes_its_llm(tmp_path, monkeypatch):
+    closed = list[str]()
+
+    async def close(llm):
+        closed.append(llm.model)
+
+    monkeypatch.setattr(ScriptedBackend, "aclose", close)
+    opening = partial(open_memory, tmp_path / "store", "scripted:echo", "hashing:16")
+    with opening(new=True) as memory:
+        run(memory.add([row()], BOTH))
+        for _ in range(2):
+            run(memory.generate(Request("ann", "tea")))
+    assert closed == ["scripted:echo"]
+    with opening() as memory, memory.tenant.read() as tx:
+        assert tx.conn.exec_driver_sql("select calls from spend").scalar_one() == 2
 
 
 def full_disk(*_):

@@ -34,6 +34,7 @@ from unlike.memory.answers import Request
 from unlike.memory.build_all import forecast_build
 from unlike.memory.erase import erase as erase_now
 from unlike.memory.open import MemoryParts
+from unlike.memory.retention import expire
 from unlike.memory.sealed_journal import keep_prompt
 from unlike.memory.settings import MemorySettings, Retention
 from unlike.memory.settings_file import MemoryFile
@@ -281,7 +282,7 @@ def test_they_expire_with_calls(memory):
     now = memory.tenant.store.now_ms()
     memory.tenant.store.now_ms = lambda: now + 11 * 86_400_000
     later = memory_of(memory.tenant.store, retention=Retention(calls=10))
-    assert run(later.expire())["calls"] and kept(later, "ann") == ()
+    assert expire(later.tenant, later.settings.retention)["calls"] and kept(later, "ann") == ()
 
 
 def test_a_forecast_keeps_none(in_sqlite, monkeypatch):

@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, row, settle, town
+from tests.memory.town import PEOPLE, START_MS, lived_in, memory_of, opened_records, row, settle, town
 from tests.store.rows import BOTH
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling, messages_digest
 from unlike.llm.scripted import ScriptedBackend
+from unlike.memory import request
 from unlike.memory.answers import Request, Written
 from unlike.memory.context import ProfileContext
 from unlike.memory.request import salt_of
@@ -120,6 +121,17 @@ def test_retrieved_records_stand_in_the_place_of_the_latest(in_sqlite, llm):
     asyncio.run(memory.set_consent("ann", own=False))
     ask(memory, "ann", "tea", retrieved=3)
     assert "What ann has" not in prompt_of(llm)
+
+
+def test_only_the_latest_records_are_searched(in_sqlite, llm, monkeypatch):
+    rows = [row("ann", f"book{n}", f"Chapter {n} dragged on.", at=START_MS + 200 + n) for n in range(6)]
+    memory = lived_in(in_sqlite, [*town(), *rows], llm)
+    ask(memory, "ann", "tea")
+    monkeypatch.setattr(request, "MAX_SEARCHED", 3)
+    opened = opened_records(monkeypatch)
+    ask(memory, "ann", "tea", retrieved=5)
+    assert sorted(opened) == ["ann-book3", "ann-book4", "ann-book5"]
+    assert "Chapter 3" in prompt_of(llm) and "Chapter 2" not in prompt_of(llm)
 
 
 def test_a_prompt_made_to_fit(in_sqlite):

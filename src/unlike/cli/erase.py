@@ -148,7 +148,9 @@ def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: st
         verify(receipt, public_key or memory.public_key)
     back = wait_for(memory.erase_again(receipts))
     typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} erased again")
-    typer.echo("records of all of them are refused from now on")
+    typer.echo(
+        "records of all of them are refused from now on, except of users who were readmitted after their erasure"
+    )
 
 
 def _delete_record(memory: "Memory", record_id: str) -> None:

@@ -26,6 +26,7 @@ def export(
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):
         held = wait_for(memory.export(user))
+        wait_for(memory.note_read("export", user, ""))
     text = json.dumps(held, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)

@@ -92,13 +92,7 @@ def _no_such_item(memory: "Memory", item: str) -> InputError:
 def _written(memory: "Memory", request: "Request", on_piece: Callable[[str], None] | None) -> "Written":
     from unlike.sync import wait_for
 
-    async def write() -> "Written":
-        try:
-            return await (memory.generate(request) if on_piece is None else _streamed(memory, request, on_piece))
-        finally:
-            await memory.backend.aclose()
-
-    return wait_for(write())
+    return wait_for(memory.generate(request) if on_piece is None else _streamed(memory, request, on_piece))
 
 
 async def _streamed(memory: "Memory", request: "Request", on_piece: Callable[[str], None]) -> "Written":

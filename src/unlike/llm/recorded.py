@@ -7,11 +7,11 @@ everywhere.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError
 from unlike.llm.backend import Backend, Completion, Sampling, n_bytes_of, tokens_of_bytes
@@ -63,6 +63,11 @@ class LLM(Protocol):
     @property
     def meter(self) -> Meter:
         """Counts the usage."""
+        ...
+
+    @property
+    def under_way(self) -> Collection[asyncio.Task[Any]]:
+        """Calls that are being made, also those whose caller was cancelled."""
         ...
 
     async def call(self, call: Call) -> Answer:
@@ -173,6 +178,11 @@ class RecordedLLM:
     def meter(self) -> Meter:
         """Counts the usage, and that of the parts."""
         return self._meters[0]
+
+    @property
+    def under_way(self) -> Collection[asyncio.Task[Entry]]:
+        """Calls with a journal that are being made, also those whose caller was cancelled."""
+        return self._shared.under_way.values()
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "RecordedLLM":
         """The same LLM with a usage of its own; what is used through a part counts for the whole too.

@@ -7,7 +7,7 @@ withdrawn meanwhile, nothing is kept and the job is done again.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -22,6 +22,7 @@ from unlike.methods.kit import Kit
 from unlike.methods.steps import Difference, ask, difference_passage, extract, own_passages, standard
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Ask
+from unlike.records import Record, texts_of
 from unlike.store import clusterings, differences, jobs, profiles, users
 from unlike.store.database import TransactionConflict, Tx
 from unlike.store.differences import NewDifference
@@ -53,7 +54,7 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     found = await _differences(material, made_with, kit, settings)
     summary = await _summarise(material, found, kit)
     sources = _sources(material, found)
-    theirs = _others(material.compared, settings)
+    theirs = others_of(_peers(material.compared), settings)
     statements = await asyncio.to_thread(statements_of, summary, sources, encoder, settings.allowed, theirs)
     await asyncio.to_thread(keep, job, material, found, statements, made_with)
 
@@ -79,19 +80,21 @@ async def _differences(material: Material, made_with: str, kit: Kit, settings: M
         found = await extract_in_private([(one.comparison, one.groups) for one in missing], kit)
     else:
         found = await extract([one.comparison for one in missing], kit)
-    theirs = _others(missing, settings)
-    new = {one.comparison.record.id: _in_own_words(one, theirs) for one in found}
+    theirs = others_of(_peers(missing), settings)
+    new = {one.comparison.record.id: in_own_words(one, theirs) for one in found}
     return [(one, new.get(one.own.record.id) or _reused(one)) for one in material.compared]
 
 
-def _others(compared: Sequence[Compared], settings: MemorySettings) -> Others | None:
-    """The texts that others wrote, whose words may be neither in a difference nor in a statement."""
-    if settings.on_repeat == "mark":
-        return None
-    return Others([peer.record.text for one in compared for peer in one.peers], settings.repeat_words)
+def _peers(compared: Sequence[Compared]) -> Iterator[Record]:
+    return (peer.record for one in compared for peer in one.peers)
 
 
-def _in_own_words(difference: Difference, others: Others | None) -> Difference:
+def others_of(peers: Iterable[Record], settings: MemorySettings) -> Others | None:
+    """What others wrote, whose words may be neither in a difference nor in a statement; None where repeats are only marked."""
+    return None if settings.on_repeat == "mark" else Others(texts_of(peers), settings.repeat_words)
+
+
+def in_own_words(difference: Difference, others: Others | None) -> Difference:
     """A difference with dots for what it repeats of others' texts: users may read it, and profiles are made of it."""
     text = difference.reply.text
     for run in others.runs_in(text) if others else ():

@@ -19,6 +19,7 @@ from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
 from unlike.memory.profile_pages import known_user
+from unlike.memory.retention import expire
 from unlike.memory.worker import run_until_idle
 from unlike.progress import OnProgress, n_of, no_progress
 from unlike.store import jobs
@@ -67,7 +68,7 @@ async def build_profiles(
     on_progress: OnProgress = no_progress,
     limit: int | None = None,
 ) -> tuple[Built, EngineError | None]:
-    """Do the waiting jobs of a store: all of them, or those of some users.
+    """Delete what has expired, then do the waiting jobs of a store: all of them, or those of some users.
 
     Args:
         tenant: Whose profiles are reported; where no users are named, jobs of the store's other tenants are done too.
@@ -84,6 +85,7 @@ async def build_profiles(
     memory, started = parts.memory(tenant), time.monotonic()
     before = {job.number for job in (await memory.jobs("failed", limit=1_000)).rows}
     try:
+        await asyncio.to_thread(expire, tenant, memory.settings.retention)
         if user_ids is None or user_ids:
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))

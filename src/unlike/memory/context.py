@@ -24,7 +24,7 @@ from unlike.memory.answers import Rung
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.repeats import Others
 from unlike.prompts.prompt import Passage, own_record
-from unlike.records import Item, canonical_id
+from unlike.records import Item, canonical_id, texts_of
 from unlike.store import profiles, records
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import items_with_ids
@@ -51,7 +51,7 @@ class ProfileContext:
         past: The latest own records, as passages, oldest first.
         profile: The current profile.
         peer_ids: Ids of the records of others that the profile goes back to.
-        others: Their texts, which may not be repeated; empty if they were not decrypted.
+        others: Their texts and titles, which may not be repeated; empty if they were not decrypted.
     """
 
     rung: Rung
@@ -159,7 +159,7 @@ def _with_profile(
         if repeat_words is None:
             return ProfileContext("full", why, user, past, profile, tuple(records.ids_of(tx, numbers).values()))
         peers = [peer.record for peer in records.with_numbers(tx, numbers).values()]
-        others = Others([peer.text for peer in peers], repeat_words)
+        others = Others(texts_of(peers), repeat_words)
         return ProfileContext("full", why, user, past, profile, tuple(peer.id for peer in peers), others)
     edited = profile.profile.origin == "edited"
     alone = "it was written by hand" if edited else "too few others wrote about the same items"

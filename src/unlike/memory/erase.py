@@ -61,7 +61,7 @@ def receipt_of(tenant: Tenant, user_id: str) -> dict[str, Any]:
     return receipt
 
 
-def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
+def refuse(tenant: Tenant, user_id: str, refused: bool, by: str = "") -> bool:
     """Refuse future records of a user who has none, or accept them again; returns whether they are refused now.
 
     Raises:
@@ -75,7 +75,7 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
             erasure_receipts.note(tx, user_id, None, None)
         elif not erasure_receipts.readmit(tx, user_id):
             return False
-        audit.note(tx, "refuse" if refused else "readmit", user_id, {})
+        audit.note(tx, "refuse" if refused else "readmit", user_id, {}, by)
         return refused
 
     return tenant.run_with_retry(change)
@@ -84,18 +84,25 @@ def refuse(tenant: Tenant, user_id: str, refused: bool) -> bool:
 def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
     """Erase the users of these receipts who exist again, as after restoring a backup; returns their ids.
 
+    Users who were readmitted after their erasure, and have been new since, stay. The store keeps the receipts it lacks.
+
     Args:
         tenant: Whose users; receipts of other tenants are ignored.
         receipts: Verified ones.
         adapters: See ``erase``.
     """
-    named = {str(receipt.get("who_hmac_sha256")) for receipt in receipts if receipt.get("tenant") == tenant.name}
+    mine = [receipt for receipt in receipts if receipt.get("tenant") == tenant.name]
+    latest = {str(one["who_hmac_sha256"]): one for one in sorted(mine, key=lambda receipt: int(receipt["at_ms"]))}
     with tenant.read() as tx:
-        there = list(tx.conn.scalars(select(USERS.c.user_id).where(USERS.c.tenant == tx.tenant)))
-        back = sorted(user_id for user_id, name in audit.names_of(tx, there).items() if name in named)
+        of_tenant = select(USERS.c.user_id, USERS.c.created_ms).where(USERS.c.tenant == tx.tenant)
+        since = {user_id: created_ms for user_id, created_ms in tx.conn.execute(of_tenant)}
+        names = {user_id: name for user_id, name in audit.names_of(tx, since).items() if name in latest}
+    back = sorted(user_id for user_id, name in names.items() if since[user_id] <= latest[name]["at_ms"])
     for user_id in back:
         erase(tenant, user_id, adapters)
-    tenant.run_with_retry(lambda tx: erasure_receipts.refuse_names(tx, named))
+    readmitted = {names[user_id] for user_id in names.keys() - set(back)}
+    missing = {name: receipt for name, receipt in latest.items() if name not in readmitted}
+    tenant.run_with_retry(lambda tx: erasure_receipts.restore(tx, missing))
     return back
 
 
@@ -110,13 +117,13 @@ def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
     return user_id
 
 
-def delete_record_in(tx: Tx, record_id: str, why: str, by: str) -> Stored:
-    """Delete a record in an open transaction, and queue what was made from it to be rebuilt."""
+def delete_record_in(tx: Tx, record_id: str, why: str, by: str, *, drops_item: bool = True) -> Stored:
+    """Delete a record in an open transaction, and queue what was made from it to be rebuilt; returns the record."""
     found = records.with_ids(tx, [canonical_id(record_id)])
     if not found:
         raise Unknown(f"no record {record_id!r}")
     (stored,) = found
-    touched = erase_rows.take_out_records(tx, stored.user, [stored.number])
+    touched = erase_rows.take_out_records(tx, stored.user, [stored.number], drops_items=drops_item)
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
     audit.note(tx, why, stored.record.user_id, {"records": 1}, by)

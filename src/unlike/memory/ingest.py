@@ -117,19 +117,25 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
 def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "") -> None:
     """Replace records by those with the same ids; what was made from the old ones is deleted.
 
+    A record without a time keeps that of the old one, and an item keeps its text.
+
     Raises:
         Unknown: There is no such record.
         InputError: It is another user's.
     """
 
     def change(tx: Tx) -> None:
+        rows, before_items = list[NewRecord](), list[int]()
         for row in clean.rows:
-            before = delete_record_in(tx, row.record.id, "correct record", by)
+            before = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
             if before.record.user_id != row.record.user_id:
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
                 )
-        _put(tx, clean.rows, Consent(), settings)
+            rows.append(_timed(row, before.record.timestamp))
+            before_items.append(before.item)
+        _put(tx, rows, Consent(), settings)
+        items.drop_unused(tx, before_items)
 
     tenant.run_with_retry(change)
     scrub(tenant.store)
@@ -244,5 +250,5 @@ def _too_long(thing: Record | Item, most: Mapping[str, int], of: str = "") -> It
             yield f"{of}{name} has {len(getattr(thing, name)):,} characters; {allowed:,} are allowed"
 
 
-def _timed(row: NewRecord, now_ms: int) -> NewRecord:
-    return row if row.record.timestamp else replace(row, record=replace(row.record, timestamp=now_ms))
+def _timed(row: NewRecord, default_ms: int) -> NewRecord:
+    return row if row.record.timestamp else replace(row, record=replace(row.record, timestamp=default_ms))

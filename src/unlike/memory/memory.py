@@ -31,7 +31,6 @@ from unlike.memory.cpu_process import CPUProcesses
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
-from unlike.memory.retention import expire
 from unlike.memory.sealed_journal import StoredJournal, keep_prompt
 from unlike.memory.settings import MemorySettings
 from unlike.memory.spending import Counted, Spending, attempts_of, tokens_of_calls
@@ -156,10 +155,6 @@ class Memory:
     async def set_item(self, item: Item) -> int:
         """Store the text of an item, whatever records say about it; returns its version."""
         return await asyncio.to_thread(ingest.set_item, self.tenant, item, self._redactor)
-
-    async def expire(self) -> dict[str, int]:
-        """Delete expired data; returns the number of rows of each kind."""
-        return await asyncio.to_thread(expire, self.tenant, self.settings.retention)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:
         """A user's records, the latest first.
@@ -327,17 +322,17 @@ class Memory:
         """
         return await asyncio.to_thread(pages.prompts_of, self.tenant, user_id, offset, limit)
 
-    async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
+    async def edit(self, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None, by: str = "") -> int:
         """Replace a profile by hand; returns the new version. Pinned statements stay when it is rebuilt.
 
         See ``profile_pages.edit`` for what can go wrong; ``read_ms`` is ``created_ms`` of the profile that was read.
         """
         clean = await self._heavy.run(profile_pages.cleaned, statements, self._redactor)
-        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, clean, read_ms)
+        return await asyncio.to_thread(profile_pages.edit, self.tenant, user_id, clean, read_ms, by)
 
-    async def go_back(self, user_id: str, version: int) -> None:
+    async def go_back(self, user_id: str, version: int, by: str = "") -> None:
         """Make an earlier version current again."""
-        await asyncio.to_thread(profile_pages.go_back, self.tenant, user_id, version)
+        await asyncio.to_thread(profile_pages.go_back, self.tenant, user_id, version, by)
 
     async def build(self, user_ids: Sequence[str] | None = None) -> int:
         """Queue profiles to be built now: of some users, or of all; returns how many."""
@@ -384,9 +379,9 @@ class Memory:
         self._parts.contexts.clear()
         return back
 
-    async def refuse(self, user_id: str, refused: bool = True) -> bool:
+    async def refuse(self, user_id: str, refused: bool = True, by: str = "") -> bool:
         """Refuse future records of a user who has none, or accept them again; returns whether they are refused now."""
-        return await asyncio.to_thread(refuse, self.tenant, user_id, refused)
+        return await asyncio.to_thread(refuse, self.tenant, user_id, refused, by)
 
     async def note_read(self, what: Literal["read", "export"], user_id: str, by: str) -> None:
         """Note in the audit log that data about a user was read."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unlike.errors import EngineError
 from unlike.settings import as_path
 from unlike.store.open import STORE_PARTS, Place, need, open_signer, open_store_at, tenant_of
+from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
@@ -38,7 +39,7 @@ def open_memory(
     new: bool = False,
     notify: Callable[[str], None] = lambda line: None,
 ) -> "Generator[Memory]":
-    """The memory of one tenant of a store, closed at the end of the ``with`` block.
+    """The memory of one tenant of a store, closed with its LLM at the end of the ``with`` block.
 
     Args:
         store: Folder, or postgresql://USER@HOST/NAME.
@@ -63,7 +64,12 @@ def open_memory(
         named = tenant_of(opened, place, new)
         signer = open_signer(place, Path(signing_key)) if signing_key else None
         parts = parts or open_memory_parts(as_path(settings), llm, embedder)
-        yield (replace(parts, signer=signer) if signer else parts).memory(named)
+        memory = (replace(parts, signer=signer) if signer else parts).memory(named)
+        try:
+            yield memory
+        finally:
+            memory.close()
+            wait_for(parts.backend.aclose())
 
 
 @dataclass(frozen=True, slots=True)

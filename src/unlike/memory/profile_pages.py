@@ -10,7 +10,7 @@ from unlike.memory.answers import Changed, Evidence, NoConsent, Profile, Version
 from unlike.memory.ingest import readable
 from unlike.privacy.redact import Redactor
 from unlike.privacy.repeats import ngrams
-from unlike.store import jobs, profiles, records, users
+from unlike.store import audit, jobs, profiles, records, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.profiles import NewProfile, Statement, StoredProfile
 from unlike.store.records import Unknown
@@ -64,7 +64,7 @@ def cleaned(statements: Sequence[Evidence], redactor: Redactor) -> list[Evidence
     return [replace(one, text=redactor.redact(readable(one.text)).text) for one in statements]
 
 
-def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None) -> int:
+def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], read_ms: int | None = None, by: str = "") -> int:
     """Store a profile edited by hand; returns the new version.
 
     A statement that is in an earlier version, or shares a run of words with a built one, keeps that statement's evidence,
@@ -76,13 +76,20 @@ def edit(tenant: Tenant, user_id: str, statements: Sequence[Evidence], read_ms: 
         user_id: Whose profile.
         statements: In order; see ``cleaned``.
         read_ms: ``created_ms`` of the profile that the person read before; None if there was none.
+        by: Name of the API key.
 
     Raises:
         Unknown: There is no such user.
         Changed: The profile changed after it was read.
         NoConsent: The user does not agree to the use of own records.
     """
-    return tenant.run_with_retry(lambda tx: _edit(tx, user_id, statements, read_ms))
+
+    def change(tx: Tx) -> int:
+        version = _edit(tx, user_id, statements, read_ms)
+        audit.note(tx, "edit", user_id, {"statements": len(statements)}, by)
+        return version
+
+    return tenant.run_with_retry(change)
 
 
 def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], read_ms: int | None) -> int:
@@ -107,13 +114,18 @@ def _check_unchanged(tx: Tx, user: int, read_ms: int | None) -> None:
         raise Changed("the profile was rebuilt since it was read, so nothing was changed; read it and edit it again")
 
 
-def go_back(tenant: Tenant, user_id: str, version: int) -> None:
+def go_back(tenant: Tenant, user_id: str, version: int, by: str = "") -> None:
     """Make an earlier version current.
 
     Raises:
         Unknown: There is no such user or version.
     """
-    tenant.run_with_retry(lambda tx: profiles.go_back(tx, known_user(tx, user_id), version))
+
+    def change(tx: Tx) -> None:
+        profiles.go_back(tx, known_user(tx, user_id), version)
+        audit.note(tx, "roll back", user_id, {}, by)
+
+    tenant.run_with_retry(change)
 
 
 def ask_to_build(tenant: Tenant, user_ids: Sequence[str] | None) -> int:

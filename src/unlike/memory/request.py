@@ -18,13 +18,18 @@ from unlike.prompts.prompt import Ask, Passage, items_of, messages_of, own_recor
 from unlike.prompts.task import Task
 from unlike.records import Case, Item
 from unlike.retrieve.bm25 import BM25Retriever
-from unlike.retrieve.query import describe, documents_of
+from unlike.retrieve.query import Document, describe
+from unlike.store import records, users
 from unlike.store.database import Tenant
+from unlike.store.items import items_with_ids
 from unlike.store.journal import CallToStore
-from unlike.store.records import StoredRecords, Unknown
+from unlike.store.records import Unknown
 from unlike.writing.draft import WRITING_STEPS, Draft, Reply, draft_of, soft_draft
 from unlike.writing.expected import ANSWER
 from unlike.writing.write import Guard
+
+MAX_SEARCHED = 1_000
+"""Latest own records that are searched for those that fit a request, since each of them is decrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def prepare(parts: RequestParts, request: Request) -> Prepared:
     case = _case(request, parts.tenant.store.now_ms())
     past = context.past
     if request.retrieved and context.user is not None:
-        past = _retrieved(StoredRecords(parts.tenant), case, item, request.retrieved)
+        past = _retrieved(parts.tenant, context.user, case, item, request.retrieved)
     ask = Ask(WRITING_STEPS[parts.settings.method.layout], (*past, *_profile(context)), item, case)
     sampling = _sampling(request, parts.tenant, context)
     draft = draft_of(ask, parts.task, parts.backend, sampling, parts.tenant.name, parts.settings.method.rewrites)
@@ -221,13 +226,16 @@ def _known(item: Item | None, item_id: str) -> Item:
     return item
 
 
-def _retrieved(stored: StoredRecords, case: Case, item: Item, n: int) -> tuple[Passage, ...]:
-    """The own records that fit the request best, oldest first."""
-    history = stored.history(case.user_id, case.moment)
-    found = BM25Retriever().rank(describe(case.title, item), documents_of(history, stored), n)
-    return tuple(
-        own_record(record, stored.item(record.item_id)) for record in sorted(found, key=lambda record: record.moment)
-    )
+def _retrieved(tenant: Tenant, user: int, case: Case, item: Item, n: int) -> tuple[Passage, ...]:
+    """The own records that fit the request best, oldest first, of the latest that are searched."""
+    with tenant.read() as tx:
+        agrees = user in users.agreeing(tx, [user])
+        latest = records.latest(tx, user, MAX_SEARCHED) if agrees else []
+        items = items_with_ids(tx, [one.record.item_id for one in latest]) if latest else {}
+    history = [one.record for one in latest if one.record.moment < case.moment]
+    documents = [Document(record, describe(record.title, items[record.item_id])) for record in history]
+    found = BM25Retriever().rank(describe(case.title, item), documents, n)
+    return tuple(own_record(record, items[record.item_id]) for record in sorted(found, key=lambda one: one.moment))
 
 
 def _leaves_room(messages: Messages, backend: Backend) -> bool:

@@ -13,9 +13,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Protocol
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
 
 from unlike.errors import UnlikeError
 from unlike.llm.usage import Usage
@@ -27,6 +28,10 @@ from unlike.writing.write import Guard
 
 EVERY_S = 1.0
 
+Reserved = tuple[str, int]
+"""The day of a reservation, and its tokens."""
+NOTHING: Reserved = ("", 0)
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +41,11 @@ class Counted(Protocol):
     @property
     def usage(self) -> Usage:
         """What was used so far."""
+        ...
+
+    @property
+    def under_way(self) -> Collection[asyncio.Task[Any]]:
+        """Calls that are being made, also those whose caller was cancelled."""
         ...
 
 
@@ -63,7 +73,8 @@ class Spending:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
         self._lock = threading.Lock()
-        self._tokens, self._calls, self._reserved = 0, 0, 0
+        self._tokens, self._calls, self._reserved = 0, 0, Counter[str]()
+        self._background = set[asyncio.Task[None]]()
         self._limited = True
         self._looked_at = self._written_at = 0.0
         self.owes_writing = False
@@ -82,6 +93,8 @@ class Spending:
     async def reserve(self, estimate: int, llm: Counted) -> AsyncGenerator[None]:
         """Reserve tokens for a piece of work; at its end, successful or not, count what it used instead.
 
+        Where the work is cancelled and calls of it go on, the tokens stay reserved until these have ended.
+
         Args:
             estimate: Tokens that it may use.
             llm: Used for this work only; its usage is what is counted.
@@ -90,22 +103,52 @@ class Spending:
             BudgetSpent: The rest of the budget is used up or reserved.
         """
         needs_store = self._limited or _is_due(self._looked_at)  # otherwise no thread is needed, which would cost most
-        reserved = await asyncio.to_thread(self._reserve, estimate) if needs_store else 0
+        reserved = await self._reserved_in_thread(estimate) if needs_store else NOTHING
         try:
             yield
+        finally:
+            if llm.under_way:
+                self._run_in_background(self._settle(llm, reserved))
+            else:
+                await self._settle(llm, reserved)
+
+    async def _reserved_in_thread(self, estimate: int) -> Reserved:
+        """Reserve tokens; a caller that is cancelled meanwhile leaves nothing reserved."""
+        reserving = asyncio.create_task(asyncio.to_thread(self._reserve, estimate))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            self._run_in_background(self._release(reserving))
+            raise
+
+    async def _release(self, reserving: asyncio.Task[Reserved]) -> None:
+        with suppress(UnlikeError):  # then nothing was reserved
+            if self._add(0, 0, await reserving):
+                await asyncio.to_thread(self.write)
+
+    async def _settle(self, llm: Counted, reserved: Reserved) -> None:
+        """Count what was used in place of what was reserved, once no call is under way."""
+        try:
+            if llm.under_way:
+                await asyncio.wait(llm.under_way)
         finally:
             used = llm.usage
             tokens = used.prompt_tokens + used.completion_tokens
             if self._add(tokens, used.n_calls if tokens else 0, reserved):
                 await asyncio.shield(asyncio.to_thread(self.write))
 
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)  # the event loop alone would not keep it
+        task.add_done_callback(self._background.discard)
+
     def write(self) -> None:
         """Store the counts so far; those that cannot be stored now are kept for the next time."""
         with self._lock:
             tokens, calls, reserved = self._tokens, self._calls, self._reserved
-            self._tokens, self._calls, self._reserved = 0, 0, 0
+            self._tokens, self._calls, self._reserved = 0, 0, Counter[str]()
             self._written_at = time.monotonic()
-        if not (calls or tokens or reserved):
+        if not (calls or tokens or any(reserved.values())):
             return
         try:
             self._set_budget(
@@ -113,26 +156,29 @@ class Spending:
             )
             self.owes_writing = False
         except UnlikeError as error:
-            self._add(tokens, calls, reserved)
+            self._add(tokens, calls, *reserved.items())
             self.owes_writing = True
             log.error("usage of a tenant cannot be stored yet: %s", type(error.__cause__ or error).__name__)
 
-    def _reserve(self, tokens: int) -> int:
-        """Reserve tokens of the budget if there is one; returns how many."""
+    def _reserve(self, tokens: int) -> Reserved:
+        """Reserve tokens of the budget if there is one."""
         if not self._limited:
             self.check()
         if not self._limited:
-            return 0
-        budget = self._tenant.run_with_retry(lambda tx: daily_budget.reserve(tx, tokens), durable=False)
+            return NOTHING
+        budget, day = self._tenant.run_with_retry(
+            lambda tx: (daily_budget.reserve(tx, tokens), daily_budget.day_of(tx)), durable=False
+        )
         self._set_budget(budget)
-        return 0 if budget is None else tokens
+        return NOTHING if budget is None else (day, tokens)
 
-    def _add(self, tokens: int, calls: int, reserved: int = 0) -> bool:
+    def _add(self, tokens: int, calls: int, *reserved: Reserved) -> bool:
         """Count calls and reservations that ended; returns whether the counts are to be stored now."""
         with self._lock:
             self._tokens += tokens
             self._calls += calls
-            self._reserved += reserved
+            for day, n in reserved:
+                self._reserved[day] += n
             return self._limited or _is_due(self._written_at)
 
     def _set_budget(self, budget: int | None) -> None:
@@ -143,7 +189,11 @@ def _is_due(last: float) -> bool:
     return time.monotonic() - last >= EVERY_S
 
 
-def _written(tx: Tx, tokens: int, calls: int, reserved: int) -> int | None:
-    """Store the counts; returns the budget."""
-    daily_budget.add(tx, tokens, calls, -reserved)
+def _written(tx: Tx, tokens: int, calls: int, reserved: Mapping[str, int]) -> int | None:
+    """Store the counts, each reservation's with its day; returns the budget."""
+    today = daily_budget.day_of(tx)
+    daily_budget.add(tx, tokens, calls, -reserved.get(today, 0))
+    for day, n in reserved.items():
+        if n and day != today:
+            daily_budget.add(tx, 0, 0, -n, day)
     return daily_budget.budget_of(tx)

@@ -164,6 +164,7 @@ class CorrectionBody(Body):
     title: Title = ""
     rating: Rating | None = None
     timestamp: Timestamp | None = None
+    """As of a record; the stored one if omitted."""
 
     def row(self, record_id: str) -> NewRecord:
         """Convert to the memory's type."""
@@ -256,7 +257,7 @@ class GenerateBody(TextBody):
     item: ItemBody | None = None
     """The item, if it was never sent with a record."""
     retrieved: Annotated[int, Field(ge=0, le=50)] = 0
-    """Own records to show beside the profile, those that fit the request best."""
+    """Own records to show beside the profile, those of the latest 1,000 that fit the request best."""
     stream: bool = False
     """Send the text as it is written, as server-sent events."""
 

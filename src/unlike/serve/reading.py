@@ -6,7 +6,8 @@ after its first mistakes, since listing a million mistakes would cost more than 
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -71,11 +72,50 @@ def too_large(max_bytes: int) -> HTTPException:
     return HTTPException(413, message, {"connection": "close"})
 
 
-async def read(receive: Receive, limit: Limit, content_length: bytes = b"0") -> bytes | None:
+class NoRoom(Exception):
+    """The bodies of the requests under way are too large together."""
+
+
+class BodyRoom:
+    """Room for the bodies of all requests under way; small ones always have room, since rates bound their number.
+
+    Args:
+        n_bytes: Of all others together.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        self._free = n_bytes
+
+    @contextmanager
+    def body(self) -> Generator[Callable[[int], None]]:
+        """A request with a body: while it is read, the function is to be called with its bytes so far.
+
+        The function raises NoRoom where there is not enough room.
+        """
+        held = 0
+
+        def hold(n_bytes: int) -> None:
+            nonlocal held
+            more = n_bytes - held if n_bytes > _SMALL else 0
+            if more > self._free:
+                raise NoRoom
+            self._free -= more
+            held += more
+
+        try:
+            yield hold
+        finally:
+            self._free += held
+
+
+async def read(
+    receive: Receive, limit: Limit, content_length: bytes = b"0", hold: Callable[[int], None] = lambda n_bytes: None
+) -> bytes | None:
     """The body of a request; None when the client disconnected. The declared length is only used to refuse early.
 
     Raises:
         HTTPException: 413 for one over the limit.
+        NoRoom: There is no room for it, says ``hold``.
     """
     if content_length.isdigit() and int(content_length) > limit.n_bytes:
         raise too_large(limit.n_bytes)
@@ -87,6 +127,7 @@ async def read(receive: Receive, limit: Limit, content_length: bytes = b"0") -> 
         body += message.get("body", b"")
         if len(body) > limit.n_bytes:
             raise too_large(limit.n_bytes)
+        hold(len(body))
         if not message.get("more_body"):
             if len(body) <= _SMALL:
                 check_values(body, limit.n_values)

@@ -4,7 +4,7 @@ from unlike.store.api_keys import Scope
 
 _WRITES = ("/v1/records", "/v1/feedback", "/v1/items")
 _GENERATES = ("/v1/generate", "/v1/chat/", "/v1/models")
-_SPENDS = ("/v1/playground", "/v1/compare", "/v1/map")
+_SPENDS = ("/v1/playground", "/v1/map")
 """They read, and may call the LLM."""
 
 

@@ -35,10 +35,10 @@ class BudgetSpent(UnlikeError):
         self.renewed_in_s = renewed_in_s
 
 
-def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0) -> None:
-    """Count tokens and calls of today; a negative reservation releases tokens."""
+def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0, day: str = "") -> None:
+    """Count tokens and calls of a day, today by default; a negative reservation releases tokens that were reserved on it."""
     counts = {"tokens": tokens, "calls": calls, "reserved": reserved}
-    insert = tx.insert(SPEND).values(tenant=tx.tenant, day=_day(tx), **counts)
+    insert = tx.insert(SPEND).values(tenant=tx.tenant, day=day or day_of(tx), **counts)
     more = {name: SPEND.c[name] + n for name, n in counts.items()}
     tx.conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "day"], set_=more))
 
@@ -85,7 +85,7 @@ def used_today(tx: Tx) -> int:
 def _today(tx: Tx) -> tuple[int, int]:
     """Tokens used and reserved, read by one statement: a call that ends in between moves tokens from one to the other."""
     row = tx.conn.execute(
-        select(SPEND.c.tokens, SPEND.c.reserved).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == _day(tx))
+        select(SPEND.c.tokens, SPEND.c.reserved).where(SPEND.c.tenant == tx.tenant, SPEND.c.day == day_of(tx))
     )
     return tuple(row.one_or_none() or (0, 0))
 
@@ -103,5 +103,6 @@ def set_budget(tx: Tx, tokens_a_day: int | None) -> None:
     jobs.run_now(tx, _SPENT)
 
 
-def _day(tx: Tx) -> str:
+def day_of(tx: Tx) -> str:
+    """Today (UTC), as YYYY-MM-DD."""
     return datetime.fromtimestamp(tx.now_ms / 1000, UTC).strftime("%Y-%m-%d")

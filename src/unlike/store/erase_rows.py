@@ -45,15 +45,23 @@ def take_out(tx: Tx, user: int) -> tuple[dict[str, int], Touched]:
     return own, replace(touched, items=_existing(tx, {*touched.items, *items}))
 
 
-def take_out_records(tx: Tx, user: int, chosen: Sequence[int]) -> Touched:
-    """Delete some of a user's records with everything made from them, the user's own and others'."""
+def take_out_records(tx: Tx, user: int, chosen: Sequence[int], *, drops_items: bool = True) -> Touched:
+    """Delete some of a user's records with everything made from them, the user's own and others'.
+
+    Args:
+        tx: An open transaction.
+        user: Number of the user.
+        chosen: Numbers of the records.
+        drops_items: Whether items that have no record any more are deleted with their texts.
+    """
     hold(tx, user)
     mine = select(RECORDS.c.id).where(RECORDS.c.user == user, RECORDS.c.id.in_(chosen))
     items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.id.in_(mine)).distinct()))
     touched = drop_from_others(tx, user, mine)
     drop_own(tx, user, mine)
     tx.conn.execute(delete(RECORDS).where(RECORDS.c.id.in_(list(tx.conn.scalars(mine)))))
-    drop_unused(tx, items)
+    if drops_items:
+        drop_unused(tx, items)
     return replace(touched, items=_existing(tx, {*touched.items, *items}))
 
 

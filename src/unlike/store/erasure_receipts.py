@@ -3,7 +3,7 @@
 An erased user cannot come back by a record that is sent again. A row without a receipt is of a user refused in advance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select, update
@@ -13,6 +13,9 @@ from unlike.store.batches import batches
 from unlike.store.database import Tx
 from unlike.store.scrubs import is_pending
 from unlike.store.tables import ERASURES
+
+_ADDED = ("files_scrubbed", "public_key", "signature")
+"""What is added to a receipt each time it is given out."""
 
 
 def note(tx: Tx, user_id: str, receipt: dict[str, Any] | None, scrub: int | None) -> None:
@@ -47,13 +50,29 @@ def readmit(tx: Tx, user_id: str) -> bool:
     return tx.conn.execute(update(ERASURES).where(mine, ERASURES.c.refused).values(refused=False)).rowcount > 0
 
 
-def refuse_names(tx: Tx, names: Iterable[str]) -> None:
-    """Refuse users by their keyed hashes, as receipts hold them."""
-    row = {"tenant": tx.tenant, "refused": True, "at_ms": tx.now_ms}
-    if rows := [row | {"who": name} for name in sorted(names)]:
+def restore(tx: Tx, receipts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Store receipts that the store lacks, as after restoring a backup, and refuse their users' records.
+
+    Args:
+        tx: An open transaction.
+        receipts: By the keyed hash of the user; where the store has one as late as that, nothing changes.
+    """
+    rows = [
+        {"tenant": tx.tenant, "who": who, "refused": True, "receipt": _unsigned(receipt), "at_ms": receipt["at_ms"]}
+        for who, receipt in sorted(receipts.items())
+    ]
+    if rows:
         insert = tx.insert(ERASURES)
-        upsert = insert.on_conflict_do_update(index_elements=["tenant", "who"], set_={"refused": True})
-        tx.conn.execute(upsert, rows)
+        new = insert.excluded
+        changed = {"refused": True, "receipt": new.receipt, "scrub": None, "at_ms": new.at_ms}
+        is_later = ERASURES.c.receipt.is_(None) | (ERASURES.c.at_ms < new.at_ms)
+        tx.conn.execute(
+            insert.on_conflict_do_update(index_elements=["tenant", "who"], set_=changed, where=is_later), rows
+        )
+
+
+def _unsigned(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in receipt.items() if name not in _ADDED}
 
 
 def refused(tx: Tx, user_ids: Iterable[str]) -> set[str]:

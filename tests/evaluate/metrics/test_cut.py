@@ -11,6 +11,7 @@ from unlike.evaluate.metrics.score import peers_of
 from unlike.evaluate.running.run_method import Job, generation
 from unlike.language import first_words
 from unlike.methods.table import ADAPTED, METHODS
+from unlike.records import texts_of
 from unlike.sync import wait_for
 
 REAL = "The lamp, I admit, is small; yet it lights the whole table as well as the old one did."
@@ -96,7 +97,7 @@ def test_peers_are_others_whose_texts_a_method_read(method):
 
 def test_peers_are_those_the_trace_names():
     named = [name for d in row("dpl").trace["differences"] for name in d["representatives"]]
-    assert peers_of([row("dpl")], CORPUS)["r012"] == [CORPUS.record(name).text for name in dict.fromkeys(named)]
+    assert peers_of([row("dpl")], CORPUS)["r012"] == texts_of(map(CORPUS.record, dict.fromkeys(named)))
 
 
 def test_leakage_of_a_run_is_held_against_them():

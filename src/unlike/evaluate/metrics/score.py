@@ -13,7 +13,7 @@ from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import METRICS, Metric, open_metric
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
 from unlike.language import Language, language_of
-from unlike.records import Generation
+from unlike.records import Generation, texts_of
 from unlike.settings import as_list
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _language_in(texts: Sequence[ScoredText]) -> Language:
 
 
 def _peers_in(path: Path, corpus: Path | None) -> Peers | None:
-    """The texts of others that the traces of a run folder name; None for a table."""
+    """The texts and titles of others that the traces of a run folder name; None for a table."""
     from unlike.data.corpus import Corpus
     from unlike.evaluate.running.run_method import RUN, corpus_folder, read_run
 
@@ -140,7 +140,7 @@ def peers_of(rows: Sequence[Generation], corpus: "Corpus") -> Peers:
     ids: dict[str, dict[str, None]] = {}
     for row in rows:
         ids.setdefault(row.case_id, {}).update(dict.fromkeys(_others_in(row.trace)))
-    return {case_id: [corpus.record(record_id).text for record_id in found] for case_id, found in ids.items()}
+    return {case_id: texts_of(map(corpus.record, found)) for case_id, found in ids.items()}
 
 
 def _others_in(trace: Mapping[str, Any]) -> Iterator[str]:

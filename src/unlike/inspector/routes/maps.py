@@ -34,13 +34,17 @@ async def get_map(user_id: Whose, item_id: On, here: Here, k: K = 4, selector: C
 
     It is made of stored vectors; no LLM is asked. Others are those who agree to be compared, without their ids.
     """
-    return json_response(await Inspection(here.memory).map(user_id, item_id, k, selector))
+    drawn = await Inspection(here.memory).map(user_id, item_id, k, selector)
+    await here.memory.note_read("read", user_id, here.key)
+    return json_response(drawn)
 
 
 @router.get("/v1/map/differences", response_model=KeptDifferences, responses=documented(404, 422))
 async def list_differences(user_id: Whose, item_id: On, here: Here) -> Response:
     """What was found of how a user differs on an item, by dimension."""
-    return json_response(KeptDifferences(await Inspection(here.memory).differences(user_id, item_id)))
+    kept = KeptDifferences(await Inspection(here.memory).differences(user_id, item_id))
+    await here.memory.note_read("read", user_id, here.key)
+    return json_response(kept)
 
 
 @router.post("/v1/map/differences", response_model=FoundDifference, responses=documented(403, 404, 413, 422, 502))

@@ -26,7 +26,10 @@ _STREAM = event_stream(
 @router.get("/v1/playground", response_model=PlaygroundOptions, responses=documented(404, 422))
 async def playground_options(user_id: Whose, item_id: On, here: Here) -> Response:
     """Which methods can be tried for a user and an item, and what the user really wrote about it."""
-    return json_response(await Inspection(here.memory).options(Request(user_id, item_id)))
+    options = await Inspection(here.memory).options(Request(user_id, item_id))
+    if options.real:
+        await here.memory.note_read("read", user_id, here.key)
+    return json_response(options)
 
 
 @router.post(

@@ -55,7 +55,7 @@ class Inspection:
         kit, llm = self._kit(user_id, user, method)
         with self.memory.priority.request():
             async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
-                return await map_differences.ask_for(kit, own, chosen, n_peers)
+                return await map_differences.ask_for(kit, own, chosen, n_peers, self.memory.settings)
 
     async def options(self, request: Request) -> PlaygroundOptions:
         """The methods that can be tried for a request; Unknown where there is no such item."""

@@ -7,6 +7,7 @@ from unlike.embed.encoder import Encoder, KnownVectors
 from unlike.inspector.store.maps import read, representatives
 from unlike.inspector.store.others import decrypted
 from unlike.memory.answers import NoConsent
+from unlike.memory.build import in_own_words, others_of
 from unlike.memory.profile_pages import known_user
 from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit
@@ -68,8 +69,10 @@ def kept_on(tenant: Tenant, user_id: str, item_id: str, names: Sequence[str]) ->
     )
 
 
-async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int) -> FoundDifference:
-    """One comparison by the LLM (DPL, equation 5); a repeated one is read from the journal.
+async def ask_for(
+    kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int, settings: MemorySettings
+) -> FoundDifference:
+    """One comparison by the LLM (DPL, equation 5), less others' words; a repeated one is read from the journal.
 
     Raises:
         CallFailed: The call failed.
@@ -77,6 +80,7 @@ async def ask_for(kit: Kit, own: Record, chosen: Sequence[Record], n_peers: int)
     """
     comparison = Comparison(own, kit.records.item(own.item_id), tuple(chosen), n_peers)
     (found,) = await extract([comparison], kit)
+    found = in_own_words(found, others_of(chosen, settings))
     names = [dimension.name for dimension in standard(kit)]
     return FoundDifference(
         aspects=_aspects(found.reply.text, names),

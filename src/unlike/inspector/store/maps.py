@@ -46,7 +46,8 @@ class Point:
         group: Number of its cluster.
         chosen: Whether it is a representative.
         mine: Whether it is the user's.
-        text: Its beginning; "" where the settings show only statistics of others.
+        text: Its beginning. Where the settings show only statistics of others, it, the title, length, rating and timestamp of
+            others are "", 0 or None.
         n_chars: Length of the whole text.
     """
 
@@ -256,7 +257,7 @@ def _point(record: Record, x: float, y: float, group: int, chosen: bool, mine: b
         mine=mine,
         title=record.title if shown else "",
         text=record.text[:MAX_CHARS] if shown else "",
-        n_chars=len(record.text),
+        n_chars=len(record.text) if shown else 0,
         rating=record.rating if shown else None,
-        timestamp=record.timestamp,
+        timestamp=record.timestamp if shown else 0,
     )

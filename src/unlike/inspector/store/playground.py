@@ -22,7 +22,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import Method, open_method
 from unlike.privacy.repeats import Others, repeats
-from unlike.records import Case, Record
+from unlike.records import Case, Record, texts_of
 from unlike.store import daily_budget, records
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import items_with_ids
@@ -206,7 +206,7 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write:
 def _shared(text: str, prepared: Prepared) -> tuple[str, ...]:
     """Runs of words of a text that are also in texts of others."""
     with prepared.tenant.read() as tx:
-        texts = [record.text for record in decrypted(tx, prepared.peers)]
+        texts = texts_of(decrypted(tx, prepared.peers))
     return tuple(repeats(text, texts, SHARED_WORDS))
 
 
@@ -235,7 +235,7 @@ def guard_of(tenant: Tenant, user_id: str, record_ids: Sequence[str], settings: 
         return Guard(Others(()), "mark")
     with tenant.read() as tx:
         read = records.with_ids(tx, record_ids)
-    texts = [one.record.text for one in read if one.record.user_id != user_id]
+    texts = texts_of(one.record for one in read if one.record.user_id != user_id)
     return Guard(Others(texts, settings.repeat_words), settings.on_repeat)
 
 

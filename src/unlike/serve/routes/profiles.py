@@ -27,7 +27,7 @@ async def get_profile(user_id: UserId, here: Here, version: Version = None) -> R
 async def edit_profile(user_id: UserId, body: ProfileBody, here: Here) -> Response:
     """Replace a profile by hand; pinned statements stay when it is rebuilt."""
     statements = [statement.evidence() for statement in body.statements]
-    return json_response(NewVersion(await here.memory.edit(user_id, statements, body.read_ms)))
+    return json_response(NewVersion(await here.memory.edit(user_id, statements, body.read_ms, here.key)))
 
 
 @router.post(
@@ -41,5 +41,5 @@ async def build_profile(user_id: UserId, here: Here) -> Response:
 @router.post("/v1/users/{user_id:path}/profile/rollback", response_model=Profile, responses=documented(404, 413, 422))
 async def go_back(user_id: UserId, body: RollbackBody, here: Here) -> Response:
     """Make an earlier version of a profile current again."""
-    await here.memory.go_back(user_id, body.version)
+    await here.memory.go_back(user_id, body.version, here.key)
     return json_response(await here.memory.profile(user_id))

@@ -92,4 +92,4 @@ async def get_receipt(user_id: UserId, here: Here) -> Response:
 @router.put("/v1/users/{user_id:path}/refusal", response_model=RefusalBody, responses=documented(413, 422))
 async def set_refusal(user_id: UserId, body: RefusalBody, here: Here) -> Response:
     """Refuse future records of a user who has none, or accept them again after an erasure."""
-    return json_response(RefusalBody(refused=await here.memory.refuse(user_id, body.refused)))
+    return json_response(RefusalBody(refused=await here.memory.refuse(user_id, body.refused, here.key)))

@@ -149,7 +149,7 @@ function oneText(point, state) {
     h("h2", { "aria-live": "polite" }, named(point, state)),
     h("div", { class: "row middle tight" },
       h("span", { class: "badge" }, h("span", { class: `dot ink${point.group % 6}`, "aria-hidden": "true" }, "● "), `cluster ${point.group + 1}`),
-      h("span", { class: "quiet" }, state.usual && point.mine ? "" : `${day(point.timestamp)}${point.rating === null ? "" : ` · rated ${point.rating}`}`),
+      h("span", { class: "quiet" }, (state.usual && point.mine) || !point.timestamp ? "" : `${day(point.timestamp)}${point.rating === null ? "" : ` · rated ${point.rating}`}`),
     ),
     point.title && h("strong", { class: "prose", dir: "auto" }, brief(point.title, 200)),
     state.usual && point.mine ? h("p", { class: "quiet" }, "The mean of all of this user's texts; nothing was written on this item.") : point.text ? prose(point.text) : h("p", { class: "quiet" }, "This memory shows no words of others, only figures."),
