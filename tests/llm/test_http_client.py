@@ -109,15 +109,28 @@ asyncio.run(cut_off())
 """
 
 
-def test_a_client_that_nobody_closed_ends_in_silence(endpoint):
+CLOSED_LAST = """
+import asyncio
+from unlike.llm.http_client import HttpClient
+from unlike.sync import wait_for
+client = HttpClient({url!r}, "key", name="m", timeout_s=60.0, max_bytes=10_000)
+async def ask_and_close():
+    print(len(await client.post("chat/completions", {{}})) > 0)
+    wait_for(client.aclose())  # as at the end of a ``with`` block: the loop has no other step left
+asyncio.run(ask_and_close())
+"""
+
+
+@pytest.mark.parametrize(("script", "printed"), [(UNCLOSED, "True\nTrue\n"), (CLOSED_LAST, "True\n")])
+def test_a_client_that_is_closed_late_or_not_at_all_ends_in_silence(endpoint, script, printed):
     ended = subprocess.run(
-        [sys.executable, "-c", UNCLOSED.format(url=endpoint.base_url)],
+        [sys.executable, "-c", script.format(url=endpoint.base_url)],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ,
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\nTrue\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, printed, "")
 
 
 def test_connections_of_a_loop_that_runs_elsewhere_are_closed_there(endpoint):

@@ -10,7 +10,7 @@ import json
 import os
 import ssl
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -215,11 +215,18 @@ def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession])
         loop, session = sessions.popitem()
         closing = session.close()
         if loop.is_running():
-            asyncio.run_coroutine_threadsafe(closing, loop)
+            loop.call_soon_threadsafe(
+                _begin, closing
+            )  # a task of its own would come too late for a loop that is about to end
         else:
-            with suppress(StopIteration, RuntimeError):  # it has nothing to wait for where its loop has ended
-                closing.send(None)
-            closing.close()
+            _begin(closing)
+
+
+def _begin(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a session; what remains is to wait for its connections to be closed."""
+    with suppress(StopIteration, RuntimeError):
+        closing.send(None)
+    closing.close()
 
 
 def _tls(url: URL) -> ssl.SSLContext | bool:
