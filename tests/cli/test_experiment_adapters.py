@@ -138,6 +138,11 @@ def test_an_adapter_that_was_asked_for_otherwise_is_not_used(unlike, plan, tmp_p
     status, _, err = unlike("experiment", plan(), "--out", tmp_path / "out", "--embedder", "hashing:32")
     assert status == 2
     assert "embedder 'hashing:16', asked 'hashing:32'" in err
+    file = plan()
+    file.write_text('task = "review_papers"\n' + file.read_text())
+    status, _, err = unlike("experiment", file, "--out", tmp_path / "out", "--dry-run")
+    assert status == 2
+    assert "prompts " in err and "was trained differently" in err
 
 
 def test_what_cannot_be_trained_on_is_said_before_anything_runs(unlike, plan, tmp_path):
@@ -145,8 +150,3 @@ def test_what_cannot_be_trained_on_is_said_before_anything_runs(unlike, plan, tm
         status, _, err = unlike("experiment", plan(uri="scripted:echo"), "--out", tmp_path / "out", *more)
         assert status == 2
         assert "adapters are trained on the model itself; give transformers:MODEL" in err
-    file = plan()
-    file.write_text('task = "review_papers"\n' + file.read_text())
-    status, _, err = unlike("experiment", file, "--out", tmp_path / "out", "--dry-run")
-    assert status == 2
-    assert "prompts " in err and "was trained differently" in err

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from unlike.data.corpus import Corpus
-from unlike.evaluate.metrics.score import peers_of, score
+from unlike.evaluate.metrics.score import Scores, peers_of, score
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
@@ -95,7 +95,7 @@ def language_of_cases(rows: Iterable[Generation]) -> Language | None:
 
 
 def _score(run: MeasuredRun, metrics: Sequence[str], corpus: Corpus, language: Language | None) -> None:
-    scores = score([run.folder], metrics, peers_of(run.rows, corpus), language=language)
+    scores = score([run.folder], metrics, peers_of(run.rows, corpus), language=language) if metrics else Scores()
     for row in scores.rows:
         run.means[row.metric], run.notes[row.metric] = row.mean, row.note
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
