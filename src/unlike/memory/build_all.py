@@ -46,7 +46,7 @@ class Built:
         tokens: Of their prompts and answers.
         stopped: Whether the work was stopped before all jobs were done.
         failed: The tenant's jobs that failed for good meanwhile.
-        postponed: Why the first waiting job is postponed, where there is a reason.
+        postponed: Why the job that waits longest is postponed, where there is a reason.
         call_error: Error of the last LLM call that failed.
     """
 
@@ -102,7 +102,8 @@ async def build_profiles(
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
-    postponed = next((job.error for job in (await memory.jobs("waiting", limit=1_000)).rows if job.error), "")
+    waiting = (await memory.jobs("waiting", limit=1_000)).rows
+    postponed = next((job.error for job in reversed(waiting) if job.error), "")  # others may only wait for this one
     wall_s = time.monotonic() - started
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]

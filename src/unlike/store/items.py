@@ -132,7 +132,8 @@ def drop_unused(tx: Tx, items: Sequence[int]) -> int:
         unused = ~select(RECORDS.c.id).where(RECORDS.c.item == ITEMS.c.id).exists()
         chosen = (ITEMS.c.tenant == tx.tenant) & ITEMS.c.id.in_(batch) & (ITEMS.c.trust < Trust.PRODUCT)
         gone = tx.conn.scalars(delete(ITEMS).where(chosen, unused).returning(ITEMS.c.id)).all()
-        jobs.drop(tx, "cluster", gone)
+        if gone:
+            jobs.drop(tx, "cluster", gone)
         n += len(gone)
     return n
 
