@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.read_plan import read_plan
+from unlike.experiments.unread_templates import unread_of_plan
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
 from unlike.settings import MethodSettings, vector_file
@@ -120,6 +121,7 @@ def open_experiment(
     plan = read_plan(path, named | shared, uri, runs=True, opened=backend is not None)
     plan = at_time(plan, time) if time else plan
     assert plan.corpus is not None
+    watch.unread_templates(plan.prompts, unread_of_plan(plan))
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
     return Experiment(plan, opened, encoder, Path(out or path.stem), backend)
