@@ -144,7 +144,9 @@ def run_request(
     if isinstance(request.llm, str):
         check_llm(request.llm)
     cases = pick_cases(corpus, split, limit)
-    facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
+    own = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency}
+    own |= {"journal": str(request.journal.resolve())} if request.journal else {}
+    facts = own | (facts or {})
     task = open_task(request.task, request.prompts)
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
     same |= {"corpus_hash": corpus.hash, "task": task.name, "templates": task.templates}
