@@ -10,6 +10,7 @@ from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
+from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 
 
@@ -262,3 +263,17 @@ def test_options_of_embed_that_would_be_ignored_are_refused(unlike, sample, opti
     status, _, err = unlike("embed", "--corpus", sample, "--embedder", "hashing:64", *options)
     assert (status, err.count("\n")) == (2, 1)
     assert fault in err
+
+
+def test_an_error_in_code_of_ones_own_is_one_line_and_its_traceback_an_option(unlike, sample, tmp_path, monkeypatch):
+    async def broken(case, kit):
+        raise ValueError("not so")
+
+    monkeypatch.setitem(METHODS, "broken", broken)
+    words = ("run", "--corpus", sample, "--method", "broken", "--llm", "scripted:echo", "--out", tmp_path / "r")
+    status, _, err = unlike(*words, "--embedder", "hashing:16")
+    (line,) = [line for line in err.splitlines() if line.startswith("unlike: ")]
+    assert (status, "Traceback" in err) == (2, False)
+    assert "method 'broken' on case" in line and "failed: ValueError: not so" in line and "--traceback" in line
+    status, _, err = unlike("--traceback", *words, "--embedder", "hashing:16")
+    assert status == 2 and 'raise ValueError("not so")' in err

@@ -65,7 +65,7 @@ def journal_of(folder: Path) -> Path | None:
     """The journal of a run: the one that run.json names, else beside its rows, or that of its experiment."""
     folder = folder.resolve()  # "." has no parents
     named: list[Path] = []
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         named.append(Path(json.loads((folder / RUN).read_text(encoding="utf-8"))["journal"]))
     places = [*named, *(up / JOURNAL for up in (folder, folder.parent, folder.parent.parent))]
     return next((path for path in places if path.is_file()), None)
