@@ -154,6 +154,13 @@ def test_show_names_the_cases_there_are(unlike, sample, tmp_path):
     status, _, err = unlike("show", tmp_path / "run", "nobody-01")
     assert status == 2
     assert "1 to 3" in err
+    rows = [json.loads(line) for line in (tmp_path / "run" / "generations.jsonl").open()]
+    status, out, _ = unlike("show", tmp_path / "run")
+    assert status == 0
+    assert all(f" {n} " in out and row["case_id"] in out and row["item_id"] in out for n, row in enumerate(rows, 1))
+    listed = json.loads(unlike("show", tmp_path / "run", "--json")[1])
+    assert [one["case"] for one in listed] == [row["case_id"] for row in rows]
+    assert json.loads(unlike("show", tmp_path / "run", rows[1]["user_id"], "--json")[1]) == rows[1]
     assert unlike("show", tmp_path / "nowhere", "1")[0] == 2
 
 
