@@ -4,6 +4,7 @@
     ├── InputError         a file, column, option or setting is not usable: correct the input (exit 2)
     ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
     ├── NotMeasurable      a metric does not apply to texts of this language; the report says so
+    ├── OwnCodeFailed      a method, metric or engine raised an error of its own: correct its code (exit 2)
     ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
@@ -15,6 +16,8 @@ A message reads "what failed: value seen; what is allowed; what to do". The comm
 """
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 
@@ -32,6 +35,10 @@ class MissingPart(UnlikeError):
 
 class NotMeasurable(UnlikeError):
     """A metric does not apply to these texts."""
+
+
+class OwnCodeFailed(UnlikeError):
+    """A method, metric or engine, mostly one of the user's own, raised an error, which is the cause of this one."""
 
 
 class Stopped(UnlikeError):
@@ -115,6 +122,25 @@ def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
     package = (error.name or "").partition(".")[0]
     extra = EXTRA_OF.get(package)
     return MissingPart(f"{package} is not installed; {how_to_install(extra)}") if extra else None
+
+
+@contextmanager
+def own_code(what: str) -> Generator[None]:
+    """Code that may be the user's own: an error that is not raised on purpose is named by what raised it.
+
+    Raises:
+        OwnCodeFailed: The code raised such an error.
+    """
+    try:
+        yield
+    except UnlikeError:
+        raise
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and missing_part(error):
+            raise
+        raise OwnCodeFailed(
+            f"{what} failed: {type(error).__name__}: {error}; correct its code and run again"
+        ) from error
 
 
 def how_to_install(extra: str) -> str:

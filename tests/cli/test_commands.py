@@ -10,6 +10,7 @@ from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
+from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 
 
@@ -153,6 +154,13 @@ def test_show_names_the_cases_there_are(unlike, sample, tmp_path):
     status, _, err = unlike("show", tmp_path / "run", "nobody-01")
     assert status == 2
     assert "1 to 3" in err
+    rows = [json.loads(line) for line in (tmp_path / "run" / "generations.jsonl").open()]
+    status, out, _ = unlike("show", tmp_path / "run")
+    assert status == 0
+    assert all(f" {n} " in out and row["case_id"] in out and row["item_id"] in out for n, row in enumerate(rows, 1))
+    listed = json.loads(unlike("show", tmp_path / "run", "--json")[1])
+    assert [one["case"] for one in listed] == [row["case_id"] for row in rows]
+    assert json.loads(unlike("show", tmp_path / "run", rows[1]["user_id"], "--json")[1]) == rows[1]
     assert unlike("show", tmp_path / "nowhere", "1")[0] == 2
 
 
@@ -262,3 +270,17 @@ def test_options_of_embed_that_would_be_ignored_are_refused(unlike, sample, opti
     status, _, err = unlike("embed", "--corpus", sample, "--embedder", "hashing:64", *options)
     assert (status, err.count("\n")) == (2, 1)
     assert fault in err
+
+
+def test_an_error_in_code_of_ones_own_is_one_line_and_its_traceback_an_option(unlike, sample, tmp_path, monkeypatch):
+    async def broken(case, kit):
+        raise ValueError("not so")
+
+    monkeypatch.setitem(METHODS, "broken", broken)
+    words = ("run", "--corpus", sample, "--method", "broken", "--llm", "scripted:echo", "--out", tmp_path / "r")
+    status, _, err = unlike(*words, "--embedder", "hashing:16")
+    (line,) = [line for line in err.splitlines() if line.startswith("unlike: ")]
+    assert (status, "Traceback" in err) == (2, False)
+    assert "method 'broken' on case" in line and "failed: ValueError: not so" in line and "--traceback" in line
+    status, _, err = unlike("--traceback", *words, "--embedder", "hashing:16")
+    assert status == 2 and 'raise ValueError("not so")' in err

@@ -52,6 +52,17 @@ BASE = {
     "transformers": ((*RUN, "transformers:x"), "transformers", "latent"),
     "the inspector": (("inspect", "c", "--port", "0"), "FastAPI", "service"),
 }  # fmt: skip
+ECHO = ("--llm", "scripted:echo")
+WORKS_ON_BASE = (
+    (*RUN, "scripted:echo", "--embedder", "hashing:64", "--limit", "2"),
+    ("run", *HASHING, "--method", "dpl", "--out", "d", "--limit", "2", *ECHO),
+    ("evaluate", "r", "--metrics", "rouge1"),
+    ("show", "r", "1"),
+    ("embed", *HASHING),
+    ("experiment", "plan.toml", *ECHO, "--dry-run"),
+    ("experiment", "plan.toml", *ECHO),
+    ("report", "plan"),
+)
 IMPORTS = """
 import json, pkgutil, sys
 for name in json.loads(sys.argv[1]):
@@ -151,6 +162,15 @@ def test_with_the_base_alone_a_command_names_the_extra_that_it_needs(tmp_path):
     for line, (words, part, extra) in zip(lines, BASE.values(), strict=True):
         assert part in line and f'pip install ".[{extra}]"' in line, (words, line)
         assert (TORCH_FOR_PROCESSORS in line) == (extra == "latent" or part == "sentence-transformers"), line
+
+
+def test_what_needs_no_training_works_on_the_base_alone(tmp_path):
+    sample_corpus(tmp_path / "c")
+    plan = 'title = "t"\ncorpus = "c"\nembedder = "hashing:64"\nlimit = 2\nmetrics = ["rouge1"]\nmethods = ["rag", "dpl"]\n'
+    (tmp_path / "plan.toml").write_text(plan)
+    statuses, lines = run(OPTIONAL, WORKS_ON_BASE, tmp_path)
+    assert statuses[-1] == "0" and [line for line in lines if line.startswith("unlike: ")] == [], lines
+    assert (tmp_path / "plan/report.html").is_file()
 
 
 def test_there_is_one_place_for_how_an_extra_is_installed():

@@ -182,3 +182,15 @@ def test_equals_the_reference(made, rows, min_records, min_reviewers, max_record
     corpus = made(rows + always, test_targets=0, **thresholds)
     found = [(r.user_id, r.item_id, r.text, r.timestamp) for r in corpus.records() if r.user_id != "z"]
     assert sorted(found) == expected
+
+
+def test_ids_that_differ_only_in_case_are_a_warning_that_python_passes_on(write_lines, tmp_path, lenient):
+    rows = [review(user, name) for user in ("Ada", "ada", "bo", "BO", "eve") for name in ("i1", "i2")]
+    source = amazon_2014(write_lines("r.jsonl", rows), write_lines("i.jsonl", [item("i1"), item("i2")]))
+    told = []
+    corpus = curate(source, lenient, tmp_path / "c", told.append)
+    expected = "4 user ids differ from another only in case, such as 'Ada' and 'ada'; they are read as different ones"
+    assert expected in told and told == corpus.manifest["warnings"]
+    assert not any("item ids" in line for line in told)
+    with pytest.warns(UserWarning, match="4 user ids differ"):
+        curate(source, lenient, tmp_path / "c")

@@ -6,8 +6,10 @@ import pytest
 
 import unlike
 from unlike.errors import InputError
+from unlike.evaluate.running.progress import journal_of
 from unlike.experiments.folder import PLAN, model_of, refuse_other_run
 from unlike.experiments.run import run
+from unlike.llm.scripted import ScriptedBackend
 from unlike.prompts.task import BUILT_IN
 
 
@@ -107,6 +109,26 @@ def test_edited_templates_make_another_plan_and_a_moved_folder_of_them_does_not(
         file.write("# edited\n")
     with pytest.raises(InputError, match="templates '.*', now '"):
         go("moved")
+
+
+def test_experiments_and_runs_share_a_journal(plan_file, sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    llm = ScriptedBackend(lambda messages, sampling: "A text.", name="mine")
+    unlike.experiment(plan_file(llm="", methods=("dpl",)), "plain", llm=llm)
+    asked = llm.n_calls
+    file = plan_file(llm="", methods=("dpl",))
+    file.write_text('journal = "shared.sqlite"\n' + file.read_text())
+    unlike.experiment(file, "first", llm=llm)
+    assert llm.n_calls == 2 * asked, "a folder of its own has a journal of its own"
+    copy = plan_file("copy.toml", llm="", methods=("dpl",))
+    copy.write_text(copy.read_text().replace('["rouge1"]', '["rouge1", "rougeL"]').replace('"t"', '"another"'))
+    unlike.experiment(copy, llm=llm, journal="shared.sqlite")
+    settings = {"n_records": 2, "n_peers": 2, "max_tokens": 64}
+    unlike.run(sample, "dpl", llm, "run", embedder="hashing:64", settings=settings, limit=3, journal="shared.sqlite")
+    assert llm.n_calls == 2 * asked
+    assert not [*tmp_path.glob("*/journal.sqlite")][1:]
+    for folder in ("first/runs/dpl_t0.8_s0", "copy/runs/dpl_t0.8_s0", "run"):
+        assert journal_of(tmp_path / folder) == tmp_path / "shared.sqlite"
 
 
 def test_a_run_only_grows(sample, tmp_path):

@@ -142,5 +142,14 @@ def test_a_case_is_found_by_its_id_before_its_number():
     found = {case: find_row(rows, case, Path("run")).case_id for case in ("1", "2", "3", "x")}
     assert found == {"1": "1", "2": "1", "3": "3", "x": "x"}
     for case in ("4", "0", "²"):
-        with pytest.raises(InputError, match="give a number from 1 to 3 or a case_id"):
+        with pytest.raises(InputError, match="give a number from 1 to 3, a case_id or a user_id"):
             find_row(rows, case, Path("run"))
+
+
+def test_a_user_with_one_case_is_that_case():
+    users = ("2", "ada", "bo", "bo")
+    rows = [Generation(f"c{n}", user, "i", "rag", "text", None, "done") for n, user in enumerate(users)]
+    assert find_row(rows, "ada", Path("run")).case_id == "c1"
+    assert find_row(rows, "2", Path("run")).case_id == "c1", "a number comes first"
+    with pytest.raises(InputError, match="user 'bo' has several cases in run: c2, c3; give one"):
+        find_row(rows, "bo", Path("run"))

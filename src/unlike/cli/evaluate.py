@@ -84,7 +84,7 @@ def _show(scores: Scores) -> None:
     console.print(table(scores.rows))
     tokens = dict.fromkeys(f"{row.metric}: {row.tokens}" for row in scores.rows if row.tokens and not row.note)
     console.print(f"tokens: {', '.join(tokens)}" if tokens else "")
-    for note in dict.fromkeys(f"{row.metric}: {row.note}" for row in scores.rows if row.note):
+    for note in dict.fromkeys(f"{row.metric}: {row.remark}" for row in scores.rows if row.remark):
         console.print(note, style="yellow")
 
 

@@ -54,6 +54,9 @@ def experiment(
     adapters: Path | None = typer.Option(
         None, help="Folder of the adapters, which several experiments may share. Default: OUT/adapters."
     ),
+    journal: Path | None = typer.Option(
+        None, help="File that keeps all LLM calls, which experiments and runs may share. Default: OUT/journal.sqlite."
+    ),
     engine: Engine = "local",
     train: bool = typer.Option(
         False, "--train", help="Only train the adapters; run it again without --train for the runs and the report."
@@ -83,6 +86,7 @@ def experiment(
             judges=judges,
             train_on=train_on or (),
             adapters_at=adapters,
+            journal=journal,
             watch=watch,
         )
         found = _run(opened, engine, watch, only_train=train, only_forecast=dry_run)

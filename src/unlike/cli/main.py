@@ -4,12 +4,13 @@ Errors that the library raises on purpose become one line and exit status 2. A t
 """
 
 import sys
+import traceback
 
 import typer
 
 from unlike import __version__
 from unlike.cli.groups import WIDTH, LazyGroup
-from unlike.errors import Stopped, UnlikeError, missing_part
+from unlike.errors import OwnCodeFailed, Stopped, UnlikeError, missing_part
 
 COMMANDS = {
     "Start here": {
@@ -48,6 +49,7 @@ COMMANDS = {
     },
 }
 """By section of the first help page, which only names the commands of the last one."""
+TRACEBACK = "--traceback"
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
@@ -71,7 +73,12 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _top(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _top(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    show_traceback: bool = typer.Option(
+        False, TRACEBACK, help="Before the command: print where code of your own failed, such as a method's."
+    ),
+) -> None:
     if show_version:
         typer.echo(f"unlike {__version__}")
         raise typer.Exit
@@ -85,13 +92,16 @@ def main() -> None:
         _say_stopped()
         sys.exit(INTERRUPTED)
     except UnlikeError as error:
-        _say_error(error)
+        own = isinstance(error, OwnCodeFailed)
+        if own and TRACEBACK in sys.argv[1:2]:
+            traceback.print_exception(error.__cause__)
+        _say_error(str(error) + (f"; where: unlike {TRACEBACK} COMMAND ..." if own else ""))
         sys.exit(2)
     except ModuleNotFoundError as error:
         part = missing_part(error)
         if part is None:
             raise
-        _say_error(part)
+        _say_error(str(part))
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
@@ -99,8 +109,8 @@ def main() -> None:
         raise
 
 
-def _say_error(error: UnlikeError) -> None:
-    typer.secho("unlike: " + " ".join(str(error).split()), fg="red", err=True)
+def _say_error(message: str) -> None:
+    typer.secho("unlike: " + " ".join(message.split()), fg="red", err=True)
 
 
 def _say_stopped() -> None:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from unlike.cli.options import Json, MovedCorpus
-from unlike.cli.output import heading, new_console
+from unlike.cli.output import heading, new_console, print_json
 from unlike.errors import InputError
 from unlike.progress import n_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
@@ -22,17 +24,22 @@ MAX_CHARS = 300
 
 def show(
     run: Path = typer.Argument(help="Run folder."),
-    case: str = typer.Argument(help="Case id, or the number of a case, counted from 1."),
+    case: str | None = typer.Argument(
+        None, help="Case id, number of a case, counted from 1, or id of a user with one case. Default: list the cases."
+    ),
     corpus: MovedCorpus = None,
     prompts: bool = typer.Option(False, "--prompts", help="Instead, show the exact prompt and answer of every call."),
     as_json: Json = False,
 ) -> None:
-    """Show what a method read, found and wrote for one case."""
+    """Show what a method read, found and wrote for one case; without a case, list the cases."""
     from unlike.data.corpus import Corpus
     from unlike.evaluate.running.run_method import corpus_folder, read_run
     from unlike.experiments.explain import find_row
 
     rows, facts = read_run(run)
+    if case is None:
+        _list_cases(rows, as_json)
+        return
     row = find_row(rows, case, run)
     if as_json:
         import json
@@ -44,6 +51,23 @@ def show(
         _show_prompts(new_console(), row, run)
         return
     show_case(new_console(), row, Corpus.open(corpus_folder(run, facts, corpus)))
+
+
+def _list_cases(rows: "Sequence[Generation]", as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    cases = [
+        {"number": number, "case": row.case_id, "user": row.user_id, "item": row.item_id, "status": row.status}
+        for number, row in enumerate(rows, 1)
+    ]
+    if as_json:
+        print_json(cases)
+        return
+    table = Table("number", "case", "user", "item", "status")
+    for case in cases:
+        table.add_row(*(Text(str(value), overflow="fold") for value in case.values()))
+    new_console().print(table)
 
 
 def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:

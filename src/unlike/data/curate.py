@@ -6,7 +6,8 @@ at the end. So tens of millions of reviews fit one machine.
 
 import json
 import shutil
-from collections.abc import Generator, Mapping
+import warnings
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -30,18 +31,22 @@ from unlike.settings import CurateSettings
 TIME_PAPER = "DPL has nothing to compare there; run with --time paper, which reads all texts of others"
 
 
-def curate(source: Source, settings: CurateSettings, out: Path | str) -> Corpus:
+def curate(
+    source: Source, settings: CurateSettings, out: Path | str, notify: Callable[[str], object] = warnings.warn
+) -> Corpus:
     """Turn raw files into a corpus folder, and open it.
 
     Args:
         source: The raw files, from ``unlike.data.sources``.
         settings: Thresholds; ``unlike.settings.CURATE_PRESETS`` has some.
         out: The folder to make; a corpus that is there is replaced.
+        notify: Called with each warning about the corpus, in one line.
 
     Raises:
         InputError: The input is not usable, nothing survives, or the folder cannot be written.
     """
-    write_corpus(source, settings, out)
+    for warning in write_corpus(source, settings, out)["warnings"]:
+        notify(warning)
     return Corpus.open(out)
 
 

@@ -41,6 +41,8 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
         log.check_times("timestamp", n_rows, source.reading.max_malformed, source.reading.time_format)
     if source.has("rating"):
         _warn_of_outliers(rows, log)
+    for column in ("user_id", "item_id"):
+        _warn_of_case(rows, column, log)
     return rows
 
 
@@ -77,6 +79,17 @@ def _staged(
         rows.write_parquet(folder / f"{part:06}.parquet", compression="lz4")
         start += frame.height
     return pl.scan_parquet(folder / "*.parquet")
+
+
+def _warn_of_case(rows: pl.LazyFrame, column: str, log: ReadLog) -> None:
+    """Warn of ids that differ from another only in upper and lower case: they may be one user or item."""
+    ids = rows.select(pl.col(column).drop_nulls().unique())
+    alike = ids.group_by(pl.col(column).str.to_lowercase().alias("folded")).agg(pl.col(column).sort().alias("ids"))
+    found = alike.filter(pl.col("ids").list.len() > 1).sort("folded").collect(engine="streaming")["ids"].to_list()
+    if found:
+        what, example = column.replace("_", " "), " and ".join(map(repr, found[0][:2]))
+        n = sum(map(len, found))
+        log.warn(f"{n:,} {what}s differ from another only in case, such as {example}; they are read as different ones")
 
 
 def _warn_of_outliers(rows: pl.LazyFrame, log: ReadLog) -> None:

@@ -111,6 +111,8 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
         InputError: There are no training cases.
         EngineError: A training failed; the message says what to lower.
     """
+    if not untrained:
+        return
     from accelerate.utils.memory import clear_device_cache
 
     from unlike.experiments.train import train

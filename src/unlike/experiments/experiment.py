@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlike.evaluate.running.all_judges import Grading, forecast_judge, grade_all
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
+from unlike.evaluate.running.run_method import Progress, write_whole
 from unlike.evaluate.running.run_plan import cases_of, find, forecast, likelihood_of_plan, measure_all, run_plan
 from unlike.experiments.adapters import train_adapters, untrained_adapters
 from unlike.experiments.calls_left import calls_left, existing_journal
@@ -47,6 +47,7 @@ def experiment(
     judges: Sequence[str] | None = None,
     train_on: Sequence[Path | str] = (),
     adapters_at: Path | str | None = None,
+    journal: Path | str | None = None,
     engine: str = "local",
     watch: Watch = SILENT_WATCH,
 ) -> Comparison:
@@ -63,6 +64,7 @@ def experiment(
         judges: LLMs that grade: "s-72b", "s-gpt@http://HOST:PORT/v1" or URIs; override the file's, [] for none.
         train_on: Corpora that adapters are trained on together, overrides the file's.
         adapters_at: Folder of the adapters, where experiments share them; overrides the file's.
+        journal: File that keeps the LLM calls, which experiments and runs may share; overrides the file's.
         engine: "local", or where Ray does the work: "ray", "ray:WORKERS", "ray://HOST:PORT".
         watch: Shows progress.
 
@@ -86,6 +88,7 @@ def experiment(
         judges=judges,
         train_on=train_on,
         adapters_at=adapters_at,
+        journal=journal,
         watch=watch,
     )
     return run_experiment(opened, engine, watch)
@@ -116,7 +119,7 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     spread = _spread(opened, engine)
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
-    kit_of = opened.kits(plan.llm, opened.folder / JOURNAL)
+    kit_of = opened.kits(plan.llm, opened.journal_file)
     if plan.likelihood:
         scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
@@ -136,10 +139,10 @@ def _grade(opened: Experiment, runs: "list[MeasuredRun]", watch: Watch) -> "list
     learned, found = dict[str, Any](), list["RubricFindings"]()
     for judge in opened.plan.judges:
         watch.say(f"{judge.label}: {judge.calls}")
-        kit = opened.kits(judge, opened.folder / JOURNAL)(MethodSettings())
+        kit = opened.kits(judge, opened.journal_file)(MethodSettings())
         grading = Grading(opened.plan, judge, opened.corpus, kit)
         if watch.shows_progress:
-            with existing_journal(opened.folder / JOURNAL) as known:
+            with existing_journal(opened.journal_file) as known:
                 expected = wait_for(forecast_judge(grading, opened.folder, known))
             watch.calls(judge.label, kit.llm.meter, expected.n_calls)
         if by_rubric := wait_for(grade_all(grading, runs)):
@@ -163,7 +166,7 @@ def _run_plan(opened: Experiment, kit_of: "KitOf", spread: "Spread | None", watc
         on_progress(Progress(n_rows, 0, 0))
         return plan_spread(replace(spread, on_progress=on_progress), plan, kit_of, opened.adapter_folder, out)
     llm = kit_of(MethodSettings()).llm
-    n_calls = calls_left(partial(forecast, plan, corpus, kit_of, runs), n_rows, llm, out / JOURNAL, watch)
+    n_calls = calls_left(partial(forecast, plan, corpus, kit_of, runs), n_rows, llm, opened.journal_file, watch)
     on_progress = with_progress_file(out, watch.cases(label, llm.meter, n_calls))
     return wait_for(run_plan(plan, corpus, kit_of, out, on_progress))
 
@@ -184,4 +187,4 @@ def _spread(opened: Experiment, engine: str) -> "Spread | None":
         plan.task,
         templates_of(plan.prompts),
     )
-    return open_spread(engine, opened.folder / JOURNAL, supplies, plan.keep_prompts)
+    return open_spread(engine, opened.journal_file, supplies, plan.keep_prompts)

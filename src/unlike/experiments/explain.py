@@ -159,19 +159,27 @@ def find_row(rows: Sequence[Generation], case: str, run: Path) -> Generation:
 
     Args:
         rows: Rows of the run.
-        case: Case id, or else its number, counted from 1.
+        case: Case id, or else its number, counted from 1, or else the id of a user who has one case only.
         run: The folder, for the message.
 
     Raises:
-        InputError: There is no such case.
+        InputError: There is no such case, or the user has several.
     """
     for row in rows:
         if row.case_id == case:
             return row
     if case.isdecimal() and 1 <= int(case) <= len(rows):
         return rows[int(case) - 1]
+    of_user = [row for row in rows if row.user_id == case]
+    if len(of_user) == 1:
+        return of_user[0]
+    if of_user:
+        raise InputError(
+            f"user {case!r} has several cases in {run}: {', '.join(row.case_id for row in of_user)}; give one"
+        )
     raise InputError(
-        f"no case {case!r} in {run}; give a number from 1 to {len(rows)} or a case_id, for example {rows[0].case_id}"
+        f"no case {case!r} in {run}; give a number from 1 to {len(rows)}, a case_id or a user_id, for example "
+        f"{rows[0].case_id}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from unlike.errors import MissingPart
 from unlike.evaluate.running.all_judges import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run_method import JOURNAL, Job, generation, pick_cases, run_jobs
+from unlike.evaluate.running.run_method import Job, generation, pick_cases, run_jobs
 from unlike.evaluate.running.run_plan import cases_of, forecast
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
 from unlike.experiments.calls_left import existing_journal
@@ -111,7 +111,7 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     """
     untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
-    with existing_journal(opened.folder / JOURNAL) as known, placeholder_adapters(opened, untrained) as adapter_folder:
+    with existing_journal(opened.journal_file) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
         return ExperimentForecast(trainings, tuple(_parts(opened, kit_of, known)), _why_no_meteor(opened))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.read_plan import read_plan
+from unlike.evaluate.running.run_method import JOURNAL
+from unlike.experiments.unread_templates import unread_of_plan
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
 from unlike.settings import MethodSettings, vector_file
@@ -83,6 +85,11 @@ class Experiment:
         return Path(settings.adapter)
 
     @property
+    def journal_file(self) -> Path:
+        """The file that keeps the calls."""
+        return self.plan.journal or self.folder / JOURNAL
+
+    @property
     def adapters_at(self) -> Path:
         """Folder of the adapters that the plan trains."""
         return self.plan.adapters_at or self.folder / "adapters"
@@ -107,6 +114,7 @@ def open_experiment(
     judges: Sequence[str] | None = None,
     train_on: Sequence[Path | str] = (),
     adapters_at: Path | str | None = None,
+    journal: Path | str | None = None,
     watch: Watch = SILENT_WATCH,
 ) -> Experiment:
     """Read an experiment file and open its corpus and encoder; see ``experiment``."""
@@ -115,11 +123,12 @@ def open_experiment(
 
     path = Path(file)
     named = {"corpus": corpus, "embedder": embedder, "limit": limit, "judges": judges}
-    shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at}
+    shared = {"train_on": tuple(train_on) or None, "adapters_at": adapters_at, "journal": journal}
     uri, backend = (llm, None) if llm is None or isinstance(llm, str) else (llm.model, llm)
     plan = read_plan(path, named | shared, uri, runs=True, opened=backend is not None)
     plan = at_time(plan, time) if time else plan
     assert plan.corpus is not None
+    watch.unread_templates(plan.prompts, unread_of_plan(plan))
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
     return Experiment(plan, opened, encoder, Path(out or path.stem), backend)

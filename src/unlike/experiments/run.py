@@ -13,9 +13,11 @@ from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run_method import JOURNAL, Job, Progress, arun, generation, pick_cases, run_jobs
 from unlike.experiments.calls_left import calls_left
 from unlike.experiments.folder import refuse_other_run
+from unlike.experiments.unread_templates import unread_templates
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import check_llm, model_of
-from unlike.methods.table import open_method, uses_encoder
+from unlike.llm.soft_prompt import SOFT_STEPS
+from unlike.methods.table import ADAPTED, open_method, uses_encoder
 from unlike.prompts.task import open_task, templates_of
 from unlike.settings import MethodSettings, as_path, vector_file
 from unlike.sync import wait_for
@@ -58,6 +60,8 @@ class RunRequest:
             encoder = opening() if uses_encoder(self.method, self.settings) else LazyEncoder(opening)
         if not isinstance(encoder, LazyEncoder):
             watch.cut_texts(encoder, self.corpus.texts())
+        soft = SOFT_STEPS.values() if self.method in ADAPTED else ()
+        watch.unread_templates(self.prompts, unread_templates(self.prompts, [(self.method, self.settings)], soft))
         return open_kit(
             self.corpus,
             llm,
@@ -140,7 +144,9 @@ def run_request(
     if isinstance(request.llm, str):
         check_llm(request.llm)
     cases = pick_cases(corpus, split, limit)
-    facts = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency} | (facts or {})
+    own = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency}
+    own |= {"journal": str(request.journal.resolve())} if request.journal else {}
+    facts = own | (facts or {})
     task = open_task(request.task, request.prompts)
     same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
     same |= {"corpus_hash": corpus.hash, "task": task.name, "templates": task.templates}

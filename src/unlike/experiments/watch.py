@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.embed.encoder import Encoder
@@ -43,6 +44,11 @@ class Watch:
         """Print which host the texts are sent to; nothing for an LLM in this process."""
         if host := destination(uri):
             self.say(f"texts are sent to {host} ({uri.partition('@http')[0]})")
+
+    def unread_templates(self, folder: Path | None, lines: Sequence[str]) -> None:
+        """Print the templates in a prompts folder that are not read."""
+        for line in lines:
+            self.say(f"warning: prompts folder {folder}: {line}")
 
     def cut_texts(self, encoder: Encoder, texts: Sequence[str]) -> None:
         """Print how much of these texts an encoder reads; nothing where it reads all, or where that is not known."""

@@ -52,6 +52,19 @@ METHODS: dict[str, Method] = {
 ADAPTED = ("dep", "dep_shuffled", "dpl_dep", "pplug", "prompt_tuning")
 """Those that need a trained adapter."""
 
+STEPS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("non_perso", "rag", "dep", "dep_shuffled", "pplug", "prompt_tuning"), ()),
+    **dict.fromkeys(("int_sum", "persona_db"), ("summary",)),
+    "llm_trsr": ("summary", "update"),
+    "llm_trsr_hierarchical": ("summary", "merge"),
+    **dict.fromkeys(("cicl", "cicl_pairs"), ("contrast",)),
+    **dict.fromkeys(("dpl", "dpl_stranger", "dpl_other_item", "stored_profile", "dpl_dep"), ("difference", "summary")),
+    "dpl_verified": ("difference",),
+    "drp": ("dimensions", "reason", "summary"),
+    "drp_filtered": ("difference_open", "filter", "summary"),
+}
+"""By method: the templates of its steps before the text."""
+
 WITHOUT_ENCODER = ("non_perso", "rag", "int_sum", "llm_trsr", "llm_trsr_hierarchical")
 """Those that compare no texts by their vectors."""
 

@@ -158,7 +158,7 @@ def test_command_prints_a_table_and_writes_the_rows(run, tmp_path, no_nltk_data,
         assert shown in result.output
     rows = json.loads(out.read_text())["rows"]
     assert rows == [asdict(row) for row in score([run]).rows]
-    assert list(rows[0]) == ["run", "method", "split", "metric", "mean", "n", "n_failed", "note", "tokens"]
+    assert list(rows[0]) == ["run", "method", "split", "metric", "mean", "n", "n_failed", "note", "tokens", "n_without"]
     assert [path.name for path in out.parent.iterdir()] == ["results.json"]
 
 

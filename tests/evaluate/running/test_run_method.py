@@ -7,7 +7,7 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.api import open_kit
-from unlike.errors import CallFailed, EngineError, InputError
+from unlike.errors import CallFailed, EngineError, InputError, OwnCodeFailed
 from unlike.evaluate.running.run_method import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
 from unlike.experiments.run import run
 from unlike.methods.table import METHODS
@@ -124,3 +124,18 @@ def test_bm25_of_the_whole_run_reads_settings(crowd, tmp_path):
     kit = open_kit(crowd, Listening(), "hashing:64", MethodSettings(n_records=1))
     rows = asyncio.run(arun(crowd, "rag", kit, tmp_path))
     assert {len(row.trace["past"]) for row in rows} == {1}
+
+
+def test_an_error_in_a_method_of_ones_own_names_method_and_case_and_keeps_its_cause(crowd, tmp_path, monkeypatch):
+    async def mine(case, kit):
+        if case is crowd.cases("test")[1]:
+            return {}["nothing"]
+        return await METHODS["non_perso"](case, kit)
+
+    monkeypatch.setitem(METHODS, "mine", mine)
+    case = crowd.cases("test")[1].id
+    with pytest.raises(
+        OwnCodeFailed, match=f"method 'mine' on case '{case}' failed: KeyError: 'nothing'; correct"
+    ) as seen:
+        asyncio.run(arun(crowd, "mine", kit_for(crowd, Listening()), tmp_path))
+    assert isinstance(seen.value.__cause__, KeyError)

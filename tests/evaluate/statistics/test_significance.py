@@ -131,3 +131,9 @@ def test_holm_keeps_the_order_and_never_lowers(p_values):
     assert all(p_values[name] <= adjusted[name] <= 1 for name in p_values)
     by_p = sorted(p_values, key=lambda name: p_values[name])
     assert all(adjusted[a] <= adjusted[b] for a, b in zip(by_p, by_p[1:], strict=False))
+
+
+def test_what_is_not_a_number_has_no_p():
+    differences = np.array([0.1, np.nan, 0.3, 0.2])
+    assert all(np.isnan(test(differences)) for test in (t_test, wilcoxon, permutation_test))
+    assert holm({"a": 0.01, "b": np.nan, "c": None}) == {"a": 0.01}

@@ -4,7 +4,7 @@ A run folder and any table with ``text`` and ``reference`` are scored alike, so 
 too. A failed case is counted and never scored; a metric that cannot run has a row with the reason.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from unlike.errors import InputError, MissingPart, NotMeasurable
 from unlike.evaluate.metrics import METRICS, Metric, open_metric
 from unlike.evaluate.metrics.texts import DEFAULT_FORM, Form, ScoredText, TextsOfMethod, read_texts
+from unlike.evaluate.metrics.values import value_of_all, values_of
 from unlike.language import Language, language_of
+from unlike.progress import n_of
 from unlike.records import Generation, texts_of
 from unlike.settings import as_list
 
@@ -38,6 +40,7 @@ class Row:
         n: Cases scored.
         n_failed: Cases without a text.
         note: Why there is no value.
+        n_without: Texts to which the metric gave no value.
         tokens: How the metric split the texts, where that depends on their language, or how many it truncated.
     """
 
@@ -50,6 +53,13 @@ class Row:
     n_failed: int
     note: str = ""
     tokens: str = ""
+    n_without: int = 0
+
+    @property
+    def remark(self) -> str:
+        """Why there is no value, or how many texts have none."""
+        some = f"{self.n_without} of {n_of(self.n + self.n_without, 'text')} without a value" if self.n_without else ""
+        return self.note or some
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +183,16 @@ def _score_metric(
 ) -> None:
     """Add the row of a metric, and its values by case where it has any."""
     try:
-        mean, values = _measure(metric, texts.done, peers, language)
-        n, note = (0, "no case has a text") if mean is None else (len(texts.done), "")
+        mean, values, n = _measure(metric, texts.done, peers, language)
+        n = n if mean is not None else 0
+        note = "" if mean is not None else "no text has a value" if texts.done else "no case has a text"
     except (MissingPart, NotMeasurable) as missing:
         mean, values, n, note = None, {}, 0, str(missing)
+    without = len(texts.done) - n if n else 0
     tokens = (metric.tokens or {}).get(language, "")
     if metric.truncated and n:
         tokens = metric.truncated([text.text for text in texts.done], [text.reference for text in texts.done])
-    row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens)
+    row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens, without)
     scores.rows.append(row)
     if metric.per_case:
         scores.per_case[texts.run, texts.method, metric.name] = values
@@ -188,11 +200,10 @@ def _score_metric(
 
 def _measure(
     metric: Metric, texts: Sequence[ScoredText], peers: Peers | None, language: Language
-) -> tuple[float | None, dict[str, float]]:
-    """The value over all texts (None for no text) and the value of each."""
+) -> tuple[float | None, dict[str, float], int]:
+    """The value over all texts (None for no value), the value of each that has one, and how many were scored."""
     if not texts:
-        return None, {}
-    generated = [text.text for text in texts]
+        return None, {}, 0
     options = () if metric.tokens is None else (language,)
     if metric.corpus:
         several = (
@@ -200,24 +211,24 @@ def _measure(
             if metric.name in ("bleu", "bleu_cut")
             else _against(metric, texts, peers)
         )
-        return metric.corpus(generated, several, *options), {}
-    assert metric.per_case, f"metric {metric.name} has neither per_case nor corpus"
-    values = metric.per_case(generated, _against(metric, texts, peers), *options)
+        return value_of_all(metric, [text.text for text in texts], several, options), {}, len(texts)
+    values = values_of(metric, texts, _against(metric, texts, peers), options)
     if metric.needs == "reference" and isinstance(metric.scale, float):
-        values = _best(metric.per_case, texts, values, options)
-    return sum(values) / len(values), {text.case_id: value for text, value in zip(texts, values, strict=True)}
+        values = _best(metric, texts, values, options)
+    found = [(text.case_id, value) for text, value in zip(texts, values, strict=True) if value is not None]
+    return sum(value for _, value in found) / len(found) if found else None, dict(found), len(found)
 
 
 def _best(
-    measure: Callable[..., list[float]], texts: Sequence[ScoredText], first: list[float], options: tuple[Language, ...]
-) -> list[float]:
+    metric: Metric, texts: Sequence[ScoredText], first: list[float | None], options: tuple[Language, ...]
+) -> list[float | None]:
     """The values against the best of several real texts, as in rouge-score and nltk."""
     best = list(first)
     for n in range(1, max(len(text.references) for text in texts)):
         places = [place for place, text in enumerate(texts) if len(text.references) > n]
-        values = measure([texts[i].text for i in places], [texts[i].references[n] for i in places], *options)
+        values = values_of(metric, [texts[i] for i in places], [texts[i].references[n] for i in places], options)
         for place, value in zip(places, values, strict=True):
-            best[place] = max(best[place], value)
+            best[place] = max((one for one in (best[place], value) if one is not None), default=None)
     return best
 
 

@@ -31,8 +31,9 @@ class Metric:
         name: Its name on the command line and in results.
         label: Its name in tables.
         scale: The maximum value where there is one, or the unit.
-        per_case: (texts, what each is compared with) to one float per text. The mean over cases is the result.
-        corpus: (texts, what each is compared with) to one float for all of them.
+        per_case: (texts, what each is compared with) to one float per text; None, and a float that is not finite, mean no
+            value. The mean over cases with a value is the result.
+        corpus: (texts, what each is compared with) to one float for all of them, or likewise none.
         needs: The second argument: the real text of each text, the peers' texts of each, or a value that is ignored.
         has_cut: Whether it is meaningful on texts cut to equal length.
         tokens: By language, how it splits texts; a metric that has it takes the language as a third argument. None
@@ -43,8 +44,8 @@ class Metric:
     name: str
     label: str
     scale: float | str = 1.0
-    per_case: Callable[..., list[float]] | None = None
-    corpus: Callable[..., float] | None = None
+    per_case: Callable[..., Sequence[float | None]] | None = None
+    corpus: Callable[..., float | None] | None = None
     needs: Needs = "reference"
     has_cut: bool = True
     tokens: Mapping[Language, str] | None = None

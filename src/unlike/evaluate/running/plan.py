@@ -214,6 +214,8 @@ class Plan(Section):
     """Corpora that the adapters are trained on together; empty for ``corpus``."""
     adapters_at: Path | None = None
     """Folder of the adapters, where several experiments share them; None for one in the experiment's folder."""
+    journal: Path | None = None
+    """File that keeps all LLM calls, which several experiments and runs may share; None for one in the folder."""
 
     @property
     def checks(self) -> tuple[str, ...]:

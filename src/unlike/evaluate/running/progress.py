@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run_method import JOURNAL, Progress, write_whole
+from unlike.evaluate.running.run_method import JOURNAL, RUN, Progress, write_whole
 from unlike.llm.journal import read_prompt
 
 FILE = "progress.json"
@@ -62,11 +62,13 @@ def read_progress(folder: Path) -> Progress | None:
 
 
 def journal_of(folder: Path) -> Path | None:
-    """The journal of a run: beside its rows, or that of its experiment."""
+    """The journal of a run: the one that run.json names, else beside its rows, or that of its experiment."""
     folder = folder.resolve()  # "." has no parents
-    return next(
-        (path for up in (folder, folder.parent, folder.parent.parent) if (path := up / JOURNAL).is_file()), None
-    )
+    named: list[Path] = []
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        named.append(Path(json.loads((folder / RUN).read_text(encoding="utf-8"))["journal"]))
+    places = [*named, *(up / JOURNAL for up in (folder, folder.parent, folder.parent.parent))]
+    return next((path for path in places if path.is_file()), None)
 
 
 def open_to_read(journal: Path) -> sqlite3.Connection:

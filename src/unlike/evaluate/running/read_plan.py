@@ -46,7 +46,7 @@ def read_plan(
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.toml")))
         raise InputError(f"no experiment file {path}; give a TOML file or a preset: {presets}")
     raw = read_toml(file, "experiment file")
-    paths = ("corpus", "prompts", "users", "adapters_at")
+    paths = ("corpus", "prompts", "users", "adapters_at", "journal")
     raw |= {key: file.parent / raw[key] for key in paths if isinstance(raw.get(key), str)}
     if isinstance(listed := raw.get("train_on"), list):
         raw["train_on"] = [file.parent / name if isinstance(name, str) else name for name in listed]

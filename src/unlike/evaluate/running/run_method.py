@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from unlike.data.corpus import Corpus
 from unlike.data.folder import MANIFEST
-from unlike.errors import CallFailed, InputError
+from unlike.errors import CallFailed, InputError, own_code
 from unlike.llm.journal import Call, key
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
@@ -120,7 +120,8 @@ async def run_jobs(
                 for place, number in in_turn
             }
     except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        first = failures.exceptions[0]
+        raise first from first.__cause__
     return [[tasks[number, place].result() for place in range(len(job.cases))] for number, job in enumerate(jobs)]
 
 
@@ -133,8 +134,9 @@ async def generation(job: Job, case: Case) -> Generation:
     kit = replace(job.kit, llm=job.kit.llm.part(calls.append))
     row = Generation(case.id, case.user_id, case.item_id, job.name, None, case.reference, "failed")
     try:
-        draft = await job.method(case, kit)
-        reply = await write(draft, kit.llm) if job.writes else not_written(draft, kit.llm.backend)
+        with own_code(f"method {job.name!r} on case {case.id!r}"):
+            draft = await job.method(case, kit)
+            reply = await write(draft, kit.llm) if job.writes else not_written(draft, kit.llm.backend)
     except CallFailed as failure:
         error = f"{failure} | engine sent: {failure.raw[:2000]}" if failure.raw else str(failure)
         made = {key(call, kit.llm.backend.model): call.step for call in calls}  # made concurrently, in any order

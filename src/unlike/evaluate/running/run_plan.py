@@ -114,7 +114,7 @@ async def likelihood_of_plan(
         EngineError: The engine cannot be used; what was scored is kept.
     """
     jobs = [_job(plan, corpus, planned, kit_of, kit_of(planned.settings).llm) for planned in planned_runs(plan)]
-    with closing(Journal.open(out / JOURNAL)) as journal:
+    with closing(Journal.open(plan.journal or out / JOURNAL)) as journal:
         rows_of = await likelihood(jobs, plan.likelihood, journal, on_progress)
     for folder, rows in zip(run_folders(plan, out), rows_of, strict=True):
         write_likelihood(folder, rows)
@@ -129,6 +129,7 @@ def planned_facts(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
         "apart": {name: value for name, value in planned.apart.items() if name != "adapter"},
         "sample": planned.sample,
         **({"adapters_at": str(plan.adapters_at.resolve())} if plan.adapters_at else {}),
+        **({"journal": str(plan.journal.resolve())} if plan.journal else {}),
         "adapter": _adapter_facts(plan, planned.settings.adapter),
     }
 

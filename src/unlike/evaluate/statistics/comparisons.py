@@ -96,6 +96,10 @@ def _test(
     if found is None:
         return None
     enough = len(paired(*over_users(groups[name], groups[baseline], metric)).ids) >= MIN_USERS
+
+    def known(value: float) -> float | None:
+        return value if enough and not np.isnan(value) else None
+
     return PairedTest(
         variant=name,
         baseline=baseline,
@@ -106,12 +110,12 @@ def _test(
         high=found.interval.high,
         n=found.n,
         n_left_out=len(unmatched(groups[name], groups[baseline], metric)) if unit == "users" else found.n_left_out,
-        p_t=found.p_t if enough else None,
-        p_wilcoxon=found.p_wilcoxon if enough else None,
-        p_permutation=found.p_permutation if enough else None,
+        p_t=known(found.p_t),
+        p_wilcoxon=known(found.p_wilcoxon),
+        p_permutation=known(found.p_permutation),
         p_holm=None,
         p_permutation_holm=None,
-        effect=found.effect_size if enough else None,
+        effect=known(found.effect_size),
     )
 
 

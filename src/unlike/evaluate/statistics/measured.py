@@ -97,7 +97,7 @@ def language_of_cases(rows: Iterable[Generation]) -> Language | None:
 def _score(run: MeasuredRun, metrics: Sequence[str], corpus: Corpus, language: Language | None) -> None:
     scores = score([run.folder], metrics, peers_of(run.rows, corpus), language=language) if metrics else Scores()
     for row in scores.rows:
-        run.means[row.metric], run.notes[row.metric] = row.mean, row.note
+        run.means[row.metric], run.notes[row.metric] = row.mean, row.remark
         run.per_case[row.metric] = scores.per_case.get((row.run, row.method, row.metric), {})
     if likely := read_likelihood(run.folder):
         run.add(LOGLIK, *_of_cases(likely, [row.case_id for row in run.rows]))

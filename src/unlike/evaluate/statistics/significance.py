@@ -8,6 +8,7 @@ Whatever draws at random takes a seed. Methods that agree on every case give p =
 imported where a test is made: the import takes half of a command's start-up time.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -172,7 +173,12 @@ def permutation_test(differences: Values, seed: int = 0, n_resamples: int = 10_0
         differences: (n,) first minus second method.
         seed: Seed of the draws.
         n_resamples: Number of random swaps.
+
+    Returns:
+        NaN where a difference is not finite, as from the other tests.
     """
+    if not np.isfinite(differences).all():
+        return math.nan
     n, observed = len(differences), abs(differences.sum())
     tolerance = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order count as equal
     if 2**n <= n_resamples:
@@ -198,9 +204,9 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
     """p-values adjusted for multiple tests (Holm, 1979), in the given order.
 
     Args:
-        p_values: p-value by name of the test; None, which is left out, for a test that could not be made.
+        p_values: p-value by name of the test; None or NaN, which are left out, for a test that could not be made.
     """
-    made = {name: p for name, p in p_values.items() if p is not None}
+    made = {name: p for name, p in p_values.items() if p is not None and not math.isnan(p)}
     adjusted: dict[str, float] = {}
     largest = 0.0
     for rank, name in enumerate(sorted(made, key=lambda key: made[key])):

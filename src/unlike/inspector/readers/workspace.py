@@ -1,15 +1,16 @@
 """A folder under inspection: its runs, their values and corpora, each opened once and reopened when it changes."""
 
-import math
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from unlike.data.corpus import Corpus
-from unlike.errors import InputError, MissingPart, NotMeasurable, UnlikeError
+from unlike.errors import InputError, MissingPart, NotMeasurable, OwnCodeFailed, UnlikeError
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.score import score
+from unlike.evaluate.metrics.texts import ScoredText
+from unlike.evaluate.metrics.values import values_of
 from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.page import render_body
 from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
@@ -101,8 +102,7 @@ class Workspace:
         note = next((row.note for row in scores.rows if row.note), "")
         if note:
             raise InputError(f"{metric.label} of run {run.name}: {note}")
-        found = {case: value for values in scores.per_case.values() for case, value in values.items()}
-        return {case: value for case, value in found.items() if math.isfinite(value)}
+        return {case: value for values in scores.per_case.values() for case, value in values.items()}
 
     def likelihood_of(self, run: RunFolder) -> dict[str, float]:
         """The likelihood of the real texts of a run, by case id; empty where it was not measured."""
@@ -246,7 +246,7 @@ def _of_case(metric: Metric, row: Generation, corpus: Corpus | None, language: L
     value, note = None, ""
     try:
         value = _measured_alone(metric, row, corpus, language)
-    except (InputError, MissingPart, NotMeasurable) as error:
+    except (InputError, MissingPart, NotMeasurable, OwnCodeFailed) as error:
         note = str(error)
     return {"name": metric.name, "label": metric.label, "scale": metric.scale, "value": value, "note": note}
 
@@ -260,5 +260,6 @@ def _measured_alone(metric: Metric, row: Generation, corpus: Corpus | None, lang
     if against is None and metric.needs == "reference":
         raise InputError("there is no real text")
     assert metric.per_case, f"metric {metric.name} is one of single cases"
-    (value,) = metric.per_case([row.text or ""], [against], *(() if metric.tokens is None else (language,)))
-    return value if math.isfinite(value) else None
+    text = ScoredText(row.case_id, row.text or "", ())
+    (value,) = values_of(metric, [text], [against], () if metric.tokens is None else (language,))
+    return value
