@@ -121,6 +121,19 @@ def test_a_report_on_an_experiment_leaves_its_own_report(unlike, sample, tmp_pat
     assert json.loads((out / "comparison.json").read_text())["title"] == "Comparison"
 
 
+def test_runs_of_two_llms_are_named_and_not_compared(unlike, runs, tmp_path):
+    facts = json.loads((runs[1] / "run.json").read_text())
+    facts["settings"]["n_records"] = 1
+    (runs[1] / "run.json").write_text(json.dumps(facts | {"llm": "scripted:other"}))
+    status, out, _ = unlike(*words(runs, tmp_path))
+    assert status == 0
+    assert "nothing is compared across" in " ".join(out.split())
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["variants"][1]["settings"] == {"LLM": "scripted:other", "n_records": 1}
+    assert found["facts"]["LLM"] == "differs: scripted:echo (non_perso); scripted:other (rag)"
+    assert found["facts"]["Settings"].endswith("differs: n_records 2 (non_perso); n_records 1 (rag)")
+
+
 def test_users_who_are_in_no_run_are_said(unlike, runs, tmp_path):
     (tmp_path / "users.csv").write_text("user_id,age\nnobody,old\n")
     status, out, _ = unlike(*words(runs, tmp_path, "--users", tmp_path / "users.csv"))

@@ -64,6 +64,17 @@ def test_without_tests_it_says_why(findings, names, said):
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
 
 
+def test_each_llm_has_its_own_sentence_and_without_tests_none_is_ahead(findings):
+    other = over_users(variant="drp", baseline="rag", difference=0.01, p_holm=0.5, p_permutation_holm=0.5)
+    said = answer(replace(findings, tests=[over_users(), other]))
+    assert said.startswith("dpl is better than the best baseline, cicl, in ROUGE-1")
+    assert "No method is shown to differ from the best baseline, rag, in ROUGE-1; drp is closest" in said
+    apart = [replace(v, settings={"LLM": "small" if v.is_baseline else "large"}) for v in findings.variants]
+    assert answer(replace(findings, variants=apart, tests=[])) == (
+        "No test was made: variants that differ in LLM or task are not compared."
+    )
+
+
 def test_variants_with_fewer_cases_are_named_in_sentence_and_row(findings):
     counted = [replace(v, n_cases=8 if v.name == "rag" else 12, n_without_peers=3) for v in findings.variants]
     found = replace(findings, tests=[over_users()], variants=counted, n_cases=12)

@@ -19,6 +19,7 @@ from unlike.evaluate.statistics.comparisons import (
     uniqueness,
     user_gains,
 )
+from unlike.evaluate.statistics.conditions import across, differing, stated
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
@@ -26,6 +27,7 @@ from unlike.evaluate.statistics.measured import (
     cell,
     cost,
     curves,
+    facts_of,
     failures,
     measure,
     ranks,
@@ -195,6 +197,35 @@ def test_of_two_controls_that_with_the_variants_settings_counts_and_never_one_of
     for run in (ours, other):
         run.facts["llm"] = "openai:small@http://here:2/v1"
     assert control_tests(by_variant([single, turns, ours, other]), "rouge1") == []
+
+
+@pytest.mark.parametrize("fact", ["llm", "task"])
+def test_nothing_is_compared_across_llms_or_tasks(fact):
+    made = [("rag", 0.2, "a"), ("dpl", 0.3, "a"), ("cicl", 0.5, "b"), ("drp", 0.6, "b"), ("dpl_verified", 0.9, "c")]
+    runs = [run_of(name, [value] * 12) for name, value, _ in made]
+    for run, (_, _, value) in zip(runs, made, strict=True):
+        run.facts[fact] = value
+    named = by_variant(runs)
+    found = paired_tests(named, ["rouge1"])
+    assert {(test.variant, test.baseline) for test in found} == {("dpl", "rag"), ("drp", "cicl")}
+    assert ranks(named, "rouge1") == {"rag": 2, "dpl": 1, "cicl": 2, "drp": 1, "dpl_verified": 1}
+    label = {"llm": "LLM"}.get(fact, fact)
+    rows = variants(named, ["rouge1"], [], (None, None))
+    assert {row.name: row.settings for row in rows} == {name: {label: value} for name, _, value in made}
+    (note,) = across(facts_of(named))
+    assert "3 combinations of LLM and task" in note and "nothing is compared across" in note
+    assert across(facts_of(by_variant(runs[:2]))) == []
+
+
+def test_conditions_that_differ_are_named_and_a_variants_own_settings_are_not():
+    runs = [run_of("rag", [0.2] * 3), run_of("dpl", [0.3] * 3), run_of("dpl K=1", [0.3] * 3, apart={"n_peers": 1})]
+    assert differing(facts_of(by_variant(runs))) == {"rag": {}, "dpl": {}, "dpl K=1": {}}
+    runs[1].facts["settings"]["n_records"] = 2
+    runs[2].facts["settings"]["temperature"] = 0.1
+    found = differing(facts_of(by_variant(runs)))
+    assert found["dpl"] == {"n_records": 2, "temperature": "0.8"}
+    assert found["dpl K=1"] == {"n_records": 8, "temperature": "0.1"}
+    assert stated({"rag": "8", "dpl": "2", "cicl": "8"}) == "differs: 8 (rag, cicl); 2 (dpl)"
 
 
 def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_folders():

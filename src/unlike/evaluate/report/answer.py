@@ -33,6 +33,14 @@ def _finding(findings: Findings) -> str:
     tested = [test for test in findings.tests if test.metric == metric and test.unit == "users"]
     if not tested:
         return _untested(findings, metric, label)
+    parts = [
+        [test for test in tested if test.baseline == one] for one in dict.fromkeys(test.baseline for test in tested)
+    ]
+    return " ".join(dict.fromkeys(_of_part(findings, part, label) for part in parts))
+
+
+def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> str:
+    """What the tests of one LLM and task found, which share their baseline."""
     best = max(tested, key=lambda test: test.difference)
     if best.p_t is None:
         return (
@@ -49,6 +57,8 @@ def _finding(findings: Findings) -> str:
 
 def _untested(findings: Findings, metric: str, label: str) -> str:
     variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
+    if len({(variant.settings.get("LLM"), variant.settings.get("task")) for variant in variants}) > 1:
+        return "No test was made: variants that differ in LLM or task are not compared."
     best = max(variants, key=lambda variant: _mean(variant, metric) or 0.0)
     cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
     between = (

@@ -18,6 +18,7 @@ from unlike.evaluate.statistics.measured import (
     Groups,
     MeasuredRun,
     cell_mean,
+    comparable,
     counterparts,
     is_baseline,
     run_key,
@@ -38,15 +39,17 @@ Pair = tuple[dict[str, float], dict[str, float]]
 
 
 def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
-    """Each difference-aware variant against the best baseline of a metric, over users and over runs."""
+    """Each difference-aware variant against the best baseline of its LLM and task, over users and over runs."""
     found: list[PairedTest] = []
     for metric in metrics:
-        baseline = best_baseline(groups, metric)
-        if baseline is None:
-            continue
-        others = [name for name, runs in groups.items() if not is_baseline(str(runs[0].facts["method"]))]
         for unit, values in (("users", over_users), ("runs", _over_runs)):
-            made = [_test(groups, name, baseline, metric, unit, values) for name in others]
+            made = [
+                _test(groups, name, baseline, metric, unit, values)
+                for part in comparable(groups)
+                if (baseline := best_baseline(part, metric))
+                for name in part
+                if not is_baseline(str(part[name][0].facts["method"]))
+            ]
             found += _corrected([test for test in made if test])
     return found
 

@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """A paired test of a variant against the best baseline of that metric.
+    """A paired test of a variant against the best baseline of that metric with the same LLM and task.
 
     Attributes:
         variant: The tested one.
@@ -98,7 +98,8 @@ class Variant:
         name: "dpl", or "dpl K=2" where a sweep or an ablation changes a setting.
         method: Name of the method.
         is_baseline: Whether others are tested against it.
-        settings: Those that differ from the experiment's, such as {"n_peers": 2}.
+        settings: Those that differ from the experiment's, such as {"n_peers": 2}, and "LLM", "task" and the like where the
+            variants of a report differ in them.
         cells: By metric.
         cost: Mean cost of a case.
         paper: Figures of the papers for the same corpus, split, model and settings, by metric; {} where there are none.
