@@ -27,6 +27,15 @@ def test_it_names_method_baseline_difference_interval_tests_and_control(findings
     assert "dpl is better than the best baseline, cicl" in render_markdown(found).splitlines()[2]
 
 
+def test_p_after_correction_is_named_beside_that_before_it(findings):
+    tests = [over_users(p_t=0.061, p_holm=0.245, p_permutation=0.0002), over_users(variant="drp", difference=0.0)]
+    other = over_users(variant="drp", metric="bleu")
+    assert (
+        "12 users; after Holm's correction for 2 comparisons by the t-test p = 0.245, 0.061 before; by permutation "
+        "p = 0.003, < 0.001 before)."
+    ) in answer(replace(findings, tests=[*tests, other]))
+
+
 def test_a_difference_that_only_the_t_test_sees_is_no_finding(findings):
     found = replace(findings, tests=[over_users(p_permutation_holm=0.25)])
     assert answer(found).startswith(

@@ -48,11 +48,12 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
             f"at least {MIN_USERS} are needed. "
             "The figures below show what was measured and support no conclusion."
         )
-    sentence = f"{_verdict(best, label)}: {_figures(findings, best)}."
+    family = [test for test in findings.tests if (test.metric, test.unit) == (best.metric, best.unit)]
+    sentence = f"{_verdict(best, label)}: {_means(findings, best)}{_figures(findings, best, family)}."
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
-    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, with_means=False)}."
+    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, findings.controls)}."
 
 
 def _untested(findings: Findings, metric: str, label: str) -> str:
@@ -87,19 +88,25 @@ def _verdict(test: PairedTest, label: str) -> str:
     return f"{test.variant} is {word} than the best baseline, {test.baseline}, in {label}"
 
 
-def _figures(findings: Findings, test: PairedTest, with_means: bool = True) -> str:
+def _means(findings: Findings, test: PairedTest) -> str:
     scale = scales(findings).get(test.metric, 1.0)
     means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
-    both = (
-        f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
-        if with_means
-        else ""
-    )
-    adjusted = test.p_holm if test.p_holm is not None else test.p_t
-    permuted = test.p_permutation_holm if test.p_permutation_holm is not None else test.p_permutation
+    return f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
+
+
+def _figures(findings: Findings, test: PairedTest, family: Sequence[PairedTest]) -> str:
+    """The difference, its interval, and p of both tests; corrected where the family has several tests."""
+    scale = scales(findings).get(test.metric, 1.0)
+    p_values = [("the t-test", test.p_t, test.p_holm), ("permutation", test.p_permutation, test.p_permutation_holm)]
+    n = sum(one.p_t is not None for one in family)
+    if n > 1:
+        p = "; ".join(f"by {name} {_p(adjusted)}, {p_value(raw)} before" for name, raw, adjusted in p_values)
+        p = f"after Holm's correction for {n} comparisons {p}"
+    else:
+        p = ", ".join(f"{_p(raw if adjusted is None else adjusted)} by {name}" for name, raw, adjusted in p_values)
     return (
-        f"{both}a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
-        f"{n_of(test.n, 'user')}; {_p(adjusted)} by the t-test, {_p(permuted)} by permutation)"
+        f"a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
+        f"{n_of(test.n, 'user')}; {p})"
     )
 
 
