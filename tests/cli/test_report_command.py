@@ -115,8 +115,11 @@ def test_a_report_on_an_experiment_leaves_its_own_report(unlike, sample, tmp_pat
     out = tmp_path / "mine"
     assert unlike("experiment", tmp_path / "mine.toml", "--out", out)[0] == 0
     own = {file.name: file.read_bytes() for file in out.glob("report.*")}
-    for _ in range(2):
-        assert unlike("report", out, "--metrics", "rouge1", "--embedder", "hashing:64")[0] == 0
+    for folder in (out, next((out / "runs").iterdir()), out):
+        file = () if folder == out else ("--out", tmp_path / "one.html")
+        assert unlike("report", folder, "--embedder", "hashing:64", *file)[0] == 0
+        made = out / "comparison.json" if folder == out else tmp_path / "one.json"
+        assert json.loads(made.read_text())["main"] == ["rouge1"]  # the experiment's own
     assert {file.name: file.read_bytes() for file in out.glob("report.*")} == own
     assert json.loads((out / "comparison.json").read_text())["title"] == "Comparison"
 
