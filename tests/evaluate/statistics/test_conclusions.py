@@ -16,6 +16,7 @@ from unlike.evaluate.statistics.comparisons import (
     gains_by_half,
     halves,
     paired_tests,
+    same_texts,
     uniqueness,
     user_gains,
 )
@@ -249,6 +250,14 @@ def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, valu
     other.facts[fact] = value
     object.__setattr__(other, "folder", Path("second"))
     assert list(by_variant([one, other])) == ["dpl (dpl)", "dpl (second)"]
+
+
+def test_variants_with_the_same_texts_in_all_cases_are_noted():
+    runs = [run_of(name, [0.1] * 4, failed=failed) for name, failed in (("rag", ()), ("dpl", ("u1",)), ("cicl", ()))]
+    other = replace(runs[2], rows=[replace(row, text=f"text {row.case_id}") for row in runs[2].rows])
+    (note,) = same_texts(by_variant([*runs[:2], other]))
+    assert note.startswith("The texts of rag and dpl are the same in all 3 cases: either their prompts are equal")
+    assert same_texts(by_variant([run_of("rag", [0.1]), run_of("dpl", [0.1])])) == []
 
 
 def test_a_case_that_failed_for_one_is_left_out_for_both():

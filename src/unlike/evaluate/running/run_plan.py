@@ -37,6 +37,7 @@ from unlike.evaluate.statistics.comparisons import (
     control_tests,
     gains_by_half,
     paired_tests,
+    same_texts,
     uniqueness,
     user_gains,
 )
@@ -296,7 +297,7 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         notes.append(f"{n_of(n_users, 'user')} only: intervals are wide, and tests can hardly find a difference.")
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
-    return [*notes, *across(facts_of(groups)), *_missing(runs)]
+    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_missing(runs)]
 
 
 def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:

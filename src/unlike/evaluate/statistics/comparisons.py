@@ -6,6 +6,7 @@ users; uniqueness is the Euclidean distance to it. The upper half of the users b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from unlike.evaluate.statistics.measured import (
     values_by_user,
 )
 from unlike.evaluate.statistics.significance import MIN_USERS, compare, holm, interval_ends, paired
+from unlike.progress import n_of
 from unlike.records import Case, Records
 
 CONTROLS = {
@@ -126,6 +128,23 @@ def _corrected(made: Sequence[PairedTest]) -> list[PairedTest]:
         replace(test, p_holm=by_t.get(test.variant), p_permutation_holm=by_permutation.get(test.variant))
         for test in made
     ]
+
+
+def same_texts(groups: Groups) -> list[str]:
+    """A note on each two variants whose texts are the same in every case that both have, at least two."""
+    texts = {
+        name: {(run_key(run), row.case_id): row.text for run in runs for row in run.rows if row.text}
+        for name, runs in groups.items()
+    }
+    notes: list[str] = []
+    for one, other in combinations(texts, 2):
+        shared = texts[one].keys() & texts[other].keys()
+        if len(shared) > 1 and all(texts[one][case] == texts[other][case] for case in shared):
+            notes.append(
+                f"The texts of {one} and {other} are the same in all {n_of(len(shared), 'case')}: either their prompts are equal "
+                "(unlike show --prompts), or the endpoint ignores a part of them, such as the system message."
+            )
+    return notes
 
 
 # Uniqueness -----------------------------------------------------------------------------------------------------------
