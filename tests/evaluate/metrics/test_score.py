@@ -240,6 +240,28 @@ def test_a_table_of_references_that_are_no_texts_is_an_error(tmp_path, command):
     assert "gold.jsonl, line 2: 'reference' is 3; a string or a list" in str(found.exception)
 
 
+def test_cases_that_are_not_scored_are_named_and_references_without_a_row_counted(tmp_path, command):
+    write(tmp_path / "gold.jsonl", [{"id": str(n), "output": None if n == 3 else "a lamp"} for n in range(10)])
+    made = [{"id": id_, "text": "a lamp"} for id_ in ("0", "1", "x1", "x2", "x3", "x4", "3")]
+    write(tmp_path / "made.jsonl", [*made, {"id": "4", "text": None}])
+    said = [
+        "made: 4 cases not in the references: x1, x2, x3, …",
+        "made: 1 case without a real text: 3",
+        "made: 1 case without a text: 4",
+        "made: 6 references without a row here",
+    ]
+    words = [str(tmp_path / "made.jsonl"), "--references", str(tmp_path / "gold.jsonl"), "--metrics", "rouge1"]
+    found = json.loads(command([*words, "--json"]).output)
+    assert (found["notes"], found["rows"][0]["n"], found["rows"][0]["n_failed"]) == (said, 2, 6)
+    assert all(line in command(words).output for line in said)
+
+
+def test_columns_are_mapped_in_tables_and_not_in_run_folders(tmp_path, run):
+    table = write(tmp_path / "mine.jsonl", [{"prediction": "a small bright lamp", "reference": "a small bright lamp"}])
+    scores = score([run, table], ["rouge1"], form=mapped({"text": "prediction"}))
+    assert [(row.run, row.mean, row.n) for row in scores.rows] == [("run-1", 0.5, 2), ("mine", 1.0, 1)]
+
+
 def test_of_several_real_texts_the_best_counts(tmp_path):
     rows = [{"text": "a b", "reference": ["x y", "a b"]}, {"text": "a b", "reference": ["a b", "c"]},
             {"text": "a b", "reference": "a c"}]  # fmt: skip

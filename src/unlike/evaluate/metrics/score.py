@@ -59,12 +59,14 @@ class Scores:
     Attributes:
         rows: One per (run, method, metric).
         per_case: By (run, method, metric): value by case id; corpus metrics have none.
+        notes: Why cases are not scored, with the first ids.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
     per_case: dict[tuple[str, str, str], dict[str, float]] = field(
         default_factory=dict[tuple[str, str, str], dict[str, float]]
     )
+    notes: list[str] = field(default_factory=list[str])
 
 
 def score(
@@ -103,6 +105,8 @@ def score(
     for path, methods in zip(places, read, strict=True):
         others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in methods:
+            name = texts.run if texts.run == texts.method else f"{texts.run}, {texts.method}"
+            scores.notes.extend(f"{name}: {note}" for note in texts.notes())
             for metric in chosen:
                 _score_metric(scores, texts, metric, others, split)
     return scores
