@@ -1,6 +1,6 @@
 import gzip
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import datasets
 import nltk
@@ -11,7 +11,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from typer.testing import CliRunner
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics import meteor, treebank
+from unlike.evaluate.metrics import METRICS, meteor, treebank
 from unlike.evaluate.metrics.rouge import rouge1
 from unlike.evaluate.metrics.sanity import length_ratio
 from unlike.evaluate.metrics.score import score
@@ -269,6 +269,12 @@ def test_of_several_real_texts_the_best_counts(tmp_path):
     assert list(scores.per_case["f", "f", "rouge1"].values()) == [1.0, 1.0, 0.5]
     expected = sacrebleu.corpus_bleu(["a b"] * 3, [["x y", "a b", "a c"], ["a b", "c", None]], force=True).score
     assert scores.rows[1].mean == pytest.approx(expected)
+
+
+def test_of_a_distance_the_lowest_over_several_real_texts_counts(tmp_path, monkeypatch):
+    monkeypatch.setitem(METRICS, "rouge1", replace(METRICS["rouge1"], lower_is_better=True))
+    rows = [{"text": "a b", "reference": ["a b", "x y"]}]
+    assert score([write(tmp_path / "f.jsonl", rows)], ["rouge1"]).rows[0].mean == 0.0
 
 
 def test_bleu_of_cut_texts_has_all_real_texts_cut_to_the_shortest(tmp_path):

@@ -73,6 +73,18 @@ def test_without_tests_it_says_why(findings, names, said):
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
 
 
+def test_where_less_is_better_the_lower_value_is_ahead(findings):
+    found = replace(
+        findings, tests=[over_users(), over_users(variant="drp", difference=-0.03)], lower_is_better=["rouge1"]
+    )
+    assert answer(found).startswith("drp is better than the best baseline, cicl, in ROUGE-1")
+    rows = {row[0].text: row[1] for group in main_table(found).groups for row in group.rows}
+    assert rows["dpl"].marks == "**↓" and marks(by_place(found.tests), "drp", "rouge1", -1) == "**"
+    baselines = [variant for variant in findings.variants if variant.is_baseline]
+    lowest = min(baselines, key=lambda variant: variant.cells["rouge1"].mean).name
+    assert f"{lowest} has the lowest ROUGE-1" in answer(replace(found, tests=[], variants=baselines))
+
+
 def test_each_llm_has_its_own_sentence_and_without_tests_none_is_ahead(findings):
     other = over_users(variant="drp", baseline="rag", difference=0.01, p_holm=0.5, p_permutation_holm=0.5)
     said = answer(replace(findings, tests=[over_users(), other]))

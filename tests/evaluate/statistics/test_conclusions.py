@@ -9,6 +9,7 @@ from tests.worlds import DAY_MS
 
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
+from unlike.evaluate.metrics import METRICS
 from unlike.evaluate.statistics.comparisons import (
     best_baseline,
     case_studies,
@@ -250,6 +251,16 @@ def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, valu
     other.facts[fact] = value
     object.__setattr__(other, "folder", Path("second"))
     assert list(by_variant([one, other])) == ["dpl (dpl)", "dpl (second)"]
+
+
+def test_of_a_metric_that_counts_errors_the_lowest_is_the_best(monkeypatch):
+    monkeypatch.setitem(METRICS, "rouge1", replace(METRICS["rouge1"], lower_is_better=True))
+    assert ranks(groups(), "rouge1") == {"non_perso": 1, "rag": 0, "dpl": 0, "dpl K=1": 2}
+    assert best_baseline(groups(), "rouge1") == "non_perso"
+    there = corpus()
+    gains = user_gains(groups(), "rouge1", uniqueness(there.cases(), there, HashingEncoder()), there)
+    assert len(gains) == 24 and all(gain.gain < 0 for gain in gains)
+    assert case_studies(groups(), "rouge1", there)[0].case_id == "u0-2"
 
 
 def test_variants_with_the_same_texts_in_all_cases_are_noted():

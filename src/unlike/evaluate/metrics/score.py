@@ -208,12 +208,16 @@ def _measure(
     assert metric.per_case, f"metric {metric.name} has neither per_case nor corpus"
     values = metric.per_case(generated, _against(metric, texts, peers), *options)
     if metric.needs == "reference" and isinstance(metric.scale, float):
-        values = _best(metric.per_case, texts, values, options)
+        values = _best(metric.per_case, texts, values, options, min if metric.lower_is_better else max)
     return sum(values) / len(values), {text.case_id: value for text, value in zip(texts, values, strict=True)}
 
 
 def _best(
-    measure: Callable[..., list[float]], texts: Sequence[ScoredText], first: list[float], options: tuple[Language, ...]
+    measure: Callable[..., list[float]],
+    texts: Sequence[ScoredText],
+    first: list[float],
+    options: tuple[Language, ...],
+    better: Callable[[float, float], float],
 ) -> list[float]:
     """The values against the best of several real texts, as in rouge-score and nltk."""
     best = list(first)
@@ -221,7 +225,7 @@ def _best(
         places = [place for place, text in enumerate(texts) if len(text.references) > n]
         values = measure([texts[i].text for i in places], [texts[i].references[n] for i in places], *options)
         for place, value in zip(places, values, strict=True):
-            best[place] = max(best[place], value)
+            best[place] = better(best[place], value)
     return best
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
-from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, with_fewer_cases
+from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, sign, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import n_of
@@ -41,7 +41,7 @@ def _finding(findings: Findings) -> str:
 
 def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> str:
     """What the tests of one LLM and task found, which share their baseline."""
-    best = max(tested, key=lambda test: test.difference)
+    best = max(tested, key=lambda test: sign(findings, test.metric) * test.difference)
     if best.p_t is None:
         return (
             f"{n_of(best.n, 'user')} {'is' if best.n == 1 else 'are'} too few to say which method is better in {label}: "
@@ -49,7 +49,8 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
             "The figures below show what was measured and support no conclusion."
         )
     family = [test for test in findings.tests if (test.metric, test.unit) == (best.metric, best.unit)]
-    sentence = f"{_verdict(best, label)}: {_means(findings, best)}{_figures(findings, best, family)}."
+    verdict = _verdict(best, label, sign(findings, best.metric))
+    sentence = f"{verdict}: {_means(findings, best)}{_figures(findings, best, family)}."
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
@@ -60,12 +61,13 @@ def _untested(findings: Findings, metric: str, label: str) -> str:
     variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
     if len({(variant.settings.get("LLM"), variant.settings.get("task")) for variant in variants}) > 1:
         return "No test was made: variants that differ in LLM or task are not compared."
-    best = max(variants, key=lambda variant: _mean(variant, metric) or 0.0)
+    best = max(variants, key=lambda variant: sign(findings, metric) * (_mean(variant, metric) or 0.0))
     cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
     between = (
         "" if finite(cell.low) is None else f" (95 % interval {value(cell.low, scale)} to {value(cell.high, scale)})"
     )
-    found = f"{best.name} has the highest {label}, {value(cell.mean, scale)}{between}"
+    most = "lowest" if metric in findings.lower_is_better else "highest"
+    found = f"{best.name} has the {most} {label}, {value(cell.mean, scale)}{between}"
     if len(variants) == 1:
         return (
             f"Only {best.name} has a result: {label} {value(cell.mean, scale)}{between}. Nothing is compared with it."
@@ -81,10 +83,10 @@ def _why_untested(variants: Sequence[Variant]) -> str:
     return "There are too few users to say which method is better"
 
 
-def _verdict(test: PairedTest, label: str) -> str:
+def _verdict(test: PairedTest, label: str, sign: int) -> str:
     if not is_below(test, LEVEL):
         return f"No method is shown to differ from the best baseline, {test.baseline}, in {label}; {test.variant} is closest"
-    word = "better" if test.difference > 0 else "worse"
+    word = "better" if sign * test.difference > 0 else "worse"
     return f"{test.variant} is {word} than the best baseline, {test.baseline}, in {label}"
 
 

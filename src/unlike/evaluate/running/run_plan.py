@@ -17,6 +17,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.judge import JUDGE, RUBRIC
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan
@@ -212,6 +213,7 @@ def find(
         ],
         rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
+        lower_is_better=[name for name in (*main, *sanity) if sign_of(name) < 0],
     )
 
 

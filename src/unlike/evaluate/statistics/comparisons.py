@@ -12,6 +12,7 @@ import numpy as np
 
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.statistics.findings import CaseStudy, Half, PairedTest, UserGain
 from unlike.evaluate.statistics.measured import (
     PLAIN,
@@ -69,14 +70,14 @@ def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
 
 
 def best_baseline(groups: Groups, metric: str) -> str | None:
-    """The baseline with the highest mean; None where none was scored."""
+    """The baseline with the best mean; None where none was scored."""
     return _best(groups, [name for name, runs in groups.items() if is_baseline(str(runs[0].facts["method"]))], metric)
 
 
 def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
-    """The first of these variants with the highest mean; None where none of them was scored."""
+    """The first of these variants with the best mean; None where none of them was scored."""
     means = {name: mean for name in names if (mean := cell_mean(groups[name], metric)) is not None}
-    return max(means, key=lambda name: means[name], default=None)
+    return max(means, key=lambda name: sign_of(metric) * means[name], default=None)
 
 
 def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
@@ -188,7 +189,7 @@ def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
 
 
 def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corpus: Corpus) -> list[UserGain]:
-    """What each user gains over Non-Perso with each other variant of the main table."""
+    """What each user gains over Non-Perso with each other variant of the main table; above 0 is better in every metric."""
     found: list[UserGain] = []
     case_ids = dict.fromkeys(row.case_id for runs in groups.values() for run in runs for row in run.rows)
     latest = _latest(map(corpus.case, case_ids))
@@ -202,7 +203,7 @@ def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corp
                 name,
                 metric,
                 user,
-                ours[user] - plain[user],
+                sign_of(metric) * (ours[user] - plain[user]),
                 len(corpus.history(user, latest[user].moment)),
                 distances[user],
             )
@@ -230,7 +231,7 @@ def case_studies(groups: Groups, metric: str, corpus: Corpus, about: str = "dpl"
     if not name or not base:
         return []
     ours, plain = (groups[variant][0].per_case.get(metric, {}) for variant in (name, base[0]))
-    ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (plain[case] - ours[case], case))
+    ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (sign_of(metric) * (plain[case] - ours[case]), case))
     picked = dict.fromkeys(ordered[place] for place in (0, len(ordered) // 2, -1)) if ordered else ()
     return [_case_study(case, groups, corpus) for case in picked]
 

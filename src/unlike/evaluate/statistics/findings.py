@@ -270,6 +270,7 @@ class Findings:
         facts: What is needed to repeat the experiment: corpus, split, number of cases and users, LLM, embedder, time rule,
             settings, versions, commit, hashes; label to value.
         notes: Caveats shown with the results (tiny model, missing metric, few users).
+        lower_is_better: Metrics of which less is better.
         n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
         rubrics: What each rubric judge found beside its column.
@@ -291,3 +292,4 @@ class Findings:
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
     rubrics: list[RubricFindings] = field(default_factory=list[RubricFindings])
     n_cases: int = 0
+    lower_is_better: list[str] = field(default_factory=list[str])

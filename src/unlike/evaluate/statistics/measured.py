@@ -13,6 +13,7 @@ import numpy as np
 
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import Scores, peers_of, score
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.conditions import REPEATED, differing, llm_and_task
@@ -233,7 +234,7 @@ def is_baseline(method: str) -> bool:
 def variants(
     groups: Groups, main: Sequence[str], sanity: Sequence[str], prices: tuple[float | None, float | None]
 ) -> list[Variant]:
-    """The rows of the tables; only main metrics are ranked, since for the others higher is not better."""
+    """The rows of the tables; only main metrics are ranked, since the others are checks."""
     rank_of = {metric: ranks(groups, metric) for metric in main}
     conditions = differing(facts_of(groups))
     return [
@@ -298,7 +299,7 @@ def ranks(groups: Groups, metric: str) -> dict[str, int]:
 
 def _ranks_in(groups: Groups, metric: str) -> dict[str, int]:
     means = {name: value for name, runs in groups.items() if (value := cell_mean(runs, metric)) is not None}
-    best = sorted(set(means.values()), reverse=True)[:2]
+    best = sorted(set(means.values()), key=lambda mean: -sign_of(metric) * mean)[:2]
     return {name: best.index(value) + 1 if value in best else 0 for name, value in means.items()}
 
 
