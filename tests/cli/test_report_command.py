@@ -115,10 +115,26 @@ def test_a_report_on_an_experiment_leaves_its_own_report(unlike, sample, tmp_pat
     out = tmp_path / "mine"
     assert unlike("experiment", tmp_path / "mine.toml", "--out", out)[0] == 0
     own = {file.name: file.read_bytes() for file in out.glob("report.*")}
-    for _ in range(2):
-        assert unlike("report", out, "--metrics", "rouge1", "--embedder", "hashing:64")[0] == 0
+    for folder in (out, next((out / "runs").iterdir()), out):
+        file = () if folder == out else ("--out", tmp_path / "one.html")
+        assert unlike("report", folder, "--embedder", "hashing:64", *file)[0] == 0
+        made = out / "comparison.json" if folder == out else tmp_path / "one.json"
+        assert json.loads(made.read_text())["main"] == ["rouge1"]  # the experiment's own
     assert {file.name: file.read_bytes() for file in out.glob("report.*")} == own
     assert json.loads((out / "comparison.json").read_text())["title"] == "Comparison"
+
+
+def test_runs_of_two_llms_are_named_and_not_compared(unlike, runs, tmp_path):
+    facts = json.loads((runs[1] / "run.json").read_text())
+    facts["settings"]["n_records"] = 1
+    (runs[1] / "run.json").write_text(json.dumps(facts | {"llm": "scripted:other"}))
+    status, out, _ = unlike(*words(runs, tmp_path))
+    assert status == 0
+    assert "nothing is compared across" in " ".join(out.split())
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["variants"][1]["settings"] == {"LLM": "scripted:other", "n_records": 1}
+    assert found["facts"]["LLM"] == "differs: scripted:echo (non_perso); scripted:other (rag)"
+    assert found["facts"]["Settings"].endswith("differs: n_records 2 (non_perso); n_records 1 (rag)")
 
 
 def test_users_who_are_in_no_run_are_said(unlike, runs, tmp_path):

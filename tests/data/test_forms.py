@@ -294,6 +294,22 @@ def test_days_and_months_that_could_be_each_other_are_refused(tmp_path):
     assert curated(tmp_path / "r.jsonl", time_format="%d/%m/%Y").record("0:1").timestamp == 1_391_299_200_000
 
 
+def test_the_order_of_dates_is_that_of_all_files_and_without_any_the_error_says_so(tmp_path):
+    rows = [row | {"timestamp": f"{1 + n % 28:02}/{1 + n % 11:02}/2014"} for n, row in enumerate(forms.records())]
+    ambiguous_first = sorted(rows, key=lambda row: row["timestamp"])
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "1.jsonl").write_bytes(forms.as_jsonl(ambiguous_first[:5]))
+    (tmp_path / "r" / "2.csv").write_bytes(forms.as_csv(ambiguous_first[5:]))
+    corpus = curated(tmp_path / "r")
+    given = curated(tmp_path / "r", time_format=("%d/%m/%Y",))
+    assert [one.timestamp for one in corpus.records()] == [one.timestamp for one in given.records()]
+    assert "timestamp, " in next(iter(corpus.manifest["reading"]["assumed"]))
+    few = [row | {"timestamp": "03/04/2014"} for row in rows[:5]] + [rows[5] | {"timestamp": "2014-05-06"}]
+    (tmp_path / "few.jsonl").write_bytes(forms.as_jsonl(few))
+    with pytest.raises(InputError, match="nothing is left.*5 values of timestamp could be day or month first"):
+        curated(tmp_path / "few.jsonl")
+
+
 def test_ratings_as_people_write_them(tmp_path):
     ways = ["4/5", "4,0", "★★★★", "4.0 out of 5 stars", 4, "4"]
     rows = [row | {"rating": ways[n % 6]} for n, row in enumerate(forms.records())]

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from unlike.data.tables import jsonl
 from unlike.data.tables.casts import ids, numbers, typed
+from unlike.data.tables.day_order import with_one_order
 from unlike.data.tables.encoding import best_encoding
 from unlike.data.tables.fields import Field, Reading, flat, prose
-from unlike.data.tables.log import ReadLog, day_first
+from unlike.data.tables.log import EITHER_ORDER, ReadLog, day_first
 from unlike.data.tables.markup import cleaned, without_markup
 from unlike.data.tables.read import read_table
 from unlike.data.tables.rows import read_rows
-from unlike.data.tables.times import check_format, dates, with_one_unit
+from unlike.data.tables.times import check_formats, dates, with_one_unit
 from unlike.errors import InputError
 
 TEXTS = {
@@ -106,7 +107,7 @@ def read_times(*values, unit="", form=""):
     how = Reading(time_unit=unit, time_format=form)
     column = pl.DataFrame({"at": pl.Series(values, dtype=pl.String)})
     rows = typed(column, [Field("at", ("at",), "time")], how, log).drop("reason")
-    return with_one_unit(rows.lazy(), "at", unit, log).collect()["at"].to_list(), log
+    return with_one_unit(with_one_order(rows.lazy(), "at", log), "at", unit, log).collect()["at"].to_list(), log
 
 
 @pytest.mark.parametrize(
@@ -174,15 +175,46 @@ def test_the_format_that_is_suggested_has_the_separators_of_the_file(example, fo
 )
 def test_why_times_cannot_be_read(value, form, why):
     log = ReadLog()
-    log.add_unreadable("at", 20, repr(value))
+    log.add_unreadable("at", 20, repr(value), EITHER_ORDER if "/" in value else "")
     with pytest.raises(InputError, match=f"20 of 20 values of at .*{why}"):
         log.check_times("at", 20, 0.1, form)
+
+
+DAY = 86_400_000
+APRIL_1, FEBRUARY_1, APRIL_2 = 1_711_929_600_000, 1_706_745_600_000, 1_712_016_000_000
+
+
+@pytest.mark.parametrize(("shows", "first"), [("14/04/2024", APRIL_1), ("4/14/2024", 1_704_326_400_000)])
+def test_the_other_dates_of_a_column_show_the_order_of_day_and_month(shows, first):
+    times, log = read_times("01/04/2024", shows, "2024-04-02")
+    assert times == [first, APRIL_1 + 13 * DAY, APRIL_2]
+    ((what, how),) = log.facts()["assumed"].items()
+    assert what == "at, 1 such as '01/04/2024'"
+    assert how == f"{'day' if shows.startswith('14') else 'month'} first, as {shows!r} of the same column"
+    assert log.warnings() == []
+
+
+def test_each_fault_of_dates_has_its_example_and_two_orders_show_none():
+    times, log = read_times("2024-13-45 99:00", "10/08/2024 09:00", "11/08/2024 09:00", "2024-04-02")
+    assert times == [None, None, None, APRIL_2]
+    assert log.facts()["unreadable"] == {"at": {"values": 3, "example": "'2024-13-45 99:00'"}}
+    assert log.warnings() == [
+        "1 value of at cannot be read: '2024-13-45 99:00'",
+        "2 values of at could be day or month first, such as '10/08/2024 09:00', and are not read; if the day comes first, "
+        "give --time-format '%d/%m/%Y %H:%M'",
+    ]
+    assert read_times("14/04/2024", "4/15/2024", "01/04/2024")[0] == [APRIL_1 + 13 * DAY, APRIL_1 + 14 * DAY, None]
+
+
+def test_of_several_formats_the_first_that_fits_counts():
+    times, _ = read_times("01/04/2024", "01.02.24", "2024-04-02", form=("%d/%m/%Y", "%d.%m.%y"))
+    assert times == [APRIL_1, FEBRUARY_1, None]
 
 
 @pytest.mark.parametrize("form", ["%d/%m", "%H:%M", "day"])
 def test_a_format_without_a_day_is_refused(form):
     with pytest.raises(InputError, match="--time-format .* has no"):
-        check_format(form)
+        check_formats(form)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,12 @@ THRESHOLDS: dict[str, object] = {
 Encoding = Annotated[str, typer.Option(help="Encoding of text files, such as cp1252. Default: recognised.")]
 Delimiter = Annotated[str, typer.Option(help="Delimiter of CSV. Default: recognised.")]
 TimeUnit = Annotated[str, typer.Option(help="Unit of numeric times: s, ms, us or ns. Default: by their range.")]
-TimeFormat = Annotated[str, typer.Option(help="Format of times in words, such as %d/%m/%Y. Default: recognised.")]
+TimeFormat = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Format of times in words, such as %d/%m/%Y; may be repeated: the first that fits counts. Default: recognised."
+    ),
+]
 KeepMarkup = Annotated[bool, typer.Option("--keep-markup", help="Keep HTML tags and entities in the texts.")]
 MaxMalformed = Annotated[float, typer.Option(help="Maximum share of malformed lines; with more, the file is refused.")]
 READING: dict[str, object] = {

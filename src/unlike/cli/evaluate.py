@@ -59,7 +59,9 @@ def evaluate(
     if references:
         form = replace(form, references=read_references(references, columns))
     scores = score(paths, names_in(metrics), form=form, language=_language(language), corpus=corpus)
-    results = json.dumps({"rows": [asdict(row) for row in scores.rows]}, indent=2, ensure_ascii=False)
+    results = json.dumps(
+        {"rows": [asdict(row) for row in scores.rows], "notes": scores.notes}, indent=2, ensure_ascii=False
+    )
     if out:
         write_whole(out, results + "\n")
     if as_json:
@@ -79,12 +81,13 @@ def _language(given: str) -> Language | None:
 
 
 def _show(scores: Scores) -> None:
-    """Print the table and, below it, why a value is missing."""
+    """Print the table and, below it, why cases or values are missing."""
     console = new_console()
     console.print(table(scores.rows))
     tokens = dict.fromkeys(f"{row.metric}: {row.tokens}" for row in scores.rows if row.tokens and not row.note)
     console.print(f"tokens: {', '.join(tokens)}" if tokens else "")
-    for note in dict.fromkeys(f"{row.metric}: {row.remark}" for row in scores.rows if row.remark):
+    missing = (f"{row.metric}: {row.remark}" for row in scores.rows if row.remark)
+    for note in dict.fromkeys([*scores.notes, *missing]):
         console.print(note, style="yellow")
 
 

@@ -46,7 +46,7 @@ def ingest(
     encoding: Encoding = "",
     delimiter: Delimiter = "",
     time_unit: TimeUnit = "",
-    time_format: TimeFormat = "",
+    time_format: TimeFormat = None,
     keep_markup: KeepMarkup = False,
     max_malformed: MaxMalformed = 0.1,
     strict: Annotated[bool, typer.Option("--strict", help="Add nothing if any line is wrong.")] = False,
@@ -67,7 +67,7 @@ def ingest(
 
     _check(file, sample, build and not llm)
     agreed = _consent("own,peer" if sample else consent)
-    reading = Reading(encoding, delimiter, time_unit, time_format, keep_markup, max_malformed)
+    reading = Reading(encoding, delimiter, time_unit, tuple(time_format or ()), keep_markup, max_malformed)
     table = _table(file, map, reading) if file else _sample()
     if strict:
         _refuse_wrong(table)

@@ -24,7 +24,11 @@ def report(
         "in the current one where there are several; comparison.html in an experiment's folder.",
     ),
     title: str = typer.Option("Comparison", help="Title of the report."),
-    metrics: str = typer.Option("rouge1,rougeL,meteor,bleu", help="Metrics of the main table, separated by commas."),
+    metrics: str | None = typer.Option(
+        None,
+        help="Metrics of the main table, separated by commas. Default: those of the runs' experiment, otherwise "
+        "rouge1,rougeL,meteor,bleu.",
+    ),
     embedder: str | None = typer.Option(
         None, help="Encoder by which the uniqueness of users is measured. Default: that of the runs."
     ),
@@ -38,7 +42,7 @@ def report(
     from unlike.experiments.watch import Watch
 
     with progress() as on_progress:
-        options = {"title": title, "metrics": names_in(metrics), "users": users}
+        options = {"title": title, "metrics": None if metrics is None else names_in(metrics), "users": users}
         found = report(runs, out, corpus=corpus, embedder=embedder, watch=Watch(on_progress), **options)
     show_comparison(found)
 

@@ -63,9 +63,10 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
         items = stage_items(source, records, stage / "items", log)
         source = source.without_empty(records, items)
         steps = Steps(settings)
-        kept = unique_ids(curated(records, items, source, settings, steps))
-        parts = split(kept, settings)
-        _count_split(parts, settings, steps)
+        with _values_on_error(log):
+            kept = unique_ids(curated(records, items, source, settings, steps))
+            parts = split(kept, settings)
+            _count_split(parts, settings, steps)
         _write_tables(parts, records, items, folder)
         shutil.rmtree(stage)
         log.close()
@@ -91,6 +92,15 @@ def _keep_quarantine_on_error(log: ReadLog, file: Path, out: Path) -> Generator[
         shutil.copyfile(file, kept)
         raise InputError(f"{error}; {log.count:,} malformed lines, with reasons: {kept.name}") from error
     kept.unlink(missing_ok=True)
+
+
+@contextmanager
+def _values_on_error(log: ReadLog) -> Generator[None]:
+    """Where nothing is left, values that cannot be read are a likely cause: the error names them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError("; ".join([str(error), *log.unreadable()])) from error
 
 
 def _warnings_of_time(source: Source, kept: pl.DataFrame, peers: Mapping[str, int]) -> list[str]:

@@ -9,14 +9,19 @@ from pathlib import Path
 import polars as pl
 
 from unlike.data.sources import ITEM_KINDS, RECORD_KINDS, Source
+from unlike.data.tables.day_order import ORDERS, with_one_order
 from unlike.data.tables.fields import Kind
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.read import read_table
-from unlike.data.tables.times import check_format, with_one_unit
+from unlike.data.tables.times import check_formats, with_one_unit
 from unlike.progress import n_of
 
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "time": pl.Int64}
 """Column types by kind; columns of other kinds are texts."""
+_BESIDE_TIMES = {
+    "timestamp_as_number": pl.Float64,
+    **{f"timestamp_{order}": pl.Int64 for order in ORDERS},
+}
 _OUTLIER_IQRS = 10
 """A rating is an outlier when it lies more interquartile ranges than this outside the quartiles."""
 
@@ -31,11 +36,12 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     Raises:
         InputError: A file is not usable; see ``read_table``.
     """
-    check_format(source.reading.time_format)
+    check_formats(source.reading.time_format)
     derived = {"n_chars": pl.col("text").str.len_chars(), "text_hash": pl.col("text").hash(seed=0)}
     read = read_table(source.records, source.record_fields, log, source.reading)
     rows = _staged(read, RECORD_KINDS, folder, derived)
     if source.has("timestamp"):
+        rows = with_one_order(rows, "timestamp", log)
         rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
         n_rows = int(rows.select(pl.len()).collect().item())
         log.check_times("timestamp", n_rows, source.reading.max_malformed, source.reading.time_format)
@@ -68,10 +74,10 @@ def _staged(
 ) -> pl.LazyFrame:
     """A table in Parquet parts, all with the same columns in the same order."""
     folder.mkdir()
-    types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | {"timestamp_as_number": pl.Float64}
+    types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | _BESIDE_TIMES
     start = 0
     for part, frame in enumerate(frames):
-        have = [name for name in types if name in frame.columns or not name.endswith("_as_number")]
+        have = [name for name in types if name in frame.columns or name not in _BESIDE_TIMES]
         columns = [
             pl.col(name) if name in frame.columns else pl.lit(None, dtype=types[name]).alias(name) for name in have
         ]

@@ -36,8 +36,25 @@ def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
                 f"folder {folder} belongs to another plan ({'; '.join(problems)}): give --out ANOTHER_FOLDER, or delete "
                 f"{folder} if you do not need its results"
             )
-    kept = {"hash": digest(wanted), "title": plan.title, "limit": plan.limit, "conditions": wanted}
+    kept = {
+        "hash": digest(wanted),
+        "title": plan.title,
+        "limit": plan.limit,
+        "metrics": plan.metrics,
+        "conditions": wanted,
+    }
     write_whole(file, json.dumps(kept | {"runs": _runs(plan)}, indent=1, ensure_ascii=False) + "\n")
+
+
+def planned_metrics(path: Path) -> tuple[str, ...]:
+    """The metrics of the experiment that a folder belongs to: its own, or that of one of its runs; () where none is known.
+
+    Raises:
+        InputError: The experiment's plan cannot be read.
+    """
+    places = [path, *([path.resolve().parents[1]] if path.resolve().parent.name == "runs" else [])]
+    file = next((place / PLAN for place in places if (place / PLAN).is_file()), None)
+    return tuple(_read(file).get("metrics", ())) if file else ()
 
 
 def _has_results(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unlike.errors import InputError
 from unlike.evaluate.running.run_method import write_whole
 from unlike.evaluate.running.run_plan import find, measure_all
-from unlike.experiments.folder import PLAN
+from unlike.experiments.folder import PLAN, planned_metrics
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.settings import as_list, as_path, vector_file
 
@@ -74,7 +74,8 @@ def report(
         corpus: Corpus folder, where it has moved since the runs.
         embedder: Encoder for the uniqueness of users; None for that of the first run.
         watch: Shows progress.
-        options: ``title``, ``metrics``, ``users`` as in an experiment file.
+        options: ``title``, ``metrics``, ``users`` as in an experiment file. Without metrics, those of the runs' experiment, or
+            of several that agree, are taken.
 
     Raises:
         InputError: There is no finished run, the runs are on different corpora or splits, ``out`` is no HTML file, or a file
@@ -102,6 +103,9 @@ def report(
     embedder = embedder or str(facts[0].get("embedder", "minilm")).removeprefix("sentence-transformers:")
     named = {"split": facts[0]["split"], "settings": facts[0]["settings"], "embedder": embedder}
     made = {str(fact["method"]) for fact in facts}
+    if options.get("metrics") is None:
+        options |= {"metrics": _metrics_of(named_runs)}
+    options = {name: value for name, value in options.items() if value is not None}
     plan = plan_of({"title": "Comparison", "methods": _methods(facts)} | named | options, "report", made=made)
     opened = Corpus.open(corpus_folder(folders[0], facts[0], as_path(corpus)))
     encoder = open_encoder(embedder, vector_file(), watch.encoding)
@@ -113,6 +117,12 @@ def _default_file(runs: "Sequence[Path | str]") -> Path:
         return Path(REPORT)
     folder = Path(runs[0])
     return folder / (COMPARISON if (folder / PLAN).is_file() else REPORT)
+
+
+def _metrics_of(runs: "Sequence[Path | str]") -> tuple[str, ...] | None:
+    """The metrics that the experiments of all these folders share; None where there are none."""
+    found = {planned_metrics(Path(run)) for run in runs}
+    return (found.pop() or None) if len(found) == 1 else None
 
 
 def _methods(facts: "list[dict[str, Any]]") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 import gzip
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import datasets
 import nltk
@@ -11,7 +11,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from typer.testing import CliRunner
 
 from unlike.errors import InputError
-from unlike.evaluate.metrics import meteor, treebank
+from unlike.evaluate.metrics import METRICS, meteor, treebank
 from unlike.evaluate.metrics.rouge import rouge1
 from unlike.evaluate.metrics.sanity import length_ratio
 from unlike.evaluate.metrics.score import score
@@ -240,6 +240,28 @@ def test_a_table_of_references_that_are_no_texts_is_an_error(tmp_path, command):
     assert "gold.jsonl, line 2: 'reference' is 3; a string or a list" in str(found.exception)
 
 
+def test_cases_that_are_not_scored_are_named_and_references_without_a_row_counted(tmp_path, command):
+    write(tmp_path / "gold.jsonl", [{"id": str(n), "output": None if n == 3 else "a lamp"} for n in range(10)])
+    made = [{"id": id_, "text": "a lamp"} for id_ in ("0", "1", "x1", "x2", "x3", "x4", "3")]
+    write(tmp_path / "made.jsonl", [*made, {"id": "4", "text": None}])
+    said = [
+        "made: 4 cases not in the references: x1, x2, x3, …",
+        "made: 1 case without a real text: 3",
+        "made: 1 case without a text: 4",
+        "made: 6 references without a row here",
+    ]
+    words = [str(tmp_path / "made.jsonl"), "--references", str(tmp_path / "gold.jsonl"), "--metrics", "rouge1"]
+    found = json.loads(command([*words, "--json"]).output)
+    assert (found["notes"], found["rows"][0]["n"], found["rows"][0]["n_failed"]) == (said, 2, 6)
+    assert all(line in command(words).output for line in said)
+
+
+def test_columns_are_mapped_in_tables_and_not_in_run_folders(tmp_path, run):
+    table = write(tmp_path / "mine.jsonl", [{"prediction": "a small bright lamp", "reference": "a small bright lamp"}])
+    scores = score([run, table], ["rouge1"], form=mapped({"text": "prediction"}))
+    assert [(row.run, row.mean, row.n) for row in scores.rows] == [("run-1", 0.5, 2), ("mine", 1.0, 1)]
+
+
 def test_of_several_real_texts_the_best_counts(tmp_path):
     rows = [{"text": "a b", "reference": ["x y", "a b"]}, {"text": "a b", "reference": ["a b", "c"]},
             {"text": "a b", "reference": "a c"}]  # fmt: skip
@@ -247,6 +269,12 @@ def test_of_several_real_texts_the_best_counts(tmp_path):
     assert list(scores.per_case["f", "f", "rouge1"].values()) == [1.0, 1.0, 0.5]
     expected = sacrebleu.corpus_bleu(["a b"] * 3, [["x y", "a b", "a c"], ["a b", "c", None]], force=True).score
     assert scores.rows[1].mean == pytest.approx(expected)
+
+
+def test_of_a_distance_the_lowest_over_several_real_texts_counts(tmp_path, monkeypatch):
+    monkeypatch.setitem(METRICS, "rouge1", replace(METRICS["rouge1"], lower_is_better=True))
+    rows = [{"text": "a b", "reference": ["a b", "x y"]}]
+    assert score([write(tmp_path / "f.jsonl", rows)], ["rouge1"]).rows[0].mean == 0.0
 
 
 def test_bleu_of_cut_texts_has_all_real_texts_cut_to_the_shortest(tmp_path):

@@ -27,6 +27,15 @@ def test_it_names_method_baseline_difference_interval_tests_and_control(findings
     assert "dpl is better than the best baseline, cicl" in render_markdown(found).splitlines()[2]
 
 
+def test_p_after_correction_is_named_beside_that_before_it(findings):
+    tests = [over_users(p_t=0.061, p_holm=0.245, p_permutation=0.0002), over_users(variant="drp", difference=0.0)]
+    other = over_users(variant="drp", metric="bleu")
+    assert (
+        "12 users; after Holm's correction for 2 comparisons by the t-test p = 0.245, 0.061 before; by permutation "
+        "p = 0.003, < 0.001 before)."
+    ) in answer(replace(findings, tests=[*tests, other]))
+
+
 def test_a_difference_that_only_the_t_test_sees_is_no_finding(findings):
     found = replace(findings, tests=[over_users(p_permutation_holm=0.25)])
     assert answer(found).startswith(
@@ -62,6 +71,29 @@ def test_few_users_bear_no_conclusion_and_the_cell_says_so(findings):
 def test_without_tests_it_says_why(findings, names, said):
     variants = [variant for variant in findings.variants if variant.name in names]
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
+
+
+def test_where_less_is_better_the_lower_value_is_ahead(findings):
+    found = replace(
+        findings, tests=[over_users(), over_users(variant="drp", difference=-0.03)], lower_is_better=["rouge1"]
+    )
+    assert answer(found).startswith("drp is better than the best baseline, cicl, in ROUGE-1")
+    rows = {row[0].text: row[1] for group in main_table(found).groups for row in group.rows}
+    assert rows["dpl"].marks == "**↓" and marks(by_place(found.tests), "drp", "rouge1", -1) == "**"
+    baselines = [variant for variant in findings.variants if variant.is_baseline]
+    lowest = min(baselines, key=lambda variant: variant.cells["rouge1"].mean).name
+    assert f"{lowest} has the lowest ROUGE-1" in answer(replace(found, tests=[], variants=baselines))
+
+
+def test_each_llm_has_its_own_sentence_and_without_tests_none_is_ahead(findings):
+    other = over_users(variant="drp", baseline="rag", difference=0.01, p_holm=0.5, p_permutation_holm=0.5)
+    said = answer(replace(findings, tests=[over_users(), other]))
+    assert said.startswith("dpl is better than the best baseline, cicl, in ROUGE-1")
+    assert "No method is shown to differ from the best baseline, rag, in ROUGE-1; drp is closest" in said
+    apart = [replace(v, settings={"LLM": "small" if v.is_baseline else "large"}) for v in findings.variants]
+    assert answer(replace(findings, variants=apart, tests=[])) == (
+        "No test was made: variants that differ in LLM or task are not compared."
+    )
 
 
 def test_variants_with_fewer_cases_are_named_in_sentence_and_row(findings):

@@ -9,6 +9,7 @@ from tests.worlds import DAY_MS
 
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
+from unlike.evaluate.metrics import METRICS
 from unlike.evaluate.statistics.comparisons import (
     best_baseline,
     case_studies,
@@ -16,9 +17,11 @@ from unlike.evaluate.statistics.comparisons import (
     gains_by_half,
     halves,
     paired_tests,
+    same_texts,
     uniqueness,
     user_gains,
 )
+from unlike.evaluate.statistics.conditions import across, differing, stated
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
@@ -26,6 +29,7 @@ from unlike.evaluate.statistics.measured import (
     cell,
     cost,
     curves,
+    facts_of,
     failures,
     measure,
     ranks,
@@ -197,6 +201,35 @@ def test_of_two_controls_that_with_the_variants_settings_counts_and_never_one_of
     assert control_tests(by_variant([single, turns, ours, other]), "rouge1") == []
 
 
+@pytest.mark.parametrize("fact", ["llm", "task"])
+def test_nothing_is_compared_across_llms_or_tasks(fact):
+    made = [("rag", 0.2, "a"), ("dpl", 0.3, "a"), ("cicl", 0.5, "b"), ("drp", 0.6, "b"), ("dpl_verified", 0.9, "c")]
+    runs = [run_of(name, [value] * 12) for name, value, _ in made]
+    for run, (_, _, value) in zip(runs, made, strict=True):
+        run.facts[fact] = value
+    named = by_variant(runs)
+    found = paired_tests(named, ["rouge1"])
+    assert {(test.variant, test.baseline) for test in found} == {("dpl", "rag"), ("drp", "cicl")}
+    assert ranks(named, "rouge1") == {"rag": 2, "dpl": 1, "cicl": 2, "drp": 1, "dpl_verified": 1}
+    label = {"llm": "LLM"}.get(fact, fact)
+    rows = variants(named, ["rouge1"], [], (None, None))
+    assert {row.name: row.settings for row in rows} == {name: {label: value} for name, _, value in made}
+    (note,) = across(facts_of(named))
+    assert "3 combinations of LLM and task" in note and "nothing is compared across" in note
+    assert across(facts_of(by_variant(runs[:2]))) == []
+
+
+def test_conditions_that_differ_are_named_and_a_variants_own_settings_are_not():
+    runs = [run_of("rag", [0.2] * 3), run_of("dpl", [0.3] * 3), run_of("dpl K=1", [0.3] * 3, apart={"n_peers": 1})]
+    assert differing(facts_of(by_variant(runs))) == {"rag": {}, "dpl": {}, "dpl K=1": {}}
+    runs[1].facts["settings"]["n_records"] = 2
+    runs[2].facts["settings"]["temperature"] = 0.1
+    found = differing(facts_of(by_variant(runs)))
+    assert found["dpl"] == {"n_records": 2, "temperature": "0.8"}
+    assert found["dpl K=1"] == {"n_records": 8, "temperature": "0.1"}
+    assert stated({"rag": "8", "dpl": "2", "cicl": "8"}) == "differs: 8 (rag, cicl); 2 (dpl)"
+
+
 def test_runs_of_one_method_with_two_llms_are_two_variants_named_after_their_folders():
     one, other, again = (run_of("dpl", [0.2] * 3, temperature) for temperature in (0.8, 0.8, 0.2))
     one.facts["llm"] = again.facts["llm"] = "small"
@@ -218,6 +251,24 @@ def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, valu
     other.facts[fact] = value
     object.__setattr__(other, "folder", Path("second"))
     assert list(by_variant([one, other])) == ["dpl (dpl)", "dpl (second)"]
+
+
+def test_of_a_metric_that_counts_errors_the_lowest_is_the_best(monkeypatch):
+    monkeypatch.setitem(METRICS, "rouge1", replace(METRICS["rouge1"], lower_is_better=True))
+    assert ranks(groups(), "rouge1") == {"non_perso": 1, "rag": 0, "dpl": 0, "dpl K=1": 2}
+    assert best_baseline(groups(), "rouge1") == "non_perso"
+    there = corpus()
+    gains = user_gains(groups(), "rouge1", uniqueness(there.cases(), there, HashingEncoder()), there)
+    assert len(gains) == 24 and all(gain.gain < 0 for gain in gains)
+    assert case_studies(groups(), "rouge1", there)[0].case_id == "u0-2"
+
+
+def test_variants_with_the_same_texts_in_all_cases_are_noted():
+    runs = [run_of(name, [0.1] * 4, failed=failed) for name, failed in (("rag", ()), ("dpl", ("u1",)), ("cicl", ()))]
+    other = replace(runs[2], rows=[replace(row, text=f"text {row.case_id}") for row in runs[2].rows])
+    (note,) = same_texts(by_variant([*runs[:2], other]))
+    assert note.startswith("The texts of rag and dpl are the same in all 3 cases: either their prompts are equal")
+    assert same_texts(by_variant([run_of("rag", [0.1]), run_of("dpl", [0.1])])) == []
 
 
 def test_a_case_that_failed_for_one_is_left_out_for_both():

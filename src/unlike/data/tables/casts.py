@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from unlike.data.tables.day_order import readings
 from unlike.data.tables.fields import Field, Reading, as_text, number_as_text
 from unlike.data.tables.log import ReadLog
 from unlike.data.tables.markup import cleaned, without_markup
-from unlike.data.tables.times import dates
+from unlike.data.tables.times import dates, given_formats
 from unlike.records import canonical_id
 
 _INTEGRAL = r"^([+-]?[0-9]+)\.0*$"
@@ -36,8 +37,8 @@ def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: Rea
         log: Counts values that cannot be read.
 
     Returns:
-        The frame with its columns cast, ``<name>_as_number`` beside each time, and a column ``reason``: null where the
-        line is usable.
+        The frame with its columns cast, ``<name>_as_number`` and the columns of ``day_order.readings`` beside each time, and
+        a column ``reason``: null where the line is usable.
     """
     reasons = [pl.lit(None, dtype=pl.String)]
     columns: list[pl.Series] = []
@@ -68,12 +69,14 @@ def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list
         _count_unreadable(text, number, field.name, log)
         return [number]
     number = plain_numbers(text)
-    if reading.time_format:
+    forms = given_formats(reading.time_format)
+    if forms:
         number = number.clear(len(number))
     words = text.set(number.is_not_null(), None)
-    moment = dates(words, reading.time_format)
-    _count_unreadable(words, moment, field.name, log)
-    return [moment, number.alias(f"{field.name}_as_number")]
+    moment = dates(words, forms)
+    either = readings(words.clear(len(words)) if forms else words, moment, log)
+    _count_unreadable(words.set(either[0].is_not_null(), None), moment, field.name, log)
+    return [moment, number.alias(f"{field.name}_as_number"), *either]
 
 
 def _count_unreadable(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:

@@ -48,7 +48,7 @@ class Reading:
         encoding: Of text files, such as cp1252 or utf-16.
         delimiter: Between the cells of a CSV file.
         time_unit: Of numeric times: a key of ``times.UNITS_PER_MS``.
-        time_format: Of dates, for ``strptime``, such as %d/%m/%Y.
+        time_format: Of dates, for ``strptime``, such as %d/%m/%Y; of several the first that fits a value counts.
         keep_markup: Whether HTML tags and entities are kept in the texts.
         max_malformed: The maximum share of malformed lines.
     """
@@ -56,7 +56,7 @@ class Reading:
     encoding: str = ""
     delimiter: str = ""
     time_unit: str = ""
-    time_format: str = ""
+    time_format: str | tuple[str, ...] = ()
     keep_markup: bool = False
     max_malformed: float = 0.1
 

@@ -3,16 +3,19 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from unlike.errors import InputError
 from unlike.progress import n_of
+from unlike.settings import as_list
 
 TOLERATED = 10
 """Up to this many malformed lines or values are never an error."""
 
+EITHER_ORDER = "either order"
+"""The fault of a date in which day and month may be in either order."""
 _DATE_PARTS = (
     (r"\d{4}", "%Y"), (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"), (r"\d{1,2}:\d{2}", "%H:%M"), (r"\d{1,2}", "%d"), (r"\d{1,2}", "%m")
 )  # fmt: skip
@@ -34,7 +37,8 @@ class ReadLog:
         """Without a path malformed lines are only counted."""
         self._path = path
         self._file: TextIO | None = None
-        self._unreadable: dict[str, tuple[int, str]] = {}
+        self._unreadable: dict[str, dict[str, tuple[int, str]]] = {}
+        self._orders: dict[str, dict[str, str]] = {}
         self._assumed: dict[str, str] = {}
         self._warnings: list[str] = []
         self.count = 0
@@ -49,10 +53,19 @@ class ReadLog:
                 row = {"file": file, "line": number, "reason": reason}
                 self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def add_unreadable(self, column: str, n: int, example: str) -> None:
-        """Count values of a column that cannot be read; they are null in what was read."""
-        before, first = self._unreadable.get(column, (0, example))
-        self._unreadable[column] = (before + n, first)
+    def add_unreadable(self, column: str, n: int, example: str, fault: str = "") -> None:
+        """Count values of a column that cannot be read, by fault; they are null in what was read."""
+        of_column = self._unreadable.setdefault(column, {})
+        before, first = of_column.get(fault, (0, example))
+        of_column[fault] = (before + n, first)
+
+    def see_order(self, column: str, order: str, example: str) -> None:
+        """Note that a date of a column shows an order of day and month, or could have either."""
+        self._orders.setdefault(column, {}).setdefault(order, example)
+
+    def orders(self, column: str) -> dict[str, str]:
+        """The orders of day and month that a column shows, each with an example."""
+        return self._orders.get(column, {})
 
     def assume(self, what: str, how: str) -> None:
         """Note how a file or column was interpreted."""
@@ -65,41 +78,51 @@ class ReadLog:
 
     def facts(self) -> dict[str, Any]:
         """What the manifest keeps of the log."""
-        unreadable = {name: {"values": n, "example": example} for name, (n, example) in self._unreadable.items()}
+        unreadable = {
+            name: {"values": sum(n for n, _ in faults.values()), "example": next(iter(faults.values()))[1]}
+            for name, faults in self._unreadable.items()
+        }
         return {"assumed": self._assumed, "unreadable": unreadable, "texts_with_markup": self.n_cleaned}
 
     def warnings(self) -> list[str]:
         """All warnings, and how many values of each column cannot be read."""
-        columns = self._unreadable.items()
+        return [*self._warnings, *self.unreadable()]
+
+    def unreadable(self) -> list[str]:
+        """How many values of each column cannot be read, with an example of each fault."""
         return [
-            *self._warnings,
-            *(
-                f"{n_of(n, 'value')} of {name} cannot be read: {example}{_advice_on_order(example)}"
-                for name, (n, example) in columns
-            ),
+            f"{n_of(n, 'value')} of {name} {_fault(fault, n, example)}"
+            for name, faults in self._unreadable.items()
+            for fault, (n, example) in faults.items()
         ]
 
     def example_of_unreadable(self, column: str) -> str:
         """A value of a column that cannot be read; empty where all can."""
-        return self._unreadable.get(column, (0, ""))[1]
+        if column in self._unreadable:
+            return next(iter(self._unreadable[column].values()))[1]
+        either = self.orders(column).get(EITHER_ORDER)
+        return f"{either!r}, in which day and month may be in either order" if either else ""
 
-    def check_times(self, column: str, n_rows: int, max_share: float, form: str) -> None:
+    def check_times(self, column: str, n_rows: int, max_share: float, form: Sequence[str] | str) -> None:
         """Check that no more than the allowed share of times cannot be read.
 
         Args:
             column: Of the times.
             n_rows: Number of its rows.
             max_share: The allowed share.
-            form: The format that the user gave; "" where it is recognised.
+            form: The formats that the user gave; empty where they are recognised.
 
         Raises:
             InputError: More cannot be read.
         """
-        n, example = self._unreadable.get(column, (0, ""))
+        faults = self._unreadable.get(column, {})
+        n = sum(of_fault for of_fault, _ in faults.values())
         if not _too_many(n, n_rows, max_share):
             return
-        why = "in which day and month may be in either order" if _advice_on_order(example) else "of no known format"
-        why = f"not of the format {form!r}" if form else why
+        fault, (_, example) = max(faults.items(), key=lambda one: one[1][0])
+        why = "in which day and month may be in either order" if fault == EITHER_ORDER else "of no known format"
+        given = " or ".join(repr(one) for one in as_list(form) if one)
+        why = f"not of the format {given}" if given else why
         raise InputError(
             f"{n:,} of {n_rows:,} values of {column} cannot be read, such as {example}, {why}; give their format, such as "
             f"--time-format '{day_first(example)}' (--max-malformed 1 would leave these records out)"
@@ -132,10 +155,13 @@ def _too_many(n: int, total: int, max_share: float) -> bool:
     return n > TOLERATED and n > max_share * total
 
 
-def _advice_on_order(example: str) -> str:
-    """What to do about a date whose day and month may be in either order; "" for any other value."""
-    either = re.search(r"\b\d{1,2}[./ -]\d{1,2}[./ -]\d{4}\b", example)
-    return f"; if the day comes first, give --time-format '{day_first(example)}'" if either else ""
+def _fault(fault: str, n: int, example: str) -> str:
+    if fault != EITHER_ORDER:
+        return f"cannot be read{', such as' if n > 1 and not fault else ':'} {example}"
+    return (
+        f"could be day or month first, such as {example}, and {'is' if n == 1 else 'are'} not read; if the day comes first, "
+        f"give --time-format '{day_first(example)}'"
+    )
 
 
 def day_first(example: str) -> str:

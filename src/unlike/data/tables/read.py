@@ -32,8 +32,8 @@ def read_table(
         how: Options of the user.
 
     Yields:
-        Frames with one column per field, cast to its kind (a time has a second one, ``<name>_as_number``); only usable
-        lines.
+        Frames with one column per field, cast to its kind (a time has others beside it, see ``casts.typed``); only
+        usable lines.
 
     Raises:
         InputError: A file is missing or damaged, lacks a column, has no usable line, or has too many malformed ones.

@@ -13,6 +13,7 @@ import polars as pl
 
 from unlike.data.tables.log import ReadLog
 from unlike.errors import InputError
+from unlike.settings import as_list
 
 UNITS_PER_MS: dict[str, float] = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 FORMS = (*UNITS_PER_MS, "date", "year")
@@ -37,10 +38,15 @@ MONTHS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def dates(text: pl.Series, form: str = "") -> pl.Series:
-    """Texts as Unix milliseconds, null where they are no dates. Dates without a zone count as UTC."""
-    if form:
-        return _parsed(text, form)
+def dates(text: pl.Series, forms: Sequence[str] | str = "") -> pl.Series:
+    """Texts as Unix milliseconds, null where they are no dates. Dates without a zone count as UTC.
+
+    Args:
+        text: The column.
+        forms: Formats for ``strptime``, of which the first that fits a value counts; none to recognise them.
+    """
+    if given := given_formats(forms):
+        return pl.select(pl.coalesce(*(_parsed(text, form) for form in given))).to_series()
     plain = text.str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
     found = pl.select(
         pl.coalesce(
@@ -60,6 +66,11 @@ def dates(text: pl.Series, form: str = "") -> pl.Series:
     return pl.select(pl.coalesce(found, text.replace_strict(left, read, default=None))).to_series()
 
 
+def given_formats(forms: Sequence[str] | str) -> list[str]:
+    """The formats that a user gave, one or several; an empty one is none."""
+    return [form for form in as_list(forms) if form]
+
+
 def _parsed(text: pl.Series, form: str) -> pl.Series:
     try:
         return text.str.to_datetime(form, strict=False, time_unit="ms", time_zone="UTC").dt.epoch("ms")
@@ -73,8 +84,6 @@ def _date(text: str) -> int | None:
 
     Dates with dots, such as 31.12.2024, begin with the day wherever they are used.
     """
-    from dateutil import parser
-
     if found := _YEAR_FIRST.fullmatch(text):
         year, _, month, day, time = found.groups()
         time = time and f"T{_BEFORE_OFFSET.sub('', time)}"
@@ -82,19 +91,34 @@ def _date(text: str) -> int | None:
             return _as_ms(datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{time}"))
         except ValueError:  # also 2014-13-05, in which dateutil would swap month and day
             return None
+    read = moments(text)
+    return read["day_first"] if len(set(read.values())) == 1 else None
+
+
+def moments(text: str) -> dict[str, int]:
+    """The readings of a date as Unix milliseconds: with the day first and, without dots, with the month first.
+
+    Empty where day, month or year is missing.
+    """
+    from dateutil import parser
+
     dotted = _DOTTED.match(text)
     if dotted and int(dotted[1]) > MONTHS:
-        return None
-    try:
-        read = [
-            parser.parse(text, default=default, dayfirst=dayfirst, tzinfos=_ZONES)
-            for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))
-            for dayfirst in ((True,) if dotted else (False, True))
-        ]
-    except (ValueError, OverflowError, TypeError):
-        return None
-    moments = {_as_ms(moment) for moment in read}
-    return moments.pop() if len(moments) == 1 else None
+        return {}
+    defaults = datetime(2001, 1, 1), datetime(2002, 2, 2)
+    found: dict[str, int] = {}
+    for order in ("day_first",) if dotted else ("day_first", "month_first"):
+        try:
+            read = {
+                _as_ms(parser.parse(text, default=default, dayfirst=order == "day_first", tzinfos=_ZONES))
+                for default in defaults
+            }
+        except (ValueError, OverflowError, TypeError):
+            return {}
+        if len(read) > 1:
+            return {}
+        found[order] = read.pop()
+    return found
 
 
 def _as_ms(moment: datetime) -> int:
@@ -127,7 +151,8 @@ def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.
     plausible = number.is_between(0, LAST_MS * UNITS_PER_MS[unit]) if unit else _is(form, number)
     n_wrong = rows.select((number.is_not_null() & ~plausible).sum()).collect(engine="streaming").item()
     if n_wrong:
-        log.add_unreadable(name, int(n_wrong), f"between {row['low']:.0f} and {row['high']:.0f}, not {_named(form)}")
+        example = f"between {row['low']:.0f} and {row['high']:.0f}, not {_named(form)}"
+        log.add_unreadable(name, int(n_wrong), example, "numbers")
     log.assume(name, f"numbers are {_named(form)}")
     read = pl.when(plausible).then(_ms(form, number))
     return rows.with_columns(pl.coalesce(name, read).alias(name)).drop(f"{name}_as_number")
@@ -167,14 +192,19 @@ def _named(form: str) -> str:
     return {"date": "dates such as 20200913", "year": "years"}.get(form, f"Unix times in {form}")
 
 
-def check_format(form: str) -> None:
-    """Check that a format is that of a date.
+def check_formats(forms: Sequence[str] | str) -> None:
+    """Check that formats are those of dates.
 
     Raises:
-        InputError: It does not name day, month and year.
+        InputError: One does not name day, month and year.
     """
+    for form in given_formats(forms):
+        _check_format(form)
+
+
+def _check_format(form: str) -> None:
     parts: Sequence[tuple[str, ...]] = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d", "%e"))
-    if form and not any(whole in form for whole in ("%F", "%D", "%s")):
+    if not any(whole in form for whole in ("%F", "%D", "%s")):
         lacking = [names[0] for names in parts if not any(name in form for name in names)]
         if lacking:
             raise InputError(

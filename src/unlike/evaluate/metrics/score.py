@@ -69,12 +69,14 @@ class Scores:
     Attributes:
         rows: One per (run, method, metric).
         per_case: By (run, method, metric): value by case id; corpus metrics have none.
+        notes: Why cases are not scored, with the first ids.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
     per_case: dict[tuple[str, str, str], dict[str, float]] = field(
         default_factory=dict[tuple[str, str, str], dict[str, float]]
     )
+    notes: list[str] = field(default_factory=list[str])
 
 
 def score(
@@ -113,6 +115,8 @@ def score(
     for path, methods in zip(places, read, strict=True):
         others = _peers_in(path, Path(corpus) if corpus else None) if compares else peers
         for texts in methods:
+            name = texts.run if texts.run == texts.method else f"{texts.run}, {texts.method}"
+            scores.notes.extend(f"{name}: {note}" for note in texts.notes())
             for metric in chosen:
                 _score_metric(scores, texts, metric, others, split)
     return scores
@@ -223,12 +227,12 @@ def _best(
     metric: Metric, texts: Sequence[ScoredText], first: list[float | None], options: tuple[Language, ...]
 ) -> list[float | None]:
     """The values against the best of several real texts, as in rouge-score and nltk."""
-    best = list(first)
+    best, better = list(first), min if metric.lower_is_better else max
     for n in range(1, max(len(text.references) for text in texts)):
         places = [place for place, text in enumerate(texts) if len(text.references) > n]
         values = values_of(metric, [texts[i] for i in places], [texts[i].references[n] for i in places], options)
         for place, value in zip(places, values, strict=True):
-            best[place] = max((one for one in (best[place], value) if one is not None), default=None)
+            best[place] = better((one for one in (best[place], value) if one is not None), default=None)
     return best
 
 

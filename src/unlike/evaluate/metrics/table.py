@@ -39,6 +39,7 @@ class Metric:
         tokens: By language, how it splits texts; a metric that has it takes the language as a third argument. None
             where the language does not matter.
         truncated: (texts, real texts) to a note on how many are longer than the metric reads.
+        lower_is_better: Whether the variant with the lowest value is the best.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Metric:
     has_cut: bool = True
     tokens: Mapping[Language, str] | None = None
     truncated: Callable[[Sequence[str], Sequence[str]], str] | None = None
+    lower_is_better: bool = False
 
 
 _WORDS = "words of any script"
@@ -102,6 +104,12 @@ def open_metric(name: str) -> Metric:
             f"metric {name!r} is not offered: {whole} has no meaning on texts of equal length; use {whole}"
         )
     return _on_cut_texts(metric)
+
+
+def sign_of(name: str) -> int:
+    """-1 for a metric of which less is better, 1 for all others, also for those measured elsewhere (judges, likelihood)."""
+    metric = METRICS.get(name.removesuffix(CUT))
+    return -1 if metric and metric.lower_is_better else 1
 
 
 def _bertscore_with(name: str) -> Metric:

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 from unlike.data.tables.rows import Row, read_rows, shown
 from unlike.errors import InputError
+from unlike.progress import n_of
 
+_SHOWN_IDS = 3
 NAMES = ("text", "reference", "case_id", "method", "split", "status")
 
 
@@ -28,13 +30,35 @@ class ScoredText:
 
 @dataclass(slots=True)
 class TextsOfMethod:
-    """What one method wrote in one run, while the file is read."""
+    """What one method wrote in one run, while the file is read.
+
+    Attributes:
+        without: By reason: ids of the cases that are not scored.
+        n_lacking: Cases with a real text in the table of references and no row.
+    """
 
     run: str
     method: str
     split: str
     done: list[ScoredText] = field(default_factory=list[ScoredText])
-    n_failed: int = 0
+    without: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    n_lacking: int = 0
+
+    @property
+    def n_failed(self) -> int:
+        """Cases that are not scored."""
+        return sum(map(len, self.without.values()))
+
+    def notes(self) -> list[str]:
+        """Why cases are not scored, with the first ids, and how many references have no row."""
+        found = [f"{n_of(len(ids), 'case')} {why}: {_first(ids)}" for why, ids in self.without.items()]
+        if self.n_lacking:
+            found.append(f"{n_of(self.n_lacking, 'reference')} without a row here")
+        return found
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_SHOWN_IDS]) + (", …" if len(ids) > _SHOWN_IDS else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +126,15 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
         path: A folder with generations.jsonl (and run.json), or any table: ``text`` (null where it failed),
             ``reference`` (one or a list of them), and where there are any ``case_id`` (or ``id``), ``method``, ``split``,
             ``status``.
-        form: The table's names for these.
+        form: The table's names for these; those of a run folder are ours.
         run: Name of the run; that of the folder or file where it is empty.
 
     Raises:
         InputError: It is missing, empty, broken, or lacks what is needed; the message names the line.
     """
     file, facts = _file_of(path)
+    if file != path:
+        form = replace(form, columns={})  # a run folder has our names
     run = run or (path.resolve().name if path.is_dir() else path.stem)
     methods: dict[str, TextsOfMethod] = {}
     seen: set[tuple[str, str]] = set()
@@ -123,6 +149,8 @@ def read_texts(path: Path, form: Form, run: str = "") -> list[TextsOfMethod]:
         texts = methods.setdefault(method, TextsOfMethod(run, method, split))
         if not _add(texts, row, case_id, form):
             first_without = first_without or row
+    for method, texts in methods.items():
+        texts.n_lacking = len((form.references or {}).keys() - {case_id for of, case_id in seen if of == method})
     if not methods:
         raise InputError(f"{file} holds no generation; one row per generation is needed; did the run finish?")
     if first_without and not any(texts.done for texts in methods.values()):
@@ -160,13 +188,15 @@ def _add(texts: TextsOfMethod, row: Row, case_id: str, form: Form) -> bool:
         raise row.wrong(f"no key {text_name!r}: there are {names}; null means failed; --map text=NAME")
     text = row.values[text_name]
     if text is None or form.of(row, "status") == "failed":
-        texts.n_failed += 1
+        texts.without.setdefault("without a text", []).append(case_id)
         return True
     if not isinstance(text, str):
         raise row.wrong(f"{text_name!r} is {shown(text)}; allowed are a string, and null where it failed")
     real = _references(row, form.of(row, "reference")) if form.references is None else form.references.get(case_id, ())
     if form.with_reference and not real:
-        texts.n_failed += 1
+        unknown = form.references is not None and case_id not in form.references
+        why = "not in the references" if unknown else "without a real text"
+        texts.without.setdefault(why, []).append(case_id)
         return False
     texts.done.append(ScoredText(case_id, text, real))
     return True

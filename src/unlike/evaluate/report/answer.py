@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
-from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, with_fewer_cases
+from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, sign, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import n_of
@@ -33,28 +33,41 @@ def _finding(findings: Findings) -> str:
     tested = [test for test in findings.tests if test.metric == metric and test.unit == "users"]
     if not tested:
         return _untested(findings, metric, label)
-    best = max(tested, key=lambda test: test.difference)
+    parts = [
+        [test for test in tested if test.baseline == one] for one in dict.fromkeys(test.baseline for test in tested)
+    ]
+    return " ".join(dict.fromkeys(_of_part(findings, part, label) for part in parts))
+
+
+def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> str:
+    """What the tests of one LLM and task found, which share their baseline."""
+    best = max(tested, key=lambda test: sign(findings, test.metric) * test.difference)
     if best.p_t is None:
         return (
             f"{n_of(best.n, 'user')} {'is' if best.n == 1 else 'are'} too few to say which method is better in {label}: "
             f"at least {MIN_USERS} are needed. "
             "The figures below show what was measured and support no conclusion."
         )
-    sentence = f"{_verdict(best, label)}: {_figures(findings, best)}."
+    family = [test for test in findings.tests if (test.metric, test.unit) == (best.metric, best.unit)]
+    verdict = _verdict(best, label, sign(findings, best.metric))
+    sentence = f"{verdict}: {_means(findings, best)}{_figures(findings, best, family)}."
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
-    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, with_means=False)}."
+    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, findings.controls)}."
 
 
 def _untested(findings: Findings, metric: str, label: str) -> str:
     variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
-    best = max(variants, key=lambda variant: _mean(variant, metric) or 0.0)
+    if len({(variant.settings.get("LLM"), variant.settings.get("task")) for variant in variants}) > 1:
+        return "No test was made: variants that differ in LLM or task are not compared."
+    best = max(variants, key=lambda variant: sign(findings, metric) * (_mean(variant, metric) or 0.0))
     cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
     between = (
         "" if finite(cell.low) is None else f" (95 % interval {value(cell.low, scale)} to {value(cell.high, scale)})"
     )
-    found = f"{best.name} has the highest {label}, {value(cell.mean, scale)}{between}"
+    most = "lowest" if metric in findings.lower_is_better else "highest"
+    found = f"{best.name} has the {most} {label}, {value(cell.mean, scale)}{between}"
     if len(variants) == 1:
         return (
             f"Only {best.name} has a result: {label} {value(cell.mean, scale)}{between}. Nothing is compared with it."
@@ -70,26 +83,32 @@ def _why_untested(variants: Sequence[Variant]) -> str:
     return "There are too few users to say which method is better"
 
 
-def _verdict(test: PairedTest, label: str) -> str:
+def _verdict(test: PairedTest, label: str, sign: int) -> str:
     if not is_below(test, LEVEL):
         return f"No method is shown to differ from the best baseline, {test.baseline}, in {label}; {test.variant} is closest"
-    word = "better" if test.difference > 0 else "worse"
+    word = "better" if sign * test.difference > 0 else "worse"
     return f"{test.variant} is {word} than the best baseline, {test.baseline}, in {label}"
 
 
-def _figures(findings: Findings, test: PairedTest, with_means: bool = True) -> str:
+def _means(findings: Findings, test: PairedTest) -> str:
     scale = scales(findings).get(test.metric, 1.0)
     means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
-    both = (
-        f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
-        if with_means
-        else ""
-    )
-    adjusted = test.p_holm if test.p_holm is not None else test.p_t
-    permuted = test.p_permutation_holm if test.p_permutation_holm is not None else test.p_permutation
+    return f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
+
+
+def _figures(findings: Findings, test: PairedTest, family: Sequence[PairedTest]) -> str:
+    """The difference, its interval, and p of both tests; corrected where the family has several tests."""
+    scale = scales(findings).get(test.metric, 1.0)
+    p_values = [("the t-test", test.p_t, test.p_holm), ("permutation", test.p_permutation, test.p_permutation_holm)]
+    n = sum(one.p_t is not None for one in family)
+    if n > 1:
+        p = "; ".join(f"by {name} {_p(adjusted)}, {p_value(raw)} before" for name, raw, adjusted in p_values)
+        p = f"after Holm's correction for {n} comparisons {p}"
+    else:
+        p = ", ".join(f"{_p(raw if adjusted is None else adjusted)} by {name}" for name, raw, adjusted in p_values)
     return (
-        f"{both}a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
-        f"{n_of(test.n, 'user')}; {_p(adjusted)} by the t-test, {_p(permuted)} by permutation)"
+        f"a difference of {signed(test.difference, scale)} (95 % interval {interval(test.low, test.high, scale)}, "
+        f"{n_of(test.n, 'user')}; {p})"
     )
 
 

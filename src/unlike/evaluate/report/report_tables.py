@@ -15,7 +15,7 @@ LEVEL = 0.05
 WORTH = "worth of the user"
 _LEGEND = (
     "Marks compare with the best baseline of that metric: * p < 0.05 and ** p < 0.01 over users, † p < 0.05 over runs, "
-    "each after Holm's correction and by both the t-test and the permutation test; ↓ where the value is the lower one."
+    "each after Holm's correction and by both the t-test and the permutation test; ↓ where the value is the worse one."
 )
 
 Tests = Mapping[tuple[str, str, str], PairedTest]
@@ -74,13 +74,18 @@ def sanity_table(findings: Findings) -> Table | None:
     return _metric_table(findings, "sanity", "The other metrics, as mean ± standard deviation over runs.", others, ())
 
 
-def marks(tests: Tests, variant: str, metric: str) -> str:
+def sign(findings: Findings, metric: str) -> int:
+    """What a difference is multiplied by so that above 0 is better: -1 where less is better."""
+    return -1 if metric in findings.lower_is_better else 1
+
+
+def marks(tests: Tests, variant: str, metric: str, sign: int = 1) -> str:
     """The marks of significance of one cell, also where the variant is significantly worse."""
     users, runs = tests.get((variant, metric, "users")), tests.get((variant, metric, "runs"))
     found = [test for test in (users, runs) if is_below(test, LEVEL)]
     stars = "**" if is_below(users, 0.01) else "*" if is_below(users, LEVEL) else ""
-    lower = "↓" if any(test and test.difference < 0 for test in found) else ""
-    return stars + ("†" if is_below(runs, LEVEL) else "") + lower
+    worse = "↓" if any(test and sign * test.difference < 0 for test in found) else ""
+    return stars + ("†" if is_below(runs, LEVEL) else "") + worse
 
 
 def is_below(test: PairedTest | None, level: float) -> bool:
@@ -184,7 +189,9 @@ def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, 
         return TableCell(NOT_AVAILABLE, small="; ".join(below), footnote=footnote)
     spread = "" if finite(cell.std) is None else f" ± {value(cell.std, scale)}"
     text = value(cell.mean, scale) + spread
-    return TableCell(text, cell.rank, marks(tests, variant.name, metric), "; ".join(below), footnote)
+    return TableCell(
+        text, cell.rank, marks(tests, variant.name, metric, sign(findings, metric)), "; ".join(below), footnote
+    )
 
 
 def _about_papers(findings: Findings) -> tuple[str, ...]:

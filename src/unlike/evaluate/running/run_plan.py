@@ -6,7 +6,7 @@ again repeats only the calls that were in flight.
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.judge import JUDGE, RUBRIC
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan
@@ -37,14 +38,18 @@ from unlike.evaluate.statistics.comparisons import (
     control_tests,
     gains_by_half,
     paired_tests,
+    same_texts,
     uniqueness,
     user_gains,
 )
+from unlike.evaluate.statistics.conditions import REPEATED, across, differing, repeats, stated
 from unlike.evaluate.statistics.findings import Findings, RubricFindings, Variant
 from unlike.evaluate.statistics.measured import (
+    Groups,
     MeasuredRun,
     by_variant,
     curves,
+    facts_of,
     failures,
     is_baseline,
     measure,
@@ -201,7 +206,7 @@ def find(
         group_gains=gains_by_attribute(gains_of[first], attributes),
         cases=case_studies(groups, first, corpus),
         failures=failures(groups),
-        facts=_facts(plan, corpus, runs),
+        facts=_facts(plan, corpus, groups),
         notes=[
             *_notes(groups, runs),
             *_users_not_in_table(plan, attributes, {case.user_id for case in cases.values()}),
@@ -209,6 +214,7 @@ def find(
         ],
         rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
+        lower_is_better=[name for name in (*main, *sanity) if sign_of(name) < 0],
     )
 
 
@@ -232,24 +238,42 @@ def _column(name: str) -> tuple[str, str, float | str]:
     return (name, metric.label, metric.scale)
 
 
-def _facts(plan: Plan, corpus: Corpus, runs: Sequence[MeasuredRun]) -> dict[str, str]:
-    facts = runs[0].facts
+def _facts(plan: Plan, corpus: Corpus, groups: Groups) -> dict[str, str]:
+    runs = [run for group in groups.values() for run in group]
     n_users = n_of(len({row.user_id for run in runs for row in run.rows}), "user")
     n_cases = n_of(len({row.case_id for run in runs for row in run.rows}), "case")
-    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings))
+    first = {name: group[0].facts for name, group in groups.items()}
     return {
         "Corpus": f"{corpus.source}, {plan.split}: {n_cases} of {n_users}",
-        "LLM": str(facts["llm"]),
-        "Embedder": str(facts.get("embedder", plan.embedder)),
-        "Task": str(facts["task"]),
-        "Time rule": str(facts["settings"]["time_rule"]),
-        "Settings": ", ".join(f"{key} {value}" for key, value in settings.items() if value not in (None, "")),
-        "Repeats": _repeats(plan),
+        "LLM": stated({name: str(facts["llm"]) for name, facts in first.items()}),
+        "Embedder": stated({name: str(facts.get("embedder", plan.embedder)) for name, facts in first.items()}),
+        "Task": stated({name: str(facts["task"]) for name, facts in first.items()}),
+        "Time rule": stated({name: str(facts["settings"]["time_rule"]) for name, facts in first.items()}),
+        "Settings": _settings(plan, groups),
+        "Repeats": stated({name: _repeats(group) for name, group in groups.items()}),
         **({"Judges": _judges(plan)} if plan.judges else {}),
         "Corpus hash": corpus.hash[:16],
-        "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+        "Versions": stated({name: _versions(facts) for name, facts in first.items()}),
         "Commit": _commit(),
     }
+
+
+def _settings(plan: Plan, groups: Groups) -> str:
+    """The settings that the variants share, and those in which they differ beyond their own."""
+    settings: dict[str, Any] = asdict(MethodSettings().but(**plan.settings))
+    differ = differing(facts_of(groups))
+    labels = {label for values in differ.values() for label in values} & settings.keys()
+    shared = {label: value for label, value in settings.items() if label not in labels and value not in (None, "")}
+    each = {
+        name: ", ".join(f"{label} {value}" for label, value in values.items() if label in labels)
+        for name, values in differ.items()
+    }
+    said = [", ".join(f"{label} {value}" for label, value in shared.items()), stated(each) if labels else ""]
+    return "; ".join(filter(None, said))
+
+
+def _versions(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
 
 
 def _judges(plan: Plan) -> str:
@@ -258,9 +282,10 @@ def _judges(plan: Plan) -> str:
     return "; ".join([*graders, *(["the prompt is ours, not that of S-72B and S-GPT"] if grades else [])])
 
 
-def _repeats(plan: Plan) -> str:
-    varied = {"temperatures": plan.repeats.temperatures, "seeds": plan.repeats.seeds}
-    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in varied.items() if values) or "none"
+def _repeats(runs: Sequence[MeasuredRun]) -> str:
+    """The temperatures and seeds of a variant, where it has several."""
+    values = {setting: repeats([run.facts for run in runs], setting) for setting in REPEATED}
+    return "; ".join(f"{setting}s {of_runs}" for setting, of_runs in values.items() if ", " in of_runs) or "none"
 
 
 def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:
@@ -275,7 +300,7 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         notes.append(f"{n_of(n_users, 'user')} only: intervals are wide, and tests can hardly find a difference.")
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
-    return [*notes, *_missing(runs)]
+    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_missing(runs)]
 
 
 def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:

@@ -6,11 +6,13 @@ users; uniqueness is the Euclidean distance to it. The upper half of the users b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
 from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.statistics.findings import CaseStudy, Half, PairedTest, UserGain
 from unlike.evaluate.statistics.measured import (
     PLAIN,
@@ -18,6 +20,7 @@ from unlike.evaluate.statistics.measured import (
     Groups,
     MeasuredRun,
     cell_mean,
+    comparable,
     counterparts,
     is_baseline,
     run_key,
@@ -25,6 +28,7 @@ from unlike.evaluate.statistics.measured import (
     values_by_user,
 )
 from unlike.evaluate.statistics.significance import MIN_USERS, compare, holm, interval_ends, paired
+from unlike.progress import n_of
 from unlike.records import Case, Records
 
 CONTROLS = {
@@ -38,15 +42,17 @@ Pair = tuple[dict[str, float], dict[str, float]]
 
 
 def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
-    """Each difference-aware variant against the best baseline of a metric, over users and over runs."""
+    """Each difference-aware variant against the best baseline of its LLM and task, over users and over runs."""
     found: list[PairedTest] = []
     for metric in metrics:
-        baseline = best_baseline(groups, metric)
-        if baseline is None:
-            continue
-        others = [name for name, runs in groups.items() if not is_baseline(str(runs[0].facts["method"]))]
         for unit, values in (("users", over_users), ("runs", _over_runs)):
-            made = [_test(groups, name, baseline, metric, unit, values) for name in others]
+            made = [
+                _test(groups, name, baseline, metric, unit, values)
+                for part in comparable(groups)
+                if (baseline := best_baseline(part, metric))
+                for name in part
+                if not is_baseline(str(part[name][0].facts["method"]))
+            ]
             found += _corrected([test for test in made if test])
     return found
 
@@ -64,14 +70,14 @@ def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
 
 
 def best_baseline(groups: Groups, metric: str) -> str | None:
-    """The baseline with the highest mean; None where none was scored."""
+    """The baseline with the best mean; None where none was scored."""
     return _best(groups, [name for name, runs in groups.items() if is_baseline(str(runs[0].facts["method"]))], metric)
 
 
 def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
-    """The first of these variants with the highest mean; None where none of them was scored."""
+    """The first of these variants with the best mean; None where none of them was scored."""
     means = {name: mean for name in names if (mean := cell_mean(groups[name], metric)) is not None}
-    return max(means, key=lambda name: means[name], default=None)
+    return max(means, key=lambda name: sign_of(metric) * means[name], default=None)
 
 
 def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
@@ -129,6 +135,23 @@ def _corrected(made: Sequence[PairedTest]) -> list[PairedTest]:
     ]
 
 
+def same_texts(groups: Groups) -> list[str]:
+    """A note on each two variants whose texts are the same in every case that both have, at least two."""
+    texts = {
+        name: {(run_key(run), row.case_id): row.text for run in runs for row in run.rows if row.text}
+        for name, runs in groups.items()
+    }
+    notes: list[str] = []
+    for one, other in combinations(texts, 2):
+        shared = texts[one].keys() & texts[other].keys()
+        if len(shared) > 1 and all(texts[one][case] == texts[other][case] for case in shared):
+            notes.append(
+                f"The texts of {one} and {other} are the same in all {n_of(len(shared), 'case')}: either their prompts are equal "
+                "(unlike show --prompts), or the endpoint ignores a part of them, such as the system message."
+            )
+    return notes
+
+
 # Uniqueness -----------------------------------------------------------------------------------------------------------
 
 
@@ -170,7 +193,7 @@ def halves(distances: Mapping[str, float]) -> dict[str, list[str]]:
 
 
 def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corpus: Corpus) -> list[UserGain]:
-    """What each user gains over Non-Perso with each other variant of the main table."""
+    """What each user gains over Non-Perso with each other variant of the main table; above 0 is better in every metric."""
     found: list[UserGain] = []
     case_ids = dict.fromkeys(row.case_id for runs in groups.values() for run in runs for row in run.rows)
     latest = _latest(map(corpus.case, case_ids))
@@ -184,7 +207,7 @@ def user_gains(groups: Groups, metric: str, distances: Mapping[str, float], corp
                 name,
                 metric,
                 user,
-                ours[user] - plain[user],
+                sign_of(metric) * (ours[user] - plain[user]),
                 len(corpus.history(user, latest[user].moment)),
                 distances[user],
             )
@@ -212,7 +235,7 @@ def case_studies(groups: Groups, metric: str, corpus: Corpus, about: str = "dpl"
     if not name or not base:
         return []
     ours, plain = (groups[variant][0].per_case.get(metric, {}) for variant in (name, base[0]))
-    ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (plain[case] - ours[case], case))
+    ordered = sorted(ours.keys() & plain.keys(), key=lambda case: (sign_of(metric) * (plain[case] - ours[case]), case))
     picked = dict.fromkeys(ordered[place] for place in (0, len(ordered) // 2, -1)) if ordered else ()
     return [_case_study(case, groups, corpus) for case in picked]
 

@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """A paired test of a variant against the best baseline of that metric.
+    """A paired test of a variant against the best baseline of that metric with the same LLM and task.
 
     Attributes:
         variant: The tested one.
@@ -98,7 +98,8 @@ class Variant:
         name: "dpl", or "dpl K=2" where a sweep or an ablation changes a setting.
         method: Name of the method.
         is_baseline: Whether others are tested against it.
-        settings: Those that differ from the experiment's, such as {"n_peers": 2}.
+        settings: Those that differ from the experiment's, such as {"n_peers": 2}, and "LLM", "task" and the like where the
+            variants of a report differ in them.
         cells: By metric.
         cost: Mean cost of a case.
         paper: Figures of the papers for the same corpus, split, model and settings, by metric; {} where there are none.
@@ -269,6 +270,7 @@ class Findings:
         facts: What is needed to repeat the experiment: corpus, split, number of cases and users, LLM, embedder, time rule,
             settings, versions, commit, hashes; label to value.
         notes: Caveats shown with the results (tiny model, missing metric, few users).
+        lower_is_better: Metrics of which less is better.
         n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
         rubrics: What each rubric judge found beside its column.
@@ -290,3 +292,4 @@ class Findings:
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
     rubrics: list[RubricFindings] = field(default_factory=list[RubricFindings])
     n_cases: int = 0
+    lower_is_better: list[str] = field(default_factory=list[str])

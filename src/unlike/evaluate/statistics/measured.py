@@ -13,8 +13,10 @@ import numpy as np
 
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import Scores, peers_of, score
+from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
+from unlike.evaluate.statistics.conditions import REPEATED, differing, llm_and_task
 from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
 from unlike.language import Language, language_of
@@ -144,7 +146,7 @@ def _distinct_names(folders: Sequence[Path]) -> list[str]:
 
 def _kind(run: MeasuredRun, *without: str) -> str:
     """What the repeats of a variant share, apart from the settings in ``without``."""
-    left_out = ("temperature", "seed", *without)
+    left_out = (*REPEATED, *without)
     settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
     others = (run.facts.get("embedder"), run.facts.get("task"), run.facts.get("templates", ""))
     return repr((sorted(settings.items()), model_of(run.facts.get("llm", "")), *others))
@@ -153,8 +155,8 @@ def _kind(run: MeasuredRun, *without: str) -> str:
 def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[str]:
     """The variants of a method that a variant is compared with: those with its settings, or all where there are none.
 
-    Variants are found by method, since a plan may give them any name. All have the variant's LLM; ``dep_shuffled`` must
-    have its adapter too. The settings in ``without`` may differ.
+    Variants are found by method, since a plan may give them any name. All have the variant's LLM and task; ``dep_shuffled``
+    must have its adapter too. The settings in ``without`` may differ.
     """
     ours = groups[name][0]
     found = {
@@ -169,9 +171,22 @@ def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[
 
 
 def _may_be_compared(control: MeasuredRun, ours: MeasuredRun) -> bool:
-    llm, our_llm = (model_of(run.facts.get("llm", "")) for run in (control, ours))
     adapter, our_adapter = (run.facts["settings"].get("adapter", "") for run in (control, ours))
-    return llm == our_llm and (control.facts["method"] != SHUFFLED or adapter == our_adapter)
+    same = llm_and_task(control.facts) == llm_and_task(ours.facts)
+    return same and (control.facts["method"] != SHUFFLED or adapter == our_adapter)
+
+
+def comparable(groups: Groups) -> list[Groups]:
+    """The variants by LLM and task: those of one part may be compared with each other."""
+    parts: dict[tuple[str, str], dict[str, Sequence[MeasuredRun]]] = {}
+    for name, runs in groups.items():
+        parts.setdefault(llm_and_task(runs[0].facts), {})[name] = runs
+    return list(parts.values())
+
+
+def facts_of(groups: Groups) -> dict[str, list[Mapping[str, Any]]]:
+    """The facts of each variant's runs."""
+    return {name: [run.facts for run in runs] for name, runs in groups.items()}
 
 
 def values_by_user(
@@ -219,14 +234,15 @@ def is_baseline(method: str) -> bool:
 def variants(
     groups: Groups, main: Sequence[str], sanity: Sequence[str], prices: tuple[float | None, float | None]
 ) -> list[Variant]:
-    """The rows of the tables; only main metrics are ranked, since for the others higher is not better."""
+    """The rows of the tables; only main metrics are ranked, since the others are checks."""
     rank_of = {metric: ranks(groups, metric) for metric in main}
+    conditions = differing(facts_of(groups))
     return [
         Variant(
             name=name,
             method=str(runs[0].facts["method"]),
             is_baseline=is_baseline(str(runs[0].facts["method"])),
-            settings=dict(runs[0].facts.get("apart", {})),
+            settings=dict(runs[0].facts.get("apart", {})) | conditions[name],
             cells={metric: cell(runs, metric, rank_of.get(metric, {}).get(name, 0)) for metric in (*main, *sanity)},
             cost=cost(runs, prices),
             n_cases=len(cases_of(runs)),
@@ -277,9 +293,13 @@ def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
 
 
 def ranks(groups: Groups, metric: str) -> dict[str, int]:
-    """1 for the best variant, 2 for the second, 0 for the others; ties share a rank."""
+    """1 for the best variant of an LLM and task, 2 for the second, 0 for the others; ties share a rank."""
+    return {name: rank for part in comparable(groups) for name, rank in _ranks_in(part, metric).items()}
+
+
+def _ranks_in(groups: Groups, metric: str) -> dict[str, int]:
     means = {name: value for name, runs in groups.items() if (value := cell_mean(runs, metric)) is not None}
-    best = sorted(set(means.values()), reverse=True)[:2]
+    best = sorted(set(means.values()), key=lambda mean: -sign_of(metric) * mean)[:2]
     return {name: best.index(value) + 1 if value in best else 0 for name, value in means.items()}
 
 
