@@ -1,11 +1,12 @@
 """OpenAI's own client against a service over a recording engine: what arrives is what was sent, plus the material."""
 
+import contextlib
 import json
 
 import openai
 import pytest
 
-from tests.llm.endpoint import answer, chunk, chunks, completion, error, stream
+from tests.llm.endpoint import answer, chunk, chunks, completion, error, nothing, stream
 from tests.serve.passed import CALL, CHAT, EXTRA, FIELDS, passing
 from unlike.store import daily_budget
 
@@ -238,3 +239,21 @@ def test_what_is_no_json_is_refused_before_it_is_passed_on(at, endpoint, wrong):
     head = at.house.head() | {"content-type": "application/json"}
     assert httpx.post(f"{at.address}/v1/chat/completions", content=body, headers=head).status_code == 422
     assert not endpoint.requests
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_readiness_says_when_the_endpoint_does_not_answer(at, endpoint, streamed):
+    def state_after(behaviour):
+        endpoint.always = behaviour
+        with contextlib.suppress(openai.APIError):
+            list(at.create(model="unlike", messages=HELLO, stream=streamed))
+        return at.client.get("/../readyz", cast_to=dict)["llm"]
+
+    fine = answer(completion("Twelve."))
+    states = [state_after(behaviour) for behaviour in (error(500), error(400), fine, error(400), error(401), fine)]
+    assert states == ["down", "down", "up", "up", "down", "up"]
+    endpoint.always = nothing
+    with pytest.raises(openai.InternalServerError) as failure:
+        at.create(model="unlike", messages=HELLO, stream=streamed)
+    assert (failure.value.status_code, failure.value.type) == (503, "llm_unavailable")
+    assert "the LLM did not answer" in str(failure.value) and failure.value.response.headers["retry-after"]

@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError
+from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Completion, Sampling, n_bytes_of, tokens_of_bytes
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
@@ -216,8 +216,8 @@ class RecordedLLM:
                 return Answer.of(await self._ask(call), "", cached=False)
         name, shared = key(call, self.backend.model), self._shared
         if name in shared.failed:
-            kind = EmptyAnswer if isinstance(shared.failed[name], EmptyAnswer) else CallFailed
-            raise kind(str(shared.failed[name]), shared.failed[name].raw)
+            failure = shared.failed[name]
+            raise type(failure)(str(failure), failure.raw)
         entry = self._journal.get(name)
         under_way = shared.under_way.get(name)
         cached = under_way is not None or (entry is not None and entry.state == "done")

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from unlike.errors import EngineError, InputError, UnlikeError
+from unlike.errors import EngineError, InputError, NoAnswer, UnlikeError
 from unlike.llm.request_priority import RequestPriority
 from unlike.llm.stop import STOP
 from unlike.memory.erase import scrub
@@ -122,7 +122,7 @@ class Service:
 
     def failed(self, error: UnlikeError) -> Problem:
         """Note an error; returns what the caller is sent."""
-        if isinstance(error, EngineError):
+        if isinstance(error, EngineError | NoAnswer):
             self.llm = "down"
         return problem_of(error)
 
