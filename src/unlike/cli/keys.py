@@ -137,7 +137,9 @@ def rotate(
         f"master key {old} -> {key.id}: the keys of {n_of(wrapped['tenants'], 'tenant')} and "
         f"{n_of(wrapped['users'], 'user')} are encrypted with it"
     )
-    typer.echo("from now on give the new one (--master or UNLIKE_MASTER_KEY), and restart services")
+    typer.echo(
+        "from now on give the new one (--master or UNLIKE_MASTER_KEY); running services must be restarted with it"
+    )
     own = Path(store) / MASTER
     if not master and own.is_file():
         typer.echo(f"{own} is the old key: destroy it, or keep it only to open old backups")

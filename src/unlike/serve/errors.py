@@ -19,6 +19,7 @@ from unlike.memory.answers import Changed, NoConsent
 from unlike.memory.cpu_process import ProcessEnded
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import StoreUnusable, TransactionConflict
+from unlike.store.keyring import AnotherMasterKey
 from unlike.store.records import Unknown
 from unlike.writing.repeat_guard import Repeated
 
@@ -130,6 +131,7 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     Repeated: (409, "repeated", ""),
     Changed: (409, "changed", ""),
     StoreUnusable: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
+    AnotherMasterKey: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
     TransactionConflict: (503, "store_unavailable", "others change the same data at the moment; try again later"),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
