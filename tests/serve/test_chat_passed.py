@@ -3,11 +3,13 @@
 import contextlib
 import json
 
+import httpx
 import openai
 import pytest
 
 from tests.llm.endpoint import answer, chunk, chunks, completion, error, nothing, stream
 from tests.serve.passed import CALL, CHAT, EXTRA, FIELDS, passing
+from unlike.llm.retry import Waits
 from unlike.store import daily_budget
 
 PERSONAL = {"user": "ada", "metadata": {"item_id": "album-1", "trace": "7"}}
@@ -231,10 +233,35 @@ def test_what_is_used_is_counted(at, endpoint):
         assert daily_budget.used_today(tx) - before == 2 * 18
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("path", ["chat/completions", "generate"])
+def test_attempts_that_were_sent_and_not_answered_are_counted(make_house, endpoint, path, streamed):
+    async def at_once(seconds):
+        pass
+
+    body = {"model": "m", "messages": HELLO} if "chat" in path else {"user_id": "ada", "item_id": "album-1"}
+    with passing(make_house, endpoint, max_retries=1, waits=Waits(sleep=at_once)) as at:
+
+        def used_by(*behaviours):
+            at.house.leave("acme", 100_000)
+            endpoint.script = list(behaviours)
+            with at.house.store.tenant("acme").read() as tx:
+                before = daily_budget.used_today(tx)
+            with contextlib.suppress(openai.APIError):
+                answer = at.client.post(f"/{path}", body=body | {"stream": streamed}, cast_to=httpx.Response)
+                answer.read()
+            with at.house.store.tenant("acme").read() as tx:
+                return daily_budget.used_today(tx) - before
+
+        fine = answer(completion("Twelve."))
+        prompt = used_by(nothing, fine) - 18
+        assert prompt > 0
+        assert used_by(nothing, nothing) == 2 * prompt
+        assert used_by(error(500), fine) == 18
+
+
 @pytest.mark.parametrize("wrong", [{"seed": float("nan")}, {"stop": ["\ud83d"]}, {"min_p": float("inf")}])
 def test_what_is_no_json_is_refused_before_it_is_passed_on(at, endpoint, wrong):
-    import httpx
-
     body = json.dumps({"model": "m", "messages": HELLO, **wrong})
     head = at.house.head() | {"content-type": "application/json"}
     assert httpx.post(f"{at.address}/v1/chat/completions", content=body, headers=head).status_code == 422

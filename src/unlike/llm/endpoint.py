@@ -15,6 +15,7 @@ from unlike.llm.http_client import ConnectionFailed, HttpClient, StatusError
 from unlike.llm.openai_chat import one_line, refused_field
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
+from unlike.llm.usage import note_unanswered
 from unlike.settings import EndpointSettings
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
@@ -146,7 +147,10 @@ class Endpoint:
             self._reached = True
             self._raise_for_status(error, fields)
         except (TimeoutError, ConnectionFailed) as error:
-            raise self.no_answer(error) from error
+            failure = self.no_answer(error)
+            if not failure.unreachable:
+                note_unanswered()
+            raise failure from error
         except (TryAgain, CallFailed):
             self._reached = True
             raise
