@@ -17,6 +17,8 @@ from unlike.progress import n_of
 
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "time": pl.Int64}
 """Column types by kind; columns of other kinds are texts."""
+OF_TIMES: dict[str, type[pl.DataType]] = {"timestamp_as_number": pl.Float64, "timestamp_unreadable": pl.String}
+"""What ``casts.typed`` puts beside a time."""
 _OUTLIER_IQRS = 10
 """A rating is an outlier when it lies more interquartile ranges than this outside the quartiles."""
 
@@ -26,7 +28,7 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
 
     Returns:
         A column for each of ``sources.RECORD_KINDS`` (null where the source has none), ``row``, ``n_chars`` of the text before
-        white space is normalised, and ``text_hash``.
+        white space is normalised, ``text_hash``, and ``timestamp_unreadable``: what a time was that cannot be read.
 
     Raises:
         InputError: A file is not usable; see ``read_table``.
@@ -66,7 +68,7 @@ def _staged(
 ) -> pl.LazyFrame:
     """A table in Parquet parts, all with the same columns in the same order."""
     folder.mkdir()
-    types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | {"timestamp_as_number": pl.Float64}
+    types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | OF_TIMES
     start = 0
     for part, frame in enumerate(frames):
         have = [name for name in types if name in frame.columns or not name.endswith("_as_number")]

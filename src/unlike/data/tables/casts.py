@@ -36,8 +36,8 @@ def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: Rea
         log: Counts values that cannot be read.
 
     Returns:
-        The frame with its columns cast, ``<name>_as_number`` beside each time, and a column ``reason``: null where the
-        line is usable.
+        The frame with its columns cast, ``<name>_as_number`` and ``<name>_unreadable`` (the text that is no time) beside
+        each time, and a column ``reason``: null where the line is usable.
     """
     reasons = [pl.lit(None, dtype=pl.String)]
     columns: list[pl.Series] = []
@@ -73,7 +73,8 @@ def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list
     words = text.set(number.is_not_null(), None)
     moment = dates(words, reading.time_format)
     _count_unreadable(words, moment, field.name, log)
-    return [moment, number.alias(f"{field.name}_as_number")]
+    unreadable = words.set(moment.is_not_null(), None).alias(f"{field.name}_unreadable")
+    return [moment, number.alias(f"{field.name}_as_number"), unreadable]
 
 
 def _count_unreadable(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:

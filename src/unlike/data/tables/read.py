@@ -32,7 +32,7 @@ def read_table(
         how: Options of the user.
 
     Yields:
-        Frames with one column per field, cast to its kind (a time has a second one, ``<name>_as_number``); only usable
+        Frames with one column per field, cast to its kind (a time has two more, see ``typed``); only usable
         lines.
 
     Raises:
