@@ -84,7 +84,7 @@ def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: M
     typer.echo(f"key {name!r} of tenant {tenant!r} is revoked")
 
 
-@keys.command("budget")
+@keys.command("budget", context_settings={"ignore_unknown_options": True})
 def budget(
     tokens: Annotated[str, typer.Argument(help="Tokens per day (UTC) of LLM calls, or none for no limit.")],
     store: StoreAt,
