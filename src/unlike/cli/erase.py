@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -67,7 +68,8 @@ def erase(
             return
         if replay and not (signing_key or public_key):
             _need_receipts_key(place)
-        memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+        parts = open_memory_parts(settings)  # first: where the settings are wrong, no signing key is created
+        memory = replace(parts, signer=open_signer(place, signing_key)).memory(opened)
         if replay:
             _erase_again(memory, [_read(file) for file in _files_in(replay)], public_key and _public_key(public_key))
         elif record:
