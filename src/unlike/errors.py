@@ -9,6 +9,7 @@
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
         ├── EmptyAnswer    the engine answered without words
+        ├── NoAnswer       the endpoint did not answer: timeout, broken connection, server error
         ├── Busy           the endpoint takes no more requests for now
         └── Refused        the endpoint refuses this request: a field is wrong, or the prompt too long
 
@@ -65,6 +66,10 @@ class CallFailed(UnlikeError):
 
 class EmptyAnswer(CallFailed):
     """An engine answered without words."""
+
+
+class NoAnswer(CallFailed):
+    """An endpoint did not answer, or not to the end, for a reason of its own: timeout, broken connection, server error."""
 
 
 class Busy(CallFailed):

@@ -123,6 +123,13 @@ def test_nobody_is_erased_without_a_receipt(how, unlike, shop, tmp_path, monkeyp
     assert not (tmp_path / "r.json").exists()
 
 
+def test_wrong_settings_leave_no_signing_key(unlike, shop, tmp_path):
+    (tmp_path / "s.toml").write_text("colour = 3")
+    words = ("--receipt", tmp_path / "r.json", "--yes", "--settings", tmp_path / "s.toml")
+    assert unlike("erase", "ada", "--store", shop, *words)[0] == 2
+    assert not (shop / "receipts.pem").exists()
+
+
 def test_an_unknown_user_leaves_no_receipt(unlike, shop, tmp_path):
     status, _, err = unlike("erase", "zoe", "--store", shop, "--receipt", tmp_path / "r.json", "--yes")
     assert status == 2

@@ -53,9 +53,29 @@ def test_somebody_may_refuse_before_anything_came(unlike, shop):
 
 
 def test_one_record_goes(unlike, shop):
-    status, said = erase(unlike, "--record", "ada-pen", "--store", shop)
+    one = ("--record", "ada-pen", "--store", shop)
+    status, said = erase(unlike, "bob", *one, "--yes")
+    assert status == 2 and "record 'ada-pen' is not of 'bob' but of 'ada'; nothing was erased" in said
+    status, said = erase(unlike, *one)
+    assert status == 2 and "nothing was deleted: give --yes" in said
+    status, said = erase(unlike, "ada", *one, "--yes")
     assert status == 0 and "record ada-pen of ada is deleted" in said
-    assert erase(unlike, "--record", "ada-pen", "--store", shop)[0] == 2
+    assert "no record 'ada-pen'" in erase(unlike, *one, "--yes")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("bob", "--whole-tenant"), "--whole-tenant is not about one user: USER 'bob' seen"),
+        (("bob", "--replay", "receipts"), "--replay is not about one user: USER 'bob' seen"),
+        (("--record", "ada-pen", "--whole-tenant"), "one thing at a time: --record, --whole-tenant seen"),
+        (("ada", "--refuse", "--readmit"), "one thing at a time: --refuse, --readmit seen"),
+    ],
+)
+def test_no_argument_is_ignored(words, message, unlike, shop):
+    status, said = erase(unlike, *words, "--store", shop, "--yes")
+    assert status == 2 and message in said
+    assert unlike("export", "ada", "--store", shop)[0] == 0
 
 
 def test_a_whole_tenant_goes_when_that_is_meant(unlike, shop):

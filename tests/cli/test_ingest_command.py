@@ -22,6 +22,15 @@ WRONG = {
         record("u", "pen", text="x" * 1_000_001),
         "record u-pen: text has 1,000,001 characters",
     ),
+    "a time that cannot be read": (
+        record("u", "pen", timestamp="31/31/2023"),
+        "u-pen: timestamp '31/31/2023' cannot be",
+    ),
+    "a number that is no time": (
+        record("u", "pen", timestamp=17),
+        "record u-pen: timestamp '17' cannot be read; correct",
+    ),
+    "a time that is none": (record("u", "pen", timestamp=[1]), "record u-pen: timestamp 'a list' cannot be read"),
     "a control character in an id": (record("u", "pen", user_id="a\nb"), "user_id has a control character"),
 }
 

@@ -73,6 +73,7 @@ CANNOT = {
     "no such key": (("revoke", "app"), "no key 'app'; see: unlike keys list"),
     "no such tenant": (("list", "--tenant", "acme"), "no tenant 'acme' in this store; there is default"),
     "no tokens": (("budget", "few"), "budget is 'few'; give a number of tokens, or none"),
+    "a number below 0": (("budget", "-1"), "budget is '-1'; give a number of tokens, or none"),
     "a number with _ at its start": (("budget", "_5"), "budget is '_5'; give a number of tokens, or none"),
     "a number with two _": (("budget", "1__000"), "budget is '1__000'; give a number of tokens, or none"),
     "the key it has": (("rotate", "--new-master", "file:shop/master.key"), "is the store's current master key"),

@@ -90,6 +90,7 @@ def test_what_cannot_be_served_is_one_line_and_exit_2(unlike, shop, tmp_path):
             assert message in err
             assert "Traceback" not in err
     assert not (tmp_path / "typo").exists()
+    assert not (shop / "receipts.pem").exists()
 
 
 def test_a_database_needs_a_signing_key(unlike, monkeypatch):

@@ -51,7 +51,7 @@ def test_the_key_is_asked_for_and_kept_in_the_tab_alone(house, service, walk):
     page = walked.go(at("users"), "Which key?")
     page.get_by_label("API key").fill("unlike_nonsense")
     page.get_by_role("button", name="Open").click()
-    page.get_by_role("heading", name="Which key?").wait_for()
+    page.get_by_text("This key is not valid: it may be").wait_for()
     page.get_by_label("API key").fill(house.key)
     page.get_by_role("button", name="Open").click()
     page.get_by_role("link", name="ada", exact=True).wait_for()
@@ -60,6 +60,7 @@ def test_the_key_is_asked_for_and_kept_in_the_tab_alone(house, service, walk):
     assert json.loads(page.evaluate(kept)) == [[house.key], [], ""]
     page.get_by_role("button", name="Forget the key").click()
     page.get_by_role("heading", name="Which key?").wait_for()
+    assert not page.get_by_text("This key is not valid").count()
     assert house.key not in page.content()
     assert page.evaluate("sessionStorage.length") == 0
 

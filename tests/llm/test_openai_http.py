@@ -8,7 +8,7 @@ import pytest
 
 from tests.llm import endpoint as behaviours
 from tests.llm.endpoint import EMPTY_BODY, GARBAGE, NO_CHOICES, answer, completion, error, half_a_body, nothing, silence
-from unlike.errors import CallFailed, EngineError, InputError
+from unlike.errors import CallFailed, EngineError, InputError, NoAnswer
 from unlike.llm.backend import Sampling
 from unlike.llm.openai_http import OpenAIBackend
 from unlike.llm.retry import Waits
@@ -35,6 +35,8 @@ PASSING = {
     "empty body": EMPTY_BODY,
     "too slow": silence,
 }
+UNANSWERED = [PASSING[kind] for kind in ("500", "501", "503", "half a body", "closed connection", "too slow")]
+"""Where the endpoint itself failed, and not what it was asked."""
 
 
 class Clock:
@@ -80,9 +82,10 @@ def test_what_passes_is_tried_again(endpoint, clock, behaviour):
 @pytest.mark.parametrize("behaviour", PASSING.values(), ids=PASSING)
 def test_what_does_not_pass_is_one_failed_call(endpoint, clock, behaviour):
     endpoint.always = behaviour
-    with pytest.raises(CallFailed, match="given up after 3 attempts"):
+    with pytest.raises(CallFailed, match="given up after 3 attempts") as failure:
         complete(open_backend(endpoint.base_url, clock, max_retries=2, timeout_s=0.2))
     assert len(endpoint.requests) == 3
+    assert isinstance(failure.value, NoAnswer) == (behaviour in UNANSWERED)
 
 
 def test_an_endpoint_that_is_busy_is_waited_for_longer(endpoint, clock):
@@ -161,7 +164,7 @@ def test_an_endpoint_that_goes_away_later_fails_the_call_only(clock):
         server.stop()
         await backend.complete(MESSAGES, Sampling())
 
-    with pytest.raises(CallFailed, match="given up after 4 attempts"):
+    with pytest.raises(NoAnswer, match="given up after 4 attempts"):
         asyncio.run(twice())
 
 

@@ -15,7 +15,10 @@ from unlike.memory import worker
 from unlike.memory.profile_sources import PAUSE_S
 from unlike.memory.settings import Refresh
 from unlike.memory.worker import build_due, work, work_off, work_once
+from unlike.privacy.keys import MasterKey
 from unlike.store import jobs, profiles
+from unlike.store.database import Store
+from unlike.store.rotate import rotate
 from unlike.store.tables import PROFILES
 
 
@@ -243,6 +246,15 @@ def test_a_job_of_somebody_erased_meanwhile_ends(in_sqlite):
 
 
 # When a profile is built anew ------------------------------------------------------------------------------------------
+
+
+def test_jobs_wait_while_the_store_has_another_master_key(in_sqlite):
+    run(memory_of(in_sqlite).add(town(), BOTH))
+    rotate(in_sqlite, MasterKey(b"n" * 32))
+    store = Store(in_sqlite.engine, in_sqlite.keys.master)
+    clock, late = Clock(store), memory_of(store)
+    clock.work(late)
+    assert {(job.state, job.attempts) for job in job_rows(late)} == {("waiting", 0)}
 
 
 def test_few_new_records_wait(in_sqlite):

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from unlike.errors import CallFailed, EngineError
+from unlike.errors import CallFailed, EngineError, NoAnswer
 from unlike.llm.backend import Completion, estimate_tokens
 
 SECRET = "sk-secret at http://10.0.0.1: the prompt was: ada's diary"
@@ -86,3 +86,7 @@ def down():
 
 def failed(n_words=0):
     return Failing(CallFailed(f"no answer {SECRET}", SECRET), n_words)
+
+
+def silent(n_words=0):
+    return Failing(NoAnswer(f"no answer within 60 s {SECRET}", SECRET), n_words)

@@ -44,6 +44,32 @@ def test_a_user_makes_it_personal(at, full_house):
     assert answer.unlike["profile_version"] >= 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("metadata", "item", "says"),
+    [
+        ({"item_id": "album-1"}, "album-1", ""),
+        ({"trace": "7"}, None, ""),
+        ({"item_id": "zz"}, None, "; no item 'zz'"),
+        ({"itemId": "album-1"}, None, "; metadata has 'itemId', but the item is read from 'item_id'"),
+        ({"item": "album-1"}, None, "; metadata has 'item', but the item is read from 'item_id'"),
+    ],
+)
+def test_an_item_that_was_not_found_is_told(at, stream, metadata, item, says):
+    asked = {"model": "any", "messages": HELLO, "metadata": metadata, "stream": stream}
+
+    def told(**user):
+        answer = at.chat.completions.create(**asked, **user)
+        return (next(iter(answer)) if stream else answer).unlike
+
+    personal, plain = told(user="ada"), told()
+    assert personal["rung"] == "full" and personal["item"] == item
+    assert personal["why"].endswith(says) and (says or ";" not in personal["why"])
+    assert plain["item"] is None
+    if "item_id" in metadata:
+        assert plain["why"] == "no user is named, so the item is not looked up"
+
+
 def test_the_chunks_are_the_answer(at):
     asked = {"model": "any", "messages": HELLO, "user": "ada", "seed": 1}
     whole = at.chat.completions.create(**asked)

@@ -1,12 +1,15 @@
 """OpenAI's own client against a service over a recording engine: what arrives is what was sent, plus the material."""
 
+import contextlib
 import json
 
+import httpx
 import openai
 import pytest
 
-from tests.llm.endpoint import answer, chunk, chunks, completion, error, stream
+from tests.llm.endpoint import answer, chunk, chunks, completion, error, nothing, stream
 from tests.serve.passed import CALL, CHAT, EXTRA, FIELDS, passing
+from unlike.llm.retry import Waits
 from unlike.store import daily_budget
 
 PERSONAL = {"user": "ada", "metadata": {"item_id": "album-1", "trace": "7"}}
@@ -230,11 +233,54 @@ def test_what_is_used_is_counted(at, endpoint):
         assert daily_budget.used_today(tx) - before == 2 * 18
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("path", ["chat/completions", "generate"])
+def test_attempts_that_were_sent_and_not_answered_are_counted(make_house, endpoint, path, streamed):
+    async def at_once(seconds):
+        pass
+
+    body = {"model": "m", "messages": HELLO} if "chat" in path else {"user_id": "ada", "item_id": "album-1"}
+    with passing(make_house, endpoint, max_retries=1, waits=Waits(sleep=at_once)) as at:
+
+        def used_by(*behaviours):
+            at.house.leave("acme", 100_000)
+            endpoint.script = list(behaviours)
+            with at.house.store.tenant("acme").read() as tx:
+                before = daily_budget.used_today(tx)
+            with contextlib.suppress(openai.APIError):
+                answer = at.client.post(f"/{path}", body=body | {"stream": streamed}, cast_to=httpx.Response)
+                answer.read()
+            with at.house.store.tenant("acme").read() as tx:
+                return daily_budget.used_today(tx) - before
+
+        fine = answer(completion("Twelve."))
+        prompt = used_by(nothing, fine) - 18
+        assert prompt > 0
+        assert used_by(nothing, nothing) == 2 * prompt
+        assert used_by(error(500), fine) == 18
+
+
 @pytest.mark.parametrize("wrong", [{"seed": float("nan")}, {"stop": ["\ud83d"]}, {"min_p": float("inf")}])
 def test_what_is_no_json_is_refused_before_it_is_passed_on(at, endpoint, wrong):
-    import httpx
-
     body = json.dumps({"model": "m", "messages": HELLO, **wrong})
     head = at.house.head() | {"content-type": "application/json"}
     assert httpx.post(f"{at.address}/v1/chat/completions", content=body, headers=head).status_code == 422
     assert not endpoint.requests
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_readiness_says_when_the_endpoint_does_not_answer(at, endpoint, streamed):
+    def state_after(behaviour):
+        endpoint.always = behaviour
+        with contextlib.suppress(openai.APIError):
+            list(at.create(model="unlike", messages=HELLO, stream=streamed))
+        return at.client.get("/../readyz", cast_to=dict)["llm"]
+
+    fine = answer(completion("Twelve."))
+    states = [state_after(behaviour) for behaviour in (error(500), error(400), fine, error(400), error(401), fine)]
+    assert states == ["down", "down", "up", "up", "down", "up"]
+    endpoint.always = nothing
+    with pytest.raises(openai.InternalServerError) as failure:
+        at.create(model="unlike", messages=HELLO, stream=streamed)
+    assert (failure.value.status_code, failure.value.type) == (503, "llm_unavailable")
+    assert "the LLM did not answer" in str(failure.value) and failure.value.response.headers["retry-after"]

@@ -48,9 +48,10 @@ def test_what_cannot_be_asked_is_refused(full, change):
     assert full.post("/v1/generate", json=ASK | change).status_code == 422
 
 
+@pytest.mark.parametrize("llm", [llms.down, llms.silent])
 @pytest.mark.parametrize("ask", [ASK, STREAM])
-def test_without_an_llm_it_is_503_and_the_rest_is_served(make_house, ask):
-    house = make_house("full", llms.down())
+def test_without_an_llm_it_is_503_and_the_rest_is_served(make_house, ask, llm):
+    house = make_house("full", llm())
     with calling(house) as client:
         answer = client.post("/v1/generate", json=ask)
         assert (answer.status_code, answer.json()["error"]["type"]) == (503, "llm_unavailable")
@@ -63,17 +64,22 @@ def test_without_an_llm_it_is_503_and_the_rest_is_served(make_house, ask):
 def test_a_call_that_failed_is_502_and_tells_nothing_of_it(make_house, ask):
     with calling(make_house("full", llms.failed())) as client:
         answer = client.post("/v1/generate", json=ask)
+        assert client.get("/readyz").json()["llm"] == "unknown"
     assert (answer.status_code, answer.json()["error"]["type"]) == (502, "llm_failed")
     assert "secret" not in answer.text
     assert "diary" not in answer.text
 
 
-def test_an_answer_that_breaks_off_ends_with_an_error(make_house):
-    with calling(make_house("full", llms.failed(n_words=30))) as client:
+@pytest.mark.parametrize(
+    ("llm", "kind", "state"), [(llms.failed, "llm_failed", "unknown"), (llms.silent, "llm_unavailable", "down")]
+)
+def test_an_answer_that_breaks_off_ends_with_an_error(make_house, llm, kind, state):
+    with calling(make_house("full", llm(n_words=30))) as client:
         answer = client.post("/v1/generate", json=STREAM)
+        assert client.get("/readyz").json()["llm"] == state
     *pieces, (last, told) = events_of(answer.text)
     assert pieces
-    assert (last, told["error"]["type"]) == ("error", "llm_failed")
+    assert (last, told["error"]["type"]) == ("error", kind)
     assert "diary" not in answer.text
 
 

@@ -6,13 +6,15 @@ import logging
 
 import pytest
 
-from tests.serve.conftest import calling, listening, record
+from tests.serve.conftest import calling, crowd, listening, record
+from unlike.privacy.keys import MasterKey
 from unlike.serve import server
 from unlike.serve.auth import Keys
 from unlike.serve.logs import JsonLines
 from unlike.serve.middleware import Watch
 from unlike.serve.prometheus import Metrics
 from unlike.serve.rate_limits import Rates
+from unlike.store.rotate import rotate
 
 CANARY = "heliotrope-canary"
 
@@ -255,6 +257,20 @@ def test_without_a_database_all_is_503_but_the_process_is_up(house, client):
     answer = client.get("/v1/users")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
     assert "sqlite" not in answer.text
+
+
+def test_with_another_master_key_it_is_503_and_the_operator_is_told(full_house, logged):
+    new = MasterKey(b"n" * 32)
+    rotate(full_house.store, new)
+    with calling(full_house) as client:
+        ready = client.get("/readyz")
+        answer = client.post("/v1/records", json=crowd(("dee",)))
+    assert (ready.status_code, ready.json()["store"]) == (503, "down")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
+    assert new.id not in answer.text and answer.headers["retry-after"]
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    told = [line["level"] for line in lines if line["event"].endswith("restart this service with that one")]
+    assert len(told) == 2 and set(told) == {"error"}
 
 
 def test_the_server_runs_on_uvloop():

@@ -69,6 +69,20 @@ def test_a_bad_line_is_named_and_nothing_is_kept(client):
     assert client.get("/v1/users").json()["total"] == 0
 
 
+def test_a_correction_keeps_what_it_leaves_out_and_removes_what_it_says(client):
+    def stored(change):
+        body = {"user_id": "ada", "item_id": "album-7", "text": "Warm."} | change
+        client.put("/v1/records/ada-album-7", json=body).raise_for_status()
+        (row,) = client.get("/v1/users/ada/records").json()["rows"]
+        return row["text"], row["title"], row["rating"], row["timestamp"]
+
+    client.post("/v1/records", json={"records": [record(title="Late")]}).raise_for_status()
+    assert stored({}) == ("Warm.", "Late", 4, 1_700_000_000_000)
+    assert stored({"title": "Later"}) == ("Warm.", "Later", 4, 1_700_000_000_000)
+    assert stored({"rating": None}) == ("Warm.", "Later", None, 1_700_000_000_000)
+    assert stored({"title": "", "rating": 2}) == ("Warm.", "", 2, 1_700_000_000_000)
+
+
 def test_parameters_and_bodies_that_no_route_has_are_refused(client):
     for path, says in (
         ("/v1/jobs?user=ada", "query.user: unknown parameter; allowed are state, user_id, offset, limit"),

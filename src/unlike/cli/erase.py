@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -14,6 +15,7 @@ from unlike.cli.output import confirm, day_and_time, say
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
 from unlike.progress import n_of
+from unlike.records import canonical_id
 from unlike.store.open import RECEIPTS, STORE_PARTS, Place, need, open_signer, open_tenant
 
 if TYPE_CHECKING:
@@ -56,20 +58,22 @@ def erase(
     refuses = bool(user) and (refuse or readmit)
     if not store or not (replay or record or whole_tenant or refuses or (user and receipt)):
         raise InputError("erase needs USER, --store and --receipt FILE; to verify a receipt, give --verify FILE")
+    _check(
+        user, {"replay": replay, "record": record, "whole-tenant": whole_tenant, "refuse": refuse, "readmit": readmit}
+    )
     place = Place(store, tenant, master, say)
     with open_tenant(place) as opened:
         if whole_tenant:
             _erase_tenant(opened, yes)
             return
-        if replay and not (signing_key or public_key or (place.in_folder and (Path(store) / RECEIPTS).is_file())):
-            raise InputError(
-                f"{place.shown} has no {RECEIPTS}, which says whose receipts are valid: copy that of the store that was "
-                "backed up there, or name it: --signing-key FILE, or --public-key"
-            )
-        memory = open_memory_parts(settings, signer=open_signer(place, signing_key)).memory(opened)
+        if replay and not (signing_key or public_key):
+            _need_receipts_key(place)
+        parts = open_memory_parts(settings)  # first: where the settings are wrong, no signing key is created
+        memory = replace(parts, signer=open_signer(place, signing_key)).memory(opened)
         if replay:
             _erase_again(memory, [_read(file) for file in _files_in(replay)], public_key and _public_key(public_key))
         elif record:
+            _confirm_record(opened, record, user, yes)
             _delete_record(memory, record)
         elif refuses:
             _refuse_user(memory, user, refuse)
@@ -77,6 +81,25 @@ def erase(
             with suggesting_users(opened, user):
                 _confirm(memory, user, yes)
                 _show_erased(_erase(memory, user, receipt), user, receipt, place)
+
+
+def _check(user: str, modes: Mapping[str, object]) -> None:
+    """Refuse what would be ignored: a second mode, or a USER beside one that is not about a user."""
+    given = [f"--{name}" for name, value in modes.items() if value]
+    if len(given) > 1:
+        raise InputError(f"erase does one thing at a time: {', '.join(given)} seen; give one of them")
+    if user and given in (["--replay"], ["--whole-tenant"]):
+        raise InputError(
+            f"{given[0]} is not about one user: USER {user!r} seen; nothing was erased: leave out one of them"
+        )
+
+
+def _need_receipts_key(place: Place) -> None:
+    if not (place.in_folder and (Path(place.store) / RECEIPTS).is_file()):
+        raise InputError(
+            f"{place.shown} has no {RECEIPTS}, which says whose receipts are valid: copy that of the store that was "
+            "backed up there, or name it: --signing-key FILE, or --public-key"
+        )
 
 
 def _show_erased(signed: "Receipt", user: str, receipt: Path, place: Place) -> None:
@@ -151,6 +174,23 @@ def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: st
     typer.echo(
         "records of all of them are refused from now on, except of users who were readmitted after their erasure"
     )
+
+
+def _confirm_record(tenant: "Tenant", record_id: str, user: str, yes: bool) -> None:
+    """Print whose record will be deleted, and ask for confirmation; with a USER, it must be that user's."""
+    from unlike.store.records import Unknown, with_ids
+
+    with tenant.read() as tx:
+        found = with_ids(tx, [canonical_id(record_id)])
+    if not found:
+        raise Unknown(f"no record {record_id!r}")
+    owner = found[0].record.user_id
+    if user and canonical_id(user) != owner:
+        raise InputError(
+            f"record {record_id!r} is not of {user!r} but of {owner!r}; nothing was erased: name its user, or leave USER out"
+        )
+    typer.echo(f"about to delete record {record_id} of {owner}, and everything that was made with it")
+    confirm(yes, "Delete?", "nothing was deleted")
 
 
 def _delete_record(memory: "Memory", record_id: str) -> None:

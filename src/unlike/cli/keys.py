@@ -84,7 +84,7 @@ def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: M
     typer.echo(f"key {name!r} of tenant {tenant!r} is revoked")
 
 
-@keys.command("budget")
+@keys.command("budget", context_settings={"ignore_unknown_options": True})
 def budget(
     tokens: Annotated[str, typer.Argument(help="Tokens per day (UTC) of LLM calls, or none for no limit.")],
     store: StoreAt,
@@ -137,7 +137,9 @@ def rotate(
         f"master key {old} -> {key.id}: the keys of {n_of(wrapped['tenants'], 'tenant')} and "
         f"{n_of(wrapped['users'], 'user')} are encrypted with it"
     )
-    typer.echo("from now on give the new one (--master or UNLIKE_MASTER_KEY), and restart services")
+    typer.echo(
+        "from now on give the new one (--master or UNLIKE_MASTER_KEY); running services must be restarted with it"
+    )
     own = Path(store) / MASTER
     if not master and own.is_file():
         typer.echo(f"{own} is the old key: destroy it, or keep it only to open old backups")

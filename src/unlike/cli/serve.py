@@ -50,9 +50,9 @@ def serve(
 
     place = Place(store, master=master, notify=say)
     with open_store_at(place, new=not place.in_folder, migrate=True) as opened:
-        parts = open_memory_parts(settings, llm, embedder, open_signer(place, signing_key))
+        parts = open_memory_parts(settings, llm, embedder)
         with listening(host, port) as listener, closing(CPUProcesses()) as processes:
-            parts = replace(parts, processes=processes)
+            parts = replace(parts, processes=processes, signer=open_signer(place, signing_key))
             app = _app(opened, parts, workers)
             _announce(opened, place, llm, address_of(listener))
             run(_serve(app, parts, listener))

@@ -31,7 +31,7 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
 
     Returns:
         A column for each of ``sources.RECORD_KINDS`` (null where the source has none), ``row``, ``n_chars`` of the text before
-        white space is normalised, and ``text_hash``.
+        white space is normalised, ``text_hash``, and ``timestamp_unreadable``: what a time was that cannot be read.
 
     Raises:
         InputError: A file is not usable; see ``read_table``.
@@ -43,6 +43,8 @@ def stage_records(source: Source, folder: Path, log: ReadLog) -> pl.LazyFrame:
     if source.has("timestamp"):
         rows = with_one_order(rows, "timestamp", log)
         rows = with_one_unit(rows, "timestamp", source.reading.time_unit, log)
+        is_read = pl.col("timestamp").is_not_null()
+        rows = rows.with_columns(timestamp_unreadable=pl.when(~is_read).then("timestamp_unreadable"))
         n_rows = int(rows.select(pl.len()).collect().item())
         log.check_times("timestamp", n_rows, source.reading.max_malformed, source.reading.time_format)
     if source.has("rating"):
@@ -75,6 +77,7 @@ def _staged(
     """A table in Parquet parts, all with the same columns in the same order."""
     folder.mkdir()
     types = {name: TYPES.get(kind, pl.String) for name, kind in kinds.items()} | _BESIDE_TIMES
+    types |= {"timestamp_unreadable": pl.String}
     start = 0
     for part, frame in enumerate(frames):
         have = [name for name in types if name in frame.columns or name not in _BESIDE_TIMES]

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeGuard
 from unlike.errors import CallFailed, EngineError
 from unlike.llm.backend import Backend, Messages, estimate_tokens, n_bytes_of, tokens_in, tokens_of_bytes
 from unlike.llm.stop import STOP
-from unlike.llm.usage import Meter, Usage, count, note, usage_of_failed
+from unlike.llm.usage import Meter, Usage, count, count_unanswered, note, usage_of_failed
 
 Answer = dict[str, Any]
 """A chat completion, or a chunk of one, as the engine sent it."""
@@ -89,6 +89,7 @@ class PassthroughLLM:
     async def whole(self, chat: PassedChat) -> Answer:
         """The whole answer; see ``ChatBackend.chat``."""
         await STOP.check()
+        unanswered = count_unanswered()
         try:
             with self._noting_errors():
                 answer = await STOP.in_flight(self._backend.chat(chat))
@@ -98,13 +99,16 @@ class PassthroughLLM:
         except asyncio.CancelledError:
             count(self._meters, _estimated(chat, 0))  # the engine has read the prompt
             raise
+        finally:
+            if unanswered.n:
+                count(self._meters, unanswered.usage(lambda: estimate_tokens(chat.messages)))
         count(self._meters, Usage(1, 0, 0, *usage_in(answer)))
         return answer
 
     async def stream(self, chat: PassedChat) -> Chunks:
         """The answer in chunks; its tokens are estimated where it is closed early or reports no usage."""
         await STOP.check()
-        n_bytes, used = 0, None
+        n_bytes, used, unanswered = 0, None, count_unanswered()
         try:
             with self._noting_errors():
                 async with aclosing(self._backend.chat_stream(chat)) as chunks:
@@ -121,7 +125,8 @@ class PassthroughLLM:
             used = None if n_bytes else Usage()
             raise
         finally:
-            count(self._meters, _estimated(chat, n_bytes) if used is None else used)
+            used = _estimated(chat, n_bytes) if used is None else used
+            count(self._meters, used.plus(unanswered.usage(lambda: estimate_tokens(chat.messages))))
 
     @contextmanager
     def _noting_errors(self) -> Generator[None]:

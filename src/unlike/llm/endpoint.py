@@ -10,11 +10,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Never, TypeVar
 
-from unlike.errors import Busy, CallFailed, EngineError, InputError, Refused
+from unlike.errors import Busy, CallFailed, EngineError, InputError, NoAnswer, Refused
 from unlike.llm.http_client import ConnectionFailed, HttpClient, StatusError
 from unlike.llm.openai_chat import one_line, refused_field
 from unlike.llm.retry import TryAgain, Waits, asked_wait_s, is_retried
 from unlike.llm.stop import STOP
+from unlike.llm.usage import note_unanswered
 from unlike.settings import EndpointSettings
 
 HOPELESS_STATUS = frozenset({401, 402, 403, 404})
@@ -129,8 +130,8 @@ class Endpoint:
         unreachable = isinstance(error, ConnectionFailed) and error.unreachable
         self._reached = self._reached or not unreachable
         if isinstance(error, TimeoutError) or error.timed_out:
-            return TryAgain(f"{self.model} gave no answer within {self._limits.timeout_s:g} s")
-        return TryAgain(f"{self.model}: {error}", unreachable=unreachable)
+            return TryAgain(f"{self.model} gave no answer within {self._limits.timeout_s:g} s", unanswered=True)
+        return TryAgain(f"{self.model}: {error}", unreachable=unreachable, unanswered=True)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -146,7 +147,10 @@ class Endpoint:
             self._reached = True
             self._raise_for_status(error, fields)
         except (TimeoutError, ConnectionFailed) as error:
-            raise self.no_answer(error) from error
+            failure = self.no_answer(error)
+            if not failure.unreachable:
+                note_unanswered()
+            raise failure from error
         except (TryAgain, CallFailed):
             self._reached = True
             raise
@@ -168,7 +172,7 @@ class Endpoint:
             raise Refused(reason, raw, _name_in(error.param), _name_in(error.code)) from error
         asked_s = asked_wait_s(error.headers, self._waits.now())
         is_busy = status == 429 or (status == 503 and asked_s is not None)
-        raise TryAgain(reason, raw=raw, asked_s=asked_s, busy=is_busy) from error
+        raise TryAgain(reason, raw=raw, asked_s=asked_s, busy=is_busy, unanswered=status >= 500) from error
 
     def _raise_if_final(self, n_failed: int, failure: TryAgain, left_s: float) -> None:
         """Raise the error of a call that gets no further attempt; ``left_s`` remain of its time limit."""
@@ -178,12 +182,12 @@ class Endpoint:
                 f"endpoint cannot be reached: {self.shown_url} ({failure}); start it or give another address"
             ) from failure
         if n_failed > self._limits.max_retries:
-            raise _final(failure, f"given up after {n_failed} attempts") from failure
+            raise final(failure, f"given up after {n_failed} attempts") from failure
         if failure.asked_s is not None and failure.asked_s > self._waits.asked_cap_s:
             asked = f"it asks to wait {failure.asked_s:g} s, at most {self._waits.asked_cap_s:g} s are waited"
-            raise _final(failure, asked) from failure
+            raise final(failure, asked) from failure
         if left_s <= 0:
-            raise _final(failure, f"given up: a call may take {self._limits.total_s:g} s in all") from failure
+            raise final(failure, f"given up: a call may take {self._limits.total_s:g} s in all") from failure
 
     def _raise_if_busy_too_long(self, failure: TryAgain, waited_s: float, n_answers: int) -> None:
         """Raise an error if the endpoint was busy for longer than the patience, or the user asked to stop."""
@@ -191,15 +195,17 @@ class Endpoint:
             return
         why = f"it did so for {waited_s / 60:.0f} minutes"
         if self._n_answers > n_answers:  # other calls were answered meanwhile
-            raise _final(failure, why) from failure
+            raise final(failure, why) from failure
         advice = "what is done is kept: run the same command again later to continue"
         raise EngineError(f"{failure}; {why}; {advice}") from failure
 
 
-def _final(failure: TryAgain, why: str) -> CallFailed:
-    """The error of a call that is not tried again."""
-    reason = f"{failure}; {why}"
-    return Busy(reason, failure.raw, failure.asked_s) if failure.busy else CallFailed(reason, failure.raw)
+def final(failure: TryAgain, why: str, raw: str = "") -> CallFailed:
+    """The error of a call that is not tried again; ``raw`` is what came of its answer."""
+    reason, raw = f"{failure}; {why}", raw or failure.raw
+    if failure.busy:
+        return Busy(reason, raw, failure.asked_s)
+    return NoAnswer(reason, raw) if failure.unanswered else CallFailed(reason, raw)
 
 
 def _name_in(value: object) -> str:

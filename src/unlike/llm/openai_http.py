@@ -7,10 +7,9 @@ from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from unlike.errors import CallFailed
 from unlike.llm.backend import Completion, Messages, Sampling, estimate_tokens
 from unlike.llm.chat_passthrough import Answer, Chunks, PassedChat
-from unlike.llm.endpoint import Endpoint, FieldRefused
+from unlike.llm.endpoint import Endpoint, FieldRefused, final
 from unlike.llm.http_client import ConnectionFailed, HttpClient
 from unlike.llm.openai_chat import as_chunk, chat_fields, ends_answer, passed_fields, read_answer, read_completion
 from unlike.llm.retry import TryAgain, Waits
@@ -181,7 +180,7 @@ class OpenAIBackend:
                     yield part
             except (TryAgain, ConnectionFailed) as error:
                 failure = error if isinstance(error, TryAgain) else self.endpoint.no_answer(error)
-                raise CallFailed(f"{failure}; it had begun to answer, so it is not asked again", text) from error
+                raise final(failure, "it had begun to answer, so it is not asked again", text) from error
 
     async def _whole(self, messages: Messages, fields: Fields, client: HttpClient) -> Completion:
         started = time.monotonic()

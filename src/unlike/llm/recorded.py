@@ -13,13 +13,13 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from unlike.errors import CallFailed, EmptyAnswer, EngineError, InputError
+from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Completion, Sampling, n_bytes_of, tokens_of_bytes
 from unlike.llm.journal import Call, Entry, key
 from unlike.llm.soft_prompt import EmbedsBackend, takes_soft_prompts
 from unlike.llm.stop import STOP
 from unlike.llm.stream import Pieces, streamed
-from unlike.llm.usage import CACHED, Meter, Usage, count, note, usage_of_failed
+from unlike.llm.usage import CACHED, Meter, Usage, count, count_unanswered, note, usage_of_failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +216,8 @@ class RecordedLLM:
                 return Answer.of(await self._ask(call), "", cached=False)
         name, shared = key(call, self.backend.model), self._shared
         if name in shared.failed:
-            kind = EmptyAnswer if isinstance(shared.failed[name], EmptyAnswer) else CallFailed
-            raise kind(str(shared.failed[name]), shared.failed[name].raw)
+            failure = shared.failed[name]
+            raise type(failure)(str(failure), failure.raw)
         entry = self._journal.get(name)
         under_way = shared.under_way.get(name)
         cached = under_way is not None or (entry is not None and entry.state == "done")
@@ -239,7 +239,7 @@ class RecordedLLM:
         """
         if self._on_call:
             self._on_call(call)
-        n_bytes, used = 0, None
+        n_bytes, used, unanswered = 0, None, count_unanswered()
         try:
             async with aclosing(self._pieces(call)) as pieces:
                 async for piece in pieces:
@@ -258,7 +258,8 @@ class RecordedLLM:
             used = None if n_bytes else Usage()
             raise
         finally:
-            count(self._meters, self._estimated(call, n_bytes) if used is None else used)
+            used = self._estimated(call, n_bytes) if used is None else used
+            count(self._meters, used.plus(unanswered.usage(lambda: n_prompt_tokens(call, self.backend))))
 
     def _start(self, name: str, call: Call, journal: CallStore) -> asyncio.Task[Entry]:
         task = asyncio.create_task(self._ask_and_keep(name, call, journal))
@@ -288,7 +289,7 @@ class RecordedLLM:
         await STOP.check()
         if self._shared.broken is not None:
             raise EngineError(str(self._shared.broken)) from self._shared.broken
-        began = self._shared.time.begin()
+        began, unanswered = self._shared.time.begin(), count_unanswered()
         try:
             completion = await STOP.in_flight(self._complete(call))
         except EngineError as error:
@@ -304,6 +305,8 @@ class RecordedLLM:
             raise
         finally:
             engine_s = self._shared.time.end(began)
+            if unanswered.n:
+                count(self._meters, unanswered.usage(lambda: n_prompt_tokens(call, self.backend)))
         count(self._meters, _usage_of(completion))
         return replace(completion, wall_s=engine_s)
 

@@ -25,6 +25,7 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
         asked_s: Seconds the endpoint asked to wait; None where it did not.
         busy: Whether it takes no more requests for now.
         unreachable: Whether no connection came about at all.
+        unanswered: Whether the endpoint itself failed: timeout, broken connection, server error.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class TryAgain(Exception):  # noqa: N818 - a signal inside the backend, never an
         asked_s: float | None = None,
         busy: bool = False,
         unreachable: bool = False,
+        unanswered: bool = False,
     ) -> None:
         super().__init__(reason)
         self.raw = raw
         self.asked_s = asked_s
         self.busy = busy
         self.unreachable = unreachable
+        self.unanswered = unanswered
 
 
 @dataclass(frozen=True, slots=True)

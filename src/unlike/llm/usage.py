@@ -1,6 +1,7 @@
 """What calls of an LLM have used: how many were made, and their tokens."""
 
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from unlike.errors import CallFailed, EngineError
@@ -33,6 +34,37 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
         )
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """Attempts of one call that were sent and not answered; their engine has probably read the prompt.
+
+    Attributes:
+        n: So far.
+    """
+
+    n: int = 0
+
+    def usage(self, prompt_tokens: Callable[[], int]) -> Usage:
+        """What they used, beside the call itself; ``prompt_tokens`` estimates one of them."""
+        return Usage(prompt_tokens=self.n * prompt_tokens()) if self.n else Usage()
+
+
+_UNANSWERED: ContextVar[Unanswered | None] = ContextVar("unanswered", default=None)
+
+
+def count_unanswered() -> Unanswered:
+    """Begin to count the unanswered attempts of the call that this task makes next."""
+    unanswered = Unanswered()
+    _UNANSWERED.set(unanswered)
+    return unanswered
+
+
+def note_unanswered() -> None:
+    """Note an unanswered attempt of the call under way."""
+    if (unanswered := _UNANSWERED.get()) is not None:
+        unanswered.n += 1
 
 
 CACHED = Usage(n_cached=1)

@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
@@ -114,10 +114,17 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
     )
 
 
-def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "") -> None:
+def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> None:
     """Replace records by those with the same ids; what was made from the old ones is deleted.
 
     A record without a time keeps that of the old one, and an item keeps its text.
+
+    Args:
+        tenant: Whose.
+        clean: The new ones.
+        settings: When the jobs that follow are due.
+        by: Name of the API key.
+        keeps: Fields that are taken from the old records: title, rating.
 
     Raises:
         Unknown: There is no such record.
@@ -132,6 +139,8 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
                 )
+            kept = {name: getattr(before.record, name) for name in keeps}
+            row = replace(row, record=replace(row.record, **kept))
             rows.append(_timed(row, before.record.timestamp))
             before_items.append(before.item)
         _put(tx, rows, Consent(), settings)

@@ -6,7 +6,7 @@ nothing of it is stored, unless the settings keep prompts.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -137,10 +137,10 @@ class Memory:
         record = Record(record_id, user_id, item_id, text, title, rating)
         return await self.add([NewRecord(record, Item(item_id))])
 
-    async def correct(self, row: NewRecord, by: str = "") -> None:
+    async def correct(self, row: NewRecord, by: str = "", keeps: Collection[str] = ()) -> None:
         """Replace the record with the same id; see ``ingest.correct``."""
         clean = await self._cleaned([row])
-        await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by)
+        await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by, keeps)
         self._parts.contexts.clear()
 
     async def _cleaned(self, rows: Sequence[NewRecord]) -> ingest.Clean:

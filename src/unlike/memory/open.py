@@ -133,17 +133,15 @@ def open_memory_parts(
     settings: Path | None = None,
     llm: str = "",
     embedder: str = "",
-    signer: "Signer | None" = None,
     *,
     opening: "Callable[..., Backend] | None" = None,
 ) -> MemoryParts:
-    """The parts by name; an LLM that is not named raises an error when it is used.
+    """The parts by name, with a temporary signer; an LLM that is not named raises an error when it is used.
 
     Args:
         settings: Settings file (TOML).
         llm: As in ``open_llm``.
         embedder: As in ``open_encoder``.
-        signer: Of receipts; None for a temporary one.
         opening: Opens the LLM; ``open_llm`` by default.
 
     Raises:
@@ -168,7 +166,7 @@ def open_memory_parts(
         backend=backend,
         encoder=open_encoder(embedder or "hashing:64"),
         redactor=open_redactor(file.redactor),
-        signer=signer or Signer.new(),
+        signer=Signer.new(),
         task=task,
         file=file,
         priority=RequestPriority(backend),

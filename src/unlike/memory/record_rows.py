@@ -118,6 +118,8 @@ def _checked(row: Mapping[str, Any]) -> "NewRecord | str":
     from unlike.memory.ingest import mistakes
     from unlike.store.records import NewRecord
 
+    if unreadable := row["timestamp_unreadable"]:
+        return f"record {row['id'][:80]}: timestamp {unreadable[:40]!r} cannot be read; correct it, or leave it empty for now"
     item = Item(row["item_id"], row["item_title"] or "", row["item_description"] or "")
     own = (row["id"], row["user_id"], row["item_id"], row["text"], row["title"] or "", row["rating"])
     made = NewRecord(Record(*own, timestamp=row["timestamp"] or 0), item)

@@ -30,6 +30,8 @@ from unlike.writing.write import Guard
 
 MAX_SEARCHED = 1_000
 """Latest own records that are searched for those that fit a request, since each of them is decrypted."""
+MAX_SHOWN = 100
+"""Characters of an unknown id that are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,14 @@ class Prepared:
         context: What it was made from.
         guard: What the text may not repeat.
         shows_profile: Whether the context's profile is in the prompt.
+        chat_item: Id of the item that is in the prompt of a chat; None for none.
     """
 
     draft: Draft
     context: ProfileContext
     guard: Guard
     shows_profile: bool
+    chat_item: str | None = None
 
     def written(self, reply: Reply) -> Written:
         """The reply with what it was written from."""
@@ -175,15 +179,19 @@ def prepare_chat(
     tenant, whole = parts.tenant, tuple(dict(message) for message in messages)
     if user_id is None:
         # Requests without a user share the engine's cache within the tenant, and with no other tenant.
-        context, salt, ask = ProfileContext("plain", "no user is named"), f"tenant {tenant.id}", Ask("chat")
+        why = f"no user is named{', so the item is not looked up' if item_id else ''}"
+        context, salt, ask = ProfileContext("plain", why), f"tenant {tenant.id}", Ask("chat")
     else:
         context, item = parts.contexts.of(user_id, item_id or "")  # a chat leaves out an unknown item
+        if item_id and item is None:
+            context = replace(context, why=f"{context.why}; no item {item_id[:MAX_SHOWN]!r}")
         salt = salt_of(tenant, context)
         ask, whole = _personal(parts, whole, context, item)
     read, items = record_ids_of(ask.passages), tuple(items_of(ask, ask))
     call = Call("chat", "", whole, replace(sampling, cache_salt=salt), read, tenant.name, items=items)
     shows_profile = any(passage.kind == "profile" for passage in ask.passages)
-    return Prepared(Draft(call, ANSWER), context, Guard(context.others, parts.settings.on_repeat), shows_profile)
+    guard = Guard(context.others, parts.settings.on_repeat)
+    return Prepared(Draft(call, ANSWER), context, guard, shows_profile, ask.item.id if ask.item else None)
 
 
 def _personal(

@@ -16,6 +16,7 @@ from unlike.store import jobs
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, LeaseLost, Scope
+from unlike.store.keyring import AnotherMasterKey
 
 AT_ONCE = 8
 """Jobs that one worker runs concurrently."""
@@ -137,6 +138,9 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
         await asyncio.to_thread(_postpone, job, 0.0, "")
     except BudgetSpent as spent:
         await asyncio.to_thread(_postpone, job, spent.renewed_in_s, str(spent))
+    except AnotherMasterKey:
+        log.error("job %d waits for a service with the store's new master key", job.number)
+        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, "the store has another master key")
     except EngineError as error:
         await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, safe_message(error))
         return error

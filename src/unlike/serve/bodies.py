@@ -153,7 +153,7 @@ class RefusalBody(Body):
 
 
 class CorrectionBody(Body):
-    """The new content of a record."""
+    """The new content of a record; title, rating and time are the stored ones if omitted."""
 
     model_config = ConfigDict(json_schema_extra=example(**{k: v for k, v in _RECORD.items() if k != "record_id"}))
 
@@ -162,9 +162,16 @@ class CorrectionBody(Body):
     item_id: Id
     text: Text
     title: Title = ""
+    """"" removes the stored one."""
     rating: Rating | None = None
+    """`null` removes the stored one."""
     timestamp: Timestamp | None = None
-    """As of a record; the stored one if omitted."""
+    """As of a record."""
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Fields of the stored record that stay."""
+        return frozenset({"title", "rating"} - self.model_fields_set)
 
     def row(self, record_id: str) -> NewRecord:
         """Convert to the memory's type."""

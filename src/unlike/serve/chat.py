@@ -50,11 +50,16 @@ class TokensUsed:
 
 @dataclass(frozen=True, slots=True)
 class MadeFrom:
-    """How much of the user an answer was written from, and why; see ``POST /v1/generate``."""
+    """How much of the user an answer was written from, and why; see ``POST /v1/generate``.
+
+    Attributes:
+        item: Id of the item that the LLM was told of; null for none.
+    """
 
     rung: str
     why: str
     profile_version: int | None
+    item: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ async def prepared_chat(body: ChatBody, memory: Memory) -> Prepared:
 
 async def answer(chat: Prepared, body: ChatBody, service: Service, memory: Memory) -> Mapping[str, Any]:
     """A chat completion."""
-    head = {"object": "chat.completion", **_head(chat, memory)}
+    head = {"object": "chat.completion", **_head(chat, body, memory)}
     if memory.passes_chats:
         try:
             sent = await memory.chat(chat, body.passed_fields())
@@ -109,7 +114,7 @@ async def chunks(chat: Prepared, body: ChatBody, service: Service, memory: Memor
         service: Notes the LLM's answer.
         memory: Calls the LLM.
     """
-    head = _head(chat, memory) | {"object": "chat.completion.chunk"}
+    head = _head(chat, body, memory) | {"object": "chat.completion.chunk"}
     parts = _passed_chunks(chat, body, service, memory) if memory.passes_chats else _local_chunks(chat, service, memory)
     async with aclosing(parts):
         async for part in parts:
@@ -150,13 +155,15 @@ async def _local_chunks(chat: Prepared, service: Service, memory: Memory) -> Asy
                 start = {}
 
 
-def _head(chat: Prepared, memory: Memory) -> dict[str, Any]:
+def _head(chat: Prepared, body: ChatBody, memory: Memory) -> dict[str, Any]:
     context = chat.context
+    misnamed = body.misnamed_item
+    why = context.why + (f"; metadata has {misnamed!r}, but the item is read from 'item_id'" if misnamed else "")
     return {
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "created": int(time.time()),
         "model": memory.backend.model,
-        "unlike": MadeFrom(context.rung, context.why, context.profile_version),
+        "unlike": MadeFrom(context.rung, why, context.profile_version, chat.chat_item),
     }
 
 

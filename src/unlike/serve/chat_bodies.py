@@ -4,6 +4,7 @@ An LLM in this process has no such API: supported parameters are used, and all o
 """
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ _IGNORED = frozenset(
     {"parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "store"}
 )
 """Parameters that an LLM in this process may ignore, since they change no answer."""
+_LIKE_ITEM_ID = re.compile(r"items?[\W_]*(ids?)?", re.IGNORECASE)
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 """Of messages for an LLM in this process."""
 
@@ -122,6 +124,12 @@ class ChatBody(Body):
     def item_id(self) -> str | None:
         """The item of the memory that the chat is about."""
         return (self.metadata or {}).get("item_id")
+
+    @property
+    def misnamed_item(self) -> str | None:
+        """A key of the metadata that looks like a misspelt ``item_id``, where that is missing."""
+        names = self.metadata or {}
+        return None if "item_id" in names else next((name for name in names if _LIKE_ITEM_ID.fullmatch(name)), None)
 
     @property
     def wants_usage(self) -> bool:

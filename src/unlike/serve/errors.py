@@ -14,11 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart, Refused, UnlikeError
+from unlike.errors import Busy, CallFailed, EngineError, InputError, MissingPart, NoAnswer, Refused, UnlikeError
 from unlike.memory.answers import Changed, NoConsent
 from unlike.memory.cpu_process import ProcessEnded
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import StoreUnusable, TransactionConflict
+from unlike.store.keyring import AnotherMasterKey
 from unlike.store.records import Unknown
 from unlike.writing.repeat_guard import Repeated
 
@@ -130,9 +131,11 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     Repeated: (409, "repeated", ""),
     Changed: (409, "changed", ""),
     StoreUnusable: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
+    AnotherMasterKey: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
     TransactionConflict: (503, "store_unavailable", "others change the same data at the moment; try again later"),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),
+    NoAnswer: (503, "llm_unavailable", "the LLM did not answer, or broke off; try again later"),
     Busy: (429, "llm_busy", "the LLM takes no more requests for now; try again later"),
     CallFailed: (502, "llm_failed", "the LLM gave no usable answer to this call; another or a shorter one may work"),
     ProcessEnded: (503, "interrupted", ""),

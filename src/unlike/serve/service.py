@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Literal, Protocol, TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from unlike.errors import EngineError, InputError, UnlikeError
+from unlike.errors import EngineError, InputError, NoAnswer, UnlikeError
 from unlike.llm.request_priority import RequestPriority
 from unlike.llm.stop import STOP
 from unlike.memory.erase import scrub
@@ -21,7 +20,8 @@ from unlike.serve.logs import log
 from unlike.serve.prometheus import Metrics
 from unlike.settings import ServiceSettings
 from unlike.store import jobs
-from unlike.store.database import Store, Tenant
+from unlike.store.database import Store, Tenant, check_master
+from unlike.store.keyring import AnotherMasterKey
 from unlike.store.migrate import migrated
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ GRACE_S = 30.0
 """Time for requests and builds to finish after a signal to stop."""
 CANCEL_S = 3.0
 """Time for builds to end after their calls were cancelled."""
+ROTATED = "the store has another master key now; restart this service with that one"
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
 
@@ -122,8 +123,10 @@ class Service:
 
     def failed(self, error: UnlikeError) -> Problem:
         """Note an error; returns what the caller is sent."""
-        if isinstance(error, EngineError):
+        if isinstance(error, EngineError | NoAnswer):
             self.llm = "down"
+        if isinstance(error, AnotherMasterKey):
+            log(ROTATED, logging.ERROR)
         return problem_of(error)
 
     async def store_usage(self) -> None:
@@ -132,7 +135,7 @@ class Service:
             await asyncio.to_thread(memory.close)
 
     async def ready(self) -> bool:
-        """Whether the database answers, has all migrations, and holds all usage; checked at most once per second."""
+        """Whether the database answers, is migrated, has this master key and all usage; checked at most once per second."""
         return await self._once_a_second("ready", self._is_ready)
 
     async def n_jobs(self) -> dict[str, int]:
@@ -163,8 +166,10 @@ class Service:
             if not self._is_migrated:
                 migrated(self.store.engine, migrate=False)
                 self._is_migrated = True
-            with self.store.connection(writes=False) as conn:
-                conn.scalar(select(1))
+            check_master(self.store)
+        except AnotherMasterKey:
+            log(ROTATED, logging.ERROR)
+            return False
         except (UnlikeError, DBAPIError):
             return False
         return not any(memory.owes_writing for memory in list(self._memories.values()))

@@ -243,7 +243,7 @@ def open_store(where: str | Path, master: MasterKey, migrate: bool = True) -> St
     try:
         migrated(engine, migrate)
         store = Store(engine, master)
-        _check_master(store)
+        check_master(store)
     except (DBAPIError, sqlite3.Error) as error:
         raise _unusable(engine, error) from error
     return store
@@ -321,7 +321,12 @@ def _begin(conn: Connection) -> None:
         conn.exec_driver_sql(how)
 
 
-def _check_master(store: Store) -> None:
+def check_master(store: Store) -> None:
+    """Check that the keys of a store are wrapped by its master key.
+
+    Raises:
+        AnotherMasterKey: They are not.
+    """
     with store.connection(writes=False) as conn:
         other = conn.scalar(select(TENANTS.c.master).where(TENANTS.c.master != store.keys.master.id).limit(1))
     if other:

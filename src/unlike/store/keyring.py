@@ -30,6 +30,10 @@ class Gone(KeyError):
     """Users whose keys are asked for are gone."""
 
 
+class AnotherMasterKey(InputError):
+    """The keys of the store are wrapped by another master key than the one it was opened with."""
+
+
 class Keyring:
     """Opens and makes keys.
 
@@ -70,7 +74,7 @@ class Keyring:
 
         Raises:
             Gone: A user is.
-            InputError: The keys are wrapped by another master key.
+            AnotherMasterKey: The keys are wrapped by another master key.
         """
         users = list(users)
         keys = [self._own.get(user) or self._shared.get(user) for user in users]
@@ -118,9 +122,9 @@ def about_tenant(name: str) -> str:
     return f"tenant:{name}"
 
 
-def wrapped_by_another(theirs: str, ours: str) -> InputError:
+def wrapped_by_another(theirs: str, ours: str) -> AnotherMasterKey:
     """The error where another master key is needed."""
-    return InputError(
+    return AnotherMasterKey(
         f"the store's keys are wrapped by master key {theirs}, and this is {ours}; give that one, after unlike keys rotate "
         "the new one: --master file:PATH"
     )

@@ -37,8 +37,8 @@ def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: Rea
         log: Counts values that cannot be read.
 
     Returns:
-        The frame with its columns cast, ``<name>_as_number`` and the columns of ``day_order.readings`` beside each time, and
-        a column ``reason``: null where the line is usable.
+        The frame with its columns cast, beside each time ``<name>_as_number``, ``<name>_unreadable`` (the text that is no
+        time) and the columns of ``day_order.readings``, and a column ``reason``: null where the line is usable.
     """
     reasons = [pl.lit(None, dtype=pl.String)]
     columns: list[pl.Series] = []
@@ -76,7 +76,8 @@ def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list
     moment = dates(words, forms)
     either = readings(words.clear(len(words)) if forms else words, moment, log)
     _count_unreadable(words.set(either[0].is_not_null(), None), moment, field.name, log)
-    return [moment, number.alias(f"{field.name}_as_number"), *either]
+    unreadable = words.set(moment.is_not_null(), None).alias(f"{field.name}_unreadable")
+    return [moment, number.alias(f"{field.name}_as_number"), unreadable, *either]
 
 
 def _count_unreadable(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:

@@ -207,6 +207,8 @@ def _value(row: dict[str, Any], field: Field, log: ReadLog) -> str | None:
     except ValueError as error:
         if field.required:
             raise ValueError(f"{key} is {error}") from None
+        if field.kind == "time":
+            return str(error).partition(",")[0]  # counted where it is found to be no time
         log.add_unreadable(field.name, 1, str(error).partition(",")[0])
         return None
     return _NOT_IN_TEXTS.sub("\ufffd", text) if text else None

@@ -130,7 +130,7 @@ def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.
     """Convert a column's numbers, which ``casts.typed`` left in ``<name>_as_number``, to times.
 
     Args:
-        rows: With the columns ``name`` (ms, from dates) and ``<name>_as_number``.
+        rows: With the columns ``name`` (ms, from dates), ``<name>_as_number`` and ``<name>_unreadable``.
         name: Of the column.
         unit: A key of UNITS_PER_MS; empty to recognise it.
         log: Gets the unit, and the number of values that are not times.
@@ -155,7 +155,10 @@ def with_one_unit(rows: pl.LazyFrame, name: str, unit: str, log: ReadLog) -> pl.
         log.add_unreadable(name, int(n_wrong), example, "numbers")
     log.assume(name, f"numbers are {_named(form)}")
     read = pl.when(plausible).then(_ms(form, number))
-    return rows.with_columns(pl.coalesce(name, read).alias(name)).drop(f"{name}_as_number")
+    wrong = pl.when(number.is_not_null() & ~plausible).then(number.cast(pl.String).str.strip_suffix(".0"))
+    return rows.with_columns(
+        pl.coalesce(name, read).alias(name), pl.coalesce(f"{name}_unreadable", wrong).alias(f"{name}_unreadable")
+    ).drop(f"{name}_as_number")
 
 
 def _only_form(counts: dict[str, float], name: str) -> str:

@@ -20,10 +20,10 @@ export class ApiError extends Error {
 
 // There is no key, or it is not valid; the page asks for one.
 export class NeedsKey extends ApiError {
-  constructor(message) {
+  constructor(message, { refused = false } = {}) {
     super(401, "unauthorised", message);
     forgetKey();
-    window.dispatchEvent(new Event(KEY_WANTED));
+    window.dispatchEvent(new CustomEvent(KEY_WANTED, { detail: { refused } }));
   }
 }
 
@@ -102,7 +102,7 @@ async function asked(url, options, patient = true) {
 async function failed(answer) {
   const body = await answer.json().catch(() => null);
   const { type = "internal", message = `HTTP ${answer.status}` } = body?.error ?? {};
-  return answer.status === 401 ? new NeedsKey(message) : new ApiError(answer.status, type, message);
+  return answer.status === 401 ? new NeedsKey(message, { refused: true }) : new ApiError(answer.status, type, message);
 }
 
 async function events(answer, onEvent) {

@@ -113,7 +113,7 @@ function markPlace(part) {
 }
 
 // Also when the service rejects the key while a view is shown.
-function askForKey() {
+function askForKey({ detail } = {}) {
   going.abort();
   stop?.();
   stop = null;
@@ -134,9 +134,9 @@ function askForKey() {
     document.getElementById("leave").hidden = false;
     show();
   }
-  fill(main, h("h1", {}, "Which key?"), form);
+  fill(main, h("h1", {}, "Which key?"), detail?.refused ? notice("problem", "This key is not valid: it may be misspelt, expired or revoked.") : [], form);
   document.getElementById("leave").hidden = true;
-  announce("The service asks for an API key.");
+  announce(`${detail?.refused ? "This key is not valid. " : ""}The service asks for an API key.`);
   field.focus();
 }
 

@@ -55,8 +55,8 @@ async def feedback(body: FeedbackBody, here: Here) -> Response:
 
 @router.put("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 413, 422))
 async def correct_record(record_id: RecordId, body: CorrectionBody, here: Here) -> Response:
-    """Replace a record's text, rating and time; what was made of the old ones is deleted."""
-    await here.memory.correct(body.row(record_id), here.key)
+    """Replace a record's text, and its title, rating and time where they are sent; what was made of the old ones is deleted."""
+    await here.memory.correct(body.row(record_id), here.key, body.keeps)
     return json_response(Changed(body.user_id))
 
 
