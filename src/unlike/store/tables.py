@@ -222,6 +222,7 @@ PROFILES = _table(
     Column("people", JSON, nullable=False),
     Column("current", Boolean, nullable=False),
     Column("stale", Boolean, nullable=False),
+    Column("made_with", String(64), nullable=False, server_default=""),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("user", "version"),
 )

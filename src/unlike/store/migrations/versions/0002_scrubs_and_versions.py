@@ -1,10 +1,10 @@
-"""Pending scrubs know the transaction that deleted the rows; users know the last version of their profile.
+"""Pending scrubs know the transaction that deleted the rows, users their last version, profiles what they were made with.
 
 A new store has all of this from the first migration.
 """
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, func, inspect, select
+from sqlalchemy import BigInteger, Column, String, func, inspect, select
 
 from unlike.store.tables import PROFILE_VERSIONS, PROFILES
 
@@ -19,6 +19,8 @@ def upgrade() -> None:
         op.add_column("scrubs", Column("xact", BigInteger, nullable=False, server_default="0"))
         if conn.dialect.name == "postgresql":
             op.execute("update scrubs set xact = pg_current_xact_id()::text::bigint")
+    if "made_with" not in {column["name"] for column in inspect(conn).get_columns("profiles")}:
+        op.add_column("profiles", Column("made_with", String(64), nullable=False, server_default=""))
     PROFILE_VERSIONS.create(conn, checkfirst=True)
     last = select(PROFILES.c.tenant, PROFILES.c.user, func.max(PROFILES.c.version))
     given = last.group_by(PROFILES.c.tenant, PROFILES.c.user)
