@@ -143,6 +143,13 @@ ERASURES = _table(
     UniqueConstraint("tenant", "who"),
 )
 
+DELETED_RECORDS = _table(
+    "deleted_records",
+    Column("record", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "record"),
+)
+
 SCRUBS = Table(
     "scrubs",
     METADATA,
