@@ -214,7 +214,7 @@ def rollback(
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Make an earlier version the current one, until the profile is rebuilt."""
+    """Make an earlier version the current one, with what was pinned in it, until the profile is rebuilt."""
     from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):

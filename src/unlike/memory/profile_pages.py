@@ -116,14 +116,17 @@ def _check_unchanged(tx: Tx, user: int, read_ms: int | None) -> None:
 
 
 def go_back(tenant: Tenant, user_id: str, version: int, by: str = "") -> None:
-    """Make an earlier version current.
+    """Make an earlier version current; its pinned statements are pinned again, and no others.
 
     Raises:
         Unknown: There is no such user or version.
     """
 
     def change(tx: Tx) -> None:
-        profiles.go_back(tx, known_user(tx, user_id), version)
+        user = known_user(tx, user_id)
+        profiles.go_back(tx, user, version)
+        stored = profiles.version(tx, user, version)
+        profiles.pin(tx, user, [one for one in stored.profile.statements if one.pinned], stored.number)
         audit.note(tx, "roll back", user_id, {}, by)
 
     tenant.run_with_retry(change)
