@@ -154,7 +154,7 @@ def test_show_names_records_peers_and_what_texts_are_written_from(unlike, shop):
     status, out, _ = unlike("profile", "show", "ada", "--store", shop)
     assert status == 0
     assert "ada: texts are written from: full (version 1, compared with others on the same items)" in out
-    assert "version 1 of 1, built " in out
+    assert "version 1, built " in out
     assert "current" in out
     assert "ada-" in out
     assert "compared with 4 others" in out
@@ -288,3 +288,14 @@ def test_a_dry_run_needs_neither_endpoint_nor_key(unlike, fresh):
     status, out, _ = unlike("profile", "build", "--store", fresh, *nobody_there, "--dry-run")
     assert (status, out.startswith("5 profiles: "), "nothing was changed" in out) == (0, True, True)
     assert "need not run" in " ".join(unlike("profile", "build", "--help")[1].replace("│", " ").split())
+
+
+def test_show_and_doctor_say_what_was_made_under_other_settings(unlike, shop, tmp_path):
+    (tmp_path / "private.toml").write_text("[memory]\nprivate = true\n")
+    given = ("--store", shop, "--settings", tmp_path / "private.toml")
+    assert "made under other settings" in unlike("profile", "show", "ada", *given)[1]
+    assert "made under other settings" not in unlike("profile", "show", "ada", "--store", shop)[1]
+    assert re.search(r" 0 of them outdated, [1-9]\d* made under other settings", unlike("doctor", *given)[1])
+    status, out, _ = unlike("profile", "build", *given, "--llm", "scripted:echo", "--dry-run")
+    assert status == 0
+    assert not out.startswith("0 profiles")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.memory.town import lived_in, memory_of, opened_records, settle, town
+from tests.memory.town import lived_in, memory_of, opened_records, row, settle, town
 from tests.store.conftest import empty_file, in_sqlite  # noqa: F401 - fixtures
 from tests.store.rows import BOTH
 from unlike.embed.hashing import HashingEncoder
@@ -48,6 +48,24 @@ def test_of_others_a_method_opens_the_representatives_alone(memory, monkeypatch)
     prompt = str(next(one.messages for one in prompts if getattr(one, "step", "") == "difference"))
     assert len(compared) == K
     assert all(f"What {one.split('-')[0]} has to say of bread." in prompt for one in compared)
+
+
+def why(memory, method, user=LAST, item="tea"):
+    async def events():
+        return [event async for event in Inspection(memory).play(Request(user, item), method)]
+
+    return asyncio.run(events())[-1].why
+
+
+def test_each_method_says_what_it_wrote_from(memory):
+    asyncio.run(memory.add([row("zoe", "moon", at=9), row("zoe", "mars", at=10)], BOTH))
+    settle(memory)
+    assert why(memory, "non_perso") == "written from the item alone"
+    assert why(memory, "dpl").endswith("1 record compared with others")
+    assert why(memory, "dpl", "zoe").endswith("; no record could be compared")
+    assert why(memory, "rag", "zoe") == "written from 2 own records"
+    assert "as not personalised" in why(memory, "rag", "zoe", "moon")
+    assert "and a profile" in why(memory, "stored_profile", "zoe")
 
 
 def test_a_text_is_checked_against_others_on_its_item_and_none_are_too_few(in_sqlite, monkeypatch):  # noqa: F811

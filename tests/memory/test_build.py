@@ -96,7 +96,7 @@ def test_what_people_wrote_stays_in_force_until_there_is_something_new(in_sqlite
     memory = lived_in(in_sqlite, street(), method=TWO)
     built = asyncio.run(memory.profile("ann")).statements
     asyncio.run(memory.edit("ann", [Evidence("Hates adjectives.", pinned=True), built[0]]))
-    asyncio.run(memory.build(["ann"]))
+    asyncio.run(memory.add([row("ann", "pie", RAIN, at=1)], BOTH))  # no key record
     settle(memory)
     assert versions(memory)["ann"] == 2
     asyncio.run(memory.add([row("ann", "cake", RAIN, at=20)], BOTH))
@@ -109,9 +109,21 @@ def test_what_people_wrote_stays_in_force_until_there_is_something_new(in_sqlite
     settle(memory)
     assert versions(memory)["ann"] == 3
     asyncio.run(memory.go_back("ann", 2))
-    asyncio.run(memory.build(["ann"]))
+    asyncio.run(memory.add([row("ann", "jam", RAIN, at=1)], BOTH))
     settle(memory)
     assert versions(memory)["ann"] == 2
+
+
+@pytest.mark.parametrize("users", [["ann"], None])
+def test_a_build_that_is_asked_for_replaces_what_people_wrote(in_sqlite, users):
+    memory = lived_in(in_sqlite, street(), method=TWO)
+    built = asyncio.run(memory.profile("ann")).statements
+    asyncio.run(memory.edit("ann", [Evidence("Hates adjectives.", pinned=True), Evidence("Likes verbs.")]))
+    asyncio.run(memory.build(users))
+    settle(memory)
+    now = asyncio.run(memory.profile("ann"))
+    assert [one.text for one in now.statements] == ["Hates adjectives.", *(one.text for one in built)]
+    assert (now.version, now.origin, now.stale) == (3, "built", False)
 
 
 def test_an_old_record_that_is_no_key_record_changes_nothing(in_sqlite):

@@ -296,12 +296,33 @@ def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     assert run(memory.records("ann")).total == 2 and not faults(memory)
     settle(memory)
     assert run(memory.profile("ann")).statements and not faults(memory)
-    for work in (memory.delete_record("ann-soup"), memory.correct(row("ann", "soup"))):
+    for work in (memory.delete_record("ann-soup"), memory.correct(row("ann", "pie"))):
         with pytest.raises(Unknown):
             run(work)
     with pytest.raises(InputError, match="another user's"):
         run(memory.correct(row("bob", "tea", id="ann-tea")))
     assert run(memory.records("ann")).total == 2
+
+
+def test_a_deleted_record_does_not_come_back_with_its_file(store):
+    memory = lived_in(store)
+    run(memory.delete_record("ann-tea"))
+    added = run(memory.add(town(), BOTH))
+    assert (added.n_new, added.n_refused, added.n_same) == (0, 1, len(town()) - 1)
+    assert "ann-tea" not in kept(memory)
+    assert "ann-tea" not in repr(_rows(memory, "deleted_records")), "no record is named"
+    other = memory_of(store, tenant="other")
+    assert run(other.add(town(), BOTH)).n_refused == 0
+
+    run(memory.correct(row("ann", "tea", "What ann says now.")))
+    assert kept(memory)["ann-tea"].text == "What ann says now."
+    assert run(memory.add([row("ann", "tea", "What ann says now.")], BOTH)).n_same == 1
+
+    run(memory.delete_record("ann-tea"))
+    run(memory.erase("ann"))
+    assert len(_rows(memory, "deleted_records")) == 1
+    with pytest.raises(Unknown):
+        run(memory.correct(row("ann", "tea")))
 
 
 def test_a_correction_keeps_the_time_of_the_record_and_what_its_item_is(store):

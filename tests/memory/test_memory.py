@@ -445,6 +445,13 @@ def test_a_profile_edited_pinned_built_anew_and_gone_back_to(store):
     run(memory.go_back("ann", 1))
     assert [one.text for one in run(memory.profile("ann")).statements] == built
     assert [version.current for version in run(memory.profile("ann")).versions] == [False, False, True]
+    run(memory.build(["ann"]))
+    settle(memory)
+    assert "Never uses commas." not in [one.text for one in run(memory.profile("ann")).statements]
+    run(memory.go_back("ann", 3))
+    run(memory.build(["ann"]))
+    settle(memory)
+    assert "Never uses commas." in [one.text for one in run(memory.profile("ann")).statements if one.pinned]
     with pytest.raises(Unknown, match="no version 9"):
         run(memory.go_back("ann", 9))
     assert not faults(memory)

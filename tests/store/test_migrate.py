@@ -42,6 +42,8 @@ def test_a_store_of_the_first_version(address):
     with made.tenant().write() as tx:
         scrubs.request(tx)
         tx.conn.execute(text("drop table profile_versions"))
+        tx.conn.execute(text("drop table deleted_records"))
+        tx.conn.execute(text("alter table profiles drop column made_with"))
         tx.conn.execute(text("alter table scrubs drop column xact"))
         tx.conn.execute(text("update alembic_version set version_num = '0001'"))
     made.close()

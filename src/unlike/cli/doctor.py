@@ -6,7 +6,7 @@ import typer
 
 from unlike.cli.doctor_checks import CHECKS, Finding, ask, attempt, encode, live_call_missing
 from unlike.cli.doctor_store import store_findings
-from unlike.cli.options import Json, MasterAt
+from unlike.cli.options import Json, MasterAt, SettingsAt
 from unlike.cli.output import print_json, say
 from unlike.store.open import Place
 
@@ -17,13 +17,16 @@ def doctor(
     store: str = typer.Option("", help="Check this store instead: a folder, or postgresql://USER@HOST/NAME."),
     master: MasterAt = "",
     scrub: bool = typer.Option(False, "--scrub", help="With --store: remove deleted data from the database's files."),
+    settings: SettingsAt = None,
     as_json: Json = False,
 ) -> None:
     """Show what is installed and what answers, or check a store and show what is in it.
 
     Exit status: 0; 1 if a store has faults; 2 if an LLM or encoder that you named does not answer.
     """
-    findings = store_findings(Place(store, master=master, notify=say), scrub) if store else [c() for c in CHECKS]
+    findings = (
+        store_findings(Place(store, master=master, notify=say), scrub, settings) if store else [c() for c in CHECKS]
+    )
     asked = [attempt(f"LLM {uri}", lambda uri=uri: ask(uri), "--llm") for uri in llm]
     asked += [attempt(f"encoder {name}", lambda name=name: encode(name), "--embedder") for name in embedder]
     if not (store or llm):

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from unlike.store.database import Store, Tenant, Tx
 
 
-def store_findings(place: Place, scrub: bool) -> list[Finding]:
+def store_findings(place: Place, scrub: bool, settings: Path | None = None) -> list[Finding]:
     """Check a store, all its tenants included; its tables are migrated first.
 
     Args:
         place: The store.
         scrub: Rewrite the database's files, so that they no longer hold deleted data.
+        settings: Settings file; profiles that were made under others are counted as outdated too.
 
     Raises:
         InputError: There is no such store, or it cannot be opened.
@@ -30,7 +31,7 @@ def store_findings(place: Place, scrub: bool) -> list[Finding]:
         if place.in_folder:
             folder = Path(place.store)
             findings += [_master(folder, place.master), _receipts(folder), _log(folder)]
-        return [*findings, *(finding for tenant in store.tenants() for finding in _of_tenant(tenant))]
+        return [*findings, *(finding for tenant in store.tenants() for finding in _of_tenant(tenant, settings))]
 
 
 def _tables(store: "Store") -> Finding:
@@ -68,12 +69,12 @@ def _log(folder: Path) -> Finding:
     return Finding("write-ahead log", True, f"{size / 2**20:,.1f} MB; --scrub empties it and rewrites the file")
 
 
-def _of_tenant(tenant: "Tenant") -> list[Finding]:
+def _of_tenant(tenant: "Tenant", settings: Path | None) -> list[Finding]:
     with tenant.read() as tx:
-        return [_counts(tx, tenant.name), _jobs(tx, tenant.name), *_faults(tx, tenant.name)]
+        return [_counts(tx, tenant.name, settings), _jobs(tx, tenant.name), *_faults(tx, tenant.name)]
 
 
-def _counts(tx: "Tx", name: str) -> Finding:
+def _counts(tx: "Tx", name: str, settings: Path | None) -> Finding:
     from unlike.store.counts import facts_of
 
     facts = facts_of(tx)
@@ -82,7 +83,20 @@ def _counts(tx: "Tx", name: str) -> Finding:
         f"{n_of(facts.n_records, 'record')} on {n_of(facts.n_items, 'item')}; "
         f"{n_of(facts.n_profiles, 'profile')}, {facts.n_stale:,} of them outdated"
     )
+    if settings:
+        seen += f", {_made_otherwise(tx, settings):,} made under other settings"
     return Finding(f"tenant {name}", True, seen)
+
+
+def _made_otherwise(tx: "Tx", settings: Path) -> int:
+    from unlike.memory.outdated import made_under
+    from unlike.memory.settings_file import read_settings
+    from unlike.prompts.task import open_task
+    from unlike.store import profiles
+
+    file = read_settings(settings)
+    now = file.memory_settings()
+    return len(profiles.outdated(tx, made_under(open_task(file.task, file.prompts), now), private=now.private))
 
 
 def _jobs(tx: "Tx", name: str) -> Finding:

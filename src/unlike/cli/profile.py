@@ -41,6 +41,8 @@ def show(
     """Show a profile: each statement with the records that support it and how many others were compared."""
     need(STORE_PARTS)
     from unlike.memory.context import read_context
+    from unlike.memory.outdated import made_under
+    from unlike.store import profiles
     from unlike.store.records import Unknown
     from unlike.sync import wait_for
 
@@ -50,6 +52,10 @@ def show(
     ):
         with memory.tenant.read() as tx:
             known = read_context(tx, user, memory.settings, with_others=False)
+            now = made_under(memory.task, memory.settings)
+            otherwise = settings is not None and known.user in profiles.outdated(
+                tx, now, private=memory.settings.private
+            )
         try:
             found = wait_for(memory.profile(user, version))
         except Unknown:
@@ -63,6 +69,8 @@ def show(
     typer.echo(f"{user}: texts are written from: {known.rung.replace('_', ' ')} ({known.why})")
     if found is not None:
         _show_profile(found)
+    if otherwise:
+        typer.echo("this profile was made under other settings than these; unlike profile build rebuilds it")
 
 
 def _show_profile(found: "Profile") -> None:
@@ -70,7 +78,7 @@ def _show_profile(found: "Profile") -> None:
 
     state = ("current" if found.current else "not current") + (", outdated" if found.stale else "")
     how = "written by hand" if found.origin == "edited" else "built"
-    typer.echo(f"version {found.version} of {len(found.versions)}, {how} {day_and_time(found.created_ms)} UTC, {state}")
+    typer.echo(f"version {found.version}, {how} {day_and_time(found.created_ms)} UTC, {state}")
     table = Table(show_lines=True)
     table.add_column("statement", ratio=3, overflow="fold")
     table.add_column("evidence", ratio=1, overflow="fold")
@@ -206,7 +214,7 @@ def rollback(
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Make an earlier version the current one, until the profile is rebuilt."""
+    """Make an earlier version the current one, with what was pinned in it, until the profile is rebuilt."""
     from unlike.sync import wait_for
 
     with open_memory(store, tenant=tenant, master=master, notify=say) as memory, suggesting_users(memory.tenant, user):

@@ -30,7 +30,7 @@ class Added:
         n_new: Accepted.
         n_same: Stored already, with the same content.
         conflicts: Ids that are stored with another text or rating; the stored records are unchanged.
-        n_refused: Records of users who were erased, or refused in advance.
+        n_refused: Records that were deleted before, or whose users were erased or refused in advance.
         n_users: Users with something new.
         n_items: Items with something new.
         redacted: Number of removed identifiers, by kind.

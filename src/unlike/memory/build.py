@@ -8,13 +8,14 @@ withdrawn meanwhile, nothing is kept and the job is done again.
 import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from sqlalchemy import update
 
 from unlike.embed.encoder import Encoder
-from unlike.memory.private_comparison import STEP, extract_in_private
+from unlike.memory import outdated
+from unlike.memory.private_comparison import extract_in_private
 from unlike.memory.profile_sources import Compared, Material, read
 from unlike.memory.settings import MemorySettings
 from unlike.memory.supported_statements import Source, statements_of
@@ -36,6 +37,25 @@ Found = tuple[Compared, Difference]
 """A key record with its difference, new or reused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a build found.
+
+    Attributes:
+        found: The key records that are compared, each with its difference.
+        statements: Of the profile.
+        compared_with: Digest of what the differences were made with.
+        made_with: Digest of what the profile was made with.
+        private: Whether nothing that goes back to others' texts may be kept.
+    """
+
+    found: Sequence[Found]
+    statements: Sequence[Statement]
+    compared_with: str
+    made_with: str
+    private: bool
+
+
 async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySettings) -> None:
     """Do the job and end it.
 
@@ -48,7 +68,8 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     """
     material = await asyncio.to_thread(_read, job, encoder, settings)
     made_with = _made_with(kit, settings)
-    if material is None or _is_built(material, made_with):
+    made = outdated.made_with(kit.llm.backend.model, encoder.name, kit.task, settings)
+    if material is None or _is_built(material, made_with, made):
         await asyncio.to_thread(_finish_only, job)
         return
     found = await _differences(material, made_with, kit, settings)
@@ -56,7 +77,8 @@ async def build_profile(job: Job, kit: Kit, encoder: Encoder, settings: MemorySe
     sources = _sources(material, found)
     theirs = others_of(_peers(material.compared), settings)
     statements = await asyncio.to_thread(statements_of, summary, sources, encoder, settings.allowed, theirs)
-    await asyncio.to_thread(keep, job, material, found, statements, made_with)
+    result = Result(found, statements, made_with, made, settings.private)
+    await asyncio.to_thread(keep, job, material, result)
 
 
 def _read(job: Job, encoder: Encoder, settings: MemorySettings) -> Material | None:
@@ -64,10 +86,12 @@ def _read(job: Job, encoder: Encoder, settings: MemorySettings) -> Material | No
         return read(tx, job.subject, encoder, settings)
 
 
-def _is_built(material: Material, made_with: str) -> bool:
+def _is_built(material: Material, made_with: str, made: str) -> bool:
     """Whether the profile in force was made from just this."""
     current = material.current
-    if current is None or current.stale or not all(one.still_holds(made_with) for one in material.compared):
+    if current is None or current.stale or current.profile.made_with not in (made, ""):
+        return False
+    if not all(one.still_holds(made_with) for one in material.compared):
         return False
     used = {one.before.number for one in material.compared if one.before}
     return covers(current.profile, material) and used <= set(current.profile.differences)
@@ -130,8 +154,8 @@ def _finish_only(job: Job) -> None:
 
 def _made_with(kit: Kit, settings: MemorySettings) -> str:
     """What a difference depends on beside its records."""
-    step = STEP if settings.private else "difference"
-    parts = (kit.llm.backend.model, kit.task.sources[step], kit.task.words, standard(kit), settings.method)
+    source, method = kit.task.sources[outdated.comparing_step(settings)], outdated.of_builds(settings.method)
+    parts = (kit.llm.backend.model, source, kit.task.words, standard(kit), method)
     return hashlib.sha256(repr((*parts, settings.min_peers)).encode()).hexdigest()
 
 
@@ -140,11 +164,11 @@ def covers(profile: NewProfile, material: Material) -> bool:
     return {stored.number for stored in material.past} <= set(profile.records)
 
 
-def keep(job: Job, material: Material, found: Sequence[Found], statements: Sequence[Statement], made_with: str) -> None:
+def keep(job: Job, material: Material, result: Result) -> None:
     """Keep what was built and end the job.
 
     A version equal to the last built one is not stored, so an edited or restored version stays current until there is
-    something new.
+    something new, or somebody asks for it.
 
     Raises:
         LeaseLost: Another worker has the job by now.
@@ -152,11 +176,11 @@ def keep(job: Job, material: Material, found: Sequence[Found], statements: Seque
     """
     with job.tenant.write(durable=False) as tx:
         people_of(tx, (), compared=chain(*(group for one in material.compared for group in one.against.groups)))
-        numbers = [_number_of(tx, one, difference, made_with) for one, difference in found]
-        if _is_same(material, statements):
-            _mark_fresh(tx, material.user)
+        numbers = [_number_of(tx, one, difference, result.compared_with) for one, difference in result.found]
+        if _is_same(tx, material, result):
+            _mark_fresh(tx, material.user, result.made_with)
         else:
-            profiles.put(tx, _with_pins(tx, material, statements, numbers))
+            profiles.put(tx, _with_pins(tx, material, result, numbers))
         differences.sweep(tx, [stored.number for stored in material.past])
         if material.user not in users.agreeing(tx, [material.user]):
             raise TransactionConflict("the user no longer agrees to the use of own records")
@@ -173,31 +197,46 @@ def _number_of(tx: Tx, one: Compared, difference: Difference, made_with: str) ->
     return differences.put(tx, new)
 
 
-def _is_same(material: Material, statements: Sequence[Statement]) -> bool:
-    """Whether the last built version has the same statements."""
-    if material.built is None or material.current is None:
+def _is_same(tx: Tx, material: Material, result: Result) -> bool:
+    """Whether the last built version has the same statements, and that in force may stay."""
+    current = material.current
+    if material.built is None or current is None:
+        return False
+    if current.profile.made_with == profiles.ASKED and current.number != material.built.number:
+        return False
+    if result.private and profiles.peers_read(tx, current.number):
         return False
     then = [statement.text for statement in material.built.profile.statements if not statement.pinned]
     pinned = {statement.text for statement in material.built.profile.statements if statement.pinned}
-    now = [statement.text for statement in statements if statement.text not in pinned]
+    now = [statement.text for statement in result.statements if statement.text not in pinned]
     return then == now and covers(material.built.profile, material)
 
 
-def _mark_fresh(tx: Tx, user: int) -> None:
+def _mark_fresh(tx: Tx, user: int, made_with: str) -> None:
     of_user = (PROFILES.c.tenant == tx.tenant) & (PROFILES.c.user == user)
-    tx.conn.execute(update(PROFILES).where(of_user, PROFILES.c.current).values(stale=False))
+    tx.conn.execute(update(PROFILES).where(of_user, PROFILES.c.current).values(stale=False, made_with=made_with))
 
 
-def _with_pins(tx: Tx, material: Material, statements: Sequence[Statement], numbers: Sequence[int]) -> NewProfile:
-    """The profile with pinned statements first; its lineage includes that of the pinned statements."""
+def _with_pins(tx: Tx, material: Material, result: Result, numbers: Sequence[int]) -> NewProfile:
+    """The profile with pinned statements first; its lineage includes that of the pinned statements.
+
+    In private mode those that go back to others' texts are left out; they stay pinned for later.
+    """
     pins = profiles.pinned(tx, material.user)
+    if result.private:
+        pins = [pin for pin in pins if pin[1] is None or not profiles.peers_read(tx, pin[1])]
     pinned = [statement for statement, _ in pins]
-    rest = [one for one in statements if one.text not in {statement.text for statement in pinned}]
+    rest = [one for one in result.statements if one.text not in {statement.text for statement in pinned}]
     sources = [profiles.lineage_of(tx, source) for source in {source for _, source in pins} if source is not None]
     own = [stored.number for stored in material.past] + [number for records, _ in sources for number in records]
     made_of = [*numbers, *(number for _, differences in sources for number in differences)]
     return NewProfile(
-        material.user, "built", (*pinned, *rest), tuple(dict.fromkeys(own)), tuple(dict.fromkeys(made_of))
+        user=material.user,
+        origin="built",
+        statements=(*pinned, *rest),
+        records=tuple(dict.fromkeys(own)),
+        differences=tuple(dict.fromkeys(made_of)),
+        made_with=result.made_with,
     )
 
 

@@ -18,6 +18,7 @@ from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
+from unlike.memory.outdated import queue_outdated
 from unlike.memory.profile_pages import known_user
 from unlike.memory.retention import expire
 from unlike.memory.worker import run_until_idle
@@ -70,6 +71,8 @@ async def build_profiles(
 ) -> tuple[Built, EngineError | None]:
     """Delete what has expired, then do the waiting jobs of a store: all of them, or those of some users.
 
+    Unless users are named, profiles that were made under other settings are due too.
+
     Args:
         tenant: Whose profiles are reported; where no users are named, jobs of the store's other tenants are done too.
         parts: With an LLM, which is closed at the end.
@@ -86,6 +89,8 @@ async def build_profiles(
     before = {job.number for job in (await memory.jobs("failed", limit=1_000)).rows}
     try:
         await asyncio.to_thread(expire, tenant, memory.settings.retention)
+        if not user_ids:
+            await asyncio.to_thread(queue_outdated, memory)
         if user_ids is None or user_ids:
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))

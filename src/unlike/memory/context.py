@@ -40,6 +40,11 @@ WITHOUT_PROFILE_S = 10.0
 """How long the context of a user without a profile is cached."""
 
 
+MADE_FROM_TEXTS = (
+    "the profile was made from texts of others, and private is true now; it is used again when it is rebuilt"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileContext:
     """What a text for a user may be written from.
@@ -137,7 +142,7 @@ def read_context(tx: Tx, user_id: str, settings: MemorySettings, *, with_others:
         return ProfileContext("plain", "nothing is known of this user")
     if not row.own:
         return ProfileContext("plain", "this user does not agree to the use of own records", row.id)
-    profile = _profile(tx, row.id)
+    profile = _profile(tx, row.id, settings)
     without = max(settings.method.n_records, settings.min_records)
     shown = records.latest(tx, row.id, settings.shown_records if profile else without)
     if profile:
@@ -171,17 +176,20 @@ def _passages(tx: Tx, shown: Sequence[Stored]) -> tuple[Passage, ...]:
     return tuple(own_record(one.record, items[one.record.item_id]) for one in shown)
 
 
-def _profile(tx: Tx, user: int) -> StoredProfile | None:
-    """The current profile, if it has statements: all of them may have been held back."""
+def _profile(tx: Tx, user: int, settings: MemorySettings) -> StoredProfile | None:
+    """The current profile, if it has statements (all of them may have been held back) and may be used."""
     profile = profiles.current(tx, user)
-    return profile if profile and profile.profile.statements else None
+    if profile is None or settings.private and profiles.peers_read(tx, profile.number):
+        return None
+    return profile if profile.profile.statements else None
 
 
 def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -> str:
     if n_shown < settings.min_records:
         return f"records: {n_shown}; a profile takes {settings.min_records}"
-    if profiles.current(tx, user):
-        return "the profile holds no statement"
+    if there := profiles.current(tx, user):
+        withheld = settings.private and profiles.peers_read(tx, there.number)
+        return MADE_FROM_TEXTS if withheld else "the profile holds no statement"
     under_way = tx.conn.scalar(_UNDER_WAY, {"tenant": tx.tenant, "user": user})
     return "the profile is not built yet" if under_way else "the profile could not be built; see the jobs"
 

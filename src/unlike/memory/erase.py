@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from unlike.errors import InputError, UnlikeError
 from unlike.records import canonical_id
-from unlike.store import audit, erase_rows, erasure_receipts, jobs, records, scrubs
+from unlike.store import audit, deleted_records, erase_rows, erasure_receipts, jobs, records, scrubs
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.records import Stored, Unknown
 from unlike.store.tables import TENANTS, USERS
@@ -107,12 +107,18 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
 
 
 def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
-    """Delete one record with everything made from it; returns the id of its user.
+    """Delete one record with everything made from it, and refuse it from then on; returns the id of its user.
 
     Raises:
         Unknown: There is no such record.
     """
-    user_id = tenant.run_with_retry(lambda tx: delete_record_in(tx, record_id, "delete record", by).record.user_id)
+
+    def change(tx: Tx) -> str:
+        record = delete_record_in(tx, record_id, "delete record", by).record
+        deleted_records.note(tx, record.id)
+        return record.user_id
+
+    user_id = tenant.run_with_retry(change)
     scrub(tenant.store)
     return user_id
 

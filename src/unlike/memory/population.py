@@ -27,6 +27,8 @@ from unlike.store.users import UserRow
 FRESH_S = 60.0
 """For how long new texts may be left out."""
 N_BINS = 30
+MIN_TEXTS = 5
+"""The mean of fewer vectors is far from the centre whatever they are, so those users are ranked last."""
 UNIQUENESS = "uniqueness"
 SORTS = (*users.SORTS, UNIQUENESS)
 """Orders of a list of users."""
@@ -39,6 +41,7 @@ class Distances:
 
     Attributes:
         of: Distance of each user from the centre, by number; of those with a vector.
+        few: Users, by number, with vectors of fewer than ``MIN_TEXTS`` texts.
         ranked: Those of the population, rising.
         edges: Of the bins that the distances of those who agree to be compared fall into.
         counts: How many fall into each.
@@ -47,6 +50,7 @@ class Distances:
     """
 
     of: Mapping[int, float]
+    few: frozenset[int]
     ranked: NDArray[np.float64]
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -81,7 +85,7 @@ class Population:
 
     Args:
         tenant: Whose.
-        encoder: Name of the encoder of the vectors.
+        encoder: Name of the encoder of the vectors; where the store has none of it, that of most vectors is used.
     """
 
     def __init__(self, tenant: Tenant, encoder: str) -> None:
@@ -130,15 +134,15 @@ def list_users(
 ) -> Page[UserRow]:
     """A page of users.
 
-    Sorted by uniqueness, the most unlike come first, and distances are computed if necessary; other orders only use cached
-    distances.
+    Sorted by uniqueness, the most unlike come first, and after them those with too few texts to tell; distances are computed
+    if necessary, and other orders only use cached ones.
     """
-    if sort == UNIQUENESS:
-        population.distances()
+    few = population.distances().few if sort == UNIQUENESS else frozenset[int]()
     known = population.known()
     with tenant.read() as tx:
         if sort == UNIQUENESS:
-            ranked = sorted(users.numbers_of(tx, search, "records"), key=lambda number: -known.get(number, -1.0))
+            there = users.numbers_of(tx, search, "records")
+            ranked = sorted(there, key=lambda number: (number in few, -known.get(number, -1.0)))
             numbers = ranked[offset : offset + limit]  # without a vector: last, most records first
         else:
             numbers = users.numbers_of(tx, search, sort, offset, limit)
@@ -162,13 +166,14 @@ def _measured(tx: Tx, encoder: str) -> Distances:
     means /= n_texts[there, None]
     compared = agrees[there]
     if not compared.any():
-        return Distances({}, np.zeros(0), (), (), 0, tx.now_ms)
+        return Distances({}, frozenset(), np.zeros(0), (), (), 0, tx.now_ms)
     means -= compared.astype(np.float32) @ means / compared.sum()
     distances = np.sqrt(np.einsum("nd,nd->n", means, means)).astype(np.float64)
     ranked = np.sort(distances[compared])
     counts, edges = np.histogram(ranked, bins=N_BINS)
     of = dict(zip(numbers[there].tolist(), distances.tolist(), strict=True))
-    return Distances(of, ranked, tuple(edges.tolist()), tuple(counts.tolist()), len(ranked), tx.now_ms)
+    few = frozenset(numbers[there & (n_texts < MIN_TEXTS)].tolist())
+    return Distances(of, few, ranked, tuple(edges.tolist()), tuple(counts.tolist()), len(ranked), tx.now_ms)
 
 
 def _users(tx: Tx) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -181,7 +186,7 @@ def _users(tx: Tx) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 def _sums(tx: Tx, encoder: str, numbers: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Sums of each user's vectors, (n_users, dim), and how many they are."""
     sums, n_texts = np.zeros((len(numbers), 0), np.float32), np.zeros(len(numbers), np.int64)
-    for owners, vectors in _batches(tx, encoder):
+    for owners, vectors in _batches(tx, _encoder_there(tx, encoder)):
         if not sums.shape[1]:
             sums = np.zeros((len(numbers), vectors.shape[1]), np.float32)
         order = np.argsort(owners, kind="stable")
@@ -191,6 +196,15 @@ def _sums(tx: Tx, encoder: str, numbers: NDArray[np.int64]) -> tuple[NDArray[np.
         sums[places] += np.add.reduceat(vectors[order], first)[known]
         n_texts[places] += n[known]
     return sums, n_texts
+
+
+def _encoder_there(tx: Tx, encoder: str) -> str:
+    """The encoder, or the one of most vectors where there is none of it: names suffice to read distances."""
+    mine = EMBEDDINGS.c.tenant == tx.tenant
+    if tx.conn.scalar(select(EMBEDDINGS.c.id).where(mine, EMBEDDINGS.c.encoder == encoder).limit(1)) is not None:
+        return encoder
+    counted = select(EMBEDDINGS.c.encoder).where(mine).group_by(EMBEDDINGS.c.encoder)
+    return tx.conn.scalar(counted.order_by(func.count().desc(), EMBEDDINGS.c.encoder).limit(1)) or encoder
 
 
 def _batches(tx: Tx, encoder: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:

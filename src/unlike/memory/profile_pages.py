@@ -101,7 +101,8 @@ def _edit(tx: Tx, user_id: str, statements: Sequence[Evidence], read_ms: int | N
     own = dict.fromkeys(number for records, _ in lineages for number in records)
     made_of = dict.fromkeys(number for _, differences in lineages for number in differences)
     new = tuple(statement for statement, _ in found)
-    version = profiles.put(tx, NewProfile(user, "edited", new, tuple(own), tuple(made_of)))
+    made_with = profiles.made_with(tx, user)
+    version = profiles.put(tx, NewProfile(user, "edited", new, tuple(own), tuple(made_of), made_with))
     number = profiles.version(tx, user, version).number
     profiles.pin(tx, user, [statement for statement in new if statement.pinned], number)
     return version
@@ -115,14 +116,17 @@ def _check_unchanged(tx: Tx, user: int, read_ms: int | None) -> None:
 
 
 def go_back(tenant: Tenant, user_id: str, version: int, by: str = "") -> None:
-    """Make an earlier version current.
+    """Make an earlier version current; its pinned statements are pinned again, and no others.
 
     Raises:
         Unknown: There is no such user or version.
     """
 
     def change(tx: Tx) -> None:
-        profiles.go_back(tx, known_user(tx, user_id), version)
+        user = known_user(tx, user_id)
+        profiles.go_back(tx, user, version)
+        stored = profiles.version(tx, user, version)
+        profiles.pin(tx, user, [one for one in stored.profile.statements if one.pinned], stored.number)
         audit.note(tx, "roll back", user_id, {}, by)
 
     tenant.run_with_retry(change)
@@ -143,7 +147,7 @@ def _ask_to_build(tx: Tx, user_ids: Sequence[str] | None) -> int:
         chosen = list(tx.conn.scalars(select(USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.own)))
     else:
         chosen = [_agreeing_user(tx, user_id) for user_id in dict.fromkeys(user_ids)]
-    profiles.mark_stale(tx, chosen)
+    profiles.mark_stale(tx, chosen, asked=True)
     jobs.enqueue(tx, "build", chosen, tx.now_ms)
     return len(chosen)
 

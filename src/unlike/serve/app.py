@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from unlike import __version__
 from unlike.errors import UnlikeError
+from unlike.memory.outdated import queue_outdated
 from unlike.memory.worker import work
 from unlike.serve.auth import Keys
 from unlike.serve.errors import answer_invalid, answer_refused, names_of
@@ -69,6 +70,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
     service.stop = stop = asyncio.Event()  # one of this loop
     workers = [asyncio.create_task(_keep_running(service, stop, _work)) for _ in range(service.settings.n_workers)]
+    if workers:
+        workers.append(asyncio.create_task(_keep_running(service, stop, _queue_outdated)))
     workers.append(asyncio.create_task(_keep_running(service, stop, _clean_up)))
     yield
     service.stop_building()
@@ -92,6 +95,13 @@ async def _keep_running(
 
 async def _work(service: Service, stop: asyncio.Event) -> None:
     await work(service.store, service.memory, stop)
+
+
+async def _queue_outdated(service: Service, stop: asyncio.Event) -> None:
+    """Queue once the profiles that were made under other settings."""
+    for tenant in await asyncio.to_thread(service.store.tenants):
+        await asyncio.to_thread(queue_outdated, service.memory(tenant))
+    await stop.wait()
 
 
 async def _clean_up(service: Service, stop: asyncio.Event) -> None:

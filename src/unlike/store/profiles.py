@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, update
 
 from unlike.store.batches import batches
 from unlike.store.database import Tx
@@ -18,6 +18,8 @@ from unlike.store.records import Unknown
 from unlike.store.tables import PINS, PROFILE_DIFFERENCES, PROFILE_READS, PROFILE_VERSIONS, PROFILES
 
 Origin = Literal["built", "edited"]
+ASKED = "asked"
+"""Instead of the digest of a profile that somebody asked to be rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class NewProfile:
         statements: Its sentences, in order.
         records: Numbers of the user's own records that were read.
         differences: Numbers of the differences that were read.
+        made_with: Digest of the LLM, encoder, templates and settings; a version that a person wrote or went back to has
+            that of the version in force before, "" where none is known.
     """
 
     user: int
@@ -56,6 +60,7 @@ class NewProfile:
     statements: tuple[Statement, ...]
     records: tuple[int, ...] = ()
     differences: tuple[int, ...] = ()
+    made_with: str = ""
 
     @property
     def text(self) -> str:
@@ -94,6 +99,7 @@ def put(tx: Tx, new: NewProfile) -> int:
         "people": people,
         "current": True,
         "stale": False,
+        "made_with": new.made_with,
         "created_ms": tx.now_ms,
     }
     number = tx.inserted(PROFILES, row)
@@ -152,14 +158,37 @@ def go_back(tx: Tx, user: int, number: int) -> None:
         Unknown: There is no such version.
     """
     version(tx, user, number)
+    before = made_with(tx, user)
     tx.conn.execute(update(PROFILES).where(_of(tx, user)).values(current=PROFILES.c.version == number))
+    tx.conn.execute(update(PROFILES).where(_of(tx, user), PROFILES.c.current).values(made_with=before))
 
 
-def mark_stale(tx: Tx, users: Sequence[int]) -> None:
-    """Note that the profiles of users are to be rebuilt."""
+def made_with(tx: Tx, user: int) -> str:
+    """What the profile in force was made with; "" where that is not known."""
+    found = tx.conn.scalar(select(PROFILES.c.made_with).where(_of(tx, user), PROFILES.c.current))
+    return "" if found in (None, ASKED) else found
+
+
+def outdated(tx: Tx, now: str, *, private: bool) -> list[int]:
+    """Numbers of the users whose current profiles were made with something else.
+
+    Args:
+        tx: An open transaction.
+        now: The digest in force, or its beginning.
+        private: Whether profiles that go back to others' texts are outdated in any case.
+    """
+    other = (PROFILES.c.made_with != "") & ~PROFILES.c.made_with.startswith(now)
+    read = exists().where(PROFILE_READS.c.profile == PROFILES.c.id, PROFILE_READS.c.role == "peer")
+    found = select(PROFILES.c.user).where(PROFILES.c.tenant == tx.tenant, PROFILES.c.current)
+    return list(tx.conn.scalars(found.where(or_(other, read) if private else other).order_by(PROFILES.c.user)))
+
+
+def mark_stale(tx: Tx, users: Sequence[int], *, asked: bool = False) -> None:
+    """Note that the profiles of users are to be rebuilt; ``asked``: also what people wrote or went back to."""
+    changed = {"stale": True} | ({"made_with": ASKED} if asked else {})
     for batch in batches(users):
         of_users = and_(PROFILES.c.tenant == tx.tenant, PROFILES.c.user.in_(batch))
-        tx.conn.execute(update(PROFILES).where(of_users, PROFILES.c.current).values(stale=True))
+        tx.conn.execute(update(PROFILES).where(of_users, PROFILES.c.current).values(changed))
 
 
 def pin(tx: Tx, user: int, statements: Sequence[Statement], made_in: int | None = None) -> None:
@@ -224,6 +253,7 @@ def _stored(tx: Tx, row: Row[Any]) -> StoredProfile:
         statements=tuple(_statement(statement) for statement in content["statements"]),
         records=own,
         differences=made_of,
+        made_with=row.made_with,
     )
     return StoredProfile(row.id, row.version, row.current, row.stale, row.created_ms, profile)
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tupl
 
 from unlike.errors import InputError
 from unlike.records import END_OF_TIME, Item, Moment, Record, canonical_id
-from unlike.store import erasure_receipts
+from unlike.store import deleted_records, erasure_receipts
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import SourcedItem, Trust, items_with_ids, numbers_of_items
@@ -51,7 +51,7 @@ class Put:
         n_new: Accepted.
         n_same: There already, with the same words.
         conflicts: Ids that are there with other words or another rating; those stay.
-        n_refused: Of users who were erased, or refused in advance.
+        n_refused: Deleted before, or of users who were erased or refused in advance.
         users: Numbers of the users who have something new.
         items: Numbers of the items that have something new.
     """
@@ -120,10 +120,11 @@ def _update_items_of(tx: Tx, rows: Sequence[NewRecord]) -> None:
 
 
 def allowed(tx: Tx, rows: Sequence[NewRecord]) -> list[NewRecord]:
-    """Those of some records whose users are known, or new and not refused."""
+    """Those of some records that were not deleted, and whose users are known, or new and not refused."""
     wanted = {row.record.user_id for row in rows}
     gone = erasure_receipts.refused(tx, wanted - known_users(tx, wanted).keys())
-    return [row for row in rows if row.record.user_id not in gone]
+    deleted = deleted_records.refused(tx, [row.record.id for row in rows])
+    return [row for row in rows if row.record.user_id not in gone and row.record.id not in deleted]
 
 
 def _sourced(tx: Tx, rows: Sequence[NewRecord], users: Mapping[str, int]) -> dict[str, SourcedItem]:

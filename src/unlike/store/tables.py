@@ -143,6 +143,13 @@ ERASURES = _table(
     UniqueConstraint("tenant", "who"),
 )
 
+DELETED_RECORDS = _table(
+    "deleted_records",
+    Column("record", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "record"),
+)
+
 SCRUBS = Table(
     "scrubs",
     METADATA,
@@ -222,6 +229,7 @@ PROFILES = _table(
     Column("people", JSON, nullable=False),
     Column("current", Boolean, nullable=False),
     Column("stale", Boolean, nullable=False),
+    Column("made_with", String(64), nullable=False, server_default=""),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("user", "version"),
 )

@@ -7,10 +7,11 @@ every build, the steps before its text, and the prompt of the text where prompts
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from unlike.errors import InputError, UnlikeError
 from unlike.inspector.store.others import decrypted
@@ -22,6 +23,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.table import Method, open_method
 from unlike.privacy.repeats import Others, repeats
+from unlike.progress import n_of
 from unlike.records import Case, Record, texts_of
 from unlike.store import daily_budget, records
 from unlike.store.database import Tenant, Tx
@@ -100,6 +102,7 @@ class Played:
     """A text by one method, with its cost.
 
     Attributes:
+        why: What it was written from, in words; "" for soft vectors.
         shared: Runs of words of the text that are also in texts of others on the item.
         n_calls: Calls of the LLM that were made.
         n_kept: Calls whose answer was in the journal.
@@ -115,6 +118,7 @@ class Played:
     prompt_tokens: int
     completion_tokens: int
     wall_s: float
+    why: str = ""
 
 
 Event = Prompt | str | Played
@@ -181,11 +185,13 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write:
     method, started_s = method_of(name, prepared), time.monotonic()
     events = asyncio.Queue[Prompt | str | None]()
     seen = llm.part(lambda call: events.put_nowait(Prompt(call.step, call.messages)))
-    task = asyncio.create_task(_write(partial(method, prepared.case, replace(kit, llm=seen)), seen, write, events))
+    task = asyncio.create_task(
+        _write(name, partial(method, prepared.case, replace(kit, llm=seen)), seen, write, events)
+    )
     try:
         while (event := await events.get()) is not None:
             yield event
-        reply = await task
+        reply, why = await task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError, UnlikeError):  # its error was raised above
@@ -200,6 +206,7 @@ async def play(name: str, prepared: Prepared, kit: Kit, llm: RecordedLLM, write:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         wall_s=round(time.monotonic() - started_s, 3),
+        why=why,
     )
 
 
@@ -211,22 +218,44 @@ def _shared(text: str, prepared: Prepared) -> tuple[str, ...]:
 
 
 async def _write(
+    name: str,
     prepare_draft: Callable[[], Awaitable[Draft]],
     llm: RecordedLLM,
     write: Write,
     events: asyncio.Queue[Prompt | str | None],
-) -> Reply:
-    """Write a text, and put its pieces into a queue; None is the last event, also after an error."""
+) -> tuple[Reply, str]:
+    """Write a text and say what from; its pieces are put into a queue, with None last, also after an error."""
     try:
         draft = await prepare_draft()
         async with aclosing(write(draft, llm)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Reply):
-                    return piece
+                    return piece, written_from(name, draft.trace)
                 events.put_nowait(piece)
         raise AssertionError("pieces end with a reply")
     finally:
         events.put_nowait(None)
+
+
+def written_from(name: str, trace: Mapping[str, Any]) -> str:
+    """What a method without soft vectors had for a text, in words: two that fell back to the same say so.
+
+    Args:
+        name: The method.
+        trace: Of its steps, see ``methods.steps.trace_of``.
+    """
+    if name == "non_perso":
+        return "written from the item alone"
+    if name not in ("rag", "dpl", "stored_profile"):
+        return ""
+    shown, profile = len(trace["past"]), trace["profile"]
+    if not shown and not profile:
+        return "no earlier record of the user can be used, so written from the item alone, as not personalised"
+    found = f"written from {n_of(shown, 'own record')}" + (" and a profile" if profile else "")
+    if name != "dpl":
+        return found
+    n = len(trace["differences"])
+    return f"{found}; {n_of(n, 'record')} compared with others" if n else f"{found}; no record could be compared"
 
 
 def guard_of(tenant: Tenant, user_id: str, record_ids: Sequence[str], settings: MemorySettings) -> Guard:

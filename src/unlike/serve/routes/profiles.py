@@ -40,6 +40,6 @@ async def build_profile(user_id: UserId, here: Here) -> Response:
 
 @router.post("/v1/users/{user_id:path}/profile/rollback", response_model=Profile, responses=documented(404, 413, 422))
 async def go_back(user_id: UserId, body: RollbackBody, here: Here) -> Response:
-    """Make an earlier version of a profile current again."""
+    """Make an earlier version of a profile current again, with what was pinned in it."""
     await here.memory.go_back(user_id, body.version, here.key)
     return json_response(await here.memory.profile(user_id))

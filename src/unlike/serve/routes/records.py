@@ -55,14 +55,17 @@ async def feedback(body: FeedbackBody, here: Here) -> Response:
 
 @router.put("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 413, 422))
 async def correct_record(record_id: RecordId, body: CorrectionBody, here: Here) -> Response:
-    """Replace a record's text, and its title, rating and time where they are sent; what was made of the old ones is deleted."""
+    """Replace a record's text, and its title, rating and time where they are sent; what was made of the old ones is deleted.
+
+    A deleted record is stored again.
+    """
     await here.memory.correct(body.row(record_id), here.key, body.keeps)
     return json_response(Changed(body.user_id))
 
 
 @router.delete("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 422))
 async def delete_record(record_id: RecordId, here: Here) -> Response:
-    """Delete a record, and all that was made of it."""
+    """Delete a record, and all that was made of it; `POST /v1/records` refuses it from then on."""
     return json_response(Changed(await here.memory.delete_record(record_id, here.key)))
 
 

@@ -3,7 +3,8 @@
 import { count, decimal, figure, h, loadPlot, short, table, time } from "../dom.js";
 
 export const ABOUT_UNIQUENESS =
-  "Uniqueness is how far a user's texts are, on average, from those of all users: the distance of the mean text vector from the mean over all users. Users without a text that may be used have none.";
+  "Uniqueness is how far a user's texts are, on average, from those of all users: the distance of the mean text vector from the mean over all users. Users without a text that may be used have none. The mean of few texts is far from the mean over all users whatever they say, so users with fewer than 5 texts are marked, and come last.";
+export const MIN_TEXTS = 5;
 
 export async function uniquenessCard(found) {
   const { Plot } = await loadPlot();

@@ -128,7 +128,8 @@ function panel(choice, body, options, api, signal) {
 
 function figures(one) {
   const calls = `${count(one.n_calls)} call${one.n_calls === 1 ? "" : "s"}${one.n_kept ? ` and ${count(one.n_kept)} kept from before` : ""}`;
-  return `${count(one.prompt_tokens)} + ${count(one.completion_tokens)} tokens, ${decimal(one.wall_s, 1)} s, ${calls}`;
+  const why = one.why && `${one.why[0].toUpperCase()}${one.why.slice(1)}. `;
+  return `${why}${count(one.prompt_tokens)} + ${count(one.completion_tokens)} tokens, ${decimal(one.wall_s, 1)} s, ${calls}`;
 }
 
 function promptView({ step, messages }) {

@@ -1,6 +1,6 @@
 // Users: a list that the server searches, sorts and pages.
 
-import { ABOUT_UNIQUENESS } from "../parts/uniqueness.js";
+import { ABOUT_UNIQUENESS, MIN_TEXTS } from "../parts/uniqueness.js";
 import { announce, brief, choice, count, day, decimal, field, fill, h, hashOf, notice, pager, table } from "../dom.js";
 
 const LIMIT = 25;
@@ -57,13 +57,18 @@ function listed(page, asked, change) {
     onSort: (sort) => change({ sort, offset: 0 }),
     columns: [
       { name: "User", cell: (row) => h("a", { href: hashOf("users", row.user_id) }, h("bdi", {}, brief(row.user_id))), sort: "user_id", sorted: sorted("user_id") },
-      column("Uniqueness", "uniqueness", (row) => decimal(row.uniqueness)),
+      column("Uniqueness", "uniqueness", uniqueness),
       column("Records", "records", (row) => count(row.n_records)),
       column("Last record", "recent", (row) => day(row.last_record_ms)),
       { name: "Profile", cell: profile },
       { name: "Agrees to", cell: consent },
     ],
   });
+}
+
+function uniqueness(row) {
+  const few = row.uniqueness !== null && row.n_records < MIN_TEXTS;
+  return [decimal(row.uniqueness), few && [" ", h("span", { class: "badge" }, "too few texts")]];
 }
 
 function profile(row) {

@@ -1,0 +1,84 @@
+"""Profiles that were made under other settings than those in force: builds and the service queue them once, at their start.
+
+A profile remembers a digest of what it was made with; its first half is of the settings and the task alone, so that commands
+without an LLM can compare it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from unlike.memory.private_comparison import STEP
+from unlike.memory.settings import MemorySettings
+from unlike.prompts.task import Task
+from unlike.settings import MethodSettings
+from unlike.store import jobs, profiles
+from unlike.store.batches import batches
+from unlike.store.database import Tx
+from unlike.store.tables import RECORDS
+
+if TYPE_CHECKING:
+    from unlike.memory.memory import Memory
+
+HALF = 32
+"""Hexadecimal digits of each half of a digest."""
+
+
+def made_with(model: str, encoder: str, task: Task, settings: MemorySettings) -> str:
+    """Digest of what a profile depends on beside its records.
+
+    Args:
+        model: Name of the LLM.
+        encoder: Name of the encoder.
+        task: Words and templates.
+        settings: Of the memory.
+    """
+    return made_under(task, settings) + _digest(model, encoder)
+
+
+def made_under(task: Task, settings: MemorySettings) -> str:
+    """The half of the digest that no LLM and no encoder is in."""
+    templates = task.sources[comparing_step(settings)], task.sources["summary"]
+    standard = task.standard(settings.method.dimensions)
+    chosen = settings.min_peers, settings.key_records
+    kept = settings.allowed, settings.on_repeat, settings.repeat_words
+    return _digest(*templates, task.words, standard, of_builds(settings.method), *chosen, *kept)
+
+
+def comparing_step(settings: MemorySettings) -> str:
+    """The step that compares a record with others'."""
+    return STEP if settings.private else "difference"
+
+
+def of_builds(method: MethodSettings) -> MethodSettings:
+    """The settings that a build depends on: ``layout`` is of requests."""
+    return method.but(layout="turns")
+
+
+def queue_outdated(memory: "Memory") -> int:
+    """Queue the profiles that were made under other settings, with the items of their users; returns how many profiles."""
+    now = made_with(memory.backend.model, memory.encoder.name, memory.task, memory.settings)
+
+    with memory.tenant.read() as tx:
+        found = profiles.outdated(tx, now, private=memory.settings.private)
+        items = _items_of(tx, found)
+
+    def queue(tx: Tx) -> None:
+        profiles.mark_stale(tx, found)
+        jobs.enqueue(tx, "cluster", items, tx.now_ms)
+        jobs.enqueue(tx, "build", found, tx.now_ms + 1)
+
+    if found:
+        memory.tenant.run_with_retry(queue)
+    return len(found)
+
+
+def _items_of(tx: Tx, users: Sequence[int]) -> list[int]:
+    written = select(RECORDS.c.item).where(RECORDS.c.tenant == tx.tenant).distinct()
+    return [item for batch in batches(users) for item in tx.conn.scalars(written.where(RECORDS.c.user.in_(batch)))]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:HALF]
