@@ -90,7 +90,7 @@ async def build_profiles(
     try:
         await asyncio.to_thread(expire, tenant, memory.settings.retention)
         if not user_ids:
-            await asyncio.to_thread(queue_outdated, memory)
+            await asyncio.to_thread(queue_outdated, memory, models=True)
         if user_ids is None or user_ids:
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))

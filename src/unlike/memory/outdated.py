@@ -57,9 +57,16 @@ def of_builds(method: MethodSettings) -> MethodSettings:
     return method.but(layout="turns")
 
 
-def queue_outdated(memory: "Memory") -> int:
-    """Queue the profiles that were made under other settings, with the items of their users; returns how many profiles."""
-    now = made_with(memory.backend.model, memory.encoder.name, memory.task, memory.settings)
+def queue_outdated(memory: "Memory", *, models: bool) -> int:
+    """Queue the profiles that were made under other settings, with the items of their users; returns how many profiles.
+
+    Args:
+        memory: With the settings in force.
+        models: Whether profiles by another LLM or encoder are outdated too; to rebuild them is for somebody to decide.
+    """
+    now = made_under(memory.task, memory.settings)
+    if models:
+        now = made_with(memory.backend.model, memory.encoder.name, memory.task, memory.settings)
 
     with memory.tenant.read() as tx:
         found = profiles.outdated(tx, now, private=memory.settings.private)

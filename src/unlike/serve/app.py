@@ -98,9 +98,9 @@ async def _work(service: Service, stop: asyncio.Event) -> None:
 
 
 async def _queue_outdated(service: Service, stop: asyncio.Event) -> None:
-    """Queue once the profiles that were made under other settings."""
+    """Queue once the profiles that were made under other settings of the memory or for another task."""
     for tenant in await asyncio.to_thread(service.store.tenants):
-        await asyncio.to_thread(queue_outdated, service.memory(tenant))
+        await asyncio.to_thread(queue_outdated, service.memory(tenant), models=False)
     await stop.wait()
 
 
