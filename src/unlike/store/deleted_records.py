@@ -15,22 +15,22 @@ _DOMAIN = "record\0"
 
 def note(tx: Tx, record_id: str) -> None:
     """Refuse a record from now on."""
-    row = {"tenant": tx.tenant, "record": _name_of(tx, record_id), "at_ms": tx.now_ms}
-    tx.conn.execute(tx.insert(DELETED_RECORDS).values(row).on_conflict_do_nothing(index_elements=["tenant", "record"]))
+    row = {"tenant": tx.tenant, "name": _name_of(tx, record_id), "at_ms": tx.now_ms}
+    tx.conn.execute(tx.insert(DELETED_RECORDS).values(row).on_conflict_do_nothing(index_elements=["tenant", "name"]))
 
 
 def readmit(tx: Tx, record_id: str) -> bool:
     """Accept a record again; returns whether it was refused."""
-    mine = DELETED_RECORDS.c.tenant == tx.tenant, DELETED_RECORDS.c.record == _name_of(tx, record_id)
+    mine = DELETED_RECORDS.c.tenant == tx.tenant, DELETED_RECORDS.c.name == _name_of(tx, record_id)
     return tx.conn.execute(delete(DELETED_RECORDS).where(*mine)).rowcount > 0
 
 
 def refused(tx: Tx, record_ids: Iterable[str]) -> set[str]:
     """Those of these records that were deleted."""
-    listed = select(DELETED_RECORDS.c.record).where(DELETED_RECORDS.c.tenant == tx.tenant)
+    listed = select(DELETED_RECORDS.c.name).where(DELETED_RECORDS.c.tenant == tx.tenant)
     asked = {_DOMAIN + id_: id_ for id_ in record_ids}
     ids = {name: asked[named] for named, name in audit.names_of(tx, asked).items()}
-    found = (tx.conn.scalars(listed.where(DELETED_RECORDS.c.record.in_(batch))) for batch in batches(sorted(ids)))
+    found = (tx.conn.scalars(listed.where(DELETED_RECORDS.c.name.in_(batch))) for batch in batches(sorted(ids)))
     return {ids[name] for some in found for name in some}
 
 

@@ -145,9 +145,9 @@ ERASURES = _table(
 
 DELETED_RECORDS = _table(
     "deleted_records",
-    Column("record", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    UniqueConstraint("tenant", "record"),
+    UniqueConstraint("tenant", "name"),
 )
 
 SCRUBS = Table(
