@@ -4,7 +4,7 @@
     ├── InputError         a file, column, option or setting is not usable: correct the input (exit 2)
     ├── MissingPart        an optional library, model or data set is not installed: install it (exit 2)
     ├── NotMeasurable      a metric does not apply to texts of this language; the report says so
-    ├── OwnCodeFailed      a method, metric or engine raised an error of its own: correct its code (exit 2)
+    ├── CustomCodeFailed   a custom method, metric or engine raised an error: correct its code (exit 2)
     ├── Stopped            the user asked to stop; what is done is kept (exit 130)
     ├── EngineError        an LLM or embedding endpoint cannot be used at all: unreachable, wrong key (exit 2)
     └── CallFailed         one call failed; the case that needed it is recorded as failed (exit 3)
@@ -38,8 +38,8 @@ class NotMeasurable(UnlikeError):
     """A metric does not apply to these texts."""
 
 
-class OwnCodeFailed(UnlikeError):
-    """A method, metric or engine, mostly one of the user's own, raised an error, which is the cause of this one."""
+class CustomCodeFailed(UnlikeError):
+    """A method, metric or engine, mostly a custom one, raised an error, which is the cause of this one."""
 
 
 class Stopped(UnlikeError):
@@ -130,11 +130,11 @@ def missing_part(error: ModuleNotFoundError) -> MissingPart | None:
 
 
 @contextmanager
-def own_code(what: str) -> Generator[None]:
-    """Code that may be the user's own: an error that is not raised on purpose is named by what raised it.
+def custom_code(what: str) -> Generator[None]:
+    """Run code that may be the user's own: an error that is none of ours becomes one that names what failed.
 
     Raises:
-        OwnCodeFailed: The code raised such an error.
+        CustomCodeFailed: The code raised such an error.
     """
     try:
         yield
@@ -143,7 +143,7 @@ def own_code(what: str) -> Generator[None]:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and missing_part(error):
             raise
-        raise OwnCodeFailed(
+        raise CustomCodeFailed(
             f"{what} failed: {type(error).__name__}: {error}; correct its code and run again"
         ) from error
 

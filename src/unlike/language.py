@@ -94,7 +94,7 @@ def pieces(text: str) -> list[str]:
 def sentences_in(line: str) -> list[str]:
     """The sentences of a line, each with its closing quotation mark.
 
-    None ends within a quotation, behind one that goes on in small letters, or at the full stop of an abbreviation.
+    No sentence ends inside a quotation, after one that continues in lower case, or at the full stop of an abbreviation.
     """
     quoted = [found.span() for found in _QUOTED.finditer(line)]
     parts, start = list[str](), 0

@@ -155,7 +155,7 @@ class ServiceSettings:
         address_requests_per_s: Sustained rate per address without a valid key; None for no limit.
         burst: Requests per API key that may arrive at once after a pause; twice as many per tenant.
         max_bytes: Maximum size of a request body with records.
-        max_bytes_under_way: Maximum size of all larger bodies of requests under way, together; at least ``max_bytes``.
+        max_bytes_in_flight: Maximum size of all larger bodies of requests under way, together; at least ``max_bytes``.
         max_records: Maximum number of records per request.
         key_cache_s: How long a valid key is cached; a revoked key stops working within this time.
         n_workers: Workers that build profiles in this process; 0 where they run elsewhere.
@@ -168,7 +168,7 @@ class ServiceSettings:
     address_requests_per_s: Annotated[float, Gt(0)] | None = 50.0
     burst: AtLeast1 = 200
     max_bytes: Annotated[int, Ge(1024)] = 16 * 2**20
-    max_bytes_under_way: Annotated[int, Ge(1024)] = 256 * 2**20
+    max_bytes_in_flight: Annotated[int, Ge(1024)] = 256 * 2**20
     max_records: AtLeast1 = 10_000
     key_cache_s: NotNegative = 3.0
     n_workers: AtLeast0 = 1

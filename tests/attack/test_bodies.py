@@ -170,7 +170,7 @@ def test_bodies_under_way_are_bounded_together():
                 await may_end.wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-        gate = Gate(app, Keys(), ServiceSettings(max_bytes=2 * MB, max_bytes_under_way=3 * MB))
+        gate = Gate(app, Keys(), ServiceSettings(max_bytes=2 * MB, max_bytes_in_flight=3 * MB))
         large, small = b" " * (3 * MB // 2 + 1), b" " * 1_000
         first = asyncio.create_task(posted(gate, large))
         await arrived.wait()

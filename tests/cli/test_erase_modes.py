@@ -55,7 +55,7 @@ def test_somebody_may_refuse_before_anything_came(unlike, shop):
 def test_one_record_goes(unlike, shop):
     one = ("--record", "ada-pen", "--store", shop)
     status, said = erase(unlike, "bob", *one, "--yes")
-    assert status == 2 and "record 'ada-pen' is not of 'bob' but of 'ada'; nothing was erased" in said
+    assert status == 2 and "record 'ada-pen' belongs to 'ada', not to 'bob'; nothing was erased" in said
     status, said = erase(unlike, *one)
     assert status == 2 and "nothing was deleted: give --yes" in said
     status, said = erase(unlike, "ada", *one, "--yes")

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName, User
 from unlike.cli.output import print_json, say
+from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
 from unlike.progress import n_of

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import MasterAt, SettingsAt, SigningKeyAt, StoreAt, TenantName
 from unlike.cli.output import confirm, day_and_time, say
+from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
 from unlike.progress import n_of
@@ -187,7 +187,7 @@ def _confirm_record(tenant: "Tenant", record_id: str, user: str, yes: bool) -> N
     owner = found[0].record.user_id
     if user and canonical_id(user) != owner:
         raise InputError(
-            f"record {record_id!r} is not of {user!r} but of {owner!r}; nothing was erased: name its user, or leave USER out"
+            f"record {record_id!r} belongs to {owner!r}, not to {user!r}; nothing was erased: name its user, or leave USER out"
         )
     typer.echo(f"about to delete record {record_id} of {owner}, and everything that was made with it")
     confirm(yes, "Delete?", "nothing was deleted")

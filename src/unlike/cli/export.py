@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import MasterAt, StoreAt, TenantName, User
 from unlike.cli.output import say
+from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
 from unlike.progress import n_of

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlike.cli.meant_user import meant_user
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
 from unlike.cli.output import print_json, say
+from unlike.cli.suggest_user import user_suggestion
 from unlike.errors import CallFailed, InputError
 from unlike.memory.open import open_memory
 from unlike.store.open import STORE_PARTS, Place, need
@@ -67,7 +67,7 @@ def generate(
         except (CallFailed, Repeated) as error:
             typer.secho(f"unlike: {' '.join(str(error).split())}", fg="red", err=True)
             raise typer.Exit(3) from error
-        meant = meant_user(memory.tenant, user)
+        meant = user_suggestion(memory.tenant, user)
     if as_json:
         print_json(written)
     elif not stream:

@@ -10,7 +10,7 @@ import typer
 
 from unlike import __version__
 from unlike.cli.groups import WIDTH, LazyGroup
-from unlike.errors import OwnCodeFailed, Stopped, UnlikeError, missing_part
+from unlike.errors import CustomCodeFailed, Stopped, UnlikeError, missing_part
 
 COMMANDS = {
     "Start here": {
@@ -92,7 +92,7 @@ def main() -> None:
         _say_stopped()
         sys.exit(INTERRUPTED)
     except UnlikeError as error:
-        own = isinstance(error, OwnCodeFailed)
+        own = isinstance(error, CustomCodeFailed)
         if own and TRACEBACK in sys.argv[1:2]:
             traceback.print_exception(error.__cause__)
         _say_error(str(error) + (f"; where: unlike {TRACEBACK} COMMAND ..." if own else ""))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.groups import Group
-from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
 from unlike.cli.output import day_and_time, new_console, print_json, say
 from unlike.cli.profile_build import build
+from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import InputError
 from unlike.memory.open import open_memory
 from unlike.progress import n_of

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.interrupt import interruptible
-from unlike.cli.meant_user import suggesting_users
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
 from unlike.cli.output import new_console, print_json, print_rewrites, say
 from unlike.cli.progress import progress
+from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import Stopped
 from unlike.memory.open import open_memory_parts
 from unlike.progress import n_of

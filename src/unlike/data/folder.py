@@ -65,7 +65,7 @@ def writing(out: Path) -> Generator[None]:
 
 
 def _sweep(out: Path) -> None:
-    """Remove what killed runs left; the old corpus of a run that was killed before the new one took its place returns."""
+    """Remove what killed runs left; an old corpus whose replacement never took its place is moved back."""
     for part in ("old", "partial"):
         for stale in out.parent.glob(f".{glob.escape(out.name)}.{part}-*"):
             process = int(stale.name.rpartition("-")[2])

@@ -1,4 +1,4 @@
-"""Templates of one's own that no step of a run or an experiment reads, so that nobody takes them for used."""
+"""Custom templates that no step of a run or an experiment reads."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

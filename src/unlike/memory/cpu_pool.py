@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGE_BYTES = 4_000
-"""Work on as much text may take seconds; on less, a process would not be worth its round trip."""
+"""Work on more text than this may take seconds; for less, a process is not worth its round trip."""
 
 _AT_ONCE = threading.Semaphore(2)
 

@@ -1,4 +1,4 @@
-"""Processes that do CPU-bound work for a server, whose own requests would otherwise wait for Python's global lock.
+"""Processes that do CPU-bound work for a server, whose requests would otherwise wait for Python's GIL.
 
 Each is a new interpreter (``python -m unlike.memory.cpu_process``) that reads pickled calls from its standard input and
 writes their outcomes to its standard output. It ends when its input does, so it does not outlive a server that was killed.

@@ -19,10 +19,10 @@ from unlike.memory.erase import delete_record_in, scrub
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
 from unlike.records import Item, Record, canonical_id
-from unlike.store import items, jobs, profiles, records
+from unlike.store import deleted_records, items, jobs, profiles, records
 from unlike.store.batches import batches
 from unlike.store.database import Tenant, Tx
-from unlike.store.records import NewRecord, Put
+from unlike.store.records import NewRecord, Put, Unknown
 from unlike.store.tables import PROFILES, RECORDS
 from unlike.store.users import Consent
 
@@ -117,7 +117,8 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
 def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> None:
     """Replace records by those with the same ids; what was made from the old ones is deleted.
 
-    A record without a time keeps that of the old one, and an item keeps its text.
+    A record without a time keeps that of the old one, and an item keeps its text. A record that was deleted is stored again,
+    since to name it is deliberate.
 
     Args:
         tenant: Whose.
@@ -127,12 +128,16 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
         keeps: Fields that are taken from the old records: title, rating.
 
     Raises:
-        Unknown: There is no such record.
+        Unknown: There is no such record, and none was deleted; or its user is refused.
         InputError: It is another user's.
     """
 
     def change(tx: Tx) -> None:
         rows, before_items = list[NewRecord](), list[int]()
+        if all([deleted_records.readmit(tx, row.record.id) for row in clean.rows]):
+            if _put(tx, clean.rows, Consent(), settings).n_refused:
+                raise Unknown("records of this user are refused")
+            return
         for row in clean.rows:
             before = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
             if before.record.user_id != row.record.user_id:

@@ -26,7 +26,6 @@ from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContext, ProfileContextCache
-from unlike.memory.correct import correct
 from unlike.memory.cpu_pool import Heavy
 from unlike.memory.cpu_process import CPUProcesses
 from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
@@ -139,9 +138,9 @@ class Memory:
         return await self.add([NewRecord(record, Item(item_id))])
 
     async def correct(self, row: NewRecord, by: str = "", keeps: Collection[str] = ()) -> None:
-        """Replace the record with the same id, or store a deleted one again; see ``correct.correct``."""
+        """Replace the record with the same id, or store a deleted one again; see ``ingest.correct``."""
         clean = await self._cleaned([row])
-        await asyncio.to_thread(correct, self.tenant, clean, self.settings, by, keeps)
+        await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by, keeps)
         self._parts.contexts.clear()
 
     async def _cleaned(self, rows: Sequence[NewRecord]) -> ingest.Clean:

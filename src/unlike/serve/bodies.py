@@ -166,7 +166,7 @@ class CorrectionBody(Body):
     rating: Rating | None = None
     """`null` removes the stored one."""
     timestamp: Timestamp | None = None
-    """As of a record."""
+    """In the same forms as in a new record."""
 
     @property
     def keeps(self) -> frozenset[str]:

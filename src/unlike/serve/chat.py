@@ -50,7 +50,7 @@ class TokensUsed:
 
 @dataclass(frozen=True, slots=True)
 class MadeFrom:
-    """How much of the user an answer was written from, and why; see ``POST /v1/generate``.
+    """How personal an answer is, and why; see ``POST /v1/generate``.
 
     Attributes:
         item: Id of the item that the LLM was told of; null for none.

@@ -18,7 +18,7 @@ from unlike.serve.errors import TRY_AGAIN_S, ClientLeft, ErrorText, Problem, nam
 from unlike.serve.logs import log, places_in
 from unlike.serve.prometheus import Metrics
 from unlike.serve.rate_limits import Rates
-from unlike.serve.reading import BodyRoom, NoRoom, limit_of, read, replay
+from unlike.serve.reading import BytesInFlight, TooManyBytesInFlight, limit_of, read, replay
 from unlike.serve.scopes import scope_of
 from unlike.settings import ServiceSettings
 from unlike.store.api_keys import Caller
@@ -39,7 +39,7 @@ _STOPPING = Problem(
     {"retry-after": str(TRY_AGAIN_S)},
 )
 
-_NO_ROOM = Problem(
+_TOO_MANY_BYTES = Problem(
     503,
     ErrorText("busy", "other requests with large bodies are under way; send it again later, or in smaller parts"),
     {"retry-after": str(TRY_AGAIN_S), "connection": "close"},
@@ -113,7 +113,7 @@ class Gate:
         self._app = app
         self._keys = keys
         self._settings = settings
-        self._room = BodyRoom(max(settings.max_bytes_under_way, settings.max_bytes))
+        self._in_flight = BytesInFlight(max(settings.max_bytes_in_flight, settings.max_bytes))
         self._of_key = Rates(settings.requests_per_s, settings.burst)
         self._of_tenant = Rates(settings.tenant_requests_per_s, 2 * settings.burst)
         self._of_address = Rates(settings.address_requests_per_s, settings.burst)
@@ -134,13 +134,13 @@ class Gate:
 
     async def _pass_on_with_body(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         limit = limit_of(scope["path"], self._settings.max_bytes, self._settings.max_records)
-        with self._room.body() as hold:
+        with self._in_flight.body() as hold:
             try:
                 body = await read(receive, limit, headers.get(b"content-length", b"0"), hold)
             except HTTPException as error:
                 await refused(error).response()(scope, receive, send)
-            except NoRoom:
-                await _NO_ROOM.response()(scope, receive, send)
+            except TooManyBytesInFlight:
+                await _TOO_MANY_BYTES.response()(scope, receive, send)
             else:
                 if body is not None:
                     await self._app(scope, replay(body, receive), send)

@@ -72,15 +72,15 @@ def too_large(max_bytes: int) -> HTTPException:
     return HTTPException(413, message, {"connection": "close"})
 
 
-class NoRoom(Exception):
+class TooManyBytesInFlight(Exception):
     """The bodies of the requests under way are too large together."""
 
 
-class BodyRoom:
-    """Room for the bodies of all requests under way; small ones always have room, since rates bound their number.
+class BytesInFlight:
+    """Limits the size of all request bodies in memory together; small ones do not count, since rate limits bound their number.
 
     Args:
-        n_bytes: Of all others together.
+        n_bytes: Maximum of all others together.
     """
 
     def __init__(self, n_bytes: int) -> None:
@@ -90,7 +90,7 @@ class BodyRoom:
     def body(self) -> Generator[Callable[[int], None]]:
         """A request with a body: while it is read, the function is to be called with its bytes so far.
 
-        The function raises NoRoom where there is not enough room.
+        The function raises TooManyBytesInFlight where the limit is exceeded.
         """
         held = 0
 
@@ -98,7 +98,7 @@ class BodyRoom:
             nonlocal held
             more = n_bytes - held if n_bytes > _SMALL else 0
             if more > self._free:
-                raise NoRoom
+                raise TooManyBytesInFlight
             self._free -= more
             held += more
 
@@ -115,7 +115,7 @@ async def read(
 
     Raises:
         HTTPException: 413 for one over the limit.
-        NoRoom: There is no room for it, says ``hold``.
+        TooManyBytesInFlight: Raised by ``hold``.
     """
     if content_length.isdigit() and int(content_length) > limit.n_bytes:
         raise too_large(limit.n_bytes)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from unlike.errors import InputError, MissingPart, OwnCodeFailed
+from unlike.errors import CustomCodeFailed, InputError, MissingPart
 from unlike.evaluate.metrics import METRICS, Metric, open_metric
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.metrics.texts import ScoredText
@@ -46,7 +46,7 @@ def test_no_value_and_values_that_are_not_finite_are_none():
     ],
 )
 def test_what_is_wrong_is_named(per_case, named):
-    with pytest.raises((InputError, OwnCodeFailed), match=named):
+    with pytest.raises((InputError, CustomCodeFailed), match=named):
         values_of(metric(per_case), TEXTS, REAL)
 
 

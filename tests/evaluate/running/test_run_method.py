@@ -7,7 +7,7 @@ import pytest
 from tests.worlds import Listening, kit_for, world
 
 from unlike.api import open_kit
-from unlike.errors import CallFailed, EngineError, InputError, OwnCodeFailed
+from unlike.errors import CallFailed, CustomCodeFailed, EngineError, InputError
 from unlike.evaluate.running.run_method import Job, arun, generation, pick_cases, read_run, run_jobs, write_run
 from unlike.experiments.run import run
 from unlike.methods.table import METHODS
@@ -135,7 +135,7 @@ def test_an_error_in_a_method_of_ones_own_names_method_and_case_and_keeps_its_ca
     monkeypatch.setitem(METHODS, "mine", mine)
     case = crowd.cases("test")[1].id
     with pytest.raises(
-        OwnCodeFailed, match=f"method 'mine' on case '{case}' failed: KeyError: 'nothing'; correct"
+        CustomCodeFailed, match=f"method 'mine' on case '{case}' failed: KeyError: 'nothing'; correct"
     ) as seen:
         asyncio.run(arun(crowd, "mine", kit_for(crowd, Listening()), tmp_path))
     assert isinstance(seen.value.__cause__, KeyError)

@@ -122,7 +122,7 @@ def moments(text: str) -> dict[str, int]:
 
 
 def _as_ms(moment: datetime) -> int:
-    """Whole milliseconds, as polars cuts them; without a zone, UTC."""
+    """Milliseconds, truncated as in polars; without a zone, UTC."""
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unlike.errors import InputError, OwnCodeFailed, own_code
+from unlike.errors import CustomCodeFailed, InputError, custom_code
 from unlike.evaluate.metrics.table import Metric
 from unlike.evaluate.metrics.texts import ScoredText
 from unlike.language import Language
@@ -26,17 +26,17 @@ def values_of(
 
     Raises:
         InputError: The metric returns another number of values, or something else than numbers.
-        OwnCodeFailed: It raises an error.
+        CustomCodeFailed: It raises an error.
     """
     measure = metric.per_case
     assert measure, f"metric {metric.name} has no per_case"
     generated = [text.text for text in texts]
     try:
-        with own_code(f"metric {metric.name!r}"):
+        with custom_code(f"metric {metric.name!r}"):
             values = list(measure(generated, against, *options))
-    except OwnCodeFailed:
+    except CustomCodeFailed:
         for text, compared in zip(texts, against, strict=True):  # one by one, to name the case
-            with own_code(f"metric {metric.name!r} on case {text.case_id!r}"):
+            with custom_code(f"metric {metric.name!r} on case {text.case_id!r}"):
                 measure([text.text], [compared], *options)
         raise
     if len(values) != len(texts):
@@ -57,11 +57,11 @@ def value_of_all(
 
     Raises:
         InputError: The metric returns something else than a number.
-        OwnCodeFailed: It raises an error.
+        CustomCodeFailed: It raises an error.
     """
     measure: Callable[..., Any] | None = metric.corpus
     assert measure, f"metric {metric.name} has neither per_case nor corpus"
-    with own_code(f"metric {metric.name!r}"):
+    with custom_code(f"metric {metric.name!r}"):
         value = measure(texts, against, *options)
     return finite(value, f"metric {metric.name!r}")
 

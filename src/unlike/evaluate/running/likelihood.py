@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from unlike.errors import CallFailed, InputError, own_code
+from unlike.errors import CallFailed, InputError, custom_code
 from unlike.evaluate.running.run_method import Job, Progress, run_jobs, write_whole
 from unlike.llm.journal import Journal
 from unlike.records import Case
@@ -60,7 +60,7 @@ async def likelihood(
         try:
             if not case.reference:
                 raise CallFailed("the case has no real text")
-            with own_code(f"method {job.name!r} on case {case.id!r}"):
+            with custom_code(f"method {job.name!r} on case {case.id!r}"):
                 draft = await job.method(case, job.kit)
                 loglik = await score(draft, case, engines[id(job)], journal, max_tokens)
         except CallFailed as failure:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from unlike.data.corpus import Corpus
 from unlike.data.folder import MANIFEST
-from unlike.errors import CallFailed, InputError, own_code
+from unlike.errors import CallFailed, InputError, custom_code
 from unlike.llm.journal import Call, key
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
@@ -134,7 +134,7 @@ async def generation(job: Job, case: Case) -> Generation:
     kit = replace(job.kit, llm=job.kit.llm.part(calls.append))
     row = Generation(case.id, case.user_id, case.item_id, job.name, None, case.reference, "failed")
     try:
-        with own_code(f"method {job.name!r} on case {case.id!r}"):
+        with custom_code(f"method {job.name!r} on case {case.id!r}"):
             draft = await job.method(case, kit)
             reply = await write(draft, kit.llm) if job.writes else not_written(draft, kit.llm.backend)
     except CallFailed as failure:

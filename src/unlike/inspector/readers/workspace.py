@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from unlike.data.corpus import Corpus
-from unlike.errors import InputError, MissingPart, NotMeasurable, OwnCodeFailed, UnlikeError
+from unlike.errors import CustomCodeFailed, InputError, MissingPart, NotMeasurable, UnlikeError
 from unlike.evaluate.metrics import Metric, open_metric
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.metrics.texts import ScoredText
@@ -246,7 +246,7 @@ def _of_case(metric: Metric, row: Generation, corpus: Corpus | None, language: L
     value, note = None, ""
     try:
         value = _measured_alone(metric, row, corpus, language)
-    except (InputError, MissingPart, NotMeasurable, OwnCodeFailed) as error:
+    except (InputError, MissingPart, NotMeasurable, CustomCodeFailed) as error:
         note = str(error)
     return {"name": metric.name, "label": metric.label, "scale": metric.scale, "value": value, "note": note}
 

@@ -1,4 +1,4 @@
-"""Which user a misspelt id may mean: said to who runs a command on a store, and never over HTTP."""
+"""Suggestions for misspelt user ids, in commands only: over HTTP they would reveal ids."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from unlike.store.database import Tenant
 
 
-def meant_user(tenant: "Tenant", *user_ids: str) -> str:
-    """A question with the ids that look like the first of these that is no user's; "" if there are none."""
+def user_suggestion(tenant: "Tenant", *user_ids: str) -> str:
+    """A question that names ids like the first of these that no user has; empty if none is similar."""
     from unlike.store.similar_ids import similar_ids
     from unlike.store.tables import USERS
     from unlike.store.users import find_user
@@ -22,7 +22,7 @@ def meant_user(tenant: "Tenant", *user_ids: str) -> str:
 
 @contextmanager
 def suggesting_users(tenant: "Tenant", *user_ids: str) -> Generator[None]:
-    """Add to the error of an unknown user which ids look like that one.
+    """Add similar user ids to the error of an unknown user.
 
     Raises:
         Unknown: As raised inside.
@@ -32,6 +32,6 @@ def suggesting_users(tenant: "Tenant", *user_ids: str) -> Generator[None]:
     try:
         yield
     except Unknown as error:
-        if meant := meant_user(tenant, *user_ids):
+        if meant := user_suggestion(tenant, *user_ids):
             raise Unknown(f"{error}; {meant}") from error
         raise
