@@ -1,5 +1,6 @@
 """Work in processes of their own: results and errors come back, and a killed process is replaced."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from unlike.errors import InputError
+from unlike.memory.cpu_pool import LARGE_BYTES, Heavy
 from unlike.memory.cpu_process import CPUProcesses, ProcessEnded
 from unlike.serve.reading import records_in
 
@@ -59,3 +61,15 @@ def test_closing_ends_work_under_way(processes):
     assert [type(outcome) for outcome in outcomes] == [ProcessEnded]
     with pytest.raises(ProcessEnded):
         processes.run(len, "")
+
+
+def test_large_work_of_others_does_not_delay_small_work(processes):
+    async def small_beside_large():
+        large = [asyncio.create_task(Heavy(processes).run_sized(LARGE_BYTES + 1, time.sleep, 600.0)) for _ in range(3)]
+        await asyncio.sleep(0)  # they begin
+        assert await Heavy(processes).run_sized(10, len, "abc") == 3
+        assert not any(task.done() for task in large)
+        processes.close()
+        return await asyncio.gather(*large, return_exceptions=True)
+
+    assert [type(outcome) for outcome in asyncio.run(small_beside_large())] == [ProcessEnded] * 3

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from unlike.memory.cpu_process import CPUProcesses
@@ -39,10 +40,14 @@ class Heavy:
             with _AT_ONCE:
                 return work(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, in_turn)
+        return await self._in_thread(in_turn)
 
     async def run_sized(self, n_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work on a text of some size, in a process if it is large and there is one; then everything is pickled."""
         if self._processes and n_bytes > LARGE_BYTES:
-            return await self.run(self._processes.run, work, *args, **kwargs)
+            # Not counted with the threads at work: small work of other tenants does not wait for it.
+            return await self._in_thread(partial(self._processes.run, work, *args, **kwargs))
         return await self.run(work, *args, **kwargs)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -210,12 +210,8 @@ def _measure(
         return None, {}, 0
     options = () if metric.tokens is None else (language,)
     if metric.corpus:
-        several = (
-            [text.references for text in texts]
-            if metric.name in ("bleu", "bleu_cut")
-            else _against(metric, texts, peers)
-        )
-        return value_of_all(metric, [text.text for text in texts], several, options), {}, len(texts)
+        compared = [text.references for text in texts] if metric.all_references else _against(metric, texts, peers)
+        return value_of_all(metric, [text.text for text in texts], compared, options), {}, len(texts)
     values = values_of(metric, texts, _against(metric, texts, peers), options)
     if metric.needs == "reference" and isinstance(metric.scale, float):
         values = _best(metric, texts, values, options)

@@ -40,6 +40,7 @@ class Metric:
             where the language does not matter.
         truncated: (texts, real texts) to a note on how many are longer than the metric reads.
         lower_is_better: Whether the variant with the lowest value is the best.
+        all_references: Whether ``corpus`` gets all real texts of each text, of which there may be several.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Metric:
     tokens: Mapping[Language, str] | None = None
     truncated: Callable[[Sequence[str], Sequence[str]], str] | None = None
     lower_is_better: bool = False
+    all_references: bool = False
 
 
 _WORDS = "words of any script"
@@ -68,7 +70,7 @@ METRICS: dict[str, Metric] = {
     "rouge1": Metric("rouge1", "ROUGE-1", per_case=rouge1, tokens=_ROUGE),
     "rouge2": Metric("rouge2", "ROUGE-2", per_case=rouge2, tokens=_ROUGE),
     "rougeL": Metric("rougeL", "ROUGE-L", per_case=rouge_l, tokens=_ROUGE),
-    "bleu": Metric("bleu", "BLEU", 100.0, corpus=bleu, tokens=_BLEU),
+    "bleu": Metric("bleu", "BLEU", 100.0, corpus=bleu, tokens=_BLEU, all_references=True),
     "bleu_sentence": Metric("bleu_sentence", "BLEU (sentence)", 100.0, per_case=bleu_sentence, tokens=_BLEU),
     "meteor": Metric("meteor", "METEOR", per_case=meteor, tokens=_METEOR),
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
