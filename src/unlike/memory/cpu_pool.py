@@ -8,7 +8,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import ParamSpec, TypeVar
 
 from unlike.memory.cpu_process import CPUProcesses
@@ -44,9 +43,10 @@ class Heavy:
 
     async def run_sized(self, n_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work on a text of some size, in a process if it is large and there is one; then everything is pickled."""
-        if self._processes and n_bytes > LARGE_BYTES:
+        processes = self._processes
+        if processes and n_bytes > LARGE_BYTES:
             # Not counted with the threads at work: small work of other tenants does not wait for it.
-            return await self._in_thread(partial(self._processes.run, work, *args, **kwargs))
+            return await self._in_thread(lambda: processes.run(work, *args, **kwargs))
         return await self.run(work, *args, **kwargs)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
