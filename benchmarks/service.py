@@ -15,6 +15,8 @@ N_RECORDS, QUICK_RECORDS = 20_000, 2_000
 N_USERS = 100
 """Users who have a profile and for whom requests are made."""
 N_CLIENTS = 16
+N_PROCESSES = 2
+"""As many as there are processors; one of them serves the clients' process as well."""
 FOR_S, QUICK_S = 20.0, 1.0
 READS_PER_S = 50
 NUMBERS, N_NUMBERS = "1/" * 400, 100
@@ -31,6 +33,7 @@ def main(quick: bool = False) -> list[Row]:
         place = Path(folder) / "store"
         key, other = _fill(place, n)
         bare = _speed("bare", _texts(key, n), for_s)
+        one = _speed(place, _texts(key, n), for_s, n_processes=1)
         texts = _speed(place, _texts(key, n), for_s)
         chats = _speed(place, _chats(key), for_s)
         with engine(N_CLIENTS, 0.0, 0.0) as host:
@@ -39,9 +42,10 @@ def main(quick: bool = False) -> list[Row]:
     share = texts.per_s / bare.per_s
     return [
         _row("generate, SQLite", texts, 1000),
+        _row("generate, SQLite, one process", one, None),
         Row(
             "generate, SQLite",
-            "a bare FastAPI route",
+            "a bare FastAPI route in as many processes",
             share,
             0.35,
             facts={"bare_per_s": round(bare.per_s)},
@@ -63,9 +67,10 @@ def main(quick: bool = False) -> list[Row]:
     ]
 
 
-def _speed(what: object, requests: list[bytes], for_s: float, llm: str = "") -> Load:
-    with served(what, llm) as port:
-        asyncio.run(closed_loop(port, requests, N_CLIENTS, for_s / 10))
+def _speed(what: object, requests: list[bytes], for_s: float, llm: str = "", n_processes: int = N_PROCESSES) -> Load:
+    with served(what, llm, n_processes) as port:
+        for warm_up_s in (0.1, for_s / 4):  # the first ends when a process serves, the others follow at once
+            asyncio.run(closed_loop(port, requests, N_CLIENTS, warm_up_s))
         return asyncio.run(closed_loop(port, requests, N_CLIENTS, for_s))
 
 
@@ -139,7 +144,7 @@ def _chats(key: str) -> list[bytes]:
     return [request("/v1/chat/completions", key, body) for body in bodies]
 
 
-def _row(what: str, load: Load, reach: float) -> Row:
+def _row(what: str, load: Load, reach: float | None) -> Row:
     name = f"{what}, {N_CLIENTS} connections, an LLM that answers at once"
     failed = load.n_errors > 0
     return Row(name, "", load.per_s, reach, "per s", facts=_facts(load), failed=failed)

@@ -1,6 +1,6 @@
-"""A service over a large store, or a bare route to compare with, in its own process.
+"""A service over a large store, or a bare route to compare with, in processes of its own.
 
-python -m benchmarks.service_process PORT STORE|bare [LLM]
+python -m benchmarks.service_process PORT STORE|bare PROCESSES [LLM]
 """
 
 import contextlib
@@ -30,12 +30,12 @@ ANSWER = "word " * 60
 
 
 @contextlib.contextmanager
-def served(store: object, llm: str = "") -> Generator[int]:
+def served(store: object, llm: str = "", n_processes: int = 1) -> Generator[int]:
     """Run this module in a process; yields the port of its server."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.service_process", str(port), str(store), llm]
+    command = [sys.executable, "-m", "benchmarks.service_process", str(port), str(store), str(n_processes), llm]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # its log has a line per request
     try:
         for _ in range(300):
@@ -82,7 +82,7 @@ def opened(address: object) -> "Store":
     return open_store(str(address), MasterKey(b"k" * 32))
 
 
-def serve_store(port: int, address: str, llm: str) -> None:
+def serve_store(address: str, llm: str, listener: socket.socket) -> None:
     """Serve a store without limits."""
     from unlike.memory.cpu_process import CPUProcesses
     from unlike.serve.app import create_app
@@ -90,20 +90,10 @@ def serve_store(port: int, address: str, llm: str) -> None:
 
     settings = ServiceSettings(requests_per_s=None, tenant_requests_per_s=None, n_workers=0)
     memory = partial(memory_of, uri=llm, processes=CPUProcesses())
-    run(create_app(Service(opened(address), memory, settings)), port)
+    _run(create_app(Service(opened(address), memory, settings)), listener)
 
 
-def run(app: "FastAPI", port: int) -> None:
-    """Serve an app."""
-    from unlike.serve import server
-    from unlike.serve.logs import write_log
-
-    write_log()
-    with server.listening("127.0.0.1", port) as listener:
-        server.run(server.serve(app, listener))
-
-
-def serve_bare(port: int) -> None:
+def serve_bare(listener: socket.socket) -> None:
     """Serve a bare FastAPI route with the same body and an answer of the same length."""
     from fastapi import FastAPI
 
@@ -115,9 +105,29 @@ def serve_bare(port: int) -> None:
     async def generate(body: GenerateBody) -> dict[str, Any]:
         return answer
 
-    run(app, port)
+    _run(app, listener)
+
+
+def _run(app: "FastAPI", listener: socket.socket) -> None:
+    from unlike.serve import server
+    from unlike.serve.logs import write_log
+
+    write_log()
+    server.run(server.serve(app, listener))
+
+
+def main(port: int, store: str, n_processes: int, llm: str) -> None:
+    """Serve what the command line names."""
+    from unlike.serve.processes import run_in_processes
+    from unlike.serve.server import listening
+
+    with listening("127.0.0.1", port) as listener:
+        serve = partial(serve_bare if store == "bare" else partial(serve_store, store, llm), listener)
+        if n_processes == 1:
+            serve()
+        else:
+            run_in_processes(serve, n_processes)
 
 
 if __name__ == "__main__":
-    _, given_port, what, *llm = sys.argv
-    serve_bare(int(given_port)) if what == "bare" else serve_store(int(given_port), what, "".join(llm))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])

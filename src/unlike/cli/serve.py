@@ -3,12 +3,15 @@
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unlike.cli.options import EmbedderName, LLMUri, MasterAt, SettingsAt, SigningKeyAt, StoreAt
 from unlike.cli.output import say
+from unlike.errors import InputError
 from unlike.memory.open import open_memory_parts
 from unlike.store.open import SERVICE_PARTS, Place, need, open_signer, open_store_at
 
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from unlike.llm.backend import Backend
     from unlike.memory.open import MemoryParts
+    from unlike.serve.service import Service
     from unlike.store.database import Store
 
 
@@ -35,6 +40,13 @@ def serve(
             min=0, help="Workers that build profiles in this process; 0 where they run elsewhere. Default: 1."
         ),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that answer on the port, each with its workers, for as many processors; --llm elsewhere.",
+        ),
+    ] = 1,
     settings: SettingsAt = None,
     signing_key: SigningKeyAt = None,
     master: MasterAt = "",
@@ -45,38 +57,76 @@ def serve(
     goes to standard error, one JSON object per line, and holds nothing that users wrote.
     """
     need(SERVICE_PARTS)
-    from unlike.memory.cpu_process import CPUProcesses
-    from unlike.serve.server import address_of, listening, run
+    from unlike.serve.processes import run_in_processes
+    from unlike.serve.server import address_of, listening
 
     place = Place(store, master=master, notify=say)
+    if processes > 1:
+        _check_shared(llm, processes)
     with open_store_at(place, new=not place.in_folder, migrate=True) as opened:
         parts = open_memory_parts(settings, llm, embedder)
-        with listening(host, port) as listener, closing(CPUProcesses()) as processes:
-            parts = replace(parts, processes=processes, signer=open_signer(place, signing_key))
-            app = _app(opened, parts, workers)
+        with listening(host, port) as listener:
+            parts = replace(parts, signer=open_signer(place, signing_key))
             _announce(opened, place, llm, address_of(listener))
-            run(_serve(app, parts, listener))
+            if processes == 1:
+                _serve(opened, parts, workers, listener)
+                return
+            opened.close()  # each process opens the store for itself
+            named = (place, settings, llm, embedder, signing_key, workers)
+            status = run_in_processes(partial(_serve_beside, *named, listener), processes)
+    if status:
+        raise typer.Exit(status)
 
 
-def _app(store: "Store", parts: "MemoryParts", workers: int | None) -> "FastAPI":
+def _check_shared(llm: str, processes: int) -> None:
+    from unlike.llm.open import destination
+
+    if not destination(llm) and not llm.startswith("scripted:"):
+        raise InputError(
+            f"--processes {processes} with {llm}: each process would load the model; serve it with openai:MODEL@URL or "
+            "vllm:MODEL@URL, or leave out --processes"
+        )
+
+
+def _serve_beside(
+    place: Place,
+    settings: Path | None,
+    llm: str,
+    embedder: str,
+    signing_key: Path | None,
+    workers: int | None,
+    listener: "socket",
+) -> None:
+    """Serve in one of several processes."""
+    with open_store_at(place) as opened:
+        parts = replace(open_memory_parts(settings, llm, embedder), signer=open_signer(place, signing_key))
+        _serve(opened, parts, workers, listener)
+
+
+def _serve(store: "Store", parts: "MemoryParts", workers: int | None, listener: "socket") -> None:
+    """Serve until a signal ends it."""
     from unlike.inspector.app import store_routers
+    from unlike.memory.cpu_process import CPUProcesses
     from unlike.serve.app import create_app
+    from unlike.serve.server import run
     from unlike.serve.service import Service
 
-    settings = parts.file.service_settings(workers)
-    return create_app(Service(store, parts.memory, settings, parts.priority), store_routers())
+    with closing(CPUProcesses()) as processes:
+        parts = replace(parts, processes=processes)
+        service = Service(store, parts.memory, parts.file.service_settings(workers), parts.priority)
+        app = create_app(service, store_routers())
+        run(_until_told(app, service, parts.backend, listener))
 
 
-async def _serve(app: "FastAPI", parts: "MemoryParts", listener: "socket") -> None:
-    """Serve until a signal ends it, then close the LLM."""
+async def _until_told(app: "FastAPI", service: "Service", backend: "Backend", listener: "socket") -> None:
     from unlike.serve.logs import write_log
     from unlike.serve.server import serve
 
     write_log()
     try:
-        await serve(app, listener, app.state.service.stop_building)
+        await serve(app, listener, service.stop_building)
     finally:
-        await parts.backend.aclose()
+        await backend.aclose()
 
 
 def _announce(store: "Store", place: Place, llm: str, address: str) -> None:

@@ -1,17 +1,26 @@
-"""Counts for Prometheus: requests, seconds, tokens and jobs, by route and state, never by user."""
+"""Counts for Prometheus: requests, seconds, tokens and jobs, by route and state, never by user.
 
-from collections.abc import Mapping
+Where several processes serve, each writes its counts to a file, and any of them reads all files.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable with the folder of these files; the library reads it when it is imported."""
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
-    """The counts of one app, in a registry of its own."""
+    """The counts of one app, in a registry of its own, and of the processes beside it where there are any."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -21,7 +30,6 @@ class Metrics:
         about = "Seconds to the end of an answer."
         self._seconds = Histogram("unlike_request_seconds", about, ["route"], buckets=_SECONDS, **into)
         self._tokens = Counter("unlike_llm_tokens", "Tokens of the LLM calls of requests.", ["kind"], **into)
-        self._jobs = Gauge("unlike_jobs", "Jobs of all tenants.", ["state"], **into)
         # Looking up labels costs more than counting, so what was looked up once is kept.
         self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._prompt, self._completion = (self._tokens.labels(kind) for kind in ("prompt", "completion"))
@@ -47,7 +55,26 @@ class Metrics:
         Args:
             jobs: How many jobs are in each state now.
         """
-        self._jobs.clear()
-        for state, n in jobs.items():
-            self._jobs.labels(state).set(n)
-        return generate_latest(self._registry)
+        counted = CollectorRegistry()
+        counted.register(_Jobs(jobs))
+        return generate_latest(self._counts()) + generate_latest(counted)
+
+    def _counts(self) -> CollectorRegistry:
+        if SHARED_COUNTS not in os.environ:
+            return self._registry
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all)
+        return of_all
+
+
+class _Jobs(Collector):
+    """Jobs by state, which every process counts alike, in the database."""
+
+    def __init__(self, jobs: Mapping[str, int]) -> None:
+        self._jobs = jobs
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily("unlike_jobs", "Jobs of all tenants.", labels=["state"])
+        for state, n in self._jobs.items():
+            family.add_metric([state], n)
+        return [family]

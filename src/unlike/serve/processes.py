@@ -1,0 +1,104 @@
+"""Several processes that answer on one socket: a parent starts them, replaces one that was killed, and passes signals on.
+
+They share nothing but the socket, the database and the counts for Prometheus.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+from unlike.errors import UnlikeError
+from unlike.serve.prometheus import SHARED_COUNTS
+
+PAUSE_S = 1.0
+"""Before a process that was killed is replaced."""
+
+
+def run_in_processes(work: Callable[[], None], n: int) -> int:
+    """Run the same work in ``n`` processes until SIGINT or SIGTERM ends it; each signal is passed on to all of them.
+
+    A process that a signal killed, as where memory runs out, is replaced. One that ends with an error ends all others,
+    since it would fail again.
+
+    Args:
+        work: Can be pickled, serves, and ends at SIGTERM and SIGINT.
+        n: Number of processes.
+
+    Returns:
+        The exit status: 0, or that of the process which ended with an error.
+    """
+    with TemporaryDirectory(prefix="unlike-metrics-") as folder, _variable(SHARED_COUNTS, folder):
+        return _Processes(work, n).run()
+
+
+class _Processes:
+    def __init__(self, work: Callable[[], None], n: int) -> None:
+        self._work = work
+        self._n = n
+        self._running: list[SpawnProcess] = []
+        self._stopping = False
+
+    def run(self) -> int:
+        for told in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(told, self._pass_on)
+        status = 0
+        while self._running or not self._stopping:
+            while len(self._running) < self._n and not self._stopping:
+                self._start()
+            ended = wait([process.sentinel for process in self._running])
+            gone = [process for process in self._running if process.sentinel in ended]
+            self._running = [process for process in self._running if process not in gone]
+            if failed := [process.exitcode for process in gone if process.exitcode and process.exitcode > 0]:
+                status = status or failed[0]
+                self._pass_on(signal.SIGTERM)
+            if not self._stopping:
+                time.sleep(PAUSE_S)
+        return status
+
+    def _start(self) -> None:
+        process = get_context("spawn").Process(target=_child, args=(self._work,))
+        process.start()
+        self._running.append(process)
+        if self._stopping:  # a signal came before this process was known
+            process.terminate()
+
+    def _pass_on(self, told: int, _frame: FrameType | None = None) -> None:
+        self._stopping = True
+        for process in self._running:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, told)
+
+
+def _child(work: Callable[[], None]) -> None:
+    """Work in a session of its own: Ctrl-C in a terminal reaches the parent, which passes it on."""
+    os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        work()
+    except UnlikeError as error:
+        sys.exit(f"unlike: {error}")
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Generator[None]:
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
