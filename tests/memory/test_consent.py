@@ -249,3 +249,9 @@ def test_new_users_agree_to_what_came_with_their_first_record(in_sqlite):
     run(memory.add([row("ann", "bread"), row("bob", "bread")], BOTH))
     assert run(memory.consent("ann")) == Consent(own=True, peer=False), "a later record changes nothing"
     assert run(memory.consent("bob")) == BOTH
+
+
+def test_who_does_not_agree_is_told_so_instead_of_to_wait_for_a_profile(memory):
+    run(memory.set_consent(BIRD, own=False))
+    with pytest.raises(Unknown, match="own records may not be used"):
+        run(memory.profile(BIRD))

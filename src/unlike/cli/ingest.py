@@ -153,7 +153,8 @@ def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) 
         more = f" (the first {SHOWN} are above)" if total.n_wrong > SHOWN else ""
         say(f"{n_of(total.n_wrong, 'wrong line')} skipped{more}; correct them and give the file again")
     if total.n_refused:
-        say(f"{n_of(total.n_refused, 'record')} of erased users refused; to accept them: unlike erase USER --readmit")
+        readmit = "to accept a user's again: unlike erase USER --readmit"
+        say(f"{n_of(total.n_refused, 'record')} refused: deleted before, or of erased users; {readmit}")
     if total.conflicts:
         ids = ", ".join(total.conflicts[:SHOWN]) + (", …" if len(total.conflicts) > SHOWN else "")
         say(

@@ -33,7 +33,7 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
         user = known_user(tx, user_id)
         stored = profiles.current(tx, user) if version is None else profiles.version(tx, user, version)
         if stored is None:
-            raise Unknown(f"user {user_id!r} has no profile yet; it is built from records, see the user's jobs")
+            raise Unknown(f"user {user_id!r} has no profile{_why(tx, user)}")
         numbers = {number for statement in stored.profile.statements for number in statement.records}
         ids = records.ids_of(tx, numbers)
         versions = tuple(Version(*row) for row in profiles.versions(tx, user))
@@ -47,6 +47,12 @@ def profile(tenant: Tenant, user_id: str, version: int | None) -> Profile:
         statements=tuple(_evidence(statement, ids) for statement in stored.profile.statements),
         versions=versions,
     )
+
+
+def _why(tx: Tx, user: int) -> str:
+    if not users.agreeing(tx, [user]):
+        return ", since own records may not be used (consent, own)"
+    return " yet; it is built from records, see the user's jobs"
 
 
 def cleaned(statements: Sequence[Evidence], redactor: Redactor) -> list[Evidence]:
