@@ -71,6 +71,15 @@ def test_a_dry_run_counts_and_writes_nothing(unlike, sample, tmp_path):
     assert json.loads(out)["n_calls"] == 12
 
 
+def test_a_dry_run_says_which_judge_has_no_prices(unlike, sample, tmp_path):
+    plan = 'title = "t"\nlimit = 2\nembedder = "hashing:16"\nmetrics = ["rouge1"]\nmethods = ["non_perso"]\n'
+    llm = 'llm = { uri = "scripted:echo", price_in = 1.0, price_out = 1.0 }\njudges = ["scripted:echo"]\n'
+    (tmp_path / "e.toml").write_text(f'{plan}corpus = "{sample}"\n{llm}')
+    out = unlike("experiment", tmp_path / "e.toml", "--dry-run")[1]
+    assert "cost: 0.0" in out
+    assert "cost: not known; set price_in and price_out of judge scripted:echo" in out
+
+
 def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, sample, tmp_path):
     dry = ("--dry-run", "--rewrites", "2")
     line = "rewrites are not counted: each call may be made again, at most 2 times"

@@ -91,7 +91,7 @@ def test_items_nobody_described_are_dropped(made):
 
 
 def test_a_file_of_other_items_is_named_as_the_cause(made):
-    with pytest.raises(InputError, match="'items that i.jsonl has' removed the most, 1, and has no threshold"):
+    with pytest.raises(InputError, match="'items that i.jsonl has' 1 .no option: check these columns."):
         made([review("a", "i1")], [item("x1")])
 
 

@@ -65,9 +65,10 @@ def test_paths_may_be_strings_and_an_experiment_takes_an_open_llm(sample, plan_f
     kwargs = {"embedder": "hashing:16", "journal": "j.sqlite", "limit": 1}
     assert unlike.run(corpus, "rag", llm, "rag", **kwargs)
     assert unlike.score(["rag"], ["rouge1"]).rows[0].n == 1
-    assert (
-        unlike.report(["rag"], "r.html", corpus="corpus", embedder="hashing:16", metrics=["rouge1"]).files[0].is_file()
-    )
+    metrics = ["length_ratio", "rouge1"]
+    report = unlike.report(["rag"], "r.html", corpus="corpus", embedder="hashing:16", metrics=metrics)
+    assert report.files[0].is_file()
+    assert report.findings.main == ["rouge1"] and "length_ratio" in [name for name, *_ in report.findings.metrics]
     kit = unlike.open_kit(corpus, llm, "hashing:16", journal="k.sqlite", vectors="v.sqlite")
     assert asyncio.run(unlike.arun(corpus, "rag", kit, "again", limit=1))
     assert unlike.open_encoder("hashing:16", "w.sqlite").encode(["a"]).shape == (1, 16)

@@ -79,6 +79,14 @@ def test_nobody_to_be_compared_with(store):
     assert rung(memory, "eve") == ("own_summary", "version 1; too few others wrote about the same items", 1)
 
 
+def test_others_who_do_not_agree_to_be_compared(store):
+    memory = memory_of(store)
+    add(memory, *(row(user, item) for user in ("eve", "ann", "bob") for item in ("tea", "bread")))
+    settle(memory)
+    why = "version 1; too few of those who wrote about the same items agree to be compared (consent, peer)"
+    assert rung(memory, "eve") == ("own_summary", why, 1)
+
+
 def test_a_profile_written_by_hand(in_sqlite):
     memory = memory_of(in_sqlite)
     add(memory, row("eve", "tea"), consent=BOTH)

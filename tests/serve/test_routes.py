@@ -25,6 +25,8 @@ def test_records_are_kept_once(client):
         "n_items": 1,
         "redacted": {},
         "n_refused": 0,
+        "n_new_users": 2,
+        "n_compared": 0,
     }
     again = client.post("/v1/records", json={"records": [record(), record("bob", text="Other words.")]}).json()
     assert (again["n_new"], again["n_same"], again["conflicts"]) == (0, 1, ["bob-album-7"])

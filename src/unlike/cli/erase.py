@@ -202,9 +202,19 @@ def _delete_record(memory: "Memory", record_id: str) -> None:
 
 
 def _refuse_user(memory: "Memory", user: str, refused: bool) -> None:
-    """Refuse a user's records, or accept them again."""
+    """Refuse a user's records, or accept them again.
+
+    Raises:
+        InputError: Records that are not refused are to be accepted.
+    """
+    from unlike.store import erasure_receipts
     from unlike.sync import wait_for
 
+    with memory.tenant.read() as tx:
+        if not refused and not erasure_receipts.refused(tx, [user]):
+            raise InputError(
+                f"records of {user} are not refused; one that was deleted by itself is stored again by PUT /v1/records/ID"
+            )
     wait_for(memory.refuse(user, refused))
     typer.echo(f"records of {user} are {'refused' if refused else 'accepted'} from now on")
 

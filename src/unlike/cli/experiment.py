@@ -122,7 +122,10 @@ def _show_forecast(forecast: "ExperimentForecast") -> None:
             f"adapter {adapter.name} ({adapter.recipe.adapter.kind}), seed {adapter.seed}: not trained yet, would be "
             f"trained first: {n_of(training.n_steps, 'step')}{texts}"
         )
+    has_prices = any(cost is not None for _, cost in forecast.parts)
     for part, cost in forecast.parts:
         print_forecast(part, cost)
+        if has_prices and cost is None and part.usage.n_calls:
+            typer.echo(f"cost: not known; set price_in and price_out of {part.what}")
     if forecast.not_measurable:
         say(f"METEOR would not be measured: {forecast.not_measurable}")

@@ -75,7 +75,10 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
             folder,
             _facts(source, settings, steps, kept, parts)
             | {"quarantined": log.count, "reading": log.facts() | {"markup_kept": source.reading.keep_markup}}
-            | {"peers": peers, "warnings": [*log.warnings(), *_warnings_of_time(source, kept, peers)]},
+            | {
+                "peers": peers,
+                "warnings": [*log.warnings(), *_warnings_of_cases(parts), *_warnings_of_time(source, kept, peers)],
+            },
         )
 
 
@@ -101,6 +104,17 @@ def _values_on_error(log: ReadLog) -> Generator[None]:
         yield
     except InputError as error:
         raise InputError("; ".join([str(error), *log.unreadable()])) from error
+
+
+def _warnings_of_cases(parts: Split) -> list[str]:
+    """Where most users are only others in comparisons, results are about the few that are left."""
+    n, n_with = (keys["user_id"].n_unique() for keys in (parts.records, parts.cases))
+    if n_with * 2 >= n or n_with == 0:  # none where no targets are asked for
+        return []
+    return [
+        f"{n_with:,} of {n:,} users have cases; with lower --train-targets (cases that only training needs), --min-profile "
+        "or --min-profile-reviewers there are more"
+    ]
 
 
 def _warnings_of_time(source: Source, kept: pl.DataFrame, peers: Mapping[str, int]) -> list[str]:

@@ -65,20 +65,18 @@ class Steps:
             raise InputError(f"nothing is left; records: {left}. {self._advice()}")
 
     def _advice(self) -> str:
-        """The rule that removed the most, and how to change it, on the command and in Python."""
-        if not self.removed:
+        """The rules that removed records, in order, with the options that lower them."""
+        if not self.removed.total():
             return "The files have no records"
-        ((rule, n),) = self.removed.most_common(1)
-        names = self._thresholds[rule]
-        if not names:
-            return f"{rule!r} removed the most, {n:,}, and has no threshold: check these columns"
-        values = ", ".join(f"{name} is {getattr(self.settings, name)}" for name in names)
-        options = ", ".join(f"--{name.replace('_', '-')} {'any' if name == ANY else 'N'}" for name in names)
-        python = ", ".join(f"{name}={'None' if name == ANY else 'N'}" for name in names)
-        return (
-            f"{rule!r} removed the most, {n:,} ({values}): give lower {options}; in Python, "
-            f"dataclasses.replace(SETTINGS, {python})"
-        )
+        rules = [f"{rule!r} {n:,} ({self._options(rule)})" for rule, n in self.removed.items() if n]
+        advice = "; what the first removed may be why the others removed more" if len(rules) > 1 else ""
+        return f"Removed by {', '.join(rules)}: lower these options{advice}"
+
+    def _options(self, rule: str) -> str:
+        if not self._thresholds[rule]:
+            return "no option: check these columns"
+        options = [f"--{name.replace('_', '-')} {getattr(self.settings, name)}" for name in self._thresholds[rule]]
+        return ", ".join(options) + (", or any" if ANY in self._thresholds[rule] else "")
 
     def rows(self) -> list[dict[str, object]]:
         """For the manifest."""

@@ -32,6 +32,8 @@ class Added:
         conflicts: Ids that are stored with another text or rating; the stored records are unchanged.
         n_refused: Records that were deleted before, or whose users were erased or refused in advance.
         n_users: Users with something new.
+        n_new_users: Users not known before.
+        n_compared: Those of them who may be compared with others.
         n_items: Items with something new.
         redacted: Number of removed identifiers, by kind.
     """
@@ -43,6 +45,8 @@ class Added:
     n_items: int
     redacted: Mapping[str, int]
     n_refused: int = 0
+    n_new_users: int = 0
+    n_compared: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from unlike.store.items import items_with_ids
 from unlike.store.profiles import StoredProfile
 from unlike.store.records import Stored
 from unlike.store.request_query import Stamp, glance
-from unlike.store.tables import JOBS, USERS
+from unlike.store.tables import JOBS, RECORDS, USERS
 from unlike.writing.draft import Reply
 
 MAX_KEPT = 500
@@ -166,9 +166,21 @@ def _with_profile(
         peers = [peer.record for peer in records.with_numbers(tx, numbers).values()]
         others = Others(texts_of(peers), repeat_words)
         return ProfileContext("full", why, user, past, profile, tuple(peer.id for peer in peers), others)
-    edited = profile.profile.origin == "edited"
-    alone = "it was written by hand" if edited else "too few others wrote about the same items"
-    return ProfileContext("own_summary", f"version {profile.version}; {alone}", user, past, profile)
+    why = f"version {profile.version}; {_why_alone(tx, user, profile)}"
+    return ProfileContext("own_summary", why, user, past, profile)
+
+
+def _why_alone(tx: Tx, user: int, profile: StoredProfile) -> str:
+    """Why a profile was not compared with others."""
+    if profile.profile.origin == "edited":
+        return "it was written by hand"
+    disagrees = tx.conn.scalar(_OTHER_WHO_DISAGREES, {"user": user})
+    agree = "agree to be compared (consent, peer)"
+    return (
+        f"too few of those who wrote about the same items {agree}"
+        if disagrees
+        else "too few others wrote about the same items"
+    )
 
 
 def _passages(tx: Tx, shown: Sequence[Stored]) -> tuple[Passage, ...]:
@@ -196,6 +208,14 @@ def _why_no_profile(tx: Tx, user: int, n_shown: int, settings: MemorySettings) -
 
 _USER = select(USERS.c.id, USERS.c.own).where(
     USERS.c.tenant == bindparam("tenant"), USERS.c.user_id == bindparam("user_id")
+)
+_OWN = RECORDS.alias()
+_OTHER_WHO_DISAGREES = (
+    select(USERS.c.id)
+    .join(RECORDS, RECORDS.c.user == USERS.c.id)
+    .join(_OWN, _OWN.c.item == RECORDS.c.item)
+    .where(_OWN.c.user == bindparam("user"), USERS.c.id != bindparam("user"), ~USERS.c.peer)
+    .limit(1)
 )
 _UNDER_WAY = (
     select(JOBS.c.id)

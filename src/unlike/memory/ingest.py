@@ -103,6 +103,7 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
         puts.append(
             tenant.run_with_retry(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable)
         )
+    n_new_users = sum(put.n_new_users for put in puts)
     return Added(
         n_refused=sum(put.n_refused for put in puts),
         n_new=sum(put.n_new for put in puts),
@@ -111,6 +112,8 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
         n_users=len({user for put in puts for user in put.users}),
         n_items=len({item for put in puts for item in put.items}),
         redacted=clean.redacted,
+        n_new_users=n_new_users,
+        n_compared=n_new_users if consent.peer else 0,
     )
 
 

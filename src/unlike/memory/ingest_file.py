@@ -10,7 +10,6 @@ from unlike.data.folder import MANIFEST
 from unlike.data.tables.fields import Reading
 from unlike.memory.record_rows import Rows, corpus_rows, read_records
 from unlike.progress import OnProgress, no_progress
-from unlike.store.counts import facts_of
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ class Ingested:
         self.n_same += added.n_same
         self.conflicts += added.conflicts
         self.n_refused += added.n_refused
+        self.n_new_users += added.n_new_users
+        self.n_compared += added.n_compared
         for kind, n in added.redacted.items():
             self.redacted[kind] = self.redacted.get(kind, 0) + n
 
@@ -95,8 +96,6 @@ def ingest_file(
     Raises:
         InputError: The file cannot be read, or has no valid record.
     """
-    with memory.tenant.read() as tx:
-        before = facts_of(tx)
     total, what = Ingested(), f"reading {table.file.name}"
     for rows in table.rows():
         for warning in rows.warnings:
@@ -106,7 +105,4 @@ def ingest_file(
             on_note(total.n_wrong, why)
         total.add(wait_for(memory.add(rows.rows, consent)))
         on_progress(what, rows.n_done, rows.n, f"{total.n_new:,} new records")
-    with memory.tenant.read() as tx:
-        after = facts_of(tx)
-    total.n_new_users, total.n_compared = after.n_users - before.n_users, after.n_compared - before.n_compared
     return total

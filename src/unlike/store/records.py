@@ -52,6 +52,7 @@ class Put:
         n_same: There already, with the same words.
         conflicts: Ids that are there with other words or another rating; those stay.
         n_refused: Deleted before, or of users who were erased or refused in advance.
+        n_new_users: Users not known before.
         users: Numbers of the users who have something new.
         items: Numbers of the items that have something new.
     """
@@ -60,6 +61,7 @@ class Put:
     n_same: int = 0
     conflicts: tuple[str, ...] = ()
     n_refused: int = 0
+    n_new_users: int = 0
     users: tuple[int, ...] = ()
     items: tuple[int, ...] = ()
 
@@ -92,7 +94,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
     known = _kept(tx, list(first))
     sent = [row for id_, row in sorted(first.items()) if id_ not in known]
     new = allowed(tx, sent)
-    users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
+    users, n_new_users = numbers_of_users(tx, {row.record.user_id for row in new}, consent)
     items = numbers_of_items(tx, _sourced(tx, new, users))
     _update_items_of(
         tx, [row for id_, row in sorted(first.items()) if id_ in known and _is_same(row.record, known[id_])]
@@ -108,6 +110,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
         n_same=len(there) - len(accepted) - len(other),
         conflicts=tuple(sorted(set(other))),
         n_refused=len(rows) - len(there),
+        n_new_users=n_new_users,
         users=tuple(users.values()),
         items=tuple(items.values()),
     )

@@ -136,8 +136,8 @@ def find_user(tx: Tx, user_id: str) -> int | None:
     return tx.conn.scalar(select(USERS.c.id).where(mine))
 
 
-def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[str, int]:
-    """Numbers of users by id; those not known yet are made, each with a key of its own.
+def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> tuple[dict[str, int], int]:
+    """Numbers of users by id, and how many were not known yet: they are made, each with a key of its own.
 
     Raises:
         TransactionConflict: A user was erased, and is refused, since the caller looked.
@@ -146,17 +146,17 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> dict[
     known = known_users(tx, wanted)
     missing = [user_id for user_id in wanted if user_id not in known]
     if not missing:
-        return known
+        return known, 0
     _check_master(tx)
     about = about_user(tx.tenant)
     facts = {"tenant": tx.tenant, "own": consent.own, "peer": consent.peer, "created_ms": tx.now_ms}
     rows = [facts | {"user_id": user_id} | tx.keys.new(about) for user_id in missing]
     insert = tx.insert(USERS).on_conflict_do_nothing(index_elements=["tenant", "user_id"]).returning(USERS.c.id)
-    if made := list(tx.conn.scalars(insert, rows)):
+    if made := tx.conn.scalars(insert, rows).all():
         _note_consents(tx, made, consent, "record")
     if erasure_receipts.refused(tx, missing):  # after the insert, which an erasure of the new users would wait for
         raise TransactionConflict("a user was erased while the user's records came in; try again")
-    return known | known_users(tx, missing)
+    return known | known_users(tx, missing), len(made)
 
 
 def known_users(tx: Tx, user_ids: Iterable[str]) -> dict[str, int]:

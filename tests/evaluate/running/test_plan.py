@@ -115,6 +115,12 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         assert part in str(wrong.value)
 
 
+def test_metrics_of_which_no_direction_is_better_cannot_stand_alone(tmp_path):
+    with pytest.raises(InputError, match="length_ratio cannot rank methods; add one that can"):
+        plan_from(tmp_path, MINIMAL, metrics=["length_ratio"])
+    assert plan_from(tmp_path, MINIMAL, metrics=["length_ratio", "rouge1"]).metrics[0] == "length_ratio"
+
+
 def test_what_is_lacking_for_a_run_is_said_with_all_the_rest(tmp_path):
     text = (
         'corpus = "nowhere"\ntrain_on = ["lost"]\nlimit = 1\nsamples = { size = 2 }\njudges = ["opnai:m"]\n' + MINIMAL

@@ -40,6 +40,7 @@ class Metric:
             where the language does not matter.
         truncated: (texts, real texts) to a note on how many are longer than the metric reads.
         lower_is_better: Whether the variant with the lowest value is the best.
+        is_ranked: Whether one direction is better; a metric without one, such as a length, is shown beside those that rank.
         all_references: Whether ``corpus`` gets all real texts of each text, of which there may be several.
     """
 
@@ -53,6 +54,7 @@ class Metric:
     tokens: Mapping[Language, str] | None = None
     truncated: Callable[[Sequence[str], Sequence[str]], str] | None = None
     lower_is_better: bool = False
+    is_ranked: bool = True
     all_references: bool = False
 
 
@@ -76,8 +78,12 @@ METRICS: dict[str, Metric] = {
     "distinct1": Metric("distinct1", "Distinct-1", per_case=distinct_1, needs="nothing"),
     "distinct2": Metric("distinct2", "Distinct-2", per_case=distinct_2, needs="nothing"),
     "bertscore": Metric("bertscore", "BERTScore", per_case=bertscore, truncated=count_truncated),
-    "length_ratio": Metric("length_ratio", "Length ratio", "generated / real", per_case=length_ratio, has_cut=False),
-    "leakage": Metric("leakage", "Leakage", "words", per_case=leakage, needs="peers", has_cut=False),
+    "length_ratio": Metric(
+        "length_ratio", "Length ratio", "generated / real", per_case=length_ratio, has_cut=False, is_ranked=False
+    ),
+    "leakage": Metric(
+        "leakage", "Leakage", "words", per_case=leakage, needs="peers", has_cut=False, lower_is_better=True
+    ),
 }
 
 CUT = "_cut"
@@ -112,6 +118,12 @@ def sign_of(name: str) -> int:
     """-1 for a metric of which less is better, 1 for all others, also for those measured elsewhere (judges, likelihood)."""
     metric = METRICS.get(name.removesuffix(CUT))
     return -1 if metric and metric.lower_is_better else 1
+
+
+def is_ranked(name: str) -> bool:
+    """Whether one direction of a metric is better; also of those measured elsewhere (judges, likelihood)."""
+    metric = METRICS.get(name.removesuffix(CUT))
+    return metric is None or metric.is_ranked
 
 
 def _bertscore_with(name: str) -> Metric:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from unlike.data.folder import read_manifest
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
+from unlike.evaluate.metrics.table import is_ranked
 from unlike.evaluate.running.judge import JUDGE
 from unlike.evaluate.running.plan import MethodEntry, Plan, name_of
 from unlike.evaluate.running.planned import planned_runs
@@ -146,6 +147,8 @@ def _shared_folders(plan: Plan) -> Iterator[str]:
 
 def _unusable_files(plan: Plan) -> Iterator[str]:
     """Problems of metrics and the table of users, found before the first call."""
+    if plan.metrics and not any(map(is_ranked, plan.metrics)) and not (plan.judges or plan.likelihood):
+        yield f"metrics: {', '.join(plan.metrics)} cannot rank methods; add one that can, such as rouge1"
     for metric in (*plan.metrics, *plan.checks):
         try:
             open_metric(metric)

@@ -17,7 +17,7 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.errors import InputError
 from unlike.evaluate.metrics import open_metric
-from unlike.evaluate.metrics.table import sign_of
+from unlike.evaluate.metrics.table import is_ranked, sign_of
 from unlike.evaluate.running.judge import JUDGE, RUBRIC
 from unlike.evaluate.running.likelihood import LOGLIK, likelihood, write_likelihood
 from unlike.evaluate.running.plan import Plan
@@ -183,8 +183,10 @@ def find(
 ) -> Findings:
     """The findings of measured runs, and of the rubric judges that graded them."""
     groups = by_variant(runs)
-    main = [*plan.metrics, *(each.metric for each in plan.judges), *([LOGLIK] if plan.likelihood else [])]
-    sanity = [] if plan.likelihood_alone else [name for name in plan.checks if name not in main]
+    ranked = [name for name in plan.metrics if is_ranked(name)]
+    main = [*ranked, *(each.metric for each in plan.judges), *([LOGLIK] if plan.likelihood else [])]
+    checks = () if plan.likelihood_alone else dict.fromkeys((*plan.metrics, *plan.checks))
+    sanity = [name for name in checks if name not in main]
     cases = {row.case_id: corpus.case(row.case_id) for run in runs for row in run.rows}
     distances = uniqueness(list(cases.values()), corpus, encoder)
     first = next((name for name in main if any(run.per_case.get(name) for run in runs)), main[0])
