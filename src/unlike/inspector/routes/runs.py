@@ -25,14 +25,13 @@ from unlike.inspector.readers.workspace import Workspace, metrics_of, of_cases, 
 from unlike.inspector.routes.parameters import (
     CaseId,
     Here,
-    Limit,
     MetricName,
-    Offset,
     RunName,
     Search,
     ascii_json_response,
     page,
 )
+from unlike.serve.routes.context import Limit, Offset
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 SHOWN_FACTS = (
