@@ -25,9 +25,8 @@ from unlike.records import Generation
 from unlike.settings import MethodSettings
 from unlike.spread.journal_owner import MAX_PARTS, journal_owners, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
-from unlike.spread.pool import done_by_workers
-from unlike.spread.ray_start import RayEngine, cluster, import_ray, read_engine
 from unlike.spread.work_units import rows_per_unit, units_of
+from unlike.spread.workers import RayEngine, cluster, done_by_workers, import_ray, read_engine
 
 
 @dataclass(frozen=True)
