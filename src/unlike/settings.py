@@ -82,6 +82,8 @@ CURATE_PRESETS: dict[str, CurateSettings] = {
 
 RetrieverName = Literal["bm25", "recency", "random", "dense"]
 SelectorName = Literal["kmeans", "kmeans_assigned", "random", "farthest"]
+KeyRecords = Literal["recency", "compared"]
+"""Which records a profile is built from ahead of any request: the latest, or the latest whose item others wrote about."""
 LexicalOf = Literal["user", "stranger"]
 Layout = Literal["single", "turns"]
 """How the last step shows the past texts: in one prompt, as the papers do, or each as a turn of the chat (ours)."""
@@ -104,6 +106,7 @@ class MethodSettings:
         rewrites: Maximum number of times that the LLM is asked again, with other random numbers, for a reply with a
             fault (``unlike.writing.faults``); the reply with the fewest is kept. 0, as in the papers, keeps the first. Texts
             that are streamed are never asked for again.
+        key_records: Of ``stored_profile``: which records the profile is built from.
         min_records: Of ``stored_profile``: users with fewer records get no profile; their records are shown.
         min_peers: Of ``stored_profile``: minimum number of others on an item for a record to be compared.
         shown_records: Of ``stored_profile``: latest own records shown beside the profile.
@@ -124,6 +127,7 @@ class MethodSettings:
     seed: int = 0
     layout: Layout = "turns"
     rewrites: AtLeast0 = 0
+    key_records: KeyRecords = "recency"
     min_records: AtLeast1 = 2
     min_peers: AtLeast1 = 2
     shown_records: AtLeast0 = 2

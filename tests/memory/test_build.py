@@ -246,13 +246,37 @@ def test_key_records_are_the_latest(in_sqlite):
     assert asyncio.run(memory.profile("ann")).statements[0].n_peers == 0
 
 
-def test_no_more_is_opened_than_is_shown(in_sqlite, monkeypatch):
+def test_or_the_latest_that_can_be_compared(in_sqlite):
+    memory = lived_in(in_sqlite, [*street(), *LONELY], method=TWO, key_records="compared")
+    assert set(lineage(memory)["ann"]) == {"ann-tea", "ann-soup"}
+    more = lived_in(in_sqlite, LONELY, method=MethodSettings(n_records=3, n_peers=2), key_records="compared")
+    asyncio.run(more.build())
+    settle(more)
+    assert set(lineage(more)["ann"]) == {"ann-tea", "ann-soup", "ann-mars"}
+
+
+def test_a_record_that_can_be_compared_at_last_becomes_a_key_record(in_sqlite):
+    memory = lived_in(in_sqlite, [*street(), *LONELY], method=TWO, key_records="compared")
+    asked = memory.backend.n_calls
+    asyncio.run(memory.add([row("cleo", "mars", BREAD, at=5)], BOTH))
+    settle(memory)
+    assert set(lineage(memory)["ann"]) == {"ann-tea", "ann-soup"}  # one other is too few
+    assert memory.backend.n_calls == asked
+    asyncio.run(memory.add([row("dora", "mars", BREAD, at=5)], BOTH))
+    settle(memory)
+    assert set(lineage(memory)["ann"]) == {"ann-tea", "ann-mars"}
+    assert faults(memory) == []
+
+
+@pytest.mark.parametrize("key_records", ["recency", "compared"])
+def test_no_more_is_opened_than_is_shown(in_sqlite, monkeypatch, key_records):
     crowd = {f"u{number:02}": f"{BREAD if number % 2 else RAIN} {number}" for number in range(40)}
     items = [f"item{number}" for number in range(6)]
     hers = [row("ann", item, RAIN, at=99) for item in items] + [
         row("ann", f"own{n}", RAIN, at=n + 1) for n in range(20)
     ]
-    memory = lived_in(in_sqlite, [*street(crowd, items), *hers], method=TWO)
+    settings = {"method": TWO, "key_records": key_records}
+    memory = lived_in(in_sqlite, [*street(crowd, items), *hers], **settings)
     opened = Counter()
     unseal = Keyring.unseal
 
@@ -263,7 +287,7 @@ def test_no_more_is_opened_than_is_shown(in_sqlite, monkeypatch):
     asyncio.run(memory.build(["ann"]))
     monkeypatch.setattr(Keyring, "unseal", counted)
     settle(memory)
-    own = 2
+    own = 26 if key_records == "compared" else 2
     assert (
         opened["record"] <= 2 + own + 2 * 2 + 2 * 2
     )  # enough of them, key records, representatives; checked at the end

@@ -58,15 +58,15 @@ def served(memory, user_id, item_id):
 
 
 @pytest.mark.parametrize(
-    ("layout", "changes"),
-    [("single", {}), ("turns", {}), ("single", {"shown_records": 0})],
+    ("key_records", "layout", "changes"),
+    [("recency", "single", {}), ("compared", "turns", {}), ("recency", "single", {"shown_records": 0})],
 )
-def test_the_services_prompt_is_the_methods_draft_for_the_same_records(in_sqlite, layout, changes):
+def test_the_services_prompt_is_the_methods_draft_for_the_same_records(in_sqlite, key_records, layout, changes):
     rows = rows_of(sample_corpus())
     corpus = Corpus([row.record for row in rows], list({row.item.id: row.item for row in rows}.values()), [])
     chosen = SETTINGS.but(layout=layout)
-    memory = lived_in(in_sqlite, rows, ScriptedBackend(told), method=chosen, **changes)
-    settings = chosen.but(**changes)
+    memory = lived_in(in_sqlite, rows, ScriptedBackend(told), method=chosen, key_records=key_records, **changes)
+    settings = chosen.but(key_records=key_records, **changes)
     for user_id in sorted(corpus.users())[:4]:
         draft = drafted(corpus, user_id, rows[0].item.id, settings)
         assert list(draft.call.messages) == list(served(memory, user_id, rows[0].item.id))

@@ -185,12 +185,14 @@ def test_the_latest_records(tenant):
         assert [stored.record.id for stored in records.latest(tx, ann, 99)] == [f"ann-i{n}" for n in range(6)]
 
 
-def test_a_user_s_records_page_by_page(tenant):
+def test_a_user_s_records_page_by_page(tenant, monkeypatch):
+    monkeypatch.setattr(records, "PAGE_ROWS", 4)
     put(tenant, *(row("ann", f"i{n}", at=n // 2) for n in range(9)), row("bob", "i9", at=99))
     with tenant.read() as tx:
         ann = users.find_user(tx, "ann")
         ids = [f"ann-i{n}" for n in range(8, -1, -1)]
         assert [stored.record.id for stored in records.page(tx, ann, 2, 3)] == ids[2:5]
+        assert [stored.record.id for stored in records.latest_first(tx, ann)] == ids
         assert (records.count(tx, ann), records.count(tx)) == (9, 10)
 
 

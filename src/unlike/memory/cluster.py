@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from unlike.embed.encoder import Encoder
 from unlike.memory.representatives import (
+    MIN_MEASURED,
     Against,
     against,
     clustered_set,
@@ -113,10 +114,12 @@ def _note_changes(tx: Tx, known: OnItem, clustering: StoredClustering, settings:
     shown = _in_profiles(tx, [stored.number for stored in known.there])
     made = differences.current_of(tx, shown)
     changed = [own for own in known.there if own.number in shown and _changes(compared(own), made.get(own.number))]
-    served = sorted(users.agreeing(tx, [own.user for own in changed]))
+    first = known.there if _first_comparable(known, settings) else ()
+    added = [own for own in first if own.number not in shown and compared(own)]
+    served = users.agreeing(tx, [own.user for own in (*changed, *added)])
     differences.mark_stale(tx, [own.number for own in changed])
-    profiles.mark_stale(tx, served)
-    jobs.enqueue(tx, "build", served, tx.now_ms)
+    profiles.mark_stale(tx, sorted(served & {own.user for own in changed}))
+    jobs.enqueue(tx, "build", sorted(served), tx.now_ms)
 
 
 def _comparing(
@@ -140,6 +143,13 @@ def _comparing(
 def _changes(now: Against | None, made: StoredDifference | None) -> bool:
     """Whether the difference of a record is not what its comparison gives now."""
     return made is not None if now is None else not now.gave(made)
+
+
+def _first_comparable(known: OnItem, settings: MemorySettings) -> bool:
+    """Whether records may be chosen as key records because they can be compared from now on."""
+    minimum = max(settings.min_peers, MIN_MEASURED)
+    too_few = known.before is None or len(known.before.group_of) <= minimum
+    return settings.key_records == "compared" and too_few
 
 
 def _in_profiles(tx: Tx, numbers: Sequence[int]) -> set[int]:

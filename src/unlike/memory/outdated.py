@@ -42,8 +42,9 @@ def made_under(task: Task, settings: MemorySettings) -> str:
     """The half of the digest that no LLM and no encoder is in."""
     templates = task.sources[comparing_step(settings)], task.sources["summary"]
     standard = task.standard(settings.method.dimensions)
+    chosen = settings.min_peers, settings.key_records
     kept = settings.allowed, settings.on_repeat, settings.repeat_words
-    return _digest(*templates, task.words, standard, of_builds(settings.method), settings.min_peers, *kept)
+    return _digest(*templates, task.words, standard, of_builds(settings.method), *chosen, *kept)
 
 
 def comparing_step(settings: MemorySettings) -> str:

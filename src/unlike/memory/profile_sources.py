@@ -4,8 +4,9 @@ No more is opened than is shown: a clustering is numbers, and of an item with hu
 representatives are read, or those that are measured.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from unlike.memory.private_comparison import figures
 from unlike.memory.representatives import Against, against
 from unlike.memory.settings import MemorySettings
 from unlike.methods.steps import Comparison
+from unlike.peers.key_records import choose_key_records
 from unlike.peers.representatives import nearest_group
 from unlike.prompts.prompt import Passage
 from unlike.records import Item
@@ -158,16 +160,22 @@ PAUSE_S = 0.2
 
 
 def choose(tx: Tx, user: int, encoder: Encoder, settings: MemorySettings) -> list[tuple[Stored, Against | None]]:
-    """The key records of a user, the latest ones, each with whom it is compared with.
+    """The key records of a user, each with whom it is compared with.
 
     Raises:
-        NotReady: One of the items is being clustered; otherwise the profile would be built twice.
+        NotReady: One of the items is being clustered.
     """
-    own = records.page(tx, user, 0, settings.method.n_records)
-    if jobs.unfinished(tx, "cluster", sorted({stored.item for stored in own})):
+    n, rule, by_item = settings.method.n_records, settings.key_records, _numbers_by_item(tx, user)
+    own = records.page(tx, user, 0, n) if rule == "recency" else None
+    _check_clustered(tx, by_item if own is None else {stored.item for stored in own})
+    compared = partial(_against, tx, by_item, encoder, settings)
+    return choose_key_records(records.latest_first(tx, user) if own is None else own, compared, n, rule)
+
+
+def _check_clustered(tx: Tx, items: Iterable[int]) -> None:
+    """What is about to be clustered again is waited for, or the profile would be built twice."""
+    if jobs.unfinished(tx, "cluster", sorted(items)):
         raise NotReady("texts on items that this user wrote about are being clustered", PAUSE_S)
-    by_item = _numbers_by_item(tx, user)
-    return [(stored, _against(tx, by_item, encoder, settings, stored)) for stored in own]
 
 
 def _numbers_by_item(tx: Tx, user: int) -> Mapping[int, set[int]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge
 
 from unlike.privacy.sensitive import Sensitive
-from unlike.settings import AtLeast0, AtLeast1, MethodSettings, NotNegative, Positive
+from unlike.settings import AtLeast0, AtLeast1, KeyRecords, MethodSettings, NotNegative, Positive
 from unlike.writing.repeat_guard import OnRepeat
 
 
@@ -48,6 +48,7 @@ class MemorySettings:
 
     Attributes:
         method: N, K, dimensions and sampling of the steps that build a profile (DPL's defaults).
+        key_records: Which records a profile is built from.
         min_records: Minimum number of own records for a profile; with fewer, the records are shown as they are.
         min_peers: Minimum number of other reviewers of an item for a comparison, so that no single person is exposed.
         shown_records: Latest own records shown beside the profile.
@@ -63,6 +64,7 @@ class MemorySettings:
     """
 
     method: MethodSettings = MethodSettings(n_records=4, max_tokens=512)
+    key_records: KeyRecords = "recency"
     min_records: AtLeast1 = 2
     min_peers: AtLeast1 = 2
     shown_records: AtLeast0 = 2

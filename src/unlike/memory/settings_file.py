@@ -43,7 +43,7 @@ from unlike.settings import EndpointSettings, MethodSettings, ServiceSettings, c
 NOT_FOR_A_MEMORY = (
     *("retriever", "selector", "time_rule", "adapter"),
     *("lexical", "lexical_of"),
-    *("min_records", "min_peers", "shown_records"),
+    *("key_records", "min_records", "min_peers", "shown_records"),
 )
 """Method settings that the texts of a stored profile cannot follow, or that [memory] has."""
 

@@ -24,6 +24,7 @@ from unlike.methods.steps import (
     read_history,
     summarise,
 )
+from unlike.peers.key_records import choose_key_records
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
 
@@ -53,7 +54,7 @@ async def build_profile(case: Case, history: Sequence[Record], kit: Kit) -> tupl
 
 
 def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[Record, Comparison | None]]:
-    """The latest records, each with its comparison where there is one, oldest first."""
+    """Key records, each with its comparison where there is one, oldest first."""
     settings = kit.settings
 
     def compared(record: Record) -> Comparison | None:
@@ -63,4 +64,5 @@ def _key_records(case: Case, history: Sequence[Record], kit: Kit) -> list[tuple[
         comparison = comparison_of(record, peers, kit)
         return comparison if comparison.representatives else None
 
-    return [(record, compared(record)) for record in history[-settings.n_records :]]
+    chosen = choose_key_records(reversed(history), compared, settings.n_records, settings.key_records)
+    return sorted(chosen, key=lambda one: one[0].moment)

@@ -4,8 +4,9 @@ A record id belongs to one text. Sending the same record again changes nothing; 
 stored and is reported, since both cannot be what the user wrote.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
@@ -197,6 +198,14 @@ def page(tx: Tx, user: int, offset: int, limit: int) -> list[Stored]:
     return _asked(tx, _PAGE, user=user, offset=offset, limit=limit)
 
 
+def latest_first(tx: Tx, user: int) -> Iterator[Stored]:
+    """All records of a user, the latest first, opened some at a time."""
+    for offset in count_from(0, PAGE_ROWS):
+        yield from (found := page(tx, user, offset, PAGE_ROWS))
+        if len(found) < PAGE_ROWS:
+            return
+
+
 class StoredRecords:
     """A tenant's records as methods read them: ``unlike.records.Records``.
 
@@ -249,6 +258,8 @@ def count(tx: Tx, user: int | None = None) -> int:
     return tx.conn.scalar(select(func.count()).select_from(RECORDS).where(mine)) or 0
 
 
+PAGE_ROWS = 50
+"""Records that are opened at once where it is not known how many are needed."""
 _TENANT = bindparam("tenant")
 
 
