@@ -29,8 +29,8 @@ from unlike.evaluate.running.run_method import JOURNAL, arun
 from unlike.records import Generation, Record
 from unlike.settings import MethodSettings
 from unlike.spread.methods import Supplies
-from unlike.spread.ray_start import RayEngine
 from unlike.spread.runs import Spread, run_spread
+from unlike.spread.workers import RayEngine
 from unlike.sync import wait_for
 
 SLOTS, CONCURRENCY = 64, 8

@@ -100,9 +100,7 @@ def kits(
 
     @cache
     def latent(adapter: Path) -> Latent:
-        return open_prompter(
-            corpus, llm.backend, encoder, task, adapter, corpus.users(), selector=selector(REPRESENTATIVES, 0)
-        )
+        return open_prompter(corpus, llm.backend, encoder, task, adapter, selector=selector(REPRESENTATIVES, 0))
 
     def kit_of(settings: MethodSettings) -> Kit:
         task.standard(settings.dimensions)

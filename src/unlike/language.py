@@ -7,7 +7,7 @@ marks and digits.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -84,6 +84,11 @@ def words(text: str) -> list[str]:
 def normalised(word: str) -> str:
     """A word without differences of case, character width and form of the apostrophe."""
     return unicodedata.normalize("NFKC", word.replace("’", "'").casefold())
+
+
+def runs_of(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    """Each run of n words, in their order."""
+    return zip(*(words[start:] for start in range(n)), strict=False)
 
 
 def pieces(text: str) -> list[str]:

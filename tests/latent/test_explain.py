@@ -47,7 +47,7 @@ def prompter_of(crowd, data_of, examples_of, tmp_path):
     def make(**changes):
         data = data_of(**changes)
         adapter = save_adapter(tmp_path / "adapter", data.untrained_module(0), data.metadata)
-        return Prompter(adapter, examples_of(**changes), crowd, crowd.users())
+        return Prompter(adapter, examples_of(**changes))
 
     return make
 

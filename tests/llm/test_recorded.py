@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.llm.journal_rows import keys_of_record
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Sampling
 from unlike.llm.journal import Call, Journal, key
@@ -59,7 +60,7 @@ def test_two_identical_calls_in_flight_are_one(journal):
     first, second = asyncio.run(both())
     assert backend.n_calls == 1
     assert (first.text, first.cached, second.cached) == (second.text, False, True)
-    assert journal.keys_of_record("r1") == journal.keys_of_record("r2") == (first.key,)
+    assert keys_of_record(journal, "r1") == keys_of_record(journal, "r2") == (first.key,)
 
 
 def test_two_identical_calls_that_fail_fail_both_and_cost_one(journal):

@@ -21,6 +21,7 @@ from unlike.llm.journal import Call, Journal
 from unlike.llm.local_model import open_local_model
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.transformers_local import TransformersBackend
+from unlike.methods.controls import stranger_of
 from unlike.methods.table import METHODS
 from unlike.peers.selectors import open_selector
 from unlike.prompts.budget import shortened
@@ -161,13 +162,15 @@ def test_a_user_without_records_gets_the_plain_prompt(crowd, backend, adapters):
 
 def test_another_user_s_vectors_make_another_prompt_from_the_same_words(crowd, backend, adapters):
     case = crowd.cases("test")[0]
-    latent = kit_of(crowd, backend, adapters / "dep").latent
-    own, mixed = latent.prompt(case), latent.prompt(case, latent.stranger(case))
+    kit = kit_of(crowd, backend, adapters / "dep")
+    other = stranger_of(case, 2, kit).user_id
+    own, mixed = kit.latent.prompt(case), kit.latent.prompt(case, replace(case, user_id=other))
     assert own.messages == mixed.messages
     np.testing.assert_array_equal(own.prompt.token_ids, mixed.prompt.token_ids)
     assert not np.allclose(own.prompt.vectors, mixed.prompt.vectors)
     assert own.prompt.digest != mixed.prompt.digest
-    assert latent.stranger(case).user_id not in (case.user_id, "u9")
+    assert other not in (case.user_id, "u9")
+    assert run("dep_shuffled", case, kit).trace["soft"]["vectors_of"] == other
 
 
 def test_peers_words_in_a_vector_are_named_for_erasure(crowd, backend, adapters):

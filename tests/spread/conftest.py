@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from unlike.api import sample_corpus
-from unlike.spread.ray_start import import_ray
+from unlike.spread.workers import import_ray
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.llm.journal_rows import keys_of_record
 from unlike.errors import InputError
 from unlike.llm.journal import Call, Entry, Journal, key
 from unlike.spread.journal_owner import JournalOwner, merge_parts, part_path
@@ -44,7 +45,7 @@ def test_parts_become_the_journal_and_go(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
     assert merge_parts(whole) == 0
     with closing(Journal(whole)) as opened:
-        assert opened.keys_of_record("r2") == (KEYS[2],)
+        assert keys_of_record(opened, "r2") == (KEYS[2],)
 
 
 @pytest.mark.parametrize("name", ["calls.sqlite", "calls", "calls[1].sqlite"])
@@ -99,7 +100,7 @@ def test_an_owner_answers_from_the_journal_and_from_its_part_and_goes_on_where_i
     assert asyncio.run(asked()) == ["earlier", "again", None]
     merge_parts(whole)
     with closing(Journal(whole)) as opened:
-        assert opened.keys_of_record("another") == tuple(sorted(KEYS[:2]))
+        assert keys_of_record(opened, "another") == tuple(sorted(KEYS[:2]))
 
 
 def test_what_is_no_journal_is_one_line_and_stays(tmp_path):

@@ -16,8 +16,8 @@ from unlike.evaluate.running.run_plan import run_plan
 from unlike.prompts.task import STEPS, open_task, templates_of
 from unlike.settings import MethodSettings
 from unlike.spread.methods import Supplies
-from unlike.spread.ray_start import RayEngine
 from unlike.spread.runs import Spread, plan_spread, run_spread
+from unlike.spread.workers import RayEngine
 from unlike.sync import wait_for
 
 SETTINGS = MethodSettings(n_records=2, n_peers=2, max_tokens=64)

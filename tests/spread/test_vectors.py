@@ -8,9 +8,9 @@ from unlike.embed.encoder import KnownVectors
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
-from unlike.spread.differences import DifferenceRequest, write_differences
-from unlike.spread.embed import embed, vector_file
-from unlike.spread.ray_start import RayEngine
+from unlike.settings import vector_file
+from unlike.spread.vectors import DifferenceRequest, embed, write_differences
+from unlike.spread.workers import RayEngine
 
 TWO = RayEngine(workers=2)
 

@@ -54,8 +54,9 @@ def embed(
     from unlike.embed.open import open_encoder
     from unlike.experiments.watch import Watch
     from unlike.latent.settings import Weighting
-    from unlike.spread.embed import embed, vector_file
-    from unlike.spread.ray_start import read_engine
+    from unlike.settings import vector_file
+    from unlike.spread.vectors import DifferenceRequest, embed, write_differences
+    from unlike.spread.workers import read_engine
 
     weightings: dict[str, Weighting] = {name: name for name in get_args(Weighting)}
     if weighting not in weightings:
@@ -79,7 +80,6 @@ def embed(
         Watch(say=say).cut_texts(open_encoder(embedder), opened.texts())
         if differences:
             from unlike.evaluate.running.run_method import pick_cases
-            from unlike.spread.differences import DifferenceRequest, write_differences
 
             cases = pick_cases(opened, split, limit)
             wanted = DifferenceRequest(opened, cases, embedder, records, weightings[weighting], rule)

@@ -89,7 +89,7 @@ def fit_ngrams(texts: Sequence[str], dim: int, seed: int = 0) -> NGramEncoder:
     return NGramEncoder(counter.get_feature_names_out().tolist(), counter.idf_, svd.components_.astype(np.float32))
 
 
-def fit_on_corpus(corpus: Corpus, dim: int, seed: int = 0) -> NGramEncoder:
+def fit_on_corpus(corpus: Corpus, dim: int) -> NGramEncoder:
     """Fit an encoder to the texts of a corpus, without the real texts of validation and test cases.
 
     Raises:
@@ -97,7 +97,7 @@ def fit_on_corpus(corpus: Corpus, dim: int, seed: int = 0) -> NGramEncoder:
         InputError: The texts have too few n-grams for that dimension.
     """
     held_out = {case.id for case in corpus.cases() if case.split != "train"}
-    return fit_ngrams([record.text for record in corpus.records() if record.id not in held_out], dim, seed)
+    return fit_ngrams([record.text for record in corpus.records() if record.id not in held_out], dim)
 
 
 def load_ngrams(file: Path) -> NGramEncoder:

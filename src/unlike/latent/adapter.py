@@ -24,7 +24,7 @@ from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft_prompt import SOFT_STEPS, SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
-from unlike.records import Case, Record, Records, random_key
+from unlike.records import Case, Record
 
 WEIGHTS = "adapter.safetensors"
 METADATA = "adapter.json"
@@ -196,13 +196,10 @@ class Prompter:
     Args:
         adapter: The trained weights.
         examples: Made with the adapter's settings, its embedder, and the LLM's tokenizer.
-        records: Histories of other users.
-        users: Ids of all users, for the control with another user's vectors.
     """
 
-    def __init__(self, adapter: Adapter, examples: Examples, records: Records, users: Sequence[str] = ()) -> None:
-        self.kind, self.adapter = adapter.settings.kind, adapter
-        self._examples, self._records, self._users = examples, records, users
+    def __init__(self, adapter: Adapter, examples: Examples) -> None:
+        self.kind, self.adapter, self._examples = adapter.settings.kind, adapter, examples
 
     def prompt(
         self,
@@ -249,15 +246,3 @@ class Prompter:
         """An example's prompt with the vectors of a bank (n_soft, hidden), its own or a changed one."""
         places = np.flatnonzero(example.slots >= 0)
         return SoftPrompt(example.token_ids, places, bank[example.slots[places]], self.adapter.digest)
-
-    def stranger(self, case: Case) -> Case:
-        """The case with its user replaced by another who has records before it, always the same one for a case.
-
-        Raises:
-            InputError: No other user has such records.
-        """
-        others = sorted(self._users, key=lambda user: random_key(case.id, user, between=" "))
-        for user in others:
-            if user != case.user_id and self._records.history(user, case.moment):
-                return replace(case, user_id=user)
-        raise InputError(f"case {case.id!r}: no other user has records before it, so no vectors can be shuffled")

@@ -1,6 +1,5 @@
 """Opens the adapter of a folder as a ``Prompter``, which makes soft prompts."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ def open_prompter(
     encoder: Encoder,
     task: Task,
     adapter: Path,
-    users: Sequence[str] = (),
     min_peers: int = 1,
     selector: "Selector | None" = None,
 ) -> "Prompter":
@@ -34,7 +32,6 @@ def open_prompter(
         encoder: The encoder that the adapter was trained with.
         task: Words and templates.
         adapter: Its folder.
-        users: Ids of all users, for the control with shuffled users.
         min_peers: Minimum number of other users on an item for a difference, where the adapter's is lower.
         selector: Selects representatives, for adapters that compare with these.
 
@@ -51,4 +48,4 @@ def open_prompter(
     loaded = load_adapter(adapter)
     loaded.check(backend.llm_hash, backend.model, encoder.name)
     examples = Examples(records, encoder, backend.tokens, task, loaded.settings, min_peers=min_peers, selector=selector)
-    return Prompter(loaded, examples, records, users)
+    return Prompter(loaded, examples)

@@ -171,11 +171,6 @@ class Journal:
         if new:
             await self._committed(lambda db: _link(db, key, new))
 
-    async def erase(self, keys: Iterable[str]) -> None:
-        """Delete calls with all they answered."""
-        doomed = [(key,) for key in keys]
-        await self._committed(lambda db: db.executemany("DELETE FROM calls WHERE key = ?", doomed))
-
     def merge(self, other: Path) -> None:
         """Take in what another journal file holds, by key: a done answer stays, a failed one gives way.
 
@@ -192,11 +187,6 @@ class Journal:
         """The mean length of the answers it holds, by step."""
         query = "SELECT step, avg(completion_tokens) FROM calls WHERE state = 'done' GROUP BY step"
         return {step: max(1, round(mean)) for step, mean in self._read(query)}
-
-    def keys_of_record(self, record_id: str, tenant: str = "") -> tuple[str, ...]:
-        """Keys of a tenant's calls that hold a record's words."""
-        query = "SELECT key FROM call_records JOIN calls USING (key) WHERE record_id = ? AND tenant = ? ORDER BY key"
-        return tuple(key for (key,) in self._read(query, record_id, tenant))
 
     def close(self) -> None:
         """Finish what waits to be written and close the file."""

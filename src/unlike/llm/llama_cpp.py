@@ -27,7 +27,8 @@ from unlike.llm.stream import GrowingAnswer, Pieces, whole
 from unlike.llm.system_role import without_system
 
 LOOP_GUARD = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 512}
-"""llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely."""
+"""llama.cpp's DRY sampler: a token that would lengthen a repetition of more than six tokens becomes unlikely. Small models end in
+loops otherwise."""
 
 DIGESTED_BYTES = 2**20
 """Of each end of a file; to read all of a large model takes longer than to load it."""
@@ -43,8 +44,6 @@ class LlamaCppBackend:
         context_tokens: Prompt and answer of one request together; cut to what the model was trained for.
         threads: None for OMP_NUM_THREADS, else one a core. They wait for each other actively: where other work keeps
             the cores busy, one thread has been six times as fast as two.
-        guard_loops: Whether a text that begins to repeat itself word for word is led out of it (LOOP_GUARD); small
-            models end in such loops otherwise.
         same_everywhere: Whether speed is given up for texts that do not depend on what runs beside them.
 
     Raises:
@@ -62,7 +61,6 @@ class LlamaCppBackend:
         slots: int = 4,
         context_tokens: int = 8192,
         threads: int | None = None,
-        guard_loops: bool = True,
         same_everywhere: bool = False,
     ) -> None:
         file = gguf_file(path)
@@ -77,9 +75,9 @@ class LlamaCppBackend:
         if same_everywhere:
             params.cache_ram_mib = 0
             params.flash_attn_type = engine.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self.model = f"llama.cpp:{gguf_name(path, file)}" + ("" if guard_loops else ":unguarded")
+        self.model = f"llama.cpp:{gguf_name(path, file)}"
         self.slots = slots
-        self._prompt_cache, self._guard_loops = not same_everywhere, guard_loops
+        self._prompt_cache = not same_everywhere
         self._server = _start(engine, params)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama.cpp")
         # The file decides how much context there really is.
@@ -107,7 +105,7 @@ class LlamaCppBackend:
             return given_up.is_set()  # True tells llama.cpp to stop
 
         answer = GrowingAnswer(self.model)
-        request = chat_request(self._roles_known(messages), sampling, self._prompt_cache, self._guard_loops)
+        request = chat_request(self._roles_known(messages), sampling, self._prompt_cache)
         work = loop.run_in_executor(self._pool, self._write, request, keep)
         work.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
@@ -181,9 +179,7 @@ class LlamaCppBackend:
         return self._server
 
 
-def chat_request(
-    messages: Messages, sampling: Sampling, cache_prompt: bool, guard_loops: bool = False
-) -> dict[str, Any]:
+def chat_request(messages: Messages, sampling: Sampling, cache_prompt: bool) -> dict[str, Any]:
     """One call as llama.cpp's server takes it."""
     request: dict[str, Any] = {
         "messages": [dict(message) for message in messages],
@@ -195,7 +191,7 @@ def chat_request(
         "top_k": 0,
         "min_p": 0.0,
         "cache_prompt": cache_prompt,
-        **(LOOP_GUARD if guard_loops else {}),
+        **LOOP_GUARD,
         "stream": True,
         "stream_options": {"include_usage": True},
     }

@@ -21,7 +21,7 @@ from unlike.memory.representatives import (
 from unlike.memory.settings import MemorySettings
 from unlike.peers.representatives import cluster, nearest_group
 from unlike.store import clusterings, differences, embeddings, jobs, profiles, records, users
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.clusterings import StoredClustering
 from unlike.store.database import Tenant, Tx
 from unlike.store.differences import StoredDifference
@@ -156,8 +156,4 @@ def _in_profiles(tx: Tx, numbers: Sequence[int]) -> set[int]:
     """Those of the records that the current profiles of their users were made of."""
     own = (PROFILE_READS.c.tenant == tx.tenant) & (PROFILE_READS.c.role == "own") & PROFILES.c.current
     read = select(PROFILE_READS.c.record).join(PROFILES, PROFILES.c.id == PROFILE_READS.c.profile).where(own)
-    return {
-        number
-        for batch in batches(numbers)
-        for number in tx.conn.scalars(read.where(PROFILE_READS.c.record.in_(batch)))
-    }
+    return {number for (number,) in rows_with(tx, read, PROFILE_READS.c.record, numbers)}

@@ -20,7 +20,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
 from unlike.records import Item, Record, canonical_id
 from unlike.store import deleted_records, items, jobs, profiles, records
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tenant, Tx
 from unlike.store.records import NewRecord, Put, Unknown
 from unlike.store.tables import PROFILES, RECORDS
@@ -208,13 +208,10 @@ def _put(tx: Tx, rows: Sequence[NewRecord], consent: Consent, settings: MemorySe
 
 def _with_few_new(tx: Tx, users: Sequence[int], n: int) -> set[int]:
     """Users who have a profile, and fewer than n records that came after it."""
-    few = set[int]()
-    for batch in batches(users):
-        newer = (RECORDS.c.user == PROFILES.c.user) & (RECORDS.c.created_ms > PROFILES.c.created_ms)
-        counted = select(PROFILES.c.user).join(RECORDS, newer, isouter=True).group_by(PROFILES.c.user)
-        mine = counted.where(PROFILES.c.tenant == tx.tenant, PROFILES.c.user.in_(batch), PROFILES.c.current)
-        few |= set(tx.conn.scalars(mine.having(func.count(RECORDS.c.id) < n)))
-    return few
+    newer = (RECORDS.c.user == PROFILES.c.user) & (RECORDS.c.created_ms > PROFILES.c.created_ms)
+    counted = select(PROFILES.c.user).join(RECORDS, newer, isouter=True).group_by(PROFILES.c.user)
+    mine = counted.where(PROFILES.c.tenant == tx.tenant, PROFILES.c.current).having(func.count(RECORDS.c.id) < n)
+    return {user for (user,) in rows_with(tx, mine, PROFILES.c.user, users)}
 
 
 def _clean(row: NewRecord, redactor: Redactor, found: Counter[str]) -> NewRecord:

@@ -15,7 +15,7 @@ from unlike.memory.settings import MemorySettings
 from unlike.prompts.task import Task
 from unlike.settings import MethodSettings
 from unlike.store import jobs, profiles
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.tables import RECORDS
 
@@ -84,7 +84,7 @@ def queue_outdated(memory: "Memory", *, models: bool) -> int:
 
 def _items_of(tx: Tx, users: Sequence[int]) -> list[int]:
     written = select(RECORDS.c.item).where(RECORDS.c.tenant == tx.tenant).distinct()
-    return [item for batch in batches(users) for item in tx.conn.scalars(written.where(RECORDS.c.user.in_(batch)))]
+    return [item for (item,) in rows_with(tx, written, RECORDS.c.user, users)]
 
 
 def _digest(*parts: object) -> str:

@@ -26,8 +26,6 @@ from unlike.peers.neighbours import Neighbour
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft
 
-NO_STRANGER = "no other user has a record before the case, so there is no stranger; take a larger corpus"
-
 
 async def dpl_stranger(case: Case, kit: Kit) -> Draft:
     """DPL with the profile of a stranger, made from the stranger's records as DPL makes it.
@@ -37,7 +35,7 @@ async def dpl_stranger(case: Case, kit: Kit) -> Draft:
     """
     history = await read_history(case, kit)
     past = await retrieve(case, history, kit)
-    stranger = await _stranger(case, history, kit)
+    stranger = await asyncio.to_thread(stranger_of, case, min(len(history), kit.settings.n_records), kit)
     theirs = replace(case, user_id=stranger.user_id)
     differences = await extract(_without(case.user_id, await select(theirs, stranger.history, kit)), kit)
     profile = await summarise(await retrieve(theirs, stranger.history, kit), differences, kit)
@@ -52,7 +50,7 @@ async def dpl_other_item(case: Case, kit: Kit) -> Draft:
     """
     history = await read_history(case, kit)
     past = await retrieve(case, history, kit)
-    stranger = await _stranger(case, history, kit)
+    stranger = await asyncio.to_thread(stranger_of, case, min(len(history), kit.settings.n_records), kit)
     comparisons = await select(case, history, kit)
     comparisons = await asyncio.to_thread(_with_other_peers, comparisons, stranger.history, case, kit)
     differences = await extract(comparisons, kit)
@@ -62,11 +60,15 @@ async def dpl_other_item(case: Case, kit: Kit) -> Draft:
     )
 
 
-async def _stranger(case: Case, history: Sequence[Record], kit: Kit) -> Neighbour:
-    n_records = min(len(history), kit.settings.n_records)
-    found = await asyncio.to_thread(kit.neighbours.stranger, case, n_records, kit.settings.time_rule)
+def stranger_of(case: Case, n_records: int, kit: Kit) -> Neighbour:
+    """An unrelated user, with ``n_records`` records if there is one; see ``MeanNeighbours.stranger``.
+
+    Raises:
+        CallFailed: No other user has a record before the case.
+    """
+    found = kit.neighbours.stranger(case, n_records, kit.settings.time_rule)
     if found is None:
-        raise CallFailed(NO_STRANGER)
+        raise CallFailed("no other user has a record before the case, so there is no stranger; take a larger corpus")
     return found
 
 

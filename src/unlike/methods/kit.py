@@ -34,10 +34,6 @@ class Latent(Protocol):
         """The soft prompt of a case; see ``unlike.latent.adapter.Prompter.prompt``."""
         ...
 
-    def stranger(self, case: Case) -> Case:
-        """The same moment for another user, always the same one for a case."""
-        ...
-
 
 @dataclass(frozen=True)
 class Kit:

@@ -21,9 +21,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 
-from unlike.errors import CallFailed
 from unlike.llm.backend import Backend, token_ids_of
-from unlike.methods.controls import NO_STRANGER
+from unlike.methods.controls import stranger_of
 from unlike.methods.kit import Kit
 from unlike.methods.steps import others_on, sampled
 from unlike.prompts.prompt import quoted
@@ -135,9 +134,7 @@ def _compared_of(case: Case, kit: Kit, token_counts: TokenCounter) -> tuple[list
     compared = _compared(kit.records.history(case.user_id, case.moment), case, kit, token_counts)
     if kit.settings.lexical_of != "stranger":
         return compared, case.user_id
-    stranger = kit.neighbours.stranger(case, len(compared), kit.settings.time_rule)
-    if stranger is None:
-        raise CallFailed(NO_STRANGER)
+    stranger = stranger_of(case, len(compared), kit)
     theirs = _compared(stranger.history, replace(case, user_id=stranger.user_id), kit, token_counts, but=case.user_id)
     return theirs[: len(compared)], stranger.user_id
 

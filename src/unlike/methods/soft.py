@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unlike.errors import CallFailed, InputError
+from unlike.methods.controls import stranger_of
 from unlike.methods.kit import Kit, Latent
 from unlike.methods.steps import (
     Difference,
@@ -77,17 +78,18 @@ async def _soft_draft(
 
     Raises:
         InputError: The kit has no adapter, or one of another kind.
-        CallFailed: The prompt does not fit.
+        CallFailed: The prompt does not fit, or there is no other user whose vectors could be taken.
     """
     latent = adapter_of(kit, kind)
     history = await read_history(case, kit)
     if not history and kind != "prompt_tuning":
         return await draft(case, kit, soft=None, cold_start="no records: not personalised")
-    stranger = await asyncio.to_thread(latent.stranger, case) if shuffled else None
+    stranger = await asyncio.to_thread(stranger_of, case, len(history), kit) if shuffled else None
+    vectors_of = replace(case, user_id=stranger.user_id) if stranger else None
     profile = inputs.profile if inputs else None
     past, passage = (inputs.past if inputs else None), (profile_passage(profile) if profile else None)
     try:
-        soft = await asyncio.to_thread(latent.prompt, case, stranger, past, passage)
+        soft = await asyncio.to_thread(latent.prompt, case, vectors_of, past, passage)
     except InputError as error:
         raise CallFailed(str(error)) from error
     shown = [record for record in past or history if record.id in soft.past]

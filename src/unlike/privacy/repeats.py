@@ -10,7 +10,7 @@ from itertools import chain
 import regex
 
 from unlike.errors import InputError
-from unlike.language import ASCII_WORD, WORD, normalised, word_of
+from unlike.language import ASCII_WORD, WORD, normalised, runs_of, word_of
 
 _UNSEEN = r"\p{Cf}\u034f\u115f\u1160\u3164\uffa0"
 """Characters that are not seen: soft hyphens, joiners, blanks without width. They are in a word, or part two of them."""
@@ -48,7 +48,7 @@ class Others:
             return []
         found = list[Span]()
         for words, spans in _readings(text):
-            starts = (start for start, ngram in enumerate(_ngrams(words, self.n_words)) if hash(ngram) in self._theirs)
+            starts = (start for start, ngram in enumerate(runs_of(words, self.n_words)) if hash(ngram) in self._theirs)
             found += [(spans[first][0], spans[end - 1][1]) for first, end in _runs(starts, self.n_words)]
         return [text[start:end] for start, end in sorted(_apart(found), key=lambda run: run[0] - run[1])]
 
@@ -92,7 +92,7 @@ def repeats(text: str, others: Sequence[str], n_words: int = 8) -> list[str]:
 
 def ngrams(text: str, n_words: int) -> Iterator[tuple[str, ...]]:
     """Each run of so many words of a text, as words are compared."""
-    return chain.from_iterable(_ngrams(words, n_words) for words, _ in _readings(text))
+    return chain.from_iterable(runs_of(words, n_words) for words, _ in _readings(text))
 
 
 def _readings(text: str) -> list[tuple[list[str], list[Span]]]:
@@ -112,10 +112,6 @@ def _read(pattern: regex.Pattern[str], text: str) -> tuple[list[str], list[Span]
 def _may_go_on(text: str, span: Span) -> bool:
     """Whether more text could make the word longer: it ends the text, or only an apostrophe comes after it."""
     return text[span[1] :] in ("", "'", "’")
-
-
-def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[start : start + n]) for start in range(len(words) - n + 1))
 
 
 def _runs(starts: Iterator[int], n: int) -> list[Span]:

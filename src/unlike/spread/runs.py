@@ -7,7 +7,6 @@ answered.
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import reduce
 from math import ceil
@@ -25,9 +24,8 @@ from unlike.records import Generation
 from unlike.settings import MethodSettings
 from unlike.spread.journal_owner import MAX_PARTS, journal_owners, merge_parts
 from unlike.spread.methods import MethodWork, SpreadJob, Supplies, UnitDone
-from unlike.spread.pool import done_by_workers
-from unlike.spread.ray_start import RayEngine, cluster, import_ray, read_engine
 from unlike.spread.work_units import rows_per_unit, units_of
+from unlike.spread.workers import RayEngine, cluster, done_by_workers, import_ray, read_engine
 
 
 @dataclass(frozen=True)
@@ -146,30 +144,25 @@ def spread_jobs(jobs: Sequence[SpreadJob], spread: Spread) -> list[tuple[list[Ge
     found: dict[tuple[int, int], Generation] = {}
     usage = [Usage() for _ in jobs]
     n_rows, n_failed = sum(len(job.cases) for job in jobs), 0
-    with cluster(spread.engine) as workers, _owners(spread, workers) as owners:
+    with (
+        cluster(spread.engine) as workers,
+        journal_owners(spread.journal, min(workers, MAX_PARTS), spread.keep_prompts) as owners,
+    ):
         units = units_of([job.cases for job in jobs], workers)
         at_once = _units_at_once(n_rows, workers, spread.supplies.concurrency)
         done: UnitDone
         for _, done in done_by_workers(MethodWork(spread.supplies, jobs, owners), units, workers, at_once):
             found.update(done.rows)
             for number, more in done.usage.items():
-                usage[number] = _sum(usage[number], more)
+                usage[number] = usage[number].plus(more)
             n_failed += sum(row.status == "failed" for row in done.rows.values())
-            spread.tally.usage = _sum(*usage)
+            spread.tally.usage = reduce(Usage.plus, usage)
             spread.on_progress(Progress(n_rows, len(found) - n_failed, n_failed))
     return [
         ([found[number, place] for place in range(len(job.cases))], usage[number]) for number, job in enumerate(jobs)
     ]
 
 
-def _owners(spread: Spread, workers: int) -> AbstractContextManager[list[Any]]:
-    return journal_owners(spread.journal, min(workers, MAX_PARTS), spread.keep_prompts)
-
-
 def _units_at_once(n_rows: int, workers: int, concurrency: int) -> int:
     """Units that a worker does at a time: enough for twice as many rows as concurrent LLM calls, as in one process."""
     return 1 + ceil(2 * concurrency / rows_per_unit(n_rows, workers))
-
-
-def _sum(*usages: Usage) -> Usage:
-    return reduce(Usage.plus, usages, Usage())

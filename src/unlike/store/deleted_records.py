@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select
 
 from unlike.store import audit
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.tables import DELETED_RECORDS
 
@@ -30,8 +30,7 @@ def refused(tx: Tx, record_ids: Iterable[str]) -> set[str]:
     listed = select(DELETED_RECORDS.c.name).where(DELETED_RECORDS.c.tenant == tx.tenant)
     asked = {_DOMAIN + id_: id_ for id_ in record_ids}
     ids = {name: asked[named] for named, name in audit.names_of(tx, asked).items()}
-    found = (tx.conn.scalars(listed.where(DELETED_RECORDS.c.name.in_(batch))) for batch in batches(sorted(ids)))
-    return {ids[name] for some in found for name in some}
+    return {ids[name] for (name,) in rows_with(tx, listed, DELETED_RECORDS.c.name, ids)}
 
 
 def _name_of(tx: Tx, record_id: str) -> str:

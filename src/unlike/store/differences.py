@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, select, true, update
 
-from unlike.store.batches import batches
+from unlike.store.batches import batches, rows_with
 from unlike.store.database import Tx
 from unlike.store.lineage import peers_of
 from unlike.store.people import people_of
@@ -86,11 +86,8 @@ def every_one_of(tx: Tx, records: Iterable[int]) -> list[StoredDifference]:
 
 
 def _read(tx: Tx, records: Iterable[int], chosen: ColumnElement[bool]) -> list[StoredDifference]:
-    rows = [
-        row
-        for batch in batches(sorted(set(records)))
-        for row in tx.conn.execute(select(DIFFERENCES).where(_of(tx, batch), chosen))
-    ]
+    mine = select(DIFFERENCES).where(DIFFERENCES.c.tenant == tx.tenant, chosen)
+    rows = list(rows_with(tx, mine, DIFFERENCES.c.record, records))
     peers = peers_of(tx, [row.id for row in rows])
     tx.keys.of_users(tx.conn, {user for row in rows for user in row.people})  # read together
     return [_stored(tx, row, peers.get(row.id, ())) for row in rows]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.tables import EMBEDDINGS, RECORDS, USERS
 
@@ -21,12 +21,9 @@ def put(tx: Tx, encoder: str, vectors: Mapping[int, Vector]) -> None:
     """
     used = select(RECORDS.c.id).join(USERS, USERS.c.id == RECORDS.c.user).where(RECORDS.c.tenant == tx.tenant)
     used = used.where(USERS.c.own | USERS.c.peer).with_for_update(read=True, of=USERS)
-    present = set[int]()
-    for batch in batches(sorted(vectors)):
-        present |= set(tx.conn.scalars(used.where(RECORDS.c.id.in_(batch))))
     rows = [
         {"tenant": tx.tenant, "record": number, "encoder": encoder, "vector": vectors[number]}
-        for number in sorted(present)
+        for (number,) in rows_with(tx, used, RECORDS.c.id, vectors)
     ]
     if rows:
         tx.conn.execute(tx.insert(EMBEDDINGS).on_conflict_do_nothing(index_elements=["record", "encoder"]), rows)
@@ -34,10 +31,7 @@ def put(tx: Tx, encoder: str, vectors: Mapping[int, Vector]) -> None:
 
 def of_records(tx: Tx, encoder: str, numbers: Iterable[int]) -> dict[int, Vector]:
     """Vectors by record number, of those that have one."""
-    found: dict[int, Vector] = {}
     made = select(EMBEDDINGS.c.record, EMBEDDINGS.c.vector).where(
         EMBEDDINGS.c.tenant == tx.tenant, EMBEDDINGS.c.encoder == encoder
     )
-    for batch in batches(sorted(set(numbers))):
-        found |= {number: vector for number, vector in tx.conn.execute(made.where(EMBEDDINGS.c.record.in_(batch)))}
-    return found
+    return {number: vector for number, vector in rows_with(tx, made, EMBEDDINGS.c.record, numbers)}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Table, delete, func, select
 
 from unlike.store import jobs
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.items import clear_items_of, drop_unused
 from unlike.store.lineage import Touched, drop_from_others, drop_own
@@ -71,5 +71,4 @@ def _count(tx: Tx, table: Table, condition: ColumnElement[bool]) -> int:
 
 def _existing(tx: Tx, items: Iterable[int]) -> tuple[int, ...]:
     mine = select(ITEMS.c.id).where(ITEMS.c.tenant == tx.tenant)
-    found = (tx.conn.scalars(mine.where(ITEMS.c.id.in_(batch))) for batch in batches(sorted(items)))
-    return tuple(item for some in found for item in some)
+    return tuple(item for (item,) in rows_with(tx, mine, ITEMS.c.id, items))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from unlike.store import audit
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.scrubs import is_pending
 from unlike.store.tables import ERASURES
@@ -79,8 +79,4 @@ def refused(tx: Tx, user_ids: Iterable[str]) -> set[str]:
     """Those of these users whose records are refused."""
     names = {name: user_id for user_id, name in audit.names_of(tx, user_ids).items()}
     listed = select(ERASURES.c.who).where(ERASURES.c.tenant == tx.tenant, ERASURES.c.refused)
-    return {
-        names[who]
-        for batch in batches(sorted(names))
-        for who in tx.conn.scalars(listed.where(ERASURES.c.who.in_(batch)))
-    }
+    return {names[who] for (who,) in rows_with(tx, listed, ERASURES.c.who, names)}

@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, bindparam, delete, or_, select, update
 
 from unlike.records import Item
 from unlike.store import jobs
-from unlike.store.batches import batches
+from unlike.store.batches import batches, rows_with
 from unlike.store.database import Tx
 from unlike.store.tables import ITEMS, RECORDS
 
@@ -175,8 +175,4 @@ def _row(tx: Tx, sent: SourcedItem, version: int) -> dict[str, Any]:
 
 def _rows(tx: Tx, item_ids: Sequence[str]) -> dict[str, Row[*tuple[Any, ...]]]:
     mine = select(ITEMS).where(ITEMS.c.tenant == tx.tenant)
-    return {
-        row.item_id: row
-        for batch in batches(item_ids)
-        for row in tx.conn.execute(mine.where(ITEMS.c.item_id.in_(batch)))
-    }
+    return {row.item_id: row for row in rows_with(tx, mine, ITEMS.c.item_id, item_ids)}

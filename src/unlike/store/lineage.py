@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, Table, delete, or_, select
 
-from unlike.store.batches import batches
+from unlike.store.batches import batches, rows_with
 from unlike.store.database import Tx
 from unlike.store.people import hold
 from unlike.store.tables import (
@@ -41,13 +41,10 @@ class Touched:
 def peers_of(tx: Tx, differences: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Numbers of the records of others that differences read, by the number of the difference."""
     found: dict[int, tuple[int, ...]] = {}
-    for batch in batches(differences):
-        read = (DIFFERENCE_READS.c.tenant == tx.tenant) & DIFFERENCE_READS.c.difference.in_(batch)
-        chosen = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).where(
-            read, DIFFERENCE_READS.c.role == "peer"
-        )
-        for difference, record in tx.conn.execute(chosen.order_by(DIFFERENCE_READS.c.id)):
-            found[difference] = (*found.get(difference, ()), record)
+    read = select(DIFFERENCE_READS.c.difference, DIFFERENCE_READS.c.record).order_by(DIFFERENCE_READS.c.id)
+    peers = read.where(DIFFERENCE_READS.c.tenant == tx.tenant, DIFFERENCE_READS.c.role == "peer")
+    for difference, record in rows_with(tx, peers, DIFFERENCE_READS.c.difference, differences):
+        found[difference] = (*found.get(difference, ()), record)
     return found
 
 
@@ -110,10 +107,8 @@ def _others_differences(tx: Tx, user: int, mine: Select[int], clusterings: Selec
 def _others_profiles(tx: Tx, user: int, mine: Select[int], differences: Sequence[int]) -> list[int]:
     read = select(PROFILE_READS.c.profile).where(PROFILE_READS.c.record.in_(mine))
     found = set(tx.conn.scalars(select(PROFILES.c.id).where(PROFILES.c.user != user, PROFILES.c.id.in_(read))))
-    for batch in batches(differences):
-        made_of = select(PROFILE_DIFFERENCES.c.profile).where(PROFILE_DIFFERENCES.c.difference.in_(batch))
-        found |= set(tx.conn.scalars(made_of))
-    return sorted(found)
+    made = rows_with(tx, select(PROFILE_DIFFERENCES.c.profile), PROFILE_DIFFERENCES.c.difference, differences)
+    return sorted(found.union(profile for (profile,) in made))
 
 
 def _others_calls(tx: Tx, user: int, mine: Select[int], profiles: Sequence[int]) -> set[int]:
@@ -121,9 +116,7 @@ def _others_calls(tx: Tx, user: int, mine: Select[int], profiles: Sequence[int])
     others = select(JOURNAL.c.id).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.user != user)
     read = select(JOURNAL_READS.c.call).where(JOURNAL_READS.c.record.in_(mine))
     found = set(tx.conn.scalars(others.where(JOURNAL.c.id.in_(read))))
-    for batch in batches(profiles):
-        found |= set(tx.conn.scalars(others.where(JOURNAL.c.profile.in_(batch))))
-    return found
+    return found.union(call for (call,) in rows_with(tx, others, JOURNAL.c.profile, profiles))
 
 
 def _described_by(tx: Tx, user: int) -> set[int]:
@@ -132,13 +125,9 @@ def _described_by(tx: Tx, user: int) -> set[int]:
 
 
 def _users_of(tx: Tx, differences: Sequence[int], profiles: Sequence[int]) -> list[int]:
-    found = set[int]()
-    for batch in batches(differences):
-        of_differences = select(RECORDS.c.user).join(DIFFERENCES, DIFFERENCES.c.record == RECORDS.c.id)
-        found |= set(tx.conn.scalars(of_differences.where(DIFFERENCES.c.id.in_(batch))))
-    for batch in batches(profiles):
-        found |= set(tx.conn.scalars(select(PROFILES.c.user).where(PROFILES.c.id.in_(batch))))
-    return sorted(found)
+    of_differences = select(RECORDS.c.user).join(DIFFERENCES, DIFFERENCES.c.record == RECORDS.c.id)
+    found = {user for (user,) in rows_with(tx, of_differences, DIFFERENCES.c.id, differences)}
+    return sorted(found.union(user for (user,) in rows_with(tx, select(PROFILES.c.user), PROFILES.c.id, profiles)))
 
 
 def _delete(tx: Tx, table: Table, numbers: Sequence[int]) -> int:

@@ -157,18 +157,17 @@ def open_signer(place: Place, signing_key: Path | None = None) -> "Signer":
     return signer
 
 
-def need(parts: dict[str, str], extra: str = "service") -> None:
-    """Check that optional packages are installed.
+def need(parts: dict[str, str]) -> None:
+    """Check that parts of the service are installed.
 
     Args:
         parts: Package names by module.
-        extra: The extra that installs them.
 
     Raises:
         MissingPart: Some are not; the message lists them and says how to install them.
     """
     if missing := [name for module, name in parts.items() if find_spec(module) is None]:
-        raise MissingPart(f"not installed: {', '.join(missing)}; {how_to_install(extra)}")
+        raise MissingPart(f"not installed: {', '.join(missing)}; {how_to_install('service')}")
 
 
 def _make(folder: Path) -> None:

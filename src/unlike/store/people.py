@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import TransactionConflict, Tx
 from unlike.store.tables import RECORDS, USERS
 
@@ -26,12 +26,11 @@ def people_of(tx: Tx, records: Iterable[int], compared: Iterable[int] = ()) -> l
     compared = set(compared)
     wanted = {*records, *compared}
     users = dict[int, int]()
-    for batch in batches(sorted(wanted)):
-        held = select(RECORDS.c.id, RECORDS.c.user, USERS.c.peer).join(USERS, USERS.c.id == RECORDS.c.user)
-        there = held.where(RECORDS.c.tenant == tx.tenant, RECORDS.c.id.in_(batch))
-        for record, user, peer in tx.conn.execute(there.with_for_update(read=True, of=USERS)):
-            if peer or record not in compared:
-                users[record] = user
+    there = select(RECORDS.c.id, RECORDS.c.user, USERS.c.peer).join(USERS, USERS.c.id == RECORDS.c.user)
+    held = there.where(RECORDS.c.tenant == tx.tenant).with_for_update(read=True, of=USERS)
+    for record, user, peer in rows_with(tx, held, RECORDS.c.id, wanted):
+        if peer or record not in compared:
+            users[record] = user
     if len(users) < len(wanted):
         raise TransactionConflict(
             "records were erased, or may not be compared any more, while something was made of them"

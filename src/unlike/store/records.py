@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tupl
 from unlike.errors import InputError
 from unlike.records import END_OF_TIME, Item, Moment, Record, canonical_id
 from unlike.store import deleted_records, erasure_receipts
-from unlike.store.batches import batches
+from unlike.store.batches import batches, rows_with
 from unlike.store.database import Tenant, Tx
 from unlike.store.items import SourcedItem, Trust, items_with_ids, numbers_of_items
 from unlike.store.tables import ITEMS, RECORDS, USERS
@@ -153,11 +153,7 @@ def with_ids(tx: Tx, record_ids: Sequence[str]) -> list[Stored]:
 def numbers_of(tx: Tx, record_ids: Sequence[str]) -> dict[int, int]:
     """Numbers of the records of these ids that are there, each with its user's; no text is opened."""
     mine = select(RECORDS.c.id, RECORDS.c.user).where(RECORDS.c.tenant == tx.tenant)
-    return {
-        number: user
-        for batch in batches(record_ids)
-        for number, user in tx.conn.execute(mine.where(RECORDS.c.record_id.in_(batch)))
-    }
+    return {number: user for number, user in rows_with(tx, mine, RECORDS.c.record_id, record_ids)}
 
 
 def with_numbers(tx: Tx, numbers: Iterable[int]) -> dict[int, Stored]:
@@ -186,11 +182,7 @@ def without_texts(tx: Tx, *where: ColumnElement[bool]) -> list[Stored]:
 def ids_of(tx: Tx, numbers: Iterable[int]) -> dict[int, str]:
     """Ids of records by their numbers; no text is opened."""
     mine = select(RECORDS.c.id, RECORDS.c.record_id).where(RECORDS.c.tenant == tx.tenant)
-    return {
-        number: record_id
-        for batch in batches(sorted(set(numbers)))
-        for number, record_id in tx.conn.execute(mine.where(RECORDS.c.id.in_(batch)))
-    }
+    return {number: record_id for number, record_id in rows_with(tx, mine, RECORDS.c.id, numbers)}
 
 
 def latest(tx: Tx, user: int, n: int) -> list[Stored]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from unlike.records import canonical_id
 from unlike.store import erasure_receipts
-from unlike.store.batches import batches
+from unlike.store.batches import rows_with
 from unlike.store.database import TransactionConflict, Tx
 from unlike.store.keyring import about_user, wrapped_by_another
 from unlike.store.tables import CONSENTS, PROFILES, RECORDS, TENANTS, USERS
@@ -69,8 +69,7 @@ def with_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, UserRow]:
     query = select(USERS.c.id, *columns).join(PROFILES, profile, isouter=True).where(USERS.c.tenant == tx.tenant)
     found = {
         row.id: UserRow(row.user_id, row.n_records, row.own, row.peer, row.version, bool(row.stale), row.last_ms)
-        for batch in batches(numbers)
-        for row in tx.conn.execute(query.where(USERS.c.id.in_(batch)))
+        for row in rows_with(tx, query, USERS.c.id, numbers)
     }
     return {number: found[number] for number in numbers if number in found}
 
@@ -127,7 +126,7 @@ def agreeing_to_compare(tx: Tx, users: Sequence[int]) -> set[int]:
 
 def _those(tx: Tx, users: Sequence[int], agreed: ColumnElement[bool]) -> set[int]:
     mine = select(USERS.c.id).where(USERS.c.tenant == tx.tenant, agreed)
-    return {user for batch in batches(users) for user in tx.conn.scalars(mine.where(USERS.c.id.in_(batch)))}
+    return {user for (user,) in rows_with(tx, mine, USERS.c.id, users)}
 
 
 def find_user(tx: Tx, user_id: str) -> int | None:
@@ -161,11 +160,8 @@ def numbers_of_users(tx: Tx, user_ids: Iterable[str], consent: Consent) -> tuple
 
 def known_users(tx: Tx, user_ids: Iterable[str]) -> dict[str, int]:
     """Numbers of users by id, of those that are there."""
-    found: dict[str, int] = {}
-    for batch in batches(sorted(user_ids)):
-        mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant, USERS.c.user_id.in_(batch))
-        found |= {user_id: number for user_id, number in tx.conn.execute(mine)}
-    return found
+    mine = select(USERS.c.user_id, USERS.c.id).where(USERS.c.tenant == tx.tenant)
+    return {user_id: number for user_id, number in rows_with(tx, mine, USERS.c.user_id, user_ids)}
 
 
 def _check_master(tx: Tx) -> None:

@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.llm.journal_rows import keys_of_record
 from tests.worlds import Listening
 
 from unlike.data.corpus import Corpus
@@ -274,7 +275,7 @@ def test_the_journal_keeps_every_grade_and_finds_it_by_record(journal):
     again, backend = graded(journal, lambda messages, sampling: pytest.fail("asked again"))
     assert again == first
     assert backend.n_calls == 0
-    assert len(journal.keys_of_record("c1")) == len(journal.keys_of_record("c2")) == 2
+    assert len(keys_of_record(journal, "c1")) == len(keys_of_record(journal, "c2")) == 2
     _, more = graded(journal, lambda messages, sampling: "5", repeats=5)
     assert more.n_calls == 2 * (5 - 2)
 

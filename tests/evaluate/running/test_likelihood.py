@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.llm.journal_rows import keys_of_record
 from tests.llm.tiny_llm import tiny_llm
 from tests.worlds import kit_for, world
 
@@ -154,7 +155,7 @@ def test_a_method_of_ones_own_with_a_step_of_its_own_is_scored_like_the_others(c
 
 def test_a_score_is_found_by_the_records_whose_words_are_in_it(crowd, engine, journal):
     (row,) = measured(crowd, engine, journal, cases=crowd.cases("test")[:1])
-    assert journal.keys_of_record(row.case_id) == journal.keys_of_record("r000") != ()
+    assert keys_of_record(journal, row.case_id) == keys_of_record(journal, "r000") != ()
 
 
 def test_what_cannot_be_read_or_written_is_one_line(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.llm.journal_rows import keys_of_record
 from tests.worlds import DAY_MS, Listening, kit_for
 
 from unlike.data.corpus import Corpus
@@ -317,8 +318,8 @@ def test_the_plan_may_leave_out_floor_and_ceiling(journal):
 
 def test_the_journal_finds_every_call_by_the_records_behind_it(journal):
     asyncio.run(grade_all(grading(journal, ScriptedBackend(answers)), [measured("rag", "Well!!", "First")]))
-    assert len(journal.keys_of_record("a1")) == len(journal.keys_of_record("b2")) == 4
-    assert len(journal.keys_of_record("c1")) == len(journal.keys_of_record("b5")) == 1
+    assert len(keys_of_record(journal, "a1")) == len(keys_of_record(journal, "b2")) == 4
+    assert len(keys_of_record(journal, "c1")) == len(keys_of_record(journal, "b5")) == 1
 
 
 def test_a_forecast_counts_learning_texts_floor_and_ceiling_and_what_is_left_of_them(journal, tmp_path):

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from unlike.embed.encoder import KnownVectors
 from unlike.evaluate.identity.separation import Floats
 from unlike.evaluate.identity.trials import Accepts, ComparedText, Texts, Trial, without
-from unlike.evaluate.metrics.sanity import ngrams
-from unlike.language import words
+from unlike.language import runs_of, words
 from unlike.peers.representatives import cluster, representatives
 from unlike.peers.selectors import KMeansSelector
 
@@ -54,7 +53,7 @@ def without_shared_phrases(texts: Texts, trials: Sequence[Trial]) -> list[Trial]
     """The trials in which neither text shares a run of words with any of the user's earlier records."""
 
     def phrases(number: int) -> set[tuple[str, ...]]:
-        return ngrams(words(texts.records[number].text), PHRASE_WORDS)
+        return set(runs_of(words(texts.records[number].text), PHRASE_WORDS))
 
     def shares(trial: Trial) -> bool:
         now = phrases(trial.own) | phrases(trial.foil)

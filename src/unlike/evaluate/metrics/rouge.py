@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import LCSseq
 
-from unlike.language import Language, language_of, words
+from unlike.language import Language, language_of, runs_of, words
 
 _TOKEN = re.compile("[a-z0-9]+")
 
@@ -50,16 +50,12 @@ def _pairs(
 
 
 def _rouge_n(text: list[str], reference: list[str], n: int) -> float:
-    generated, real = _ngrams(text, n), _ngrams(reference, n)
+    generated, real = Counter(runs_of(text, n)), Counter(runs_of(reference, n))
     return _f1((generated & real).total(), generated.total(), real.total())
 
 
 def _rouge_l(generated: list[str], real: list[str]) -> float:
     return _f1(LCSseq.similarity(generated, real), len(generated), len(real))
-
-
-def _ngrams(tokens: list[str], n: int) -> Counter[tuple[str, ...]]:
-    return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
 
 
 def _f1(shared: int, n_generated: int, n_real: int) -> float:

@@ -9,14 +9,7 @@ space, or a character in scripts that have none.
 
 from collections.abc import Sequence
 
-from unlike.language import first_words, pieces, words
-
-Ngram = tuple[str, ...]
-
-
-def ngrams(tokens: list[str], n: int) -> set[Ngram]:
-    """The different runs of n words."""
-    return {tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)}
+from unlike.language import first_words, pieces, runs_of, words
 
 
 def distinct_1(texts: Sequence[str], references: Sequence[object] = ()) -> list[float]:
@@ -31,7 +24,7 @@ def distinct_2(texts: Sequence[str], references: Sequence[object] = ()) -> list[
 
 def _distinct(text: str, n: int) -> float:
     tokens = words(text)
-    return len(ngrams(tokens, n)) / max(len(tokens) - n + 1, 1)
+    return len(set(runs_of(tokens, n))) / max(len(tokens) - n + 1, 1)
 
 
 def leakage(texts: Sequence[str], peers: Sequence[Sequence[str]]) -> list[float]:
@@ -45,8 +38,8 @@ def _longest_shared(text: str, others: Sequence[str]) -> int:
     low, high = 0, min(len(own), max(map(len, theirs), default=0))
     while low < high:
         middle = (low + high + 1) // 2
-        runs = ngrams(own, middle)
-        if any(not runs.isdisjoint(ngrams(tokens, middle)) for tokens in theirs):
+        runs = set(runs_of(own, middle))
+        if any(not runs.isdisjoint(runs_of(tokens, middle)) for tokens in theirs):
             low = middle
         else:
             high = middle - 1

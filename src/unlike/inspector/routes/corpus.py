@@ -16,19 +16,18 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import Here, Limit, Offset, Search, ascii_json_response, page
+from unlike.inspector.routes.maps import K
+from unlike.inspector.routes.parameters import Here, Search, ascii_json_response, page
 from unlike.inspector.store.maps import MAX_TEXTS, MEAN_RECORD, MapData, drawn
 from unlike.memory.settings import MemorySettings
 from unlike.records import END_OF_TIME, Item, Record, others_on
 from unlike.serve.answers import json_response
+from unlike.serve.routes.context import Limit, Offset
 from unlike.settings import SelectorName, vector_file
 
 router = APIRouter(prefix="/inspect/api/corpus", tags=["corpus"])
 map_router = APIRouter(tags=["maps"])
 Id = Annotated[str, Query(max_length=2_000)]
-K = Annotated[int, Query(ge=1, le=20, description="How many others are chosen to be compared with")]
-
-
 UserId = Annotated[str, Query(alias="user", max_length=2_000, description="Of the user")]
 ItemId = Annotated[str, Query(alias="item", max_length=2_000, description="Of the item")]
 Order = Literal["up", "down"]

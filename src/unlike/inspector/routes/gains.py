@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from unlike.errors import InputError
-from unlike.inspector.routes.parameters import Here, Limit, MetricName, Offset, Search, ascii_json_response, page
+from unlike.inspector.routes.parameters import Here, MetricName, Search, ascii_json_response, page
+from unlike.serve.routes.context import Limit, Offset
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 

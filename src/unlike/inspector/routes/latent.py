@@ -19,10 +19,11 @@ from unlike.errors import InputError, MissingPart, how_to_install
 from unlike.experiments.explain import EXPLAINED, AdapterRun, adapter_of, explain_row
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
-from unlike.inspector.routes.parameters import CaseId, Here, Limit, Offset, RunName, ascii_json_response, page
+from unlike.inspector.routes.parameters import CaseId, Here, RunName, ascii_json_response, page
 from unlike.llm.open import open_llm
 from unlike.prompts.task import open_task
 from unlike.records import Generation
+from unlike.serve.routes.context import Limit, Offset
 from unlike.settings import vector_file
 from unlike.writing.loglik import ScoringEngine, scorer_of
 

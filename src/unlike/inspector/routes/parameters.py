@@ -18,8 +18,6 @@ RunName = Annotated[str, Query(alias="run", max_length=300, description="Name of
 CaseId = Annotated[str, Query(alias="case", max_length=2_000, description="Of the case")]
 MetricName = Annotated[str, Query(max_length=300, description="Name of a metric")]
 Search = Annotated[str, Query(max_length=256, description="Part of an id or a title, in any case")]
-Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out")]
-Limit = Annotated[int, Query(ge=1, le=500, description="Rows to give at most")]
 
 
 def _inspected(request: Request) -> Workspace:

@@ -25,14 +25,13 @@ from unlike.inspector.readers.workspace import Workspace, metrics_of, of_cases, 
 from unlike.inspector.routes.parameters import (
     CaseId,
     Here,
-    Limit,
     MetricName,
-    Offset,
     RunName,
     Search,
     ascii_json_response,
     page,
 )
+from unlike.serve.routes.context import Limit, Offset
 
 router = APIRouter(prefix="/inspect/api", tags=["runs"])
 SHOWN_FACTS = (
@@ -61,15 +60,14 @@ Order = Literal["up", "down"]
 @router.get("/runs")
 def list_runs(here: Here, seen: str = "") -> Response:
     """All runs with their progress; only ``changed: false`` where ``seen`` is the current stamp."""
-    stamp, age_s = _stamp(here.where)
+    stamp = _stamp(here.where)
     if seen == stamp:
-        return ascii_json_response({"stamp": stamp, "changed": False, "age_s": age_s})
+        return ascii_json_response({"stamp": stamp, "changed": False})
     runs = here.runs()
     return ascii_json_response(
         {
             "stamp": stamp,
             "changed": True,
-            "age_s": age_s,
             "live": _is_live(here.where),
             "name": here.where.resolve().name,
             "runs": [_listed(run) for run in runs],
@@ -236,12 +234,11 @@ def _calls(where: Path) -> list[Any]:
     return list(calls_in_journal(journal)) if journal else []
 
 
-def _stamp(where: Path) -> tuple[str, float | None]:
-    """A digest of the times and sizes of all files of runs, and the age of the latest in seconds."""
+def _stamp(where: Path) -> str:
+    """A digest of the times and sizes of all files of runs."""
     names = (*_RESULTS, *_IN_PROGRESS, GENERATIONS, f"*/{GENERATIONS}", f"runs/*/{GENERATIONS}")
     seen = sorted((str(path), stat.st_mtime_ns, stat.st_size) for name in names for path, stat in _stats(where, name))
-    age_s = max(0.0, time.time() - max(written for _, written, _ in seen) / 1e9) if seen else None
-    return hashlib.sha256(repr(seen).encode("utf-8", "surrogateescape")).hexdigest()[:16], age_s
+    return hashlib.sha256(repr(seen).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _is_live(where: Path) -> bool:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from unlike.errors import InputError, MissingPart
-from unlike.spread.ray_start import RayEngine, import_ray, read_engine
+from unlike.spread.workers import RayEngine, import_ray, read_engine
 
 
 @pytest.mark.parametrize(

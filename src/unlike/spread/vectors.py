@@ -1,19 +1,21 @@
-"""DEP's difference vectors of a corpus as one Parquet table, made by this process or by many workers.
+"""Vectors and differences of a corpus, made by this process or by many workers: the cache of texts, and DEP's table.
 
-A row is a past record of a case: its own vector (``his``), its difference (``diff``) and the peers whose texts it uses. Rows
-come user by user, so the table is the same with every engine. Each unit of work is a file beside the table until the
-table is complete: memory depends on the unit, not on the corpus.
+A row of the table is a past record of a case: its own vector (``his``), its difference (``diff``) and the peers whose texts it
+uses. Rows come user by user, so the table is the same with every engine. Each unit of work is a file beside the table
+until the table is complete: memory depends on the unit, not on the corpus.
 """
 
 import os
 import shutil
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlike.embed.open import open_encoder
+from unlike.embed.cache import CachedEncoder
+from unlike.embed.encoder import Encoder, KnownVectors, Vectors
+from unlike.embed.open import open_encoder, parts_of
 from unlike.errors import InputError
 from unlike.latent.difference import Differences
 from unlike.latent.settings import Weighting
@@ -21,14 +23,83 @@ from unlike.llm.stop import STOP
 from unlike.progress import OnProgress, no_progress
 from unlike.records import Case, TimeRule
 from unlike.settings import vector_file
-from unlike.spread.pool import done_by_workers
-from unlike.spread.ray_start import RayEngine, cluster
 from unlike.spread.work_units import Place, units_of
+from unlike.spread.workers import RayEngine, units_done
 
 if TYPE_CHECKING:
     import polars as pl
 
     from unlike.data.corpus import Corpus
+
+TEXTS_PER_UNIT = 512
+"""Maximum number of texts per unit of work; so many are encoded again when a worker is lost."""
+
+
+def embed(
+    texts: Sequence[str],
+    embedder: str,
+    engine: RayEngine | None = None,
+    on_progress: OnProgress = no_progress,
+) -> int:
+    """Encode texts into this machine's cache; vectors that exist are not computed again.
+
+    Args:
+        texts: In any order; equal ones are encoded once.
+        embedder: Name, as in ``open_encoder``.
+        engine: None for this process.
+        on_progress: Called after each batch.
+
+    Returns:
+        Number of distinct texts.
+
+    Raises:
+        EngineError: The endpoint of the embedder cannot be used.
+        InputError: No such embedder or cluster, or the cache cannot be written.
+        MissingPart: A package is not installed.
+    """
+    unique = list(dict.fromkeys(texts))
+    units = [unique[start : start + TEXTS_PER_UNIT] for start in range(0, len(unique), TEXTS_PER_UNIT)]
+    names = [encoder.name for encoder in _encoders(embedder)] if engine else []
+    n_done = 0
+    for _, unit, matrices in units_done(EmbedWork(embedder), lambda workers: units, engine):
+        for name, vectors in zip(names, matrices, strict=False):  # those of this process are in its cache already
+            _keep(KnownVectors(dict(zip(unit, vectors, strict=True)), name))
+        n_done += len(unit)
+        on_progress("embed", n_done, len(unique), "")
+        STOP.raise_if_requested()
+    return len(unique)
+
+
+def _keep(known: KnownVectors) -> None:
+    """Put vectors that a worker made into this machine's cache."""
+    with closing(CachedEncoder(known, vector_file())) as cache:
+        cache.encode(list(known.vectors))
+
+
+class EmbedWork:
+    """Encodes units of texts; each machine has its own cache, so that a restarted one continues.
+
+    Args:
+        embedder: Name, as in ``open_encoder``.
+    """
+
+    def __init__(self, embedder: str) -> None:
+        self._embedder = embedder
+        self._encoders: list[Encoder] = []
+
+    def open(self) -> None:
+        """Open the encoders."""
+        self._encoders = _encoders(self._embedder)
+
+    def do(self, unit: Sequence[str]) -> list[Vectors]:
+        """Vectors of the texts by each encoder that the name joins, (len(unit), dim) float32."""
+        assert self._encoders
+        return [encoder.encode(unit) for encoder in self._encoders]
+
+
+def _encoders(embedder: str) -> list[Encoder]:
+    """The encoders that a name joins; the cache holds the vectors of each by itself, as ``open_encoder`` reads them."""
+    return [open_encoder(part, vector_file()) for part in parts_of(embedder)]
 
 
 @dataclass(frozen=True)
@@ -119,9 +190,10 @@ def write_differences(
 
     with _parts(out) as folder:
         n_done = 0
-        for number, n_cases, table in _tables(wanted, engine):
+        work = DifferenceWork(wanted)
+        for number, unit, table in units_done(work, lambda workers: units_of([wanted.cases], workers), engine):
             table.write_parquet(folder / f"{number:08}.parquet")
-            n_done += n_cases
+            n_done += len(unit)
             on_progress("differences", n_done, len(wanted.cases), "")
             STOP.raise_if_requested()
         whole = folder / "whole"
@@ -129,21 +201,6 @@ def write_differences(
         n_rows = pl.scan_parquet(whole).select(pl.len()).collect().item()
         os.replace(whole, out)
     return n_rows
-
-
-def _tables(wanted: DifferenceRequest, engine: RayEngine | None) -> "Iterator[tuple[int, int, pl.DataFrame]]":
-    """Number of a unit, its cases and its rows, as units are done."""
-    work = DifferenceWork(wanted)
-    if engine is None:
-        units = units_of([wanted.cases], 1)
-        work.open()
-        for number, unit in enumerate(units):
-            yield number, len(unit), work.do(unit)
-        return
-    with cluster(engine) as workers:
-        units = units_of([wanted.cases], workers)
-        for number, table in done_by_workers(work, units, workers):
-            yield number, len(units[number]), table
 
 
 @contextmanager
