@@ -49,12 +49,11 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     file = write_lines(folder / "records.jsonl", [record(user, item) for user in USERS for item in ITEMS])
     (folder / "at_once.toml").write_text("[refresh]\ndebounce_s = 0\n")
-    at = ("--store", folder / "store", "--settings", folder / "at_once.toml")
-    for words in (("ingest", file, "--consent", "own,peer"), ("profile", "build", *WITHOUT_MODELS)):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-            patch.setattr(sys, "argv", ["unlike", *map(str, (*words, *at))])
-            main()
-        assert not ended.value.code
+    words = ("ingest", file, "--store", folder / "store", "--consent", "own,peer", "--build", *WITHOUT_MODELS)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["unlike", *map(str, words), "--settings", str(folder / "at_once.toml")])
+        main()
+    assert not ended.value.code
     return folder / "store"
 
 

@@ -62,9 +62,10 @@ def test_failed_cases_are_rows_and_exit_3(unlike, sample, tmp_path):
 
 
 def test_a_dry_run_counts_and_writes_nothing(unlike, sample, tmp_path):
-    status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--dry-run"))
+    status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--price-in", "1", "--price-out", "2"))
     assert status == 0
     assert "12 calls" in out
+    assert "cost: 0." in out
     assert not (tmp_path / "run").exists()
     status, out, _ = unlike(*run_words(sample, tmp_path / "run", "--dry-run", "--json"))
     assert json.loads(out)["n_calls"] == 12

@@ -27,8 +27,7 @@ def test_from_the_first_record_to_another_master_key(unlike, address, lines, tmp
     status, _, err = unlike("generate", "ada", "--item", "pen", *at, "--llm", "scripted:echo")
     assert status == 2
     assert "the store is of version none" in err
-    assert unlike("ingest", lines, *at, "--consent", "own,peer")[0] == 0
-    assert unlike("profile", "build", *at, *WITHOUT_MODELS)[0] == 0
+    assert unlike("ingest", lines, *at, "--consent", "own,peer", "--build", *WITHOUT_MODELS)[0] == 0
     assert "from: full" in unlike("generate", "ada", "--item", "pen", *at, "--llm", "scripted:echo")[2]
     status, _, err = unlike("erase", "ada", *at, "--receipt", tmp_path / "r.json", "--yes")
     assert status == 2

@@ -5,7 +5,7 @@ import json
 import stat
 
 import pytest
-from tests.cli.shop import record, write_lines
+from tests.cli.shop import WITHOUT_MODELS, record, write_lines
 from tests.data import forms, test_same_records
 
 from unlike.data.curate import curate
@@ -75,6 +75,11 @@ def test_a_wrong_line_is_told_and_the_others_are_kept(wrong, unlike, tmp_path):
     assert "2 new records; 1 new user\n" in out
     assert message in err
     assert "1 wrong line skipped; correct them" in err
+    status, _, err = unlike("ingest", file, "--store", tmp_path / "strict", "--strict")
+    assert status == 2
+    assert "has 1 wrong line, so nothing was added" in err
+    assert message in err
+    assert not (tmp_path / "strict").exists()
 
 
 def test_of_many_wrong_lines_the_first_few_are_told(unlike, tmp_path):
@@ -111,6 +116,15 @@ def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
     assert "reading r.jsonl: 4 of 10, 4 new records" in err
 
 
+def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):
+    status, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory", "--build", *WITHOUT_MODELS)
+    assert status == 0
+    assert "5 profiles built" in out
+    assert "next:" not in out
+    status, out, _ = unlike("ingest", lines, "--store", tmp_path / "memory", "--build", *WITHOUT_MODELS, "--json")
+    assert (json.loads(out)["n_same"], json.loads(out)["users"]) == (15, [])
+
+
 def test_another_tenant_is_made_and_named(unlike, lines, tmp_path):
     _, _, err = unlike("ingest", lines, "--store", tmp_path / "memory", "--tenant", "acme")
     assert "created tenant 'acme'" in err
@@ -125,6 +139,7 @@ NOTHING = {
     "another format": (("table.csv",), "table.csv has no columns user_id, item_id; it has user, text"),
     "a broken archive": (("broken.jsonl.gz",), "broken.jsonl.gz is a broken gzip file"),
     "unknown consent": (("records.jsonl", "--consent", "peer"), "--consent is 'peer'; allowed are own,peer; own; none"),
+    "build without an LLM": (("records.jsonl", "--build"), "--build needs an LLM; give --llm"),
     "a master key that is none": (("records.jsonl", "--master", "abc"), "allowed are file:PATH, env:NAME"),
     "a file for a folder": (("records.jsonl", "--store", "table.csv"), "store table.csv cannot be created"),
     "an unknown database": (("records.jsonl", "--store", "mysql://x"), "allowed are a folder and postgresql://"),

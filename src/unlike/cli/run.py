@@ -113,6 +113,10 @@ def run(
     ),
     keep_prompts: bool = typer.Option(True, help="Keep the prompts in the journal, for unlike show and inspect."),
     dry_run: DryRun = False,
+    price_in: float | None = typer.Option(
+        None, help="Price of a million prompt tokens, in any currency, for --dry-run."
+    ),
+    price_out: float | None = typer.Option(None, help="Price of a million completion tokens, for --dry-run."),
     as_json: Json = False,
 ) -> None:
     """Generate a text for every case of a split with one method.
@@ -134,7 +138,7 @@ def run(
     if settings.time_rule == "as_of":
         warn(opened.manifest)
     if dry_run:
-        _forecast(request, as_json)
+        _forecast(request, (price_in, price_out), as_json)
     else:
         _run(request, engine, as_json)
 
@@ -182,30 +186,33 @@ def _say_dropped(rows: "Sequence[Generation]") -> None:
         )
 
 
-def _forecast(request: "RunRequest", as_json: bool) -> None:
+def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], as_json: bool) -> None:
     from unlike.experiments.forecast import forecast_run
     from unlike.experiments.watch import Watch
 
     with progress(quiet=as_json) as on_progress, interruptible():
         forecast = forecast_run(request, Watch(on_progress, say))
     if as_json:
-        print_json(_as_json(forecast))
-    else:
-        print_forecast(forecast)
+        print_json(_as_json(forecast, forecast.cost(prices)))
+        return
+    print_forecast(forecast, forecast.cost(prices))
+    if None in prices:
+        typer.echo("cost: give --price-in and --price-out, per million tokens")
 
 
-def _as_json(forecast: "Forecast") -> dict[str, object]:
+def _as_json(forecast: "Forecast", cost: float | None) -> dict[str, object]:
     """What ``print_forecast`` prints, as JSON."""
     return {
         "n_cases": forecast.n_cases,
         **asdict(forecast.usage),
+        "cost": cost,
         "counts_exactly": forecast.counts_exactly,
         "assumed_completion_tokens": forecast.lengths,
         "rewrites_not_counted": forecast.rewrites_not_counted,
     }
 
 
-def print_forecast(forecast: "Forecast", cost: float | None = None) -> None:
+def print_forecast(forecast: "Forecast", cost: float | None) -> None:
     """Print the calls and tokens that are left, and how they were counted."""
     usage, lengths = forecast.usage, forecast.lengths
     known = f" ({usage.n_cached:,} more are in the journal or shared between methods)" if usage.n_cached else ""
