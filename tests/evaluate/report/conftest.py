@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from unlike.evaluate.report.page import render_html
 from unlike.evaluate.statistics.findings import (
     CaseStudy,
     Cell,
@@ -91,6 +92,12 @@ def all_failed(findings):
         notes=[],
         failures=[],
     )
+
+
+@pytest.fixture(scope="session")
+def source(findings):
+    """The page of the findings."""
+    return render_html(findings)
 
 
 def _variant(number, name, draw):

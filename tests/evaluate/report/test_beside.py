@@ -89,14 +89,14 @@ def test_four_files_are_written_side_by_side_and_are_always_the_same(findings, t
     assert [path.read_bytes() for path in files] == before
 
 
-def test_what_cannot_be_written_is_one_line_and_leaves_nothing(findings, tmp_path):
+def test_what_cannot_be_written_is_one_line_and_leaves_nothing(empty, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"^report .* cannot be written: .*; name another file with --out$") as raised:
-        write_report(findings, tmp_path / "file" / "report.html")
+        write_report(empty, tmp_path / "file" / "report.html")
     assert "\n" not in str(raised.value)
     with pytest.raises(InputError, match="no HTML file"):
-        write_report(findings, tmp_path / "report.md")
+        write_report(empty, tmp_path / "report.md")
     (tmp_path / "report.html").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
-        write_report(findings, tmp_path / "report.html")
+        write_report(empty, tmp_path / "report.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "report.html"]

@@ -32,10 +32,10 @@ def test_a_single_user_has_no_interval_and_a_lowest_gain_that_may_be_chance_is_c
     assert rows["age", "age <= 34"][-1] == "lowest gain, may be chance" and rows["age", "age > 34"][-1] == ""
 
 
-def test_page_and_markdown_have_the_section_only_where_there_is_something(findings):
-    page, source = Page(render_html(findings)), render_markdown(findings)
-    assert "Whom it serves worse" in page.text_in["h2"] and "## Whom it serves worse" in source
-    assert "served worst" in page.text_in["small"] and "de<br><sub>served worst</sub>" in source
+def test_page_and_markdown_have_the_section_only_where_there_is_something(findings, source):
+    page, beside = Page(source), render_markdown(findings)
+    assert "Whom it serves worse" in page.text_in["h2"] and "## Whom it serves worse" in beside
+    assert "served worst" in page.text_in["small"] and "de<br><sub>served worst</sub>" in beside
     bare = replace(findings, group_gains=[])
     assert "Whom it serves worse" not in Page(render_html(bare)).text_in["h2"]
     assert "serves worse" not in render_markdown(bare)

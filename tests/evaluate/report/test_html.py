@@ -12,11 +12,6 @@ from unlike.evaluate.report.shown_text import printable
 from unlike.evaluate.statistics.findings import Failure
 
 
-@pytest.fixture(scope="module")
-def source(findings):
-    return render_html(findings)
-
-
 def test_it_is_one_well_formed_page_that_asks_for_nothing(source):
     page = Page(source)
     assert page.open == [] and page.wrong == []

@@ -15,20 +15,25 @@ from unlike.evaluate.statistics.findings import Cell, Curve
 CHART_COLOURS = re.compile(r"#[0-9a-f]{6}")
 
 
-def pictures(findings):
+def pictures(sections):
     return [
         picture
-        for section in plot_sections(findings)
+        for section in sections
         for picture in (*section.shown, *(p for _, folded in section.folded for p in folded))
     ]
+
+
+@pytest.fixture(scope="module")
+def sections(findings):
+    return plot_sections(findings)
 
 
 def texts(picture):
     return [element.text for element in ElementTree.fromstring(picture.svg).iter() if element.tag.endswith("}text")]
 
 
-def test_every_picture_is_sound_xml_with_title_description_and_the_pages_colours(findings):
-    drawn = pictures(findings)
+def test_every_picture_is_sound_xml_with_title_description_and_the_pages_colours(sections):
+    drawn = pictures(sections)
     assert len(drawn) == 18
     for picture in drawn:
         root = ElementTree.fromstring(picture.svg)
@@ -38,22 +43,22 @@ def test_every_picture_is_sound_xml_with_title_description_and_the_pages_colours
         assert not CHART_COLOURS.search(picture.svg) and "var(--c" in picture.svg
 
 
-def test_one_user_is_a_sentence_instead_of_a_picture(findings):
+def test_one_user_is_a_sentence_instead_of_a_picture(findings, sections):
     one = [gain for gain in findings.gains if gain.user_id == findings.gains[0].user_id]
     notes = {section.heading: section for section in plot_sections(replace(findings, gains=one)) if section.note}
     assert set(notes) == {"Unique users and the others", "Gain of each user over Non-Perso"}
     assert all("needs at least two" in section.note and not section.shown for section in notes.values())
-    assert not any(section.note for section in plot_sections(findings))
+    assert not any(section.note for section in sections)
 
 
-def test_names_and_values_are_text(findings):
-    shown = texts(value_plots(findings)[0])
+def test_names_and_values_are_text(findings, sections):
+    shown = texts(sections[0].shown[0])
     assert {"non_perso", "rag", "dpl"} <= set(shown)
     assert f"{findings.variants[5].cells['rouge1'].mean:.4f}" in shown
 
 
-def test_the_same_findings_give_the_same_bytes_and_no_id_twice(findings):
-    once, again = pictures(findings), pictures(findings)
+def test_the_same_findings_give_the_same_bytes_and_no_id_twice(findings, sections):
+    once, again = pictures(sections), pictures(plot_sections(findings))
     assert [picture.svg for picture in once] == [picture.svg for picture in again]
     ids = [one for picture in once for one in re.findall(r' id="([^"]+)"', picture.svg)]
     assert len(ids) == len(set(ids))
@@ -67,7 +72,7 @@ def test_values_that_are_no_numbers_are_left_out(findings):
 
 def test_hostile_names_in_pictures_are_text(findings):
     broken = replace(findings, variants=[replace(v, name=printable(HOSTILE)) for v in findings.variants])
-    for picture in pictures(broken):
+    for picture in pictures(plot_sections(broken)):
         ElementTree.fromstring(picture.svg)
         assert "<script" not in picture.svg
 

@@ -46,9 +46,9 @@ def typed(raw: pl.DataFrame, fields: Sequence[Field], reading: Reading, log: Rea
         made = _cast(raw[field.name], field, reading, log)
         columns += made
         if field.required:
-            absent = made[0].is_null() | (made[0].str.strip_chars() == "")
-            reasons.append(pl.when(pl.lit(absent)).then(pl.lit(reason_of_absence(field))))
-    return raw.with_columns(*columns, reason=pl.coalesce(reasons))
+            present = pl.col(field.name).str.strip_chars() != ""
+            reasons.append(pl.when(~present.fill_null(False)).then(pl.lit(reason_of_absence(field))))
+    return raw.with_columns(*columns).with_columns(reason=pl.coalesce(reasons))
 
 
 def reason_of_absence(field: Field) -> str:
@@ -63,27 +63,34 @@ def _cast(text: pl.Series, field: Field, reading: Reading, log: ReadLog) -> list
         text = pl.Series(text.name, [as_text(one, "list") for one in text], dtype=pl.String)
     if field.kind in ("text", "prose", "list"):
         return [text if reading.keep_markup else _clean(text, field, log)]
-    text = text.str.strip_chars().replace("", None)
+    text = text.to_frame().select(pl.all().str.strip_chars().replace("", None)).to_series()
     if field.kind == "number":
         number = numbers(text)
-        _count_unreadable(text, number, field.name, log)
+        _count_unreadable(_unread(text, number), log)
         return [number]
     number = plain_numbers(text)
     forms = given_formats(reading.time_format)
     if forms:
         number = number.clear(len(number))
-    words = text.set(number.is_not_null(), None)
+    words = _unread(text, number)
     moment = dates(words, forms)
     either = readings(words.clear(len(words)) if forms else words, moment, log)
-    _count_unreadable(words.set(either[0].is_not_null(), None), moment, field.name, log)
-    unreadable = words.set(moment.is_not_null(), None).alias(f"{field.name}_unreadable")
-    return [moment, number.alias(f"{field.name}_as_number"), unreadable, *either]
+    unreadable = _unread(words, moment)
+    _count_unreadable(_unread(unreadable, either[0]), log)
+    return [
+        moment, number.alias(f"{field.name}_as_number"), unreadable.alias(f"{field.name}_unreadable"), *either
+    ]  # fmt: skip
 
 
-def _count_unreadable(text: pl.Series, value: pl.Series, name: str, log: ReadLog) -> None:
-    wrong = text.filter(value.is_null() & text.is_not_null())
-    if len(wrong):
-        log.add_unreadable(name, len(wrong), repr(wrong[0][:40]))
+def _unread(text: pl.Series, value: pl.Series) -> pl.Series:
+    """The texts that have no value yet; null for the others."""
+    both = pl.DataFrame({"text": text, "value": value})
+    return both.select(pl.when(pl.col("value").is_null()).then("text").alias(text.name)).to_series()
+
+
+def _count_unreadable(text: pl.Series, log: ReadLog) -> None:
+    if n := text.count():
+        log.add_unreadable(text.name, n, repr(text.drop_nulls()[0][:40]))
 
 
 def _clean(text: pl.Series, field: Field, log: ReadLog) -> pl.Series:
@@ -96,7 +103,7 @@ def _clean(text: pl.Series, field: Field, log: ReadLog) -> pl.Series:
 
 def _clean_list(text: pl.Series) -> pl.Series:
     """A column of JSON lists without the markup in their texts."""
-    suspect = text.str.contains("[<&]").fill_null(False)
+    suspect = text.str.contains("[<&]")
     if not suspect.any():
         return text
     lists = [[without_markup(one) for one in json.loads(texts)] for texts in text.filter(suspect)]
@@ -106,31 +113,31 @@ def _clean_list(text: pl.Series) -> pl.Series:
 
 def ids(text: pl.Series) -> pl.Series:
     """Ids without white space around them, in canonical Unicode (NFC); an integral number is its integer."""
-    plain = text.str.strip_chars().str.replace(_INTEGRAL, "$1")
-    beyond_ascii = plain.str.contains(r"[^\x00-\x7f]").fill_null(False)
+    plain = text.to_frame().select(pl.all().str.strip_chars().str.replace(_INTEGRAL, "$1")).to_series()
+    beyond_ascii = plain.str.contains(r"[^\x00-\x7f]")
     if beyond_ascii.any():
         canonical = [canonical_id(one) for one in plain.filter(beyond_ascii)]
         plain = plain.scatter(beyond_ascii.arg_true(), pl.Series(canonical, dtype=pl.String))
     if not plain.str.contains(r"^-|\+").any():
         return plain
     plain = plain.str.replace(r"^-0$", "0")
-    large = plain.str.contains(_EXPONENT).fill_null(False)
+    large = plain.str.contains(_EXPONENT)
     found = [number_as_text(float(number)) for number in plain.filter(large)]
     return plain.scatter(large.arg_true(), pl.Series(found, dtype=pl.String)) if found else plain
 
 
 def plain_numbers(text: pl.Series) -> pl.Series:
     """Texts as finite numbers, null where a text is no number."""
-    value = text.cast(pl.Float64, strict=False)
-    return value.set(~value.is_finite(), None)
+    value = pl.all().cast(pl.Float64, strict=False)
+    return text.to_frame().select(pl.when(value.is_finite()).then(value)).to_series()
 
 
 def numbers(text: pl.Series) -> pl.Series:
     """Texts as finite numbers, also in the forms of ``number_in``; null where a text is no number."""
     value = plain_numbers(text)
-    left = text.filter(value.is_null()).drop_nulls().unique()
-    if left.is_empty():
+    if value.null_count() == text.null_count():
         return value
+    left = _unread(text, value).drop_nulls().unique()
     read = pl.Series([number_in(one) for one in left], dtype=pl.Float64)
     return pl.select(pl.coalesce(value, text.replace_strict(left, read, default=None))).to_series()
 

@@ -27,6 +27,8 @@ def readings(words: pl.Series, moment: pl.Series, log: ReadLog) -> list[pl.Serie
     parts = pl.DataFrame({"text": words, "read": moment.is_not_null()}).with_columns(
         *(pl.col("text").str.extract(_DATE, group).cast(pl.Int64).alias(f"part{group}") for group in (1, 2))
     )
+    if parts["part1"].null_count() == parts.height:
+        return [_column(words, {}, order) for order in ORDERS]
     for order, part in zip(ORDERS, ("part1", "part2"), strict=True):
         shown = parts.filter(pl.col("read") & (pl.col(part) > _MONTHS))
         if shown.height:

@@ -32,7 +32,7 @@ def without_markup(text: str) -> str:
 
 def cleaned(texts: pl.Series) -> tuple[pl.Series, int]:
     """A column without markup, and how many of its texts had some."""
-    suspect = texts.str.contains(_MAY_HAVE_MARKUP).fill_null(False)
+    suspect = texts.str.contains(_MAY_HAVE_MARKUP)
     if not suspect.any():
         return texts, 0
     old = texts.filter(suspect)

@@ -47,18 +47,17 @@ def dates(text: pl.Series, forms: Sequence[str] | str = "") -> pl.Series:
     """
     if given := given_formats(forms):
         return pl.select(pl.coalesce(*(_parsed(text, form) for form in given))).to_series()
-    plain = text.str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
-    found = pl.select(
-        pl.coalesce(
-            _parsed(plain, "%Y-%m-%d %H:%M:%S%.f"),
-            _parsed(plain, "%Y-%m-%d %H:%M:%S%.f%z"),
-            _parsed(text, "%Y-%m-%d"),
-        )
-    ).to_series()
+    plain = pl.all().str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
+    iso = (
+        _moment(plain, "%Y-%m-%d %H:%M:%S%.f"), _moment(plain, "%Y-%m-%d %H:%M:%S%.f%z"), _day(pl.all(), "%Y-%m-%d")
+    )  # fmt: skip
+    found = text.to_frame().select(pl.coalesce(*iso)).to_series()
     for known in _FORMATS:
         if found.null_count() == text.null_count():
             return found
-        found = pl.select(pl.coalesce(found, _parsed(text, known))).to_series()
+        read_as = _moment if "%H" in known else _day
+        both = pl.DataFrame({"text": text, "found": found})
+        found = both.select(pl.coalesce("found", read_as(pl.col("text"), known)).alias(text.name)).to_series()
     left = text.filter(found.is_null()).drop_nulls().unique()
     if left.is_empty():
         return found
@@ -73,9 +72,17 @@ def given_formats(forms: Sequence[str] | str) -> list[str]:
 
 def _parsed(text: pl.Series, form: str) -> pl.Series:
     try:
-        return text.str.to_datetime(form, strict=False, time_unit="ms", time_zone="UTC").dt.epoch("ms")
+        return text.to_frame().select(_moment(pl.all(), form)).to_series()
     except pl.exceptions.ComputeError:  # a format without a time of day
-        return text.str.to_date(form, strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
+        return text.to_frame().select(_day(pl.all(), form)).to_series()
+
+
+def _moment(text: pl.Expr, form: str) -> pl.Expr:
+    return text.str.to_datetime(form, strict=False, time_unit="ms", time_zone="UTC").dt.epoch("ms")
+
+
+def _day(text: pl.Expr, form: str) -> pl.Expr:
+    return text.str.to_date(form, strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
 
 
 @lru_cache(maxsize=100_000)
@@ -187,8 +194,7 @@ def _ms(form: str, number: pl.Expr) -> pl.Expr:
     if form in UNITS_PER_MS:
         return (number / UNITS_PER_MS[form]).round().cast(pl.Int64, strict=False)
     day = number * 10_000 + 101 if form == "year" else number
-    text = day.cast(pl.Int64, strict=False).cast(pl.String)
-    return text.str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
+    return _day(day.cast(pl.Int64, strict=False).cast(pl.String), "%Y%m%d")
 
 
 def _named(form: str) -> str:

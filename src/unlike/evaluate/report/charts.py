@@ -26,6 +26,8 @@ _DARK = {
 _NAMES = {INK: "text", EDGE: "edge", PAGE: "page"} | {colour: f"c{n}" for n, colour in enumerate(COLOURS)}
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.size": 11,
@@ -75,7 +77,7 @@ def draw(
     settings: Any = {**_SETTINGS, "svg.hashsalt": name}
     with mpl.rc_context(settings):
         figure: Any = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         every = [figure.add_subplot(*panels, place + 1) for place in range(panels[0] * panels[1])]
         for axes in every:
             axes.spines[:].set_visible(False)
@@ -86,7 +88,7 @@ def draw(
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # only its width is guessed; the page has fonts of its own
-            figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+            canvas.print_svg(out, metadata=nothing)  # savefig would draw everything twice
     return _inline(out.getvalue(), name, title, description, size)
 
 
