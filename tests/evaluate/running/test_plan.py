@@ -176,6 +176,8 @@ def test_judges_by_name_by_uri_and_as_tables_each_at_its_own_endpoint(tmp_path):
         ("judge:s-gpt", "openai:gpt-4o-mini", 5, 4),
     ]
     assert plan_from(tmp_path, text, judges=[]).judges == ()
+    (priced,) = plan_from(tmp_path, text, judges=[{"uri": "s-gpt", "price_in": 1.0}]).judges
+    assert (priced.metric, priced.uri, priced.repeats, priced.price_in) == ("judge:s-gpt", "openai:gpt-4o-mini", 5, 1.0)
     with pytest.raises(InputError, match="unknown judge 's-7b'; allowed are s-72b, s-gpt, or the URI of an LLM"):
         plan_from(tmp_path, MINIMAL, judges=["s-7b"])
     with pytest.raises(InputError, match=r"judges\.0\.uri"):

@@ -72,6 +72,8 @@ def with_preset(given: Any) -> Any:  # noqa: ANN401 - a value of a file
         return {"uri": given}
     if isinstance(given, Mapping):
         table = dict(cast("Mapping[str, Any]", given))
+        if str(table.get("uri")).partition("@")[0] in JUDGES:
+            table = with_preset(str(table.pop("uri"))) | table
         preset = JUDGES.get(str(table.get("name")))
         known: dict[str, Any] = {"uri": preset.uri, "repeats": preset.repeats} if preset else {}
         return known | ({"repeats": 1} if table.get("kind") == "rubric" else {}) | table
