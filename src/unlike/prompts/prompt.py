@@ -9,6 +9,8 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, Literal
 
 from unlike.prompts.slots import without_slots
@@ -35,7 +37,7 @@ _CONTROL = re.compile(
 """The first character of a control token of some chat template, or of what looks like one; not of HTML in reviews."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Passage:
     """A piece of text in a prompt.
 
@@ -56,6 +58,20 @@ class Passage:
     record_ids: tuple[str, ...] = ()
     n_others: int = 0
     slots: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @cached_property
+    def view(self) -> SimpleNamespace:
+        """What a template sees of it; made once, since a service shows a user's records again and again."""
+        text = quoted(self.text)
+        return SimpleNamespace(
+            text=text,
+            quote=block_quote(text),
+            length=asked_length([text]),
+            item=_item_view(self.item),
+            n_others=self.n_others,
+            slots=self.slots,
+            **_facts(self.record),
+        )
 
 
 def own_record(record: Record, item: Item, kind: Kind = "past") -> Passage:
@@ -88,15 +104,15 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
     """The chat messages of an ask."""
     context: dict[str, Any] = {
         "item": _item_view(ask.item),
-        "request": _facts_view(ask.request),
+        "request": SimpleNamespace(**_facts(ask.request)),
         "slots": ask.slots,
         "dimensions": [Dimension(_one_line(d.name), _one_line(d.look_at)) for d in ask.dimensions],
         "length": asked_length([passage.text for passage in ask.passages if passage.kind == "past"]),
     }
     for kind in _MANY:
-        context[kind] = [_view(passage) for passage in ask.passages if passage.kind == kind]
+        context[kind] = [passage.view for passage in ask.passages if passage.kind == kind]
     for kind in _SINGLE:
-        context[kind] = next((_view(passage) for passage in ask.passages if passage.kind == kind), None)
+        context[kind] = next((passage.view for passage in ask.passages if passage.kind == kind), None)
     return task.render(ask.step, context)
 
 
@@ -133,25 +149,14 @@ def _rounded(count: float) -> int:
     return max(step, round(count / step) * step)
 
 
-def _view(passage: Passage) -> Mapping[str, Any]:
-    return {
-        "text": (text := quoted(passage.text)),
-        "quote": block_quote(text),
-        "length": asked_length([text]),
-        "item": _item_view(passage.item),
-        "n_others": passage.n_others,
-        "slots": passage.slots,
-        **_facts_view(passage.record),
-    }
-
-
-def _item_view(item: Item | None) -> Mapping[str, str]:
+def _item_view(item: Item | None) -> SimpleNamespace | None:
     if item is None:
-        return {}
-    return {"id": item.id, "title": _one_line(item.title or item.id), "description": _one_line(item.description)}
+        return None
+    title, description = _one_line(item.title or item.id), _one_line(item.description)
+    return SimpleNamespace(id=item.id, title=title, description=description)
 
 
-def _facts_view(piece: Record | Case | None) -> Mapping[str, Any]:
+def _facts(piece: Record | Case | None) -> Mapping[str, Any]:
     rating = piece.rating if piece else None
     return {
         "rating": None if rating is None else f"{rating:g}",

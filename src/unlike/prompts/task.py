@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -50,6 +51,11 @@ class Task:
     _environment: jinja2.Environment = field(repr=False)
     templates: str = ""
 
+    @cached_property
+    def _words(self) -> SimpleNamespace:
+        """The words as templates read them: Jinja finds an attribute several times as fast as a key."""
+        return SimpleNamespace(**self.words)
+
     def standard(self, names: tuple[str, ...] | None) -> tuple[Dimension, ...]:
         """The dimensions of that name, in their order; all of them for None.
 
@@ -78,7 +84,7 @@ class Task:
         try:
             template = self._environment.get_template(f"{step}.jinja")
             parts = self._environment.get_template(SHARED).module
-            given = {"words": self.words, "parts": parts, **context}
+            given = {"words": self._words, "parts": parts, **context}
             return list(_messages(template, given))
         except jinja2.TemplateError as error:
             raise InputError(
@@ -100,7 +106,7 @@ def _messages(template: jinja2.Template, given: Mapping[str, Any]) -> Iterator[d
         yield {"role": "system", "content": filled("system")}
     for piece in given["past"] if "turn" in template.blocks else ():
         yield {"role": "user", "content": filled("turn", piece=piece)}
-        answer = filled("answer", piece=piece) if "answer" in template.blocks else piece["text"].strip()
+        answer = filled("answer", piece=piece) if "answer" in template.blocks else piece.text.strip()
         yield {"role": "assistant", "content": answer}
     if "user" in template.blocks:
         yield {"role": "user", "content": filled("user")}
