@@ -269,6 +269,8 @@ def test_variants_with_the_same_texts_in_all_cases_are_noted():
     (note,) = same_texts(by_variant([*runs[:2], other]))
     assert note.startswith("The texts of rag and dpl are the same in all 3 cases: either their prompts are equal")
     assert same_texts(by_variant([run_of("rag", [0.1]), run_of("dpl", [0.1])])) == []
+    (note,) = same_texts(by_variant([run_of(name, [0.1] * 4) for name in ("rag", "dpl", "cicl")]))
+    assert note.startswith("The texts of rag, dpl and cicl are the same in all 4 cases")
 
 
 def test_a_case_that_failed_for_one_is_left_out_for_both():

@@ -6,7 +6,6 @@ users; uniqueness is the Euclidean distance to it. The upper half of the users b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 
@@ -136,20 +135,29 @@ def _corrected(made: Sequence[PairedTest]) -> list[PairedTest]:
 
 
 def same_texts(groups: Groups) -> list[str]:
-    """A note on each two variants whose texts are the same in every case that both have, at least two."""
+    """A note on variants whose texts are the same in every case that any two of them have, at least two."""
     texts = {
         name: {(run_key(run), row.case_id): row.text for run in runs for row in run.rows if row.text}
         for name, runs in groups.items()
     }
-    notes: list[str] = []
-    for one, other in combinations(texts, 2):
+
+    def n_same(one: str, other: str) -> int:
         shared = texts[one].keys() & texts[other].keys()
-        if len(shared) > 1 and all(texts[one][case] == texts[other][case] for case in shared):
-            notes.append(
-                f"The texts of {one} and {other} are the same in all {n_of(len(shared), 'case')}: either their prompts are equal "
-                "(unlike show --prompts), or the endpoint ignores a part of them, such as the system message."
-            )
-    return notes
+        return len(shared) if all(texts[one][case] == texts[other][case] for case in shared) else 0
+
+    alike: list[list[str]] = []
+    for name in texts:
+        known = next((names for names in alike if all(n_same(name, one) > 1 for one in names)), None)
+        if known is None:
+            alike.append([name])
+        else:
+            known.append(name)
+    return [
+        f"The texts of {', '.join(names[:-1])} and {names[-1]} are the same in all {n_of(n_same(*names[-2:]), 'case')}: either "
+        "their prompts are equal (unlike show --prompts), or the endpoint ignores a part of them, such as the system message."
+        for names in alike
+        if len(names) > 1
+    ]
 
 
 # Uniqueness -----------------------------------------------------------------------------------------------------------
