@@ -1,5 +1,6 @@
 """One contract for every encoder, the cache over one included."""
 
+import math
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -235,3 +236,10 @@ def test_how_much_of_long_texts_is_read():
     limit, share = encoder.read_share(["lamp " * (4 * encoder.read_share([])[0])])
     assert 0.2 < share < 0.26
     assert encoder.read_share(["a lamp"]) == (limit, 1.0)
+
+
+def test_hashed_features_count_as_often_as_they_are_there():
+    once, more = HashingEncoder(64).encode(["no no, yes", "no no no no, , yes yes"])
+    assert once == pytest.approx(more)
+    aa, abab = HashingEncoder(4096).encode(["aa", "aa aa b"])
+    assert aa @ abab == pytest.approx(6 / math.sqrt(3 * 14))  # aa, #aa, aa# twice; b and #b# once

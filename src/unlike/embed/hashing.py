@@ -6,6 +6,7 @@ wording, not meaning: for results use a trained encoder.
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,15 +29,21 @@ class HashingEncoder:
         """Unit vectors, (len(texts), dim) float32; an empty text gets (1, 0, ..., 0)."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
-            for feature in _features(text):
+            sums = [0] * self.dim
+            for feature, n in _features(text).items():
                 code = zlib.crc32(feature.encode())
-                row[(code >> 1) % self.dim] += 1.0 if code & 1 else -1.0
+                sums[(code >> 1) % self.dim] += n if code & 1 else -n
+            row[:] = sums
             if not row.any():
                 row[0] = 1.0
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def _features(text: str) -> list[str]:
-    words = re.findall(r"\w+|[^\w\s]", text.lower())
-    trigrams = [f"#{word}#"[i : i + 3] for word in words for i in range(len(word))]
-    return words + trigrams
+def _features(text: str) -> Counter[str]:
+    words = Counter(re.findall(r"\w+|[^\w\s]", text.lower()))
+    features = words.copy()
+    for word, n in words.items():
+        padded = f"#{word}#"
+        for i in range(len(word)):
+            features[padded[i : i + 3]] += n
+    return features
