@@ -88,7 +88,7 @@ def normalised(word: str) -> str:
 
 def runs_of(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """Each run of n words, in their order."""
-    return zip(*(words[start:] for start in range(n)), strict=False)
+    return zip(*(islice(words, start, None) for start in range(n)), strict=False)
 
 
 def pieces(text: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Distinct-n, length and leakage: what is measured without or beside the real text."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +59,13 @@ def test_leakage_equal_to_trying_all_runs(text, peer):
     runs = [own[start:end] for start in range(len(own)) for end in range(start + 1, len(own) + 1)]
     longest = max((len(run) for run in runs if f" {' '.join(run)} " in theirs), default=0)
     assert leakage([text], [[peer]]) == [float(longest)]
+
+
+def test_leakage_of_long_texts_takes_memory_as_they_do():
+    text = " ".join(f"word{n % 7_000}" for n in range(20_000))
+    tracemalloc.start()
+    try:
+        assert leakage([text, "so " * 20_000], [[text], ["so " * 15_000]]) == [20_000.0, 15_000.0]
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

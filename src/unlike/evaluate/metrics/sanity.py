@@ -9,6 +9,7 @@ space, or a character in scripts that have none.
 
 from collections.abc import Sequence
 
+from unlike.evaluate.metrics.suffix_automaton import SuffixAutomaton
 from unlike.language import first_words, pieces, runs_of, words
 
 
@@ -33,17 +34,9 @@ def leakage(texts: Sequence[str], peers: Sequence[Sequence[str]]) -> list[float]
 
 
 def _longest_shared(text: str, others: Sequence[str]) -> int:
-    """Bisection: a shared run of n words holds shared runs of every smaller length."""
-    own, theirs = words(text), [words(other) for other in others]
-    low, high = 0, min(len(own), max(map(len, theirs), default=0))
-    while low < high:
-        middle = (low + high + 1) // 2
-        runs = set(runs_of(own, middle))
-        if any(not runs.isdisjoint(runs_of(tokens, middle)) for tokens in theirs):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """Words of the longest run, in time and memory that grow with the length of the texts."""
+    automaton = SuffixAutomaton(words(text))
+    return max((automaton.longest_run(words(other)) for other in others), default=0)
 
 
 def length_ratio(texts: Sequence[str], references: Sequence[str]) -> list[float]:
