@@ -368,6 +368,7 @@ def test_with_a_key_any_address_will_do_and_the_key_is_asked_for(experiment):
     client = Asking(experiment, key="sesame").client
     assert client.get("/inspect/", headers={"host": "lab.example"}).status_code == 200
     assert client.get("/inspect/config.json").json()["needs_key"] is True
+    assert client.get("/", follow_redirects=False).headers["location"] == "inspect/"
     for sent in ({}, {"authorization": "Bearer sesam"}, {"authorization": "Bearer é".encode("latin-1")}):
         assert client.get("/inspect/api/runs", headers=sent).status_code == 401
         assert client.get("/nowhere", headers=sent).status_code == 401

@@ -7,9 +7,11 @@ import logging
 import pytest
 
 from tests.serve.conftest import calling, crowd, listening, record
+from unlike.llm.http_client import StatusError
 from unlike.privacy.keys import MasterKey
 from unlike.serve import server
 from unlike.serve.auth import Keys
+from unlike.serve.errors import names_of
 from unlike.serve.logs import JsonLines
 from unlike.serve.middleware import Watch
 from unlike.serve.prometheus import Metrics
@@ -175,6 +177,7 @@ def test_an_unexpected_error_is_500_with_an_id_that_the_log_knows(house, logged,
     assert failed["request_id"] == answer.headers["x-request-id"]
     assert failed["request_id"] in answer.json()["error"]["message"]
     assert failed["error"] == "ValueError"
+    assert names_of(StatusError(401, "no", {})) == "StatusError 401"
     assert any("broken" in place for place in failed["places"])
     assert CANARY not in answer.text
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike import __version__
@@ -96,8 +96,13 @@ def _app(routers: Sequence[APIRouter], views: Sequence[str], key: str | None, ca
             Exception: _unexpected,
         },
     )
+    app.add_route("/", _redirect_to_pages)
     add_routes(app, (*routers, pages_router(views, needs_key=key is not None, reads_only=True)))
     return app
+
+
+async def _redirect_to_pages(_request: Request) -> Response:
+    return RedirectResponse("inspect/")
 
 
 class ReadOnlyAccessMiddleware:
@@ -143,7 +148,7 @@ def _is_local(host: str) -> bool:
 
 
 def _is_page(path: str) -> bool:
-    return (path == PAGES or path.startswith(f"{PAGES}/")) and not path.startswith(API)
+    return path == "/" or (path == PAGES or path.startswith(f"{PAGES}/")) and not path.startswith(API)
 
 
 def _digest(key: str) -> bytes:

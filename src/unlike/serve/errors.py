@@ -194,10 +194,11 @@ def refused(error: HTTPException) -> Problem:
 
 
 def names_of(error: BaseException) -> str:
-    """Names of an error and its causes, outermost first: what may be logged of it."""
+    """Names of an error and its causes, outermost first, with the status of an answer: what may be logged of it."""
     names, cause = list[str](), error
     while cause is not None and len(names) < 5:
-        names.append(type(cause).__name__)
+        status = getattr(cause, "status", None)
+        names.append(type(cause).__name__ + (f" {status}" if isinstance(status, int) else ""))
         cause = cause.__cause__
     return " < ".join(names)
 
