@@ -85,6 +85,11 @@ def test_a_correction_keeps_what_it_leaves_out_and_removes_what_it_says(client):
     assert stored({"title": "", "rating": 2}) == ("Warm.", "", 2, 1_700_000_000_000)
 
 
+def test_an_item_that_was_unknown_is_new(client):
+    answers = [client.put("/v1/items/album-7", json={"title": title}).json() for title in ("Late", "Later")]
+    assert answers == [{"version": 1, "is_new": True}, {"version": 2, "is_new": False}]
+
+
 def test_parameters_and_bodies_that_no_route_has_are_refused(client):
     for path, says in (
         ("/v1/jobs?user=ada", "query.user: unknown parameter; allowed are state, user_id, offset, limit"),

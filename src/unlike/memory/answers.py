@@ -50,6 +50,19 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredItem:
+    """Result of storing the text of an item.
+
+    Attributes:
+        version: Of its title and description.
+        is_new: Whether the item was not known before.
+    """
+
+    version: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRow(Record):
     """A record of a user with the title of its item."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 
 from unlike.errors import InputError
-from unlike.memory.answers import Added
+from unlike.memory.answers import Added, StoredItem
 from unlike.memory.erase import delete_record_in, scrub
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
@@ -158,8 +158,8 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
     scrub(tenant.store)
 
 
-def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
-    """Store the text of an item on behalf of the product; returns its version.
+def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> StoredItem:
+    """Store the text of an item on behalf of the product; an unknown item is created.
 
     Raises:
         InputError: It has no id, or words that are too long.
@@ -169,7 +169,12 @@ def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
         raise InputError(f"item {item.id[:256]!r} cannot be kept: {'; '.join(wrong)}")
     words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MAX_ITEM_CHARS}
     known = replace(item, id=canonical_id(item.id), **words)
-    return tenant.run_with_retry(lambda tx: items.set_item(tx, known))
+
+    def change(tx: Tx) -> StoredItem:
+        is_new = not items.items_with_ids(tx, [known.id])
+        return StoredItem(items.set_item(tx, known), is_new)
+
+    return tenant.run_with_retry(change)
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:

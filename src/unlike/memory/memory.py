@@ -21,7 +21,7 @@ from unlike.llm.recorded import RecordedLLM
 from unlike.llm.request_priority import RequestPriority
 from unlike.llm.usage import Meter
 from unlike.memory import ingest, pages, profile_pages
-from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
+from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, StoredItem, Written
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
@@ -152,8 +152,8 @@ class Memory:
         self._parts.contexts.clear()
         return user_id
 
-    async def set_item(self, item: Item) -> int:
-        """Store the text of an item, whatever records say about it; returns its version."""
+    async def set_item(self, item: Item) -> StoredItem:
+        """Store the text of an item, whatever records say about it; an unknown item is created."""
         return await asyncio.to_thread(ingest.set_item, self.tenant, item, self._redactor)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:

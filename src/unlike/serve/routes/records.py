@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from unlike.memory.answers import Added
-from unlike.serve.answers import JSON, NewVersion, json_response
+from unlike.memory.answers import Added, StoredItem
+from unlike.serve.answers import JSON, json_response
 from unlike.serve.bodies import CorrectionBody, FeedbackBody, Id, ItemBody
 from unlike.serve.errors import documented
 from unlike.serve.reading import records_in, records_in_lines
@@ -69,7 +69,10 @@ async def delete_record(record_id: RecordId, here: Here) -> Response:
     return json_response(Changed(await here.memory.delete_record(record_id, here.key)))
 
 
-@router.put("/v1/items/{item_id:path}", response_model=NewVersion, responses=documented(413, 422))
+@router.put("/v1/items/{item_id:path}", response_model=StoredItem, responses=documented(413, 422))
 async def set_item(item_id: ItemId, body: ItemBody, here: Here) -> Response:
-    """Set title and description of an item, whatever records say about it; the answer has their version."""
-    return json_response(NewVersion(await here.memory.set_item(body.item(item_id))))
+    """Set title and description of an item, whatever records say about it.
+
+    The answer has their version, and in `is_new` whether the item was unknown and is created.
+    """
+    return json_response(await here.memory.set_item(body.item(item_id)))
