@@ -199,6 +199,13 @@ def test_a_profile_is_built_anew_on_demand(full_house, full):
     assert full.get("/v1/jobs").json()["total"] == 0
 
 
+def test_a_changed_record_says_how_many_profiles_are_built_again(full, full_house):
+    body = {"user_id": "ada", "item_id": "album-1", "text": "Other words."}
+    assert full.put("/v1/records/ada-album-1", json=body).json() == {"user_id": "ada", "n_profiles": 3}
+    full_house.work()
+    assert full.delete("/v1/records/ada-album-1").json() == {"user_id": "ada", "n_profiles": 3}
+
+
 def test_consent_is_changed_in_part(full):
     assert full.put("/v1/users/ada/consent", json={"peer": False}).json() == {"own": True, "peer": False, "wording": ""}
     assert full.get("/v1/users/ada/consent").json() == {"own": True, "peer": False, "wording": ""}

@@ -117,8 +117,10 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
     )
 
 
-def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> None:
-    """Replace records by those with the same ids; what was made from the old ones is deleted.
+def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> int:
+    """Replace records by those with the same ids; what was made from the old ones is deleted, also others' profiles.
+
+    It is deleted whatever changes, also where the text stays.
 
     A record without a time keeps that of the old one, and an item keeps its text. A record that was deleted is stored again,
     since to name it is deliberate.
@@ -130,19 +132,23 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
         by: Name of the API key.
         keeps: Fields that are taken from the old records: title, rating.
 
+    Returns:
+        Number of users whose profiles are built again, the user's own included; see ``answers.ChangedRecord``.
+
     Raises:
         Unknown: There is no such record, and none was deleted; or its user is refused.
         InputError: It is another user's.
     """
 
-    def change(tx: Tx) -> None:
-        rows, before_items = list[NewRecord](), list[int]()
+    def change(tx: Tx) -> int:
+        rows, before_items, rebuilt = list[NewRecord](), list[int](), set[int]()
         if all([deleted_records.readmit(tx, row.record.id) for row in clean.rows]):
             if _put(tx, clean.rows, Consent(), settings).n_refused:
                 raise Unknown("records of this user are refused")
-            return
+            return 0
         for row in clean.rows:
-            before = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
+            before, touched = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
+            rebuilt |= touched
             if before.record.user_id != row.record.user_id:
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
@@ -153,9 +159,11 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
             before_items.append(before.item)
         _put(tx, rows, Consent(), settings)
         items.drop_unused(tx, before_items)
+        return len(rebuilt)
 
-    tenant.run_with_retry(change)
+    n_profiles = tenant.run_with_retry(change)
     scrub(tenant.store)
+    return n_profiles
 
 
 def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> StoredItem:
