@@ -17,22 +17,29 @@ def tenant_of(store, key):
     return found.tenant.name if found else None
 
 
-def test_a_key_is_made_listed_and_revoked(unlike, tmp_path):
-    store = tmp_path / "memory"
-    status, key, err = unlike("keys", "new", "web", "--store", store, "--tenant", "acme")
+def test_a_key_is_made_listed_and_revoked(unlike, shop):
+    status, key, err = unlike("keys", "new", "web", "--store", shop, "--tenant", "acme")
     assert status == 0
     assert "created tenant 'acme'" in err
     assert "it is not shown again" in err
     assert key.strip() not in err
-    assert tenant_of(store, key.strip()) == "acme"
-    status, out, _ = unlike("keys", "list", "--store", store, "--tenant", "acme")
+    assert tenant_of(shop, key.strip()) == "acme"
+    status, out, _ = unlike("keys", "list", "--store", shop, "--tenant", "acme")
     assert "│ web │" in out
     assert "valid" in out
     assert "budget: no limit; 0 tokens used today" in out
-    assert unlike("keys", "revoke", "web", "--store", store, "--tenant", "acme")[0] == 0
-    assert tenant_of(store, key.strip()) is None
-    listed = json.loads(unlike("keys", "list", "--store", store, "--tenant", "acme", "--json")[1])
+    assert unlike("keys", "revoke", "web", "--store", shop, "--tenant", "acme")[0] == 0
+    assert tenant_of(shop, key.strip()) is None
+    listed = json.loads(unlike("keys", "list", "--store", shop, "--tenant", "acme", "--json")[1])
     assert listed["keys"][0]["revoked_ms"]
+
+
+def test_a_misspelt_store_gets_no_key(unlike, tmp_path):
+    wrong = tmp_path / "memroy"
+    status, out, err = unlike("keys", "new", "web", "--store", wrong)
+    assert (status, out) == (2, "")
+    assert f"no store in {wrong}; create one with: unlike ingest FILE.jsonl --store {wrong}" in err
+    assert not wrong.exists()
 
 
 def test_no_key_yet(unlike, shop):

@@ -76,7 +76,7 @@ def test_columns_that_are_missing_name_the_option(write_lines, tmp_path):
     for words, says in (
         (("--map", "title=headline"), "check format and columns (--map FIELD=COLUMN)"),
         (("--map", "user_id=author", "--map", "item_id=thing", "--map", "title=headline"),
-         "has no value for headline in any line; name the right columns (--map FIELD=COLUMN)"),
+         "has no value for headline in any line; name the right columns (--map FIELD=COLUMN), or leave these out: --map title=-"),
         (("--map", "user_id=author", "--map", "item_id=thing", "--items", reviews, "--item-map", "item_id=id"),
          "check format and columns (--item-map FIELD=COLUMN)"),
     ):  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.memory.town import (
+    PEOPLE,
     START_MS,
     faults,
     is_in,
@@ -288,11 +289,11 @@ def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
         store, [*town(), row("ann", "soup", CANARY, rating=2.0)], ScriptedBackend(echoes), on_repeat="mark"
     )
     assert any("Quokkas" in text for texts in opened(memory).values() for text in texts)
-    run(memory.correct(row("ann", "soup", "Plain words.", rating=5.0)))
+    assert run(memory.correct(row("ann", "soup", "Plain words.", rating=5.0))).user_id == "ann"
     assert not any("Quokkas" in text for texts in opened(memory).values() for text in texts)
     kept = {record.id: record for record in run(memory.records("ann")).rows}
     assert (kept["ann-soup"].text, kept["ann-soup"].rating) == ("Plain words.", 5.0)
-    assert run(memory.delete_record("ann-soup")) == "ann"
+    assert run(memory.delete_record("ann-soup")).user_id == "ann"
     assert run(memory.records("ann")).total == 2 and not faults(memory)
     settle(memory)
     assert run(memory.profile("ann")).statements and not faults(memory)
@@ -302,6 +303,22 @@ def test_one_record_is_corrected_or_deleted_with_all_that_was_made_of_it(store):
     with pytest.raises(InputError, match="another user's"):
         run(memory.correct(row("bob", "tea", id="ann-tea")))
     assert run(memory.records("ann")).total == 2
+
+
+@pytest.mark.parametrize("change", ["delete", "correct text", "correct rating"])
+def test_a_change_of_a_record_counts_the_profiles_that_it_costs(store, change):
+    memory = lived_in(store)
+    new = {"correct text": row("ann", "tea", "Plain words."), "correct rating": row("ann", "tea", rating=2.0)}
+    changed = run(memory.delete_record("ann-tea") if change == "delete" else memory.correct(new[change]))
+    assert (changed.user_id, changed.n_profiles) == ("ann", len(PEOPLE))
+
+
+def test_a_record_without_a_profile_costs_none(store):
+    memory = memory_of(store)
+    run(memory.add(town(), BOTH))
+    assert run(memory.correct(row("ann", "tea", "Plain words."))).n_profiles == 0
+    assert run(memory.delete_record("ann-tea")).n_profiles == 0
+    assert run(memory.correct(row("ann", "tea", "Stored again."))).n_profiles == 0
 
 
 def test_a_deleted_record_does_not_come_back_with_its_file(store):

@@ -85,6 +85,11 @@ def test_a_correction_keeps_what_it_leaves_out_and_removes_what_it_says(client):
     assert stored({"title": "", "rating": 2}) == ("Warm.", "", 2, 1_700_000_000_000)
 
 
+def test_an_item_that_was_unknown_is_new(client):
+    answers = [client.put("/v1/items/album-7", json={"title": title}).json() for title in ("Late", "Later")]
+    assert answers == [{"version": 1, "is_new": True}, {"version": 2, "is_new": False}]
+
+
 def test_parameters_and_bodies_that_no_route_has_are_refused(client):
     for path, says in (
         ("/v1/jobs?user=ada", "query.user: unknown parameter; allowed are state, user_id, offset, limit"),
@@ -192,6 +197,13 @@ def test_a_profile_is_built_anew_on_demand(full_house, full):
     assert full.get("/v1/jobs", params={"user_id": "nobody"}).status_code == 404
     full_house.work()
     assert full.get("/v1/jobs").json()["total"] == 0
+
+
+def test_a_changed_record_says_how_many_profiles_are_built_again(full, full_house):
+    body = {"user_id": "ada", "item_id": "album-1", "text": "Other words."}
+    assert full.put("/v1/records/ada-album-1", json=body).json() == {"user_id": "ada", "n_profiles": 3}
+    full_house.work()
+    assert full.delete("/v1/records/ada-album-1").json() == {"user_id": "ada", "n_profiles": 3}
 
 
 def test_consent_is_changed_in_part(full):

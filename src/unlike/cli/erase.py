@@ -36,7 +36,10 @@ def erase(
         Path | None,
         typer.Option(help="After a backup was restored: erase again the users of these receipts, a folder or a file."),
     ] = None,
-    record: Annotated[str, typer.Option(help="Delete only the record with this id, and what was made from it.")] = "",
+    record: Annotated[
+        str,
+        typer.Option(help="Delete only the record with this id, and what was made from it, others' profiles included."),
+    ] = "",
     refuse: Annotated[
         bool, typer.Option("--refuse", help="Refuse the records of a USER who is not in the store.")
     ] = False,
@@ -189,7 +192,7 @@ def _confirm_record(tenant: "Tenant", record_id: str, user: str, yes: bool) -> N
         raise InputError(
             f"record {record_id!r} belongs to {owner!r}, not to {user!r}; nothing was erased: name its user, or leave USER out"
         )
-    typer.echo(f"about to delete record {record_id} of {owner}, and everything that was made with it")
+    typer.echo(f"about to delete record {record_id} of {owner}, and everything that was made with it, also for others")
     confirm(yes, "Delete?", "nothing was deleted")
 
 
@@ -197,8 +200,11 @@ def _delete_record(memory: "Memory", record_id: str) -> None:
     """Delete one record."""
     from unlike.sync import wait_for
 
-    user = wait_for(memory.delete_record(record_id))
-    typer.echo(f"record {record_id} of {user} is deleted; the profile is rebuilt without it")
+    changed = wait_for(memory.delete_record(record_id))
+    typer.echo(
+        f"record {record_id} of {changed.user_id} is deleted; {n_of(changed.n_profiles, 'profile')} will be rebuilt "
+        "without it, others' that were compared with it included"
+    )
 
 
 def _refuse_user(memory: "Memory", user: str, refused: bool) -> None:

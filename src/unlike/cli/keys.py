@@ -11,7 +11,7 @@ from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
 from unlike.cli.output import day_and_time, new_console, print_json, say
 from unlike.errors import InputError
 from unlike.progress import n_of
-from unlike.store.open import MASTER, STORE_PARTS, Place, need, open_store_at, open_tenant
+from unlike.store.open import MASTER, STORE_PARTS, Place, need, open_store_at, open_tenant, tenant_of
 
 keys = typer.Typer(cls=Group, help="Manage API keys, the budget of a tenant, and the master key.", no_args_is_help=True)
 
@@ -36,7 +36,9 @@ def new(
     need(STORE_PARTS)
     from unlike.store import api_keys
 
-    with open_tenant(Place(store, tenant, master, say), new=True) as opened:
+    place = Place(store, tenant, master, say)
+    with open_store_at(place, new=not place.in_folder, migrate=True) as held:
+        opened = tenant_of(held, place, new=True)
         lasts_ms = None if days is None else int(days * DAY_MS)
         key = opened.run_with_retry(
             lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, lasts_ms and tx.now_ms + lasts_ms)

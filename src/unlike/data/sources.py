@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from unlike.data.tables.fields import Field, Kind, Reading
+from unlike.data.tables.fields import LEFT_OUT, Field, Kind, Reading
 from unlike.errors import InputError
 from unlike.settings import as_path
 
@@ -68,8 +68,6 @@ class Source:
 
 
 NEEDED = ("user_id", "item_id", "text")
-LEFT_OUT = "-"
-"""In place of a column's name: do not read it."""
 OTHER_KEYS = {"item_title": ("item.title",), "item_description": ("item.description",)}
 """Further names of columns that a user did not name: JSON lines may have an object for the item."""
 RECORD_KINDS: dict[str, Kind] = {

@@ -50,6 +50,33 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedRecord:
+    """Result of correcting or deleting a record.
+
+    Attributes:
+        user_id: Whose record it is.
+        n_profiles: Number of users whose profiles are built again, which costs LLM calls: the user's own, and those of others
+            that were compared with the old text.
+    """
+
+    user_id: str
+    n_profiles: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """Result of storing the text of an item.
+
+    Attributes:
+        version: Of its title and description.
+        is_new: Whether the item was not known before.
+    """
+
+    version: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRow(Record):
     """A record of a user with the title of its item."""
 

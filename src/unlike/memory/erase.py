@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from unlike.errors import InputError, UnlikeError
+from unlike.memory.answers import ChangedRecord
 from unlike.records import canonical_id
-from unlike.store import audit, deleted_records, erase_rows, erasure_receipts, jobs, records, scrubs
+from unlike.store import audit, deleted_records, erase_rows, erasure_receipts, jobs, profiles, records, scrubs
 from unlike.store.database import Store, Tenant, Tx
 from unlike.store.records import Stored, Unknown
 from unlike.store.tables import TENANTS, USERS
@@ -106,35 +107,42 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
     return back
 
 
-def delete_record(tenant: Tenant, record_id: str, by: str = "") -> str:
-    """Delete one record with everything made from it, and refuse it from then on; returns the id of its user.
+def delete_record(tenant: Tenant, record_id: str, by: str = "") -> ChangedRecord:
+    """Delete one record with everything made from it, also others' profiles, and refuse it from then on.
 
     Raises:
         Unknown: There is no such record.
     """
 
-    def change(tx: Tx) -> str:
-        record = delete_record_in(tx, record_id, "delete record", by).record
-        deleted_records.note(tx, record.id)
-        return record.user_id
+    def change(tx: Tx) -> ChangedRecord:
+        stored, rebuilt = delete_record_in(tx, record_id, "delete record", by)
+        deleted_records.note(tx, stored.record.id)
+        return ChangedRecord(stored.record.user_id, len(rebuilt))
 
-    user_id = tenant.run_with_retry(change)
+    changed = tenant.run_with_retry(change)
     scrub(tenant.store)
-    return user_id
+    return changed
 
 
-def delete_record_in(tx: Tx, record_id: str, why: str, by: str, *, drops_item: bool = True) -> Stored:
-    """Delete a record in an open transaction, and queue what was made from it to be rebuilt; returns the record."""
+def delete_record_in(
+    tx: Tx, record_id: str, why: str, by: str, *, drops_item: bool = True
+) -> tuple[Stored, frozenset[int]]:
+    """Delete a record in an open transaction, and queue what was made from it to be rebuilt.
+
+    Returns:
+        The record, and the numbers of the users whose profiles are rebuilt; its own user only with a profile before.
+    """
     found = records.with_ids(tx, [canonical_id(record_id)])
     if not found:
         raise Unknown(f"no record {record_id!r}")
     (stored,) = found
+    own = [stored.user] if profiles.versions(tx, stored.user) else []
     touched = erase_rows.take_out_records(tx, stored.user, [stored.number], drops_items=drops_item)
     jobs.enqueue(tx, "cluster", touched.items, tx.now_ms)
     jobs.enqueue(tx, "build", [stored.user, *touched.users], tx.now_ms + 1)
     audit.note(tx, why, stored.record.user_id, {"records": 1}, by)
     scrubs.request(tx)
-    return stored
+    return stored, frozenset([*own, *touched.users])
 
 
 def erase_tenant(tenant: Tenant) -> bool:

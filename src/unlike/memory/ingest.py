@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 
 from unlike.errors import InputError
-from unlike.memory.answers import Added
+from unlike.memory.answers import Added, StoredItem
 from unlike.memory.erase import delete_record_in, scrub
 from unlike.memory.settings import MemorySettings
 from unlike.privacy.redact import Redactor
@@ -117,8 +117,10 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
     )
 
 
-def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> None:
-    """Replace records by those with the same ids; what was made from the old ones is deleted.
+def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = "", keeps: Collection[str] = ()) -> int:
+    """Replace records by those with the same ids; what was made from the old ones is deleted, also others' profiles.
+
+    It is deleted whatever changes, also where the text stays.
 
     A record without a time keeps that of the old one, and an item keeps its text. A record that was deleted is stored again,
     since to name it is deliberate.
@@ -130,19 +132,23 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
         by: Name of the API key.
         keeps: Fields that are taken from the old records: title, rating.
 
+    Returns:
+        Number of users whose profiles are built again, the user's own included; see ``answers.ChangedRecord``.
+
     Raises:
         Unknown: There is no such record, and none was deleted; or its user is refused.
         InputError: It is another user's.
     """
 
-    def change(tx: Tx) -> None:
-        rows, before_items = list[NewRecord](), list[int]()
+    def change(tx: Tx) -> int:
+        rows, before_items, rebuilt = list[NewRecord](), list[int](), set[int]()
         if all([deleted_records.readmit(tx, row.record.id) for row in clean.rows]):
             if _put(tx, clean.rows, Consent(), settings).n_refused:
                 raise Unknown("records of this user are refused")
-            return
+            return 0
         for row in clean.rows:
-            before = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
+            before, touched = delete_record_in(tx, row.record.id, "correct record", by, drops_item=False)
+            rebuilt |= touched
             if before.record.user_id != row.record.user_id:
                 raise InputError(
                     f"record {row.record.id!r} is another user's; delete it, and send this one with an id of its own"
@@ -153,13 +159,15 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
             before_items.append(before.item)
         _put(tx, rows, Consent(), settings)
         items.drop_unused(tx, before_items)
+        return len(rebuilt)
 
-    tenant.run_with_retry(change)
+    n_profiles = tenant.run_with_retry(change)
     scrub(tenant.store)
+    return n_profiles
 
 
-def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
-    """Store the text of an item on behalf of the product; returns its version.
+def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> StoredItem:
+    """Store the text of an item on behalf of the product; an unknown item is created.
 
     Raises:
         InputError: It has no id, or words that are too long.
@@ -169,7 +177,12 @@ def set_item(tenant: Tenant, item: Item, redactor: Redactor) -> int:
         raise InputError(f"item {item.id[:256]!r} cannot be kept: {'; '.join(wrong)}")
     words = {name: _redacted(getattr(item, name), redactor, Counter()) for name in MAX_ITEM_CHARS}
     known = replace(item, id=canonical_id(item.id), **words)
-    return tenant.run_with_retry(lambda tx: items.set_item(tx, known))
+
+    def change(tx: Tx) -> StoredItem:
+        is_new = not items.items_with_ids(tx, [known.id])
+        return StoredItem(items.set_item(tx, known), is_new)
+
+    return tenant.run_with_retry(change)
 
 
 def id_of_feedback(user_id: str, item_id: str, title: str, text: str) -> str:

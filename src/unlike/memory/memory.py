@@ -20,7 +20,7 @@ from unlike.llm.journal import Call
 from unlike.llm.recorded import RecordedLLM
 from unlike.llm.request_priority import RequestPriority
 from unlike.llm.usage import Meter
-from unlike.memory import ingest, pages, profile_pages
+from unlike.memory import answers, ingest, pages, profile_pages
 from unlike.memory.answers import Added, Evidence, JobRow, Page, Profile, RecordRow, Request, Written
 from unlike.memory.build import build_profile
 from unlike.memory.cluster import cluster_item
@@ -137,23 +137,24 @@ class Memory:
         record = Record(record_id, user_id, item_id, text, title, rating)
         return await self.add([NewRecord(record, Item(item_id))])
 
-    async def correct(self, row: NewRecord, by: str = "", keeps: Collection[str] = ()) -> None:
+    async def correct(self, row: NewRecord, by: str = "", keeps: Collection[str] = ()) -> answers.ChangedRecord:
         """Replace the record with the same id, or store a deleted one again; see ``ingest.correct``."""
         clean = await self._cleaned([row])
-        await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by, keeps)
+        n_profiles = await asyncio.to_thread(ingest.correct, self.tenant, clean, self.settings, by, keeps)
         self._parts.contexts.clear()
+        return answers.ChangedRecord(clean.rows[0].record.user_id, n_profiles)
 
     async def _cleaned(self, rows: Sequence[NewRecord]) -> ingest.Clean:
         return await self._heavy.run_sized(ingest.n_chars(rows), ingest.cleaned, rows, self._redactor)
 
-    async def delete_record(self, record_id: str, by: str = "") -> str:
-        """Delete a record with everything made from it; returns the id of its user."""
-        user_id = await asyncio.to_thread(delete_record, self.tenant, record_id, by)
+    async def delete_record(self, record_id: str, by: str = "") -> answers.ChangedRecord:
+        """Delete a record with everything made from it, also others' profiles that were compared with it."""
+        changed = await asyncio.to_thread(delete_record, self.tenant, record_id, by)
         self._parts.contexts.clear()
-        return user_id
+        return changed
 
-    async def set_item(self, item: Item) -> int:
-        """Store the text of an item, whatever records say about it; returns its version."""
+    async def set_item(self, item: Item) -> answers.StoredItem:
+        """Store the text of an item, whatever records say about it; an unknown item is created."""
         return await asyncio.to_thread(ingest.set_item, self.tenant, item, self._redactor)
 
     async def records(self, user_id: str, offset: int = 0, limit: int = 50) -> Page[RecordRow]:

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlike.data.sources import LEFT_OUT, Source, table
-from unlike.data.tables.fields import Reading
+from unlike.data.sources import Source, table
+from unlike.data.tables.fields import LEFT_OUT, Reading
 from unlike.errors import InputError
 from unlike.records import Item, Record
 

@@ -63,14 +63,24 @@ class Reading:
 
 DEFAULT_READING = Reading()
 """Everything is detected."""
+LEFT_OUT = "-"
+"""In place of a column's name: do not read it."""
 
 
 def how_to_map(fields: Sequence[Field]) -> str:
     """The command's option that names columns; "" for a published data set, whose columns are known."""
     if not any(field.expected or field.optional for field in fields):
         return ""
-    of_records = any(field.name == "user_id" for field in fields)
-    return f" ({'--map' if of_records else '--item-map'} FIELD=COLUMN)"
+    return f" ({_option(fields)} FIELD=COLUMN)"
+
+
+def how_to_leave_out(fields: Sequence[Field], empty: Sequence[Field]) -> str:
+    """The command's options that leave empty columns out."""
+    return " ".join(f"{_option(fields)} {field.name}={LEFT_OUT}" for field in empty)
+
+
+def _option(fields: Sequence[Field]) -> str:
+    return "--map" if any(field.name == "user_id" for field in fields) else "--item-map"
 
 
 def as_text(value: object, kind: Kind) -> str | None:

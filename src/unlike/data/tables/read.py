@@ -10,7 +10,7 @@ import polars as pl
 from unlike.data.tables import delimited, jsonl, parquet
 from unlike.data.tables.casts import reason_of_absence, typed
 from unlike.data.tables.encoding import Encoding
-from unlike.data.tables.fields import DEFAULT_READING, Field, Reading, how_to_map
+from unlike.data.tables.fields import DEFAULT_READING, Field, Reading, how_to_leave_out, how_to_map
 from unlike.data.tables.log import BadLines, ReadLog, check_malformed
 from unlike.data.tables.opening import TableFile, files_of, reading
 from unlike.errors import InputError
@@ -61,7 +61,8 @@ def read_table(
         example = log.example_of_unreadable(unseen[0].name)
         unreadable = f" that can be read, only values such as {example}" if example else ""
         raise InputError(
-            f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns{how_to_map(fields)}"
+            f"{path.name} has no value for {keys} in any line{unreadable}; name the right columns{how_to_map(fields)}, "
+            f"or leave these out: {how_to_leave_out(fields, unseen)}"
         )
     check_malformed(path.name, reasons, n_usable, how.max_malformed)
 

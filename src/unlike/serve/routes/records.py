@@ -1,14 +1,13 @@
 """Adding records: many at once, as one JSON object or as JSON lines."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from unlike.memory.answers import Added
-from unlike.serve.answers import JSON, NewVersion, json_response
+from unlike.memory.answers import Added, ChangedRecord, StoredItem
+from unlike.serve.answers import JSON, json_response
 from unlike.serve.bodies import CorrectionBody, FeedbackBody, Id, ItemBody
 from unlike.serve.errors import documented
 from unlike.serve.reading import records_in, records_in_lines
@@ -26,13 +25,6 @@ _BODY: dict[str, Any] = {
         LINES: {"schema": {"type": "string", "description": "One RecordBody per line; new users agree to `own` only."}},
     },
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Whose record it was; the user's profile is rebuilt."""
-
-    user_id: str
 
 
 @router.post("/v1/records", response_model=Added, responses=documented(413, 422), openapi_extra={"requestBody": _BODY})
@@ -53,23 +45,30 @@ async def feedback(body: FeedbackBody, here: Here) -> Response:
     return json_response(await here.memory.feedback(body.user_id, body.item_id, body.text, body.title, body.rating))
 
 
-@router.put("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 413, 422))
+@router.put("/v1/records/{record_id:path}", response_model=ChangedRecord, responses=documented(404, 413, 422))
 async def correct_record(record_id: RecordId, body: CorrectionBody, here: Here) -> Response:
     """Replace a record's text, and its title, rating and time where they are sent; what was made of the old ones is deleted.
 
-    A deleted record is stored again.
+    That includes the profiles of others that were compared with it, also where the text stays. They are built again, which
+    costs LLM calls: `n_profiles` counts them and the user's own. A deleted record is stored again.
     """
-    await here.memory.correct(body.row(record_id), here.key, body.keeps)
-    return json_response(Changed(body.user_id))
+    return json_response(await here.memory.correct(body.row(record_id), here.key, body.keeps))
 
 
-@router.delete("/v1/records/{record_id:path}", response_model=Changed, responses=documented(404, 422))
+@router.delete("/v1/records/{record_id:path}", response_model=ChangedRecord, responses=documented(404, 422))
 async def delete_record(record_id: RecordId, here: Here) -> Response:
-    """Delete a record, and all that was made of it; `POST /v1/records` refuses it from then on."""
-    return json_response(Changed(await here.memory.delete_record(record_id, here.key)))
+    """Delete a record, and all that was made of it; `POST /v1/records` refuses it from then on.
+
+    That includes the profiles of others that were compared with it. They are built again, which costs LLM calls: `n_profiles`
+    counts them and the user's own.
+    """
+    return json_response(await here.memory.delete_record(record_id, here.key))
 
 
-@router.put("/v1/items/{item_id:path}", response_model=NewVersion, responses=documented(413, 422))
+@router.put("/v1/items/{item_id:path}", response_model=StoredItem, responses=documented(413, 422))
 async def set_item(item_id: ItemId, body: ItemBody, here: Here) -> Response:
-    """Set title and description of an item, whatever records say about it; the answer has their version."""
-    return json_response(NewVersion(await here.memory.set_item(body.item(item_id))))
+    """Set title and description of an item, whatever records say about it.
+
+    The answer has their version, and in `is_new` whether the item was unknown and is created.
+    """
+    return json_response(await here.memory.set_item(body.item(item_id)))

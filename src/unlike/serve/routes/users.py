@@ -49,7 +49,11 @@ async def get_consent(user_id: UserId, here: Here) -> Response:
 
 @router.put("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 413, 422))
 async def set_consent(user_id: UserId, body: ConsentChange, here: Here) -> Response:
-    """Change a user's consent; data that it no longer covers is deleted at once."""
+    """Change a user's consent; data that it no longer covers is deleted at once.
+
+    Without `peer` that includes the profiles of others that were compared with the user; they are built again, which costs
+    LLM calls.
+    """
     return json_response(await here.memory.set_consent(user_id, body.own, body.peer, body.wording, here.key))
 
 
