@@ -282,6 +282,18 @@ def hurry(tx: Tx, scope: Scope) -> None:
     tx.conn.execute(update(JOBS).where(waits, JOBS.c.run_at_ms >= first).values(run_at_ms=first))
 
 
+def retry(tx: Tx) -> None:
+    """Queue the tenant's failed jobs again, and make due now those that wait for an LLM or encoder that did not answer.
+
+    A failure is forgotten when the same work succeeds, or replaced when it fails again.
+    """
+    failed_or_waiting = (JOBS.c.state == "failed") | ((JOBS.c.state == "waiting") & (JOBS.c.outages > 0))
+    chosen = select(JOBS.c.subject).where(JOBS.c.tenant == tx.tenant, failed_or_waiting)
+    due: dict[Kind, int] = {"cluster": tx.now_ms - 1, "build": tx.now_ms}
+    for kind, run_at_ms in due.items():
+        enqueue(tx, kind, tx.conn.scalars(chosen.where(JOBS.c.kind == kind)).all(), run_at_ms)
+
+
 def first_waiting(tx: Tx, kind: Kind, n: int) -> list[int]:
     """Subjects of the n jobs of a kind that are due first."""
     waiting = select(JOBS.c.subject).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind, JOBS.c.state == "waiting")
