@@ -193,10 +193,12 @@ def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: st
 
     for receipt in receipts:
         verify(receipt, public_key or memory.public_key)
-    back = wait_for(memory.erase_again(receipts))
-    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} erased again")
+    done = wait_for(memory.erase_again(receipts))
+    rest = {"not in this store": done.n_absent, "readmitted": done.n_readmitted, "of other tenants": done.n_elsewhere}
+    said = "".join(f"; {n:,} {what}" for what, n in rest.items() if n)
+    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(done.user_ids), 'user')} erased again{said}")
     typer.echo(
-        "records of all of them are refused from now on, except of users who were readmitted after their erasure"
+        "records of this tenant's are refused from now on, except of users who were readmitted after their erasure"
     )
 
 
