@@ -137,6 +137,17 @@ def test_an_unknown_user_leaves_no_receipt(unlike, shop, tmp_path):
     assert not (tmp_path / "r.json").exists()
 
 
+def test_the_receipt_of_a_user_erased_before_is_given_again(unlike, shop, receipt, tmp_path):
+    status, out, _ = unlike("erase", "ada", "--store", shop, "--receipt", tmp_path / "again.json")
+    assert status == 0 and out.startswith("ada was erased before, on 20") and "nothing was left to erase\n" in out
+    assert json.loads((tmp_path / "again.json").read_text()) == json.loads(receipt.read_text())
+    assert f"receipt: {tmp_path / 'again.json'}; verify it with" in out
+    status, _, err = unlike("erase", "ada", "--store", shop, "--receipt", receipt)
+    assert status == 2 and "exists already" in err
+    status, _, err = unlike("erase", "adah", "--store", shop, "--receipt", tmp_path / "no.json")
+    assert status == 2 and "no user 'adah'" in err and not (tmp_path / "no.json").exists()
+
+
 def test_a_receipt_that_cannot_be_written_is_printed(unlike, shop, tmp_path, monkeypatch):
     monkeypatch.setattr("unlike.cli.erase._opened", lambda receipt: FULL.open("w"))
     status, out, err = unlike("erase", "ada", "--store", shop, "--receipt", tmp_path / "r.json", "--yes")

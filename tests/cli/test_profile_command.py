@@ -9,6 +9,7 @@ import sys
 import pytest
 from tests.cli.shop import WITHOUT_MODELS, record, write_lines
 
+from unlike.errors import NoAnswer
 from unlike.memory import worker
 
 
@@ -129,6 +130,26 @@ def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, 
     status, out, _ = unlike("doctor", "--store", fresh)
     assert status == 0
     assert "failed; first failure: build" in out
+    n_failed = json.loads(unlike(*words, "--dry-run", "--json")[1])["n_profiles"]
+    assert n_failed > 0
+    status, out, err = unlike(*words)  # whoever runs it again wants them to be tried again
+    assert (status, f"{n_failed} jobs failed for good" in err) == (3, True), out
+    (tmp_path / "script.json").write_text('{"default": ["Writes briefly."]}')
+    assert (unlike(*words)[0], unlike("doctor", "--store", fresh)[1].count("failed")) == (0, 0)
+
+
+def test_an_llm_that_stops_to_answer_is_an_error_and_the_next_start_does_not_wait(unlike, fresh, monkeypatch):
+    def no_answer(_self, _messages, _sampling):
+        raise NoAnswer("m gave no answer within 600 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unlike.llm.scripted.ScriptedBackend.complete", no_answer)
+        patch.setattr(worker, "ENGINE_PAUSE_S", worker.MAX_ENGINE_PAUSE_S)
+        status, out, err = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 2 and "m gave no answer within 600 s; what is done is kept" in err
+    assert "5 jobs waiting: the LLM did not answer (NoAnswer)" in out
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 0 and "5 profiles built" in out
 
 
 def test_ctrl_c_lets_jobs_be_finished_and_the_next_start_goes_on(unlike, fresh, monkeypatch):

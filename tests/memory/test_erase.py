@@ -28,7 +28,7 @@ from unlike.latent.adapter import user_hash
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory.answers import Evidence, Request
 from unlike.memory.build_all import build_profiles
-from unlike.memory.erase import erase_tenant
+from unlike.memory.erase import ErasedAgain, erase_tenant
 from unlike.memory.open import open_memory_parts
 from unlike.memory.retention import expire
 from unlike.memory.settings import Retention
@@ -252,10 +252,10 @@ def test_after_a_restore_receipts_erase_again(in_sqlite, tmp_path):
     receipts = [run(memory.erase("ann"))]
     restored = memory_of(open_store(tmp_path / "monday", MASTER))
     assert number_of(restored, "ann") is not None
-    assert run(restored.erase_again(receipts)) == ["ann"]
+    assert run(restored.erase_again(receipts)).user_ids == ("ann",)
     assert number_of(restored, "ann") is None and not faults(restored)
     assert run(restored.add(town(), BOTH)).n_refused == 2
-    assert run(restored.erase_again(receipts)) == []
+    assert run(restored.erase_again(receipts)).user_ids == ()
     restored.tenant.store.close()
 
 
@@ -267,7 +267,8 @@ def test_receipts_do_not_erase_who_was_readmitted_since(store):
     for user in ("ann", "bob"):
         run(memory.refuse(user, refused=False))
     run(memory.add(town(["ann"]), BOTH))
-    assert run(memory.erase_again(receipts)) == []
+    assert run(memory.erase_again(receipts)) == ErasedAgain((), n_readmitted=1, n_absent=1, n_elsewhere=0)
+    assert run(memory_of(store, tenant="other").erase_again(receipts)) == ErasedAgain((), 0, 0, n_elsewhere=2)
     assert run(memory.add([row("ann", "soup"), row("bob", "soup")], BOTH)).n_refused == 0
     assert run(memory.receipt("ann")) == receipts[0]
 
@@ -278,7 +279,7 @@ def test_a_restored_store_has_the_receipts_of_users_who_are_not_in_it(in_sqlite,
     run(memory.add(town(), BOTH))
     receipt = run(memory.erase("ann"))
     restored = memory_of(open_store(tmp_path / "monday", MASTER))
-    assert run(restored.erase_again([receipt, receipt])) == []
+    assert run(restored.erase_again([receipt, receipt])) == ErasedAgain((), 0, 1, 0)
     assert run(restored.receipt("ann")) == receipt
     assert run(restored.add(town(), BOTH)).n_refused == 2
     restored.tenant.store.close()

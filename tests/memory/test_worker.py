@@ -9,7 +9,7 @@ from tests.memory.clock import NOW_MS, Clock, once
 from tests.memory.test_erase import CANARY, echoes, with_canary
 from tests.memory.town import faults, job_rows, lived_in, made_with, memory_of, number_of, opened, row, settle, town
 from tests.store.rows import BOTH
-from unlike.errors import CallFailed, EngineError, InputError
+from unlike.errors import Busy, CallFailed, EngineError, InputError, NoAnswer
 from unlike.llm.scripted import ScriptedBackend
 from unlike.memory import worker
 from unlike.memory.profile_sources import PAUSE_S
@@ -29,6 +29,9 @@ def failing(error):
     return ScriptedBackend(answer, name="failing")
 
 
+OUTAGES = [EngineError("unreachable"), NoAnswer("unreachable: timed out"), Busy("unreachable: answered 429")]
+
+
 def run(work):
     return asyncio.run(work)
 
@@ -37,32 +40,56 @@ def builds(memory):
     return [job for job in job_rows(memory) if job.kind == "build"]
 
 
-def test_work_is_put_off_while_the_engine_is_down(in_sqlite):
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+def test_work_is_put_off_while_the_engine_is_down(in_sqlite, error):
     clock = Clock(in_sqlite)
-    down = memory_of(in_sqlite, failing(EngineError("unreachable")))
+    down = memory_of(in_sqlite, failing(error))
     run(down.add(town(), BOTH))
     clock.work(down)
-    for _ in range(2 * jobs.MAX_ATTEMPTS):  # however long it takes, it is never given up
-        assert {(job.state, job.attempts) for job in builds(down)} == {("waiting", 0)}
-        due_ms = (
-            clock.ms + worker.ENGINE_PAUSE_S * 1000
-        )  # or as long before as the clustering beside it kept it waiting
+    for outages in range(1, 2 * jobs.MAX_ATTEMPTS):  # however long it takes, it is never given up
+        assert {(job.state, job.attempts, job.outages) for job in builds(down)} == {("waiting", 0, outages)}
+        pause_s = min(worker.ENGINE_PAUSE_S * 2 ** (outages - 1), worker.MAX_ENGINE_PAUSE_S)
+        due_ms = clock.ms + pause_s * 1000  # or as long before as the clustering beside it kept it waiting
         assert all(due_ms - PAUSE_S * 1000 <= job.run_at_ms <= due_ms for job in builds(down))
         assert clock.work(down) == 0
-        clock.later(worker.ENGINE_PAUSE_S)
+        clock.later(pause_s)
         once(down)
     up = memory_of(in_sqlite)
-    clock.later(worker.ENGINE_PAUSE_S)
+    clock.later(worker.MAX_ENGINE_PAUSE_S)
     clock.work(up)
     assert not job_rows(up) and run(up.profile("ann")).statements and not faults(up)
 
 
-def test_whoever_works_off_is_told_that_the_engine_is_down(in_sqlite):
-    memory = memory_of(in_sqlite, failing(EngineError("unreachable")))
+def test_answers_before_an_outage_are_not_asked_for_again(in_sqlite):
+    """The endpoint goes down after some calls; after it a job asks only for what it lacks, and may fail as often as before."""
+    clock, answered = Clock(in_sqlite), []
+
+    def answer(messages, _sampling):
+        if not 4 <= len(answered) <= 6:
+            answered.append(str(messages))
+            return f"Answer {len(answered)} of all."
+        answered.append("")
+        raise NoAnswer("answered 500")
+
+    memory = memory_of(in_sqlite, ScriptedBackend(answer, name="breaks"))
+    run(memory.add(town(), BOTH))
+    for _ in range(4):
+        clock.work(memory)
+        clock.later(worker.MAX_ENGINE_PAUSE_S)
+    asked = [messages for messages in answered if messages]
+    assert len(set(asked)) == len(asked) > 4 and answered.count("") == 3
+    assert not job_rows(memory) and run(memory.profile("ann")).statements and not faults(memory)
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+def test_whoever_works_off_is_told_that_the_engine_is_down(in_sqlite, error):
+    memory = memory_of(in_sqlite, failing(error))
     run(memory.add(town(), BOTH))
     with pytest.raises(EngineError, match="unreachable"):
         settle(memory)
     assert {job.state for job in builds(memory)} == {"waiting"}
+    up = memory_of(in_sqlite)
+    assert run(build_due(up)) > 0 and not job_rows(up), "who asks for it does not wait until the pause is over"
 
 
 def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(in_sqlite):

@@ -81,9 +81,7 @@ def erase(
         elif refuses:
             _refuse_user(memory, user, refuse)
         elif receipt:
-            with suggesting_users(opened, user):
-                _confirm(memory, user, yes)
-                _show_erased(_erase(memory, user, receipt), user, receipt, place)
+            _erase_user(memory, user, receipt, yes, place)
 
 
 def _check(user: str, modes: Mapping[str, object]) -> None:
@@ -105,10 +103,36 @@ def _need_receipts_key(place: Place) -> None:
         )
 
 
-def _show_erased(signed: "Receipt", user: str, receipt: Path, place: Place) -> None:
-    """Print what was deleted, and what the operator must still do."""
+def _erase_user(memory: "Memory", user: str, receipt: Path, yes: bool, place: Place) -> None:
+    """Erase a user, or find the receipt of a user who was erased before, and write the receipt."""
+    with suggesting_users(memory.tenant, user):
+        if _was_erased(memory.tenant, user):
+            signed = _erase(memory, user, receipt)
+            when = day_and_time(signed["at_ms"])
+            typer.echo(f"{user} was erased before, on {when} UTC; nothing was left to erase")
+        else:
+            _confirm(memory, user, yes)
+            signed = _erase(memory, user, receipt)
+            _show_deleted(signed, user)
+    _show_receipt(signed, receipt, place)
+
+
+def _was_erased(tenant: "Tenant", user: str) -> bool:
+    """Whether a user was erased and has not come back."""
+    from unlike.store import erasure_receipts
+    from unlike.store.users import find_user
+
+    with tenant.read() as tx:
+        return find_user(tx, user) is None and erasure_receipts.receipt_of(tx, user) is not None
+
+
+def _show_deleted(signed: "Receipt", user: str) -> None:
     typer.echo(f"erased {user}: {_counts(signed['deleted'])}")
     typer.echo(f"of others: {_counts(signed['deleted_of_others'])}; {signed['others_rebuilt']:,} will be rebuilt")
+
+
+def _show_receipt(signed: "Receipt", receipt: Path, place: Place) -> None:
+    """Print what the operator must still do, and where the receipt is."""
     if not signed.get("files_scrubbed", True):
         say("the database's files could not be rewritten, because others were reading them")
         say(f"run: unlike doctor --store {place.shown} --scrub")
@@ -172,10 +196,12 @@ def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: st
 
     for receipt in receipts:
         verify(receipt, public_key or memory.public_key)
-    back = wait_for(memory.erase_again(receipts))
-    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(back), 'user')} erased again")
+    done = wait_for(memory.erase_again(receipts))
+    rest = {"not in this store": done.n_absent, "readmitted": done.n_readmitted, "of other tenants": done.n_elsewhere}
+    said = "".join(f"; {n:,} {what}" for what, n in rest.items() if n)
+    typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(done.user_ids), 'user')} erased again{said}")
     typer.echo(
-        "records of all of them are refused from now on, except of users who were readmitted after their erasure"
+        "records of this tenant's are refused from now on, except of users who were readmitted after their erasure"
     )
 
 

@@ -52,6 +52,8 @@ def build(
 ) -> None:
     """Build the profiles that are due: cluster the texts on each item, compare, summarise. A running service does it too.
 
+    Failed jobs are tried again.
+
     If it is interrupted, the same command continues. Exit status: 0; 3 if jobs failed; 2 if the LLM cannot be used.
     """
     need(STORE_PARTS)
@@ -143,7 +145,7 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
         say(f"{n_of(len(built.failed), 'job')} failed for good; the first: {built.failed[0].error}")
         if built.call_error:
             say(f"last error of the LLM: {built.call_error}")
-        say("these users keep their previous profiles; when the cause is fixed, run: unlike profile build USER")
+        say("these users keep their previous profiles; when the cause is fixed, run: unlike profile build")
 
 
 def _why_none(memory: "Memory", facts: "Facts") -> str:

@@ -71,7 +71,7 @@ async def build_profiles(
 ) -> tuple[Built, EngineError | None]:
     """Delete what has expired, then do the waiting jobs of a store: all of them, or those of some users.
 
-    Unless users are named, profiles that were made under other settings are due too.
+    Unless users are named, profiles that were made under other settings are due too, and failed jobs are tried again.
 
     Args:
         tenant: Whose profiles are reported; where no users are named, jobs of the store's other tenants are done too.
@@ -91,6 +91,7 @@ async def build_profiles(
         await asyncio.to_thread(expire, tenant, memory.settings.retention)
         if not user_ids:
             await asyncio.to_thread(queue_outdated, memory, models=True)
+            await asyncio.to_thread(tenant.run_with_retry, jobs.retry)
         if user_ids is None or user_ids:
             await memory.build(user_ids and user_ids[:limit])
         scope = await asyncio.to_thread(tenant.run_with_retry, lambda tx: _scope(tx, user_ids, limit))

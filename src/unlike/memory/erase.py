@@ -4,6 +4,7 @@ import json
 import logging
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,23 @@ from unlike.store.users import find_user
 ADAPTER = "adapter.json"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedAgain:
+    """What became of the users of receipts.
+
+    Attributes:
+        user_ids: Who were in the store, and are erased.
+        n_readmitted: Users who were readmitted after their erasure and have been new since; they stay.
+        n_absent: Users who are not in the store.
+        n_elsewhere: Receipts of other tenants, which are ignored.
+    """
+
+    user_ids: tuple[str, ...]
+    n_readmitted: int
+    n_absent: int
+    n_elsewhere: int
 
 
 def erase(tenant: Tenant, user_id: str, adapters: Sequence[Path] = (), by: str = "") -> dict[str, Any]:
@@ -82,8 +100,8 @@ def refuse(tenant: Tenant, user_id: str, refused: bool, by: str = "") -> bool:
     return tenant.run_with_retry(change)
 
 
-def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> list[str]:
-    """Erase the users of these receipts who exist again, as after restoring a backup; returns their ids.
+def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters: Sequence[Path] = ()) -> ErasedAgain:
+    """Erase the users of these receipts who exist again, as after restoring a backup.
 
     Users who were readmitted after their erasure, and have been new since, stay. The store keeps the receipts it lacks.
 
@@ -104,7 +122,7 @@ def erase_again(tenant: Tenant, receipts: Sequence[Mapping[str, Any]], adapters:
     readmitted = {names[user_id] for user_id in names.keys() - set(back)}
     missing = {name: receipt for name, receipt in latest.items() if name not in readmitted}
     tenant.run_with_retry(lambda tx: erasure_receipts.restore(tx, missing))
-    return back
+    return ErasedAgain(tuple(back), len(readmitted), len(latest) - len(names), len(receipts) - len(mine))
 
 
 def delete_record(tenant: Tenant, record_id: str, by: str = "") -> ChangedRecord:

@@ -28,7 +28,7 @@ from unlike.memory.consent import change_consent
 from unlike.memory.context import ProfileContext, ProfileContextCache
 from unlike.memory.cpu_pool import Heavy
 from unlike.memory.cpu_process import CPUProcesses
-from unlike.memory.erase import delete_record, erase, erase_again, receipt_of, refuse, scrub
+from unlike.memory.erase import ErasedAgain, delete_record, erase, erase_again, receipt_of, refuse, scrub
 from unlike.memory.population import SORTS, Population, Uniqueness, list_users, uniqueness
 from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
 from unlike.memory.sealed_journal import StoredJournal, keep_prompt
@@ -374,11 +374,11 @@ class Memory:
         """The signed receipt of a user's erasure; Unknown if there was none."""
         return self._signer.sign(await asyncio.to_thread(receipt_of, self.tenant, user_id))
 
-    async def erase_again(self, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Erase the users of these receipts who exist again; returns their ids."""
-        back = await asyncio.to_thread(erase_again, self.tenant, receipts, self._adapters)
+    async def erase_again(self, receipts: Sequence[Mapping[str, Any]]) -> ErasedAgain:
+        """Erase the users of these receipts who exist again."""
+        done = await asyncio.to_thread(erase_again, self.tenant, receipts, self._adapters)
         self._parts.contexts.clear()
-        return back
+        return done
 
     async def refuse(self, user_id: str, refused: bool = True, by: str = "") -> bool:
         """Refuse future records of a user who has none, or accept them again; returns whether they are refused now."""

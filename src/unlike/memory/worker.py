@@ -6,10 +6,10 @@ are stored.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from unlike.errors import CallFailed, EngineError, InputError, Stopped, UnlikeError
+from unlike.errors import Busy, CallFailed, EngineError, InputError, NoAnswer, Stopped, UnlikeError
 from unlike.memory.memory import Memory
 from unlike.memory.profile_sources import NotReady
 from unlike.store import jobs
@@ -22,10 +22,15 @@ AT_ONCE = 8
 """Jobs that one worker runs concurrently."""
 IDLE_S = 0.5
 ENGINE_PAUSE_S = 30.0
+"""First pause of a job whose LLM or encoder does not answer; it doubles each time."""
+MAX_ENGINE_PAUSE_S = 300.0
 LEASE_S = 60.0
 """After this time another worker may take a job; a running job renews its lease."""
 MAX_WAIT_S = 90.0
-"""Longer than any pause after a failure and any lease."""
+"""Longer than any pause after a failure of a job's own and any lease."""
+
+Outage = EngineError | NoAnswer | Busy
+"""Errors that no job is to blame for: the LLM or encoder does not answer anybody at the moment."""
 
 OpenMemory = Callable[[Tenant], Memory]
 GoesOn = Callable[[float | None], Awaitable[bool]]
@@ -50,10 +55,10 @@ async def work(store: Store, open_memory: OpenMemory, stop: asyncio.Event) -> No
 async def build_due(memory: Memory) -> int:
     """Do the waiting jobs of a memory now, also those that are not due yet; returns how many were done.
 
-    A job that was postponed for a reason, such as a failed call, is done when its pause is over.
+    A job that was postponed for a reason of its own, such as a refused call, is done when its pause is over.
 
     Raises:
-        EngineError: The LLM cannot be used; jobs that need it keep waiting.
+        EngineError: The LLM cannot be used, or does not answer; jobs that need it keep waiting.
     """
     scope = Scope(memory.tenant.id)
     await asyncio.to_thread(memory.tenant.run_with_retry, lambda tx: jobs.hurry(tx, scope))
@@ -67,7 +72,7 @@ async def work_off(store: Store, open_memory: OpenMemory, scope: Scope | None = 
     postpone for longer are left.
 
     Raises:
-        EngineError: The LLM cannot be used; jobs that need it keep waiting.
+        EngineError: The LLM cannot be used, or does not answer; jobs that need it keep waiting.
     """
     done, error = await run_until_idle(store, open_memory, scope)
     if error is not None:
@@ -87,7 +92,8 @@ async def run_until_idle(
         goes_on: Called before each round with the seconds until the next job is due; None where there is none.
 
     Returns:
-        How many jobs were started, and the error of an LLM or encoder that cannot be used, which ends the work.
+        How many jobs were started, and the error of an LLM or encoder that cannot be used, or that answered none of the
+        jobs of a round, which ends the work.
     """
     done = 0
     while True:
@@ -98,8 +104,21 @@ async def run_until_idle(
             await asyncio.sleep(min(wait_s, 1.0))
         ends = await _round(store, open_memory, LEASE_S, scope)
         done += len(ends)
-        if error := next((end for end in ends if end is not None), None):
+        if error := _unusable(ends):
             return done, error
+
+
+def _unusable(ends: Sequence[Outage | None]) -> EngineError | None:
+    """The error that ends the work; one job that got no answer while others were done does not."""
+    for end in ends:
+        if isinstance(end, EngineError):
+            return end
+    outages = [end for end in ends if end is not None]
+    if not outages or len(outages) < len(ends):
+        return None
+    error = EngineError(f"{outages[0]}; what is done is kept, and the rest waits: run it again later to continue")
+    error.__cause__ = outages[0]
+    return error
 
 
 async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None) -> int:
@@ -109,13 +128,13 @@ async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEAS
 
 async def _round(
     store: Store, open_memory: OpenMemory, lease_s: float, scope: Scope | None = None
-) -> list[EngineError | None]:
-    """Run due jobs concurrently; returns for each job the error of an LLM that cannot be used, if any."""
+) -> list[Outage | None]:
+    """Run due jobs concurrently; returns for each job the error of an LLM that does not answer, if any."""
     taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s, scope)
     return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
 
 
-async def _do_held(job: Job, open_memory: OpenMemory, lease_s: float) -> EngineError | None:
+async def _do_held(job: Job, open_memory: OpenMemory, lease_s: float) -> Outage | None:
     """Do a job under a lease that is renewed for as long as it takes."""
     holding = asyncio.create_task(_hold(job, lease_s))
     try:
@@ -124,7 +143,7 @@ async def _do_held(job: Job, open_memory: OpenMemory, lease_s: float) -> EngineE
         holding.cancel()
 
 
-async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
+async def _do(job: Job, open_memory: OpenMemory) -> Outage | None:
     """Do a job; whatever happens, it is ended, tried again, or given up."""
     try:
         await open_memory(job.tenant).do(job)
@@ -141,8 +160,9 @@ async def _do(job: Job, open_memory: OpenMemory) -> EngineError | None:
     except AnotherMasterKey:
         log.error("job %d waits for a service with the store's new master key", job.number)
         await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, "the store has another master key")
-    except EngineError as error:
-        await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, safe_message(error))
+    except (EngineError, NoAnswer, Busy) as error:  # an Outage
+        pause_s = min(ENGINE_PAUSE_S * 2**job.outages, MAX_ENGINE_PAUSE_S)
+        await asyncio.to_thread(_postpone, job, pause_s, safe_message(error), job.outages + 1)
         return error
     except UnlikeError as error:
         await asyncio.to_thread(_fail, job, safe_message(error))
@@ -156,8 +176,13 @@ def safe_message(error: UnlikeError) -> str:
     """The message of an error that may be stored: our own, and for an engine's error only class names."""
     if not isinstance(error, CallFailed | EngineError) or isinstance(error.__cause__, InputError):
         return str(error)
-    failure = "cannot be used" if isinstance(error, EngineError) else "gave no usable answer"
-    return f"the LLM {failure} ({' < '.join(_names(error))}); see the engine's own log"
+    return f"the LLM {_failure_of(error)} ({' < '.join(_names(error))}); see the engine's own log"
+
+
+def _failure_of(error: CallFailed | EngineError) -> str:
+    if isinstance(error, EngineError):
+        return "cannot be used"
+    return "did not answer" if isinstance(error, Outage) else "gave no usable answer"
 
 
 def _names(error: BaseException) -> list[str]:
@@ -182,6 +207,6 @@ def _fail(job: Job, error: str) -> None:
         job.tenant.run_with_retry(lambda tx: jobs.fail(tx, job, error), durable=False)
 
 
-def _postpone(job: Job, pause_s: float, reason: str) -> None:
+def _postpone(job: Job, pause_s: float, reason: str, outages: int = 0) -> None:
     with suppress(LeaseLost):
-        job.tenant.run_with_retry(lambda tx: jobs.postpone(tx, job, pause_s, reason), durable=False)
+        job.tenant.run_with_retry(lambda tx: jobs.postpone(tx, job, pause_s, reason, outages), durable=False)

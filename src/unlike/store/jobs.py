@@ -49,6 +49,7 @@ class Job:
     Attributes:
         subject: Number of the item to cluster, or of the user whose profile to build.
         lease: Names who holds it.
+        outages: How often in a row it was postponed because an LLM or encoder did not answer.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Job:
     subject: int
     lease: str
     attempts: int
+    outages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def enqueue(tx: Tx, kind: Kind, subjects: Sequence[int], run_at_ms: int) -> None
         set_={"run_at_ms": earlier},
     )
     facts = {"tenant": tx.tenant, "kind": kind, "state": "waiting", "run_at_ms": run_at_ms, "created_ms": tx.now_ms}
-    unclaimed = {"lease": "", "lease_until_ms": 0, "attempts": 0, "error": ""}
+    unclaimed = {"lease": "", "lease_until_ms": 0, "attempts": 0, "outages": 0, "error": ""}
     tx.conn.execute(asked, [facts | unclaimed | {"subject": subject} for subject in sorted(set(subjects))])
 
 
@@ -124,7 +126,8 @@ def claim(store: Store, n: int, lease_s: float, scope: Scope | None = None) -> l
         until = now + int(lease_s * 1000)
         conn.execute(held.values(state="running", lease=lease, lease_until_ms=until, attempts=JOBS.c.attempts + 1))
     return [
-        Job(row.id, Tenant(store, row.tenant, row.name), row.kind, row.subject, lease, row.attempts + 1) for row in rows
+        Job(row.id, Tenant(store, row.tenant, row.name), row.kind, row.subject, lease, row.attempts + 1, row.outages)
+        for row in rows
     ]
 
 
@@ -243,16 +246,23 @@ def fail(tx: Tx, job: Job, error: str) -> None:
         tx.conn.execute(_failures(tx.tenant, job.kind, job.subject))
         _release(tx, job, state="failed", error=error[:500])
     else:
-        _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500])
+        _wait_again(tx, job, FIRST_PAUSE_MS * 2 ** (job.attempts - 1), error=error[:500], outages=0)
 
 
-def postpone(tx: Tx, job: Job, pause_s: float, reason: str) -> None:
+def postpone(tx: Tx, job: Job, pause_s: float, reason: str, outages: int = 0) -> None:
     """Postpone a job for a reason that is not its own; this attempt does not count.
+
+    Args:
+        tx: An open transaction.
+        job: Under the caller's lease.
+        pause_s: How long.
+        reason: Why, without any user's text.
+        outages: How often in a row it was postponed because an LLM or encoder did not answer, with this time.
 
     Raises:
         LeaseLost: Another worker has it by now.
     """
-    _wait_again(tx, job, int(pause_s * 1000), error=reason, attempts=job.attempts - 1)
+    _wait_again(tx, job, int(pause_s * 1000), error=reason, attempts=job.attempts - 1, outages=outages)
 
 
 def run_now(tx: Tx, reason: str) -> None:
@@ -262,10 +272,26 @@ def run_now(tx: Tx, reason: str) -> None:
 
 
 def hurry(tx: Tx, scope: Scope) -> None:
-    """Make the waiting jobs of a scope due now, clusterings before builds; those that wait for a reason stay as they are."""
-    waits = scope.condition & (JOBS.c.state == "waiting") & (JOBS.c.error == "")
+    """Make the waiting jobs of a scope due now, clusterings before builds.
+
+    Those that wait for a reason stay as they are, except those that waited for an LLM or encoder that did not answer.
+    """
+    free = (JOBS.c.error == "") | (JOBS.c.outages > 0)
+    waits = scope.condition & (JOBS.c.state == "waiting") & free
     first = case((JOBS.c.kind == "cluster", tx.now_ms - 1), else_=tx.now_ms)
     tx.conn.execute(update(JOBS).where(waits, JOBS.c.run_at_ms >= first).values(run_at_ms=first))
+
+
+def retry(tx: Tx) -> None:
+    """Queue the tenant's failed jobs again, and make due now those that wait for an LLM or encoder that did not answer.
+
+    A failure is forgotten when the same work succeeds, or replaced when it fails again.
+    """
+    failed_or_waiting = (JOBS.c.state == "failed") | ((JOBS.c.state == "waiting") & (JOBS.c.outages > 0))
+    chosen = select(JOBS.c.subject).where(JOBS.c.tenant == tx.tenant, failed_or_waiting)
+    due: dict[Kind, int] = {"cluster": tx.now_ms - 1, "build": tx.now_ms}
+    for kind, run_at_ms in due.items():
+        enqueue(tx, kind, tx.conn.scalars(chosen.where(JOBS.c.kind == kind)).all(), run_at_ms)
 
 
 def first_waiting(tx: Tx, kind: Kind, n: int) -> list[int]:

@@ -278,6 +278,7 @@ JOBS = _table(
     Column("lease_until_ms", BigInteger, nullable=False),
     Column("lease", String(32), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("outages", Integer, nullable=False, server_default="0"),
     Column("error", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Index(
