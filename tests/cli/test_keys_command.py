@@ -40,6 +40,8 @@ def test_a_misspelt_store_gets_no_key(unlike, tmp_path):
     assert (status, out) == (2, "")
     assert f"no store in {wrong}; create one with: unlike ingest FILE.jsonl --store {wrong}" in err
     assert not wrong.exists()
+    assert unlike("keys", "new", "web", "--store", wrong, "--new-store")[0] == 0
+    assert "0 users" in unlike("doctor", "--store", wrong)[1]
 
 
 def test_no_key_yet(unlike, shop):

@@ -30,6 +30,9 @@ def new(
     ] = None,
     days: Annotated[float | None, typer.Option(help="Number of days after which it expires.", min=0)] = None,
     tenant: TenantName = "default",
+    new_store: Annotated[
+        bool, typer.Option("--new-store", help="Create an empty store where there is none, to fill it over HTTP.")
+    ] = False,
     master: MasterAt = "",
 ) -> None:
     """Create an API key for a tenant, which is created if it does not exist; the key is shown only once."""
@@ -37,7 +40,7 @@ def new(
     from unlike.store import api_keys
 
     place = Place(store, tenant, master, say)
-    with open_store_at(place, new=not place.in_folder, migrate=True) as held:
+    with open_store_at(place, new=new_store or not place.in_folder, migrate=True) as held:
         opened = tenant_of(held, place, new=True)
         lasts_ms = None if days is None else int(days * DAY_MS)
         key = opened.run_with_retry(

@@ -86,7 +86,10 @@ def open_store_at(place: Place, new: bool = False, migrate: bool = False) -> Gen
 
     database.address_of(place.store)
     if not new and place.in_folder and not (Path(place.store) / database.FILE).is_file():
-        raise InputError(f"no store in {place.store}; create one with: unlike ingest FILE.jsonl --store {place.store}")
+        raise InputError(
+            f"no store in {place.store}; create one with: unlike ingest FILE.jsonl --store {place.store}"
+            f" (an empty one: unlike keys new NAME --store {place.store} --new-store)"
+        )
     store = database.open_store(place.store, master_key(place), migrate=new or migrate)
     try:
         yield store
