@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
-from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, sign, with_fewer_cases
+from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, over_shared, scales, sign, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import n_of
@@ -54,7 +54,8 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
-    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, findings.controls)}."
+    against = f"Against its control {control.baseline}{over_shared(control)}"
+    return f"{sentence} {against}: {_figures(findings, control, findings.controls)}."
 
 
 def _untested(findings: Findings, metric: str, label: str) -> str:
@@ -91,9 +92,14 @@ def _verdict(test: PairedTest, label: str, sign: int) -> str:
 
 
 def _means(findings: Findings, test: PairedTest) -> str:
+    """Both means; those of the paired cases where the test leaves some out."""
     scale = scales(findings).get(test.metric, 1.0)
     means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
-    return f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
+    ours, theirs = means.get(test.variant), means.get(test.baseline)
+    over = over_shared(test)
+    if over:
+        ours, theirs = test.mean, test.baseline_mean
+    return f"{value(ours, scale)} against {value(theirs, scale)}{over}, "
 
 
 def _figures(findings: Findings, test: PairedTest, family: Sequence[PairedTest]) -> str:
