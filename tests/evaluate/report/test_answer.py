@@ -84,6 +84,18 @@ def test_without_tests_it_says_why(findings, names, said):
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
 
 
+def test_below_the_minimum_of_users_no_variant_is_called_the_best(findings):
+    for n_users, said in ((1, "1 user is"), (9, "9 users are")):
+        for names in (["rag", "cicl"], ["dpl", "rag"], ["dpl", "dpl K=2 selection=farthest"]):
+            variants = [variant for variant in findings.variants if variant.name in names]
+            assert answer(replace(findings, variants=variants, tests=[], n_users=n_users)) == (
+                f"{said} too few to say which method is better in ROUGE-1: at least 10 are needed. The figures below show what "
+                "was measured and support no conclusion."
+            )
+    enough = replace(findings, variants=findings.variants[:2], tests=[], n_users=10)
+    assert "has the highest ROUGE-1" in answer(enough)
+
+
 def test_where_less_is_better_the_lower_value_is_ahead(findings):
     found = replace(
         findings, tests=[over_users(), over_users(variant="drp", difference=-0.03)], lower_is_better=["rouge1"]

@@ -43,11 +43,7 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
     """What the tests of one LLM and task found, which share their baseline."""
     best = max(tested, key=lambda test: sign(findings, test.metric) * test.difference)
     if best.p_t is None:
-        return (
-            f"{n_of(best.n, 'user')} {'is' if best.n == 1 else 'are'} too few to say which method is better in {label}: "
-            f"at least {MIN_USERS} are needed. "
-            "The figures below show what was measured and support no conclusion."
-        )
+        return _too_few(best.n, label)
     family = [test for test in findings.tests if (test.metric, test.unit) == (best.metric, best.unit)]
     verdict = _verdict(best, label, sign(findings, best.metric))
     sentence = f"{verdict}: {_means(findings, best)}{_figures(findings, best, family)}."
@@ -58,10 +54,19 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
     return f"{sentence} {against}: {_figures(findings, control, findings.controls)}."
 
 
+def _too_few(n_users: int, label: str) -> str:
+    return (
+        f"{n_of(n_users, 'user')} {'is' if n_users == 1 else 'are'} too few to say which method is better in {label}: "
+        f"at least {MIN_USERS} are needed. The figures below show what was measured and support no conclusion."
+    )
+
+
 def _untested(findings: Findings, metric: str, label: str) -> str:
     variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
     if len({(variant.settings.get("LLM"), variant.settings.get("task")) for variant in variants}) > 1:
         return "No test was made: variants that differ in LLM or task are not compared."
+    if len(variants) > 1 and findings.n_users in range(1, MIN_USERS):
+        return _too_few(findings.n_users, label)
     best = max(variants, key=lambda variant: sign(findings, metric) * (_mean(variant, metric) or 0.0))
     cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
     between = (
@@ -81,7 +86,7 @@ def _why_untested(variants: Sequence[Variant]) -> str:
         return "No test was made, since all variants are baselines"
     if not any(variant.is_baseline for variant in variants):
         return "No test was made, since there is no baseline to compare with"
-    return "There are too few users to say which method is better"
+    return "No test was made, since no method has cases of two users with a baseline"
 
 
 def _verdict(test: PairedTest, label: str, sign: int) -> str:

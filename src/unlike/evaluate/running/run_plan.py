@@ -216,6 +216,7 @@ def find(
         ],
         rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
+        n_users=len({row.user_id for run in runs for row in run.rows if row.text}),
         lower_is_better=[name for name in (*main, *sanity) if sign_of(name) < 0],
     )
 

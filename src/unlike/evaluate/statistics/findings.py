@@ -280,6 +280,7 @@ class Findings:
         notes: Caveats shown with the results (tiny model, missing metric, few users).
         lower_is_better: Metrics of which less is better.
         n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
+        n_users: Users who have a text of some variant; 0 where it is not known.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
         rubrics: What each rubric judge found beside its column.
     """
@@ -300,4 +301,5 @@ class Findings:
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
     rubrics: list[RubricFindings] = field(default_factory=list[RubricFindings])
     n_cases: int = 0
+    n_users: int = 0
     lower_is_better: list[str] = field(default_factory=list[str])
