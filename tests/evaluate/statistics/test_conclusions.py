@@ -152,8 +152,8 @@ def two_experiments():
         return run
 
     mine = [
-        made(name, [value + 0.01 * n for n in range(10)], seed, "mine", 8)
-        for name, value in (("non_perso", 0.1), ("dpl", 0.12))
+        made(name, [value + step * n for n in range(10)], seed, "mine", 8)
+        for name, value, step in (("non_perso", 0.1, 0.01), ("dpl", 0.12, 0.011))
         for seed in (0, 1)
     ]
     other = [
@@ -167,7 +167,7 @@ def test_a_variant_is_tested_against_its_own_experiment_whatever_another_one_has
     mine, other = two_experiments()
     alone, both = by_variant(mine), by_variant([*mine, *other])
     (together,) = [test for test in control_tests(both, "rouge1") if test.variant == "dpl (mine)"]
-    assert together.baseline == "non_perso (mine)" and together.difference == pytest.approx(0.02)
+    assert together.baseline == "non_perso (mine)" and together.difference == pytest.approx(0.0245)
     for metric in ("rouge1", "bleu"):
         of_mine = [test for test in paired_tests(both, [metric]) if test.variant == "dpl (mine)"]
         for one, test in zip(paired_tests(alone, [metric]), of_mine, strict=True):
@@ -187,7 +187,7 @@ def test_a_baseline_of_another_experiment_is_compared_over_the_cases_that_both_h
     )  # 0.2 against 0.175 over the ten; over twelve it is behind
     over_users = next(test for test in paired_tests(parts, ["rouge1"]) if test.variant == "dpl (mine)")
     assert (over_users.n_cases, over_users.n_left_out) == (10, 12)
-    assert (over_users.mean, over_users.baseline_mean) == pytest.approx((0.165, 0.2))
+    assert (over_users.mean, over_users.baseline_mean) == pytest.approx((0.1695, 0.2))
     assert over_users.difference == pytest.approx(over_users.mean - over_users.baseline_mean)
 
 
