@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 import unlike
+from unlike.errors import EngineError, InputError
 from unlike.experiments.forecast import forecast_experiment
 from unlike.experiments.open import open_experiment
 
@@ -62,3 +63,29 @@ def test_the_command_s_form_names_a_rubric_judge(plan_file, judge, tmp_path):
         ("rubric", 1, "rubric:judge.json"),
         ("rubric", 1, "rubric:s-gpt"),
     ]
+
+
+def test_all_llms_that_cannot_be_opened_are_named_before_any_text_is_written(plan_file, tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(InputError, match="^judge openai:gpt-4o-mini: OpenAI needs a key"):
+        unlike.experiment(plan_file(more='judges = ["s-gpt"]\n'), tmp_path / "out")
+    with pytest.raises(InputError, match="^OpenAI needs a key: .*; rubric judge .*: OpenAI needs a key"):
+        unlike.experiment(plan_file(more='judges = ["rubric:s-gpt"]\n'), tmp_path / "both", llm="openai:m")
+    assert not (tmp_path / "out" / "runs").exists() and not (tmp_path / "both" / "runs").exists()
+
+
+def test_a_judge_that_cannot_be_used_any_more_leaves_a_report_that_says_so(plan_file, tmp_path, monkeypatch):
+    async def refused(grading, runs):
+        raise EngineError("the endpoint refuses the key")
+
+    file = plan_file(more='judges = ["scripted:echo"]\n')
+    with monkeypatch.context() as patched:
+        patched.setattr("unlike.experiments.experiment.grade_all", refused)
+        with pytest.raises(EngineError, match="judge scripted:echo: .*refuses the key; .*report.html is without these"):
+            unlike.experiment(file, tmp_path / "out")
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "judge:echo: the judge failed: the endpoint refuses the key" in page and "ROUGE-1" in page
+    found = unlike.experiment(file, tmp_path / "out").findings
+    assert any(note.startswith("judge:echo of rag, dpl: 3 of 3 texts got no grade (") for note in found.notes)
+    assert (found.n_users, found.n_cases) == (3, 3)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlike.errors import EngineError, InputError, MissingPart, UnlikeError
 from unlike.evaluate.running.all_judges import Grading, forecast_judge, grade_all
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import Progress, write_whole
@@ -72,7 +73,8 @@ def experiment(
         The findings and the files of the report.
 
     Raises:
-        EngineError: The LLM cannot be used; what was answered is kept.
+        EngineError: The LLM cannot be used; what was answered is kept. If it is a judge, the report is written without its
+            grades.
         InputError: The file has values that are not allowed, or the folder belongs to another plan.
         MissingPart: A package is not installed.
         Stopped: The user stopped it; what was answered is kept.
@@ -119,7 +121,7 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     spread = _spread(opened, engine)
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
-    kit_of = opened.kits(plan.llm, opened.journal_file)
+    kit_of, *kits_of_judges = _open_llms(opened)
     if plan.likelihood:
         scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
@@ -128,24 +130,59 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
         wait_for(likelihood_of_plan(plan, corpus, kit_of, opened.folder, on_progress))
     watch.unmatched_rules(kit_of(MethodSettings()).llm.backend)
     runs = measure_all(folders, plan, corpus)
-    rubrics = _grade(opened, runs, watch)
-    return write_comparison(find(plan, corpus, opened.encoder, runs, rubrics), opened.folder / REPORT)
+    failures: list[str] = []
+    rubrics = _grade(opened, kits_of_judges, runs, watch, failures)
+    made = write_comparison(find(plan, corpus, opened.encoder, runs, rubrics), opened.folder / REPORT)
+    if failures:
+        raise EngineError(f"{'; '.join(failures)}; {made.files[0]} is without these grades; start again to continue")
+    return made
 
 
-def _grade(opened: Experiment, runs: "list[MeasuredRun]", watch: Watch) -> "list[RubricFindings]":
-    """Let all judges grade the runs; the criteria of rubric judges are written beside the report."""
+def _open_llms(opened: Experiment) -> "list[KitOf]":
+    """Kits of the LLM that writes and of each judge, before any text is paid for.
+
+    Raises:
+        EngineError, InputError, MissingPart: Some cannot be used; the message names all of them.
+    """
+    kits, problems = list["KitOf"](), dict[str, UnlikeError]()
+    for label, engine in [("", opened.plan.llm), *((f"{judge.label}: ", judge) for judge in opened.plan.judges)]:
+        try:
+            kits.append(opened.kits(engine, opened.journal_file))
+        except (EngineError, InputError, MissingPart) as error:
+            problems[f"{label}{error}"] = error
+    if problems:
+        first = next(iter(problems.values()))
+        raise (type(first) if len(problems) == 1 else InputError)("; ".join(problems)) from first
+    return kits
+
+
+def _grade(
+    opened: Experiment, kits: "Sequence[KitOf]", runs: "list[MeasuredRun]", watch: Watch, failures: list[str]
+) -> "list[RubricFindings]":
+    """Let all judges grade the runs; the criteria of rubric judges are written beside the report.
+
+    A judge that cannot be used any more is added to the failures, and noted at the runs that it did not grade.
+    """
     from unlike.sync import wait_for
 
     learned, found = dict[str, Any](), list["RubricFindings"]()
-    for judge in opened.plan.judges:
+    for judge, kit_of in zip(opened.plan.judges, kits, strict=True):
         watch.say(f"{judge.label}: {judge.calls}")
-        kit = opened.kits(judge, opened.journal_file)(MethodSettings())
+        kit = kit_of(MethodSettings())
         grading = Grading(opened.plan, judge, opened.corpus, kit)
         if watch.shows_progress:
             with existing_journal(opened.journal_file) as known:
                 expected = wait_for(forecast_judge(grading, opened.folder, known))
             watch.calls(judge.label, kit.llm.meter, expected.n_calls)
-        if by_rubric := wait_for(grade_all(grading, runs)):
+        try:
+            by_rubric = wait_for(grade_all(grading, runs))
+        except EngineError as error:
+            failures.append(f"{judge.label}: {error}")
+            for run in runs:
+                if judge.metric not in run.notes:
+                    run.add(judge.metric, {}, f"the judge failed: {error}")
+            continue
+        if by_rubric:
             found.append(by_rubric[0])
             learned[judge.metric] = {user: asdict(rubric) for user, rubric in by_rubric[1].items()}
     if learned:

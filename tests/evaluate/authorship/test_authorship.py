@@ -207,6 +207,13 @@ def test_too_few_users_are_one_clear_message(settings, message):
         authorship(invented(planted=True), settings=settings)
 
 
+def test_a_corpus_with_too_few_users_is_the_reason():
+    records = [record for record in invented(planted=True).records() if record.user_id in ("u0", "u1")]
+    said = "the corpus has 2 users; 20 are needed, since half of them are tested; take a larger one"
+    with pytest.raises(InputError, match=said):
+        authorship(Corpus(records, []), settings=SETTINGS)
+
+
 def test_a_method_that_is_not_there_is_named():
     with pytest.raises(InputError, match="unknown method: 'rag'; allowed are echo"):
         authorship(invented(planted=True), {"echo": []}, replace(SETTINGS, against="rag"))

@@ -294,8 +294,17 @@ def test_users_who_only_repeat_others_have_their_reason_too():
 
 def test_what_cannot_be_measured_is_an_error_that_says_why():
     corpus = invented(n_users=8)
-    with pytest.raises(InputError, match="8 users count, at least 10 are needed|[0-7] users count"):
-        identity(corpus, HashingEncoder(64))
+    for settings in (IdentitySettings(), IdentitySettings(min_records=40)):
+        with pytest.raises(InputError, match="measured: the corpus has 8 users; 10 are needed; take a larger one$"):
+            identity(corpus, HashingEncoder(64), settings)
+    one_each = Corpus(list({one.user_id: one for one in invented(n_users=40).records()}.values()), corpus.items())
+    lacking = "users count, at least 10 are needed. Left out: .* with .*. What may help: "
+    with pytest.raises(
+        InputError, match=lacking + "lower the number .*; curate with lower thresholds; use --time paper$"
+    ):
+        identity(invented(n_users=40), HashingEncoder(64), IdentitySettings(min_records=40))
+    with pytest.raises(InputError, match=lacking + "curate with lower thresholds$"):
+        identity(one_each, HashingEncoder(64), IdentitySettings(min_records=1, time_rule="paper"))
     with pytest.raises(InputError, match="n_foils is 0; give 1 or more"):
         IdentitySettings(n_foils=0)
     with pytest.raises(InputError, match="n_users is 9; give 10 or more"):

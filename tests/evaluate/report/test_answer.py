@@ -27,6 +27,17 @@ def test_it_names_method_baseline_difference_interval_tests_and_control(findings
     assert "dpl is better than the best baseline, cicl" in render_markdown(found).splitlines()[2]
 
 
+def test_where_cases_are_left_out_the_means_are_those_of_the_test_and_its_cases_are_named(findings):
+    test = over_users(n_left_out=3, n_cases=20, mean=0.21, baseline_mean=0.18)
+    found = replace(findings, tests=[test], controls=[replace(test, baseline="non_perso", difference=0.07)])
+    said = answer(found)
+    assert "ROUGE-1: 0.2100 against 0.1800 over the 20 cases that both have, a difference of +0.0300 (95 %" in said
+    assert "Against its control non_perso over the 20 cases that both have: a difference of +0.0700" in said
+    rows = {row[0].text: row for group in main_table(found).groups for row in group.rows}
+    assert "tested against cicl over the 20 cases that both have" in rows["dpl"][1].small
+    assert any(cell.small.endswith("over non_perso, on the 20 cases that both have") for cell in rows["dpl"])
+
+
 def test_p_after_correction_is_named_beside_that_before_it(findings):
     tests = [over_users(p_t=0.061, p_holm=0.245, p_permutation=0.0002), over_users(variant="drp", difference=0.0)]
     other = over_users(variant="drp", metric="bleu")
@@ -71,6 +82,18 @@ def test_few_users_bear_no_conclusion_and_the_cell_says_so(findings):
 def test_without_tests_it_says_why(findings, names, said):
     variants = [variant for variant in findings.variants if variant.name in names]
     assert answer(replace(findings, variants=variants, tests=[])).startswith(said)
+
+
+def test_below_the_minimum_of_users_no_variant_is_called_the_best(findings):
+    for n_users, said in ((1, "1 user is"), (9, "9 users are")):
+        for names in (["rag", "cicl"], ["dpl", "rag"], ["dpl", "dpl K=2 selection=farthest"]):
+            variants = [variant for variant in findings.variants if variant.name in names]
+            assert answer(replace(findings, variants=variants, tests=[], n_users=n_users)) == (
+                f"{said} too few to say which method is better in ROUGE-1: at least 10 are needed. The figures below show what "
+                "was measured and support no conclusion."
+            )
+    enough = replace(findings, variants=findings.variants[:2], tests=[], n_users=10)
+    assert "has the highest ROUGE-1" in answer(enough)
 
 
 def test_where_less_is_better_the_lower_value_is_ahead(findings):

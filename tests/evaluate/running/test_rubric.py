@@ -150,9 +150,12 @@ def test_criteria_are_read_from_whatever_is_around_them(text):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("I cannot say.", "no rubric: 0 of 0 criteria count"),
+        ("I cannot say.", "no rubric: the judge's reply has no readable criteria"),
         (reply(GOOD[0], ("x", "not there")), "no rubric: 1 of 2 criteria count"),
-        ('{"criteria": [{"criterion": 3, "quotation": null}, {}]}', "no rubric: 0 of 0 criteria count"),
+        (
+            '{"criteria": [{"criterion": 3, "quotation": null}, {}]}',
+            "no rubric: the judge's reply has no readable criteria",
+        ),
     ],
 )
 def test_without_enough_criteria_there_is_no_rubric_but_a_failure_with_the_reply(text, reason):

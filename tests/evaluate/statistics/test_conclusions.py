@@ -124,7 +124,7 @@ def test_ranks_name_the_best_and_the_second():
 
 def test_difference_aware_methods_are_tested_against_the_best_baseline_over_users_and_runs():
     found = {(test.variant, test.unit): test for test in paired_tests(groups(), ["rouge1"])}
-    assert best_baseline(groups(), "rouge1") == "rag"
+    assert best_baseline(groups(), "dpl", "rouge1") == "rag"
     over_users, over_runs = found["dpl", "users"], found["dpl", "runs"]
     assert over_users.difference == pytest.approx(0.05275)
     assert (over_users.n, over_users.n_left_out) == (12, 0)
@@ -139,6 +139,56 @@ def test_three_users_bear_no_test_however_alike_their_gains():
     for test in paired_tests(few, ["rouge1"]):
         assert test.difference == pytest.approx(0.0603, abs=1e-3) and test.n == 3 and test.unit == "users"
         assert {test.p_t, test.p_wilcoxon, test.p_permutation, test.p_holm, test.p_permutation_holm} == {None}
+
+
+def two_experiments():
+    """Mine: seeds 0 and 1, 10 cases, dpl ahead. Another's: seed 0, 12 cases, two easy ones, so its means are higher."""
+
+    def made(variant, values, seed, folder, lengths):
+        run = run_of(variant, values)
+        run.facts["settings"] |= {"seed": seed, "n_records": lengths}
+        object.__setattr__(run, "folder", Path(folder) / "runs" / f"{variant}_s{seed}")
+        run.means["bleu"] = run.means["rouge1"]
+        return run
+
+    mine = [
+        made(name, [value + step * n for n in range(10)], seed, "mine", 8)
+        for name, value, step in (("non_perso", 0.1, 0.01), ("dpl", 0.12, 0.011))
+        for seed in (0, 1)
+    ]
+    other = [
+        made(name, [*(value + 0.01 * n for n in range(10)), 0.9, 0.9], 0, "other", 2)
+        for name, value in (("non_perso", 0.13), ("dpl", 0.16))
+    ]
+    return mine, other
+
+
+def test_a_variant_is_tested_against_its_own_experiment_whatever_another_one_has():
+    mine, other = two_experiments()
+    alone, both = by_variant(mine), by_variant([*mine, *other])
+    (together,) = [test for test in control_tests(both, "rouge1") if test.variant == "dpl (mine)"]
+    assert together.baseline == "non_perso (mine)" and together.difference == pytest.approx(0.0245)
+    for metric in ("rouge1", "bleu"):
+        of_mine = [test for test in paired_tests(both, [metric]) if test.variant == "dpl (mine)"]
+        for one, test in zip(paired_tests(alone, [metric]), of_mine, strict=True):
+            assert replace(
+                one, variant="dpl (mine)", baseline="non_perso (mine)", p_holm=0, p_permutation_holm=0
+            ) == replace(test, p_holm=0, p_permutation_holm=0)
+    others = [test.baseline for test in paired_tests(both, ["rouge1"]) if test.variant == "dpl (other)"]
+    assert set(others) == {"non_perso (other)"}
+
+
+def test_a_baseline_of_another_experiment_is_compared_over_the_cases_that_both_have():
+    mine, other = two_experiments()
+    parts = by_variant([*(run for run in mine if run.variant == "dpl"), *other, run_of("rag", [0.2] * 12)])
+    parts["rag"][0].facts["settings"]["n_records"] = 2
+    assert (
+        best_baseline(parts, "dpl (mine)", "rouge1") == "rag"
+    )  # 0.2 against 0.175 over the ten; over twelve it is behind
+    over_users = next(test for test in paired_tests(parts, ["rouge1"]) if test.variant == "dpl (mine)")
+    assert (over_users.n_cases, over_users.n_left_out) == (10, 12)
+    assert (over_users.mean, over_users.baseline_mean) == pytest.approx((0.1695, 0.2))
+    assert over_users.difference == pytest.approx(over_users.mean - over_users.baseline_mean)
 
 
 def test_each_tested_variant_has_its_control():
@@ -256,7 +306,7 @@ def test_runs_that_differ_in_task_templates_or_encoder_are_no_repeats(fact, valu
 def test_of_a_metric_that_counts_errors_the_lowest_is_the_best(monkeypatch):
     monkeypatch.setitem(METRICS, "rouge1", replace(METRICS["rouge1"], lower_is_better=True))
     assert ranks(groups(), "rouge1") == {"non_perso": 1, "rag": 0, "dpl": 0, "dpl K=1": 2}
-    assert best_baseline(groups(), "rouge1") == "non_perso"
+    assert best_baseline(groups(), "dpl K=1", "rouge1") == "non_perso"
     there = corpus()
     gains = user_gains(groups(), "rouge1", uniqueness(there.cases(), there, HashingEncoder()), there)
     assert len(gains) == 24 and all(gain.gain < 0 for gain in gains)

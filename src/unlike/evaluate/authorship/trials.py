@@ -15,6 +15,7 @@ from unlike.errors import InputError
 from unlike.evaluate.identity.trials import IdentitySettings, Texts
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.language import pieces
+from unlike.progress import n_of
 from unlike.records import END_OF_TIME, Record
 
 TOO_FEW = "too few earlier texts of that length on other items"
@@ -188,7 +189,17 @@ class CutTexts:
         return self._with_strangers(found)
 
     def trials_of_half(self) -> tuple[list[AuthorshipTrial], Mapping[str, int]]:
-        """Trials of the latest possible case of each user in a random half of all users, with floors by the same half."""
+        """Trials of the latest possible case of each user in a random half of all users, with floors by the same half.
+
+        Raises:
+            InputError: Too few users.
+        """
+        n_all = len(self._corpus.users())
+        if n_all // 2 < MIN_USERS:
+            raise InputError(
+                f"authorship cannot be measured: the corpus has {n_of(n_all, 'user')}; {2 * MIN_USERS} are needed, since half "
+                "of them are tested; take a larger one"
+            )
         users = sorted(self.by_user, key=lambda user_id: self.order("tested", user_id))
         half = dict.fromkeys(users[: len(users) // 2])
         found: list[AuthorshipTrial | str] = []

@@ -11,6 +11,7 @@ from unlike.errors import InputError
 from unlike.evaluate.identity import controls
 from unlike.evaluate.identity.trials import Accepts, IdentitySettings, Texts, Trial, choose_trials
 from unlike.evaluate.statistics.significance import MIN_USERS
+from unlike.progress import n_of
 
 N_STRANGERS = 2
 """Strangers whose history is tried in each trial."""
@@ -126,9 +127,17 @@ def complete(repeats: Sequence[Sequence[Trial | None]]) -> list[list[Trial]]:
 
 
 def _too_few(n_users: int, left_out: Mapping[str, int], settings: IdentitySettings) -> str:
+    n_all = n_users + sum(left_out.values())
+    if n_all < MIN_USERS:
+        return f"identity cannot be measured: the corpus has {n_of(n_all, 'user')}; {MIN_USERS} are needed; take a larger one"
     reasons = "; ".join(f"{n:,} with {reason}" for reason, n in left_out.items())
+    fewer = f"lower the number of earlier records that a user needs (--min-records, now {settings.min_records})"
+    ways = [
+        *([fewer] if settings.min_records > 1 else []),
+        "curate with lower thresholds",
+        *(["use --time paper"] if settings.time_rule != "paper" else []),
+    ]
     return (
         f"identity cannot be measured: {n_users} users count, at least {MIN_USERS} are needed. Left out: {reasons}. "
-        f"Lower the number of earlier records that a user needs (--min-records, now {settings.min_records}), curate with "
-        "lower thresholds, or use --time paper"
+        f"What may help: {'; '.join(ways)}"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
-from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, sign, with_fewer_cases
+from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, over_shared, scales, sign, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import n_of
@@ -43,24 +43,30 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
     """What the tests of one LLM and task found, which share their baseline."""
     best = max(tested, key=lambda test: sign(findings, test.metric) * test.difference)
     if best.p_t is None:
-        return (
-            f"{n_of(best.n, 'user')} {'is' if best.n == 1 else 'are'} too few to say which method is better in {label}: "
-            f"at least {MIN_USERS} are needed. "
-            "The figures below show what was measured and support no conclusion."
-        )
+        return _too_few(best.n, label)
     family = [test for test in findings.tests if (test.metric, test.unit) == (best.metric, best.unit)]
     verdict = _verdict(best, label, sign(findings, best.metric))
     sentence = f"{verdict}: {_means(findings, best)}{_figures(findings, best, family)}."
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
-    return f"{sentence} Against its control {control.baseline}: {_figures(findings, control, findings.controls)}."
+    against = f"Against its control {control.baseline}{over_shared(control)}"
+    return f"{sentence} {against}: {_figures(findings, control, findings.controls)}."
+
+
+def _too_few(n_users: int, label: str) -> str:
+    return (
+        f"{n_of(n_users, 'user')} {'is' if n_users == 1 else 'are'} too few to say which method is better in {label}: "
+        f"at least {MIN_USERS} are needed. The figures below show what was measured and support no conclusion."
+    )
 
 
 def _untested(findings: Findings, metric: str, label: str) -> str:
     variants = [variant for variant in findings.variants if _mean(variant, metric) is not None]
     if len({(variant.settings.get("LLM"), variant.settings.get("task")) for variant in variants}) > 1:
         return "No test was made: variants that differ in LLM or task are not compared."
+    if len(variants) > 1 and findings.n_users in range(1, MIN_USERS):
+        return _too_few(findings.n_users, label)
     best = max(variants, key=lambda variant: sign(findings, metric) * (_mean(variant, metric) or 0.0))
     cell, scale = best.cells[metric], scales(findings).get(metric, 1.0)
     between = (
@@ -80,7 +86,7 @@ def _why_untested(variants: Sequence[Variant]) -> str:
         return "No test was made, since all variants are baselines"
     if not any(variant.is_baseline for variant in variants):
         return "No test was made, since there is no baseline to compare with"
-    return "There are too few users to say which method is better"
+    return "No test was made, since no method has cases of two users with a baseline"
 
 
 def _verdict(test: PairedTest, label: str, sign: int) -> str:
@@ -91,9 +97,14 @@ def _verdict(test: PairedTest, label: str, sign: int) -> str:
 
 
 def _means(findings: Findings, test: PairedTest) -> str:
+    """Both means; those of the paired cases where the test leaves some out."""
     scale = scales(findings).get(test.metric, 1.0)
     means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
-    return f"{value(means.get(test.variant), scale)} against {value(means.get(test.baseline), scale)}, "
+    ours, theirs = means.get(test.variant), means.get(test.baseline)
+    over = over_shared(test)
+    if over:
+        ours, theirs = test.mean, test.baseline_mean
+    return f"{value(ours, scale)} against {value(theirs, scale)}{over}, "
 
 
 def _figures(findings: Findings, test: PairedTest, family: Sequence[PairedTest]) -> str:

@@ -95,6 +95,11 @@ def is_below(test: PairedTest | None, level: float) -> bool:
     return max(test.p_holm, test.p_permutation_holm) < level
 
 
+def over_shared(test: PairedTest) -> str:
+    """Over which cases a test is, where it leaves some out; else empty."""
+    return f" over the {n_of(test.n_cases, 'case')} that both have" if test.n_cases and test.n_left_out else ""
+
+
 def by_place(tests: Sequence[PairedTest]) -> Tests:
     """The tests by (variant, metric, unit)."""
     return {(test.variant, test.metric, test.unit): test for test in tests}
@@ -146,8 +151,10 @@ def _worth(findings: Findings, variant: Variant) -> TableCell:
     if test is None:
         return TableCell("–")
     scale = scales(findings).get(test.metric, 1.0)
+    shared = over_shared(test).replace(" over", ", on", 1)
     return TableCell(
-        signed(test.difference, scale), small=f"{interval(test.low, test.high, scale)} over {test.baseline}"
+        signed(test.difference, scale),
+        small=f"{interval(test.low, test.high, scale)} over {test.baseline}{shared}",
     )
 
 
@@ -183,6 +190,8 @@ def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, 
     test = tests.get((variant.name, metric, "users"))
     if test and test.p_t is None:
         below.append(f"not tested: {test.n} of at least {MIN_USERS} users")
+    elif test and (shared := over_shared(test)):
+        below.append(f"tested against {test.baseline}{shared}")
     if metric in variant.paper:
         below.append(f"paper: {value(variant.paper[metric], scale)}")
     if finite(cell.mean) is None:

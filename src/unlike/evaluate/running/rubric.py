@@ -183,7 +183,8 @@ async def _learn(material: Material, llm: LLM, records: Records, task: Task) -> 
     titles = [passage.item.title for passage in past if passage.item]
     found = checked(read_criteria(reply.text), material, titles)
     n_kept = sum(not criterion.dropped for criterion in found)
-    lacking = "" if n_kept >= MIN_CRITERIA else f"no rubric: {n_kept} of {len(found)} criteria count"
+    counted = f"{n_kept} of {len(found)} criteria count" if found else "the judge's reply has no readable criteria"
+    lacking = "" if n_kept >= MIN_CRITERIA else f"no rubric: {counted}"
     return replace(rubric, found=found, failure=lacking, raw=reply.text if lacking else "")
 
 

@@ -216,6 +216,7 @@ def find(
         ],
         rubrics=list(rubrics),
         n_cases=len({row.case_id for run in runs for row in run.rows}),
+        n_users=len({row.user_id for run in runs for row in run.rows if row.text}),
         lower_is_better=[name for name in (*main, *sanity) if sign_of(name) < 0],
     )
 
@@ -302,7 +303,7 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         notes.append(f"{n_of(n_users, 'user')} only: intervals are wide, and tests can hardly find a difference.")
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
-    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_missing(runs)]
+    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_missing(groups)]
 
 
 def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
@@ -314,14 +315,19 @@ def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> 
     ]
 
 
-def _missing(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Why metrics have no value, each reason once with the metrics it holds for."""
-    metrics_of: dict[str, dict[str, None]] = {}
-    for run in runs:
-        for metric, note in run.notes.items():
-            if note:
-                metrics_of.setdefault(note, {})[metric] = None
-    return [f"{', '.join(metrics)}: {note}" for note, metrics in metrics_of.items()]
+def _missing(groups: Groups) -> list[str]:
+    """Why metrics have no value, each reason once with the metrics it holds for, and the variants unless it holds for all."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, runs in groups.items():
+        for metric, note in (noted for run in runs for noted in run.notes.items() if noted[1]):
+            found.setdefault(note, []).append((metric, name))
+    notes: list[str] = []
+    for note, places in found.items():
+        metrics, names = (dict.fromkeys(one) for one in zip(*places, strict=True))
+        of_each = note[0].isdigit() or len(names) < len(groups)  # "3 of 4 texts got no grade" counts those of one run
+        where = f" of {', '.join(names)}" if of_each else ""
+        notes.append(f"{', '.join(metrics)}{where}: {note}")
+    return notes
 
 
 def _commit() -> str:

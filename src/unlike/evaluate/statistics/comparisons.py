@@ -6,6 +6,7 @@ users; uniqueness is the Euclidean distance to it. The upper half of the users b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 
@@ -18,11 +19,13 @@ from unlike.evaluate.statistics.measured import (
     SHUFFLED,
     Groups,
     MeasuredRun,
-    cell_mean,
     comparable,
     counterparts,
     is_baseline,
+    most_shared,
     run_key,
+    scored_cells,
+    shared_means,
     unmatched,
     values_by_user,
 )
@@ -48,9 +51,9 @@ def paired_tests(groups: Groups, metrics: Sequence[str]) -> list[PairedTest]:
             made = [
                 _test(groups, name, baseline, metric, unit, values)
                 for part in comparable(groups)
-                if (baseline := best_baseline(part, metric))
                 for name in part
                 if not is_baseline(str(part[name][0].facts["method"]))
+                if (baseline := best_baseline(part, name, metric))
             ]
             found += _corrected([test for test in made if test])
     return found
@@ -63,20 +66,22 @@ def control_tests(groups: Groups, metric: str) -> list[PairedTest]:
         method = str(runs[0].facts["method"])
         if not is_baseline(method):
             controls = [other for one in CONTROLS.get(method, (PLAIN,)) for other in counterparts(groups, name, one)]
-            control = _best(groups, controls, metric)
+            control = _best(groups, name, controls, metric)
             found.append(_test(groups, name, control, metric, "users", over_users) if control else None)
     return _corrected([test for test in found if test])
 
 
-def best_baseline(groups: Groups, metric: str) -> str | None:
-    """The baseline with the best mean; None where none was scored."""
-    return _best(groups, [name for name, runs in groups.items() if is_baseline(str(runs[0].facts["method"]))], metric)
+def best_baseline(groups: Groups, name: str, metric: str) -> str | None:
+    """The baseline that a variant is tested against; None where none was scored on its cases."""
+    baselines = [other for other, runs in groups.items() if is_baseline(str(runs[0].facts["method"]))]
+    return _best(groups, name, baselines, metric)
 
 
-def _best(groups: Groups, names: Iterable[str], metric: str) -> str | None:
-    """The first of these variants with the best mean; None where none of them was scored."""
-    means = {name: mean for name in names if (mean := cell_mean(groups[name], metric)) is not None}
-    return max(means, key=lambda name: sign_of(metric) * means[name], default=None)
+def _best(groups: Groups, name: str, others: Iterable[str], metric: str) -> str | None:
+    """Of those that share the most of a variant's cells, the first with the best mean over them; None where none has one."""
+    values = {other: list(shared_means(groups[other], groups[name], metric).values()) for other in others}
+    nearest = most_shared(groups, name, [other for other, means in values.items() if means])
+    return max(nearest, key=lambda other: sign_of(metric) * fmean(values[other]), default=None)
 
 
 def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
@@ -87,20 +92,18 @@ def over_users(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) 
 
 def _over_runs(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> Pair:
     """One value per run, as DPL tests over its five temperatures."""
-    return _means_by_run(a, metric), _means_by_run(b, metric)
-
-
-def _means_by_run(runs: Sequence[MeasuredRun], metric: str) -> dict[str, float]:
-    return {run_key(run): mean for run in runs if (mean := run.means.get(metric)) is not None}
+    return shared_means(a, b, metric), shared_means(b, a, metric)
 
 
 def _test(
     groups: Groups, name: str, baseline: str, metric: str, unit: str, values: Callable[..., Pair]
 ) -> PairedTest | None:
-    found = compare(*values(groups[name], groups[baseline], metric))
+    ours, theirs = groups[name], groups[baseline]
+    found = compare(*values(ours, theirs, metric))
     if found is None:
         return None
-    enough = len(paired(*over_users(groups[name], groups[baseline], metric)).ids) >= MIN_USERS
+    pairs, left_out = paired(*values(ours, theirs, metric)), unmatched(ours, theirs, metric)
+    enough = len(paired(*over_users(ours, theirs, metric)).ids) >= MIN_USERS
 
     def known(value: float) -> float | None:
         return value if enough and not np.isnan(value) else None
@@ -114,13 +117,16 @@ def _test(
         low=found.interval.low,
         high=found.interval.high,
         n=found.n,
-        n_left_out=len(unmatched(groups[name], groups[baseline], metric)) if unit == "users" else found.n_left_out,
+        n_left_out=len(left_out) if unit == "users" else found.n_left_out,
         p_t=known(found.p_t),
         p_wilcoxon=known(found.p_wilcoxon),
         p_permutation=known(found.p_permutation),
         p_holm=None,
         p_permutation_holm=None,
         effect=known(found.effect_size),
+        n_cases=len(scored_cells(ours, metric) & scored_cells(theirs, metric)),
+        mean=float(pairs.a.mean()),
+        baseline_mean=float(pairs.b.mean()),
     )
 
 

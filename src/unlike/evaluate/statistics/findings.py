@@ -36,9 +36,11 @@ class Cell:
 class PairedTest:
     """A paired test of a variant against the best baseline of that metric with the same LLM and task.
 
+    The baseline is among those that share the most cases and runs with the variant.
+
     Attributes:
         variant: The tested one.
-        baseline: The best baseline by mean.
+        baseline: The best baseline by its mean over the cases and runs that both have.
         metric: Name of the metric.
         unit: "users" (ours: one value per user) or "runs" (DPL's: one value per run).
         difference: Mean of variant minus baseline.
@@ -52,6 +54,9 @@ class PairedTest:
         p_holm: p_t after Holm's correction over all tests of that metric and unit.
         p_permutation_holm: p_permutation after the same correction.
         effect: Cohen's d_z.
+        n_cases: Cases with a value of both, summed over runs.
+        mean: Mean of the variant over the pairs.
+        baseline_mean: Mean of the baseline over the pairs.
     """
 
     variant: str
@@ -69,6 +74,9 @@ class PairedTest:
     p_holm: float | None
     p_permutation_holm: float | None
     effect: float | None
+    n_cases: int = 0
+    mean: float | None = None
+    baseline_mean: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +280,7 @@ class Findings:
         notes: Caveats shown with the results (tiny model, missing metric, few users).
         lower_is_better: Metrics of which less is better.
         n_cases: Cases of all variants together; a variant with fewer is not quite comparable.
+        n_users: Users who have a text of some variant; 0 where it is not known.
         controls: Each tested variant against its control: the same method without the user, or no personalisation.
         rubrics: What each rubric judge found beside its column.
     """
@@ -292,4 +301,5 @@ class Findings:
     controls: list[PairedTest] = field(default_factory=list[PairedTest])
     rubrics: list[RubricFindings] = field(default_factory=list[RubricFindings])
     n_cases: int = 0
+    n_users: int = 0
     lower_is_better: list[str] = field(default_factory=list[str])

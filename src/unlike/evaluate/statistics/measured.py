@@ -155,15 +155,16 @@ def _kind(run: MeasuredRun, *without: str) -> str:
 def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[str]:
     """The variants of a method that a variant is compared with: those with its settings, or all where there are none.
 
-    Variants are found by method, since a plan may give them any name. All have the variant's LLM and task; ``dep_shuffled``
-    must have its adapter too. The settings in ``without`` may differ.
+    Variants are found by method, since a plan may give them any name. All have the variant's LLM and task, and share the
+    most of its cases and runs; ``dep_shuffled`` must have its adapter too. The settings in ``without`` may differ.
     """
     ours = groups[name][0]
-    found = {
-        other: runs[0]
+    possible = [
+        other
         for other, runs in groups.items()
         if runs[0].facts["method"] == method and other != name and _may_be_compared(runs[0], ours)
-    }
+    ]
+    found = {other: groups[other][0] for other in most_shared(groups, name, possible)}
     alike = [
         other for other, run in found.items() if _kind(run, "adapter", *without) == _kind(ours, "adapter", *without)
     ]
@@ -214,13 +215,43 @@ def run_key(run: MeasuredRun) -> str:
     return f"t={settings['temperature']} seed={settings['seed']} sample={run.facts.get('sample')}"
 
 
+def planned_cells(runs: Sequence[MeasuredRun]) -> set[tuple[str, str]]:
+    """(case id, run key) of all cases of some runs, also of failed ones."""
+    return {(row.case_id, key) for run in runs for key in (run_key(run),) for row in run.rows}
+
+
+def scored_cells(runs: Sequence[MeasuredRun], metric: str) -> set[tuple[str, str]]:
+    """(case id, run key) of the cases that have a value of a metric."""
+    return {(case, key) for run in runs for key in (run_key(run),) for case in run.per_case.get(metric, {})}
+
+
+def most_shared(groups: Groups, name: str, others: Iterable[str]) -> list[str]:
+    """Those of some variants that share the most of a variant's planned cells: its own experiment's before another's."""
+    ours = planned_cells(groups[name])
+    n_shared = {other: len(ours & planned_cells(groups[other])) for other in others}
+    return [other for other, n in n_shared.items() if n == max(n_shared.values())]
+
+
+def shared_means(runs: Sequence[MeasuredRun], others: Sequence[MeasuredRun], metric: str) -> dict[str, float]:
+    """By run key: a run's mean over the planned cells that others have too.
+
+    A metric without values by case counts only where others have all cases of the run.
+    """
+    there = planned_cells(others)
+
+    def mean_of(run: MeasuredRun) -> float | None:
+        if planned_cells([run]) <= there:
+            return run.means.get(metric)
+        key, of_case = run_key(run), run.per_case.get(metric, {})
+        values = [value for case, value in of_case.items() if (case, key) in there]
+        return sum(values) / len(values) if values else None
+
+    return means_by_user((run_key(run), mean) for run in runs if (mean := mean_of(run)) is not None)
+
+
 def unmatched(a: Sequence[MeasuredRun], b: Sequence[MeasuredRun], metric: str) -> frozenset[tuple[str, str]]:
     """(case id, run key) of cases that only one of two variants has a value for: left out for both."""
-
-    def there(runs: Sequence[MeasuredRun]) -> set[tuple[str, str]]:
-        return {(case, run_key(run)) for run in runs for case in run.per_case.get(metric, {})}
-
-    return frozenset(there(a) ^ there(b))
+    return frozenset(scored_cells(a, metric) ^ scored_cells(b, metric))
 
 
 # Rows of the tables ---------------------------------------------------------------------------------------------------
