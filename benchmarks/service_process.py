@@ -119,14 +119,14 @@ def _run(app: "FastAPI", listener: socket.socket) -> None:
 def main(port: int, store: str, n_processes: int, llm: str) -> None:
     """Serve what the command line names."""
     from unlike.serve.processes import run_in_processes
-    from unlike.serve.server import listening
+    from unlike.serve.server import listening_together
 
-    with listening("127.0.0.1", port) as listener:
-        serve = partial(serve_bare if store == "bare" else partial(serve_store, store, llm), listener)
+    serve = serve_bare if store == "bare" else partial(serve_store, store, llm)
+    with listening_together("127.0.0.1", port, n_processes) as listeners:
         if n_processes == 1:
-            serve()
+            serve(listeners[0])
         else:
-            run_in_processes(serve, n_processes)
+            run_in_processes(serve, listeners)
 
 
 if __name__ == "__main__":

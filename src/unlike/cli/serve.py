@@ -58,22 +58,22 @@ def serve(
     """
     need(SERVICE_PARTS)
     from unlike.serve.processes import run_in_processes
-    from unlike.serve.server import address_of, listening
+    from unlike.serve.server import address_of, listening_together
 
     place = Place(store, master=master, notify=say)
     if processes > 1:
         _check_shared(llm, processes)
     with open_store_at(place, new=not place.in_folder, migrate=True) as opened:
         parts = open_memory_parts(settings, llm, embedder)
-        with listening(host, port) as listener:
+        with listening_together(host, port, processes) as listeners:
             parts = replace(parts, signer=open_signer(place, signing_key))
-            _announce(opened, place, llm, address_of(listener))
+            _announce(opened, place, llm, address_of(listeners[0]))
             if processes == 1:
-                _serve(opened, parts, workers, listener)
+                _serve(opened, parts, workers, listeners[0])
                 return
             opened.close()  # each process opens the store for itself
-            named = (place, settings, llm, embedder, signing_key, workers)
-            status = run_in_processes(partial(_serve_beside, *named, listener), processes)
+            serve_beside = partial(_serve_beside, place, settings, llm, embedder, signing_key, workers)
+            status = run_in_processes(serve_beside, listeners)
     if status:
         raise typer.Exit(status)
 

@@ -1,6 +1,8 @@
-"""Several processes that answer on one socket: a parent starts them, replaces one that was killed, and passes signals on.
+"""Several processes that answer on one port: a parent starts them, replaces one that was killed, and passes signals on.
 
-They share nothing but the socket, the database and the counts for Prometheus.
+They share nothing but the port, the database and the counts for Prometheus. Each has a socket of its own, since of one that
+they shared a single process could take all connections of a client or proxy. The parent holds the sockets too: connections to a
+process that was killed wait for its successor.
 """
 
 import os
@@ -8,11 +10,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from socket import socket
 from tempfile import TemporaryDirectory
 from types import FrameType
 
@@ -23,28 +26,28 @@ PAUSE_S = 1.0
 """Before a process that was killed is replaced."""
 
 
-def run_in_processes(work: Callable[[], None], n: int) -> int:
-    """Run the same work in ``n`` processes until SIGINT or SIGTERM ends it; each signal is passed on to all of them.
+def run_in_processes(serve: Callable[[socket], None], listeners: Sequence[socket]) -> int:
+    """Serve on each socket in a process until SIGINT or SIGTERM ends it; each signal is passed on to all of them.
 
     A process that a signal killed, as where memory runs out, is replaced. One that ends with an error ends all others,
     since it would fail again.
 
     Args:
-        work: Can be pickled, serves, and ends at SIGTERM and SIGINT.
-        n: Number of processes.
+        serve: Can be pickled, and ends at SIGTERM and SIGINT.
+        listeners: Of one port; see ``listening_together``.
 
     Returns:
         The exit status: 0, or that of the process which ended with an error.
     """
     with TemporaryDirectory(prefix="unlike-metrics-") as folder, _variable(SHARED_COUNTS, folder):
-        return _Processes(work, n).run()
+        return _Processes(serve, listeners).run()
 
 
 class _Processes:
-    def __init__(self, work: Callable[[], None], n: int) -> None:
-        self._work = work
-        self._n = n
-        self._running: list[SpawnProcess] = []
+    def __init__(self, serve: Callable[[socket], None], listeners: Sequence[socket]) -> None:
+        self._serve = serve
+        self._free = list(listeners)
+        self._running: dict[SpawnProcess, socket] = {}
         self._stopping = False
 
     def run(self) -> int:
@@ -52,11 +55,11 @@ class _Processes:
             signal.signal(told, self._pass_on)
         status = 0
         while self._running or not self._stopping:
-            while len(self._running) < self._n and not self._stopping:
-                self._start()
+            while self._free and not self._stopping:
+                self._start(self._free.pop())
             ended = wait([process.sentinel for process in self._running])
             gone = [process for process in self._running if process.sentinel in ended]
-            self._running = [process for process in self._running if process not in gone]
+            self._free += [self._running.pop(process) for process in gone]
             if failed := [process.exitcode for process in gone if process.exitcode and process.exitcode > 0]:
                 status = status or failed[0]
                 self._pass_on(signal.SIGTERM)
@@ -64,26 +67,26 @@ class _Processes:
                 time.sleep(PAUSE_S)
         return status
 
-    def _start(self) -> None:
-        process = get_context("spawn").Process(target=_child, args=(self._work,))
+    def _start(self, listener: socket) -> None:
+        process = get_context("spawn").Process(target=_child, args=(self._serve, listener))
         process.start()
-        self._running.append(process)
+        self._running[process] = listener
         if self._stopping:  # a signal came before this process was known
             process.terminate()
 
     def _pass_on(self, told: int, _frame: FrameType | None = None) -> None:
         self._stopping = True
-        for process in self._running:
+        for process in list(self._running):
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, told)
 
 
-def _child(work: Callable[[], None]) -> None:
-    """Work in a session of its own: Ctrl-C in a terminal reaches the parent, which passes it on."""
+def _child(serve: Callable[[socket], None], listener: socket) -> None:
+    """Serve in a session of its own: Ctrl-C in a terminal reaches the parent, which passes it on."""
     os.setsid()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        work()
+        serve(listener)
     except UnlikeError as error:
         sys.exit(f"unlike: {error}")
 

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -30,20 +30,41 @@ SWITCH_S = 0.001
 
 
 @contextmanager
-def listening(host: str, port: int) -> Generator[socket.socket]:
+def listening(host: str, port: int, shared: bool = False) -> Generator[socket.socket]:
     """A listening socket; port 0 for any free port.
+
+    Args:
+        host: Address.
+        port: Of TCP.
+        shared: Whether other sockets may listen on the port too.
 
     Raises:
         InputError: It cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        door = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        door = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     except OSError as error:
         why = str(error.strerror).partition(" (while")[0]
         raise InputError(f"{host} port {port} cannot be listened on: {why}; give --host or --port") from error
     with door:
         yield door
+
+
+@contextmanager
+def listening_together(host: str, port: int, n: int) -> Generator[list[socket.socket]]:
+    """``n`` sockets that listen on one port, among which the kernel (of Linux) divides connections evenly.
+
+    Raises:
+        InputError: It cannot be listened on, or somebody else does.
+    """
+    with listening(host, port) as alone:
+        if n == 1:
+            yield [alone]
+            return
+        port = alone.getsockname()[1]
+    with ExitStack() as opened:
+        yield [opened.enter_context(listening(host, port, shared=True)) for _ in range(n)]
 
 
 def address_of(door: socket.socket) -> str:
