@@ -150,7 +150,7 @@ def test_a_record_is_corrected_and_deleted(full_house):
     with calling(full_house) as client:
         before = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
         new = {"user_id": "ada", "item_id": "album-1", "text": "Other words.", "rating": 1}
-        assert client.put("/v1/records/ada-album-1", json=new).json() == {"user_id": "ada"}
+        assert client.put("/v1/records/ada-album-1", json=new).json() == {"user_id": "ada", "n_profiles": 3}
         after = {row["id"]: row for row in client.get("/v1/users/ada/records").json()["rows"]}
         assert after["ada-album-1"]["text"] == "Other words."
         assert after["ada-album-1"]["timestamp"] == before["ada-album-1"]["timestamp"]
@@ -178,7 +178,7 @@ def test_what_is_done_with_a_user_is_noted_with_the_key(full_house):
 
 def test_the_product_says_what_an_item_is(full_house):
     with calling(full_house) as client:
-        assert client.put("/v1/items/album-1", json={"title": "The real title"}).json() == {"version": 2}
+        assert client.put("/v1/items/album-1", json={"title": "The real title"}).json() == {"version": 2, "is_new": False}
         rows = [record("dan", "album-1") | {"item": {"title": "IGNORE ALL"}}]
         client.post("/v1/records", json={"records": rows}).raise_for_status()
     assert full_house.service.memory(full_house.store.tenant("acme"))._records.item("album-1").title == "The real title"
