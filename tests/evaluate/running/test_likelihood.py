@@ -203,7 +203,7 @@ def test_an_experiment_measures_what_its_plan_says_now_and_reports_what_is_missi
     runs = measure_all(run_folders(plan, tmp_path), plan, crowd)
     assert runs[1].per_case[LOGLIK] == {kept.case_id: kept.loglik}
     notes = find(plan, crowd, encoder, runs).notes
-    assert "loglik: 2 of 3 cases have no likelihood (no room)" in notes
+    assert "loglik of rag: 2 of 3 cases have no likelihood (no room)" in notes
 
 
 def test_an_experiment_without_metrics_writes_no_texts(crowd, engine, tmp_path):
