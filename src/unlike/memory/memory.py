@@ -126,7 +126,8 @@ class Memory:
     async def add_body(self, body: bytes, read: ingest.ReadBody) -> Added:
         """Store the records that ``read`` finds in the body of a request; see ``add``."""
         work = ingest.read_and_cleaned
-        clean, consent = await self._heavy.run_sized(len(body), work, body, read, self._redactor)
+        pickled, consent = await self._heavy.run_sized(len(body), work, body, read, self._redactor)
+        clean = await asyncio.to_thread(pickled.loaded)
         return await asyncio.to_thread(ingest.add, self.tenant, clean, consent, self.settings)
 
     async def feedback(
