@@ -38,7 +38,9 @@ def erase(
     ] = None,
     record: Annotated[
         str,
-        typer.Option(help="Delete only the record with this id, and what was made from it, others' profiles included."),
+        typer.Option(
+            help="Delete only the record with this id and what was made from it, including profiles of others."
+        ),
     ] = "",
     refuse: Annotated[
         bool, typer.Option("--refuse", help="Refuse the records of a USER who is not in the store.")
@@ -200,9 +202,7 @@ def _erase_again(memory: "Memory", receipts: "Sequence[Receipt]", public_key: st
     rest = {"not in this store": done.n_absent, "readmitted": done.n_readmitted, "of other tenants": done.n_elsewhere}
     said = "".join(f"; {n:,} {what}" for what, n in rest.items() if n)
     typer.echo(f"{n_of(len(receipts), 'receipt')}: {n_of(len(done.user_ids), 'user')} erased again{said}")
-    typer.echo(
-        "records of this tenant's are refused from now on, except of users who were readmitted after their erasure"
-    )
+    typer.echo("the records of these users are refused in this tenant from now on, except of those who were readmitted")
 
 
 def _confirm_record(tenant: "Tenant", record_id: str, user: str, yes: bool) -> None:
@@ -229,7 +229,7 @@ def _delete_record(memory: "Memory", record_id: str) -> None:
     changed = wait_for(memory.delete_record(record_id))
     typer.echo(
         f"record {record_id} of {changed.user_id} is deleted; {n_of(changed.n_profiles, 'profile')} will be rebuilt "
-        "without it, others' that were compared with it included"
+        "without it, including those of others that were compared with it"
     )
 
 
@@ -245,7 +245,7 @@ def _refuse_user(memory: "Memory", user: str, refused: bool) -> None:
     with memory.tenant.read() as tx:
         if not refused and not erasure_receipts.refused(tx, [user]):
             raise InputError(
-                f"records of {user} are not refused; one that was deleted by itself is stored again by PUT /v1/records/ID"
+                f"records of {user} are not refused; to store a single deleted record again, send PUT /v1/records/ID"
             )
     wait_for(memory.refuse(user, refused))
     typer.echo(f"records of {user} are {'refused' if refused else 'accepted'} from now on")

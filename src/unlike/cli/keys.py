@@ -40,8 +40,8 @@ def new(
     from unlike.store import api_keys
 
     place = Place(store, tenant, master, say)
-    with open_store_at(place, new=new_store or not place.in_folder, migrate=True) as held:
-        opened = tenant_of(held, place, new=True)
+    with open_store_at(place, new=new_store or not place.in_folder, migrate=True) as opened_store:
+        opened = tenant_of(opened_store, place, new=True)
         lasts_ms = None if days is None else int(days * DAY_MS)
         key = opened.run_with_retry(
             lambda tx: api_keys.new(tx, name, scope or api_keys.SCOPES, lasts_ms and tx.now_ms + lasts_ms)

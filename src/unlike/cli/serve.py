@@ -44,7 +44,7 @@ def serve(
         int,
         typer.Option(
             min=1,
-            help="Processes that answer on the port, each with its workers, for as many processors; --llm elsewhere.",
+            help="Processes that answer requests, one per processor, each with its own workers; the LLM must be a server.",
         ),
     ] = 1,
     settings: SettingsAt = None,

@@ -107,13 +107,13 @@ def _values_on_error(log: ReadLog) -> Generator[None]:
 
 
 def _warnings_of_cases(parts: Split) -> list[str]:
-    """Where most users are only others in comparisons, results are about the few that are left."""
+    """A warning where fewer than half of the users have cases, since results are then about few of them."""
     n, n_with = (keys["user_id"].n_unique() for keys in (parts.records, parts.cases))
     if n_with * 2 >= n or n_with == 0:  # none where no targets are asked for
         return []
     return [
-        f"{n_with:,} of {n:,} users have cases; with lower --train-targets (cases that only training needs), --min-profile "
-        "or --min-profile-reviewers there are more"
+        f"only {n_with:,} of {n:,} users have cases; to get more, lower --train-targets (cases that only training needs), "
+        "--min-profile or --min-profile-reviewers"
     ]
 
 

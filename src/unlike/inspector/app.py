@@ -148,7 +148,7 @@ def _is_local(host: str) -> bool:
 
 
 def _is_page(path: str) -> bool:
-    return path == "/" or (path == PAGES or path.startswith(f"{PAGES}/")) and not path.startswith(API)
+    return path in ("/", PAGES) or (path.startswith(f"{PAGES}/") and not path.startswith(API))
 
 
 def _digest(key: str) -> bytes:

@@ -29,8 +29,8 @@ from unlike.store.users import Consent
 
 ROWS_AT_ONCE = 2_000
 """Records of one transaction."""
-ROWS_A_PART = 100
-"""Records that are unpickled at once, in a few milliseconds."""
+ROWS_PER_PICKLE = 100
+"""Records that are unpickled at once, which takes milliseconds."""
 MAX_CHARS = {
     "id": 256,
     "user_id": 256,
@@ -81,7 +81,7 @@ def cleaned(rows: Sequence[NewRecord], redactor: Redactor) -> Clean:
 
 @dataclass(frozen=True, slots=True)
 class PickledClean:
-    """What another process cleaned: loading thousands of records at once would hold Python's GIL for a sixth of a second."""
+    """Clean records from another process, in several pickles: loading one of thousands would hold the GIL for too long."""
 
     parts: Sequence[bytes]
     redacted: Mapping[str, int]
@@ -95,7 +95,10 @@ def read_and_cleaned(body: bytes, read: ReadBody, redactor: Redactor) -> tuple[P
     """The records of a body, checked and without identifiers, and the consent of new users; see ``cleaned``."""
     rows, consent = read(body)
     clean = cleaned(rows, redactor)
-    parts = [pickle.dumps(clean.rows[first : first + ROWS_A_PART]) for first in range(0, len(clean.rows), ROWS_A_PART)]
+    parts = [
+        pickle.dumps(clean.rows[first : first + ROWS_PER_PICKLE])
+        for first in range(0, len(clean.rows), ROWS_PER_PICKLE)
+    ]
     return PickledClean(parts, clean.redacted), consent
 
 

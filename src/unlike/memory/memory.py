@@ -127,8 +127,7 @@ class Memory:
         """Store the records that ``read`` finds in the body of a request; see ``add``."""
         work = ingest.read_and_cleaned
         pickled, consent = await self._heavy.run_sized(len(body), work, body, read, self._redactor)
-        clean = await asyncio.to_thread(pickled.loaded)
-        return await asyncio.to_thread(ingest.add, self.tenant, clean, consent, self.settings)
+        return await asyncio.to_thread(lambda: ingest.add(self.tenant, pickled.loaded(), consent, self.settings))
 
     async def feedback(
         self, user_id: str, item_id: str, text: str, title: str = "", rating: float | None = None

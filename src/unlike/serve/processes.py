@@ -1,7 +1,7 @@
 """Several processes that answer on one port: a parent starts them, replaces one that was killed, and passes signals on.
 
-They share nothing but the port, the database and the counts for Prometheus. Each has a socket of its own, since of one that
-they shared a single process could take all connections of a client or proxy. The parent holds the sockets too: connections to a
+They share nothing but the port, the database and the counts for Prometheus. Each has a socket of its own, since a single
+process could take all connections of a shared one. The parent holds the sockets too: connections to a
 process that was killed wait for its successor.
 """
 
@@ -23,13 +23,13 @@ from unlike.errors import UnlikeError
 from unlike.serve.prometheus import SHARED_COUNTS
 
 PAUSE_S = 1.0
-"""Before a process that was killed is replaced."""
+"""Pause before a killed process is replaced."""
 
 
 def run_in_processes(serve: Callable[[socket], None], listeners: Sequence[socket]) -> int:
     """Serve on each socket in a process until SIGINT or SIGTERM ends it; each signal is passed on to all of them.
 
-    A process that a signal killed, as where memory runs out, is replaced. One that ends with an error ends all others,
+    A process that was killed, for example because memory ran out, is replaced. One that ends with an error ends all others,
     since it would fail again.
 
     Args:

@@ -34,7 +34,7 @@ def leakage(texts: Sequence[str], peers: Sequence[Sequence[str]]) -> list[float]
 
 
 def _longest_shared(text: str, others: Sequence[str]) -> int:
-    """Words of the longest run, in time and memory that grow with the length of the texts."""
+    """Number of words of the longest shared run, in linear time and memory."""
     automaton = SuffixAutomaton(words(text))
     return max((automaton.longest_run(words(other)) for other in others), default=0)
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 
 
 class SuffixAutomaton:
-    """All runs of some words, in at most twice as many states.
+    """Accepts all runs of some words; it has at most twice as many states as there are words.
 
     Args:
         words: In their order.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        # By state: the next states by word, the state of the longest suffix that occurs elsewhere too, the longest run.
+        # Per state: transitions by word, suffix link, length of its longest run.
         self._next: list[dict[str, int]] = [{}]
         self._link, self._length = [-1], [0]
         last = 0
@@ -31,7 +31,7 @@ class SuffixAutomaton:
         return longest
 
     def _extended(self, last: int, word: str) -> int:
-        """Add a word behind the words so far, which end in state ``last``; returns the state in which they end now."""
+        """Append a word; ``last`` is the state of all words before it. Returns the state of all words so far."""
         new = self._added({}, self._length[last] + 1)
         state = last
         while state >= 0 and word not in self._next[state]:

@@ -40,7 +40,7 @@ class Metric:
             where the language does not matter.
         truncated: (texts, real texts) to a note on how many are longer than the metric reads.
         lower_is_better: Whether the variant with the lowest value is the best.
-        is_ranked: Whether one direction is better; a metric without one, such as a length, is shown beside those that rank.
+        is_ranked: Whether higher or lower is better; a metric of which neither is, such as a length, is a sanity check.
         all_references: Whether ``corpus`` gets all real texts of each text, of which there may be several.
     """
 
@@ -121,7 +121,7 @@ def sign_of(name: str) -> int:
 
 
 def is_ranked(name: str) -> bool:
-    """Whether one direction of a metric is better; also of those measured elsewhere (judges, likelihood)."""
+    """Whether higher or lower values of a metric are better; true of those measured elsewhere (judges, likelihood)."""
     metric = METRICS.get(name.removesuffix(CUT))
     return metric is None or metric.is_ranked
 

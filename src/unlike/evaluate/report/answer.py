@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unlike.evaluate.report.number_format import finite, interval, p_value, signed, value
-from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, over_shared, scales, sign, with_fewer_cases
+from unlike.evaluate.report.report_tables import LEVEL, is_below, labels, scales, shared_cases, sign, with_fewer_cases
 from unlike.evaluate.statistics.findings import Findings, PairedTest, Variant
 from unlike.evaluate.statistics.significance import MIN_USERS
 from unlike.progress import n_of
@@ -50,7 +50,7 @@ def _of_part(findings: Findings, tested: Sequence[PairedTest], label: str) -> st
     control = next((test for test in findings.controls if test.variant == best.variant), None)
     if control is None or control.baseline == best.baseline:
         return sentence
-    against = f"Against its control {control.baseline}{over_shared(control)}"
+    against = f"Against its control {control.baseline}{shared_cases(control, ' over')}"
     return f"{sentence} {against}: {_figures(findings, control, findings.controls)}."
 
 
@@ -101,7 +101,7 @@ def _means(findings: Findings, test: PairedTest) -> str:
     scale = scales(findings).get(test.metric, 1.0)
     means = {variant.name: _mean(variant, test.metric) for variant in findings.variants}
     ours, theirs = means.get(test.variant), means.get(test.baseline)
-    over = over_shared(test)
+    over = shared_cases(test, " over")
     if over:
         ours, theirs = test.mean, test.baseline_mean
     return f"{value(ours, scale)} against {value(theirs, scale)}{over}, "

@@ -95,9 +95,10 @@ def is_below(test: PairedTest | None, level: float) -> bool:
     return max(test.p_holm, test.p_permutation_holm) < level
 
 
-def over_shared(test: PairedTest) -> str:
-    """Over which cases a test is, where it leaves some out; else empty."""
-    return f" over the {n_of(test.n_cases, 'case')} that both have" if test.n_cases and test.n_left_out else ""
+def shared_cases(test: PairedTest, preposition: str) -> str:
+    """The cases that a test is about, in words, where it leaves some out; otherwise empty."""
+    left_out = test.n_cases and test.n_left_out
+    return f"{preposition} the {n_of(test.n_cases, 'case')} that both have" if left_out else ""
 
 
 def by_place(tests: Sequence[PairedTest]) -> Tests:
@@ -151,7 +152,7 @@ def _worth(findings: Findings, variant: Variant) -> TableCell:
     if test is None:
         return TableCell("–")
     scale = scales(findings).get(test.metric, 1.0)
-    shared = over_shared(test).replace(" over", ", on", 1)
+    shared = shared_cases(test, ", on")
     return TableCell(
         signed(test.difference, scale),
         small=f"{interval(test.low, test.high, scale)} over {test.baseline}{shared}",
@@ -190,7 +191,7 @@ def _cell(findings: Findings, variant: Variant, metric: str, letters: dict[str, 
     test = tests.get((variant.name, metric, "users"))
     if test and test.p_t is None:
         below.append(f"not tested: {test.n} of at least {MIN_USERS} users")
-    elif test and (shared := over_shared(test)):
+    elif test and (shared := shared_cases(test, " over")):
         below.append(f"tested against {test.baseline}{shared}")
     if metric in variant.paper:
         below.append(f"paper: {value(variant.paper[metric], scale)}")
