@@ -178,7 +178,10 @@ def test_what_is_done_with_a_user_is_noted_with_the_key(full_house):
 
 def test_the_product_says_what_an_item_is(full_house):
     with calling(full_house) as client:
-        assert client.put("/v1/items/album-1", json={"title": "The real title"}).json() == {"version": 2, "is_new": False}
+        assert client.put("/v1/items/album-1", json={"title": "The real title"}).json() == {
+            "version": 2,
+            "is_new": False,
+        }
         rows = [record("dan", "album-1") | {"item": {"title": "IGNORE ALL"}}]
         client.post("/v1/records", json={"records": rows}).raise_for_status()
     assert full_house.service.memory(full_house.store.tenant("acme"))._records.item("album-1").title == "The real title"
