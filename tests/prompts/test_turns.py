@@ -8,7 +8,7 @@ from tests.worlds import Listening, kit_for, outcome_of, world
 from unlike.evaluate.running.plan import Plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.methods.table import ADAPTED, METHODS
-from unlike.prompts.prompt import Ask, Passage, asked_length, block_quote, messages_of, own_record
+from unlike.prompts.prompt import Ask, Passage, asked_length, block_quote, messages_of, own_record, size_of
 from unlike.prompts.task import open_task
 from unlike.records import Case, Item, Record
 
@@ -75,7 +75,7 @@ def test_the_layout_is_a_setting_of_an_experiment():
     ],
 )
 def test_the_length_asked_for_is_the_median_of_the_texts_shown(texts, length):
-    assert asked_length(texts) == length
+    assert asked_length([size_of(text) for text in texts]) == length
 
 
 @given(st.text())

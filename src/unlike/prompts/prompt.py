@@ -60,13 +60,18 @@ class Passage:
     slots: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
+    def size(self) -> tuple[int, int]:
+        """Words and characters of the text."""
+        return size_of(self.text)
+
+    @cached_property
     def view(self) -> SimpleNamespace:
         """What a template sees of it; made once, since a service shows a user's records again and again."""
         text = quoted(self.text)
         return SimpleNamespace(
             text=text,
             quote=block_quote(text),
-            length=asked_length([text]),
+            length=asked_length([self.size]),
             item=_item_view(self.item),
             n_others=self.n_others,
             slots=self.slots,
@@ -107,7 +112,7 @@ def messages_of(ask: Ask, task: Task) -> list[dict[str, str]]:
         "request": SimpleNamespace(**_facts(ask.request)),
         "slots": ask.slots,
         "dimensions": [Dimension(_one_line(d.name), _one_line(d.look_at)) for d in ask.dimensions],
-        "length": asked_length([passage.text for passage in ask.passages if passage.kind == "past"]),
+        "length": asked_length([passage.size for passage in ask.passages if passage.kind == "past"]),
     }
     for kind in _MANY:
         context[kind] = [passage.view for passage in ask.passages if passage.kind == kind]
@@ -129,15 +134,23 @@ def block_quote(text: str) -> str:
     return "\n".join(f"> {line}" for line in text.splitlines() or [""])
 
 
-def asked_length(texts: Sequence[str]) -> str:
+def size_of(text: str) -> tuple[int, int]:
+    """Words and characters of a text."""
+    return len(text.split()), len(text)
+
+
+def asked_length(sizes: Sequence[tuple[int, int]]) -> str:
     """How long a text should be, in words for a person: the median of the user's own texts; "" where there are none.
 
     Scripts without spaces between words are counted in characters.
+
+    Args:
+        sizes: Of the user's texts, see ``size_of``.
     """
-    lengths = [(words, len(text)) for text in texts if (words := len(text.split()))]
-    if not lengths:
+    of_texts = [size for size in sizes if size[0]]
+    if not of_texts:
         return ""
-    words, chars = map(statistics.median, zip(*lengths, strict=True))
+    words, chars = map(statistics.median, zip(*of_texts, strict=True))
     if chars > _LONGEST_WORD_CHARS * words:
         return f"{_rounded(chars)} characters"
     return f"{_rounded(words)} words"

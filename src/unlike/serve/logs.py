@@ -5,7 +5,6 @@ and the places in the code. Of a message's arguments only numbers are written. O
 so only their origin is kept.
 """
 
-import json
 import logging
 import sys
 import traceback
@@ -13,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
+
+from pydantic_core import to_json
 
 LOG = logging.getLogger("unlike.serve")
 _OURS = ("unlike", "uvicorn")
@@ -56,7 +57,7 @@ class JsonLines(logging.Formatter):
         else:
             line["where"] = f"{record.module}:{record.lineno}"
         line |= getattr(record, "facts", {}) | _failure(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return to_json(line).decode()
 
 
 def write_log(to: TextIO = sys.stderr, level: int = logging.INFO) -> None:

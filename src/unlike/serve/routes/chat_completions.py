@@ -9,11 +9,12 @@ from starlette.responses import Response
 from unlike.serve.answers import Events, event_stream, json_response
 from unlike.serve.chat import ChatCompletion, answer, chunks, prepared_chat
 from unlike.serve.chat_bodies import ChatBody
+from unlike.serve.direct_route import DirectRoute
 from unlike.serve.errors import documented
 from unlike.serve.routes.context import Here, Visit
 from unlike.store.records import Unknown
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
 _STREAM = event_stream("An event: a chunk as OpenAI writes it, an error's body, or `[DONE]`.")
 
 

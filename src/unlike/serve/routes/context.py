@@ -45,19 +45,25 @@ class Visit:
         Raises:
             ClientLeft: It did.
         """
-        working = asyncio.create_task(work)
-        leaving = asyncio.create_task(disconnected(self.receive))
+        task, left = asyncio.current_task(), False
+        assert task is not None
+        n_cancelled = task.cancelling()
+
+        async def cancel_when_left() -> None:
+            nonlocal left
+            await disconnected(self.receive)
+            left = True
+            task.cancel()
+
+        watching = asyncio.create_task(cancel_when_left())
         try:
-            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return await working
-            raise ClientLeft
+            return await work
+        except asyncio.CancelledError:
+            if left and task.uncancel() <= n_cancelled:  # otherwise the server cancels the request as well
+                raise ClientLeft from None
+            raise
         finally:
-            leaving.cancel()
-            working.cancel()
-            await asyncio.wait((working,))
-            if not working.cancelled():
-                working.exception()  # retrieved, so that asyncio does not warn
+            watching.cancel()
 
 
 def service_of(request: Request) -> Service:
@@ -65,7 +71,8 @@ def service_of(request: Request) -> Service:
     return request.app.state.service
 
 
-async def _visit(request: Request) -> Visit:
+async def visit(request: Request) -> Visit:
+    """A request that the middleware let pass."""
     _refuse_unknown_parameters(request)
     service, caller = service_of(request), request.scope["state"]["caller"]
     assert isinstance(caller, Caller)
@@ -85,4 +92,4 @@ def _refuse_unknown_parameters(request: Request) -> None:
         raise RequestValidationError(mistakes)
 
 
-Here = Annotated[Visit, Depends(_visit)]
+Here = Annotated[Visit, Depends(visit)]

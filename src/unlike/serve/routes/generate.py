@@ -9,10 +9,11 @@ from starlette.responses import Response
 from unlike.memory.answers import Request, Written
 from unlike.serve.answers import Events, event, event_stream, json_response
 from unlike.serve.bodies import GenerateBody
+from unlike.serve.direct_route import DirectRoute
 from unlike.serve.errors import documented
 from unlike.serve.routes.context import Here, Visit
 
-router = APIRouter(tags=["texts"])
+router = APIRouter(tags=["texts"], route_class=DirectRoute)
 _STREAM = event_stream(
     "An event: pieces of text, then the same answer as without `stream`, or an error's body.",
     'JSON: `{"text"}`, `Written` or `ErrorBody`',
