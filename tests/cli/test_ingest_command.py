@@ -160,6 +160,7 @@ def test_where_nothing_can_be_done_it_is_one_line_and_exit_2(words, unlike, line
     assert message in err
     assert [line for line in err.splitlines() if line.startswith("unlike: ")] == err.splitlines()[-1:]
     assert "Traceback" not in out + err
+    assert not (tmp_path / "memory").exists(), "a new store"
 
 
 def test_a_store_whose_key_is_elsewhere_gets_no_new_one(unlike, shop, lines, tmp_path):

@@ -72,7 +72,7 @@ def test_all_llms_that_cannot_be_opened_are_named_before_any_text_is_written(pla
         unlike.experiment(plan_file(more='judges = ["s-gpt"]\n'), tmp_path / "out")
     with pytest.raises(InputError, match="^OpenAI needs a key: .*; rubric judge .*: OpenAI needs a key"):
         unlike.experiment(plan_file(more='judges = ["rubric:s-gpt"]\n'), tmp_path / "both", llm="openai:m")
-    assert not (tmp_path / "out" / "runs").exists() and not (tmp_path / "both" / "runs").exists()
+    assert not (tmp_path / "out").exists() and not (tmp_path / "both").exists(), "nor was an adapter trained"
 
 
 def test_a_judge_that_cannot_be_used_any_more_leaves_a_report_that_says_so(plan_file, tmp_path, monkeypatch):

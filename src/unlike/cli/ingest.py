@@ -1,5 +1,6 @@
 """``unlike ingest``: records into a store, from a table in any format."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from unlike.data.tables.fields import Reading
     from unlike.memory.ingest_file import Ingested, RecordTable
     from unlike.memory.memory import Memory
+    from unlike.memory.record_rows import Rows
     from unlike.store.users import Consent
 
 SHOWN = 5
@@ -72,8 +74,9 @@ def ingest(
     if strict:
         _refuse_wrong(table)
     parts = open_memory_parts(settings, llm if build else "", embedder if build else "", opening=open_patient)
+    rows = table.first_read()  # a file that cannot be used leaves no new store behind
     with open_tenant(Place(store, tenant, master, say), new=True) as opened:
-        total = _add(parts.memory(opened), table, agreed, as_json)
+        total = _add(parts.memory(opened), table, rows, agreed, as_json)
         if not as_json:
             _summarise(total, agreed, None if build else f"unlike profile build --store {Place(store).shown} --llm URI")
         elif not build:
@@ -93,11 +96,13 @@ def _check(file: Path | None, sample: bool, lacks_llm: bool) -> None:
         raise InputError("--build needs an LLM; give --llm")
 
 
-def _add(memory: "Memory", table: "RecordTable", agreed: "Consent", as_json: bool) -> "Ingested":
+def _add(
+    memory: "Memory", table: "RecordTable", rows: "Iterator[Rows]", agreed: "Consent", as_json: bool
+) -> "Ingested":
     from unlike.memory.ingest_file import ingest_file
 
     with progress(quiet=as_json) as on_progress:
-        return ingest_file(memory, table, agreed, on_progress, _say_note)
+        return ingest_file(memory, table, agreed, on_progress, _say_note, rows)
 
 
 def _table(file: Path, map: list[str] | None, reading: "Reading") -> "RecordTable":

@@ -4,14 +4,15 @@ Interrupted and started again it continues where it was: calls are in the journa
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unlike.errors import EngineError, InputError, MissingPart, UnlikeError
 from unlike.evaluate.running.all_judges import Grading, forecast_judge, grade_all
+from unlike.evaluate.running.plan import Engine, Plan
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.run_method import Progress, write_whole
 from unlike.evaluate.running.run_plan import cases_of, find, forecast, likelihood_of_plan, measure_all, run_plan
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from unlike.evaluate.statistics.measured import MeasuredRun
     from unlike.llm.backend import Backend
     from unlike.spread.runs import Spread
+
+T = TypeVar("T")
 
 RUBRICS = "rubrics.json"
 
@@ -117,11 +120,12 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     from unlike.sync import wait_for
 
     plan, corpus = opened.plan, opened.corpus
+    _check_endpoints(opened)
     train_experiment(opened, watch)
     spread = _spread(opened, engine)
     for uri in (plan.llm.uri, *(judge.uri for judge in plan.judges)):
         watch.destination(uri)
-    kit_of, *kits_of_judges = _open_llms(opened)
+    kit_of, *kits_of_judges = _for_each_llm(plan, lambda engine: opened.kits(engine, opened.journal_file))
     if plan.likelihood:
         scorer_of(kit_of(MethodSettings()).llm.backend)  # before any text is paid for
     folders = _run_plan(opened, kit_of, spread, watch)
@@ -138,22 +142,38 @@ def run_experiment(opened: Experiment, engine: str = "local", watch: Watch = SIL
     return made
 
 
-def _open_llms(opened: Experiment) -> "list[KitOf]":
-    """Kits of the LLM that writes and of each judge, before any text is paid for.
+def _check_endpoints(opened: Experiment) -> None:
+    """Open each endpoint of the plan once, which needs a key but no connection: an adapter may take hours to train.
+
+    Raises:
+        InputError: There is no key, or an address is not usable.
+    """
+    from unlike.llm.open import destination, open_llm
+
+    def check(engine: Engine) -> None:
+        is_given = engine is opened.plan.llm and opened.backend is not None
+        if not is_given and destination(engine.uri):
+            open_llm(engine.uri)
+
+    _for_each_llm(opened.plan, check)
+
+
+def _for_each_llm(plan: Plan, opening: Callable[[Engine], T]) -> list[T]:
+    """What comes of opening the LLM that writes, and each judge.
 
     Raises:
         EngineError, InputError, MissingPart: Some cannot be used; the message names all of them.
     """
-    kits, problems = list["KitOf"](), dict[str, UnlikeError]()
-    for label, engine in [("", opened.plan.llm), *((f"{judge.label}: ", judge) for judge in opened.plan.judges)]:
+    made, problems = list[T](), dict[str, UnlikeError]()
+    for label, engine in [("", plan.llm), *((f"{judge.label}: ", judge) for judge in plan.judges)]:
         try:
-            kits.append(opened.kits(engine, opened.journal_file))
+            made.append(opening(engine))
         except (EngineError, InputError, MissingPart) as error:
             problems[f"{label}{error}"] = error
     if problems:
         first = next(iter(problems.values()))
         raise (type(first) if len(problems) == 1 else InputError)("; ".join(problems)) from first
-    return kits
+    return made
 
 
 def _grade(

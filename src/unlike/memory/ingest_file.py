@@ -1,7 +1,8 @@
 """A file of records into a memory, batch by batch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,17 @@ class RecordTable:
     reading: Reading = Reading()
     corpus: Corpus | None = None
 
+    def first_read(self) -> Iterator[Rows]:
+        """Its records in batches, the first of which is read at once.
+
+        Raises:
+            InputError: The file cannot be read, or has no valid record.
+        """
+        rows = self.rows()
+        return chain(list(islice(rows, 1)), rows)
+
     def rows(self) -> Iterator[Rows]:
-        """Its records in batches."""
+        """Its records in batches, read when they are asked for."""
         if self.corpus or (self.file / MANIFEST).is_file():
             return corpus_rows(self.corpus or Corpus.open(self.file))
         return read_records(self.file, self.columns, self.reading)
@@ -83,6 +93,7 @@ def ingest_file(
     consent: "Consent",
     on_progress: OnProgress = no_progress,
     on_note: Callable[[int, str], None] = lambda n_wrong, note: None,
+    rows: Iterable[Rows] | None = None,
 ) -> Ingested:
     """Add the records of a file; those that are there already change nothing.
 
@@ -92,17 +103,18 @@ def ingest_file(
         consent: What new users agree to.
         on_progress: Called after each batch.
         on_note: Called for each wrong line with its number among the wrong ones, and for each warning with 0.
+        rows: From ``table.first_read()``, where the file was to be read before the memory was opened.
 
     Raises:
         InputError: The file cannot be read, or has no valid record.
     """
     total, what = Ingested(), f"reading {table.file.name}"
-    for rows in table.rows():
-        for warning in rows.warnings:
+    for batch in table.rows() if rows is None else rows:
+        for warning in batch.warnings:
             on_note(0, f"warning: {warning}")
-        for why in rows.wrong:
+        for why in batch.wrong:
             total.n_wrong += 1
             on_note(total.n_wrong, why)
-        total.add(wait_for(memory.add(rows.rows, consent)))
-        on_progress(what, rows.n_done, rows.n, f"{total.n_new:,} new records")
+        total.add(wait_for(memory.add(batch.rows, consent)))
+        on_progress(what, batch.n_done, batch.n, f"{total.n_new:,} new records")
     return total
