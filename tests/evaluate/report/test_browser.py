@@ -84,3 +84,10 @@ def test_many_methods_with_long_names_and_every_part_fit(walk, findings, tmp_pat
     write_report(few_pictures, tmp_path / "report.html")
     for width, wide in ((PHONE, set()), (DESK, {"sanity", "tests"})):
         assert look(walk((tmp_path / "report.html").as_uri(), width, "dark")) == wide, width
+
+
+def test_few_users_and_a_long_name_of_a_metric_fit_a_phone(walk, findings, tmp_path):  # noqa: F811
+    long = [(name, f"{label} (an embedder, layer 12)", scale) for name, label, scale in findings.metrics]
+    untested = [replace(test, n=4, p_t=None) for test in findings.tests]
+    write_report(replace(findings, metrics=long, tests=untested), tmp_path / "report.html")
+    assert look(walk((tmp_path / "report.html").as_uri(), PHONE)) == set()
