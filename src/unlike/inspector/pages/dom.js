@@ -204,6 +204,11 @@ export function decimal(n, digits = 3) {
   return n === null || n === undefined || Number.isNaN(n) ? "–" : Number(n).toFixed(digits);
 }
 
+// Whole seconds, with separators: some runs take hours.
+export function seconds(n) {
+  return n === null || n === undefined || Number.isNaN(n) ? "–" : count(Math.round(n));
+}
+
 export function day(ms) {
   return ms === null || ms === undefined ? "–" : new Date(ms).toISOString().slice(0, 10);
 }

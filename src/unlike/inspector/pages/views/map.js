@@ -37,6 +37,7 @@ export async function render(root, { user, item, query }, api) {
     listing.querySelectorAll("button[data-n]").forEach((one) => one.setAttribute("aria-pressed", String(Number(one.dataset.n) === point.n)));
   };
   const asking = ask(); // while the drawing is loaded
+  fill(about, "The texts on the item are being placed; the first time this takes some seconds …");
   const plot = await mapPlot(state, (point) => point.n !== state.chosen && read(point, true));
   let waiting = 0;
   const move = (what) => {

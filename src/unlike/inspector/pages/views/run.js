@@ -1,6 +1,6 @@
 // One run: the distribution of each metric over its cases, and all cases, page by page.
 
-import { brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, pager, table } from "../dom.js";
+import { brief, choice, count, field, fill, fold, h, hashOf, notice, pager, seconds, table } from "../dom.js";
 import { addressOf, askedFor, searchForm, sorting } from "../parts/list.js";
 import { dots, valued } from "./charts.js";
 
@@ -37,7 +37,7 @@ function factsOf({ name, facts, others, has_adapter: adapted }) {
       facts.n_failed > 0 && fact("Failed", h("a", { href: hashOf("runs", name, { status: "failed" }) }, count(facts.n_failed))),
       fact("Calls", `${count(facts.n_calls ?? 0)} made, ${count(facts.n_cached ?? 0)} from the journal`),
       fact("Tokens", count((facts.prompt_tokens ?? 0) + (facts.completion_tokens ?? 0))),
-      fact("Seconds", decimal(facts.wall_s, 1))),
+      fact("Seconds", seconds(facts.wall_s))),
     h("div", { class: "row middle" },
       others.length > 0 && compareForm(name, others),
       adapted && h("a", { class: "button", href: hashOf("latent", name) }, "What its vectors carry")),

@@ -1,6 +1,6 @@
 // An experiment while it runs and when it is done: progress, the report, all runs.
 
-import { announce, brief, choice, count, decimal, field, fill, fold, h, hashOf, notice, table } from "../dom.js";
+import { announce, brief, choice, count, field, fill, fold, h, hashOf, notice, seconds, table } from "../dom.js";
 
 const EACH_MS = 2000;
 
@@ -122,7 +122,7 @@ function listOf(news) {
         { name: "Cases", figure: true, cell: (run) => (run.damage ? "–" : count(run.n_cases ?? 0)) },
         { name: "Failed", figure: true, cell: (run) => (run.damage ? "–" : run.n_failed ? h("a", { href: hashOf("runs", run.name, { status: "failed" }) }, count(run.n_failed)) : "0") },
         { name: "Tokens", figure: true, cell: (run) => (run.damage ? "–" : count((run.prompt_tokens ?? 0) + (run.completion_tokens ?? 0))) },
-        { name: "Seconds", figure: true, cell: (run) => decimal(run.wall_s, 0) },
+        { name: "Seconds", figure: true, cell: (run) => seconds(run.wall_s) },
       ],
     }),
     good.length > 1 && comparing(good));
@@ -130,8 +130,10 @@ function listOf(news) {
 
 function comparing(runs) {
   const names = runs.map((run) => [run.name, brief(run.name, 60)]);
-  const left = choice(names, (runs.find((run) => run.method === "non_perso") ?? runs[0]).name);
-  const right = choice(names, (runs.find((run) => run.method === "dpl" && !Object.keys(run.apart ?? {}).length) ?? runs.at(-1)).name);
+  const first = runs.find((run) => run.method === "non_perso") ?? runs.find((run) => run.method === "rag") ?? runs[0];
+  const others = runs.filter((run) => run !== first);
+  const second = others.find((run) => run.method === "dpl" && !Object.keys(run.apart ?? {}).length) ?? others.at(-1);
+  const left = choice(names, first.name), right = choice(names, second.name);
   const go = (event) => {
     event.preventDefault();
     location.hash = hashOf("compare", left.value, right.value);
