@@ -69,9 +69,13 @@ def main(quick: bool = False) -> list[Row]:
 
 def _speed(what: object, requests: list[bytes], for_s: float, llm: str = "", n_processes: int = N_PROCESSES) -> Load:
     with served(what, llm, n_processes) as port:
-        for warm_up_s in (0.1, for_s / 4):  # the first ends when a process serves, the others follow at once
-            asyncio.run(closed_loop(port, requests, N_CLIENTS, warm_up_s))
+        _warm_up(port, requests, for_s / 4)
         return asyncio.run(closed_loop(port, requests, N_CLIENTS, for_s))
+
+
+def _warm_up(port: int, requests: list[bytes], for_s: float) -> None:
+    for warm_up_s in (0.1, for_s):  # the first ends when all of the clients' connections are served
+        asyncio.run(closed_loop(port, requests, N_CLIENTS, warm_up_s))
 
 
 def _in_postgres(n: int, for_s: float) -> Row:
@@ -103,7 +107,8 @@ def _beside_ingestion(place: Path, key: str, other: str, for_s: float) -> Load:
         await asyncio.gather(sending, return_exceptions=True)
         return read
 
-    with served(place) as port:
+    with served(place, n_processes=N_PROCESSES) as port:
+        _warm_up(port, reads, for_s / 4)
         return asyncio.run(both(port))
 
 
