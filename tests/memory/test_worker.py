@@ -92,6 +92,15 @@ def test_whoever_works_off_is_told_that_the_engine_is_down(in_sqlite, error):
     assert run(build_due(up)) > 0 and not job_rows(up), "who asks for it does not wait until the pause is over"
 
 
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+def test_items_that_were_clustered_say_nothing_about_the_llm(error):
+    clustered, built, failed = ("cluster", None), ("build", None), ("build", error)
+    assert "unreachable" in str(worker._unusable([clustered, failed, failed])), "it ends at once"
+    one_answered = worker._unusable([clustered, failed, built])
+    assert (one_answered is None) is not isinstance(error, EngineError)
+    assert worker._unusable([clustered, built]) is None is worker._unusable([])
+
+
 def test_a_call_that_fails_is_tried_again_and_given_up_in_the_end(in_sqlite):
     clock, asked_ms = Clock(in_sqlite), []
 

@@ -15,7 +15,7 @@ from unlike.memory.profile_sources import NotReady
 from unlike.store import jobs
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import Store, Tenant, TransactionConflict
-from unlike.store.jobs import Job, LeaseLost, Scope
+from unlike.store.jobs import Job, Kind, LeaseLost, Scope
 from unlike.store.keyring import AnotherMasterKey
 
 AT_ONCE = 8
@@ -31,6 +31,9 @@ MAX_WAIT_S = 90.0
 
 Outage = EngineError | NoAnswer | Busy
 """Errors that no job is to blame for: the LLM or encoder does not answer anybody at the moment."""
+
+End = tuple[Kind, Outage | None]
+"""The kind of a job that was run, and the error of an LLM or encoder that did not answer it, if any."""
 
 OpenMemory = Callable[[Tenant], Memory]
 GoesOn = Callable[[float | None], Awaitable[bool]]
@@ -92,8 +95,8 @@ async def run_until_idle(
         goes_on: Called before each round with the seconds until the next job is due; None where there is none.
 
     Returns:
-        How many jobs were started, and the error of an LLM or encoder that cannot be used, or that answered none of the
-        jobs of a round, which ends the work.
+        How many jobs were started, and the error of an LLM or encoder that cannot be used, or that answered no job of a
+        kind in a round, which ends the work.
     """
     done = 0
     while True:
@@ -108,17 +111,18 @@ async def run_until_idle(
             return done, error
 
 
-def _unusable(ends: Sequence[Outage | None]) -> EngineError | None:
-    """The error that ends the work; one job that got no answer while others were done does not."""
-    for end in ends:
-        if isinstance(end, EngineError):
-            return end
-    outages = [end for end in ends if end is not None]
-    if not outages or len(outages) < len(ends):
-        return None
-    error = EngineError(f"{outages[0]}; what is done is kept, and the rest waits: run it again later to continue")
-    error.__cause__ = outages[0]
-    return error
+def _unusable(ends: Sequence[End]) -> EngineError | None:
+    """The error that ends the work; a job that got no answer while others of its kind were done does not."""
+    for _, outage in ends:
+        if isinstance(outage, EngineError):
+            return outage
+    answered = {kind for kind, outage in ends if outage is None}
+    for kind, outage in ends:
+        if outage is not None and kind not in answered:
+            error = EngineError(f"{outage}; what is done is kept, and the rest waits: run it again later to continue")
+            error.__cause__ = outage
+            return error
+    return None
 
 
 async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEASE_S, scope: Scope | None = None) -> int:
@@ -126,12 +130,11 @@ async def work_once(store: Store, open_memory: OpenMemory, lease_s: float = LEAS
     return len(await _round(store, open_memory, lease_s, scope))
 
 
-async def _round(
-    store: Store, open_memory: OpenMemory, lease_s: float, scope: Scope | None = None
-) -> list[Outage | None]:
-    """Run due jobs concurrently; returns for each job the error of an LLM that does not answer, if any."""
+async def _round(store: Store, open_memory: OpenMemory, lease_s: float, scope: Scope | None = None) -> list[End]:
+    """Run due jobs concurrently."""
     taken = await asyncio.to_thread(jobs.claim, store, AT_ONCE, lease_s, scope)
-    return await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
+    outages = await asyncio.gather(*(_do_held(job, open_memory, lease_s) for job in taken))
+    return [(job.kind, outage) for job, outage in zip(taken, outages, strict=True)]
 
 
 async def _do_held(job: Job, open_memory: OpenMemory, lease_s: float) -> Outage | None:
