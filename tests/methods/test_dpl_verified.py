@@ -6,7 +6,7 @@ from tests.worlds import Listening, kit_for, outcome_of, world
 import unlike
 from unlike.methods.dpl_verified import dpl_verified, is_supported, statements_in
 from unlike.methods.steps import Comparison
-from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
+from unlike.methods.style_facts import Habit, favourite_words, habit_sentences, habits_of
 from unlike.records import Item, Record
 
 OWN = Record("o", "ada", "i", "It hums, softly; I timed it: nine minutes flat.")
@@ -79,6 +79,28 @@ def test_one_person_in_two_halves_has_no_habits_and_few_texts_say_nothing(sample
     assert habits_of(own[::2], own[1::2]) == []
     assert habits_of(own[:1], others) == favourite_words(own[:1], others) == []
     assert habits_of(own, others[:2]) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "said"),
+    [(0.13, 0.04, "Sometimes asks"), (0.04, 0.13, "Rarely asks"), (0.34, 0.08, "Often asks"), (0.0, 0.4, "Never asks")],
+)
+def test_what_a_user_does_more_than_others_is_never_called_rare(own, others, said):
+    (sentence,) = habit_sentences([Habit("asked", own, others, own - others, own - others)])
+    assert sentence.startswith(f"{said} questions ({own:.0%}, with others {others:.0%})")
+
+
+def test_names_and_chance_are_no_favourite_words():
+    texts = (
+        "Mind you, the band is Taupin's own. Overall, fine.",
+        "I saw Nigel there, mind you. It was a rather late show with Taupin's band.",
+        "Overall, and mind you, Nigel plays a CD of Taupin's band rather well.",
+        "The CD is overall good.",
+    )
+    own = [Record(f"o{n}", "ada", f"i{n}", text) for n, text in enumerate(texts)]
+    others = [Record(f"p{n}", f"u{n}", f"i{n}", "The show was good, and the band too.") for n in range(4)]
+    assert favourite_words(own, others) == ["mind", "overall", "you"], "neither a name nor a word of two texts"
+    assert favourite_words(own, others, known="An overall, you see") == ["mind"]
 
 
 CROWD = [(user, item, item) for user in range(6) for item in range(5)]

@@ -2,22 +2,35 @@
 
 A small LLM ascribes to the user what others wrote, or praises every user in the same words. So the profile is not its
 summary. It holds the statements of the differences (equation 5) whose quotation is in the user's text and in no
-representative's, after the habits that were measured (``style_facts``): lengths, punctuation, capitals, person, favourite words.
+representative's, after the habits that were measured (``style_facts``) on the user's history and others' texts on the same
+items: lengths, punctuation, capitals, person, favourite words.
 """
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from unlike.language import sentences_in
 from unlike.methods.kit import Kit
-from unlike.methods.steps import Comparison, Difference, draft, extract, others_on, read_history, retrieve, select
+from unlike.methods.steps import (
+    Comparison,
+    Difference,
+    draft,
+    extract,
+    others_on,
+    read_history,
+    retrieve,
+    sampled,
+    select,
+)
 from unlike.methods.style_facts import favourite_words, habit_sentences, habits_of
 from unlike.records import Case, Record
 from unlike.writing.draft import Draft, Reply
 
 STEP = "verify"
 MAX_STATEMENTS = 6
+MAX_OWN, MAX_OTHERS = 50, 20
+"""Habits are measured on the user's latest records, and on so many of others on each of the same items."""
 MIN_QUOTED_CHARS = 6
 """A shorter quotation is in too many texts to prove anything."""
 
@@ -41,9 +54,11 @@ def verified_profile(
     case: Case, history: Sequence[Record], differences: Sequence[Difference], kit: Kit
 ) -> tuple[Reply | None, dict[str, int]]:
     """The profile, and how many statements there were, how many were kept and how many habits were measured."""
-    others = [other for d in differences for other in others_on(d.comparison.record.item_id, case, kit)]
-    habits = habit_sentences(habits_of(history, others))
-    words = favourite_words(history, others, _known(differences, kit))
+    own = history[-MAX_OWN:]
+    item_ids = dict.fromkeys(record.item_id for record in own)
+    others = [other for item_id in item_ids for other in _sample_of(item_id, case, kit)]
+    habits = habit_sentences(habits_of(own, others))
+    words = favourite_words(own, others, _known(item_ids, kit))
     if words:
         habits.append("Favourite words: " + ", ".join(f'"{word}"' for word in words) + ".")
     found = [(d, statement) for d in differences for statement in statements_in(d.reply.text)]
@@ -53,7 +68,7 @@ def verified_profile(
     if not lines:
         return None, counts
     read = dict.fromkeys(record_id for d in differences for record_id in d.reply.read)
-    read |= dict.fromkeys(record.id for record in (*history, *others))
+    read |= dict.fromkeys(record.id for record in (*own, *others))
     return Reply("\n".join(f"- {line}" for line in lines), {"step": STEP}, tuple(read)), counts
 
 
@@ -79,6 +94,12 @@ def _plain(text: str) -> str:
     return f" {' '.join(words)} "
 
 
-def _known(differences: Sequence[Difference], kit: Kit) -> str:
-    items = [difference.comparison.item for difference in differences]
+def _sample_of(item_id: str, case: Case, kit: Kit) -> Sequence[Record]:
+    """Others' records on an item, the same for every user."""
+    return sampled(others_on(item_id, case, kit), kit.settings.seed, MAX_OTHERS)
+
+
+def _known(item_ids: Iterable[str], kit: Kit) -> str:
+    """What is known of the items."""
+    items = [kit.records.item(item_id) for item_id in item_ids]
     return "\n".join(text for item in items for text in (item.title, item.description))

@@ -26,10 +26,14 @@ CLEAR_ERRORS = 3.0
 MAX_HABITS = 6
 CLEAR_SHARE = 0.4
 """A word is a habit when its share of the user's texts exceeds its share of the others' texts by at least this."""
+MIN_TEXTS = 3
+"""And when it is in at least so many of the user's texts: two may share a word by chance."""
 MAX_WORDS = 8
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _CLOSING = " \"'”’)]"
+_INSIDE_SENTENCE = re.compile(r"(?<=[^\W\d_] |[,;:] )[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A word inside a sentence."""
 _VOWELS = re.compile(r"[aeiouy]+")
 _I = frozenset(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"))
 
@@ -204,13 +208,13 @@ def favourite_words(own: Sequence[Record], others: Sequence[Record], known: str 
     Args:
         own: The user's records.
         others: Records of other users.
-        known: Text whose words do not count: titles and descriptions of the items.
+        known: Text whose words do not count: titles and descriptions of the items. Names do not count either.
     """
     if len(own) < MIN_OWN or len(others) < MIN_OTHERS:
         return []
-    mine, theirs = _shares(own), _shares(others)
+    mine, theirs = _shares(own, MIN_TEXTS), _shares(others)
     gains = {word: share - theirs.get(word, 0.0) for word, share in mine.items()}
-    left_out = vocabulary(known)
+    left_out = vocabulary(known) | _names(own)
     clear = [word for word, gain in gains.items() if gain >= CLEAR_SHARE and len(word) > 1 and word not in left_out]
     return sorted(clear, key=lambda word: (-gains[word], word))[:MAX_WORDS]
 
@@ -224,10 +228,17 @@ def _habit(name: str, mine: Sequence[StyleFacts], theirs: Sequence[StyleFacts]) 
     return Habit(name, own, others, (own - others) / spread, (own - others) / error)
 
 
-def _shares(records: Sequence[Record]) -> dict[str, float]:
-    """The share of the texts that each word is in; a word of a single text does not count."""
+def _shares(records: Sequence[Record], min_texts: int = 2) -> dict[str, float]:
+    """The share of the texts that each word is in; a word of fewer texts does not count."""
     counts = Counter(word for record in records for word in vocabulary(record.text))
-    return {word: count / len(records) for word, count in counts.items() if count > 1}
+    return {word: count / len(records) for word, count in counts.items() if count >= min_texts}
+
+
+def _names(records: Sequence[Record]) -> set[str]:
+    """The words that inside sentences always begin with one capital letter; in German these are all nouns."""
+    inside = {word.replace("’", "'") for record in records for word in _INSIDE_SENTENCE.findall(record.text)}
+    capitalised = {word.lower() for word in inside if word[0].isupper() and not word.isupper()}
+    return capitalised - {word for word in inside if word[0].islower()}
 
 
 def _length(habit: Habit) -> str:
@@ -241,13 +252,14 @@ def _sentence(habit: Habit) -> str:
 
 
 def _share_of_sentences(what: str) -> Callable[[Habit], str]:
-    return lambda habit: f"{_amount(habit.own)} {what} ({habit.own:.0%}, with others {habit.others:.0%})."
+    return lambda habit: f"{_amount(habit)} {what} ({habit.own:.0%}, with others {habit.others:.0%})."
 
 
-def _amount(share: float) -> str:
-    """A share of sentences in words."""
-    steps = ((0.02, "Never"), (0.2, "Rarely"), (0.5, "Often"), (0.9, "Mostly"))
-    return next((word for limit, word in steps if share < limit), "Always")
+def _amount(habit: Habit) -> str:
+    """A share of sentences in words: what is seldom is "sometimes" where others do it still less."""
+    few = "Sometimes" if habit.own > habit.others else "Rarely"
+    steps = ((0.02, "Never"), (0.2, few), (0.5, "Often"), (0.9, "Mostly"))
+    return next((word for limit, word in steps if habit.own < limit), "Always")
 
 
 def _more_or_less(more: str, less: str) -> Callable[[Habit], str]:
