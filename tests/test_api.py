@@ -87,7 +87,7 @@ def test_the_sample_replaces_no_other_corpus(tmp_path):
 
 def test_generate_works_with_and_without_a_running_loop():
     corpus = unlike.sample_corpus()
-    kit = unlike.open_kit(corpus, "scripted:echo", "hashing:64", unlike.MethodSettings(n_records=2, n_peers=2))
+    kit = unlike.open_kit(corpus, "scripted:echo", "hashing:64", {"n_records": 2, "n_peers": 2})
     case = corpus.cases("test")[0]
 
     async def in_a_notebook():

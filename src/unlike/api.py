@@ -4,11 +4,11 @@ Scripts and the command line both turn names into concrete parts here.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlike import sample
 from unlike.embed.encoder import Encoder
@@ -27,7 +27,7 @@ from unlike.prompts.task import Task, open_task
 from unlike.records import Case
 from unlike.retrieve.open import open_retriever
 from unlike.retrieve.query import Retriever
-from unlike.settings import MethodSettings, as_path
+from unlike.settings import MethodSettings, as_path, settings_of
 from unlike.sync import wait_for
 from unlike.writing.draft import Outcome
 from unlike.writing.write import write
@@ -40,7 +40,7 @@ def open_kit(
     corpus: "Corpus",
     llm: str | Backend,
     embedder: str | Encoder = "minilm",
-    settings: MethodSettings | None = None,
+    settings: MethodSettings | Mapping[str, Any] | None = None,
     *,
     journal: Path | str | None = None,
     vectors: Path | str | None = None,
@@ -54,7 +54,7 @@ def open_kit(
         corpus: Records, items and cases.
         llm: "openai:MODEL", "llama.cpp:FILE|smollm2", "scripted:FILE|echo", or an open backend.
         embedder: As in open_encoder, or an open encoder.
-        settings: None for the papers' settings.
+        settings: Settings, or some by name; the others are the papers'.
         journal: File that keeps every LLM call; None keeps them for this process only.
         vectors: File that keeps vectors; None keeps none.
         task: A built-in task by name, or one from open_task.
@@ -69,7 +69,7 @@ def open_kit(
     backend = open_patient(llm) if isinstance(llm, str) else llm
     opened = open_task(task) if isinstance(task, str) else task
     recorded = RecordedLLM(backend, Journal.open(as_path(journal), keep_prompts), concurrency)
-    return kits(corpus, recorded, encoder, opened)(settings or MethodSettings())
+    return kits(corpus, recorded, encoder, opened)(settings_of(settings))
 
 
 def kits(

@@ -145,6 +145,11 @@ class MethodSettings:
         return replace(self, **changes)
 
 
+def settings_of(given: MethodSettings | Mapping[str, Any] | None) -> MethodSettings:
+    """Settings of methods, from some by name; the others are the papers'."""
+    return given if isinstance(given, MethodSettings) else MethodSettings(**given or {})
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """Settings of the HTTP service.
