@@ -80,6 +80,33 @@ def test_a_dry_run_says_which_judge_has_no_prices(unlike, sample, tmp_path):
     assert "cost: not known; set price_in and price_out of judge scripted:echo" in out
 
 
+def test_a_dry_run_says_where_texts_go_and_which_prices_are_missing(unlike, sample, tmp_path):
+    plan = 'title = "t"\nlimit = 2\nembedder = "hashing:16"\nmetrics = ["rouge1"]\nmethods = ["non_perso"]\n'
+    at = "http://127.0.0.1:9/v1"
+    (tmp_path / "e.toml").write_text(f'{plan}corpus = "{sample}"\nllm = "openai:m@{at}"\njudges = ["openai:j@{at}"]\n')
+    out = unlike("experiment", tmp_path / "e.toml", "--dry-run")[1]
+    assert "texts are sent to 127.0.0.1:9 (openai:m)" in out and "texts are sent to 127.0.0.1:9 (openai:j)" in out
+    assert "cost: not known; set price_in and price_out of [llm]\n" in out
+    assert "cost: not known; set price_in and price_out of judge openai:j" in out
+    (tmp_path / "e.toml").write_text(f'{plan}corpus = "{sample}"\nllm = "scripted:echo"\n')
+    assert "cost" not in unlike("experiment", tmp_path / "e.toml", "--dry-run")[1]
+
+
+def test_a_dry_run_is_refused_where_the_run_would_be(unlike, sample, tmp_path):
+    plan = (
+        'title = "t"\nembedder = "hashing:16"\nllm = "scripted:echo"\nmetrics = ["rouge1"]\nmethods = ["non_perso"]\n'
+    )
+    file, out = tmp_path / "e.toml", ("--out", tmp_path / "out")
+    file.write_text(f'{plan}corpus = "{sample}"\nlimit = 2\n')
+    assert unlike("experiment", file, *out)[0] == 0
+    assert unlike("experiment", file, *out, "--dry-run")[0] == 0
+    status, _, err = unlike("experiment", file, *out, "--limit", "1", "--dry-run")
+    assert (status, "belongs to another plan (limit 2, now 1" in err) == (2, True)
+    unlike(*run_words(sample, tmp_path / "run", method="rag"))
+    status, _, err = unlike(*run_words(sample, tmp_path / "run", "--dry-run", method="non_perso"))
+    assert (status, "holds another run" in err) == (2, True)
+
+
 def test_a_dry_run_says_that_rewrites_are_not_counted(unlike, sample, tmp_path):
     dry = ("--dry-run", "--rewrites", "2")
     line = "rewrites are not counted: each call may be made again, at most 2 times"

@@ -15,6 +15,7 @@ from unlike.cli.run import print_forecast
 from unlike.progress import n_of
 
 if TYPE_CHECKING:
+    from unlike.evaluate.running.plan import Plan
     from unlike.experiments.forecast import ExperimentForecast
     from unlike.experiments.open import Experiment
     from unlike.experiments.report import Comparison
@@ -105,7 +106,7 @@ def _run(
     if opened.plan.settings.get("time_rule", "as_of") == "as_of":
         warn(opened.corpus.manifest)
     if only_forecast:
-        _show_forecast(forecast_experiment(opened, watch))
+        _show_forecast(forecast_experiment(opened, watch), opened.plan)
         return None
     if only_train:
         n_trained = len(train_experiment(opened, watch))
@@ -114,7 +115,9 @@ def _run(
     return run_experiment(opened, engine, watch)
 
 
-def _show_forecast(forecast: "ExperimentForecast") -> None:
+def _show_forecast(forecast: "ExperimentForecast", plan: "Plan") -> None:
+    from unlike.llm.open import destination
+
     for training in forecast.trainings:
         adapter = training.adapter
         texts = f", {n_of(training.n_texts, 'validation text')}" if training.n_texts else ""
@@ -123,9 +126,10 @@ def _show_forecast(forecast: "ExperimentForecast") -> None:
             f"trained first: {n_of(training.n_steps, 'step')}{texts}"
         )
     has_prices = any(cost is not None for _, cost in forecast.parts)
-    for part, cost in forecast.parts:
+    sections = [(plan.llm.uri, "[llm]"), *((judge.uri, judge.label) for judge in plan.judges)]
+    for (part, cost), (uri, section) in zip(forecast.parts, sections, strict=True):
         print_forecast(part, cost)
-        if has_prices and cost is None and part.usage.n_calls:
-            typer.echo(f"cost: not known; set price_in and price_out of {part.what}")
+        if cost is None and part.usage.n_calls and (has_prices or destination(uri)):
+            typer.echo(f"cost: not known; set price_in and price_out of {section}")
     if forecast.not_measurable:
         say(f"METEOR would not be measured: {forecast.not_measurable}")

@@ -21,21 +21,31 @@ from unlike.prompts.task import digest_of
 PLAN = "plan.json"
 
 
-def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
-    """Assign a folder to a plan, or check that it belongs to this plan; a folder without results belongs to none.
+def check_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
+    """Check that a folder belongs to a plan or to none; one without results belongs to none.
 
     Raises:
-        InputError: It belongs to another plan, would get fewer cases than it has, or cannot be written.
+        InputError: It belongs to another plan, or would get fewer cases than it has.
     """
-    wanted = conditions(plan, corpus_hash)
     file = folder / PLAN
-    if file.is_file() and _has_results(folder):
-        found = _read(file)
-        if problems := [*_differences(found["conditions"], wanted), *_shrinks(found, plan)]:
-            raise InputError(
-                f"folder {folder} belongs to another plan ({'; '.join(problems)}): give --out ANOTHER_FOLDER, or delete "
-                f"{folder} if you do not need its results"
-            )
+    if not file.is_file() or not _has_results(folder):
+        return
+    found = _read(file)
+    if problems := [*_differences(found["conditions"], conditions(plan, corpus_hash)), *_shrinks(found, plan)]:
+        raise InputError(
+            f"folder {folder} belongs to another plan ({'; '.join(problems)}): give --out ANOTHER_FOLDER, or delete "
+            f"{folder} if you do not need its results"
+        )
+
+
+def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
+    """Assign a folder to a plan, if it belongs to no other.
+
+    Raises:
+        InputError: As ``check_folder``, or it cannot be written.
+    """
+    check_folder(folder, plan, corpus_hash)
+    wanted = conditions(plan, corpus_hash)
     kept = {
         "hash": digest(wanted),
         "title": plan.title,
@@ -43,7 +53,7 @@ def claim_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
         "metrics": plan.metrics,
         "conditions": wanted,
     }
-    write_whole(file, json.dumps(kept | {"runs": _runs(plan)}, indent=1, ensure_ascii=False) + "\n")
+    write_whole(folder / PLAN, json.dumps(kept | {"runs": _runs(plan)}, indent=1, ensure_ascii=False) + "\n")
 
 
 def planned_metrics(path: Path) -> tuple[str, ...]:

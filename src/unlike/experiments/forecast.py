@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from unlike.errors import MissingPart
 from unlike.evaluate.running.all_judges import ASSUMED_TOKENS, Grading, forecast_judge
 from unlike.evaluate.running.planned import planned_runs
-from unlike.evaluate.running.run_method import Job, generation, pick_cases, run_jobs
+from unlike.evaluate.running.run_method import Job, generation, run_jobs
 from unlike.evaluate.running.run_plan import cases_of, forecast
 from unlike.experiments.adapters import forecast_training, placeholder_adapters, untrained_adapters
 from unlike.experiments.calls_left import existing_journal
-from unlike.experiments.run import RunRequest
+from unlike.experiments.folder import check_folder
+from unlike.experiments.run import RunRequest, checked_cases
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.forecast import ForecastLLM
 from unlike.llm.journal import Journal
@@ -93,7 +94,8 @@ def forecast_run(request: RunRequest, watch: Watch = SILENT_WATCH) -> Forecast:
         MissingPart: A package is not installed.
     """
     backend = open_counter(request.llm) if isinstance(request.llm, str) else request.llm
-    cases = pick_cases(request.corpus, request.split, request.limit)
+    cases = checked_cases(request)
+    watch.destination(request.llm_name)
     kit = request.open_kit(backend, None, watch)
     with existing_journal(request.journal_file) as known:
         asked = _forecast_llm(backend, known, cases)
@@ -109,6 +111,9 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     Raises:
         InputError: As ``experiment``.
     """
+    check_folder(opened.folder, opened.plan, opened.corpus.hash)
+    for uri in (opened.plan.llm.uri, *(judge.uri for judge in opened.plan.judges)):
+        watch.destination(uri)
     untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
     with existing_journal(opened.journal_file) as known, placeholder_adapters(opened, untrained) as adapter_folder:

@@ -1,6 +1,6 @@
 """One method over the cases of a corpus, written to a run folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,14 @@ from unlike.llm.open import check_llm, model_of
 from unlike.llm.soft_prompt import SOFT_STEPS
 from unlike.methods.table import ADAPTED, open_method, uses_encoder
 from unlike.prompts.task import open_task, templates_of
-from unlike.settings import MethodSettings, as_path, vector_file
+from unlike.settings import MethodSettings, as_path, settings_of, vector_file
 from unlike.sync import wait_for
 
 if TYPE_CHECKING:
     from unlike.embed.encoder import Encoder
     from unlike.llm.backend import Backend
     from unlike.methods.kit import Kit
-    from unlike.records import Generation
+    from unlike.records import Case, Generation
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ class RunRequest:
     concurrency: int = 16
     journal: Path | None = None
     keep_prompts: bool = True
+
+    @property
+    def llm_name(self) -> str:
+        """URI of the LLM, or the name of an open one."""
+        return self.llm if isinstance(self.llm, str) else self.llm.model
+
+    @property
+    def embedder_name(self) -> str:
+        """Name of the encoder."""
+        return self.embedder if isinstance(self.embedder, str) else self.embedder.name
 
     @property
     def journal_file(self) -> Path:
@@ -123,7 +133,7 @@ def run(
         Stopped: The user stopped it; what was answered is kept.
     """
     opened = Corpus.open(corpus) if isinstance(corpus, str | Path) else corpus
-    chosen = settings if isinstance(settings, MethodSettings) else MethodSettings(**settings or {})
+    chosen = settings_of(settings)
     kept = (as_path(prompts), concurrency, as_path(journal), keep_prompts)
     request = RunRequest(opened, method, llm, Path(out), embedder, chosen, split, limit, task, *kept)
     return run_request(request, engine, facts, watch)
@@ -137,25 +147,16 @@ def run_request(
     from unlike.spread.runs import open_spread, run_spread
 
     corpus, method, out, split, limit = request.corpus, request.method, request.out, request.split, request.limit
-    llm = request.llm if isinstance(request.llm, str) else request.llm.model
-    embedder = request.embedder if isinstance(request.embedder, str) else request.embedder.name
-    if isinstance(request.embedder, str):
-        check_name(request.embedder)
-    if isinstance(request.llm, str):
-        check_llm(request.llm)
-    cases = pick_cases(corpus, split, limit)
-    own = {"llm": llm, "embedder": embedder, "concurrency": request.concurrency}
+    cases = checked_cases(request)
+    own = {"llm": request.llm_name, "embedder": request.embedder_name, "concurrency": request.concurrency}
     own |= {"journal": str(request.journal.resolve())} if request.journal else {}
     facts = own | (facts or {})
-    task = open_task(request.task, request.prompts)
-    same = {"method": method, "split": split, "embedder": embedder, "llm": model_of(llm)}
-    same |= {"corpus_hash": corpus.hash, "task": task.name, "templates": task.templates}
-    refuse_other_run(out, same | asdict(request.settings), len(cases))
     templates = templates_of(request.prompts)
-    supplies = Supplies(corpus, llm, embedder, request.concurrency, None, request.task, templates)
+    names = (request.llm_name, request.embedder_name)
+    supplies = Supplies(corpus, *names, request.concurrency, None, request.task, templates)
     spread = open_spread(engine, request.journal_file, supplies, request.keep_prompts)
     kit = request.open_kit(request.llm, request.journal_file, watch)
-    watch.destination(llm)
+    watch.destination(request.llm_name)
     if spread:
         on_progress = with_progress_file(out, watch.cases(method, spread.tally))
         on_progress(Progress(len(cases), 0, 0))
@@ -172,3 +173,22 @@ def run_request(
     rows = wait_for(arun(corpus, method, kit, out, split=split, limit=limit, facts=facts, on_progress=on_progress))
     watch.unmatched_rules(kit.llm.backend)
     return rows
+
+
+def checked_cases(request: RunRequest) -> "Sequence[Case]":
+    """The cases of a run, after a check of its names and of its folder.
+
+    Raises:
+        InputError: A name is not allowed, or the folder holds another run.
+    """
+    if isinstance(request.embedder, str):
+        check_name(request.embedder)
+    if isinstance(request.llm, str):
+        check_llm(request.llm)
+    cases = pick_cases(request.corpus, request.split, request.limit)
+    task = open_task(request.task, request.prompts)
+    same = {"method": request.method, "split": request.split, "embedder": request.embedder_name}
+    same |= {"llm": model_of(request.llm_name), "corpus_hash": request.corpus.hash}
+    same |= {"task": task.name, "templates": task.templates}
+    refuse_other_run(request.out, same | asdict(request.settings), len(cases))
+    return cases
