@@ -61,7 +61,7 @@ def _openai() -> Finding:
     seen = f"OPENAI_API_KEY is {'set' if key else 'not set'}, OPENAI_BASE_URL is {url or 'not set'}"
     if not (key or url):
         seen += "; set the key, or name your own endpoint: --llm openai:MODEL@http://127.0.0.1:8000/v1"
-    return Finding("OpenAI-compatible endpoint", bool(key or url), seen, "--llm openai:MODEL")
+    return Finding("OpenAI-compatible endpoint", bool(key or url), seen, "--llm openai:MODEL without an address")
 
 
 def _meteor() -> Finding:
