@@ -107,7 +107,7 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
 
 def _growth(measured: Sequence[Measured]) -> list[Row]:
     small, large = measured[0], measured[-1]
-    facts = {f"{one.n:,}": f"{one.s:.1f} s, {one.n / one.s:,.0f} reviews a second, {one.gb:.2f} GB" for one in measured}
+    facts = {f"{one.n:,}": f"{one.s:.1f} s, {one.n / one.s:,.0f} reviews per second, {one.gb:.2f} GB" for one in measured}
     hours, gb = _projected(measured)
     facts |= {f"projected to {EVERYTHING:,}": f"{hours:.1f} hours, {gb:.0f} GB"}
     times, sizes = large.s / small.s, large.n / small.n
@@ -151,7 +151,7 @@ def _document(measured: Sequence[Measured]) -> None:
 Invented reviews (users and items follow Zipf's law), from JSON lines on disk to a corpus folder with `--preset {PRESET}`,
 on {here["cores"]} cores ({here["processor"]}), commit {commit()}:
 
-| reviews | time | reviews a second | peak memory |
+| reviews | time | reviews per second | peak memory |
 |---|---|---|---|
 {chr(10).join(lines)}
 
