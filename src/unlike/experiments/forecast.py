@@ -111,10 +111,10 @@ def forecast_experiment(opened: "Experiment", watch: Watch = SILENT_WATCH) -> Ex
     Raises:
         InputError: As ``experiment``.
     """
+    untrained = untrained_adapters(opened)
     check_folder(opened.folder, opened.plan, opened.corpus.hash)
     for uri in (opened.plan.llm.uri, *(judge.uri for judge in opened.plan.judges)):
         watch.destination(uri)
-    untrained = untrained_adapters(opened)
     trainings = tuple(forecast_training(adapter, opened.training_corpora) for adapter in untrained)
     with existing_journal(opened.journal_file) as known, placeholder_adapters(opened, untrained) as adapter_folder:
         kit_of = opened.kits(opened.plan.llm, None, asks=False, adapter_folder=adapter_folder)
