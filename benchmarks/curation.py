@@ -107,7 +107,9 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
 
 def _growth(measured: Sequence[Measured]) -> list[Row]:
     small, large = measured[0], measured[-1]
-    facts = {f"{one.n:,}": f"{one.s:.1f} s, {one.n / one.s:,.0f} reviews per second, {one.gb:.2f} GB" for one in measured}
+    facts = {
+        f"{one.n:,}": f"{one.s:.1f} s, {one.n / one.s:,.0f} reviews per second, {one.gb:.2f} GB" for one in measured
+    }
     hours, gb = _projected(measured)
     facts |= {f"projected to {EVERYTHING:,}": f"{hours:.1f} hours, {gb:.0f} GB"}
     times, sizes = large.s / small.s, large.n / small.n
