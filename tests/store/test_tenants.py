@@ -3,8 +3,9 @@
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete, select
 from sqlalchemy.exc import NoResultFound
 
 from tests.store.rows import ANSWER, BOTH, lived_in, put, row, unit
@@ -29,7 +30,7 @@ from unlike.store.differences import NewDifference
 from unlike.store.journal import CallToStore
 from unlike.store.profiles import NewProfile, Statement
 from unlike.store.records import StoredRecords
-from unlike.store.tables import METADATA
+from unlike.store.tables import EMBEDDINGS, METADATA, RECORDS
 from unlike.store.users import Consent
 
 USERS, ITEMS, WORDS = ("ann", "bob"), ("tea", "bread"), ("one", "two")
@@ -40,10 +41,15 @@ def write(tx, user, item, words):
 
 
 def agree(tx, user, item, words):
+    """Change a consent, and delete what it no longer covers."""
     if (number := users.find_user(tx, user)) is not None:
-        users.set_consent(tx, number, Consent(own=words == "one", peer=item == "tea"))
-        if item != "tea":
+        own, peer = words == "one", item == "tea"
+        users.set_consent(tx, number, Consent(own, peer))
+        if not peer:
             lineage.drop_from_others(tx, number)
+        if not (own or peer):
+            mine = select(RECORDS.c.id).where(RECORDS.c.user == number)
+            tx.conn.execute(delete(EMBEDDINGS).where(EMBEDDINGS.c.record.in_(mine)))
 
 
 def erase(tx, user, item, words):
@@ -137,6 +143,7 @@ def told(everything):
 
 
 @given(steps=STEPS)
+@example(steps=[(False, deed, "ann", "bread", "two") for deed in (write, embed, agree)])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_sees_what_it_would_see_alone(store, steps):
     n = next(EXAMPLES)
