@@ -53,6 +53,9 @@ def test_no_key_yet(unlike, shop):
 def test_a_budget_is_set_and_taken_away(unlike, shop):
     assert "10,000 tokens per day" in unlike("keys", "budget", "10_000", "--store", shop)[1]
     assert json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_a_day"] == 10_000
+    used = json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_today"]
+    shown = unlike("keys", "budget", "--store", shop)[1]
+    assert shown == f"tenant 'default': budget: 10,000 tokens per day; {used:,} tokens used today (UTC)\n"
     assert "no limit" in unlike("keys", "budget", "none", "--store", shop)[1]
     assert json.loads(unlike("keys", "list", "--store", shop, "--json")[1])["tokens_a_day"] is None
 
@@ -82,6 +85,7 @@ CANNOT = {
     "no such key": (("revoke", "app"), "no key 'app'; see: unlike keys list"),
     "no such tenant": (("list", "--tenant", "acme"), "no tenant 'acme' in this store; there is default"),
     "no tokens": (("budget", "few"), "budget is 'few'; give a number of tokens, or none"),
+    "nothing": (("budget", ""), "budget is ''; give a number of tokens, or none"),
     "a number below 0": (("budget", "-1"), "budget is '-1'; give a number of tokens, or none"),
     "a number with _ at its start": (("budget", "_5"), "budget is '_5'; give a number of tokens, or none"),
     "a number with two _": (("budget", "1__000"), "budget is '1__000'; give a number of tokens, or none"),

@@ -186,17 +186,25 @@ def test_a_budget_is_spent_and_renewed_the_next_day(store):
         run(memory.add(rows_of(memory.tenant.name), BOTH))
     request = Request("ann", "tea", max_tokens=50)
     one = run(other.generate(request))  # another prompt of the same length
-    set_budget(acme, 2 * (one.prompt_tokens + one.completion_tokens) - 20)
+    cost, may_use = one.prompt_tokens + one.completion_tokens, one.prompt_tokens + 50
+    set_budget(acme, cost + may_use)
     for _ in range(2):
         run(acme.generate(request))
+    for refused in (acme.generate(request), pieces(acme, request)):
+        with pytest.raises(BudgetSpent, match=r"has \d\d left, and this may use \d{3}; it is renewed at midnight UTC$"):
+            run(refused)
+    with acme.tenant.read() as tx:
+        used = daily_budget.used_today(tx)
+    set_budget(acme, used)
     for refused in (
         acme.generate(request),
         pieces(acme, request),
         acme.prepare_chat([], Sampling(), "ann"),
         acme.prepare_chat([], Sampling()),
     ):
-        with pytest.raises(BudgetSpent, match="renewed at midnight"):
+        with pytest.raises(BudgetSpent, match="is used up .*renewed at midnight UTC$"):
             run(refused)
+    set_budget(acme, cost + may_use)
     run(other.generate(request))
     run(acme.add([row("eve")], BOTH))
     clock.ms = NOW_MS - NOW_MS % DAY_MS + DAY_MS - 1
@@ -219,23 +227,24 @@ def test_builds_are_paid_for_and_wait_until_there_is_a_budget_again(store):
         ("build", "waiting", 0, midnight)
     }
     assert all("renewed at midnight UTC" in job.error for job in put_off)
+    clock.ms = midnight - 1
+    assert once(memory) == 0
     set_budget(memory, 10**6)  # a larger one is tried at once
     once(memory)
     assert not job_rows(memory) and run(memory.profile("ann")).statements
     set_budget(memory, 1)
     with pytest.raises(BudgetSpent, match="used up"):
         run(memory.generate(Request("ann", "tea")))
+    assert spend(memory)[0][0] > 0, "builds are paid for"
     run(memory.build(["ann"]))
-    assert once(memory) == 1 and [job.run_at_ms for job in job_rows(memory)] == [midnight]
-    clock.ms = midnight
-    assert once(memory) == 1 and not job_rows(memory) and not faults(memory)
+    assert once(memory) == 1 and not job_rows(memory) and not faults(memory), "answers that are known cost nothing"
 
 
 def test_calls_made_at_once_do_not_share_what_is_left(store):
     """Before, 32 at once spent 3,520 tokens of a budget of 200."""
     memory = memory_of(store)
     run(memory.add(town(), BOTH))
-    set_budget(memory, 200)
+    set_budget(memory, 1_000)
 
     async def at_once():
         asked = (memory.generate(Request("ann", "tea", seed=n)) for n in range(32))
@@ -245,7 +254,7 @@ def test_calls_made_at_once_do_not_share_what_is_left(store):
     refused = [answer for answer in answers if isinstance(answer, Exception)]
     assert all(isinstance(answer, BudgetSpent) for answer in refused)
     costs = [one.prompt_tokens + one.completion_tokens for one in answers if one not in refused]
-    assert sum(costs[:-1]) < 200, "no call starts when nothing is left, and of those under way there is one"
+    assert 0 < sum(costs) <= 1_000
     with memory.tenant.read() as tx:
         kept = tx.conn.exec_driver_sql("select tokens, reserved, calls from spend").one()
     assert tuple(kept) == (sum(costs), 0, len(costs))
@@ -268,15 +277,38 @@ def test_what_is_reserved_is_enough_for_all_attempts(in_sqlite, monkeypatch, tem
     assert (len(asked), reserved) == (n_calls, [n_calls * (llm.count_tokens(asked[0]) + 100)])
 
 
-@pytest.mark.parametrize(("temperature", "n_attempts"), [(0.8, 3), (0.0, 1)])
-def test_a_build_reserves_every_attempt_of_every_call(in_sqlite, monkeypatch, temperature, n_attempts):
-    method = MethodSettings(n_records=4, max_tokens=256, rewrites=2, temperature=temperature)
-    memory, reserved = memory_of(in_sqlite, method=method), set[int]()
-    reserve = memory.spending.reserve
-    monkeypatch.setattr(memory.spending, "reserve", lambda n, llm: (reserved.add(n), reserve(n, llm))[1])
+def test_each_call_of_a_build_reserves_what_it_may_use(in_sqlite, monkeypatch):
+    memory, reserved = memory_of(in_sqlite, method=MethodSettings(max_tokens=256)), list[int]()
+    reserve = daily_budget.reserve
+    monkeypatch.setattr(daily_budget, "reserve", lambda tx, n: (reserved.append(n), reserve(tx, n))[1])
+    set_budget(memory, 10**6)
     run(memory.add(town(), BOTH))
     settle(memory)
-    assert reserved == {5 * 2 * 256 * n_attempts}, "four comparisons and a summary, each prompt as long as an answer"
+    llm = memory.backend
+    assert sorted(reserved) == sorted(llm.count_tokens(messages) + 256 for messages, _ in llm.calls)
+
+
+def test_a_budget_that_no_call_of_a_build_fits_into_is_not_touched_and_the_job_says_so(in_sqlite):
+    clock, memory = Clock(in_sqlite), memory_of(in_sqlite)
+    run(memory.add(town(), BOTH))
+    set_budget(memory, 100)
+    clock.work(memory)
+    assert not memory.backend.n_calls and spend(memory) in ([], [(0, 0)])
+    assert {job.state for job in job_rows(memory)} == {"waiting"}
+    assert all("is less than this may use" in job.error and "a larger budget" in job.error for job in job_rows(memory))
+
+
+def test_a_build_that_the_budget_stops_keeps_the_answers_that_were_paid_for(in_sqlite):
+    clock, memory = Clock(in_sqlite), memory_of(in_sqlite)
+    run(memory.add(town(), BOTH))
+    set_budget(memory, 2_000)
+    clock.work(memory)
+    paid = memory.backend.n_calls
+    assert paid and job_rows(memory) and spend(memory)[0][0] <= 2_000
+    set_budget(memory, 10**6)
+    once(memory)
+    asked = [str(messages) for messages, _ in memory.backend.calls]
+    assert not job_rows(memory) and len(asked) == len(set(asked)) > paid
 
 
 def test_an_answer_that_was_paid_for_is_given_out_whatever_the_database_does(in_sqlite, monkeypatch):
@@ -312,7 +344,7 @@ def test_what_was_reserved_for_a_caller_who_left_meanwhile_is_released(in_sqlite
         with pytest.raises(asyncio.CancelledError):
             await request
         may_end.set()
-        await asyncio.gather(*memory.spending._background)
+        await asyncio.gather(*memory.spending._releasing)
 
     run(leaving())
     assert spend(memory) == [(0, 0)]
@@ -370,7 +402,7 @@ def test_what_fails_is_not_charged(in_sqlite):
 
     memory = memory_of(in_sqlite, ScriptedBackend(fails))
     run(memory.add([row()], BOTH))
-    set_budget(memory, 1)
+    set_budget(memory, 1_000)
     for _ in range(3):
         with pytest.raises(CallFailed):
             run(memory.generate(Request("ann", "tea")))
@@ -379,7 +411,7 @@ def test_what_fails_is_not_charged(in_sqlite):
 def test_streams_count_too(in_sqlite):
     memory = memory_of(in_sqlite)
     run(memory.add([row()], BOTH))
-    set_budget(memory, 1)
+    set_budget(memory, 900)
     run(pieces(memory, Request("ann", "tea")))
     with pytest.raises(BudgetSpent):
         run(pieces(memory, Request("ann", "tea")))

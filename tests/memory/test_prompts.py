@@ -39,6 +39,7 @@ from unlike.memory.sealed_journal import keep_prompt
 from unlike.memory.settings import MemorySettings, Retention
 from unlike.memory.settings_file import MemoryFile
 from unlike.records import Item
+from unlike.store import daily_budget
 from unlike.store.records import Unknown
 from unlike.store.tables import JOURNAL
 from unlike.writing.draft import WRITING_STEPS
@@ -291,11 +292,13 @@ def test_a_forecast_keeps_none(in_sqlite, monkeypatch):
     monkeypatch.setattr(backend, "count_tokens", lambda messages: asked.append(messages) or 1)
     memory = memory_of(in_sqlite, keep_prompts=True)
     run(memory.add(town(), BOTH))
+    with memory.tenant.write() as tx:
+        daily_budget.set_budget(tx, 1)  # it is for calls that are made
     file = MemoryFile(memory={"keep_prompts": True}, refresh={"debounce_s": 0.0})
     parts = MemoryParts(backend, HashingEncoder(64), REDACTOR, SIGNER, TASK, file, RequestPriority(backend))
     monkeypatch.setattr("unlike.store.journal.place_of_prompt", lambda *_: pytest.fail("a prompt is sealed"))
     counted = run(forecast_build(memory.tenant, parts, None))
-    assert counted.n_profiles == 4 and counted.n_calls == 12 and len(asked) == 12
+    assert counted.n_profiles == 4 and counted.n_calls == 12 and len({str(messages) for messages in asked}) == 12
     placeholder = PlaceholderBackend(backend)
     run(placeholder.complete(ASKS, Sampling(max_tokens=5)))
     assert placeholder.calls == []

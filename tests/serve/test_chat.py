@@ -185,7 +185,7 @@ def test_a_wrong_key_is_the_clients_authentication_error(at):
 
 
 def test_a_spent_budget_is_the_clients_rate_limit_error(at, full_house):
-    full_house.leave("acme", 1)
+    full_house.leave("acme", 2_100)
     at.chat.completions.create(model="any", messages=HELLO)
     for user in (openai.omit, "ada"):
         with pytest.raises(openai.RateLimitError):
@@ -239,7 +239,7 @@ def test_an_llm_that_fails_is_the_clients_server_error(make_house, llm, error, s
 
 def test_an_answer_that_breaks_off_is_an_error_of_the_client_and_costs_what_came(make_house):
     house = make_house(llm=llms.failed(n_words=40))
-    house.leave("acme", 20)
+    house.leave("acme", 2_100)
     with (
         listening(house.app) as address,
         openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"], max_retries=0) as client,
@@ -252,7 +252,7 @@ def test_an_answer_that_breaks_off_is_an_error_of_the_client_and_costs_what_came
 
 def test_who_leaves_a_chat_stops_the_llm_and_pays_for_what_came(make_house):
     house = make_house(llm=llms.Endless(40))
-    house.leave("acme", 20)
+    house.leave("acme", 2_100)
     with listening(house.app) as address:
         with openai.OpenAI(base_url=f"{address}/v1", api_key=house.keys["acme"]) as client:
             chunks = client.chat.completions.create(model="m", messages=HELLO, stream=True)

@@ -85,10 +85,11 @@ def test_an_answer_that_breaks_off_ends_with_an_error(make_house, llm, kind, sta
 
 @pytest.mark.parametrize("ask", [ASK, STREAM])
 def test_a_spent_budget_is_429(full_house, full, ask):
-    full_house.leave("acme", 1)
+    full_house.leave_for_one(full, "/v1/generate", ask)
     assert full.post("/v1/generate", json=ask).status_code == 200
     answer = full.post("/v1/generate", json=ask)
     assert (answer.status_code, answer.json()["error"]["type"]) == (429, "budget_spent")
+    assert "left, and this may use" in answer.json()["error"]["message"]
     assert 0 < int(answer.headers["retry-after"]) <= 24 * 3600
 
 

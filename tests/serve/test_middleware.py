@@ -8,6 +8,7 @@ import pytest
 
 from tests.serve.conftest import calling, crowd, listening, record
 from unlike.llm.http_client import StatusError
+from unlike.memory.worker import work_off
 from unlike.privacy.keys import MasterKey
 from unlike.serve import server
 from unlike.serve.auth import Keys
@@ -245,8 +246,22 @@ def test_metrics_count_requests_tokens_and_jobs(full):
     counts = dict(line.rsplit(" ", 1) for line in full.get("/metrics").text.splitlines() if line[0] != "#")
     assert counts['unlike_requests_total{method="POST",route="/v1/generate",status="200"}'] == "1.0"
     assert counts['unlike_request_seconds_count{route="/v1/generate"}'] == "1.0"
-    assert float(counts['unlike_llm_tokens_total{kind="prompt"}']) == used["prompt_tokens"]
+    assert float(counts['unlike_llm_tokens_total{kind="prompt",work="request"}']) == used["prompt_tokens"]
+    assert float(counts['unlike_llm_calls_total{work="request"}']) == 1
+    assert float(counts['unlike_llm_calls_total{work="build"}']) == 0
     assert float(counts['unlike_jobs{state="waiting"}']) >= 1
+
+
+def test_metrics_count_the_calls_of_builds(house, client):
+    client.post("/v1/records", json=crowd()).raise_for_status()
+    asyncio.run(work_off(house.store, house.service.memory))
+    counts = client.get("/metrics").text
+    assert f'unlike_llm_calls_total{{work="build"}} {house.backend.n_calls}.0' in counts
+    assert 'unlike_llm_calls_total{work="request"} 0.0' in counts
+    (used,) = (
+        line for line in counts.splitlines() if line.startswith('unlike_llm_tokens_total{kind="prompt",work="build"')
+    )
+    assert float(used.split()[-1]) > 0
 
 
 def test_without_a_database_all_is_503_but_the_process_is_up(house, client):

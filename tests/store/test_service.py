@@ -87,9 +87,9 @@ def test_a_call_that_ends_while_another_reserves_is_counted_once(in_postgres):
     tenant = in_postgres.tenant("acme")
     with tenant.write() as tx:
         daily_budget.set_budget(tx, 200)
-        daily_budget.reserve(tx, 300)
+        daily_budget.reserve(tx, 200)
 
-    calls_under_way = [300]
+    calls_under_way = [200]
 
     def end_at_first_look(_conn, _cursor, statement, *_):
         if "from spend" in statement.lower() and calls_under_way:
@@ -106,15 +106,28 @@ def test_what_is_reserved_is_not_there_for_others(store, tenant):
     with tenant.write() as tx:
         assert daily_budget.reserve(tx, 10**9) is None
         daily_budget.set_budget(tx, 100)
-        assert daily_budget.reserve(tx, 90) == daily_budget.reserve(tx, 90) == 100
-        with pytest.raises(BudgetSpent, match="reserved by running calls") as refusal:
+        assert daily_budget.reserve(tx, 50) == daily_budget.reserve(tx, 50) == 100
+        with pytest.raises(BudgetSpent, match="100 left, but running calls may use them") as refusal:
             daily_budget.reserve(tx, 1)
         assert refusal.value.renewed_in_s == daily_budget.RESERVED_S
-        daily_budget.add(tx, 20, 2, -180)
+        daily_budget.add(tx, 20, 2, -100)
         assert daily_budget.used_today(tx) == 20 and daily_budget.reserve(tx, 1) == 100
         daily_budget.add(tx, 80)
-        with pytest.raises(BudgetSpent, match="midnight"):
+        with pytest.raises(BudgetSpent, match="is used up .100.; it is renewed at midnight"):
             daily_budget.reserve(tx, 1)
+
+
+def test_work_that_does_not_fit_into_what_is_left_does_not_start(store, tenant):
+    store.now_ms = lambda: 10 * DAY_MS - 7_000
+    with tenant.write() as tx:
+        daily_budget.set_budget(tx, 100)
+        with pytest.raises(BudgetSpent, match=r"is less than this may use \(101\); give it a larger budget"):
+            daily_budget.reserve(tx, 101)
+        daily_budget.add(tx, 40)
+        with pytest.raises(BudgetSpent, match="has 60 left, and this may use 61; it is renewed at midnight") as refusal:
+            daily_budget.reserve(tx, 61)
+        assert refusal.value.renewed_in_s == 7
+        assert daily_budget.reserve(tx, 60) == 100
 
 
 def test_a_tenant_s_budget_is_its_own(store, tenant):

@@ -190,11 +190,11 @@ def test_the_playground(client, model, stream):
 @pytest.mark.parametrize("path", ["/v1/generate", "/v1/chat/completions"])
 def test_a_reply_without_words_is_paid_for(make_house, model, path, stream):
     house = make_house(llm=model.backend)
-    house.leave("acme", 20)
     model.sends = "<think>" + "so it goes " * 40
     chat = {"model": "m", "messages": [{"role": "user", "content": "Write."}]}
     body = (ASKED if path == "/v1/generate" else chat) | {"stream": stream}
     with calling(house) as client:
+        house.leave_for_one(client, path, body)
         assert [client.post(path, json=body).status_code for _ in range(2)] == [502, 429]
 
 

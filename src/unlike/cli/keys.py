@@ -75,7 +75,7 @@ def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", 
         typer.echo(
             f"tenant {tenant!r} has no API key; create one with: unlike keys new NAME --store {Place(store).shown}"
         )
-    typer.echo(f"budget: {_per_day(budget)}; {n_of(used, 'token')} used today (UTC)")
+    typer.echo(_budget(budget, used))
 
 
 @keys.command("revoke")
@@ -91,19 +91,25 @@ def revoke(name: Name, store: StoreAt, tenant: TenantName = "default", master: M
 
 @keys.command("budget", context_settings={"ignore_unknown_options": True})
 def budget(
-    tokens: Annotated[str, typer.Argument(help="Tokens per day (UTC) of LLM calls, or none for no limit.")],
     store: StoreAt,
+    tokens: Annotated[
+        str | None,
+        typer.Argument(help="Tokens per day (UTC) of LLM calls, none for no limit; without it the budget is shown."),
+    ] = None,
     tenant: TenantName = "default",
     master: MasterAt = "",
 ) -> None:
-    """Limit what a tenant's requests and profile builds may use per day; builds wait for the next day."""
+    """Show or set what a tenant's requests and profile builds may use per day; builds wait for the next day."""
     need(STORE_PARTS)
     from unlike.store import daily_budget
 
-    limit = _tokens(tokens)
+    limit = None if tokens is None else _tokens(tokens)
     with open_tenant(Place(store, tenant, master, say)) as opened:
-        opened.run_with_retry(lambda tx: daily_budget.set_budget(tx, limit))
-    typer.echo(f"tenant {tenant!r}: {_per_day(limit)}")
+        if tokens is not None:
+            opened.run_with_retry(lambda tx: daily_budget.set_budget(tx, limit))
+        with opened.read() as tx:
+            text = _budget(daily_budget.budget_of(tx), daily_budget.used_today(tx))
+    typer.echo(f"tenant {tenant!r}: {text}")
 
 
 @keys.command("master")
@@ -158,5 +164,6 @@ def _tokens(given: str) -> int | None:
     return int(given)
 
 
-def _per_day(limit: int | None) -> str:
-    return "no limit" if limit is None else f"{n_of(limit, 'token')} per day"
+def _budget(limit: int | None, used: int) -> str:
+    per_day = "no limit" if limit is None else f"{n_of(limit, 'token')} per day"
+    return f"budget: {per_day}; {n_of(used, 'token')} used today (UTC)"

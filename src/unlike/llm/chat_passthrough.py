@@ -81,11 +81,6 @@ class PassthroughLLM:
         """What was used so far."""
         return self._meters[0].usage
 
-    @property
-    def under_way(self) -> tuple[()]:
-        """None: a call ends with its caller."""
-        return ()
-
     async def whole(self, chat: PassedChat) -> Answer:
         """The whole answer; see ``ChatBackend.chat``."""
         await STOP.check()

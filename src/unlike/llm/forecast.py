@@ -54,11 +54,6 @@ class ForecastLLM:
         """What would be used."""
         return self.meter.usage
 
-    @property
-    def under_way(self) -> tuple[()]:
-        """None: no call is made."""
-        return ()
-
     def part(self, on_call: Callable[[Call], None] | None = None) -> "ForecastLLM":
         """Itself: a forecast is of all runs together."""
         return self

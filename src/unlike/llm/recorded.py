@@ -7,11 +7,11 @@ everywhere.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from unlike.errors import CallFailed, EngineError, InputError
 from unlike.llm.backend import Backend, Completion, Sampling, n_bytes_of, tokens_of_bytes
@@ -63,11 +63,6 @@ class LLM(Protocol):
     @property
     def meter(self) -> Meter:
         """Counts the usage."""
-        ...
-
-    @property
-    def under_way(self) -> Collection[asyncio.Task[Any]]:
-        """Calls that are being made, also those whose caller was cancelled."""
         ...
 
     async def call(self, call: Call) -> Answer:
@@ -127,15 +122,27 @@ class EngineTime:
         return self._share_s
 
 
+Hold = Callable[[Call], AbstractAsyncContextManager[Meter | None]]
+"""What a call holds while it is made, such as a place among a limited number; its meter counts this call, if there is one."""
+
+
 @dataclass(slots=True)
 class _Shared:
     """What an LLM shares with its parts."""
 
-    free: AbstractAsyncContextManager[object]
+    hold: Hold
     time: EngineTime
     under_way: dict[str, asyncio.Task[Entry]] = field(default_factory=dict[str, asyncio.Task[Entry]])
     failed: dict[str, CallFailed] = field(default_factory=dict[str, CallFailed])
     broken: EngineError | None = None
+
+
+def _one_of(n: int) -> Hold:
+    """A place among ``n``."""
+    if n < 1:
+        raise InputError(f"concurrency {n}: give 1 or more")
+    places = asyncio.Semaphore(n)
+    return lambda call: places
 
 
 class RecordedLLM:
@@ -144,7 +151,7 @@ class RecordedLLM:
     Args:
         backend: Asked for what the journal does not hold; the caller closes it.
         journal: Read and written; the caller closes it. None keeps nothing: every call is made.
-        concurrency: Calls under way at the same time, or what each call holds meanwhile, for a limit over several LLMs.
+        concurrency: Calls under way at the same time, or what each call holds while it is made.
         meter: Counts what this and other LLMs are asked.
         time: Measures the seconds of each call.
 
@@ -156,16 +163,15 @@ class RecordedLLM:
         self,
         backend: Backend,
         journal: CallStore | None = None,
-        concurrency: int | AbstractAsyncContextManager[object] = 16,
+        concurrency: int | Hold = 16,
         meter: Meter | None = None,
         time: EngineTime | None = None,
     ) -> None:
-        if isinstance(concurrency, int) and concurrency < 1:
-            raise InputError(f"concurrency {concurrency}: give 1 or more")
         self.backend = backend
         self._journal = journal
-        free = asyncio.Semaphore(concurrency) if isinstance(concurrency, int) else concurrency
-        self._shared = _Shared(free, time or EngineTime())
+        self._shared = _Shared(
+            _one_of(concurrency) if isinstance(concurrency, int) else concurrency, time or EngineTime()
+        )
         self._meters = (Meter(), meter) if meter else (Meter(),)
         self._on_call: Callable[[Call], None] | None = None
 
@@ -178,11 +184,6 @@ class RecordedLLM:
     def meter(self) -> Meter:
         """Counts the usage, and that of the parts."""
         return self._meters[0]
-
-    @property
-    def under_way(self) -> Collection[asyncio.Task[Entry]]:
-        """Calls with a journal that are being made, also those whose caller was cancelled."""
-        return self._shared.under_way.values()
 
     def part(self, on_call: Callable[[Call], None] | None = None) -> "RecordedLLM":
         """The same LLM with a usage of its own; what is used through a part counts for the whole too.
@@ -212,8 +213,8 @@ class RecordedLLM:
         if self._on_call:
             self._on_call(call)
         if self._journal is None:
-            async with self._shared.free:
-                return Answer.of(await self._ask(call), "", cached=False)
+            async with self._shared.hold(call) as meter:
+                return Answer.of(await self._ask(call, meter), "", cached=False)
         name, shared = key(call, self.backend.model), self._shared
         if name in shared.failed:
             failure = shared.failed[name]
@@ -239,6 +240,11 @@ class RecordedLLM:
         """
         if self._on_call:
             self._on_call(call)
+        async with self._shared.hold(call) as meter, aclosing(self._streamed(call, self._counting(meter))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _streamed(self, call: Call, meters: Sequence[Meter]) -> Pieces:
         n_bytes, used, unanswered = 0, None, count_unanswered()
         try:
             async with aclosing(self._pieces(call)) as pieces:
@@ -249,17 +255,21 @@ class RecordedLLM:
                         used = _usage_of(piece)
                     yield piece
         except CallFailed as failure:
-            note(self._meters, failure)
+            note(meters, failure)
             estimated = replace(self._estimated(call, n_bytes), n_calls_failed=1)
             used = usage_of_failed(failure) if failure.tokens or not n_bytes else estimated
             raise
         except EngineError as error:
-            note(self._meters, error)
+            note(meters, error)
             used = None if n_bytes else Usage()
             raise
         finally:
             used = self._estimated(call, n_bytes) if used is None else used
-            count(self._meters, used.plus(unanswered.usage(lambda: n_prompt_tokens(call, self.backend))))
+            count(meters, used.plus(unanswered.usage(lambda: n_prompt_tokens(call, self.backend))))
+
+    def _counting(self, meter: Meter | None) -> Sequence[Meter]:
+        """The meters of a call, with the one of its own."""
+        return (*self._meters, meter) if meter else self._meters
 
     def _start(self, name: str, call: Call, journal: CallStore) -> asyncio.Task[Entry]:
         task = asyncio.create_task(self._ask_and_keep(name, call, journal))
@@ -273,9 +283,9 @@ class RecordedLLM:
             task.exception()  # retrieved, so that asyncio does not warn where no one waits any more
 
     async def _ask_and_keep(self, name: str, call: Call, journal: CallStore) -> Entry:
-        async with self._shared.free:  # until the answer is committed, so that a kill loses at most these calls
+        async with self._shared.hold(call) as meter:  # until it is committed, so that a kill loses at most these calls
             try:
-                answer = await self._ask(call)
+                answer = await self._ask(call, meter)
             except CallFailed as failure:
                 self._shared.failed[name] = failure
                 failed = Entry("failed", error=str(failure), raw=failure.raw)
@@ -285,8 +295,9 @@ class RecordedLLM:
             done = Entry("done", answer.text, "", "", *counts)
             return await STOP.in_flight(journal.put(name, call, self.backend.model, done))
 
-    async def _ask(self, call: Call) -> Completion:
+    async def _ask(self, call: Call, meter: Meter | None) -> Completion:
         await STOP.check()
+        meters = self._counting(meter)
         if self._shared.broken is not None:
             raise EngineError(str(self._shared.broken)) from self._shared.broken
         began, unanswered = self._shared.time.begin(), count_unanswered()
@@ -294,20 +305,20 @@ class RecordedLLM:
             completion = await STOP.in_flight(self._complete(call))
         except EngineError as error:
             self._shared.broken = error
-            note(self._meters, error)
+            note(meters, error)
             raise
         except CallFailed as failure:
-            note(self._meters, failure)
-            count(self._meters, usage_of_failed(failure))
+            note(meters, failure)
+            count(meters, usage_of_failed(failure))
             raise
         except asyncio.CancelledError:
-            count(self._meters, self._estimated(call, 0))  # the engine has read the prompt
+            count(meters, self._estimated(call, 0))  # the engine has read the prompt
             raise
         finally:
             engine_s = self._shared.time.end(began)
             if unanswered.n:
-                count(self._meters, unanswered.usage(lambda: n_prompt_tokens(call, self.backend)))
-        count(self._meters, _usage_of(completion))
+                count(meters, unanswered.usage(lambda: n_prompt_tokens(call, self.backend)))
+        count(meters, _usage_of(completion))
         return replace(completion, wall_s=engine_s)
 
     async def _complete(self, call: Call) -> Completion:

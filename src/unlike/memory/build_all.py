@@ -26,6 +26,7 @@ from unlike.progress import OnProgress, n_of, no_progress
 from unlike.store import jobs
 from unlike.store.backup import backup
 from unlike.store.counts import built_since
+from unlike.store.daily_budget import set_budget
 from unlike.store.database import open_store
 from unlike.store.jobs import Kind, Scope
 
@@ -211,6 +212,8 @@ async def forecast_build(
         backup(tenant.store, Path(folder))
         copy = open_store(folder, tenant.store.keys.master)
         try:
+            for every in copy.tenants():
+                every.run_with_retry(lambda tx: set_budget(tx, None))  # it is for the calls to be made
             meter = Meter()
             file = replace(parts.file, memory={**parts.file.memory, "keep_prompts": False})
             parts = replace(parts, backend=PlaceholderBackend(parts.backend), meter=meter, file=file)

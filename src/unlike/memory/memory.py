@@ -33,7 +33,7 @@ from unlike.memory.population import SORTS, Population, Uniqueness, list_users, 
 from unlike.memory.request import Prepared, RequestParts, call_to_store, prepare, prepare_chat, prepare_soft
 from unlike.memory.sealed_journal import StoredJournal, keep_prompt
 from unlike.memory.settings import MemorySettings
-from unlike.memory.spending import Counted, Spending, attempts_of, tokens_of_calls
+from unlike.memory.spending import Counted, Spending, attempts_of
 from unlike.methods.kit import Kit, Latent
 from unlike.peers.neighbours import MeanNeighbours
 from unlike.peers.selectors import RandomSelector
@@ -404,21 +404,20 @@ class Memory:
 
         Raises:
             InputError: It is another tenant's.
-            BudgetSpent: The tenant's tokens of the day are used up, and the job needs an LLM.
+            BudgetSpent: A call is needed for which the tenant has too few tokens of the day left.
         """
         if job.tenant.id != self.tenant.id:
             raise InputError(f"a job of tenant {job.tenant.name!r} was given to the memory of {self.tenant.name!r}")
         if job.kind == "cluster":
             await asyncio.to_thread(cluster_item, job, self.encoder, self.settings)
         else:
-            await self._build(job)
+            await build_profile(job, self._kit(job.subject), self.encoder, self.settings)
 
-    async def _build(self, job: Job) -> None:
-        """Build a profile; its usage is counted like a request's, also if it fails."""
-        kit = self._kit(job.subject)
-        method = self.settings.method
-        async with self.spending.reserve(tokens_of_calls(method.n_records + 1, method), kit.llm):
-            await build_profile(job, kit, self.encoder, self.settings)
+    @asynccontextmanager
+    async def _hold_for_build(self, call: Call) -> AsyncGenerator[Meter]:
+        """A call of a build while it is made: after requests, and with its tokens reserved."""
+        async with self.priority, self.spending.call(call, self.backend, "build") as meter:
+            yield meter
 
     def _kit(self, subject: int) -> Kit:
         journal = StoredJournal(self.tenant, subject, self.settings.keep_prompts)
@@ -427,7 +426,7 @@ class Memory:
             retriever=RecencyRetriever(),
             selector=RandomSelector(),
             neighbours=MeanNeighbours(self._records, (), self.encoder),
-            llm=RecordedLLM(self.backend, journal, self.priority, self._meter),
+            llm=RecordedLLM(self.backend, journal, self._hold_for_build, self._meter),
             task=self.task,
             settings=self.settings.method,
             tenant=self.tenant.name,

@@ -1,9 +1,9 @@
 """What a tenant's LLM calls cost: stored at once where there is a budget, otherwise once a second.
 
-Work reserves an estimate of its tokens before it starts, and what it used replaces the reservation when it ends. So
-simultaneous calls cannot all spend the same remainder: each starts only while part of the budget is neither used nor
-reserved. Usage is counted even while the database cannot be written: a paid answer is still returned, and the count is
-stored with the next one (``owes_writing``).
+A request, and each call of a build, reserves the tokens that it may use before it starts, and what it used replaces the
+reservation when it ends. It starts only if these are left of the budget, neither used nor reserved, so simultaneous calls
+cannot all spend the same remainder. Usage is counted even while the database cannot be written: a paid answer is still
+returned, and the count is stored with the next one (``owes_writing``).
 
 Writes are batched because one costs more than the rest of a request. A process that is killed loses the counts of its last
 second and leaves its reservations behind, and a new budget takes effect within a second.
@@ -14,13 +14,15 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 from unlike.errors import UnlikeError
-from unlike.llm.usage import Usage
-from unlike.settings import MethodSettings
+from unlike.llm.backend import Backend
+from unlike.llm.journal import Call
+from unlike.llm.recorded import n_prompt_tokens
+from unlike.llm.usage import Meter, Usage
 from unlike.store import daily_budget
 from unlike.store.database import Tenant, Tx
 from unlike.writing.draft import Draft
@@ -31,6 +33,8 @@ EVERY_S = 1.0
 Reserved = tuple[str, int]
 """The day of a reservation, and its tokens."""
 NOTHING: Reserved = ("", 0)
+Work = Literal["request", "build"]
+"""What an LLM was asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -43,21 +47,11 @@ class Counted(Protocol):
         """What was used so far."""
         ...
 
-    @property
-    def under_way(self) -> Collection[asyncio.Task[Any]]:
-        """Calls that are being made, also those whose caller was cancelled."""
-        ...
-
 
 def attempts_of(draft: Draft, guard: Guard) -> int:
     """How often the LLM may be asked for a text that is written whole; see ``writing.write``."""
     n_times = 2 if guard.others.texts and guard.on_repeat == "retry" else 1
     return n_times * (1 + draft.max_rewrites)
-
-
-def tokens_of_calls(n_calls: int, method: MethodSettings) -> int:
-    """Tokens to reserve for the steps before a text; each prompt is assumed to be as long as its answer may be."""
-    return n_calls * 2 * method.max_tokens * (1 + method.max_rewrites)
 
 
 class Spending:
@@ -68,16 +62,18 @@ class Spending:
 
     Attributes:
         owes_writing: Whether some usage could not be stored yet.
+        on_used: Called with what each piece of work used.
     """
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
         self._lock = threading.Lock()
         self._tokens, self._calls, self._reserved = 0, 0, Counter[str]()
-        self._background = set[asyncio.Task[None]]()
+        self._releasing = set[asyncio.Task[None]]()
         self._limited = True
         self._looked_at = self._written_at = 0.0
         self.owes_writing = False
+        self.on_used: Callable[[Usage, Work], None] = lambda used, work: None
 
     def check(self) -> None:
         """Check that today's budget is not used up; whether there is a budget is looked up once a second.
@@ -90,27 +86,30 @@ class Spending:
                 self._set_budget(daily_budget.check(tx))
 
     @asynccontextmanager
-    async def reserve(self, estimate: int, llm: Counted) -> AsyncGenerator[None]:
+    async def reserve(self, estimate: int, llm: Counted, work: Work = "request") -> AsyncGenerator[None]:
         """Reserve tokens for a piece of work; at its end, successful or not, count what it used instead.
-
-        Where the work is cancelled and calls of it go on, the tokens stay reserved until these have ended.
 
         Args:
             estimate: Tokens that it may use.
             llm: Used for this work only; its usage is what is counted.
+            work: What it is.
 
         Raises:
-            BudgetSpent: The rest of the budget is used up or reserved.
+            BudgetSpent: Fewer are left of the budget, or others have reserved them.
         """
         needs_store = self._limited or _is_due(self._looked_at)  # otherwise no thread is needed, which would cost most
         reserved = await self._reserved_in_thread(estimate) if needs_store else NOTHING
         try:
             yield
         finally:
-            if llm.under_way:
-                self._run_in_background(self._settle(llm, reserved))
-            else:
-                await self._settle(llm, reserved)
+            await self._settle(llm.usage, reserved, work)
+
+    @asynccontextmanager
+    async def call(self, call: Call, backend: Backend, work: Work) -> AsyncGenerator[Meter]:
+        """Reserve tokens for one call to a backend while it is made; yields the meter that counts it."""
+        meter = Meter()
+        async with self.reserve(n_prompt_tokens(call, backend) + call.sampling.max_tokens, meter, work):
+            yield meter
 
     async def _reserved_in_thread(self, estimate: int) -> Reserved:
         """Reserve tokens; a caller that is cancelled meanwhile leaves nothing reserved."""
@@ -118,7 +117,9 @@ class Spending:
         try:
             return await asyncio.shield(reserving)
         except asyncio.CancelledError:
-            self._run_in_background(self._release(reserving))
+            task = asyncio.create_task(self._release(reserving))
+            self._releasing.add(task)  # the event loop alone would not keep it
+            task.add_done_callback(self._releasing.discard)
             raise
 
     async def _release(self, reserving: asyncio.Task[Reserved]) -> None:
@@ -126,21 +127,12 @@ class Spending:
             if self._add(0, 0, await reserving):
                 await asyncio.to_thread(self.write)
 
-    async def _settle(self, llm: Counted, reserved: Reserved) -> None:
-        """Count what was used in place of what was reserved, once no call is under way."""
-        try:
-            if llm.under_way:
-                await asyncio.wait(llm.under_way)
-        finally:
-            used = llm.usage
-            tokens = used.prompt_tokens + used.completion_tokens
-            if self._add(tokens, used.n_calls if tokens else 0, reserved):
-                await asyncio.shield(asyncio.to_thread(self.write))
-
-    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)  # the event loop alone would not keep it
-        task.add_done_callback(self._background.discard)
+    async def _settle(self, used: Usage, reserved: Reserved, work: Work) -> None:
+        """Count what was used in place of what was reserved."""
+        tokens = used.prompt_tokens + used.completion_tokens
+        self.on_used(used, work)
+        if self._add(tokens, used.n_calls if tokens else 0, reserved):
+            await asyncio.shield(asyncio.to_thread(self.write))
 
     def write(self) -> None:
         """Store the counts so far; those that cannot be stored now are kept for the next time."""

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from unlike.errors import Refused
 from unlike.llm.backend import Sampling
-from unlike.llm.chat_passthrough import usage_in
 from unlike.memory.answers import Written
 from unlike.memory.memory import Memory
 from unlike.memory.request import Prepared
@@ -97,10 +96,10 @@ async def answer(chat: Prepared, body: ChatBody, service: Service, memory: Memor
             sent = await memory.chat(chat, body.passed_fields())
         except Refused as refusal:
             raise RefusedByLLM(refusal) from refusal
-        service.answered(_tokens_used(*usage_in(sent)))
+        service.answered()
         return sent | head
     written = await memory.write(chat)
-    service.answered(written)
+    service.answered()
     choice = Choice(0, AnswerMessage("assistant", written.text), written.finish_reason)
     return head | {"choices": [choice], "usage": _tokens_used(written.prompt_tokens, written.completion_tokens)}
 
@@ -130,15 +129,13 @@ async def _passed_chunks(
     chat: Prepared, body: ChatBody, service: Service, memory: Memory
 ) -> AsyncGenerator[dict[str, Any]]:
     """The LLM's own chunks."""
-    used = (0, 0)
     try:
         async with aclosing(memory.chat_stream(chat, body.passed_fields())) as parts:
             async for part in parts:
-                used = usage_in(part) if part.get("usage") else used
                 yield part
     except Refused as refusal:
         raise RefusedByLLM(refusal) from refusal
-    service.answered(_tokens_used(*used))
+    service.answered()
 
 
 async def _local_chunks(chat: Prepared, service: Service, memory: Memory) -> AsyncGenerator[dict[str, Any]]:
@@ -147,7 +144,7 @@ async def _local_chunks(chat: Prepared, service: Service, memory: Memory) -> Asy
     async with aclosing(memory.write_stream(chat)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Written):
-                service.answered(piece)
+                service.answered()
                 yield _choice({}, piece.finish_reason)
                 yield {"choices": [], "usage": _tokens_used(piece.prompt_tokens, piece.completion_tokens)}
             else:

@@ -5,13 +5,16 @@ Where several processes serve, each writes its counts to a file, and any of them
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from unlike.llm.usage import Usage
+from unlike.memory.spending import Work
 
 SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable with the folder of these files; the library reads it when it is imported."""
@@ -29,10 +32,19 @@ class Metrics:
         self._requests = Counter("unlike_requests", "Requests answered.", ["method", "route", "status"], **into)
         about = "Seconds to the end of an answer."
         self._seconds = Histogram("unlike_request_seconds", about, ["route"], buckets=_SECONDS, **into)
-        self._tokens = Counter("unlike_llm_tokens", "Tokens of the LLM calls of requests.", ["kind"], **into)
+        about = "Tokens of LLM calls, of requests and of builds of profiles."
+        self._tokens = Counter("unlike_llm_tokens", about, ["kind", "work"], **into)
+        self._calls = Counter("unlike_llm_calls", "LLM calls, also those that failed.", ["work"], **into)
         # Looking up labels costs more than counting, so what was looked up once is kept.
         self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._prompt, self._completion = (self._tokens.labels(kind) for kind in ("prompt", "completion"))
+        self._by_work = {
+            work: (
+                self._tokens.labels("prompt", work),
+                self._tokens.labels("completion", work),
+                self._calls.labels(work),
+            )
+            for work in get_args(Work)
+        }
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -44,10 +56,12 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
-    def used(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count the tokens of an LLM call."""
-        self._prompt.inc(prompt_tokens)
-        self._completion.inc(completion_tokens)
+    def used(self, usage: Usage, work: Work) -> None:
+        """Count LLM calls."""
+        prompt, completion, calls = self._by_work[work]
+        prompt.inc(usage.prompt_tokens)
+        completion.inc(usage.completion_tokens)
+        calls.inc(usage.n_calls)
 
     def text(self, jobs: Mapping[str, int]) -> bytes:
         """All counts, as Prometheus reads them.

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -34,20 +34,6 @@ CANCEL_S = 3.0
 ROTATED = "the store has another master key now; restart this service with that one"
 LLMState = Literal["unknown", "up", "down"]
 """How the last call of the LLM went."""
-
-
-class TokenCounts(Protocol):
-    """Tokens of the calls that an answer took."""
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens of the prompts."""
-        ...
-
-    @property
-    def completion_tokens(self) -> int:
-        """Tokens of the answers."""
-        ...
 
 
 class Service:
@@ -95,6 +81,7 @@ class Service:
                 found = self._memories.get(tenant.id)
                 if found is None:
                     found = self._memories[tenant.id] = self._open_memory(tenant)
+                    found.spending.on_used = self.metrics.used
         return found
 
     def stop_building(self) -> None:
@@ -116,10 +103,9 @@ class Service:
         for worker in late:
             worker.cancel()
 
-    def answered(self, answer: TokenCounts) -> None:
-        """Note an answer of the LLM."""
+    def answered(self) -> None:
+        """Note that the LLM answered."""
         self.llm = "up"
-        self.metrics.used(answer.prompt_tokens, answer.completion_tokens)
 
     def failed(self, error: UnlikeError) -> Problem:
         """Note an error; returns what the caller is sent."""

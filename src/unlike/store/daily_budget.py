@@ -18,21 +18,31 @@ _SETTINGS = select(TENANTS.c.settings).where(TENANTS.c.id == bindparam("tenant")
 
 
 class BudgetSpent(UnlikeError):
-    """The tenant's tokens of the day are used up, or reserved by running calls.
+    """What is left of the tenant's tokens of the day is less than a piece of work may use.
 
     Args:
+        tx: When.
         budget: Tokens per day.
         used: Tokens of today.
-        renewed_in_s: Seconds after which to try again.
+        needed: Tokens that the work may use; 0 if unknown.
 
     Attributes:
-        renewed_in_s: The same.
+        renewed_in_s: Seconds after which to try again.
     """
 
-    def __init__(self, budget: int, used: int, renewed_in_s: float) -> None:
-        when = "it is renewed at midnight UTC" if used >= budget else "the rest is reserved by running calls"
-        super().__init__(f"{_SPENT} of {budget:,} tokens is used up ({used:,}); {when}")
-        self.renewed_in_s = renewed_in_s
+    def __init__(self, tx: Tx, budget: int, used: int, needed: int = 0) -> None:
+        self.renewed_in_s = (DAY_MS - tx.now_ms % DAY_MS) / 1000
+        left, when = budget - used, "it is renewed at midnight UTC"
+        if left <= 0:
+            why = f"is used up ({used:,}); {when}"
+        elif needed > budget:
+            why = f"is less than this may use ({needed:,}); give it a larger budget, or ask for a shorter text"
+        elif needed > left:
+            why = f"has {left:,} left, and this may use {needed:,}; {when}"
+        else:
+            self.renewed_in_s = RESERVED_S
+            why = f"has {left:,} left, but running calls may use them; try again soon"
+        super().__init__(f"{_SPENT} of {budget:,} tokens {why}")
 
 
 def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0, day: str = "") -> None:
@@ -50,8 +60,8 @@ def check(tx: Tx) -> int | None:
         BudgetSpent: It is used up.
     """
     budget = budget_of(tx)
-    if budget is not None:
-        _check(tx, budget, _today(tx)[0])
+    if budget is not None and (used := used_today(tx)) >= budget:
+        raise BudgetSpent(tx, budget, used)
     return budget
 
 
@@ -59,22 +69,16 @@ def reserve(tx: Tx, tokens: int) -> int | None:
     """Reserve tokens of today's budget; returns the tokens per day, None for no limit.
 
     Raises:
-        BudgetSpent: The rest of the budget is used up or reserved.
+        BudgetSpent: Fewer are left, or the rest is reserved.
     """
     tx.conn.execute(select(TENANTS.c.id).where(TENANTS.c.id == tx.tenant).with_for_update())
     budget = budget_of(tx)
     if budget is not None:
         used, reserved = _today(tx)
-        _check(tx, budget, used)
-        if used + max(0, reserved) >= budget:
-            raise BudgetSpent(budget, used, RESERVED_S)
+        if used >= budget or used + max(0, reserved) + tokens > budget:
+            raise BudgetSpent(tx, budget, used, tokens)
         add(tx, 0, 0, tokens)
     return budget
-
-
-def _check(tx: Tx, budget: int, used: int) -> None:
-    if used >= budget:
-        raise BudgetSpent(budget, used, (DAY_MS - tx.now_ms % DAY_MS) / 1000)
 
 
 def used_today(tx: Tx) -> int:

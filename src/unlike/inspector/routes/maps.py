@@ -52,5 +52,5 @@ async def compare(body: CompareBody, here: Here) -> Response:
     """Ask the LLM how the user differs from those who are chosen; no profile is made from it."""
     asked = Inspection(here.memory).compare(body.user_id, body.item_id, body.k, body.selector)
     found = await here.while_connected(asked)
-    here.service.answered(found)
+    here.service.answered()
     return json_response(found)

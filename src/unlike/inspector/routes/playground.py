@@ -42,7 +42,7 @@ async def play(body: PlayBody, here: Here) -> Response:
     if body.stream:
         return Events(_events(body, here), here.service)
     played = await here.while_connected(_played(body, here))
-    here.service.answered(played)
+    here.service.answered()
     return json_response(played)
 
 
@@ -60,7 +60,7 @@ async def _events(body: PlayBody, here: Visit) -> AsyncGenerator[bytes]:
     async with aclosing(Inspection(here.memory).play(body.request(), body.method)) as events:
         async for one in events:
             if isinstance(one, Played):
-                here.service.answered(one)
+                here.service.answered()
             yield _event(one)
 
 

@@ -22,7 +22,6 @@ from unlike.llm.recorded import RecordedLLM
 from unlike.memory.answers import Request
 from unlike.memory.memory import Memory
 from unlike.memory.sealed_journal import StoredJournal
-from unlike.memory.spending import tokens_of_calls
 from unlike.memory.vectors import StoredVectors
 from unlike.methods.kit import Kit
 from unlike.peers.neighbours import MeanNeighbours
@@ -51,11 +50,9 @@ class Inspection:
         """Ask the LLM how a user differs on an item from K others; see ``map_differences`` for what can go wrong."""
         args = (self.memory.tenant, user_id, item_id, k, selector, self.memory.encoder, self.memory.settings)
         user, own, chosen, n_peers = await asyncio.to_thread(map_differences.comparison_of, *args)
-        method = self.memory.settings.method
-        kit, llm = self._kit(user_id, user, method)
+        kit, _ = self._kit(user_id, user, self.memory.settings.method)
         with self.memory.priority.request():
-            async with self.memory.spending.reserve(tokens_of_calls(1, method), llm):
-                return await map_differences.ask_for(kit, own, chosen, n_peers, self.memory.settings)
+            return await map_differences.ask_for(kit, own, chosen, n_peers, self.memory.settings)
 
     async def options(self, request: Request) -> PlaygroundOptions:
         """The methods that can be tried for a request; Unknown where there is no such item."""
@@ -76,10 +73,7 @@ class Inspection:
         kit = replace(kit, profile_of=stored.get)
         write = partial(self._write, prepared, name == "stored_profile")
         with self.memory.priority.request():
-            async with (
-                self.memory.spending.reserve(tokens_of_calls(settings.n_records + 2, settings), llm),
-                aclosing(play(name, prepared, kit, llm, write)) as events,
-            ):
+            async with aclosing(play(name, prepared, kit, llm, write)) as events:
                 async for event in events:
                     yield event
 
@@ -111,9 +105,9 @@ class Inspection:
         """
         vectors = StoredVectors(self.memory.tenant, self.memory.encoder)
         stored = PeersWithoutTexts(self.memory.tenant, user_id, self.memory.settings.min_peers, vectors)
-        llm = RecordedLLM(
-            self.memory.backend, StoredJournal(self.memory.tenant, subject, self.memory.settings.keep_prompts)
-        )
+        memory = self.memory
+        journal = StoredJournal(memory.tenant, subject, memory.settings.keep_prompts)
+        llm = RecordedLLM(memory.backend, journal, lambda call: memory.spending.call(call, memory.backend, "request"))
         kit = Kit(
             records=stored,
             retriever=open_retriever(method.retriever, vectors, method.seed),

@@ -32,7 +32,7 @@ async def generate(body: GenerateBody, here: Here) -> Response:
     if body.stream:
         return Events(_events(request, here), here.service)
     written = await here.while_connected(here.memory.generate(request))
-    here.service.answered(written)
+    here.service.answered()
     return json_response(written)
 
 
@@ -41,7 +41,7 @@ async def _events(request: Request, here: Visit) -> AsyncGenerator[bytes]:
     async with aclosing(here.memory.stream(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Written):
-                here.service.answered(piece)
+                here.service.answered()
                 yield event(piece, "done")
             else:
                 yield event({"text": piece}, "piece")
