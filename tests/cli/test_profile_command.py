@@ -110,6 +110,13 @@ def test_an_llm_that_cannot_be_used_ends_it_and_the_work_waits(unlike, fresh):
     assert "5 waiting" in out
 
 
+def test_profiles_that_a_running_service_built_with_other_settings_are_told(unlike, shop, monkeypatch):
+    monkeypatch.setattr("unlike.memory.build_all.n_built_otherwise", lambda memory, user_ids: 2)
+    status, _, err = unlike("profile", "build", "--store", shop, "--embedder", "hashing:64", "--llm", "scripted:echo")
+    assert status == 3
+    assert "2 profiles built meanwhile by another process with other settings, LLM or embedder" in err
+
+
 def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, tmp_path, monkeypatch):
     monkeypatch.setattr("unlike.store.jobs.FIRST_PAUSE_MS", 1)
     (tmp_path / "script.json").write_text('{"rules": [{"contains": "Cem", "fail": "overloaded"}]}')

@@ -1,9 +1,10 @@
 """Building all profiles that are due shows each LLM call, against the number that is expected."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from tests.memory.town import ITEMS, PEOPLE, memory_of, town
+from tests.memory.town import ITEMS, PEOPLE, lived_in, memory_of, settle, town
 from tests.store.rows import BOTH
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import EngineError
@@ -27,6 +28,23 @@ def test_progress_counts_items_and_then_calls(in_sqlite, tmp_path):
     assert called[0][2] > built.n_calls  # the maximum, until some are built; then as many each as these took
     assert {n_total for _, n_done, n_total, _ in called if n_done > built.n_calls * 3 / 4} == {built.n_calls}
     assert called[-1][3].startswith("12 of 12 profiles, ")
+
+
+def test_profiles_that_another_process_builds_with_other_settings_are_counted(in_sqlite, tmp_path):
+    """A running service that was started with other settings takes some of the jobs."""
+    service = lived_in(in_sqlite)
+    (tmp_path / "new.toml").write_text("[memory]\nmin_peers = 2\n[refresh]\ndebounce_s = 0.0\n")
+    parts = open_memory_parts(tmp_path / "new.toml", "scripted:echo", "hashing:64")
+
+    def service_works(*_):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(settle, service).result()
+
+    tenant = in_sqlite.tenant("acme")
+    built, _ = asyncio.run(build_profiles(tenant, parts, None, service_works))
+    assert built.n_otherwise == len(PEOPLE)
+    parts = open_memory_parts(tmp_path / "new.toml", "scripted:echo", "hashing:64")
+    assert asyncio.run(build_profiles(tenant, parts))[0].n_otherwise == 0
 
 
 def test_an_encoder_that_cannot_be_used_ends_the_work(in_sqlite, tmp_path):

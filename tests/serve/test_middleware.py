@@ -283,12 +283,28 @@ def test_with_another_master_key_it_is_503_and_the_operator_is_told(full_house, 
     with calling(full_house) as client:
         ready = client.get("/readyz")
         answer = client.post("/v1/records", json=crowd(("dee",)))
+        assert "has to restart it with that key" in answer.json()["error"]["message"]
     assert (ready.status_code, ready.json()["store"]) == (503, "down")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
     assert new.id not in answer.text and answer.headers["retry-after"]
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     told = [line["level"] for line in lines if line["event"].endswith("restart this service with that one")]
     assert len(told) == 2 and set(told) == {"error"}
+
+
+def test_after_a_rotation_nothing_is_answered_from_what_is_cached(make_house):
+    house = make_house("full", key_cache_s=0.0)
+    asks = [
+        ("/v1/generate", {"user_id": "ada", "item_id": "album-1"}),
+        ("/v1/chat/completions", {"model": "m", "user": "ada", "messages": [{"role": "user", "content": "Write."}]}),
+        ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "Write."}]}),
+    ]
+    with calling(house) as client:
+        assert {client.post(ask[0], json=ask[1]).status_code for ask in asks} == {200}
+        profile = client.get("/v1/users/ada/profile")
+        rotate(house.store, MasterKey(b"n" * 32))
+        after = [client.post(ask[0], json=ask[1]) for ask in asks] + [client.get("/v1/users/ada/profile")]
+    assert profile.status_code == 200 and {answer.status_code for answer in after} == {503}
 
 
 def test_the_server_runs_on_uvloop():

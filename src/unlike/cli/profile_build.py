@@ -86,7 +86,7 @@ def build_and_show(
     Raises:
         EngineError: The LLM cannot be used; the remaining jobs keep waiting.
         Stopped: The user stopped it.
-        typer.Exit: 3 if jobs failed.
+        typer.Exit: 3 if jobs failed, or another process did them with other settings.
     """
     from unlike.memory.build_all import build_profiles
     from unlike.store.counts import facts_of
@@ -99,11 +99,16 @@ def build_and_show(
         print_json({**(also or {}), **asdict(built), "now": asdict(facts)})
     else:
         _show_built(parts.memory(tenant), built, facts, list(dict.fromkeys([*(user_ids or ()), *built.users])))
+    if built.n_otherwise:
+        say(
+            f"{n_of(built.n_otherwise, 'profile')} built meanwhile by another process with other settings, LLM or embedder, such "
+            "as a running service; stop it, or restart it with these, and run this again"
+        )
     if unusable:
         raise unusable
     if built.stopped:
         raise Stopped("stopped before all jobs were done")
-    if built.failed:
+    if built.failed or built.n_otherwise:
         raise typer.Exit(3)
 
 

@@ -18,7 +18,7 @@ from unlike.llm.forecast import PlaceholderBackend
 from unlike.llm.stop import STOP
 from unlike.llm.usage import Meter, Usage
 from unlike.memory.answers import JobRow
-from unlike.memory.outdated import queue_outdated
+from unlike.memory.outdated import n_built_otherwise, queue_outdated
 from unlike.memory.profile_pages import known_user
 from unlike.memory.retention import expire
 from unlike.memory.worker import run_until_idle
@@ -47,6 +47,7 @@ class Built:
         n_calls: Answered LLM calls.
         tokens: Of their prompts and answers.
         stopped: Whether the work was stopped before all jobs were done.
+        n_otherwise: Profiles that another process, such as a running service, built meanwhile with other settings or models.
         failed: The tenant's jobs that failed for good meanwhile.
         postponed: Why the job that waits longest is postponed, where there is a reason.
         call_error: Error of the last LLM call that failed.
@@ -58,6 +59,7 @@ class Built:
     tokens: int
     wall_s: float
     stopped: bool
+    n_otherwise: int
     failed: tuple[JobRow, ...]
     postponed: str
     call_error: str
@@ -108,13 +110,16 @@ async def build_profiles(
         await parts.backend.aclose()
     with tenant.read() as tx:
         users = tuple(built_since(tx, since_ms))
+    n_otherwise = await asyncio.to_thread(n_built_otherwise, memory, user_ids or ())
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
     waiting = (await memory.jobs("waiting", limit=1_000)).rows
     postponed = next((job.error for job in reversed(waiting) if job.error), "")  # others may only wait for this one
     wall_s = time.monotonic() - started
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]
-    built = Built(n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, failed, postponed, call_error)
+    built = Built(
+        n_jobs, users, n_calls, _tokens(used), wall_s, STOP.requested, n_otherwise, failed, postponed, call_error
+    )
     return built, error or meter.unusable
 
 

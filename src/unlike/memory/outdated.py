@@ -14,10 +14,11 @@ from unlike.memory.private_comparison import STEP
 from unlike.memory.settings import MemorySettings
 from unlike.prompts.task import Task
 from unlike.settings import MethodSettings
-from unlike.store import jobs, profiles
+from unlike.store import jobs, profiles, records
 from unlike.store.batches import rows_with
 from unlike.store.database import Tx
 from unlike.store.tables import RECORDS
+from unlike.store.users import find_user
 
 if TYPE_CHECKING:
     from unlike.memory.memory import Memory
@@ -36,6 +37,11 @@ def made_with(model: str, encoder: str, task: Task, settings: MemorySettings) ->
         settings: Of the memory.
     """
     return made_under(task, settings) + _digest(model, encoder)
+
+
+def in_force(memory: "Memory") -> str:
+    """Digest of what a memory makes profiles with."""
+    return made_with(memory.backend.model, memory.encoder.name, memory.task, memory.settings)
 
 
 def made_under(task: Task, settings: MemorySettings) -> str:
@@ -64,9 +70,7 @@ def queue_outdated(memory: "Memory", *, models: bool) -> int:
         memory: With the settings in force.
         models: Whether profiles by another LLM or encoder are outdated too; to rebuild them is for somebody to decide.
     """
-    now = made_under(memory.task, memory.settings)
-    if models:
-        now = made_with(memory.backend.model, memory.encoder.name, memory.task, memory.settings)
+    now = in_force(memory) if models else made_under(memory.task, memory.settings)
 
     with memory.tenant.read() as tx:
         found = profiles.outdated(tx, now, private=memory.settings.private)
@@ -80,6 +84,22 @@ def queue_outdated(memory: "Memory", *, models: bool) -> int:
     if found:
         memory.tenant.run_with_retry(queue)
     return len(found)
+
+
+def n_built_otherwise(memory: "Memory", user_ids: Sequence[str]) -> int:
+    """How many profiles are outdated with no job left to rebuild them: another process did it, with other settings or models.
+
+    Args:
+        memory: With the settings and models in force.
+        user_ids: Only these users'; () for all.
+    """
+    minimum = max(memory.settings.min_records, 1)
+    with memory.tenant.read() as tx:
+        asked = [find_user(tx, user_id) for user_id in user_ids]
+        found = set(profiles.outdated(tx, in_force(memory), private=memory.settings.private)) - jobs.subjects(
+            tx, "build"
+        )
+        return sum((not asked or user in asked) and records.count(tx, user) >= minimum for user in found)
 
 
 def _items_of(tx: Tx, users: Sequence[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """Whose request it is: keys are sent as ``Authorization: Bearer unlike_…`` and looked up by their hash.
 
-A valid key is cached for some seconds, so most requests need no query and a revoked key still stops soon. The time of
+A valid key is cached for some seconds, so most requests need no query and a revoked key still stops soon, as does everything
+once the store has another master key, whatever else is cached. The time of
 a refusal reveals nothing: what is compared is a SHA-256 of 256 random bits.
 """
 
@@ -41,7 +42,7 @@ class Keys:
         """The caller who sent this header; None if it holds no valid key.
 
         Raises:
-            InputError: The database cannot be used.
+            InputError: The database cannot be used, or got another master key.
         """
         key = _key_in(authorization)
         if not key:

@@ -131,7 +131,11 @@ _KINDS: dict[type[UnlikeError], tuple[int, str, str]] = {
     Repeated: (409, "repeated", ""),
     Changed: (409, "changed", ""),
     StoreUnusable: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
-    AnotherMasterKey: (503, "store_unavailable", "the database cannot be used at the moment; try again later"),
+    AnotherMasterKey: (
+        503,
+        "store_unavailable",
+        "the store has another master key; the operator of this service has to restart it with that key",
+    ),
     TransactionConflict: (503, "store_unavailable", "others change the same data at the moment; try again later"),
     InputError: (422, "invalid", ""),
     EngineError: (503, "llm_unavailable", "the LLM cannot be used at the moment; try again later"),

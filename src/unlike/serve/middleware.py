@@ -10,15 +10,17 @@ import time
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlike.errors import UnlikeError
 from unlike.serve.auth import Keys
-from unlike.serve.errors import TRY_AGAIN_S, ClientLeft, ErrorText, Problem, names_of, problem_of, refused
+from unlike.serve.errors import TRY_AGAIN_S, ClientLeft, ErrorText, Problem, names_of, refused
 from unlike.serve.logs import log, places_in
 from unlike.serve.prometheus import Metrics
 from unlike.serve.rate_limits import Rates
 from unlike.serve.reading import BytesInFlight, TooManyBytesInFlight, limit_of, read, replay
+from unlike.serve.routes.context import service_of
 from unlike.serve.scopes import scope_of
 from unlike.settings import ServiceSettings
 from unlike.store.api_keys import Caller
@@ -157,7 +159,7 @@ class Gate:
             caller = await self._keys.caller(authorization)
         except UnlikeError as error:
             scope["state"]["error"] = names_of(error)
-            return problem_of(error)
+            return service_of(Request(scope)).failed(error)
         if caller is None:
             self._of_address.take(address)
             message = "no valid API key; send one as Authorization: Bearer unlike_…"

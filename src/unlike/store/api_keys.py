@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, func, or_, select, update
 
 from unlike.errors import InputError
 from unlike.store.database import Store, Tenant, Tx
+from unlike.store.keyring import wrapped_by_another
 from unlike.store.records import Unknown
 from unlike.store.tables import API_KEYS, TENANTS
 
@@ -82,14 +83,24 @@ def listed(tx: Tx) -> Sequence[Row[*tuple[Any, ...]]]:
 
 
 def find(store: Store, key: str) -> Caller | None:
-    """Look up a key; None for one that is unknown, revoked or expired."""
+    """Look up a key; None for one that is unknown, revoked or expired.
+
+    Raises:
+        AnotherMasterKey: The tenant's keys are wrapped by another master key by now.
+    """
     valid = (API_KEYS.c.hash == _hash(key)) & API_KEYS.c.revoked_ms.is_(None)
     lasts = or_(API_KEYS.c.expires_ms.is_(None), API_KEYS.c.expires_ms > store.now_ms())
     columns = (API_KEYS.c.name.label("key"), API_KEYS.c.scopes, API_KEYS.c.expires_ms)
-    query = select(TENANTS.c.id, TENANTS.c.name, *columns).join(API_KEYS, API_KEYS.c.tenant == TENANTS.c.id)
+    query = select(TENANTS.c.id, TENANTS.c.name, TENANTS.c.master, *columns).join(
+        API_KEYS, API_KEYS.c.tenant == TENANTS.c.id
+    )
     with store.connection(writes=False) as conn:
         row = conn.execute(query.where(valid, lasts)).first()
-    return Caller(Tenant(store, row.id, row.name), row.key, frozenset(row.scopes), row.expires_ms) if row else None
+    if row is None:
+        return None
+    if row.master != store.keys.master.id:
+        raise wrapped_by_another(row.master, store.keys.master.id)
+    return Caller(Tenant(store, row.id, row.name), row.key, frozenset(row.scopes), row.expires_ms)
 
 
 def _hash(key: str) -> str:

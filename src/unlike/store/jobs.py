@@ -300,6 +300,11 @@ def first_waiting(tx: Tx, kind: Kind, n: int) -> list[int]:
     return list(tx.conn.scalars(waiting.order_by(JOBS.c.run_at_ms, JOBS.c.id).limit(n)))
 
 
+def subjects(tx: Tx, kind: Kind) -> set[int]:
+    """Subjects of all jobs of a kind, also of those that run or failed."""
+    return set(tx.conn.scalars(select(JOBS.c.subject).where(JOBS.c.tenant == tx.tenant, JOBS.c.kind == kind)))
+
+
 def n_left(store: Store, scope: Scope | None = None) -> Counter[Kind]:
     """How many jobs of each kind, of all tenants (or of the scope), wait or run."""
     with store.connection(writes=False) as conn:
