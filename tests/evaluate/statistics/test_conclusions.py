@@ -353,6 +353,19 @@ def test_curves_follow_the_setting_that_was_swept():
     assert [point[0] for point in curve.lines["dpl"]] == [1.0, 4.0]
 
 
+def test_a_curve_over_adapters_joins_those_that_were_each_trained_for_a_value():
+    def trained(adapter, n):
+        run = run_of(f"{adapter} N={n}", [n / 10] * 3, method="dep", apart={"n_records": n, "adapter": adapter})
+        run.facts["settings"] |= {"n_records": n, "adapter": adapter}
+        object.__setattr__(run, "folder", Path(adapter) / "runs")
+        return run
+
+    (curve,) = curves(by_variant([trained(f"K{n}", n) for n in (1, 2, 3)]), ["rouge1"])
+    assert {name: [point[0] for point in line] for name, line in curve.lines.items()} == {"dep": [1.0, 2.0, 3.0]}
+    (curve,) = curves(by_variant([trained(adapter, n) for adapter in "AB" for n in (1, 2)]), ["rouge1"])
+    assert [[point[0] for point in line] for line in curve.lines.values()] == [[1.0, 2.0], [1.0, 2.0]]
+
+
 def test_runs_that_differ_in_more_than_the_setting_are_no_line():
     def sweep(of, llm, values):
         runs = [run_of(f"dpl K={k}", [value] * 3, method="dpl", apart={"n_peers": k}) for k, value in values.items()]

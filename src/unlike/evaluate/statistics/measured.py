@@ -396,17 +396,31 @@ def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
 
 def _swept(groups: Groups, setting: str) -> dict[str, list[str]]:
     """The variants of each line, which differ in one setting; a method with several lines has a folder in their names."""
-    kinds: dict[str, dict[str, list[str]]] = {}
-    for name, runs in groups.items():
-        kinds.setdefault(str(runs[0].facts["method"]), {}).setdefault(_kind(runs[0], setting), []).append(name)
     found: dict[str, list[str]] = {}
-    for method in sorted(kinds):
-        lines = [names for names in kinds[method].values() if _varies([groups[name][0] for name in names], setting)]
+    for method in sorted({str(runs[0].facts["method"]) for runs in groups.values()}):
+        alike = _alike([name for name, runs in groups.items() if runs[0].facts["method"] == method], groups, setting)
+        lines = [names for names in alike if _varies([groups[name][0] for name in names], setting)]
         where = _distinct_names([groups[names[0]][0].folder for names in lines])
         found |= {
             f"{method} ({at})" if len(lines) > 1 else method: names for at, names in zip(where, lines, strict=True)
         }
     return found
+
+
+def _alike(names: Sequence[str], groups: Groups, setting: str) -> list[list[str]]:
+    """Variants that differ in one setting, and in their adapters only where each value of the setting has its own."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_kind(groups[name][0], setting, "adapter"), []).append(name)
+    lines: list[list[str]] = []
+    for members in found.values():
+        settings = {name: groups[name][0].facts["settings"] for name in members}
+        each_its_own = len({settings[name].get(setting) for name in members}) == len(members)
+        by_adapter: dict[str, list[str]] = {}
+        for name in members:
+            by_adapter.setdefault("" if each_its_own else settings[name].get("adapter", ""), []).append(name)
+        lines += by_adapter.values()
+    return lines
 
 
 def _varies(runs: Sequence[MeasuredRun], setting: str) -> bool:
