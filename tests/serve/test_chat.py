@@ -44,6 +44,19 @@ def test_a_user_makes_it_personal(at, full_house):
     assert answer.unlike["profile_version"] >= 1
 
 
+def test_of_an_unknown_user_a_known_item_is_told(at, full_house):
+    asked = {"model": "any", "messages": HELLO, "user": "nobody"}
+    answer = at.chat.completions.create(**asked, metadata={"item_id": "album-1"})
+    system, *messages = full_house.backend.calls[-1][0]
+    assert messages == HELLO and system["role"] == "system"
+    assert "Title of album-1" in system["content"] and "one particular person" not in system["content"]
+    assert (answer.unlike["rung"], answer.unlike["item"]) == ("plain", "album-1")
+    assert answer.unlike["why"] == "nothing is known of this user"
+    answer = at.chat.completions.create(**asked, metadata={"item_id": "zz"})
+    assert list(full_house.backend.calls[-1][0]) == HELLO
+    assert answer.unlike["item"] is None and answer.unlike["why"].endswith("; no item 'zz'")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("metadata", "item", "says"),

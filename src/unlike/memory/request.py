@@ -168,8 +168,9 @@ def prepare_chat(
 ) -> Prepared:
     """A chat, with a system message about the user before it where one is named.
 
-    A caller's own system message stays, after ours. Where prompt and answer would not fit the model's context, the
-    shown records are left out, then the profile, never a message of the caller's. The answer is passed on as it is,
+    A caller's own system message stays, after ours, which names the item also where nothing is known of the user. Where
+    prompt and answer would not fit the model's context, the shown records are left out, then the profile, then the item,
+    never a message of the caller's. The answer is passed on as it is,
     without thoughts and control tokens.
 
     Raises:
@@ -197,10 +198,12 @@ def prepare_chat(
 def _personal(
     parts: RequestParts, messages: Messages, context: ProfileContext, item: Item | None
 ) -> tuple[Ask, Messages]:
-    """As much about the user as there is room for, and the messages with that before them."""
+    """As much about the user and the item as there is room for, and the messages with that before them."""
     profile = _profile(context)
-    for passages in filter(None, ((*context.past, *profile), profile)):
+    for passages in ((*context.past, *profile), profile, ()):
         ask = Ask("chat", passages, item)
+        if not passages and item is None:
+            break
         whole = (*messages_of(ask, parts.task), *messages)
         if _leaves_room(whole, parts.backend):
             return ask, whole
