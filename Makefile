@@ -87,6 +87,7 @@ test-vllm: $(VLLM)/.made  ## vLLM for real, against transformers (a processor wi
 
 docs: $(VENV)/.dev  ## the documentation, to site/
 	@$(BIN)/python docs/_build/cli_reference.py
+	@$(BIN)/python docs/_build/settings_reference.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "==> site/index.html"
 

@@ -35,7 +35,7 @@ def _overview(root: Any) -> Iterator[str]:
     yield "| command | what it does |\n|---|---|"
     for section in root.listed.values():
         for name, purpose in section.items():
-            yield f"| [`unlike {name}`](#unlike-{name}) | {_cell(purpose)} |"
+            yield f"| [`unlike {name}`](#unlike-{name}) | {cell(purpose)} |"
     yield ""
 
 
@@ -44,7 +44,7 @@ def _section(group: Any, name: str, parent: Any) -> Iterator[str]:
     context = typer.Context(command, info_name=name, parent=parent)
     subcommands = getattr(command, "commands", {})
     yield f"{'##' if parent.parent is None else '###'} {context.command_path}\n"
-    yield f"{_plain(command.help)}\n"
+    yield f"{plain(command.help)}\n"
     if not subcommands:
         pieces = " ".join(command.collect_usage_pieces(context))
         yield f"```text\n{context.command_path} {pieces}\n```\n"
@@ -58,17 +58,17 @@ def _options(command: Any, context: Any) -> Iterator[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record and "--help" not in parameter.opts:
-            yield f"| `{_cell(record[0])}` | {_cell(_plain(record[1]))} |"
+            yield f"| `{cell(record[0])}` | {cell(plain(record[1]))} |"
     yield ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Paragraphs without a docstring's line breaks and double backquotes; < and > as text."""
     paragraphs = [" ".join(part.split()) for part in (text or "").strip().split("\n\n")]
     return "\n\n".join(paragraphs).replace("``", "`").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 

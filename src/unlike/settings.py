@@ -41,14 +41,19 @@ class CurateSettings:
     """
 
     min_chars: AtLeast0 = 200
+    """Minimum length of a record's text."""
     description_chars: tuple[int, int] | None = (100, 2000)
     """Allowed length of an item's description; None if items need no description ("any")."""
     min_reviewers: AtLeast0 = 4
     """Minimum number of distinct reviewers per item."""
     min_records: AtLeast0 = 18
+    """Minimum number of records per user."""
     max_records: AtLeast0 = 500
+    """Maximum number of records per user; users with more are left out."""
     test_targets: AtLeast0 = 1
+    """Latest records of each user that are test cases."""
     val_targets: AtLeast0 = 1
+    """Records before these that are validation cases."""
     train_targets: AtLeast0 = 8
     """Maximum number of targets per user, most recent first: test, then validation, then train."""
     shrink_train_to_profile: AtLeast0 | None = None
@@ -96,6 +101,8 @@ class MethodSettings:
     Attributes:
         n_records: N, the key records retrieved for a request.
         n_peers: K, the representatives a key record is compared with.
+        retriever: How the key records are chosen among the user's records.
+        selector: How the representatives are chosen among those who wrote on the same item.
         time_rule: Which texts of others a request may see: "as_of", "paper" or "released".
         dimensions: Names of the dimensions of the comparison standard S; None for all of the task's.
         temperature: Of every call of the method.

@@ -89,13 +89,11 @@ def test_nothing_is_loaded_from_elsewhere(site):
     assert "@import" not in styles
 
 
-def test_the_reference_of_commands_is_that_of_the_command():
-    sys.path.insert(0, str(DOCS / "_build"))
-    try:
-        from cli_reference import reference
-    finally:
-        sys.path.pop(0)
-    assert PAGES["cli.md"].read_text(encoding="utf-8") == reference(), "commands have changed: run make docs"
+@pytest.mark.parametrize("page", ["cli", "settings"])
+def test_a_reference_is_what_the_code_says(page, monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_build")
+    reference = import_module(f"{page}_reference").reference()
+    assert PAGES[f"{page}.md"].read_text(encoding="utf-8") == reference, "it has changed: run make docs"
 
 
 def test_each_name_of_the_python_reference_can_be_imported_as_its_heading_says():

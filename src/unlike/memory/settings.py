@@ -30,10 +30,10 @@ class Retention:
     """After how many days something is deleted; None for never.
 
     Attributes:
-        records: Since a record came in; what was made of it goes with it.
-        profile_versions: Versions of a profile that are no longer in force, and that no pinned statement comes from.
-        calls: Answers of the LLM from which profiles were built, and prompts that were kept.
-        audit: Lines about who did what.
+        records: Days since a record came in; what was made of it goes with it.
+        profile_versions: Days of versions of a profile that are no longer in force, and that no pinned statement comes from.
+        calls: Days of answers of the LLM from which profiles were built, and of prompts that were kept.
+        audit: Days of lines about who did what.
     """
 
     records: Positive | None = None
@@ -54,6 +54,7 @@ class MemorySettings:
         shown_records: Latest own records shown beside the profile.
         private: Compare with figures of the clusters instead of texts, so that no other person's words enter a prompt.
         on_repeat: What happens to a text that repeats ``repeat_words`` words of a peer.
+        repeat_words: How many words in a row are a repeat.
         allowed: Sensitive kinds of statements that profiles may hold.
         refresh: When profiles are rebuilt.
         keep_prompts: Whether the prompts of builds, texts and chats are kept, sealed, of users who agree to the use of own
