@@ -38,7 +38,8 @@ def _embedded_llm() -> Finding:
 
         if importlib.util.find_spec("xllamacpp") is None:
             raise UnlikeError(how_to_install("embedded"))
-        return f"{packaged_smollm2().name}, xllamacpp {metadata.version('xllamacpp')}"
+        packaged_smollm2()
+        return f"SmolLM2-135M-Instruct, xllamacpp {metadata.version('xllamacpp')}"
 
     return attempt("embedded LLM", check, "--llm llama.cpp:smollm2, the demo")
 
