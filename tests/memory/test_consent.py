@@ -24,7 +24,7 @@ from tests.store.rows import BOTH
 from unlike.embed.hashing import HashingEncoder
 from unlike.llm.backend import Sampling
 from unlike.llm.scripted import ScriptedBackend
-from unlike.memory.answers import Evidence, NoConsent, Request
+from unlike.memory.answers import ChangedConsent, Evidence, NoConsent, Request
 from unlike.memory.cluster import cluster_item
 from unlike.memory.consent import change_consent
 from unlike.memory.sealed_journal import StoredJournal
@@ -93,7 +93,8 @@ def test_withdrawing_from_others_takes_all_of_it_back(memory):
     bird = number_of(memory, BIRD)
     others = [user for user in ("ann", "bob", "cleo")]
     assert records_in(memory, CLUSTERED, bird) and records_in(memory, PROFILE_READS, bird, role="peer")
-    assert run(memory.set_consent(BIRD, peer=False)) == Consent(own=True, peer=False)
+    assert run(memory.set_consent(BIRD, peer=False)) == ChangedConsent(own=True, peer=False, n_profiles=4)
+    assert run(memory.set_consent(BIRD, peer=False)).n_profiles == 0, "nothing changes"
     for _ in ("at once", "when all is built anew"):
         assert not records_in(memory, CLUSTERED, bird)
         assert not records_in(memory, DIFFERENCE_READS, bird, role="peer")

@@ -25,6 +25,7 @@ def test_records_are_kept_once(client):
         "n_items": 1,
         "redacted": {},
         "n_refused": 0,
+        "refused": [],
         "n_new_users": 2,
         "n_compared": 0,
     }
@@ -207,7 +208,8 @@ def test_a_changed_record_says_how_many_profiles_are_built_again(full, full_hous
 
 
 def test_consent_is_changed_in_part(full):
-    assert full.put("/v1/users/ada/consent", json={"peer": False}).json() == {"own": True, "peer": False, "wording": ""}
+    changed = full.put("/v1/users/ada/consent", json={"peer": False}).json()
+    assert changed == {"own": True, "peer": False, "wording": "", "n_profiles": 3}
     assert full.get("/v1/users/ada/consent").json() == {"own": True, "peer": False, "wording": ""}
 
 

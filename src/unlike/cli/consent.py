@@ -44,7 +44,7 @@ def consent(
         now, then = getattr(after, name), getattr(before, name)
         was = "" if now == then else f" (was {_word(then)})"
         typer.echo(f"{name:<5}{_word(now)}{was}: records may {'' if now else 'not '}be {use}")
-    if after != before:
+    if (after.own, after.peer) != (before.own, before.peer):
         typer.echo(
             f"{n_of(n_waiting, 'job')} waiting; a running service does the work, or run: "
             f"unlike profile build --store {Place(store).shown} --llm URI"

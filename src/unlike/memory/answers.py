@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from unlike.errors import UnlikeError
 from unlike.records import Item, Record, canonical_id
 from unlike.store.profiles import Origin
+from unlike.store.users import Consent
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class Added:
         n_same: Stored already, with the same content.
         conflicts: Ids that are stored with another text or rating; the stored records are unchanged.
         n_refused: Records that were deleted before, or whose users were erased or refused in advance.
+        refused: Their ids.
         n_users: Users with something new.
         n_new_users: Users not known before.
         n_compared: Those of them who may be compared with others.
@@ -45,6 +47,7 @@ class Added:
     n_items: int
     redacted: Mapping[str, int]
     n_refused: int = 0
+    refused: tuple[str, ...] = ()
     n_new_users: int = 0
     n_compared: int = 0
 
@@ -61,6 +64,18 @@ class ChangedRecord:
 
     user_id: str
     n_profiles: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedConsent(Consent):
+    """Result of changing what a user agrees to.
+
+    Attributes:
+        n_profiles: Number of users whose profiles are built again, which costs LLM calls: the user's own, and those of others
+            that were compared with the user.
+    """
+
+    n_profiles: int = 0
 
 
 @dataclass(frozen=True, slots=True)

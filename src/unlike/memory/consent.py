@@ -1,9 +1,11 @@
 """Changes of consent: what it no longer covers is deleted at once."""
 
+from dataclasses import astuple
 from typing import Any
 
 from sqlalchemy import Column, Select, Table, delete, select
 
+from unlike.memory.answers import ChangedConsent
 from unlike.store import audit, jobs, profiles, scrubs, users
 from unlike.store.database import Tenant, Tx
 from unlike.store.lineage import drop_described_by, drop_from_others
@@ -15,7 +17,7 @@ from unlike.store.users import Consent, find_user
 
 def change_consent(
     tenant: Tenant, user_id: str, own: bool | None, peer: bool | None, wording: str = "", by: str = ""
-) -> Consent:
+) -> ChangedConsent:
     """Change a user's consent; None leaves a part as it is.
 
     Without ``own`` the user's differences, profiles and calls are deleted; without ``peer`` everything of others that was made
@@ -36,7 +38,7 @@ def change_consent(
     return tenant.run_with_retry(lambda tx: _change(tx, user_id, own, peer, wording, by))
 
 
-def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: str, by: str) -> Consent:
+def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: str, by: str) -> ChangedConsent:
     user = find_user(tx, user_id)
     if user is None:
         raise Unknown(f"no user {user_id!r}; consent can be given with the first record")
@@ -44,10 +46,10 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
     before = users.consent_of(tx, user)
     after = Consent(before.own if own is None else own, before.peer if peer is None else peer, wording)
     if before == after and (own is None and peer is None or before.wording == wording):
-        return before
+        return ChangedConsent(*astuple(before))
     users.set_consent(tx, user, after)
     if before == after:
-        return after
+        return ChangedConsent(*astuple(after))
     others = drop_from_others(tx, user).users if before.peer and not after.peer else ()
     if before.own and not after.own:
         _drop_own(tx, user)
@@ -56,10 +58,11 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
     items = list(tx.conn.scalars(select(RECORDS.c.item).where(RECORDS.c.user == user).distinct()))
     profiles.mark_stale(tx, [user])
     jobs.enqueue(tx, "cluster", items, tx.now_ms)
-    jobs.enqueue(tx, "build", [user, *others], tx.now_ms + 1)
+    rebuilt = {user, *others} if after.own else set(others)
+    jobs.enqueue(tx, "build", sorted(rebuilt), tx.now_ms + 1)
     audit.note(tx, "consent", user_id, {"own": int(after.own), "peer": int(after.peer)}, by)
     scrubs.request(tx)
-    return after
+    return ChangedConsent(*astuple(after), len(rebuilt))
 
 
 def _drop_own(tx: Tx, user: int) -> None:

@@ -123,9 +123,11 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
         puts.append(
             tenant.run_with_retry(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable)
         )
+    refused = tuple(id_ for put in puts for id_ in put.refused)
     n_new_users = sum(put.n_new_users for put in puts)
     return Added(
-        n_refused=sum(put.n_refused for put in puts),
+        n_refused=len(refused),
+        refused=refused,
         n_new=sum(put.n_new for put in puts),
         n_same=sum(put.n_same for put in puts),
         conflicts=tuple(id_ for put in puts for id_ in put.conflicts),
@@ -163,7 +165,7 @@ def correct(tenant: Tenant, clean: Clean, settings: MemorySettings, by: str = ""
     def change(tx: Tx) -> int:
         rows, before_items, rebuilt = list[NewRecord](), list[int](), set[int]()
         if all([deleted_records.readmit(tx, row.record.id) for row in clean.rows]):
-            if _put(tx, clean.rows, Consent(), settings).n_refused:
+            if _put(tx, clean.rows, Consent(), settings).refused:
                 raise Unknown("records of this user are refused")
             return 0
         for row in clean.rows:

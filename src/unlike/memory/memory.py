@@ -349,7 +349,7 @@ class Memory:
 
     async def set_consent(
         self, user_id: str, own: bool | None = None, peer: bool | None = None, wording: str = "", by: str = ""
-    ) -> Consent:
+    ) -> answers.ChangedConsent:
         """Change a user's consent; data that it no longer covers is deleted at once."""
         consent = await asyncio.to_thread(change_consent, self.tenant, user_id, own, peer, wording, by)
         await asyncio.to_thread(scrub, self.tenant.store)

@@ -51,7 +51,7 @@ class Put:
         n_new: Accepted.
         n_same: There already, with the same words.
         conflicts: Ids that are there with other words or another rating; those stay.
-        n_refused: Deleted before, or of users who were erased or refused in advance.
+        refused: Ids of records that were deleted before, or whose users were erased or refused in advance.
         n_new_users: Users not known before.
         users: Numbers of the users who have something new.
         items: Numbers of the items that have something new.
@@ -60,7 +60,7 @@ class Put:
     n_new: int = 0
     n_same: int = 0
     conflicts: tuple[str, ...] = ()
-    n_refused: int = 0
+    refused: tuple[str, ...] = ()
     n_new_users: int = 0
     users: tuple[int, ...] = ()
     items: tuple[int, ...] = ()
@@ -109,7 +109,7 @@ def put(tx: Tx, rows: Sequence[NewRecord], consent: Consent) -> Put:
         n_new=len(accepted),
         n_same=len(there) - len(accepted) - len(other),
         conflicts=tuple(sorted(set(other))),
-        n_refused=len(rows) - len(there),
+        refused=tuple(row.record.id for row in rows if row.record.id not in kept),
         n_new_users=n_new_users,
         users=tuple(users.values()),
         items=tuple(items.values()),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from unlike.memory.answers import Page, RecordRow
+from unlike.memory.answers import ChangedConsent, Page, RecordRow
 from unlike.memory.population import Uniqueness
 from unlike.serve.answers import json_response
 from unlike.serve.bodies import ConsentChange, RefusalBody
@@ -47,12 +47,12 @@ async def get_consent(user_id: UserId, here: Here) -> Response:
     return json_response(await here.memory.consent(user_id))
 
 
-@router.put("/v1/users/{user_id:path}/consent", response_model=Consent, responses=documented(404, 413, 422))
+@router.put("/v1/users/{user_id:path}/consent", response_model=ChangedConsent, responses=documented(404, 413, 422))
 async def set_consent(user_id: UserId, body: ConsentChange, here: Here) -> Response:
     """Change a user's consent; data that it no longer covers is deleted at once.
 
     Without `peer` that includes the profiles of others that were compared with the user; they are built again, which costs
-    LLM calls.
+    LLM calls: `n_profiles` counts them and the user's own.
     """
     return json_response(await here.memory.set_consent(user_id, body.own, body.peer, body.wording, here.key))
 
