@@ -62,7 +62,7 @@ def _change(tx: Tx, user_id: str, own: bool | None, peer: bool | None, wording: 
     jobs.enqueue(tx, "build", sorted(rebuilt), tx.now_ms + 1)
     audit.note(tx, "consent", user_id, {"own": int(after.own), "peer": int(after.peer)}, by)
     scrubs.request(tx)
-    return ChangedConsent(*astuple(after), len(rebuilt))
+    return ChangedConsent(*astuple(after), n_profiles=len(rebuilt))
 
 
 def _drop_own(tx: Tx, user: int) -> None:
