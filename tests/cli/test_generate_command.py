@@ -105,7 +105,7 @@ def test_another_persons_words_are_not_given_out(unlike, shop, tmp_path):
 
 
 CANNOT = {
-    "a budget that is spent": ((), "today's budget of 1 tokens is used up"),
+    "a budget that is spent": ((), "today's budget of 1 token is used up"),
     "no such store": (("--store", "nowhere"), "no store in nowhere; create one with: unlike ingest FILE.jsonl"),
     "an LLM that is none": (("--llm", "gpt"), "schemes are openai"),
     "an LLM that does not answer": (("--llm", "openai:m@http://127.0.0.1:9/v1", "--tenant", "other"), "127.0.0.1:9"),

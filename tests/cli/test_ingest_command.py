@@ -110,10 +110,19 @@ def test_a_gzipped_file_and_several_chunks(unlike, tmp_path, monkeypatch):
     status, out, _ = unlike("ingest", tmp_path / "r.jsonl.gz", "--store", tmp_path / "memory", "--json")
     assert status == 0
     assert json.loads(out) == {
-        "n_new": 10, "n_same": 0, "conflicts": [], "n_refused": 0, "n_wrong": 0, "redacted": {}, "n_new_users": 1, "n_compared": 0
+        "n_new": 10, "n_same": 0, "conflicts": [], "n_refused": 0, "n_in_future": 0, "n_wrong": 0, "redacted": {},
+        "n_new_users": 1, "n_compared": 0
     }  # fmt: skip
     _, _, err = unlike("ingest", tmp_path / "r.jsonl", "--store", tmp_path / "other")
     assert "reading r.jsonl: 4 of 10, 4 new records" in err
+
+
+def test_records_of_the_future_are_told(unlike, tmp_path):
+    rows = [record("ada", "pen", timestamp="2099-01-01"), record("ada", "ink", timestamp="2020-01-01")]
+    lines = write_lines(tmp_path / "r.jsonl", rows)
+    status, out, err = unlike("ingest", lines, "--store", tmp_path / "memory")
+    assert status == 0 and "2 new records" in out
+    assert "1 record dated in the future, taken as the latest of their users" in err
 
 
 def test_build_follows_where_it_is_asked_for(unlike, lines, tmp_path):

@@ -11,6 +11,8 @@ from tests.cli.shop import WITHOUT_MODELS, record, write_lines
 
 from unlike.errors import NoAnswer
 from unlike.memory import worker
+from unlike.store import jobs
+from unlike.store.open import Place, open_store_at
 
 
 @pytest.fixture
@@ -143,6 +145,22 @@ def test_jobs_that_fail_for_good_are_told_with_what_the_llm_said(unlike, fresh, 
     assert (status, f"{n_failed} jobs failed for good" in err) == (3, True), out
     (tmp_path / "script.json").write_text('{"default": ["Writes briefly."]}')
     assert (unlike(*words)[0], unlike("doctor", "--store", fresh)[1].count("failed")) == (0, 0)
+
+
+def test_a_spent_budget_postpones_builds_and_the_status_says_so(unlike, fresh):
+    unlike("keys", "budget", "1", "--store", fresh)
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 3 and "5 jobs waiting: today's budget of 1 token is less than this may use" in out
+    assert unlike("profile", "build", "bob", "--store", fresh, *WITHOUT_MODELS)[0] == 3
+    unlike("keys", "budget", "none", "--store", fresh)
+    assert unlike("profile", "build", "bob", "--store", fresh, *WITHOUT_MODELS)[0] == 0
+
+
+def test_nothing_is_due_is_not_said_while_another_process_works(unlike, fresh):
+    with open_store_at(Place(str(fresh))) as opened:
+        jobs.claim(opened, 10, lease_s=600)
+    status, out, _ = unlike("profile", "build", "--store", fresh, *WITHOUT_MODELS)
+    assert status == 0 and "jobs of another process running" in out and "nothing is due" not in out
 
 
 def test_an_llm_that_stops_to_answer_is_an_error_and_the_next_start_does_not_wait(unlike, fresh, monkeypatch):

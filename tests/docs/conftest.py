@@ -111,6 +111,7 @@ class Reader:
         return out
 
     def _serve(self, words):
+        self.end()  # as Ctrl-C does in the terminal that runs one
         service = Command(*words, "--port", "0", cwd=self.folder)
         self._services.append(service)
         self._address = re.search(r"http://[\d.]+:\d+", service.stdout.readline()).group()
@@ -131,7 +132,8 @@ class Reader:
 
     def end(self):
         """End the services that a page started."""
-        for service in self._services:
+        while self._services:
+            service = self._services.pop()
             service.send_signal(signal.SIGTERM)
             service.communicate()
 

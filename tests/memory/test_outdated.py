@@ -10,7 +10,7 @@ from unlike.embed.hashing import HashingEncoder
 from unlike.llm.scripted import ScriptedBackend, echo_words
 from unlike.memory.answers import Evidence
 from unlike.memory.context import read_context
-from unlike.memory.outdated import made_under, queue_outdated
+from unlike.memory.outdated import in_force, made_under, queue_outdated
 from unlike.prompts.task import open_task
 from unlike.store import profiles
 
@@ -50,6 +50,14 @@ def test_layout_is_of_requests(in_sqlite):
     assert queue_outdated(memory_of(in_sqlite, method=TWO.but(layout="single")), models=True) == 0
     asyncio.run(memory.build())
     assert memory.backend.n_calls == 5 * 3
+
+
+def test_what_waits_because_it_was_asked_for_is_not_made_under_other_settings(in_sqlite):
+    memory = lived_in(in_sqlite)
+    asyncio.run(memory.build(None))
+    with memory.tenant.read() as tx:
+        assert profiles.outdated(tx, in_force(memory), private=False) == []
+    assert queue_outdated(memory, models=True) == 0
 
 
 def test_what_was_edited_or_restored_is_not_outdated_for_that(in_sqlite):

@@ -26,6 +26,7 @@ def test_records_are_kept_once(client):
         "redacted": {},
         "n_refused": 0,
         "refused": [],
+        "n_in_future": 0,
         "n_new_users": 2,
         "n_compared": 0,
     }

@@ -157,6 +157,10 @@ def _summarise(total: "Ingested", consent: "Consent", next_command: str | None) 
     if total.n_wrong:
         more = f" (the first {SHOWN} are above)" if total.n_wrong > SHOWN else ""
         say(f"{n_of(total.n_wrong, 'wrong line')} skipped{more}; correct them and give the file again")
+    if total.n_in_future:
+        say(
+            f"{n_of(total.n_in_future, 'record')} dated in the future, taken as the latest of their users; see --time-format"
+        )
     if total.n_refused:
         readmit = "to accept a user's again: unlike erase USER --readmit"
         say(f"{n_of(total.n_refused, 'record')} refused: deleted before, or of erased users; {readmit}")

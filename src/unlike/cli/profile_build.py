@@ -86,7 +86,7 @@ def build_and_show(
     Raises:
         EngineError: The LLM cannot be used; the remaining jobs keep waiting.
         Stopped: The user stopped it.
-        typer.Exit: 3 if jobs failed, or another process did them with other settings.
+        typer.Exit: 3 if jobs failed, are postponed for a reason, or were done by another process with other settings.
     """
     from unlike.memory.build_all import build_profiles
     from unlike.store.counts import facts_of
@@ -108,7 +108,7 @@ def build_and_show(
         raise unusable
     if built.stopped:
         raise Stopped("stopped before all jobs were done")
-    if built.failed or built.n_otherwise:
+    if built.failed or built.postponed or built.n_otherwise:
         raise typer.Exit(3)
 
 
@@ -135,14 +135,15 @@ def _show_built(memory: "Memory", built: "Built", facts: "Facts", users: Sequenc
     if len(users) > SHOWN:
         typer.echo(f"and {n_of(len(users) - SHOWN, 'more user')}")
     lacking = _why_none(memory, facts) if facts.n_users else "the store has no records; add some with unlike ingest"
-    if not built.n_jobs:
+    waiting, running = (facts.jobs.get(state, 0) for state in ("waiting", "running"))
+    if not (built.n_jobs or waiting or running):
         typer.echo(f"nothing is due{lacking and '; '}{lacking or ': all profiles are up to date with the records'}")
         return
     what = f"{n_of(len(built.users), 'profile')} built" if built.users else "no profile changed"
     typer.echo(f"{what}; {built.wall_s:.0f} s, {n_of(built.n_calls, 'LLM call')}, {built.tokens:,} tokens")
-    later = facts.jobs.get("waiting", 0)
-    waits = f"; {n_of(later, 'job')} waiting" if later else ""
-    waits += f": {built.postponed}" if waits and built.postponed else ""
+    waits = f"; {n_of(running, 'job')} of another process running" if running else ""
+    waits += f"; {n_of(waiting, 'job')} waiting" if waiting else ""
+    waits += f": {built.postponed}" if waiting and built.postponed else ""
     typer.echo(
         f"{facts.n_profiles:,} of {n_of(facts.n_users, 'user')} have a profile{lacking and ': '}{lacking}{waits}"
     )

@@ -44,7 +44,8 @@ def serve(
         int,
         typer.Option(
             min=1,
-            help="Processes that answer requests, one per processor, each with its own workers; the LLM must be a server.",
+            help="Processes that answer requests, one per processor, each with its own workers; the LLM must be a server, or "
+            "scripted: for tries.",
         ),
     ] = 1,
     settings: SettingsAt = None,

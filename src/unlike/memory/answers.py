@@ -37,6 +37,7 @@ class Added:
         n_new_users: Users not known before.
         n_compared: Those of them who may be compared with others.
         n_items: Items with something new.
+        n_in_future: Records dated more than a day later than now; they are taken as the user's latest until then.
         redacted: Number of removed identifiers, by kind.
     """
 
@@ -48,6 +49,7 @@ class Added:
     redacted: Mapping[str, int]
     n_refused: int = 0
     refused: tuple[str, ...] = ()
+    n_in_future: int = 0
     n_new_users: int = 0
     n_compared: int = 0
 

@@ -113,7 +113,8 @@ async def build_profiles(
     n_otherwise = await asyncio.to_thread(n_built_otherwise, memory, user_ids or ())
     failed = tuple(job for job in (await memory.jobs("failed", limit=1_000)).rows if job.number not in before)
     waiting = (await memory.jobs("waiting", limit=1_000)).rows
-    postponed = next((job.error for job in reversed(waiting) if job.error), "")  # others may only wait for this one
+    reasons = [job.error for job in waiting if job.error and (not user_ids or job.user_id in user_ids)]
+    postponed = reasons[-1] if reasons else ""  # others may only wait for this one
     wall_s = time.monotonic() - started
     used = meter.usage
     n_calls, call_error = used.n_calls - used.n_calls_failed, " ".join(meter.failed.split())[:MAX_ERROR_CHARS]

@@ -22,6 +22,7 @@ from unlike.privacy.redact import Redactor
 from unlike.records import Item, Record, canonical_id
 from unlike.store import deleted_records, items, jobs, profiles, records
 from unlike.store.batches import rows_with
+from unlike.store.daily_budget import DAY_MS
 from unlike.store.database import Tenant, Tx
 from unlike.store.records import NewRecord, Put, Unknown
 from unlike.store.tables import PROFILES, RECORDS
@@ -123,11 +124,13 @@ def add(tenant: Tenant, clean: Clean, consent: Consent, settings: MemorySettings
         puts.append(
             tenant.run_with_retry(lambda tx, batch=batch: _put(tx, batch, consent, settings), durable=settings.durable)
         )
+    tomorrow = tenant.store.now_ms() + DAY_MS
     refused = tuple(id_ for put in puts for id_ in put.refused)
     n_new_users = sum(put.n_new_users for put in puts)
     return Added(
         n_refused=len(refused),
         refused=refused,
+        n_in_future=sum(row.record.timestamp > tomorrow for row in clean.rows),
         n_new=sum(put.n_new for put in puts),
         n_same=sum(put.n_same for put in puts),
         conflicts=tuple(id_ for put in puts for id_ in put.conflicts),

@@ -60,6 +60,7 @@ class Ingested:
         n_same: Records that were stored already.
         conflicts: Ids that are stored with another text.
         n_refused: Records of users who were erased, or refused in advance.
+        n_in_future: Records dated more than a day later than now.
         n_wrong: Lines that are not valid records.
         redacted: Removed identifiers, by kind.
         n_new_users: Users not known before.
@@ -70,6 +71,7 @@ class Ingested:
     n_same: int = 0
     conflicts: list[str] = field(default_factory=list[str])
     n_refused: int = 0
+    n_in_future: int = 0
     n_wrong: int = 0
     redacted: dict[str, int] = field(default_factory=dict[str, int])
     n_new_users: int = 0
@@ -81,6 +83,7 @@ class Ingested:
         self.n_same += added.n_same
         self.conflicts += added.conflicts
         self.n_refused += added.n_refused
+        self.n_in_future += added.n_in_future
         self.n_new_users += added.n_new_users
         self.n_compared += added.n_compared
         for kind, n in added.redacted.items():

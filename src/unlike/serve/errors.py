@@ -31,6 +31,7 @@ _ABOUT_MISSING = {
 }
 _MESSAGES = {
     "extra_forbidden": "unknown field; /openapi.json lists those that are allowed",
+    "string_pattern_mismatch": "a character in it cannot be stored (NUL, and in ids all control characters); leave it out",
     "model_attributes_type": "a JSON object is needed, sent with Content-Type: application/json",
 }
 """Messages in place of pydantic's, by type of error."""

@@ -162,7 +162,7 @@ class Gate:
             return service_of(Request(scope)).failed(error)
         if caller is None:
             self._of_address.take(address)
-            message = "no valid API key; send one as Authorization: Bearer unlike_…"
+            message = "no valid API key (it is unknown, revoked or expired); send one as Authorization: Bearer unlike_…"
             return Problem(401, ErrorText("unauthorised", message), {"www-authenticate": "Bearer"})
         scope["state"]["caller"] = caller
         return (

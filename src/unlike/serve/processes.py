@@ -1,8 +1,9 @@
 """Several processes that answer on one port: a parent starts them, replaces one that was killed, and passes signals on.
 
 They share nothing but the port, the database and the counts for Prometheus. Each has a socket of its own, since a single
-process could take all connections of a shared one. The parent holds the sockets too: connections to a
-process that was killed wait for its successor.
+process could take all connections of a shared one. The parent holds the sockets too, so that connections wait while the
+first processes start. The socket of a process that was killed is closed: its successor listens once it is ready, and the
+others take all connections until then.
 """
 
 import os
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from socket import socket
+from socket import AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET, socket
 from tempfile import TemporaryDirectory
 from types import FrameType
 
@@ -59,7 +60,8 @@ class _Processes:
                 self._start(self._free.pop())
             ended = wait([process.sentinel for process in self._running])
             gone = [process for process in self._running if process.sentinel in ended]
-            self._free += [self._running.pop(process) for process in gone]
+            ended_at = [self._running.pop(process) for process in gone]
+            self._free += [_bound_again(listener) for listener in ended_at] if self._running else ended_at
             if failed := [process.exitcode for process in gone if process.exitcode and process.exitcode > 0]:
                 status = status or failed[0]
                 self._pass_on(signal.SIGTERM)
@@ -79,6 +81,19 @@ class _Processes:
         for process in list(self._running):
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, told)
+
+
+def _bound_again(listener: socket) -> socket:
+    """A socket in place of one that is closed, to which nobody can connect before a process listens on it."""
+    address = listener.getsockname()
+    listener.close()
+    again = socket(listener.family)
+    again.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    again.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
+    if listener.family == AF_INET6:
+        again.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+    again.bind(address)
+    return again
 
 
 def _child(serve: Callable[[socket], None], listener: socket) -> None:

@@ -34,7 +34,7 @@ class Metrics:
         self._seconds = Histogram("unlike_request_seconds", about, ["route"], buckets=_SECONDS, **into)
         about = "Tokens of LLM calls, of requests and of builds of profiles."
         self._tokens = Counter("unlike_llm_tokens", about, ["kind", "work"], **into)
-        self._calls = Counter("unlike_llm_calls", "LLM calls, also those that failed.", ["work"], **into)
+        self._calls = Counter("unlike_llm_calls", "LLM calls that were answered, usable or not.", ["work"], **into)
         # Looking up labels costs more than counting, so what was looked up once is kept.
         self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._by_work = {

@@ -68,7 +68,7 @@ def limit_of(path: str, max_bytes: int, max_records: int) -> Limit:
 
 def too_large(max_bytes: int) -> HTTPException:
     """The error for a body over the limit; the connection is closed, so that the rest is not read."""
-    message = f"the body is larger than the {max_bytes:,} bytes allowed; send it in parts"
+    message = f"the body is larger than the {max_bytes:,} bytes allowed here; send less, or records in several requests"
     return HTTPException(413, message, {"connection": "close"})
 
 
@@ -158,7 +158,10 @@ def check_values(body: bytes | bytearray, most: int) -> None:
     for token in _TOKEN.finditer(body):
         n += body[token.start()] != 0x22
         if n > most:
-            raise HTTPException(413, f"the body holds more than the {most:,} values allowed; send it in parts")
+            message = (
+                f"the body holds more than the {most:,} values allowed here; send less, or records in several requests"
+            )
+            raise HTTPException(413, message)
 
 
 def records_in(body: bytes, most: int) -> tuple[list[NewRecord], Consent]:
@@ -204,7 +207,13 @@ def _parsed(body: bytes, *where: str | int) -> Any:  # noqa: ANN401 - JSON
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise RequestValidationError(
-            [{"loc": where or ("body",), "msg": f"JSON is needed: {error}", "type": "json_invalid"}]
+            [
+                {
+                    "loc": where or ("body",),
+                    "msg": f"JSON is needed, in whole Unicode characters: {error}",
+                    "type": "json_invalid",
+                }
+            ]
         ) from None
 
 

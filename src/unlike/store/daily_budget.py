@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, select, update
 
 from unlike.errors import UnlikeError
+from unlike.progress import n_of
 from unlike.store import jobs
 from unlike.store.database import Tx
 from unlike.store.tables import SPEND, TENANTS
@@ -42,7 +43,7 @@ class BudgetSpent(UnlikeError):
         else:
             self.renewed_in_s = RESERVED_S
             why = f"has {left:,} left, but running calls may use them; try again soon"
-        super().__init__(f"{_SPENT} of {budget:,} tokens {why}")
+        super().__init__(f"{_SPENT} of {n_of(budget, 'token')} {why}")
 
 
 def add(tx: Tx, tokens: int, calls: int = 1, reserved: int = 0, day: str = "") -> None:

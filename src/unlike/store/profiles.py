@@ -170,14 +170,14 @@ def made_with(tx: Tx, user: int) -> str:
 
 
 def outdated(tx: Tx, now: str, *, private: bool) -> list[int]:
-    """Numbers of the users whose current profiles were made with something else.
+    """Numbers of the users whose current profiles were made with something else, those aside whose rebuild was asked for.
 
     Args:
         tx: An open transaction.
         now: The digest in force, or its beginning.
         private: Whether profiles that go back to others' texts are outdated in any case.
     """
-    other = (PROFILES.c.made_with != "") & ~PROFILES.c.made_with.startswith(now)
+    other = PROFILES.c.made_with.not_in(("", ASKED)) & ~PROFILES.c.made_with.startswith(now)
     read = exists().where(PROFILE_READS.c.profile == PROFILES.c.id, PROFILE_READS.c.role == "peer")
     found = select(PROFILES.c.user).where(PROFILES.c.tenant == tx.tenant, PROFILES.c.current)
     return list(tx.conn.scalars(found.where(or_(other, read) if private else other).order_by(PROFILES.c.user)))
