@@ -80,7 +80,9 @@ def _time(corpus: Corpus, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
         yield f"others a recent record can be compared with, {rule}: mean", f"{np.mean(counts):.2f}"
         yield f"recent records with at least {K} others, {rule}", f"{np.mean(np.asarray(counts) >= K):.1%}"
     targets = {case.id for split in ("test", "validation") for case in corpus.cases(split)}
-    seen = [other.id in targets for case in cases for r in _recent(corpus, case) for other in _others(corpus, case, r, None)]
+    seen = [
+        other.id in targets for case in cases for r in _recent(corpus, case) for other in _others(corpus, case, r, None)
+    ]
     yield "others' texts that are held out for test or validation, paper", f"{np.mean(seen):.1%}"
     for rule in ("as_of", "paper", "released"):
         none = sum(not any(map(partial(_qualifies, corpus, case, rule), _history(corpus, case))) for case in cases)

@@ -8,7 +8,19 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import griffe
 from cli_reference import cell, plain
+from pydantic import BaseModel
 
+from unlike.evaluate.running.plan import (
+    AdapterEntry,
+    Engine,
+    Judge,
+    MethodEntry,
+    Plan,
+    Repeats,
+    Samples,
+    Section,
+    Sweeps,
+)
 from unlike.latent.settings import AdapterSettings, LossWeights, TrainSettings
 from unlike.memory.settings import MemorySettings
 from unlike.memory.settings_file import NOT_FOR_A_MEMORY
@@ -25,6 +37,20 @@ OF_A_MEMORY = """## Memory and service
 Tables of the [settings file](service.md#settings), which `--settings` names. Above them stand `task` (`"review"`), `prompts`
 (a folder), `redactor` (`"patterns"` or `"none"`), `adapter` (a folder) and `adapters` (folders).
 """
+OF_AN_EXPERIMENT = """## Experiment
+
+Keys of the file of [`unlike experiment`](compare.md); an unknown one is an error. Tables with two brackets may be repeated.
+"""
+FILE_OF_AN_EXPERIMENT = {
+    "": Plan,
+    "[llm]": Engine,
+    "[[methods]]": MethodEntry,
+    "[repeats]": Repeats,
+    "[samples]": Samples,
+    "[sweeps]": Sweeps,
+    "[[judges]]": Judge,
+    "[[adapters]]": AdapterEntry,
+}
 MEMORY = MemorySettings()
 FILE_OF_A_MEMORY = {
     "memory": (MEMORY, ("method", "refresh", "retention")),
@@ -46,6 +72,10 @@ def _lines() -> Iterator[str]:
     for name, (defaults, left_out) in FILE_OF_A_MEMORY.items():
         yield f"### [{name}]\n"
         yield from _table(defaults, left_out)
+    yield OF_AN_EXPERIMENT
+    for heading, kind in FILE_OF_AN_EXPERIMENT.items():
+        yield from [f"### {heading}\n"] if heading else []
+        yield from _fields_of(kind)
     yield "## Methods\n\n`settings` of an experiment and of its methods, and options of `unlike run`.\n"
     yield from _table(MethodSettings())
     yield "## Curation\n\nThe preset `dpl-paper`; `unlike curate --preset` names others, and each setting is an option.\n"
@@ -63,6 +93,23 @@ def _table(defaults: Any, left_out: tuple[str, ...] = ()) -> Iterator[str]:
         meaning = plain(meanings[name]) + _values(types[name], meanings[name])
         yield f"| `{name}` | {_shown(getattr(defaults, name))} | {cell(meaning)} |"
     yield ""
+
+
+def _fields_of(kind: type[BaseModel]) -> Iterator[str]:
+    yield "| key | default | meaning |\n|---|---|---|"
+    meanings = _meanings(kind)
+    if kind.__base__ is not Section and kind.__base__:
+        meanings = _meanings(kind.__base__) | meanings
+    for name, field in kind.model_fields.items():
+        default = "needed" if field.is_required() else _shown(_plain(field.get_default(call_default_factory=True)))
+        meaning = plain(meanings[name].partition("\n\n")[0]) + _values(field.annotation, meanings[name])
+        yield f"| `{name}` | {default} | {cell(meaning)} |"
+    yield ""
+
+
+def _plain(default: Any) -> Any:
+    """A default without what stands in the table of its own."""
+    return None if isinstance(default, BaseModel) or default == {} else default
 
 
 def _values(kind: object, meaning: str) -> str:

@@ -55,6 +55,7 @@ def test_trained_it_is_used_forecast_and_not_trained_again(unlike, plan, tmp_pat
     status, out, err = unlike(*words)
     assert status == 0, out + err
     assert "training step: 1 of 2" in err
+    assert "dep: 2 steps over " in out + err
     about = tmp_path / "out" / "adapters" / "dep-s0" / "adapter.json"
     trained = about.read_bytes()
     for run in (tmp_path / "out" / "runs").iterdir():

@@ -30,6 +30,21 @@ def test_two_files_of_one_name_do_not_share_a_folder(plan_file, tmp_path):
     assert json.loads((out / PLAN).read_text())["hash"]
 
 
+def test_results_are_not_written_where_something_is_read(plan_file, sample, tmp_path):
+    prompts = tmp_path / "films"
+    prompts.mkdir()
+    (prompts / "task.toml").write_text('name = "films"\nbase = "review"\n')
+    file = plan_file("films.toml", more='prompts = "films"\n')
+    for folder, name in ((prompts, "prompts"), (sample, "corpus")):
+        with pytest.raises(InputError, match=f"which is the {name} folder; give another one: --out FOLDER"):
+            unlike.experiment(file, folder)
+        with pytest.raises(InputError, match=f"which is the {name} folder"):
+            run(sample, "rag", "scripted:echo", folder, prompts=prompts, limit=1)
+    with pytest.raises(InputError, match="which is the corpus folder"):
+        unlike.train(unlike.Corpus.open(sample), "dep", "transformers:smollm2", sample, resume=False)
+    assert [file.name for file in prompts.iterdir()] == ["task.toml"]
+
+
 def test_a_plan_that_came_to_nothing_keeps_no_folder(plan_file, tmp_path):
     out = tmp_path / "mine"
     with pytest.raises(InputError, match="cannot read 'nothing.toml'"):

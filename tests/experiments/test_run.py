@@ -16,7 +16,7 @@ from unlike.experiments.watch import Watch
 from unlike.llm.scripted import ScriptedBackend
 from unlike.methods.steps import draft, read_history, retrieve, summarise
 from unlike.methods.table import METHODS
-from unlike.records import Generation
+from unlike.records import Generation, Record
 
 
 def test_rag_needs_no_encoder_and_dpl_does(sample, tmp_path):
@@ -35,6 +35,21 @@ def test_how_much_an_encoder_reads_of_long_texts_is_said(share, said):
     Watch(say=lines.append).cut_texts(encoder, ["a text"])
     Watch(say=lines.append).cut_texts(SimpleNamespace(name="whole"), ["a text"])
     assert lines == said
+
+
+@pytest.mark.parametrize(("limit", "said"), [(1, 1), (3, 1), (4, 0), (None, 0)])
+def test_first_users_who_wrote_much_more_than_all_are_said(limit, said):
+    """Of six users with a case each, the first three wrote ten records, the others one."""
+    counts = {f"u{n}": 10 if n < 3 else 1 for n in range(6)}
+    records = [
+        Record(f"{user}-{n}", user, f"i{n}", "a text", n) for user, count in counts.items() for n in range(count)
+    ]
+    cases = [SimpleNamespace(user_id=user) for user in counts]
+    corpus = SimpleNamespace(records=lambda: records, cases=lambda split: cases)
+    lines = []
+    Watch(say=lines.append).first_cases(corpus, "test", limit)
+    assert len(lines) == said
+    assert all("wrote 10 records each, those of all cases 6" in line and f"size = {limit}" in line for line in lines)
 
 
 def test_an_llm_that_scores_no_texts_is_refused_before_any_is_written(plan_file, tmp_path):

@@ -28,6 +28,7 @@ from unlike.latent.explain import (
 )
 from unlike.latent.modules import row
 from unlike.llm.transformers_local import TransformersBackend
+from unlike.prompts.task import open_task
 
 BOTH = [True, False]
 """Standardised adapters and others."""
@@ -234,15 +235,14 @@ def run_folder_of(crowd, llm, prompter_of, tmp_path):
     from unlike.evaluate.running.run_method import arun
     from unlike.llm.journal import Journal
     from unlike.llm.recorded import RecordedLLM
-    from unlike.prompts.task import open_task
     from unlike.settings import MethodSettings
 
-    def make(**changes):
+    def make(task=None, **changes):
         prompter_of(**changes)
         crowd.write(tmp_path / "corpus")
         backend = TransformersBackend(llm)
         settings = MethodSettings(max_tokens=12, adapter=str(tmp_path / "adapter"))
-        kit = kits(crowd, RecordedLLM(backend, Journal.open(None)), HashingEncoder(DIM), open_task())(settings)
+        kit = kits(crowd, RecordedLLM(backend, Journal.open(None)), HashingEncoder(DIM), task or open_task())(settings)
         uri = f"transformers:{llm.model.config.name_or_path}"
         facts = {"corpus": str(tmp_path / "corpus"), "llm": uri, "embedder": f"hashing:{DIM}"}
         asyncio.run(arun(crowd, "dep", kit, tmp_path / "run", limit=2, facts=facts))
@@ -310,6 +310,22 @@ def test_the_command_refuses_a_prompt_of_another_length(command, run_folder):
     rows = (run_folder / "generations.jsonl").read_text()
     (run_folder / "generations.jsonl").write_text(rows.replace('"prompt_tokens": ', '"prompt_tokens": 9'))
     assert "give the run's own --corpus and --prompts" in str(command(run_folder, "r013").exception)
+
+
+def test_a_run_with_a_task_of_ones_own_is_explained_with_it(command, run_folder_of, tmp_path):
+    prompts = tmp_path / "films"
+    prompts.mkdir()
+    (prompts / "task.toml").write_text('name = "films"\nbase = "review"\n[words]\ntext = "note"\n')
+    run = run_folder_of(task=open_task("review", prompts))
+    assert json.loads((run / "run.json").read_text())["prompts"] == str(prompts)
+    assert command(run, "r013", "--top", 1).exit_code == 0
+    moved = prompts.rename(tmp_path / "elsewhere")
+    assert "give the folder as it was then: --prompts" in str(command(run, "r013").exception)
+    assert command(run, "r013", "--top", 1, "--prompts", moved).exit_code == 0
+    rewrite(run / "run.json", base_task="", prompts="")
+    assert command(run, "r013", "--top", 1, "--prompts", moved).exit_code == 0, "a run that does not say where they are"
+    (moved / "task.toml").write_text('name = "films"\nbase = "review"\n')
+    assert "give the folder as it was then" in str(command(run, "r013", "--prompts", moved).exception)
 
 
 def test_an_adapter_of_differences_alone_has_units_without_records(command, run_folder_of):

@@ -10,6 +10,8 @@ from tests.worlds import world
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.errors import InputError
+from unlike.experiments.watch import Watch
+from unlike.latent.adapter import new_module, save_adapter
 from unlike.latent.batch import inputs_of
 from unlike.latent.modules import row
 from unlike.latent.settings import Recipe
@@ -68,6 +70,29 @@ def test_one_adapter_for_several_corpora_keeps_histories_apart(corpora, llm):
     assert both.metadata.corpus_hash not in {data.metadata.corpus_hash for data in alone}
     assert alone[0].metadata.corpus_hash == corpora[0].hash == corpus_hash(corpora[:1])
     assert both.metadata.users == alone[0].metadata.users  # one user in both
+
+
+def test_each_example_is_reported_when_it_is_made(corpora, llm):
+    counted = []
+    given = (corpora, llm, HashingEncoder(DIM), open_task(), Recipe(SETTINGS, TRAINING))
+    data = training_data(*given, on_example=lambda *done: counted.append(done))
+    assert counted == [(n, len(data.examples)) for n in range(1, len(data.examples) + 1)]
+
+
+def test_an_adapter_knows_the_prompts_it_was_trained_with(corpora, llm, tmp_path):
+    data = training_data(corpora[:1], llm, HashingEncoder(DIM), open_task(), Recipe(SETTINGS, TRAINING))
+    trained = replace(data.metadata, training={"plan": data.plan(TRAINING)})
+    adapter = save_adapter(tmp_path / "adapter", new_module(trained), trained)
+    assert adapter.knows_prompts(open_task())
+    assert not adapter.knows_prompts(open_task("mail"))
+    lines = []
+    Watch(say=lines.append).other_prompts([tmp_path / "adapter"], open_task())
+    Watch(say=lines.append).other_prompts([tmp_path / "adapter"], open_task("mail"))
+    assert [line.partition(" was ")[2][:46] for line in lines] == [
+        "trained with another task or other prompts than"[:46]
+    ]
+    unknown = save_adapter(tmp_path / "unknown", new_module(data.metadata), data.metadata)
+    assert unknown.knows_prompts(open_task("mail")), "an adapter that does not say"
 
 
 def test_the_plan_changes_with_the_templates_and_the_words_of_the_task(corpora, llm, tmp_path):

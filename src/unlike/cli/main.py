@@ -3,6 +3,7 @@
 Errors that the library raises on purpose become one line and exit status 2. A traceback is a bug.
 """
 
+import os
 import sys
 import traceback
 
@@ -86,6 +87,7 @@ def _top(
 
 def main() -> None:
     """Run the command line."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars of their own; the command shows its progress itself
     try:
         app()
     except Stopped:

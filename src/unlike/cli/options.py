@@ -29,7 +29,10 @@ DryRun = Annotated[
         help="Count calls, tokens and cost without calling the LLM: its endpoint need not run, and no key is needed.",
     ),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N cases. Default: all.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Use only the first N cases, in the order of the users' ids. Default: all."),
+]
 Time = Annotated[
     str,
     typer.Option(

@@ -69,6 +69,7 @@ def train(
             resume=resume,
             track=track,
             on_step=watch.training,
+            on_example=watch.examples,
         )
     say(summary_of(adapter, out))
 

@@ -170,7 +170,9 @@ class Corpus:
         for case in self._cases:
             if case.id == case_id:
                 return case
-        raise InputError(f"no case {case_id!r} among {len(self._cases)}; take an id from generations.jsonl")
+        raise InputError(
+            f"no case {case_id!r} among {len(self._cases)}; take an id from generations.jsonl or the corpus's cases"
+        )
 
     def users(self) -> list[str]:
         """Ids of everybody who wrote something."""

@@ -13,11 +13,13 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
 from unlike.llm.soft_prompt import SOFT_STEPS, takes_soft_prompts
+from unlike.methods.table import ADAPTED
 from unlike.progress import n_of
 from unlike.settings import MethodSettings
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
+    from unlike.evaluate.running.plan import Plan
     from unlike.experiments.open import Experiment
     from unlike.latent.adapter import Adapter
     from unlike.latent.settings import Recipe
@@ -45,6 +47,13 @@ class WantedAdapter:
         from unlike.latent.adapter import METADATA
 
         return (self.folder / METADATA).is_file()
+
+
+def given_adapters(plan: "Plan") -> list[Path]:
+    """Folders of the adapters that runs of a plan need and that the plan does not train."""
+    trained = {entry.name for entry in plan.adapters}
+    named = dict.fromkeys(run.settings.adapter for run in planned_runs(plan) if run.method in ADAPTED)
+    return [Path(name) for name in named if name and name not in trained]
 
 
 @dataclass(frozen=True)
@@ -133,17 +142,22 @@ def train_adapters(opened: "Experiment", untrained: Sequence[WantedAdapter], wat
             task=opened.task,
             salt=corpora[0].hash[:16],
             on_step=watch.training,
+            on_example=watch.examples,
         )
         watch.say(summary_of(trained, adapter.folder))
         clear_device_cache(garbage_collection=True)  # GPU memory for the engine that is opened next
 
 
 def summary_of(adapter: "Adapter", folder: Path) -> str:
-    """One line: kind, examples, how the checkpoint was chosen, and the files."""
+    """One line: kind, steps and examples, how the checkpoint was chosen, and the files."""
     metadata, training = adapter.metadata, adapter.metadata.training or {}
+    plan = training["plan"]
+    n_steps, n_examples = len(training["losses"]), plan["n_examples"]
+    n_learned = min(n_examples, n_steps * plan["train"]["batch"] * plan["train"]["accumulate"])
+    of_all = f"{n_learned:,} of " if n_learned < n_examples else ""
     size_mb = sum(file.stat().st_size for file in folder.glob("adapter.*")) / 2**20
     return (
-        f"{metadata.settings.kind}: {n_of(training['plan']['n_examples'], 'example')} of "
+        f"{metadata.settings.kind}: {n_of(n_steps, 'step')} over {of_all}{n_of(n_examples, 'example')} of "
         f"{n_of(len(metadata.users), 'user')}, checkpoint "
         f"chosen by {training['chosen_by']}; adapter: {folder} ({size_mb:.1f} MB), losses: {folder / 'losses.png'}"
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.errors import InputError
-from unlike.evaluate.running.run_method import corpus_folder, read_run
+from unlike.evaluate.running.run_method import corpus_folder, read_run, task_of
 from unlike.latent.open import open_prompter
 from unlike.llm.open import open_llm
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
-from unlike.prompts.task import Task, open_task
+from unlike.prompts.task import Task
 from unlike.records import Generation
 from unlike.settings import as_path, vector_file
 from unlike.sync import wait_for
@@ -107,7 +107,7 @@ def explain_case(
     made_with = AdapterRun(
         Corpus.open(corpus_folder(run, facts, as_path(corpus))),
         open_encoder(known["embedder"], vector_file()),
-        open_task(known["task"], prompts),
+        task_of(run, facts, as_path(prompts)),
         Path(adapter) if adapter else adapter_of(run, facts),
     )
     engine = scorer_of(open_llm(known.get("llm_uri") or known["llm"]))

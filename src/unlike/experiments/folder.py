@@ -25,8 +25,9 @@ def check_folder(folder: Path, plan: Plan, corpus_hash: str) -> None:
     """Check that a folder belongs to a plan or to none; one without results belongs to none.
 
     Raises:
-        InputError: It belongs to another plan, or would get fewer cases than it has.
+        InputError: It belongs to another plan, would get fewer cases than it has, or is an input of the plan.
     """
+    refuse_input(folder, prompts=plan.prompts, corpus=plan.corpus)
     file = folder / PLAN
     if not file.is_file() or not _has_results(folder):
         return
@@ -122,6 +123,23 @@ def refuse_other_run(folder: Path, facts: Mapping[str, Any], n_cases: int) -> No
             f"run folder {folder} holds {found['n_cases']} cases, and this run has {n_cases}: a run only grows; raise "
             "--limit, or name another folder"
         )
+
+
+def refuse_input(out: Path, **inputs: Path | None) -> None:
+    """Check that results are not written into a folder that is read.
+
+    Args:
+        out: The folder of the results.
+        **inputs: What is read, by its name.
+
+    Raises:
+        InputError: It is one of them.
+    """
+    for name, folder in inputs.items():
+        if folder and folder.resolve() == out.resolve():
+            raise InputError(
+                f"results would be written to {out}, which is the {name} folder; give another one: --out FOLDER"
+            )
 
 
 def _runs(plan: Plan) -> dict[str, Any]:

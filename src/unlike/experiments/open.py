@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unlike.evaluate.running.plan import Plan, at_time
 from unlike.evaluate.running.read_plan import read_plan
 from unlike.evaluate.running.run_method import JOURNAL
+from unlike.experiments.adapters import given_adapters
 from unlike.experiments.unread_templates import unread_of_plan
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule
@@ -131,4 +132,7 @@ def open_experiment(
     watch.unread_templates(plan.prompts, unread_of_plan(plan))
     encoder, opened = open_encoder(plan.embedder, vector_file(), watch.encoding), Corpus.open(plan.corpus)
     watch.cut_texts(encoder, opened.texts())
-    return Experiment(plan, opened, encoder, Path(out or path.stem), backend)
+    watch.first_cases(opened, plan.split, plan.limit)
+    found = Experiment(plan, opened, encoder, Path(out or path.stem), backend)
+    watch.other_prompts(given_adapters(plan), found.task)
+    return found

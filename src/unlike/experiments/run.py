@@ -12,7 +12,7 @@ from unlike.embed.open import LazyEncoder, check_name, open_encoder
 from unlike.evaluate.running.progress import with_progress_file
 from unlike.evaluate.running.run_method import JOURNAL, Job, Progress, arun, generation, pick_cases, run_jobs
 from unlike.experiments.calls_left import calls_left
-from unlike.experiments.folder import refuse_other_run
+from unlike.experiments.folder import refuse_input, refuse_other_run
 from unlike.experiments.unread_templates import unread_templates
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.llm.open import check_llm, model_of
@@ -70,15 +70,19 @@ class RunRequest:
             encoder = opening() if uses_encoder(self.method, self.settings) else LazyEncoder(opening)
         if not isinstance(encoder, LazyEncoder):
             watch.cut_texts(encoder, self.corpus.texts())
+        watch.first_cases(self.corpus, self.split, self.limit)
         soft = SOFT_STEPS.values() if self.method in ADAPTED else ()
         watch.unread_templates(self.prompts, unread_templates(self.prompts, [(self.method, self.settings)], soft))
+        task = open_task(self.task, self.prompts)
+        if self.method in ADAPTED and self.settings.adapter:
+            watch.other_prompts([Path(self.settings.adapter)], task)
         return open_kit(
             self.corpus,
             llm,
             encoder,
             self.settings,
             journal=journal,
-            task=open_task(self.task, self.prompts),
+            task=task,
             concurrency=self.concurrency,
             keep_prompts=self.keep_prompts,
         )
@@ -190,5 +194,6 @@ def checked_cases(request: RunRequest) -> "Sequence[Case]":
     same = {"method": request.method, "split": request.split, "embedder": request.embedder_name}
     same |= {"llm": model_of(request.llm_name), "corpus_hash": request.corpus.hash}
     same |= {"task": task.name, "templates": task.templates}
+    refuse_input(request.out, prompts=request.prompts, corpus=request.corpus.folder)
     refuse_other_run(request.out, same | asdict(request.settings), len(cases))
     return cases

@@ -1,10 +1,11 @@
 """Trains an adapter into a folder: opens LLM, encoder and task by name, and chooses the validation metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlike.embed.open import open_encoder
+from unlike.experiments.folder import refuse_input
 from unlike.llm.open import trained_model
 from unlike.peers.selectors import REPRESENTATIVES, open_selector
 from unlike.prompts.task import Task, open_task
@@ -34,6 +35,7 @@ def train(
     resume: bool = True,
     track: str = "",
     on_step: "OnStep | None" = None,
+    on_example: Callable[[int, int], None] = lambda n_done, n_total: None,
 ) -> "Adapter":
     """Train an adapter for a frozen LLM into a folder, with a plot of its losses; or resume the training there.
 
@@ -51,6 +53,7 @@ def train(
         resume: Whether to continue an unfinished training in ``out``, and to keep a finished one; else start again.
         track: "tensorboard" or "wandb" to log losses there too.
         on_step: Called with a StepRow after every step.
+        on_example: Called before the first step, after each example is made, with their number so far and in total.
 
     Returns:
         The adapter; its ``metadata.training`` has plan, losses, validations and what chose the checkpoint.
@@ -68,14 +71,17 @@ def train(
     from unlike.llm.local_model import open_local_model
 
     out, name, chosen = Path(out), trained_model(llm), recipe(preset, kind, settings)
+    corpora = [corpus] if isinstance(corpus, Corpus) else corpus
+    for one in corpora:
+        refuse_input(out, corpus=one.folder)
     if not resume:
         discard(out)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
     opened = open_task(task) if isinstance(task, str) else task
-    corpora = [corpus] if isinstance(corpus, Corpus) else corpus
     metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
     model = open_local_model(name, chosen.train.precision)
-    data = training_data(corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
+    selector = open_selector(REPRESENTATIVES, encoder)
+    data = training_data(corpora, model, encoder, opened, chosen, salt, selector, on_example)
     choice = choice_of(data, chosen.train, metric)
     adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
     draw_losses(adapter.metadata.training or {}, out / "losses.png")

@@ -1,8 +1,10 @@
 """Callbacks that show the progress of a run or an experiment, and print lines for a person."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from unlike.embed.encoder import Encoder
@@ -15,12 +17,18 @@ from unlike.llm.usage import Meter
 from unlike.progress import OnProgress, Say, n_of, no_progress, say_nothing
 
 if TYPE_CHECKING:
+    from unlike.data.corpus import Corpus
     from unlike.latent.train import StepRow
+    from unlike.prompts.task import Task
 
 TERMS = ("gen", "recon", "sparse", "contrast")
 """Terms of the loss that are shown."""
 MAX_COUNTED = 1_000
 """Maximum number of texts whose tokens are counted, to find the share of them that an encoder reads."""
+
+
+MUCH_MORE = 1.5
+"""Ratio of the records of the first users to those of all from which the first are no fair sample."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,40 @@ class Watch:
         for line in lines:
             self.say(f"warning: prompts folder {folder}: {line}")
 
+    def other_prompts(self, adapters: Iterable[Path], task: "Task") -> None:
+        """Print which adapters were trained with another task's template or words."""
+        for folder in adapters:
+            from unlike.latent.adapter import load_adapter
+
+            if not load_adapter(folder).knows_prompts(task):
+                self.say(
+                    f"warning: adapter {folder} was trained with another task or other prompts than {task.name!r}; give the task "
+                    "and the prompts folder that it was trained with, unless you test how well it transfers"
+                )
+
     def cut_texts(self, encoder: Encoder, texts: Sequence[str]) -> None:
         """Print how much of these texts an encoder reads; nothing where it reads all, or where that is not known."""
         share_of = getattr(encoder, "read_share", None)
         if (found := share_of and share_of(texts[:MAX_COUNTED])) and found[1] < 1:
             self.say(
                 f"warning: {encoder.name} reads the first {found[0]} tokens of a text, {found[1]:.0%} of these texts"
+            )
+
+    def first_cases(self, corpus: "Corpus", split: str, limit: int | None) -> None:
+        """Print that the users of the first cases wrote much more, or much less, than those of all cases.
+
+        Cases are in the order of the users' ids, and ids may say something: how active users are, or when they came.
+        """
+        if limit is None or not (cases := corpus.cases(split)):
+            return
+        counts = Counter(record.user_id for record in corpus.records())
+        written = [counts[case.user_id] for case in cases]
+        of_first, of_all = fmean(written[:limit]), fmean(written)
+        if not 1 / MUCH_MORE < of_first / of_all < MUCH_MORE:
+            self.say(
+                f"warning: the users of the first {n_of(limit, 'case')} wrote {of_first:.0f} records each, those of all cases "
+                f"{of_all:.0f}: cases are in the order of the users' ids; in an experiment file, samples = {{ size = {limit} }} "
+                "in place of limit draws them at random"
             )
 
     def unmatched_rules(self, backend: Backend) -> None:
@@ -69,6 +105,10 @@ class Watch:
     def encoding(self, n_done: int, n_total: int) -> None:
         """Report how many texts that had no vector are encoded."""
         self.on_progress("encoding texts", n_done, n_total, "")
+
+    def examples(self, n_done: int, n_total: int) -> None:
+        """Report how many examples of a training are made: their texts are encoded meanwhile."""
+        self.on_progress("making training examples", n_done, n_total, "")
 
     def training(self, row: "StepRow") -> None:
         """Report a training step with its losses; stop after it where the user asked for that.

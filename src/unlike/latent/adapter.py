@@ -24,6 +24,7 @@ from unlike.latent.modules import KINDS, Module, Space
 from unlike.latent.settings import AdapterSettings
 from unlike.llm.soft_prompt import SOFT_STEPS, SoftAsk, SoftPrompt
 from unlike.prompts.prompt import Passage
+from unlike.prompts.task import Task
 from unlike.records import Case, Record
 
 WEIGHTS = "adapter.safetensors"
@@ -82,6 +83,11 @@ class Adapter:
     def settings(self) -> AdapterSettings:
         """Settings of the adapter."""
         return self.metadata.settings
+
+    def knows_prompts(self, task: Task) -> bool:
+        """Whether it was trained with a task's template and words; True where it does not say with which."""
+        trained_with = ((self.metadata.training or {}).get("plan") or {}).get("prompts")
+        return trained_with in (None, task.digest(SOFT_STEPS[self.settings.layout]))
 
     def check(self, llm_hash: str, llm: str, embedder: str) -> None:
         """Check that the adapter was trained for this LLM and this embedder.

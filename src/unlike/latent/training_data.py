@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
@@ -86,6 +86,7 @@ def training_data(
     recipe: Recipe,
     salt: str = "",
     selector: Selector | None = None,
+    on_example: Callable[[int, int], None] = lambda n_done, n_total: None,
 ) -> TrainingData:
     """The training and validation examples of one corpus, or of several together (DEP, section 4.1).
 
@@ -97,6 +98,8 @@ def training_data(
         recipe: Adapter and training.
         salt: For the hashes of user ids; random if empty.
         selector: Selects representatives, for a recipe that compares with these.
+        on_example: Called after each training example is made, with their number so far and in total: their texts are
+            encoded meanwhile.
 
     Raises:
         InputError: A corpus has no training cases, or a prompt exceeds the length limit.
@@ -107,7 +110,10 @@ def training_data(
 
     examples = examples_with(recipe.adapter)
     cases, limit = training_cases(corpora, recipe.train), recipe.train.max_target_tokens
-    learned = [examples[corpus].of(case, limit) for corpus, case in cases]
+    learned: list[Example] = []
+    for corpus, case in cases:
+        learned.append(examples[corpus].of(case, limit))
+        on_example(len(learned), len(cases))
     salt = salt or secrets.token_hex(8)
     metadata = AdapterMetadata(
         settings=recipe.adapter,

@@ -42,6 +42,8 @@ class Task:
         dimensions: All dimensions of the task, by name.
         sources: Template text of each step, the shared parts included: what a journal key must notice.
         templates: Digest of the files of one's own, see ``digest_of``; "" where all are built in.
+        base: The built-in task that gives what the files of one's own lack.
+        folder: Where the files of one's own lie; "" where all are built in.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Task:
     sources: Mapping[str, str] = field(repr=False)
     _environment: jinja2.Environment = field(repr=False)
     templates: str = ""
+    base: str = ""
+    folder: str = ""
 
     @cached_property
     def _words(self) -> SimpleNamespace:
@@ -128,6 +132,11 @@ def open_task(name: str = "review", folder: Path | str | None = None) -> Task:
     return _built_in(name) if folder is None else _open(name, folder)
 
 
+def built_in_tasks() -> list[str]:
+    """Names of the built-in tasks."""
+    return sorted(path.parent.name for path in BUILT_IN.glob("*/task.toml"))
+
+
 def templates_of(folder: Path | None) -> dict[str, str]:
     """The files of a prompts folder by name; ``open_task`` checks them."""
     files = [] if folder is None else [*folder.glob("*.jinja"), *folder.glob("task.toml")]
@@ -147,7 +156,7 @@ def _built_in(name: str) -> Task:
 
 
 def _open(name: str, folder: Path | None) -> Task:
-    built_in = sorted(path.parent.name for path in BUILT_IN.glob("*/task.toml"))
+    built_in = built_in_tasks()
     if name not in built_in:
         raise InputError(f"unknown task: {name!r}; built in are {', '.join(built_in)}")
     places = [place for place in (folder, BUILT_IN / name, STEPS) if place]
@@ -167,6 +176,8 @@ def _open(name: str, folder: Path | None) -> Task:
             sources={step: _source(environment, step) for step in _steps(places)},
             _environment=environment,
             templates=digest_of(folder),
+            base=name,
+            folder=str(folder.resolve()) if folder else "",
         )
     except KeyError as error:
         raise InputError(f"task.toml lacks {error}; it needs name, [words] and [dimensions]") from error

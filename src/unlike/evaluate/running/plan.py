@@ -62,9 +62,11 @@ class MethodEntry(Section):
     """A method in the comparison; a file may also give its name alone."""
 
     method: str
+    """Name of a method."""
     name: str = ""
     """Its name in the tables; empty for one made of method and settings."""
     settings: MethodTable = Field(default_factory=dict)
+    """Settings in which it differs from the other methods."""
 
     @model_validator(mode="before")
     @classmethod
@@ -76,9 +78,11 @@ class Engine(Section):
     """An LLM and what it costs; a file may also give its URI alone."""
 
     uri: str = ""
+    """The LLM, as ``unlike run --llm`` takes it."""
     concurrency: int = Field(default=16, ge=1)
+    """Maximum number of calls at the same time."""
     context_tokens: int | None = Field(default=None, ge=256)
-    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. None for the model's own limit."""
+    """Tokens of a prompt and its answer together; longer prompts lose their oldest records. Left out: the model's own limit."""
     price_in: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens."""
     price_out: float | None = Field(default=None, ge=0)
@@ -94,10 +98,11 @@ class Judge(Engine):
     """An LLM that grades, at an endpoint of its own; a file may also give its name or URI alone, as ``--judge`` does."""
 
     kind: Literal["grade", "rubric"] = "grade"
-    """``grade``: closeness to the real text, 0 to 10. ``rubric``: share of the user's criteria met, see ``rubric``."""
+    """``grade``: closeness to the real text, 0 to 10. ``rubric``: share of the user's criteria met."""
     name: str = Field(default="", pattern=r"^[\w.-]*$")
     """Name in the tables; empty for the model's. A key of ``JUDGES`` sets LLM and repeats as in the papers."""
     uri: str  # pyright: ignore[reportGeneralTypeIssues] - without a default, unlike the engine's
+    """The LLM that grades, as ``unlike run --llm`` takes it."""
     repeats: int = Field(default=2, ge=1)
     """Grades per text, averaged; 1 for a rubric, whose answers are not sampled."""
     floor_and_ceiling: bool = True
@@ -137,22 +142,29 @@ class Repeats(Section):
     """Every method runs once for each pair of temperature and seed."""
 
     temperatures: tuple[float, ...] = ()
+    """Empty for that of the settings."""
     seeds: tuple[int, ...] = ()
+    """Empty for that of the settings."""
 
 
 class Samples(Section):
     """Seeded random samples of the cases, in place of all of them (Yelp in DPL: 5 times 100)."""
 
     size: int = Field(ge=1)
+    """Cases of a sample."""
     times: int = Field(default=1, ge=1)
+    """Number of samples; sample n is drawn with seed n, counted from 0, and every method runs once on each."""
 
 
 class Sweeps(Section):
     """Values of one setting at a time."""
 
     methods: tuple[str, ...] = ()
+    """The methods that run once more for each value."""
     n_peers: tuple[int, ...] = ()
+    """Values of K."""
     n_records: tuple[int, ...] = ()
+    """Values of N."""
 
 
 class AdapterEntry(Section):
@@ -162,8 +174,11 @@ class AdapterEntry(Section):
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
+    """What methods name in ``settings.adapter``."""
     kind: Literal["dep", "pplug", "prompt_tuning"]
+    """What it is."""
     preset: str = "paper"
+    """Preset that ``set`` changes: small, paper or released."""
     set: dict[str, bool | int | float | str | list[str]] = {}
     """Settings of adapter, training and loss, as ``unlike train --set`` takes them; ``time_rule`` is the methods' own
     where ``settings`` of the plan has one."""
@@ -182,26 +197,41 @@ class Plan(Section):
     """A whole experiment file."""
 
     title: str
+    """Heading of the report."""
     corpus: Path | None = None
+    """Folder of the corpus, relative to the file; it may be given to the command instead."""
     split: str = "test"
+    """Split of the cases: test, validation or train."""
     limit: int | None = Field(default=None, ge=1)
+    """Only the first cases, in the order of the users' ids; one of ``limit``, ``samples`` and ``cases`` may be given."""
     samples: Samples | None = None
+    """Random samples of the cases, in place of the first: a table, see below."""
     cases: tuple[str, ...] = ()
-    """Ids of the cases; empty for all, or the first ``limit``."""
+    """Only these cases, by id: ``case_id`` in a run's generations.jsonl, ``id`` in the corpus's cases."""
     task: str = "review"
+    """What the texts are: review, review_papers, mail or meeting."""
     prompts: Path | None = None
+    """Folder whose task and templates override the built-in ones."""
     users: Path | None = None
-    """Table with attributes of the users, by which gains are compared; see ``read_attributes``."""
+    """Table with attributes of the users, by which gains are compared: a column user_id, and one for each attribute."""
     embedder: str = "minilm"
+    """The encoder, as ``unlike run --embedder`` takes it."""
     llm: Engine = Engine()
+    """The LLM that writes: its URI, or a table, see below."""
     settings: MethodTable = Field(default_factory=dict)
+    """Settings of all methods."""
     methods: tuple[MethodEntry, ...] = Field(min_length=1)
+    """What is compared: names, or tables, see below."""
     repeats: Repeats = Repeats()
+    """Temperatures and seeds: a table, see below."""
     sweeps: Sweeps = Sweeps()
+    """Values of N and K that methods are run with once more: a table, see below."""
     metrics: tuple[str, ...] = ("rouge1", "rougeL", "meteor", "bleu")
+    """The main metrics."""
     sanity: tuple[str, ...] | None = None
-    """Metrics beside the main ones; None for ``DEFAULT_SANITY``."""
+    """Metrics beside the main ones; left out: rouge1_cut, meteor_cut, distinct2, length_ratio and leakage."""
     judges: tuple[Judge, ...] = ()
+    """LLMs that grade: names, or tables, see below."""
     likelihood: int = Field(default=0, ge=0)
     """Tokens of the real text whose likelihood is measured given each method's last prompt; 0 for none.
 
@@ -210,12 +240,13 @@ class Plan(Section):
     keep_prompts: bool = True
     """Whether the journal keeps prompts beside their answers, so that they can be shown."""
     adapters: tuple[AdapterEntry, ...] = ()
+    """What is trained before it is used: tables, see below."""
     train_on: tuple[Path, ...] = ()
     """Corpora that the adapters are trained on together; empty for ``corpus``."""
     adapters_at: Path | None = None
-    """Folder of the adapters, where several experiments share them; None for one in the experiment's folder."""
+    """Folder of the adapters, where several experiments share them; left out: one in the experiment's folder."""
     journal: Path | None = None
-    """File that keeps all LLM calls, which several experiments and runs may share; None for one in the folder."""
+    """File that keeps all LLM calls, which several experiments and runs may share; left out: one in the experiment's folder."""
 
     @property
     def checks(self) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ from unlike.llm.journal import Call, key
 from unlike.llm.usage import Usage
 from unlike.methods.kit import Kit
 from unlike.methods.table import Method, open_method
+from unlike.prompts.task import Task, built_in_tasks, open_task
 from unlike.records import Case, Generation
+from unlike.settings import as_path
 from unlike.writing.write import not_written, write
 
 GENERATIONS = "generations.jsonl"
@@ -194,6 +196,8 @@ def run_facts(
         "llm": kit.llm.backend.model,
         "task": kit.task.name,
         "templates": kit.task.templates,
+        "base_task": kit.task.base,
+        "prompts": kit.task.folder,
         "settings": asdict(kit.settings),
         "corpus": str(corpus.folder or ""),
         "corpus_hash": corpus.hash,
@@ -268,6 +272,30 @@ def corpus_folder(run: Path, facts: Mapping[str, Any], moved: Path | None = None
             f"the corpus of run {run.resolve().name} is not in {str(known)!r}; give its folder: --corpus, or corpus= in Python"
         )
     return known
+
+
+def task_of(run: Path, facts: Mapping[str, Any], moved: Path | None = None) -> Task:
+    """The task that a run was made with.
+
+    Args:
+        run: The run folder, for the message.
+        facts: Its run.json.
+        moved: Where its prompts folder is now, if that is not where it was.
+
+    Raises:
+        InputError: The folder is gone, or its files have changed since.
+    """
+    folder, name = moved or as_path(facts.get("prompts") or None), facts["task"]
+    lost = InputError(
+        f"run {run.resolve().name} was made with a prompts folder, and {folder or 'run.json'} does not have its files; give "
+        "the folder as it was then: --prompts, or prompts= in Python"
+    )
+    if facts.get("templates") and not (folder and folder.is_dir()):
+        raise lost
+    task = open_task(facts.get("base_task") or (name if name in built_in_tasks() else "review"), folder)
+    if task.templates != facts.get("templates", ""):
+        raise lost
+    return task
 
 
 def no_run(folder: Path, missing: str) -> InputError:

@@ -15,13 +15,12 @@ from unlike.evaluate.report.answer import answer
 from unlike.evaluate.report.page import render_body
 from unlike.evaluate.running.likelihood import FILE as LIKELIHOOD
 from unlike.evaluate.running.likelihood import LOGLIK, read_likelihood
-from unlike.evaluate.running.run_method import GENERATIONS, corpus_folder, read_run
+from unlike.evaluate.running.run_method import GENERATIONS, corpus_folder, read_run, task_of
 from unlike.evaluate.statistics.findings import Findings
 from unlike.evaluate.statistics.measured import language_of_cases
 from unlike.inspector.readers.case_details import others_read
 from unlike.inspector.readers.run_folders import FINDINGS, Rows, RunFolder, list_runs, read_findings
 from unlike.language import Language
-from unlike.prompts.task import open_task
 from unlike.records import Generation
 
 METRICS = ("rouge1", "rougeL", "meteor", "bleu_sentence", "length_ratio", "distinct2", "leakage")
@@ -141,11 +140,11 @@ class Workspace:
         return self._embedder or next((name for name in of_runs if name), "minilm")
 
     def dimensions_of(self, run: RunFolder) -> list[str]:
-        """Names of the dimensions that a run compared along; none where its task is not a built-in one."""
+        """Names of the dimensions that a run compared along; none where its prompts are gone."""
         try:
-            task = open_task(str(run.facts.get("task", "")))
+            task = task_of(run.folder, run.facts)
             return [dimension.name for dimension in task.standard(run.facts["settings"].get("dimensions"))]
-        except (UnlikeError, TypeError):
+        except (UnlikeError, KeyError, TypeError):
             return []
 
     def corpus(self) -> Corpus:

@@ -16,12 +16,12 @@ from unlike.data.corpus import Corpus
 from unlike.embed.encoder import Encoder
 from unlike.embed.open import open_encoder
 from unlike.errors import InputError, MissingPart, how_to_install
+from unlike.evaluate.running.run_method import task_of
 from unlike.experiments.explain import EXPLAINED, AdapterRun, adapter_of, explain_row
 from unlike.inspector.readers.run_folders import RunFolder
 from unlike.inspector.readers.workspace import Workspace
 from unlike.inspector.routes.parameters import CaseId, Here, RunName, ascii_json_response, page
 from unlike.llm.open import open_llm
-from unlike.prompts.task import open_task
 from unlike.records import Generation
 from unlike.serve.routes.context import Limit, Offset
 from unlike.settings import vector_file
@@ -124,7 +124,7 @@ def _units(here: Workspace, run: RunFolder, corpus: Corpus) -> "list[Unit]":
 
 def _explain(run: RunFolder, corpus: Corpus, row: Generation, text: str, uri: str) -> "Explanation":
     with _one_at_a_time:
-        task = open_task(str(run.facts["task"]))
+        task = task_of(run.folder, run.facts)
         made_with = AdapterRun(corpus, _encoder(run), task, adapter_of(run.folder, run.facts))
         return explain_row(made_with, _engine(uri), row, text, TOP_UNITS)
 
