@@ -16,6 +16,7 @@ from unlike.store import (
     journal,
     profiles,
     records,
+    request_query,
     users,
 )
 from unlike.store.journal import CallToStore
@@ -48,6 +49,18 @@ def slow(planned):
         for detail in plan
         if detail.startswith("SCAN") and not detail.startswith("SCAN tenants") or detail.endswith("(tenant=?)")
     }
+
+
+def test_a_request_reads_no_records_of_others_in_postgres(in_postgres):
+    """Of a table that has statistics, PostgreSQL would find a user's last record by going back through everybody's."""
+    tenant = in_postgres.tenant()
+    put(tenant, *(row(f"user{n % 50}", f"item{n}") for n in range(1_000)))
+    with in_postgres.engine.connect() as conn:
+        conn.exec_driver_sql("analyze")
+        query = request_query._compiled(1, in_postgres.engine.dialect)
+        values = {"tenant": tenant.id, "user_id": "user7", "item_0": "item7"}
+        plan = conn.exec_driver_sql(f"explain {query}", values).scalars().all()
+    assert not [line for line in plan if "pk_records" in line or "Seq Scan on records" in line], plan
 
 
 def test_what_is_done_often_is_found_by_index(in_sqlite, planned):

@@ -62,7 +62,8 @@ _COLUMNS = (
     PROFILES.c.id,
     PROFILES.c.created_ms,
     _RECORDS_OF_USER.with_only_columns(func.count()).scalar_subquery(),
-    _RECORDS_OF_USER.with_only_columns(func.max(RECORDS.c.id)).scalar_subquery(),
+    # Of a bare column PostgreSQL would look for the maximum among everybody's records, the latest first.
+    _RECORDS_OF_USER.with_only_columns(func.max(RECORDS.c.id + literal_column("0"))).scalar_subquery(),
     ITEMS.c.item_id,
     ITEMS.c.title,
     ITEMS.c.description,
