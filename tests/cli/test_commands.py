@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from unlike.cli import main as main_of_unlike
 from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
@@ -320,3 +321,20 @@ def test_an_error_in_code_of_ones_own_is_one_line_and_its_traceback_an_option(un
     assert "method 'broken' on case" in line and "failed: ValueError: not so" in line and "--traceback" in line
     status, _, err = unlike("--traceback", *words, "--embedder", "hashing:16")
     assert status == 2 and 'raise ValueError("not so")' in err
+
+
+def test_the_hint_on_an_error_in_code_of_ones_own_names_the_script_that_was_run(unlike, sample, tmp_path, monkeypatch):
+    async def broken(case, kit):
+        raise ValueError("not so")
+
+    monkeypatch.setitem(METHODS, "broken", broken)
+    words = ("run", "--corpus", sample, "--method", "broken", "--llm", "scripted:echo", "--out", tmp_path / "r")
+    programs = {
+        "/somewhere/bin/unlike": "unlike",
+        main_of_unlike.__file__: "unlike",
+        "mine.py": "python mine.py",
+        "my own/mine.py": "python 'my own/mine.py'",
+    }
+    for started, shown in programs.items():
+        _, _, err = unlike(*words, "--embedder", "hashing:16", program=started)
+        assert f"; where: {shown} --traceback COMMAND ..." in err
