@@ -278,6 +278,32 @@ def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypat
         assert part in out
 
 
+def corpus_without_titles():
+    records = [Record("r1", "u1", "i1", "an own text", timestamp=1), Record("r2", "u1", "i2", "t", timestamp=2)]
+    records.append(Record("r3", "u2", "i1", "another text", timestamp=1))
+    return Corpus(records, [Item("i1"), Item("i2")], [Case("r2", "u1", "i2", 2, reference="t", split="test")])
+
+
+def test_what_has_no_title_is_shown_by_its_id(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    difference = {"record": "r1", "representatives": ["r3"], "n_peers": 1, "text": "d", "call": {}}
+    trace = {"past": ["r1"], "history_records": 1, "differences": [difference]}
+    show_case(
+        new_console(), Generation("r2", "u1", "i2", "dpl", "w", "t", "done", "", trace), corpus_without_titles()
+    )
+    out = capsys.readouterr().out
+    assert "u1 on i2" in out and "Difference 1 on i1: 1 representative of 1 other" in out and "u1 on i1 r1" in out
+    assert "“”" not in out and "request: neither rating nor title" in out
+
+
+def test_a_corpus_shows_no_column_that_a_record_lacks(unlike, tmp_path):
+    corpus_without_titles().write(tmp_path / "corpus")
+    status, out, _ = unlike("corpus", tmp_path / "corpus")
+    lines = out.partition("a record:\n")[2].splitlines()
+    assert status == 0 and any(line.startswith("  item_id: i") for line in lines)
+    assert not [line for line in lines if line.startswith(("  title:", "  rating:"))]
+
+
 def test_evaluate_prints_the_name_of_a_file_with_brackets(unlike, tmp_path):
     for name in ("out[v2]", "out[v1]"):
         (tmp_path / f"{name}.jsonl").write_text('{"text": "a", "reference": "a", "method": "m[/x]", "split": "[/]"}\n')

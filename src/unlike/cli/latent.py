@@ -73,7 +73,7 @@ def _print(found: "Explained") -> None:
     from rich.text import Text
 
     console, row, corpus, explanation = new_console(), found.row, found.corpus, found.explanation
-    console.rule(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).title}", align="left")
+    console.rule(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).name}", align="left")
     console.print(Padding(Text(found.text), (0, 0, 1, 4)))
     console.print(
         f"{explanation.n_tokens} tokens, mean log-probability {explanation.loglik:.4f} per token; a change above 0 means "
@@ -138,7 +138,7 @@ def _first_words(record_id: str, corpus: "Corpus") -> "Text":
 
     record = corpus.record(record_id)
     first = " ".join(record.text.split())[:FIRST_WORDS_CHARS].rsplit(" ", 1)[0]
-    title = record.title or corpus.item(record.item_id).title
+    title = record.title or corpus.item(record.item_id).name
     return Text.assemble((title, "cyan"), f" {first} … ", (record.id, "dim"))
 
 

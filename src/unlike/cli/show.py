@@ -95,9 +95,10 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     """Print a generation with everything it was made from."""
     item, case, trace = corpus.item(row.item_id), corpus.case(row.case_id), row.trace
-    console.rule(heading(row.method, f" · {row.user_id} on {item.title}"), align="left")
-    rating = "" if case.rating is None else f"request: rating {case.rating:g}, "
-    console.print(f"{rating}title “{case.title}”")
+    console.rule(heading(row.method, f" · {row.user_id} on {item.name}"), align="left")
+    asked = [] if case.rating is None else [f"rating {case.rating:g}"]
+    asked += [f"title “{case.title}”"] if case.title else []
+    console.print(f"request: {', '.join(asked) or 'neither rating nor title'}")
     if trace.get("past"):
         console.print(heading("\nOwn records shown", f" ({len(trace['past'])} of {trace['history_records']})"))
         for record_id in trace["past"]:
@@ -113,7 +114,7 @@ def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
 def _difference(console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any]) -> None:
     record = corpus.record(difference["record"])
     chosen = f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
-    console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).title}: {chosen}"))
+    console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).name}: {chosen}"))
     _record(console, corpus, record.id, "the user")
     for representative in difference["representatives"]:
         _record(console, corpus, representative)
@@ -125,9 +126,10 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
     from rich.text import Text
 
     record = corpus.record(record_id)
-    rating = f"{record.rating:g} · " if record.rating is not None else ""
+    parts = [] if record.rating is None else [f"{record.rating:g}"]
+    parts.append(f"“{record.title}”" if record.title else f"on {corpus.item(record.item_id).name}")
     user = (f"  {who or record.user_id}", "cyan")
-    console.print(Text.assemble(user, f" {rating}“{record.title}” ", (record.id, "dim")))
+    console.print(Text.assemble(user, f" {' · '.join(parts)} ", (record.id, "dim")))
     text = record.text
     _text(console, text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …")
 
