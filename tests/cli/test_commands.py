@@ -288,9 +288,7 @@ def test_what_has_no_title_is_shown_by_its_id(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     difference = {"record": "r1", "representatives": ["r3"], "n_peers": 1, "text": "d", "call": {}}
     trace = {"past": ["r1"], "history_records": 1, "differences": [difference]}
-    show_case(
-        new_console(), Generation("r2", "u1", "i2", "dpl", "w", "t", "done", "", trace), corpus_without_titles()
-    )
+    show_case(new_console(), Generation("r2", "u1", "i2", "dpl", "w", "t", "done", "", trace), corpus_without_titles())
     out = capsys.readouterr().out
     assert "u1 on i2" in out and "Difference 1 on i1: 1 representative of 1 other" in out and "u1 on i1 r1" in out
     assert "“”" not in out and "request: neither rating nor title" in out
