@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import new_console, say
+from unlike.cli.output import new_console, print_table, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
@@ -139,7 +139,7 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
         grid.add_column(column, justify="right")
     for step in manifest["steps"]:
         grid.add_row(step["step"], *(f"{step[name]:,}" for name in ("users", "items", "records")))
-    console.print(grid)
+    print_table(grid, console)
     lines = [_corpus_line(manifest)]
     lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
     lines += _reading_notes(manifest, out)

@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MovedCorpus, PromptsAt
-from unlike.cli.output import new_console, print_json
+from unlike.cli.output import new_console, print_json, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,9 +79,9 @@ def _print(found: "Explained") -> None:
         f"{explanation.n_tokens} tokens, mean log-probability {explanation.loglik:.4f} per token; a change above 0 means "
         "that the part made the text likelier",
     )
-    console.print(records_table(explanation, corpus))
+    print_table(records_table(explanation, corpus), console)
     if explanation.units:
-        console.print(units_table(explanation, found.units, corpus))
+        print_table(units_table(explanation, found.units, corpus), console)
 
 
 def records_table(explanation: "Explanation", corpus: "Corpus") -> "Table":
