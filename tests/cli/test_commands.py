@@ -11,6 +11,7 @@ from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
+from unlike.evaluate.statistics.measured import calls_in
 from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 
@@ -276,6 +277,20 @@ def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypat
     out = capsys.readouterr().out
     for part in (*odd, "text [b]", "a [/i]", "no [/route]", "real [/b]", "[/note]", "request: rating 0, title"):
         assert part in out
+
+
+@pytest.mark.parametrize("method", ["dpl", "drp"])
+def test_show_counts_every_call_that_the_run_made_and_its_rewrites(unlike, sample, tmp_path, method):
+    words = run_words(sample, tmp_path / "r", "--rewrites", "2", "--limit", "1", method=method)
+    assert unlike(*words)[0] == 0
+    facts = json.loads((tmp_path / "r" / "run.json").read_text())
+    n, tokens = facts["n_calls"] + facts["n_cached"], facts["prompt_tokens"] + facts["completion_tokens"]
+    (row,) = [json.loads(line) for line in (tmp_path / "r" / "generations.jsonl").read_text().splitlines()]
+    n_rewrites = n - len(calls_in(row["trace"]))
+    assert n_rewrites > 0 and facts["n_cached"] == 0
+    assert f"{n} calls ({n_rewrites} rewrites included), {tokens:,} tokens" in unlike("show", tmp_path / "r", "1")[1]
+    _, out, _ = unlike("show", tmp_path / "r", "1", "--prompts")
+    assert out.count("\nanswer\n") == n
 
 
 def corpus_without_titles():

@@ -137,9 +137,9 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
 def _result(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    calls = [row.trace["generate"]] if "generate" in row.trace else []
-    calls += [part["call"] for part in [*row.trace.get("differences", []), row.trace.get("profile")] if part]
-    calls = [call for call in calls if "prompt_tokens" in call]  # a step may be done without the LLM
+    from unlike.evaluate.statistics.measured import calls_in, n_calls
+
+    calls = calls_in(row.trace)
     if row.status == "failed":
         console.print(Text.assemble(("\nFailed", "bold red"), f" {row.error}"))
     else:
@@ -150,8 +150,11 @@ def _result(console: "Console", row: "Generation") -> None:
         _text(console, row.reference)
     if calls:
         tokens = sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
-        console.print(f"{n_of(len(calls), 'call')}, {tokens:,} tokens; time rule {row.trace['time_rule']}", style="dim")
-        for note in (note for call in calls for note in call["left_out"]):
+        n, n_rewrites = n_calls(calls), n_calls(calls) - len(calls)
+        rewrites = f" ({n_of(n_rewrites, 'rewrite')} included)" if n_rewrites else ""
+        rule = f"; time rule {row.trace['time_rule']}" if "time_rule" in row.trace else ""
+        console.print(f"{n_of(n, 'call')}{rewrites}, {tokens:,} tokens{rule}", style="dim")
+        for note in (note for call in calls for note in call.get("left_out", ())):
             console.print(f"left out of a prompt: {note}", style="dim")
 
 
