@@ -80,7 +80,7 @@ def _lines() -> Iterator[str]:
     yield from _table(MethodSettings())
     yield "## Curation\n\nThe preset `dpl-paper`; `unlike curate --preset` names others, and each setting is an option.\n"
     yield from _table(CurateSettings())
-    yield "## Adapters\n\n`--set NAME=VALUE` of `unlike latent train`, and `set` of an experiment's adapters; a preset is the base.\n"
+    yield "## Adapters\n\n`--set NAME=VALUE` of `unlike train`, and `set` of an experiment's adapters; a preset is the base.\n"
     for title, defaults in {"Adapter": AdapterSettings(), "Training": TrainSettings(), "Loss": LossWeights()}.items():
         yield f"### {title}\n"
         yield from _table(defaults, ("weights",))

@@ -38,6 +38,11 @@ class Item:
     description: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def name(self) -> str:
+        """How it is shown: its title, or its id where it has none."""
+        return self.title or self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

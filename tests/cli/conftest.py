@@ -17,8 +17,8 @@ def unlike(monkeypatch, capsys, tmp_path):
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNLIKE_MASTER_KEY", "UNLIKE_SETTINGS", "VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
 
-    def command(*words):
-        monkeypatch.setattr(sys, "argv", ["unlike", *map(str, words)])
+    def command(*words, program="unlike"):
+        monkeypatch.setattr(sys, "argv", [program, *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             main()
             raise SystemExit(0)

@@ -53,3 +53,11 @@ def test_a_case_of_another_corpus_is_one_line(unlike, people, sample):
 def test_too_few_users_are_one_line(unlike, sample):
     status, _, err = unlike("authorship", sample, "--words", "5000")
     assert status == 2 and "0 users count, at least 10 are needed" in err
+
+
+def test_its_table_fits_80_columns_and_nothing_is_cut(unlike, people, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    words = (people / "people", people / "tried", *WORDS, "--against", "echo")
+    status, out, _ = unlike("authorship", *words)
+    assert status == 0 and "…" not in out and max(map(len, out.splitlines())) <= 80
+    assert "probability" in out and "ceiling:" in out

@@ -6,10 +6,12 @@ import sqlite3
 
 import pytest
 
+from unlike.cli import main as main_of_unlike
 from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
+from unlike.evaluate.statistics.measured import calls_in
 from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 
@@ -277,6 +279,44 @@ def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypat
         assert part in out
 
 
+@pytest.mark.parametrize("method", ["dpl", "drp"])
+def test_show_counts_every_call_that_the_run_made_and_its_rewrites(unlike, sample, tmp_path, method):
+    words = run_words(sample, tmp_path / "r", "--rewrites", "2", "--limit", "1", method=method)
+    assert unlike(*words)[0] == 0
+    facts = json.loads((tmp_path / "r" / "run.json").read_text())
+    n, tokens = facts["n_calls"] + facts["n_cached"], facts["prompt_tokens"] + facts["completion_tokens"]
+    (row,) = [json.loads(line) for line in (tmp_path / "r" / "generations.jsonl").read_text().splitlines()]
+    n_rewrites = n - len(calls_in(row["trace"]))
+    assert n_rewrites > 0 and facts["n_cached"] == 0
+    assert f"{n} calls ({n_rewrites} rewrites included), {tokens:,} tokens" in unlike("show", tmp_path / "r", "1")[1]
+    _, out, _ = unlike("show", tmp_path / "r", "1", "--prompts")
+    assert out.count("\nanswer\n") == n
+
+
+def corpus_without_titles():
+    records = [Record("r1", "u1", "i1", "an own text", timestamp=1), Record("r2", "u1", "i2", "t", timestamp=2)]
+    records.append(Record("r3", "u2", "i1", "another text", timestamp=1))
+    return Corpus(records, [Item("i1"), Item("i2")], [Case("r2", "u1", "i2", 2, reference="t", split="test")])
+
+
+def test_what_has_no_title_is_shown_by_its_id(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    difference = {"record": "r1", "representatives": ["r3"], "n_peers": 1, "text": "d", "call": {}}
+    trace = {"past": ["r1"], "history_records": 1, "differences": [difference]}
+    show_case(new_console(), Generation("r2", "u1", "i2", "dpl", "w", "t", "done", "", trace), corpus_without_titles())
+    out = capsys.readouterr().out
+    assert "u1 on i2" in out and "Difference 1 on i1: 1 representative of 1 other" in out and "u1 on i1 r1" in out
+    assert "“”" not in out and "request: neither rating nor title" in out
+
+
+def test_a_corpus_shows_no_column_that_a_record_lacks(unlike, tmp_path):
+    corpus_without_titles().write(tmp_path / "corpus")
+    status, out, _ = unlike("corpus", tmp_path / "corpus")
+    lines = out.partition("a record:\n")[2].splitlines()
+    assert status == 0 and any(line.startswith("  item_id: i") for line in lines)
+    assert not [line for line in lines if line.startswith(("  title:", "  rating:"))]
+
+
 def test_evaluate_prints_the_name_of_a_file_with_brackets(unlike, tmp_path):
     for name in ("out[v2]", "out[v1]"):
         (tmp_path / f"{name}.jsonl").write_text('{"text": "a", "reference": "a", "method": "m[/x]", "split": "[/]"}\n')
@@ -320,3 +360,20 @@ def test_an_error_in_code_of_ones_own_is_one_line_and_its_traceback_an_option(un
     assert "method 'broken' on case" in line and "failed: ValueError: not so" in line and "--traceback" in line
     status, _, err = unlike("--traceback", *words, "--embedder", "hashing:16")
     assert status == 2 and 'raise ValueError("not so")' in err
+
+
+def test_the_hint_on_an_error_in_code_of_ones_own_names_the_script_that_was_run(unlike, sample, tmp_path, monkeypatch):
+    async def broken(case, kit):
+        raise ValueError("not so")
+
+    monkeypatch.setitem(METHODS, "broken", broken)
+    words = ("run", "--corpus", sample, "--method", "broken", "--llm", "scripted:echo", "--out", tmp_path / "r")
+    programs = {
+        "/somewhere/bin/unlike": "unlike",
+        main_of_unlike.__file__: "unlike",
+        "mine.py": "python mine.py",
+        "my own/mine.py": "python 'my own/mine.py'",
+    }
+    for started, shown in programs.items():
+        _, _, err = unlike(*words, "--embedder", "hashing:16", program=started)
+        assert f"; where: {shown} --traceback COMMAND ..." in err

@@ -18,7 +18,7 @@ def export(unlike, shop, out, *more):
 def test_a_method_runs_on_it(unlike, shop, tmp_path):
     status, out, err = export(unlike, shop, tmp_path / "corpus")
     assert status == 0, err
-    assert "curated: 5 users, 3 items, 15 records" in out
+    assert "corpus: 5 users, 3 items, 15 records" in out
     assert f"next: unlike corpus {tmp_path / 'corpus'}" in out
     assert "texts and user ids unencrypted" in err
     corpus = Corpus.open(tmp_path / "corpus")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -88,3 +90,24 @@ def test_what_is_wrong_is_one_line_and_exit_2(words, message, unlike, sample):
 def test_a_folder_that_is_no_corpus_is_one_line(unlike, tmp_path):
     status, _, err = unlike("identity", tmp_path)
     assert status == 2 and "no corpus in" in err
+
+
+@pytest.mark.parametrize("more", [(), ("--compare", "hashing:64,hashing:16+hashing:64")])
+def test_its_table_fits_80_columns_and_nothing_is_cut(unlike, sample, monkeypatch, more):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = unlike("identity", sample, *WORDS, *more)
+    assert status == 0 and "…" not in out and max(map(len, out.splitlines())) <= 80
+    heading = "".join(line[-12:] for line in out.splitlines()[1:5]).replace(" ", "")
+    assert ("stranger" if more else "overownvector") in heading, "the last column is whole"
+    assert not more or "hashing:16+" in out
+
+
+def test_its_pictures_need_no_font_that_is_not_there():
+    """In a process of its own: matplotlib warns once."""
+    code = """
+from unlike.evaluate.report.charts import draw
+from unlike.evaluate.report.identity import _titled
+draw("name", "title", "description", (300, 100), lambda axes: _titled(axes.figure, "Who wrote it?"))
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "findfont" not in made.stderr

@@ -39,7 +39,7 @@ def files(write_lines):
 def test_curate_prints_counts_and_what_to_do_next(files, tmp_path):
     result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
     assert result.exit_code == 0, result.output
-    assert "curated: 6 users, 6 items, 36 records" in result.output
+    assert "corpus: 6 users, 6 items, 36 records" in result.output
     assert "cases: 12 train, 6 validation, 6 test" in result.output
     assert "1 malformed line, with" in result.output
     assert f"next: unlike corpus {tmp_path / 'c'}" in result.output
@@ -59,7 +59,17 @@ def test_curate_prints_how_many_values_are_missing(write_lines, tmp_path):
     ]
     result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *EASY)
     assert "missing: title in 6 of 36 records; these records stay" in result.output
-    assert "curated: 6 users, 6 items, 36 records" in result.output
+    assert "corpus: 6 users, 6 items, 36 records" in result.output
+
+
+def test_users_without_cases_explain_the_two_sizes(write_lines, tmp_path):
+    rows = [review(f"u{u}", f"i{i}", text=f"text of u{u} on i{i}") for u in range(6) for i in range(6)]
+    rows += [review("u6", f"i{i}", text=f"text of u6 on i{i}") for i in range(2)]
+    files = ["--reviews", write_lines("r.jsonl", rows)]
+    easy = ["--preset", "small", "--min-chars", "5", "--min-reviewers", "2", "--min-records", "2"]
+    result = run("curate", "amazon-2014", *files, "--out", tmp_path / "c", *easy)
+    said = " the table's last row leaves out 1 user without cases and their 2 records, to compare with"
+    assert f"corpus: 7 users, 6 items, 38 records;{said}" in result.output
 
 
 def test_a_corpus_that_is_replaced_is_named(files, tmp_path):

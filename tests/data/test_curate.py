@@ -95,6 +95,68 @@ def test_a_file_of_other_items_is_named_as_the_cause(made):
         made([review("a", "i1")], [item("x1")])
 
 
+CROWD = [review(f"u{n}", f"i{k}", text=f"text {n} on {k}" + "." * n) for n in range(3) for k in range(n + 1)]
+"""User u2 has three records, item i0 three reviewers."""
+NOTHING_LEFT = [
+    ({"min_chars": 50}, "long enough", "--min-chars 13", {"min_chars": 13}),
+    (
+        {"description_chars": (20, 30)},
+        "items with title and description",
+        "--description-chars 10:30",
+        {"description_chars": (10, 30)},
+    ),
+    (
+        {"description_chars": (1, 3)},
+        "items with title and description",
+        "--description-chars any",
+        {"description_chars": None},
+    ),
+    ({"min_records": 9}, "reviewers and records", "--min-records 3", {"min_records": 3}),
+    ({"min_reviewers": 7}, "reviewers and records", "--min-reviewers 3", {"min_reviewers": 3}),
+    (
+        {"min_records": 3, "min_reviewers": 3},
+        "reviewers and records",
+        "--min-records 1 or --min-reviewers 1",
+        {"min_records": 1},
+    ),
+    (
+        {"min_records": 9, "min_reviewers": 9},
+        "reviewers and records",
+        "--min-records 3 with --min-reviewers 1",
+        {"min_records": 3, "min_reviewers": 1},
+    ),
+    ({"train_targets": 8}, "users with cases", "--train-targets 1", {"train_targets": 1}),
+    ({"min_profile": 3, "min_profile_reviewers": 1}, "users with cases", "--min-profile 1", {"min_profile": 1}),
+]
+
+
+@pytest.mark.parametrize(("changes", "step", "values", "lower"), NOTHING_LEFT)
+def test_where_nothing_is_left_the_error_names_values_that_leave_something(made, changes, step, values, lower):
+    rules = {"test_targets": 1, "val_targets": 1, **changes}
+    with pytest.raises(InputError, match=f"'{step}' removed the last ones: {values} would leave some there"):
+        made(CROWD, **rules)
+    try:
+        made(CROWD, **rules | lower)
+    except InputError as later:  # of another step, which comes after it
+        assert f"'{step}' removed the last ones" not in str(later)
+
+
+def test_no_value_is_named_where_none_would_do(made):
+    with pytest.raises(InputError) as caught:
+        made(CROWD, max_records=0)
+    assert "nothing is left" in str(caught.value) and "would leave" not in str(caught.value)
+
+
+def test_the_sizes_of_the_corpus_are_those_of_its_tables(made):
+    for drop_unshared in (False, True):
+        rule = {"min_profile": 1, "min_profile_reviewers": 2, "test_targets": 1, "drop_unshared": drop_unshared}
+        corpus = made([*CROWD, review("u3", "i9", text="alone on i9"), review("u3", "i0", text="u3 on i0")], **rule)
+        sizes = corpus.manifest["corpus"]
+        assert sizes["records"] == len(corpus.records()) and sizes["users"] == len(corpus.users())
+        steps = {step["step"]: step["records"] for step in corpus.manifest["steps"]}
+        assert steps.get("profile records on shared items", sizes["records"]) == sizes["records"]
+
+
 def test_categories_are_asked_for_where_the_setting_says_so(made):
     reviews = [review("a", "i1"), review("a", "i2", text="other text")]
     corpus = made(reviews, [item("i1", categories=[["Music"]]), item("i2", categories=[])], require_categories=True)

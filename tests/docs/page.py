@@ -88,6 +88,21 @@ def options_of(words: list[str]) -> set[str]:
     return {option for parameter in command.get_params(parsed) for option in parameter.opts}
 
 
+def named_in(text: str) -> list[tuple[str, str]]:
+    """The first word after each "unlike" of a text, and the second one, "" where none follows."""
+    return [(name, sub) for name, sub in re.findall(r"\bunlike ([a-z][\w-]*)(?: ([a-z][\w-]*))?", text)]
+
+
+def exists(words: tuple[str, str]) -> bool:
+    """Whether there is such a command; the second word counts where the first one is a group without a default."""
+    root, (name, sub) = typer.main.get_command(app), words
+    if name not in root.list_commands(None):
+        return False
+    command = root.get_command(None, name)
+    needs_sub = hasattr(command, "commands") and not getattr(command, "default", "")
+    return not (needs_sub and sub) or sub in command.commands
+
+
 def without_model(words: list[str]) -> list[str]:
     """A command line of ours as it is run here."""
     asked = ["scripted:echo" if ENGINES.match(word) else word for word in words]

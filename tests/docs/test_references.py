@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import unlike
-from tests.docs.page import DOCS, PAGES, blocks_of, options_of
+from tests.docs.page import DOCS, PAGES, blocks_of, exists, named_in, options_of
 from unlike import errors
 from unlike.evaluate.running.planned import planned_runs
 from unlike.evaluate.running.read_plan import PRESETS, read_plan
@@ -94,6 +94,29 @@ def test_a_reference_is_what_the_code_says(page, monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_build")
     reference = import_module(f"{page}_reference").reference()
     assert PAGES[f"{page}.md"].read_text(encoding="utf-8") == reference, "it has changed: run make docs"
+
+
+@pytest.mark.parametrize("page", ["cli.md", "settings.md"])
+def test_a_generated_page_names_commands_that_exist(page):
+    found = named_in(PAGES[page].read_text(encoding="utf-8"))
+    assert found and [words for words in found if not exists(words)] == []
+
+
+def test_every_page_names_commands_that_exist():
+    spans = {page: re.findall(r"`(unlike [^`]*)`", path.read_text(encoding="utf-8")) for page, path in PAGES.items()}
+    named = {(page, words) for page, found in spans.items() for span in found for words in named_in(span)}
+    assert len(named) > 60
+    assert [one for one in named if not exists(one[1])] == []
+
+
+def test_a_command_that_does_not_exist_is_noticed():
+    assert named_in("`unlike latent train`, `unlike models`, unlike profile history lists") == [
+        ("latent", "train"),
+        ("models", ""),
+        ("profile", "history"),
+    ]
+    assert not exists(("latent", "train")) and not exists(("differences", ""))
+    assert exists(("models", "lists")) and exists(("latent", "")) and exists(("profile", "history"))
 
 
 def test_each_name_of_the_python_reference_can_be_imported_as_its_heading_says():

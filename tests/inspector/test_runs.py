@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -243,6 +244,19 @@ def test_a_map_holds_everybody_who_wrote_on_the_item(experiment):
     assert (usual["place"], usual["n_others"]) == ("usual", len(writers))
     assert client.get("/v1/map", params={"user_id": "ada", "item_id": "nothing"}).status_code == 422
     assert client.get("/v1/users/ada/records", params={"limit": 1}).json()["rows"][0]["id"] == "ada-12"
+
+
+def test_items_without_a_title_are_named_by_their_id(experiment, tmp_path):
+    folder = shutil.copytree(experiment / "runs" / DPL, tmp_path / "run")
+    whole = Corpus.open(experiment.parent / "corpus")
+    bare = [replace(item, title="") for item in whole.items()]
+    Corpus(whole.records(), bare, whole.cases()).write(tmp_path / "corpus")
+    (folder / "run.json").write_text(json.dumps(read_facts(folder) | {"corpus": str(tmp_path / "corpus")}))
+    ask = Asking(folder).get
+    told = ask("case", run="run", case="ada-12")
+    assert {one["item_title"] for one in told["records"].values()} <= {item.id for item in bare}
+    assert all(row["item_title"] == row["item_id"] for row in ask("run/cases", run="run")["rows"])
+    assert all(row["item_title"] == row["item_id"] for row in ask("corpus/user", user="ada")["records"])
 
 
 def test_a_run_whose_corpus_is_gone_is_still_told(experiment, tmp_path):

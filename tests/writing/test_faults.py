@@ -142,7 +142,20 @@ def test_a_later_attempt_that_fails_loses_nothing():
         return "No."
 
     reply = asyncio.run(write(draft(3), RecordedLLM(ScriptedBackend(answer))))
-    assert (reply.text, reply.call["rewrites"], reply.call["faults"]) == ("No.", 0, ["length"])
+    assert (reply.text, reply.call["rewrites"], reply.call["faults"]) == ("No.", 1, ["length"])
+
+
+def test_attempts_that_came_to_nothing_are_counted_with_their_tokens():
+    def answer(messages, sampling):
+        if sampling.seed < 2000:
+            raise EmptyAnswer("the answer is empty", tokens=7)
+        return GOOD
+
+    llm = RecordedLLM(ScriptedBackend(answer))
+    reply = asyncio.run(write(draft(3), llm))
+    assert (reply.call["rewrites"], llm.usage.n_calls) == (2, 3)
+    used = (reply.call["prompt_tokens"], reply.call["completion_tokens"])
+    assert used == (llm.usage.prompt_tokens, llm.usage.completion_tokens)
 
 
 def empty_at(*seeds):

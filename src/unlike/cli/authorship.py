@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.options import Json
-from unlike.cli.output import new_console, print_result
+from unlike.cli.output import new_console, print_figures, print_result
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def authorship(
 
 def _show(report: "AuthorshipReport") -> None:
     """Print the validation of each verifier, and the floor, ceiling and methods unless it declines."""
-    from rich.table import Table
-
     from unlike.evaluate.report.authorship import columns_of, reason_declined, rows_of, with_interval
 
     console = new_console()
@@ -67,9 +65,7 @@ def _show(report: "AuthorshipReport") -> None:
         if verdict.declines:
             console.print(reason_declined(verdict))
             continue
-        grid = Table(*columns_of(report), box=None, title=f"{verdict.verifier}: AUC {with_interval(verdict.auc)}")
-        for cells in rows_of(verdict, report):
-            grid.add_row(*cells)
-        console.print(grid)
+        title = f"{verdict.verifier}: AUC {with_interval(verdict.auc)}"
+        print_figures(title, columns_of(report), rows_of(verdict, report), console)
     for reason, n in sorted(report.left_out.items()):
         console.print(f"left out: {n:,} with {reason}")

@@ -42,7 +42,7 @@ def show(folder: Annotated[Path, typer.Argument(help="A corpus folder.")], as_js
         sample["timestamp"] = f"{day_and_time(sample['timestamp'])} UTC"
     print_facts(facts, str(folder))
     typer.echo("a record:")
-    for name, value in sample.items():
+    for name, value in ((name, value) for name, value in sample.items() if value not in ("", None)):
         typer.echo(f"  {name}: {value}")
     warn(opened.manifest)
     typer.echo(f"next: unlike run --corpus {folder} --method dpl --llm llama.cpp:smollm2 --limit 5 --out RUN")

@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, pairs
-from unlike.cli.output import new_console, say
+from unlike.cli.output import new_console, print_table, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.settings import CURATE_PRESETS, CurateSettings, checked
@@ -139,12 +139,26 @@ def show_manifest(manifest: Mapping[str, Any], out: Path, as_json: bool) -> None
         grid.add_column(column, justify="right")
     for step in manifest["steps"]:
         grid.add_row(step["step"], *(f"{step[name]:,}" for name in ("users", "items", "records")))
-    console.print(grid)
-    lines = ["curated: " + ", ".join(f"{n:,} {name}" for name, n in manifest["curated"].items())]
+    print_table(grid, console)
+    lines = [_corpus_line(manifest)]
     lines.append("cases: " + ", ".join(f"{n:,} {name}" for name, n in manifest["split"].items()))
     lines += _reading_notes(manifest, out)
     console.print("\n".join([*lines, f"next: unlike corpus {out}"]), soft_wrap=True)
     warn(manifest)
+
+
+def _corpus_line(manifest: Mapping[str, Any]) -> str:
+    """The sizes of the corpus; where the last step counts fewer, why."""
+    from unlike.data.steps import WITH_CASES
+
+    sizes = manifest["corpus"]
+    line = "corpus: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items())
+    last = manifest["steps"][-1] if manifest["steps"] else {"step": ""}
+    if last["step"] != WITH_CASES or last["users"] == sizes["users"]:
+        return line
+    n_users, n_records = (sizes[name] - last[name] for name in ("users", "records"))
+    stay = f"{n_of(n_users, 'user')} without cases and their {n_of(n_records, 'record')}, to compare with"
+    return f"{line}; the table's last row leaves out {stay}"
 
 
 def _reading_notes(manifest: Mapping[str, Any], out: Path) -> Iterator[str]:

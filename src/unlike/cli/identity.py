@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unlike.cli.options import Embedder, Json, Time, names_in, time_rule
-from unlike.cli.output import new_console, print_result
+from unlike.cli.output import new_console, print_figures, print_result
 from unlike.cli.progress import progress
 from unlike.progress import n_of
 from unlike.settings import vector_file
@@ -70,18 +70,11 @@ def identity(
 
 def _show(report: "IdentityReport | EncodersReport") -> None:
     """Print the result and its controls, or the encoders, a row each."""
-    from rich.table import Table
-
     from unlike.evaluate.identity.measure import IdentityReport
 
     columns, rows = _controls(report) if isinstance(report, IdentityReport) else _encoders(report)
-    grid = Table(*columns, box=None, title="own text nearer")
-    for column in grid.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        grid.add_row(*row)
     console = new_console()
-    console.print(grid)
+    print_figures("own text nearer", columns, rows, console)
     if isinstance(report, IdentityReport):
         for reason, n in report.left_out.items():
             console.print(f"left out: {n_of(n, 'user')} with {reason}")

@@ -8,7 +8,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, StoreAt, TenantName
-from unlike.cli.output import day_and_time, new_console, print_json, say
+from unlike.cli.output import day_and_time, print_json, print_table, say
 from unlike.errors import InputError
 from unlike.progress import n_of
 from unlike.store.open import MASTER, STORE_PARTS, Place, need, open_store_at, open_tenant, tenant_of
@@ -70,7 +70,7 @@ def show(store: StoreAt, tenant: TenantName = "default", master: MasterAt = "", 
         state = f"revoked {day_and_time(row['revoked_ms'])}" if row["revoked_ms"] else until
         table.add_row(row["name"], day_and_time(row["created_ms"]), state, ", ".join(row["scopes"]))
     if rows:
-        new_console().print(table)
+        print_table(table)
     else:
         typer.echo(
             f"tenant {tenant!r} has no API key; create one with: unlike keys new NAME --store {Place(store).shown}"

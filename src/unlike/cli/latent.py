@@ -10,7 +10,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MovedCorpus, PromptsAt
-from unlike.cli.output import new_console, print_json
+from unlike.cli.output import new_console, print_json, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,15 +73,15 @@ def _print(found: "Explained") -> None:
     from rich.text import Text
 
     console, row, corpus, explanation = new_console(), found.row, found.corpus, found.explanation
-    console.rule(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).title}", align="left")
+    console.rule(f"{row.method} · {row.user_id} on {corpus.item(row.item_id).name}", align="left")
     console.print(Padding(Text(found.text), (0, 0, 1, 4)))
     console.print(
         f"{explanation.n_tokens} tokens, mean log-probability {explanation.loglik:.4f} per token; a change above 0 means "
         "that the part made the text likelier",
     )
-    console.print(records_table(explanation, corpus))
+    print_table(records_table(explanation, corpus), console)
     if explanation.units:
-        console.print(units_table(explanation, found.units, corpus))
+        print_table(units_table(explanation, found.units, corpus), console)
 
 
 def records_table(explanation: "Explanation", corpus: "Corpus") -> "Table":
@@ -138,7 +138,7 @@ def _first_words(record_id: str, corpus: "Corpus") -> "Text":
 
     record = corpus.record(record_id)
     first = " ".join(record.text.split())[:FIRST_WORDS_CHARS].rsplit(" ", 1)[0]
-    title = record.title or corpus.item(record.item_id).title
+    title = record.title or corpus.item(record.item_id).name
     return Text.assemble((title, "cyan"), f" {first} … ", (record.id, "dim"))
 
 

@@ -4,8 +4,10 @@ Errors that the library raises on purpose become one line and exit status 2. A t
 """
 
 import os
+import shlex
 import sys
 import traceback
+from pathlib import Path
 
 import typer
 
@@ -97,7 +99,7 @@ def main() -> None:
         own = isinstance(error, CustomCodeFailed)
         if own and TRACEBACK in sys.argv[1:2]:
             traceback.print_exception(error.__cause__)
-        _say_error(str(error) + (f"; where: unlike {TRACEBACK} COMMAND ..." if own else ""))
+        _say_error(str(error) + (f"; where: {_program()} {TRACEBACK} COMMAND ..." if own else ""))
         sys.exit(2)
     except ModuleNotFoundError as error:
         part = missing_part(error)
@@ -109,6 +111,17 @@ def main() -> None:
         if ended.code == INTERRUPTED:
             _say_stopped()
         raise
+
+
+def _program() -> str:
+    """How this command line was started: ``unlike``, or a script of the user's that calls ``main``.
+
+    Only that script knows the methods, metrics and engines that it adds.
+    """
+    path = Path(sys.argv[0])
+    if path == Path(__file__):  # python -m unlike.cli.main
+        return "unlike"
+    return f"python {shlex.quote(str(path))}" if path.suffix == ".py" else path.stem
 
 
 def _say_error(message: str) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json
-from unlike.cli.output import new_console, print_json
+from unlike.cli.output import print_json, print_table
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -93,4 +93,4 @@ def _print_table(catalogue: list["CatalogueModel"]) -> None:
         mark = Text("yes", style="green") if is_here(model.name) else Text("no", style="yellow")
         cells = (megabytes(model.n_bytes), f"{model.context_tokens:,}", model.licence, model.good_for)
         table.add_row(mark, Text(model.name, no_wrap=True), *cells)
-    new_console().print(table)
+    print_table(table)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from unlike.progress import n_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 ResultT = TypeVar("ResultT")
@@ -93,7 +94,29 @@ def print_facts(facts: Mapping[str, object], title: str) -> None:
     grid = Table("", "", title=title, show_header=False)
     for name, value in facts.items():
         grid.add_row(name, words(value))
-    new_console().print(grid)
+    print_table(grid)
+
+
+def print_table(table: "Table", console: "Console | None" = None) -> None:
+    """Print a table so that nothing is cut: where a word is wider than its column, it goes on in the next line."""
+    for column in table.columns:
+        if not column.no_wrap:
+            column.overflow = "fold"
+    (console or new_console()).print(table)
+
+
+def print_figures(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], console: "Console | None" = None
+) -> None:
+    """Print a table of names and, right of them, figures."""
+    from rich.table import Table
+
+    table = Table(columns[0], box=None, title=title, padding=(0, 1, 0, 0))
+    for name in columns[1:]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    print_table(table, console)
 
 
 def words(value: object) -> str:

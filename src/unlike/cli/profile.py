@@ -12,7 +12,7 @@ import typer
 
 from unlike.cli.groups import Group
 from unlike.cli.options import Json, MasterAt, SettingsAt, StoreAt, TenantName, User
-from unlike.cli.output import day_and_time, new_console, print_json, say
+from unlike.cli.output import day_and_time, print_json, print_table, say
 from unlike.cli.profile_build import build
 from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import InputError
@@ -84,7 +84,7 @@ def _show_profile(found: "Profile") -> None:
     table.add_column("evidence", ratio=1, overflow="fold")
     for statement in found.statements:
         table.add_row(statement.text, _evidence(statement))
-    new_console().print(table)
+    print_table(table)
 
 
 def _evidence(statement: "Evidence") -> str:
@@ -202,7 +202,7 @@ def history(
         state = ", ".join(word for word, is_so in (("current", version.current), ("outdated", version.stale)) if is_so)
         how = "by hand" if version.origin == "edited" else "built"
         table.add_row(str(version.version), day_and_time(version.created_ms), how, state)
-    new_console().print(table)
+    print_table(table)
     typer.echo(f"go back with: unlike profile rollback {user} VERSION --store {Place(store).shown}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from unlike.cli.interrupt import interruptible
 from unlike.cli.options import EmbedderName, Json, LLMUri, MasterAt, SettingsAt, StoreAt, TenantName
-from unlike.cli.output import new_console, print_json, print_rewrites, say
+from unlike.cli.output import print_json, print_rewrites, print_table, say
 from unlike.cli.progress import progress
 from unlike.cli.suggest_user import suggesting_users
 from unlike.errors import Stopped
@@ -184,4 +184,4 @@ def _table(memory: "Memory", users: Sequence[str]) -> None:
             statements = known.profile.profile.statements
             n_peers = max((statement.n_peers for statement in statements), default=0)
             table.add_row(user_id, str(known.profile.version), str(len(statements)), n_of(n_peers, "other"), rung)
-    new_console().print(table)
+    print_table(table)

@@ -95,9 +95,10 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
 def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     """Print a generation with everything it was made from."""
     item, case, trace = corpus.item(row.item_id), corpus.case(row.case_id), row.trace
-    console.rule(heading(row.method, f" · {row.user_id} on {item.title}"), align="left")
-    rating = "" if case.rating is None else f"request: rating {case.rating:g}, "
-    console.print(f"{rating}title “{case.title}”")
+    console.rule(heading(row.method, f" · {row.user_id} on {item.name}"), align="left")
+    asked = [] if case.rating is None else [f"rating {case.rating:g}"]
+    asked += [f"title “{case.title}”"] if case.title else []
+    console.print(f"request: {', '.join(asked) or 'neither rating nor title'}")
     if trace.get("past"):
         console.print(heading("\nOwn records shown", f" ({len(trace['past'])} of {trace['history_records']})"))
         for record_id in trace["past"]:
@@ -113,7 +114,7 @@ def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
 def _difference(console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any]) -> None:
     record = corpus.record(difference["record"])
     chosen = f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
-    console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).title}: {chosen}"))
+    console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).name}: {chosen}"))
     _record(console, corpus, record.id, "the user")
     for representative in difference["representatives"]:
         _record(console, corpus, representative)
@@ -125,9 +126,10 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
     from rich.text import Text
 
     record = corpus.record(record_id)
-    rating = f"{record.rating:g} · " if record.rating is not None else ""
+    parts = [] if record.rating is None else [f"{record.rating:g}"]
+    parts.append(f"“{record.title}”" if record.title else f"on {corpus.item(record.item_id).name}")
     user = (f"  {who or record.user_id}", "cyan")
-    console.print(Text.assemble(user, f" {rating}“{record.title}” ", (record.id, "dim")))
+    console.print(Text.assemble(user, f" {' · '.join(parts)} ", (record.id, "dim")))
     text = record.text
     _text(console, text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …")
 
@@ -135,9 +137,9 @@ def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "")
 def _result(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    calls = [row.trace["generate"]] if "generate" in row.trace else []
-    calls += [part["call"] for part in [*row.trace.get("differences", []), row.trace.get("profile")] if part]
-    calls = [call for call in calls if "prompt_tokens" in call]  # a step may be done without the LLM
+    from unlike.evaluate.statistics.measured import calls_in, n_calls
+
+    calls = calls_in(row.trace)
     if row.status == "failed":
         console.print(Text.assemble(("\nFailed", "bold red"), f" {row.error}"))
     else:
@@ -148,8 +150,11 @@ def _result(console: "Console", row: "Generation") -> None:
         _text(console, row.reference)
     if calls:
         tokens = sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
-        console.print(f"{n_of(len(calls), 'call')}, {tokens:,} tokens; time rule {row.trace['time_rule']}", style="dim")
-        for note in (note for call in calls for note in call["left_out"]):
+        n, n_rewrites = n_calls(calls), n_calls(calls) - len(calls)
+        rewrites = f" ({n_of(n_rewrites, 'rewrite')} included)" if n_rewrites else ""
+        rule = f"; time rule {row.trace['time_rule']}" if "time_rule" in row.trace else ""
+        console.print(f"{n_of(n, 'call')}{rewrites}, {tokens:,} tokens{rule}", style="dim")
+        for note in (note for call in calls for note in call.get("left_out", ())):
             console.print(f"left out of a prompt: {note}", style="dim")
 
 

@@ -202,11 +202,13 @@ class Corpus:
         if self._written_manifest is not None:
             return self._written_manifest
         splits = Counter(case.split for case in self._cases)
+        sizes = {"users": len(self._by_user), "items": len(self._by_item), "records": len(self._records)}
         return {
             "source": {"name": "memory"},
             "settings": None,
             "steps": [],
-            "curated": {"users": len(self._by_user), "items": len(self._by_item), "records": len(self._records)},
+            "curated": sizes,
+            "corpus": sizes,
             "split": {split: splits[split] for split in SPLITS},
             "quarantined": 0,
         }

@@ -7,7 +7,7 @@ at the end. So tens of millions of reviews fit one machine.
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from unlike.data.folder import FILES, QUARANTINE, SPLITS, building, write_manife
 from unlike.data.sources import Source
 from unlike.data.split import Split, count_without_peers, split
 from unlike.data.staging import stage_items, stage_records
-from unlike.data.steps import ANY, Step, Steps
+from unlike.data.steps import ANY, WITH_CASES, Step, Steps
 from unlike.data.tables.log import ReadLog
 from unlike.errors import InputError
 from unlike.settings import CurateSettings
@@ -66,7 +66,7 @@ def write_corpus(source: Source, settings: CurateSettings, out: Path | str) -> d
         with _values_on_error(log):
             kept = unique_ids(curated(records, items, source, settings, steps))
             parts = split(kept, settings)
-            _count_split(parts, settings, steps)
+            _count_split(parts, kept, settings, steps)
         _write_tables(parts, records, items, folder)
         shutil.rmtree(stage)
         log.close()
@@ -141,8 +141,7 @@ def curated(
     if source.items is not None:
         keys = keys.join(items.select("item_id").unique().collect(engine="streaming"), on="item_id", how="semi")
         steps.count(f"items that {source.items.name} has", keys)
-    keys = keys.join(_described_items(items, source, settings), on="item_id", how="semi")
-    steps.count("items with title and description", keys, ANY)
+    keys = _on_described_items(keys, items, source, settings, steps)
     # Sorted once; of what repeats, the latest stays.
     keys = keys.sort("timestamp", "id", "row")
     keys = keys.unique(["user_id", "item_id"], keep="last", maintain_order=True)
@@ -164,17 +163,35 @@ def _complete_records(records: pl.LazyFrame, source: Source, settings: CurateSet
     users, items, n, *missing = records.select(*n_left, *n_missing).collect(engine="streaming").row(0)
     steps.note(Step("read", users, items, n))
     steps.missing = dict(zip(present, missing, strict=True))
-    left = records
-    for name, rule, thresholds in (
-        (" and ".join(", ".join(needed).rsplit(", ", 1)), complete, ()),
-        ("long enough", pl.col("n_chars") >= settings.min_chars, ("min_chars",)),
-    ):
-        left = left.filter(rule)
-        steps.note(Step(name, *left.select(*n_left).collect(engine="streaming").row(0)), *thresholds)
+    all_complete = records.filter(complete)
+    left = all_complete.filter(pl.col("n_chars") >= settings.min_chars)
+
+    def counted(name: str, some: pl.LazyFrame) -> Step:
+        return Step(name, *some.select(*n_left).collect(engine="streaming").row(0))
+
+    def longest(lower: CurateSettings) -> bool:
+        found = all_complete.select(pl.col("n_chars").max()).collect(engine="streaming").item()
+        return found >= lower.min_chars
+
+    steps.note(counted(" and ".join(", ".join(needed).rsplit(", ", 1)), all_complete))
+    steps.note(counted("long enough", left), "min_chars", leaves=longest)
     id_ = pl.coalesce(pl.col("record_id").replace("", None), pl.format("{}:{}", "user_id", "item_id"))
     return left.select(
         "row", "user_id", "item_id", "n_chars", "text_hash", pl.col("timestamp").fill_null(0), id=id_
     ).collect(engine="streaming")
+
+
+def _on_described_items(
+    keys: pl.DataFrame, items: pl.LazyFrame, source: Source, settings: CurateSettings, steps: Steps
+) -> pl.DataFrame:
+    """The records on items that pass the rules about items."""
+
+    def left(given: CurateSettings) -> pl.DataFrame:
+        return keys.join(_described_items(items, source, given), on="item_id", how="semi")
+
+    found = left(settings)
+    steps.count("items with title and description", found, ANY, leaves=lambda given: left(given).height > 0)
+    return found
 
 
 def _described_items(items: pl.LazyFrame, source: Source, settings: CurateSettings) -> pl.DataFrame:
@@ -200,17 +217,31 @@ def to_fixed_point(keys: pl.DataFrame, settings: CurateSettings, steps: Steps) -
     that stand for the ids, an array each: every pass costs milliseconds where it took seconds by the ids.
     """
     users, items = _numbered(keys["user_id"]), _numbered(keys["item_id"])
-    left, passes = np.arange(keys.height), 0
+    left = np.arange(keys.height)
+
+    def leaves(lower: CurateSettings) -> bool:
+        return all(len(stay) for stay in _passes(users, items, lower))
+
+    for number, left in enumerate(_passes(users, items, settings), 1):
+        n_users, n_items = (int(np.count_nonzero(np.bincount(numbers[left]))) for numbers in (users, items))
+        step = Step(f"reviewers and records, pass {number}", n_users, n_items, len(left))
+        steps.note(step, "min_records", "min_reviewers", leaves=leaves)
+    return keys[left]
+
+
+def _passes(
+    users: NDArray[np.uint32], items: NDArray[np.uint32], settings: CurateSettings
+) -> Iterator[NDArray[np.int64]]:
+    """The places of the records that each pass leaves."""
+    left = np.arange(len(users))
     while True:
         written, reviewers = np.bincount(users[left]), np.bincount(items[left])
         enough = (written >= settings.min_records) & (written <= settings.max_records)
         stays = enough[users[left]] & (reviewers >= settings.min_reviewers)[items[left]]
         if stays.all():
-            return keys[left]
-        left, passes = left[stays], passes + 1
-        n_users, n_items = (int(np.count_nonzero(np.bincount(numbers[left]))) for numbers in (users, items))
-        step = Step(f"reviewers and records, pass {passes}", n_users, n_items, len(left))
-        steps.note(step, "min_records", "min_reviewers")
+            return
+        left = left[stays]
+        yield left
 
 
 def _numbered(ids: pl.Series) -> NDArray[np.uint32]:
@@ -227,12 +258,15 @@ def unique_ids(keys: pl.DataFrame) -> pl.DataFrame:
     return keys
 
 
-def _count_split(parts: Split, settings: CurateSettings, steps: Steps) -> None:
+def _count_split(parts: Split, kept: pl.DataFrame, settings: CurateSettings, steps: Steps) -> None:
+    if settings.drop_unshared:
+        steps.count("profile records on shared items", parts.records, "min_profile_reviewers")
     if settings.test_targets + settings.val_targets + settings.train_targets == 0:
         return
     users = parts.cases.select("user_id").unique()
     left = parts.records.join(users, on="user_id", how="semi")
-    steps.count("users with cases", left, "min_profile", "min_profile_reviewers", "train_targets")
+    thresholds = ("min_profile", "min_profile_reviewers", "train_targets")
+    steps.count(WITH_CASES, left, *thresholds, leaves=lambda lower: split(kept, lower).cases.height > 0)
 
 
 def _write_tables(parts: Split, records: pl.LazyFrame, items: pl.LazyFrame, folder: Path) -> None:
@@ -279,10 +313,11 @@ def _facts(source: Source, settings: CurateSettings, steps: Steps, kept: pl.Data
         "settings": asdict(settings),
         "steps": steps.rows(),
         "missing": steps.missing,
-        "curated": {
-            "users": kept["user_id"].n_unique(),
-            "items": kept["item_id"].n_unique(),
-            "records": kept.height,
-        },
+        "curated": _sizes(kept),
+        "corpus": _sizes(parts.records),
         "split": {name: cases.get(name, 0) for name in SPLITS},
     }
+
+
+def _sizes(keys: pl.DataFrame) -> dict[str, int]:
+    return {"users": keys["user_id"].n_unique(), "items": keys["item_id"].n_unique(), "records": keys.height}

@@ -165,7 +165,7 @@ def _rounded(count: float) -> int:
 def _item_view(item: Item | None) -> SimpleNamespace | None:
     if item is None:
         return None
-    title, description = _one_line(item.title or item.id), _one_line(item.description)
+    title, description = _one_line(item.name), _one_line(item.description)
     return SimpleNamespace(id=item.id, title=title, description=description)
 
 

@@ -47,7 +47,7 @@ async def write(draft: Draft, llm: LLM, guard: Guard = NO_GUARD) -> Reply:
     found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat == "retry":
         again = replace(draft, call=replace(draft.call, repeat=draft.call.repeat + 1))
-        reply = _with_cost(await _answered(again, llm), [reply.call[name] for name in _COST])
+        reply = _after(reply, await _answered(again, llm))
         found = guard.others.runs_in(reply.text)
     if found and guard.on_repeat != "mark":
         raise Repeated(guard.others.n_words)
@@ -88,29 +88,35 @@ async def _answered(draft: Draft, llm: LLM) -> Reply:
     An empty answer is asked for again too. A later attempt that fails loses nothing: the best of those before it is the reply.
     """
     call = draft.call
-    answers, found, n_rewrites = list[Answer](), list[tuple[str, ...]](), 0
+    answers, found, n_rewrites, failed_tokens = list[Answer](), list[tuple[str, ...]](), 0, 0
     for n in range(draft.max_rewrites + 1):
+        n_rewrites = n
         try:
             answers.append(await llm.call(replace(call, repeat=call.repeat + REWRITE * n)))
-        except EmptyAnswer:
+        except EmptyAnswer as failure:
             if not answers and n == draft.max_rewrites:
                 raise
+            failed_tokens += failure.tokens
             continue
-        except CallFailed:
+        except CallFailed as failure:
             if not answers:
                 raise
+            failed_tokens += failure.tokens
             break
-        n_rewrites = n
         found.append(_faults(draft, answers[-1]))
         if not found[-1]:
             break
     best = min(range(len(found)), key=lambda place: (NO_TEXT in found[place], len(found[place])))
     reply = _reply(draft, clean_reply(answers[best].text, draft.expected), answers[best])
-    for other in answers[:best] + answers[best + 1 :]:
+    others = answers[:best] + answers[best + 1 :]
+    for other in others:
         reply = _with_cost(reply, (other.prompt_tokens, other.completion_tokens, other.wall_s))
     if not draft.rewrites:
         return reply
-    return replace(reply, call={**reply.call, "rewrites": n_rewrites, "faults": list(found[best])})
+    reply = _with_cost(reply, (0, failed_tokens, 0.0))  # as usage counts them: what a failure reports is not divided
+    keys = [other.key for other in others if other.key]
+    attempts = {"rewrites": n_rewrites, **({"other_keys": keys} if keys else {})}
+    return replace(reply, call={**reply.call, **attempts, "faults": list(found[best])})
 
 
 def _faults(draft: Draft, answer: Answer) -> tuple[str, ...]:
@@ -131,6 +137,15 @@ def _reply(draft: Draft, text: str, answer: Answer | Completion) -> Reply:
         "left_out": list(draft.left_out),
     }
     return Reply(text, facts, draft.call.record_ids)
+
+
+def _after(first: Reply, second: Reply) -> Reply:
+    """The second reply with the cost and the attempts of the first, which was one too many."""
+    reply = _with_cost(second, [first.call[name] for name in _COST])
+    n_rewrites = first.call.get("rewrites", 0) + 1 + second.call.get("rewrites", 0)
+    keys = [*first.call.get("other_keys", ()), first.call["key"], *second.call.get("other_keys", ())]
+    attempts = {"rewrites": n_rewrites, "other_keys": list(filter(None, keys))}
+    return replace(reply, call={**reply.call, **attempts})
 
 
 def _with_cost(reply: Reply, other: Sequence[float]) -> Reply:

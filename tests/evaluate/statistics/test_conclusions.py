@@ -422,6 +422,9 @@ def test_case_studies_are_the_largest_the_middle_and_the_smallest_gain():
     assert len(studies) == 3
     assert set(studies[0].texts) == {"non_perso", "rag", "dpl"}
     assert case_studies({}, "rouge1", corpus()) == []
+    assert [study.item_title for study in studies] == ["Item 2"] * 3
+    bare = Corpus(corpus().records(), [Item(f"i{k}") for k in range(3)], corpus().cases())
+    assert [study.item_title for study in case_studies(groups(), "rouge1", bare)] == ["i2"] * 3
 
 
 def test_the_history_of_a_gain_is_that_before_the_latest_case_whatever_the_order_of_the_rows():

@@ -225,7 +225,7 @@ def _band(axes: Any, found: Sequence[Estimate], colour: str, marker: str) -> Non
 
 
 def _titled(figure: Any, title: str) -> None:  # noqa: ANN401
-    figure.suptitle(printable(title), x=0.02, ha="left", fontsize=12, fontweight="semibold")
+    figure.suptitle(printable(title), x=0.02, ha="left", fontsize=12, fontweight="bold")
     figure.legend(loc="outside lower left", ncols=3, fontsize=10, columnspacing=1)
 
 

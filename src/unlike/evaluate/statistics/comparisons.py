@@ -267,7 +267,7 @@ def _case_study(case_id: str, groups: Groups, corpus: Corpus) -> CaseStudy:
     return CaseStudy(
         case_id=case_id,
         user_id=case.user_id,
-        item_title=corpus.item(case.item_id).title,
+        item_title=corpus.item(case.item_id).name,
         request_title=case.title,
         rating=case.rating,
         reference=case.reference or "",

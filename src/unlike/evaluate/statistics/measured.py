@@ -341,8 +341,7 @@ def cost(runs: Sequence[MeasuredRun], prices: tuple[float | None, float | None])
     read, written = (sum(call[key] for call in calls) / n for key in ("prompt_tokens", "completion_tokens"))
     priced = None not in prices
     money = (read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6 if priced else None
-    n_calls = sum(1 + call.get("rewrites", 0) for call in calls)
-    return Cost(n_calls / n, read, written, sum(call.get("wall_s", 0.0) for call in calls) / n, money)
+    return Cost(n_calls(calls) / n, read, written, sum(call.get("wall_s", 0.0) for call in calls) / n, money)
 
 
 def calls_in(trace: object) -> list[Mapping[str, Any]]:
@@ -356,10 +355,16 @@ def calls_in(trace: object) -> list[Mapping[str, Any]]:
     return []
 
 
+def n_calls(calls: Iterable[Mapping[str, Any]]) -> int:
+    """How many calls some entries of a trace stand for: each one has the cost of its rewrites too."""
+    return sum(1 + call.get("rewrites", 0) for call in calls)
+
+
 def keys_in(trace: Mapping[str, Any]) -> list[str]:
     """Journal keys of all calls of a trace, each once; for a failed case, of the calls that were made."""
     calls = [*calls_in(trace), *trace.get("calls", ())]
-    return list(dict.fromkeys(str(call["key"]) for call in calls if call.get("key")))
+    keys = (key for call in calls for key in (call.get("key"), *call.get("other_keys", ())))
+    return list(dict.fromkeys(str(key) for key in keys if key))
 
 
 def failures(groups: Groups) -> list[Failure]:

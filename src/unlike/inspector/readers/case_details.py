@@ -107,8 +107,10 @@ def _item(item_id: str, corpus: Corpus | None) -> dict[str, Any] | None:
 
 def title_of(item_id: str, corpus: Corpus | None) -> str:
     """The title of an item; its id where the corpus does not know one."""
-    item = _item(item_id, corpus)
-    return str(item["title"] or item_id) if item else item_id
+    try:
+        return item_id if corpus is None else corpus.item(item_id).name
+    except InputError:
+        return item_id
 
 
 def _records(ids: Iterable[str], corpus: Corpus | None) -> Iterator[Record]:

@@ -128,8 +128,8 @@ def _counts(records: Iterable[Record]) -> dict[str, Any]:
 
 
 def with_title(corpus: Corpus, record: Record) -> dict[str, Any]:
-    """A record with the title of its item."""
-    return asdict(record) | {"item_title": corpus.item(record.item_id).title}
+    """A record with the title of its item, or the item's id where it has none."""
+    return asdict(record) | {"item_title": corpus.item(record.item_id).name}
 
 
 def _count_by_split(corpus: Corpus) -> dict[str, int]:

@@ -148,4 +148,4 @@ def _unit(number: int, unit: "Unit") -> dict[str, Any]:
 
 def _records(corpus: Corpus, ids: set[str]) -> Mapping[str, Any]:
     found = [corpus.record(record_id) for record_id in sorted(ids)]
-    return {record.id: asdict(record) | {"item_title": corpus.item(record.item_id).title} for record in found}
+    return {record.id: asdict(record) | {"item_title": corpus.item(record.item_id).name} for record in found}

@@ -104,10 +104,11 @@ function pastRecords({ past, records, history_records: n }) {
 
 function calls({ calls: made, time_rule: rule }, load) {
   const sum = (name) => made.reduce((all, call) => all + (call[name] ?? 0), 0);
+  const rewritten = sum("rewrites"); // an entry has the cost of its rewrites too
   const left = made.flatMap((call) => (call.left_out ?? []).map((note) => `${call.step}: ${note}`));
   return h("section", { class: "card", "aria-labelledby": "calls" },
     h("h2", { id: "calls" }, "LLM calls"),
-    h("p", {}, made.length ? `${nOf(made.length, "call")}, ${count(sum("prompt_tokens"))} + ${count(sum("completion_tokens"))} tokens, ${decimal(sum("wall_s"), 1)} s of the LLM` : "The trace holds no call.", rule && `; time rule ${rule}`),
+    h("p", {}, made.length ? `${nOf(made.length + rewritten, "call")}${rewritten ? ` (${nOf(rewritten, "rewrite")} included)` : ""}, ${count(sum("prompt_tokens"))} + ${count(sum("completion_tokens"))} tokens, ${decimal(sum("wall_s"), 1)} s of the LLM` : "The trace holds no call.", rule && `; time rule ${rule}`),
     left.length > 0 && notice("note", "Left out of prompts, for they did not fit: ", h("ul", {}, left.slice(0, 50).map((note) => h("li", {}, h("bdi", {}, note))))),
     made.length > 0 && fold("Each call", () => callTable(made)),
     fold("Exact prompts", load));
@@ -118,6 +119,7 @@ function callTable(made) {
     caption: "In the order of the trace", rows: made,
     columns: [
       { name: "Step", cell: (call) => brief(call.step, 40) },
+      ...(made.some((call) => call.rewrites) ? [{ name: "Rewrites", figure: true, cell: (call) => count(call.rewrites ?? 0) }] : []),
       { name: "Prompt tokens", figure: true, cell: (call) => count(call.prompt_tokens ?? 0) },
       { name: "Answer tokens", figure: true, cell: (call) => count(call.completion_tokens ?? 0) },
       { name: "Seconds", figure: true, cell: (call) => decimal(call.wall_s, 2) },
