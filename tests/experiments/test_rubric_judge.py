@@ -87,5 +87,7 @@ def test_a_judge_that_cannot_be_used_any_more_leaves_a_report_that_says_so(plan_
     page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "judge:echo: the judge failed: the endpoint refuses the key" in page and "ROUGE-1" in page
     found = unlike.experiment(file, tmp_path / "out").findings
-    assert any(note.startswith("judge:echo of rag, dpl: 3 of 3 texts got no grade (") for note in found.notes)
+    assert any(
+        note.startswith("judge:echo of rag, dpl, in each run: 3 of 3 texts got no grade (") for note in found.notes
+    )
     assert (found.n_users, found.n_cases) == (3, 3)

@@ -29,6 +29,12 @@ def test_it_counts_prompts_and_assumes_answers():
     assert short.completion_tokens == 40
 
 
+def test_an_assumption_is_never_above_the_limit():
+    llm = ForecastLLM(ScriptedBackend.echo(), completion_tokens={"generate": 593})
+    walk(llm, call("a", max_tokens=96), call("b", max_tokens=40))
+    assert llm.lengths == {"generate": 96}
+
+
 def test_the_estimate_is_cautious_in_any_script():
     assert estimate_tokens([{"content": "好书" * 1500}]) == 3008
     assert estimate_tokens([{"content": "good" * 3}]) == 12

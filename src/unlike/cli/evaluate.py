@@ -113,7 +113,6 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _shown(mean: float | None, scale: float | str) -> str:
-    """Two decimals for values of 0..100, four for the others."""
-    if mean is None:
-        return "-"
-    return f"{mean:.2f}" if scale == 100 else f"{mean:.4f}"
+    from unlike.evaluate.report.number_format import value
+
+    return "-" if mean is None else value(mean, scale)

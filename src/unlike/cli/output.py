@@ -97,6 +97,11 @@ def print_facts(facts: Mapping[str, object], title: str) -> None:
     print_table(grid)
 
 
+def cut_texts(n: int) -> str:
+    """The line on texts that were cut off."""
+    return f"max_tokens cut off {n_of(n, 'text')} before the LLM had ended; raise it, or ask for shorter texts"
+
+
 def print_table(table: "Table", console: "Console | None" = None) -> None:
     """Print a table so that nothing is cut: where a word is wider than its column, it goes on in the next line."""
     for column in table.columns:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from unlike.cli.options import MovedCorpus, names_in
-from unlike.cli.output import new_console
+from unlike.cli.output import cut_texts, new_console
 from unlike.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -64,19 +64,25 @@ def show_findings(findings: "Findings") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from unlike.evaluate.report.report_tables import has_cut_texts
+
     labels = {name: label for name, label, _ in findings.metrics}
     scales = {name: scale for name, _, scale in findings.metrics}
     headings = [labels[name] for name in findings.main]
+    cut_off = ("cut off",) if has_cut_texts(findings) else ()
     rows = list[list[Text]]()
     for variant in findings.variants:
         cells = [variant.cells[name] for name in findings.main]
         values = [_shown(cell, scales[name]) for name, cell in zip(findings.main, cells, strict=True)]
         tokens = variant.cost.prompt_tokens + variant.cost.completion_tokens
         n_failed = max(cell.n_failed for cell in cells)
-        rows.append([*values, *map(Text, (f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed)))])
+        cut = ("-" if variant.n_cut is None else str(variant.n_cut),) if has_cut_texts(findings) else ()
+        rows.append([*values, *map(Text, (f"{variant.cost.calls:.1f}", f"{tokens:,.0f}", str(n_failed), *cut))])
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
-    for heading, column in zip((*headings, "calls", "tokens", "failed"), zip(*rows, strict=True), strict=True):
+    for heading, column in zip(
+        (*headings, "calls", "tokens", "failed", *cut_off), zip(*rows, strict=True), strict=True
+    ):
         width = max(map(len, (*column, *heading.split())))
         table.add_column(heading, justify="right", min_width=width, vertical="bottom", overflow="fold")
     for variant, row in zip(findings.variants, rows, strict=True):
@@ -85,11 +91,15 @@ def show_findings(findings: "Findings") -> None:
     console.print(table)
     for note in findings.notes:
         console.print(note, style="yellow")
+    if n_cut := sum(variant.n_cut or 0 for variant in findings.variants):
+        console.print(cut_texts(n_cut), style="yellow")
 
 
 def _shown(cell: "Cell", scale: float | str) -> "Text":
     from rich.text import Text
 
+    from unlike.evaluate.report.number_format import value
+
     if cell.mean is None:
         return Text("-")
-    return Text(f"{cell.mean:.{2 if scale == 100 else 4}f}", style="bold" if cell.rank == 1 else "")
+    return Text(value(cell.mean, scale), style="bold" if cell.rank == 1 else "")

@@ -23,7 +23,7 @@ from unlike.cli.options import (
     names_in,
     time_rule,
 )
-from unlike.cli.output import print_json, print_rewrites, say
+from unlike.cli.output import cut_texts, print_json, print_rewrites, say
 from unlike.cli.progress import progress
 from unlike.progress import n_of
 from unlike.settings import MethodSettings, checked
@@ -155,6 +155,7 @@ def _run(request: "RunRequest", engine: str, as_json: bool) -> None:
         print_json(done)
     else:
         _say_dropped(rows)
+        _say_cut(rows)
         _summarise(done, next((row for row in rows if row.status == "failed"), None), request.out)
     if done["n_failed"]:
         raise typer.Exit(3)
@@ -184,6 +185,13 @@ def _say_dropped(rows: "Sequence[Generation]") -> None:
             f"{n_of(sum(dropped), 'record')} did not fit into the prompts of {n_of(sum(map(bool, dropped)), 'case')}; the "
             "oldest were left out"
         )
+
+
+def _say_cut(rows: "Sequence[Generation]") -> None:
+    from unlike.evaluate.statistics.measured import n_cut
+
+    if n := n_cut(rows):
+        say(cut_texts(n))
 
 
 def _forecast(request: "RunRequest", prices: tuple[float | None, float | None], as_json: bool) -> None:

@@ -32,7 +32,7 @@ class ForecastLLM:
         otherwise: Assumed length for other steps.
 
     Attributes:
-        lengths: The assumed length of an answer, by the steps that were asked so far.
+        lengths: The assumed length of an answer, the longest where calls have different limits, by the steps asked so far.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class ForecastLLM:
         return answer
 
     def _placeholder(self, name: str, call: Call, cached: bool) -> Answer:
-        assumed = self.lengths.setdefault(call.step, self._assumed.get(call.step, self._otherwise))
-        n_tokens = min(assumed, call.sampling.max_tokens)
+        n_tokens = min(self._assumed.get(call.step, self._otherwise), call.sampling.max_tokens)
+        self.lengths[call.step] = max(n_tokens, self.lengths.get(call.step, 0))
         n_prompt = n_prompt_tokens(call, self.backend)
         return Answer(distinct_text(name, n_tokens), name, cached, n_prompt, n_tokens, PLACEHOLDER, 0.0)
 

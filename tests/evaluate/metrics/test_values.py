@@ -68,7 +68,7 @@ def test_a_score_leaves_out_and_counts_what_has_no_value(tmp_path, monkeypatch):
     (tmp_path / "t.jsonl").write_text(lines)
     scores = score(tmp_path / "t.jsonl", ["mine", "mine_cut", "whole"])
     mine, cut, whole = scores.rows
-    assert (mine.mean, mine.n, mine.n_without, mine.remark) == (0.5, 1, 1, "1 of 2 texts without a value")
+    assert (mine.mean, mine.n, mine.n_without, mine.remark) == (0.5, 1, 1, "1 of 2 texts without a value (b)")
     assert (cut.mean, whole.mean, whole.n, whole.remark) == (0.5, None, 0, "no text has a value")
     assert list(scores.per_case.values())[0] == {"a": 0.5}
     assert open_metric("mine").name == "mine"

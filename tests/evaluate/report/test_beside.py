@@ -10,6 +10,7 @@ import pytest
 from tests.evaluate.report.conftest import HOSTILE, METRICS, VARIANTS
 
 from unlike.errors import InputError
+from unlike.evaluate.report.number_format import value
 from unlike.evaluate.report.page import render_latex, render_markdown, write_report
 from unlike.evaluate.report.report_tables import FIGURE_COLUMNS, figures_table
 from unlike.evaluate.report.table_format import latex as tex
@@ -32,6 +33,30 @@ def test_the_main_table_shows_what_the_user_is_worth_over_the_better_control(fin
     source = render_markdown(replace(findings, controls=[replace(test, metric="rouge1")]))
     assert source.count("| worth of the user |") == 1
     assert r"+0.0200<br><sub>\[+0.0100, +0.0300\] over dpl\_stranger</sub>" in source
+
+
+def test_texts_that_were_cut_off_have_a_column_where_there_are_any(findings):
+    assert "cut off" not in render_markdown(findings).lower()
+    cut = [replace(variant, n_cut=7 if variant.name == "dpl" else None) for variant in findings.variants]
+    source = render_markdown(replace(findings, variants=cut))
+    assert "| cut off |" in source and "Cut off: texts that max\\_tokens ended" in source
+    assert "| 7 |" in next(line for line in source.splitlines() if line.startswith("| dpl"))
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0.00123456, "0.001235"),
+        (3512.4, "3512"),
+        (0, "0"),
+        (-12.345, "−12.35"),
+        (0.98, "0.9800"),
+        (1e-12, "0.000000000"),
+    ],
+)
+def test_values_with_a_unit_keep_four_significant_digits(number, shown):
+    assert value(number, "words") == shown
+    assert value(0.98, 1.0) == "0.9800" and value(33.333, 100.0) == "33.33"
 
 
 def test_markdown_takes_nothing_for_its_own():

@@ -22,16 +22,17 @@ from unlike.evaluate.statistics.comparisons import (
     user_gains,
 )
 from unlike.evaluate.statistics.conditions import across, differing, stated
+from unlike.evaluate.statistics.curves import curves
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
     calls_in,
     cell,
     cost,
-    curves,
     facts_of,
     failures,
     measure,
+    n_cut,
     ranks,
     unmatched,
     values_by_user,
@@ -120,6 +121,24 @@ def test_a_cell_counts_scores_and_for_a_corpus_metric_texts():
 
 def test_ranks_name_the_best_and_the_second():
     assert ranks(groups(), "rouge1") == {"non_perso": 0, "rag": 2, "dpl": 1, "dpl K=1": 0}
+
+
+def test_none_is_best_where_all_have_the_same_value():
+    alike = by_variant([run_of(name, [0.5] * 12) for name in ("rag", "dpl", "cicl")])
+    assert set(ranks(alike, "rouge1").values()) == {0}
+    assert ranks(by_variant([run_of("rag", [0.5] * 12)]), "rouge1") == {"rag": 1}
+
+
+def test_texts_that_were_cut_off_are_counted_where_traces_say_how_they_ended():
+    def rows(*reasons):
+        return [
+            Generation("a", "u", "i", "rag", "text", "real", "done", "", {"generate": {"finish_reason": r}})
+            for r in reasons
+        ]
+
+    failed = Generation("b", "u", "i", "rag", None, "real", "failed", "too busy")
+    assert n_cut([*rows("length", "stop", "length"), failed]) == 2
+    assert n_cut(run_of("rag", [0.1]).rows) is None, "a run from before reasons were kept"
 
 
 def test_difference_aware_methods_are_tested_against_the_best_baseline_over_users_and_runs():

@@ -6,6 +6,7 @@ too. A failed case is counted and never scored; a metric that cannot run has a r
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from unlike.settings import as_list
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
 
+N_NAMED = 3
+"""Cases that are named where texts have no value."""
 DEFAULT_METRICS = ("rouge1", "rougeL", "bleu", "meteor")
 
 Peers = Mapping[str, Sequence[str]]
@@ -41,6 +44,7 @@ class Row:
         n_failed: Cases without a text.
         note: Why there is no value.
         n_without: Texts to which the metric gave no value.
+        without: Ids of the first cases of these.
         tokens: How the metric split the texts, where that depends on their language, or how many it truncated.
     """
 
@@ -54,12 +58,16 @@ class Row:
     note: str = ""
     tokens: str = ""
     n_without: int = 0
+    without: tuple[str, ...] = ()
 
     @property
     def remark(self) -> str:
         """Why there is no value, or how many texts have none."""
-        some = f"{self.n_without} of {n_of(self.n + self.n_without, 'text')} without a value" if self.n_without else ""
-        return self.note or some
+        if self.note or not self.n_without:
+            return self.note
+        more = ", ..." if self.n_without > len(self.without) else ""
+        cases = f" ({', '.join(self.without)}{more})" if self.without else ""
+        return f"{self.n_without} of {n_of(self.n + self.n_without, 'text')} without a value{cases}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +200,16 @@ def _score_metric(
         note = "" if mean is not None else "no text has a value" if texts.done else "no case has a text"
     except (MissingPart, NotMeasurable) as missing:
         mean, values, n, note = None, {}, 0, str(missing)
-    without = len(texts.done) - n if n else 0
+    n_without = len(texts.done) - n if n else 0
+    without = (
+        tuple(islice((text.case_id for text in texts.done if text.case_id not in values), N_NAMED)) if n_without else ()
+    )
     tokens = (metric.tokens or {}).get(language, "")
     if metric.truncated and n:
         tokens = metric.truncated([text.text for text in texts.done], [text.reference for text in texts.done])
-    row = Row(texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens, without)
+    row = Row(
+        texts.run, texts.method, texts.split, metric.name, mean, n, texts.n_failed, note, tokens, n_without, without
+    )
     scores.rows.append(row)
     if metric.per_case:
         scores.per_case[texts.run, texts.method, metric.name] = values

@@ -12,7 +12,7 @@ def finite(number: float | None) -> float | None:
 
 
 def value(number: float | None, scale: float | str = 1.0) -> str:
-    """A value of a metric: four decimals up to 1, two for 0..100 and for units.
+    """A value of a metric: four decimals up to 1, two up to higher values, four significant digits for units.
 
     Args:
         number: The value.
@@ -22,7 +22,10 @@ def value(number: float | None, scale: float | str = 1.0) -> str:
         return NOT_AVAILABLE
     if math.isinf(number):
         return "∞" if number > 0 else f"{_MINUS}∞"
-    decimals = 4 if isinstance(scale, int | float) and scale <= 1 else 2
+    if isinstance(scale, str):
+        decimals = min(9, max(0, 3 - math.floor(math.log10(abs(number))))) if number else 0
+    else:
+        decimals = 4 if scale <= 1 else 2
     return f"{number:.{decimals}f}".replace("-", _MINUS)
 
 

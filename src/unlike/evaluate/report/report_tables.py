@@ -17,6 +17,7 @@ _LEGEND = (
     "Marks compare with the best baseline of that metric: * p < 0.05 and ** p < 0.01 over users, † p < 0.05 over runs, "
     "each after Holm's correction and by both the t-test and the permutation test; ↓ where the value is the worse one."
 )
+_ABOUT_CUT = "Cut off: texts that max_tokens ended before the LLM did; they are scored as they are."
 
 Tests = Mapping[tuple[str, str, str], PairedTest]
 """By (variant, metric, unit)."""
@@ -124,11 +125,17 @@ def _metric_table(
             *("Variant", *(labels(findings).get(metric, metric) for metric in metrics)),
             *((WORTH,) if with_worth else ()),
             *("n", "failed"),
+            *(("cut off",) if has_cut_texts(findings) else ()),
             *(("without peers",) if _counts_peers(findings) else ()),
         ),
         tuple(groups),
         footnotes=tuple((mark, note) for note, mark in letters.items()),
-        remarks=((_LEGEND,) if marked else ()) + ((_about_worth(findings),) if with_worth else ()) + remarks,
+        remarks=(
+            *((_LEGEND,) if marked else ()),
+            *((_about_worth(findings),) if with_worth else ()),
+            *((_ABOUT_CUT,) if has_cut_texts(findings) else ()),
+            *remarks,
+        ),
     )
 
 
@@ -166,18 +173,24 @@ def _metric_row(
     small = [", ".join(f"{key} = {setting}" for key, setting in variant.settings.items())]
     small += [f"{variant.n_cases} of {n_of(findings.n_cases, 'case')}"] if variant in with_fewer_cases(findings) else []
     counts = [max((cell.n for cell in cells), default=0), max((cell.n_failed for cell in cells), default=0)]
-    without_peers = "–" if variant.n_without_peers is None else str(variant.n_without_peers)
+    more = [variant.n_cut] if has_cut_texts(findings) else []
+    more += [variant.n_without_peers] if _counts_peers(findings) else []
     return (
         TableCell(variant.name, small="; ".join(filter(None, small))),
         *(_cell(findings, variant, metric, letters) for metric in metrics),
         *((_worth(findings, variant),) if with_worth else ()),
-        *entries(*map(str, counts), *([without_peers] if _counts_peers(findings) else [])),
+        *entries(*map(str, counts), *("–" if count is None else str(count) for count in more)),
     )
 
 
 def with_fewer_cases(findings: Findings) -> list[Variant]:
     """The variants that lack cases of others; means over different cases are not quite comparable."""
     return [variant for variant in findings.variants if variant.n_cases < findings.n_cases]
+
+
+def has_cut_texts(findings: Findings) -> bool:
+    """Whether ``max_tokens`` cut off any text."""
+    return any(variant.n_cut for variant in findings.variants)
 
 
 def _counts_peers(findings: Findings) -> bool:
@@ -306,7 +319,7 @@ _UNITS = ("users", "runs")
 FIGURE_COLUMNS = (
     *("variant", "method", "is_baseline", "settings", "metric", "label", "scale", "is_main"),
     *_CELL,
-    *("paper", "n_cases", "n_without_peers"),
+    *("paper", "n_cases", "n_without_peers", "n_cut"),
     *(f"{unit}_{name}" for unit in _UNITS for name in _TEST),
 )
 
@@ -323,7 +336,7 @@ def figures_table(findings: Findings) -> Table:
             values = [
                 *(variant.name, variant.method, variant.is_baseline, settings, metric, label, scale),
                 *(metric in findings.main, *(getattr(cell, name) for name in _CELL), variant.paper.get(metric)),
-                *(variant.n_cases, variant.n_without_peers),
+                *(variant.n_cases, variant.n_without_peers, variant.n_cut),
                 *(getattr(test, name, None) for test in made for name in _TEST),
             ]
             rows.append(entries(*("" if one is None else str(one) for one in values)))

@@ -43,12 +43,13 @@ from unlike.evaluate.statistics.comparisons import (
     user_gains,
 )
 from unlike.evaluate.statistics.conditions import REPEATED, across, differing, repeats, stated
+from unlike.evaluate.statistics.curves import curves
 from unlike.evaluate.statistics.findings import Findings, RubricFindings, Variant
 from unlike.evaluate.statistics.measured import (
     Groups,
     MeasuredRun,
     by_variant,
-    curves,
+    cell_mean,
     facts_of,
     failures,
     is_baseline,
@@ -210,7 +211,7 @@ def find(
         failures=failures(groups),
         facts=_facts(plan, corpus, groups),
         notes=[
-            *_notes(groups, runs),
+            *_notes(groups, runs, main),
             *_users_not_in_table(plan, attributes, {case.user_id for case in cases.values()}),
             *(note for found in rubrics if (note := doubt(found))),
         ],
@@ -291,7 +292,7 @@ def _repeats(runs: Sequence[MeasuredRun]) -> str:
     return "; ".join(f"{setting}s {of_runs}" for setting, of_runs in values.items() if ", " in of_runs) or "none"
 
 
-def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) -> list[str]:
+def _notes(groups: Groups, runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> list[str]:
     notes: list[str] = []
     if "SmolLM2-135M" in str(runs[0].facts["llm"]):
         notes.append(
@@ -303,7 +304,16 @@ def _notes(groups: dict[str, list[MeasuredRun]], runs: Sequence[MeasuredRun]) ->
         notes.append(f"{n_of(n_users, 'user')} only: intervals are wide, and tests can hardly find a difference.")
     if not any(is_baseline(str(group[0].facts["method"])) for group in groups.values()):
         notes.append("No baseline is among the methods, so nothing is tested.")
-    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_missing(groups)]
+    return [*notes, *across(facts_of(groups)), *same_texts(groups), *_same_values(groups, metrics), *_missing(groups)]
+
+
+def _same_values(groups: Groups, metrics: Sequence[str]) -> list[str]:
+    """Which metrics have the same value for all variants."""
+    values = {metric: [cell_mean(runs, metric) for runs in groups.values()] for metric in metrics}
+    same = [name for name, means in values.items() if len(means) > 1 and None not in means and len(set(means)) == 1]
+    return [
+        f"{_column(name)[1]} has the same value for every variant, so it distinguishes none of them." for name in same
+    ]
 
 
 def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
@@ -324,8 +334,9 @@ def _missing(groups: Groups) -> list[str]:
     notes: list[str] = []
     for note, places in found.items():
         metrics, names = (dict.fromkeys(one) for one in zip(*places, strict=True))
-        of_each = note[0].isdigit() or len(names) < len(groups)  # "3 of 4 texts got no grade" counts those of one run
-        where = f" of {', '.join(names)}" if of_each else ""
+        counts = note[0].isdigit()  # "3 of 4 texts got no grade" counts those of one run
+        where = f" of {', '.join(names)}" if counts or len(names) < len(groups) else ""
+        where += ", in each run" if counts and len(places) > 1 else ""
         notes.append(f"{', '.join(metrics)}{where}: {note}")
     return notes
 

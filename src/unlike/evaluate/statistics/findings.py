@@ -114,6 +114,7 @@ class Variant:
         paper_table: Where they are printed, such as "DPL, table 8".
         n_cases: Cases that all its runs have.
         n_without_peers: Cases where no other user's text was there to compare with, summed over runs; None if not counted.
+        n_cut: Texts that ``max_tokens`` cut off, summed over runs; None if not known.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Variant:
     paper_table: str = ""
     n_cases: int = 0
     n_without_peers: int | None = None
+    n_cut: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

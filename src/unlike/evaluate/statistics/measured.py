@@ -17,7 +17,7 @@ from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
 from unlike.evaluate.statistics.conditions import REPEATED, differing, llm_and_task
-from unlike.evaluate.statistics.findings import Cell, Cost, Curve, Failure, Variant
+from unlike.evaluate.statistics.findings import Cell, Cost, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
 from unlike.language import Language, language_of
 from unlike.llm.open import model_of
@@ -122,19 +122,19 @@ def by_variant(runs: Sequence[MeasuredRun]) -> dict[str, list[MeasuredRun]]:
     """
     kinds: dict[str, dict[str, list[MeasuredRun]]] = {}
     for run in runs:
-        kinds.setdefault(run.variant, {}).setdefault(_kind(run), []).append(run)
+        kinds.setdefault(run.variant, {}).setdefault(kind_of(run), []).append(run)
     names = {
         (variant, kind): f"{variant} ({where})" if len(alike) > 1 else variant
         for variant, alike in kinds.items()
-        for kind, where in zip(alike, _distinct_names([group[0].folder for group in alike.values()]), strict=True)
+        for kind, where in zip(alike, distinct_names([group[0].folder for group in alike.values()]), strict=True)
     }
     groups: dict[str, list[MeasuredRun]] = {}
     for run in runs:
-        groups.setdefault(names[run.variant, _kind(run)], []).append(run)
+        groups.setdefault(names[run.variant, kind_of(run)], []).append(run)
     return groups
 
 
-def _distinct_names(folders: Sequence[Path]) -> list[str]:
+def distinct_names(folders: Sequence[Path]) -> list[str]:
     """A name for each run folder that no other has: its own, that of its experiment, or its whole path."""
     own = [folder.resolve() for folder in folders]
     experiments = [folder.parent.parent if folder.parent.name == "runs" else folder.parent for folder in own]
@@ -144,7 +144,7 @@ def _distinct_names(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in own]
 
 
-def _kind(run: MeasuredRun, *without: str) -> str:
+def kind_of(run: MeasuredRun, *without: str) -> str:
     """What the repeats of a variant share, apart from the settings in ``without``."""
     left_out = (*REPEATED, *without)
     settings = {name: value for name, value in run.facts["settings"].items() if name not in left_out}
@@ -166,7 +166,7 @@ def counterparts(groups: Groups, name: str, method: str, *without: str) -> list[
     ]
     found = {other: groups[other][0] for other in most_shared(groups, name, possible)}
     alike = [
-        other for other, run in found.items() if _kind(run, "adapter", *without) == _kind(ours, "adapter", *without)
+        other for other, run in found.items() if kind_of(run, "adapter", *without) == kind_of(ours, "adapter", *without)
     ]
     return alike or list(found)
 
@@ -278,6 +278,7 @@ def variants(
             cost=cost(runs, prices),
             n_cases=len(cases_of(runs)),
             n_without_peers=_n_without_peers(runs),
+            n_cut=n_cut(row for run in runs for row in run.rows),
         )
         for name, runs in groups.items()
     ]
@@ -296,6 +297,12 @@ def cases_of(runs: Sequence[MeasuredRun]) -> set[str]:
 def _n_without_peers(runs: Sequence[MeasuredRun]) -> int | None:
     counted = [run.facts["n_without_peers"] for run in runs if "n_without_peers" in run.facts]
     return sum(counted) if len(counted) == len(runs) else None
+
+
+def n_cut(rows: Iterable[Generation]) -> int | None:
+    """How many texts ``max_tokens`` cut off; None where the traces do not say how an answer ended."""
+    reasons = [row.trace.get("generate", {}).get("finish_reason") for row in rows if row.status == "done"]
+    return None if None in reasons else reasons.count("length")
 
 
 def cell(runs: Sequence[MeasuredRun], metric: str, rank: int = 0) -> Cell:
@@ -324,12 +331,17 @@ def cell_mean(runs: Sequence[MeasuredRun], metric: str) -> float | None:
 
 
 def ranks(groups: Groups, metric: str) -> dict[str, int]:
-    """1 for the best variant of an LLM and task, 2 for the second, 0 for the others; ties share a rank."""
+    """1 for the best variant of an LLM and task, 2 for the second, 0 for the others; ties share a rank.
+
+    Where all have the same value, none is best.
+    """
     return {name: rank for part in comparable(groups) for name, rank in _ranks_in(part, metric).items()}
 
 
 def _ranks_in(groups: Groups, metric: str) -> dict[str, int]:
     means = {name: value for name, runs in groups.items() if (value := cell_mean(runs, metric)) is not None}
+    if len(means) > 1 and len(set(means.values())) == 1:
+        return dict.fromkeys(means, 0)
     best = sorted(set(means.values()), key=lambda mean: -sign_of(metric) * mean)[:2]
     return {name: best.index(value) + 1 if value in best else 0 for name, value in means.items()}
 
@@ -376,79 +388,3 @@ def failures(groups: Groups) -> list[Failure]:
         for row in run.rows
         if row.status == "failed"
     ]
-
-
-# Sweeps ---------------------------------------------------------------------------------------------------------------
-
-Point = tuple[float, float, float | None, float | None]
-"""Value of the setting, mean, and the ends of its interval."""
-
-
-def curves(groups: Groups, metrics: Sequence[str]) -> list[Curve]:
-    """A line for each setting that a sweep varied alone, per method and what else differs; with N = 0 it is Non-Perso."""
-    found: list[Curve] = []
-    for setting in ("n_peers", "n_records"):
-        members_of = _swept(groups, setting)
-        for metric in metrics:
-            lines = {
-                line: _line([groups[name] for name in members], setting, metric) for line, members in members_of.items()
-            }
-            if setting == "n_records":
-                lines = {line: _at_0(groups, members_of[line], metric) + points for line, points in lines.items()}
-            found += [Curve(setting, metric, lines)] if any(len(points) > 1 for points in lines.values()) else []
-    return found
-
-
-def _swept(groups: Groups, setting: str) -> dict[str, list[str]]:
-    """The variants of each line, which differ in one setting; a method with several lines has a folder in their names."""
-    found: dict[str, list[str]] = {}
-    for method in sorted({str(runs[0].facts["method"]) for runs in groups.values()}):
-        alike = _alike([name for name, runs in groups.items() if runs[0].facts["method"] == method], groups, setting)
-        lines = [names for names in alike if _varies([groups[name][0] for name in names], setting)]
-        where = _distinct_names([groups[names[0]][0].folder for names in lines])
-        found |= {
-            f"{method} ({at})" if len(lines) > 1 else method: names for at, names in zip(where, lines, strict=True)
-        }
-    return found
-
-
-def _alike(names: Sequence[str], groups: Groups, setting: str) -> list[list[str]]:
-    """Variants that differ in one setting, and in their adapters only where each value of the setting has its own."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(_kind(groups[name][0], setting, "adapter"), []).append(name)
-    lines: list[list[str]] = []
-    for members in found.values():
-        settings = {name: groups[name][0].facts["settings"] for name in members}
-        each_its_own = len({settings[name].get(setting) for name in members}) == len(members)
-        by_adapter: dict[str, list[str]] = {}
-        for name in members:
-            by_adapter.setdefault("" if each_its_own else settings[name].get("adapter", ""), []).append(name)
-        lines += by_adapter.values()
-    return lines
-
-
-def _varies(runs: Sequence[MeasuredRun], setting: str) -> bool:
-    """Whether a sweep made some of these runs, which differ in one setting."""
-    aparts = [set(run.facts.get("apart", {})) for run in runs]
-    return {setting} in aparts or (len(runs) > 1 and any(setting in apart for apart in aparts))
-
-
-def _at_0(groups: Groups, members: Sequence[str], metric: str) -> list[Point]:
-    """Non-Perso as a point of a line."""
-    plain = counterparts(groups, members[0], PLAIN, "n_records")
-    return _point(0.0, groups[plain[0]], metric) if plain else []
-
-
-def _line(members: Sequence[Sequence[MeasuredRun]], setting: str, metric: str) -> list[Point]:
-    points: dict[float, Point] = {}
-    for runs in members:
-        for point in _point(float(runs[0].facts["settings"][setting]), runs, metric):
-            points[point[0]] = point
-    return [points[x] for x in sorted(points)]
-
-
-def _point(x: float, runs: Sequence[MeasuredRun], metric: str) -> list[Point]:
-    """A point of a curve; none where nothing was scored."""
-    measured = cell(runs, metric)
-    return [] if measured.mean is None else [(x, measured.mean, measured.low, measured.high)]
