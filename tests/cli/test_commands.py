@@ -279,6 +279,13 @@ def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypat
         assert part in out
 
 
+def test_show_says_why_records_were_read(unlike, sample, tmp_path):
+    assert unlike(*run_words(sample, tmp_path / "r"))[0] == 0
+    _, out, _ = unlike("show", tmp_path / "r", "1")
+    assert "by bm25, for the query “" in out and re.search(r"ada-\d+ · rank 1, score \d+\.\d\d\n", out)
+    assert re.search(r"Not compared: \d+ own records \(ranked lower: \d+\)", out)
+
+
 @pytest.mark.parametrize("method", ["dpl", "drp"])
 def test_show_counts_every_call_that_the_run_made_and_its_rewrites(unlike, sample, tmp_path, method):
     words = run_words(sample, tmp_path / "r", "--rewrites", "2", "--limit", "1", method=method)
