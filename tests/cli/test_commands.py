@@ -11,7 +11,7 @@ from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 

@@ -14,7 +14,7 @@ from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import score
 from unlike.evaluate.running.record_choice import record_choice
 from unlike.evaluate.running.run_method import JOURNAL, Progress, read_run
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
 from unlike.inspector.readers.workspace import Workspace

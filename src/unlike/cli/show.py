@@ -75,7 +75,7 @@ def _list_cases(rows: "Sequence[Generation]", as_json: bool) -> None:
 
 def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
     from unlike.evaluate.running.progress import journal_of, sent_calls
-    from unlike.evaluate.statistics.measured import keys_in
+    from unlike.evaluate.statistics.calls import keys_in
     from unlike.prompts.slots import show_slots
 
     journal = journal_of(run)
@@ -160,7 +160,7 @@ def _cut(text: str) -> str:
 def _result(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    from unlike.evaluate.statistics.measured import calls_in, n_calls
+    from unlike.evaluate.statistics.calls import calls_in, n_calls
 
     calls = calls_in(row.trace)
     if row.status == "failed":

@@ -12,7 +12,7 @@ from unlike.errors import InputError
 from unlike.evaluate.metrics.score import peers_of
 from unlike.evaluate.report.shown_text import shared_words
 from unlike.evaluate.running.record_choice import rank_words, record_choice
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record
 from unlike.writing.dimensions import by_dimension
