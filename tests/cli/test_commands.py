@@ -11,7 +11,7 @@ from unlike.cli.main import COMMANDS
 from unlike.cli.output import new_console
 from unlike.cli.show import show_case
 from unlike.data.corpus import Corpus
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.methods.table import METHODS
 from unlike.records import Case, Generation, Item, Record
 
@@ -277,6 +277,13 @@ def test_show_prints_brackets_names_of_emoji_and_a_rating_of_0(capsys, monkeypat
     out = capsys.readouterr().out
     for part in (*odd, "text [b]", "a [/i]", "no [/route]", "real [/b]", "[/note]", "request: rating 0, title"):
         assert part in out
+
+
+def test_show_says_why_records_were_read(unlike, sample, tmp_path):
+    assert unlike(*run_words(sample, tmp_path / "r"))[0] == 0
+    _, out, _ = unlike("show", tmp_path / "r", "1")
+    assert "by bm25, for the query “" in out and re.search(r"ada-\d+ · rank 1, score \d+\.\d\d\n", out)
+    assert re.search(r"Not compared: \d+ own records \(ranked lower: \d+\)", out)
 
 
 @pytest.mark.parametrize("method", ["dpl", "drp"])

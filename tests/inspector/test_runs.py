@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from tests.inspector.lab import SCRIPT_TAG, make_run
 from unlike.data.corpus import Corpus
 from unlike.evaluate.metrics.score import score
+from unlike.evaluate.running.record_choice import record_choice
 from unlike.evaluate.running.run_method import JOURNAL, Progress, read_run
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.inspector.app import inspect_folder, views_of
 from unlike.inspector.readers.run_folders import Rows, read_facts
 from unlike.inspector.readers.workspace import Workspace
@@ -244,6 +245,19 @@ def test_a_map_holds_everybody_who_wrote_on_the_item(experiment):
     assert (usual["place"], usual["n_others"]) == ("usual", len(writers))
     assert client.get("/v1/map", params={"user_id": "ada", "item_id": "nothing"}).status_code == 422
     assert client.get("/v1/users/ada/records", params={"limit": 1}).json()["rows"][0]["id"] == "ada-12"
+
+
+def test_a_case_says_why_records_were_read_as_show_does(ask, experiment):
+    choice = record_choice(
+        Rows(experiment / "runs" / DPL).row("ada-12"),
+        read_facts(experiment / "runs" / DPL),
+        Corpus.open(experiment.parent / "corpus"),
+    )
+    told = ask("case", run=DPL, case="ada-12")["choice"]
+    assert (told["retriever"], told["query"]) == ("bm25", choice.query)
+    assert told["shown"] == {one: choice.words(one) for one in choice.shown} and told["shown"]
+    assert list(told["compared"]) == list(choice.compared) and told["reasons"] == [list(one) for one in choice.reasons]
+    assert ask("case", run=PLAIN, case="ada-12")["choice"] is None
 
 
 def test_items_without_a_title_are_named_by_their_id(experiment, tmp_path):

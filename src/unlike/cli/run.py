@@ -175,7 +175,7 @@ def _summarise(done: dict[str, Any], failed: "Generation | None", out: Path) -> 
 
 def _say_dropped(rows: "Sequence[Generation]") -> None:
     """How many records did not fit into the LLM's context; each row's trace names them."""
-    from unlike.evaluate.statistics.measured import calls_in
+    from unlike.evaluate.statistics.calls import calls_in
     from unlike.prompts.budget import DROPPED
 
     notes = [[note for call in calls_in(row.trace) for note in call.get("left_out", ())] for row in rows]

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unlike.data.corpus import Corpus
+    from unlike.evaluate.running.record_choice import RecordChoice
     from unlike.records import Generation
 
 MAX_CHARS = 300
-"""Maximum number of characters shown of a record."""
+"""Maximum number of characters shown of a record or a query."""
 
 
 def show(
@@ -33,6 +34,7 @@ def show(
 ) -> None:
     """Show what a method read, found and wrote for one case; without a case, list the cases."""
     from unlike.data.corpus import Corpus
+    from unlike.evaluate.running.record_choice import record_choice
     from unlike.evaluate.running.run_method import corpus_folder, read_run
     from unlike.experiments.explain import find_row
 
@@ -50,7 +52,8 @@ def show(
     if prompts:
         _show_prompts(new_console(), row, run)
         return
-    show_case(new_console(), row, Corpus.open(corpus_folder(run, facts, corpus)))
+    opened = Corpus.open(corpus_folder(run, facts, corpus))
+    show_case(new_console(), row, opened, record_choice(row, facts, opened))
 
 
 def _list_cases(rows: "Sequence[Generation]", as_json: bool) -> None:
@@ -72,7 +75,7 @@ def _list_cases(rows: "Sequence[Generation]", as_json: bool) -> None:
 
 def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
     from unlike.evaluate.running.progress import journal_of, sent_calls
-    from unlike.evaluate.statistics.measured import keys_in
+    from unlike.evaluate.statistics.calls import keys_in
     from unlike.prompts.slots import show_slots
 
     journal = journal_of(run)
@@ -92,8 +95,15 @@ def _show_prompts(console: "Console", row: "Generation", run: Path) -> None:
         console.print(f"not in {journal}: {n_of(len(keys) - len(calls), 'call')} of this case", style="dim")
 
 
-def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
-    """Print a generation with everything it was made from."""
+def show_case(console: "Console", row: "Generation", corpus: "Corpus", choice: "RecordChoice | None" = None) -> None:
+    """Print a generation with everything it was made from.
+
+    Args:
+        console: Where to print.
+        row: The generation.
+        corpus: Of its run.
+        choice: Why its records were read, if it is known.
+    """
     item, case, trace = corpus.item(row.item_id), corpus.case(row.case_id), row.trace
     console.rule(heading(row.method, f" · {row.user_id} on {item.name}"), align="left")
     asked = [] if case.rating is None else [f"rating {case.rating:g}"]
@@ -101,43 +111,56 @@ def show_case(console: "Console", row: "Generation", corpus: "Corpus") -> None:
     console.print(f"request: {', '.join(asked) or 'neither rating nor title'}")
     if trace.get("past"):
         console.print(heading("\nOwn records shown", f" ({len(trace['past'])} of {trace['history_records']})"))
+        if choice and choice.shown:
+            console.print(f"  by {choice.retriever}, for the query “{_cut(choice.query)}”", style="dim")
         for record_id in trace["past"]:
-            _record(console, corpus, record_id)
+            _record(console, corpus, record_id, why=choice.words(record_id) if choice else "")
     for number, difference in enumerate(trace.get("differences", []), 1):
-        _difference(console, corpus, number, difference)
+        _difference(console, corpus, number, difference, choice)
+    if choice and choice.not_compared:
+        reasons = ", ".join(f"{reason}: {n:,}" for reason, n in choice.reasons)
+        console.print(heading("\nNot compared", f": {n_of(len(choice.not_compared), 'own record')} ({reasons})"))
     if trace.get("profile"):
         console.print(heading("\nProfile"))
         _text(console, trace["profile"]["text"])
     _result(console, row)
 
 
-def _difference(console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any]) -> None:
+def _difference(
+    console: "Console", corpus: "Corpus", number: int, difference: dict[str, Any], choice: "RecordChoice | None"
+) -> None:
+    from unlike.evaluate.running.record_choice import rank_words
+
     record = corpus.record(difference["record"])
     chosen = f"{n_of(len(difference['representatives']), 'representative')} of {n_of(difference['n_peers'], 'other')}"
     console.print(heading(f"\nDifference {number}", f" on {corpus.item(record.item_id).name}: {chosen}"))
-    _record(console, corpus, record.id, "the user")
+    ranked = choice.compared.get(record.id) if choice else None
+    _record(console, corpus, record.id, "the user", rank_words(ranked) if ranked else "")
     for representative in difference["representatives"]:
         _record(console, corpus, representative)
     console.print(heading("  found"))
     _text(console, difference["text"])
 
 
-def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "") -> None:
+def _record(console: "Console", corpus: "Corpus", record_id: str, who: str = "", why: str = "") -> None:
     from rich.text import Text
 
     record = corpus.record(record_id)
     parts = [] if record.rating is None else [f"{record.rating:g}"]
     parts.append(f"“{record.title}”" if record.title else f"on {corpus.item(record.item_id).name}")
     user = (f"  {who or record.user_id}", "cyan")
-    console.print(Text.assemble(user, f" {' · '.join(parts)} ", (record.id, "dim")))
-    text = record.text
-    _text(console, text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …")
+    console.print(Text.assemble(user, f" {' · '.join(parts)} ", (f"{record.id}{why and f' · {why}'}", "dim")))
+    _text(console, _cut(record.text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CHARS else text[:MAX_CHARS].rsplit(" ", 1)[0] + " …"
 
 
 def _result(console: "Console", row: "Generation") -> None:
     from rich.text import Text
 
-    from unlike.evaluate.statistics.measured import calls_in, n_calls
+    from unlike.evaluate.statistics.calls import calls_in, n_calls
 
     calls = calls_in(row.trace)
     if row.status == "failed":

@@ -28,9 +28,13 @@ class BM25Retriever:
 
     def rank(self, query: str, documents: Sequence[Document], n: int) -> list[Record]:
         """The n best records, best first."""
-        scores = bm25_scores(_split(query), [_counted(document.text) for document in documents])
+        scores = self.scores(query, documents)
         order = sorted(range(len(documents)), key=lambda i: (-scores[i], -i))
         return [documents[i].record for i in order[:n]]
+
+    def scores(self, query: str, documents: Sequence[Document]) -> list[float]:
+        """The score of each document, among these documents."""
+        return bm25_scores(_split(query), [_counted(document.text) for document in documents])
 
 
 def bm25_scores(query: Sequence[str], corpus: Sequence[Counter[str]]) -> list[float]:

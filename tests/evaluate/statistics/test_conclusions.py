@@ -10,6 +10,7 @@ from tests.worlds import DAY_MS
 from unlike.data.corpus import Corpus
 from unlike.embed.hashing import HashingEncoder
 from unlike.evaluate.metrics import METRICS
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.evaluate.statistics.comparisons import (
     best_baseline,
     case_studies,
@@ -26,7 +27,6 @@ from unlike.evaluate.statistics.curves import curves
 from unlike.evaluate.statistics.measured import (
     MeasuredRun,
     by_variant,
-    calls_in,
     cell,
     cost,
     facts_of,

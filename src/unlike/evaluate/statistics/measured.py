@@ -7,7 +7,7 @@ value is the mean over all that user's cases in all runs.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from unlike.evaluate.metrics.score import Scores, peers_of, score
 from unlike.evaluate.metrics.table import sign_of
 from unlike.evaluate.running.likelihood import LOGLIK, Likelihood, read_likelihood
 from unlike.evaluate.running.run_method import read_run
+from unlike.evaluate.statistics.calls import calls_in, n_calls
 from unlike.evaluate.statistics.conditions import REPEATED, differing, llm_and_task
 from unlike.evaluate.statistics.findings import Cell, Cost, Failure, Variant
 from unlike.evaluate.statistics.significance import interval_ends, mean_and_std, means_by_user
@@ -354,29 +355,6 @@ def cost(runs: Sequence[MeasuredRun], prices: tuple[float | None, float | None])
     priced = None not in prices
     money = (read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6 if priced else None
     return Cost(n_calls(calls) / n, read, written, sum(call.get("wall_s", 0.0) for call in calls) / n, money)
-
-
-def calls_in(trace: object) -> list[Mapping[str, Any]]:
-    """Every LLM call of a trace, wherever the method put it."""
-    if isinstance(trace, Mapping):
-        found = cast("Mapping[str, Any]", trace)
-        inner = [call for value in found.values() for call in calls_in(value)]
-        return [found, *inner] if "completion_tokens" in found else inner
-    if isinstance(trace, list | tuple):
-        return [call for value in cast("Sequence[object]", trace) for call in calls_in(value)]
-    return []
-
-
-def n_calls(calls: Iterable[Mapping[str, Any]]) -> int:
-    """How many calls some entries of a trace stand for: each one has the cost of its rewrites too."""
-    return sum(1 + call.get("rewrites", 0) for call in calls)
-
-
-def keys_in(trace: Mapping[str, Any]) -> list[str]:
-    """Journal keys of all calls of a trace, each once; for a failed case, of the calls that were made."""
-    calls = [*calls_in(trace), *trace.get("calls", ())]
-    keys = (key for call in calls for key in (call.get("key"), *call.get("other_keys", ())))
-    return list(dict.fromkeys(str(key) for key in keys if key))
 
 
 def failures(groups: Groups) -> list[Failure]:

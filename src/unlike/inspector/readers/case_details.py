@@ -11,7 +11,8 @@ from unlike.data.corpus import Corpus
 from unlike.errors import InputError
 from unlike.evaluate.metrics.score import peers_of
 from unlike.evaluate.report.shown_text import shared_words
-from unlike.evaluate.statistics.measured import calls_in
+from unlike.evaluate.running.record_choice import rank_words, record_choice
+from unlike.evaluate.statistics.calls import calls_in
 from unlike.methods.drp import dimensions_in
 from unlike.records import Generation, Record
 from unlike.writing.dimensions import by_dimension
@@ -23,12 +24,15 @@ _PARTS = frozenset(
 )
 
 
-def case_details(row: Generation, corpus: Corpus | None, dimensions: Sequence[str] = ()) -> dict[str, Any]:
+def case_details(
+    row: Generation, corpus: Corpus | None, facts: Mapping[str, Any], dimensions: Sequence[str] = ()
+) -> dict[str, Any]:
     """A case with its records, differences, profile and calls.
 
     Args:
         row: Of the run.
         corpus: Of the run; None where it is missing.
+        facts: Its run.json.
         dimensions: Names that the paragraphs of a difference start with.
     """
     trace = row.trace
@@ -45,12 +49,28 @@ def case_details(row: Generation, corpus: Corpus | None, dimensions: Sequence[st
         "records": {record["id"]: record | {"item_title": title_of(record["item_id"], corpus)} for record in texts},
         "history_records": trace.get("history_records"),
         "past": _ids(trace.get("past")),
+        "choice": _choice(row, corpus, facts),
         "differences": list(_differences(trace, corpus, dimensions)),
         "earlier_profiles": [reply["text"] for reply in _objects(trace.get("earlier_profiles")) if "text" in reply],
         "profile": _object(trace.get("profile")).get("text"),
         "time_rule": trace.get("time_rule"),
         "calls": [dict(call) for call in calls_in(trace)],
         "more": {name: value for name, value in trace.items() if name not in _PARTS},
+    }
+
+
+def _choice(row: Generation, corpus: Corpus | None, facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Why the records were read, in the words of ``unlike show``; None where it cannot be told."""
+    choice = record_choice(row, facts, corpus) if corpus else None
+    if choice is None:
+        return None
+    return {
+        "retriever": choice.retriever,
+        "query": choice.query if choice.shown else None,
+        "shown": {one: choice.words(one) for one in _ids(row.trace.get("past"))},
+        "compared": {one: rank_words(at) for one, at in choice.compared.items()},
+        "n_not_compared": len(choice.not_compared),
+        "reasons": choice.reasons,
     }
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from unlike.errors import InputError
 from unlike.evaluate.running.progress import SentCall, journal_of, sent_calls
-from unlike.evaluate.statistics.measured import keys_in
+from unlike.evaluate.statistics.calls import keys_in
 from unlike.inspector.routes.parameters import CaseId, Here, RunName, ascii_json_response
 from unlike.prompts.slots import show_slots
 

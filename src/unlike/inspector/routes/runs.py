@@ -152,7 +152,7 @@ def case(here: Here, run: RunName, case: CaseId) -> Response:
     row = rows.row(case)
     corpus, missing = _corpus(here, found)
     before, after = rows.around(case)
-    about = case_details(row, corpus, here.dimensions_of(found))
+    about = case_details(row, corpus, found.facts, here.dimensions_of(found))
     around = {"run": found.name, "before": before, "after": after, "corpus_missing": missing}
     beside = [other.name for other in here.runs() if other.name != found.name and not other.damage]
     return ascii_json_response({**about, **around, "beside": beside})

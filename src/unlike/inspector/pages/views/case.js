@@ -73,33 +73,35 @@ async function showValues(place, ids, api) {
 }
 
 function thoughts(told) {
-  const { differences, profile, earlier_profiles: earlier } = told;
+  const { differences, profile, choice, earlier_profiles: earlier } = told;
   return [
     profile && h("section", { class: "card", "aria-labelledby": "profile" },
       h("h2", { id: "profile" }, "Profile"),
       prose(profile, { label: "profile" }),
       earlier.length > 0 && fold(`${nOf(earlier.length, "profile")} before it`, () => earlier.map((text) => h("div", { class: "record" }, prose(text, { label: "profile" }))))),
-    differences.length > 0 && h("section", { class: "card", "aria-labelledby": "differences" },
+    (differences.length > 0 || choice?.n_not_compared > 0) && h("section", { class: "card", "aria-labelledby": "differences" },
       h("h2", { id: "differences" }, `Differences (${differences.length})`),
       h("p", { class: "quiet" }, "On each key record the user is compared with representatives of the others who wrote about the same item."),
-      differences.map((one, i) => difference(one, i, told.records))),
+      differences.map((one, i) => difference(one, i, told.records, choice?.compared[one.record])),
+      choice?.n_not_compared > 0 && h("p", { class: "quiet small" }, `Not compared: ${nOf(choice.n_not_compared, "own record")} (${choice.reasons.map(([reason, n]) => `${reason}: ${count(n)}`).join(", ")})`)),
   ];
 }
 
-function difference(one, i, records) {
+function difference(one, i, records, why) {
   const heading = `${i + 1}. ${brief(one.item_title, 100)}`;
   return h("article", { class: "difference" },
     h("h3", {}, h("bdi", {}, heading)),
     h("dl", { class: "dimensions" }, one.parts.map(([name, text]) => [h("dt", {}, name || "found"), h("dd", {}, prose(text, { label: "difference" }))])),
     fold(`The user's record and ${nOf(one.representatives.length, "representative")} of ${nOf(one.n_peers ?? 0, "other")}`, () =>
-      h("div", { class: "columns" }, recordCard(one.record, records, { who: "The user" }), one.representatives.map((id) => recordCard(id, records)))));
+      h("div", { class: "columns" }, recordCard(one.record, records, { who: "The user", why }), one.representatives.map((id) => recordCard(id, records)))));
 }
 
-function pastRecords({ past, records, history_records: n }) {
+function pastRecords({ past, records, choice, history_records: n }) {
   if (!past.length) return n === 0 ? notice("note", "The user had no records before this request.") : null;
   return h("section", { class: "card", "aria-labelledby": "past" },
     h("h2", { id: "past" }, `Own records shown (${count(past.length)} of ${count(n ?? past.length)})`),
-    fold("Read them", () => past.map((id) => recordCard(id, records))));
+    choice?.query && h("p", { class: "quiet small" }, `By ${choice.retriever}, for the query “`, h("bdi", {}, brief(choice.query, 300)), "”"),
+    fold("Read them", () => past.map((id) => recordCard(id, records, { why: choice?.shown[id] }))));
 }
 
 function calls({ calls: made, time_rule: rule }, load) {

@@ -2,14 +2,14 @@
 
 import { brief, count, day, h, hashOf, prose } from "../dom.js";
 
-// A record: user, item, time and text. `who` replaces the user's name.
-export function recordCard(id, records, { who, corpus = true } = {}) {
+// A record: user, item, time and text. `who` replaces the user's name, `why` says how it was chosen.
+export function recordCard(id, records, { who, why, corpus = true } = {}) {
   const record = records[id];
   if (!record) return h("p", { class: "quiet" }, "Record ", h("code", {}, brief(id, 60)), ": its text is not at hand.");
   const about = corpus ? h("a", { href: hashOf("corpus", { item: record.item_id }) }, brief(record.item_title || record.item_id, 80)) : brief(record.item_title || record.item_id, 80);
   const by = who ?? (corpus ? h("a", { href: hashOf("corpus", { user: record.user_id }) }, brief(record.user_id, 40)) : brief(record.user_id, 40));
   return h("article", { class: "record" },
-    h("p", { class: "by" }, h("strong", {}, h("bdi", {}, by)), " on ", h("bdi", {}, about), " · ", stars(record.rating), day(record.timestamp)),
+    h("p", { class: "by" }, h("strong", {}, h("bdi", {}, by)), " on ", h("bdi", {}, about), " · ", stars(record.rating), day(record.timestamp), why && ` · ${why}`),
     record.title && h("p", { class: "headline" }, h("bdi", {}, brief(record.title, 200))),
     prose(record.text, { label: "record" }));
 }
