@@ -284,7 +284,7 @@ def test_with_another_master_key_it_is_503_and_the_operator_is_told(full_house, 
         ready = client.get("/readyz")
         answer = client.post("/v1/records", json=crowd(("dee",)))
         assert "has to restart it with that key" in answer.json()["error"]["message"]
-    assert (ready.status_code, ready.json()["store"]) == (503, "down")
+    assert (ready.status_code, ready.json()["store"]) == (503, "another_master_key")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "store_unavailable")
     assert new.id not in answer.text and answer.headers["retry-after"]
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]

@@ -33,6 +33,7 @@ CANCEL_S = 3.0
 """Time for builds to end after their calls were cancelled."""
 ROTATED = "the store has another master key now; restart this service with that one"
 LLMState = Literal["unknown", "up", "down"]
+StoreState = Literal["up", "down", "another_master_key"]
 """How the last call of the LLM went."""
 
 
@@ -120,9 +121,9 @@ class Service:
         for memory in list(self._memories.values()):
             await asyncio.to_thread(memory.close)
 
-    async def ready(self) -> bool:
-        """Whether the database answers, is migrated, has this master key and all usage; checked at most once per second."""
-        return await self._once_a_second("ready", self._is_ready)
+    async def store_state(self) -> StoreState:
+        """Return "up" where the database answers, is migrated and has all usage; looked at once per second at most."""
+        return await self._once_a_second("store", self._store_state)
 
     async def n_jobs(self) -> dict[str, int]:
         """Jobs of all tenants by state, counted at most once per second; empty while the database cannot be used."""
@@ -147,7 +148,7 @@ class Service:
             asked = self._asked[what] = time.monotonic(), asyncio.create_task(asyncio.to_thread(work))
         return await asyncio.shield(asked[1])
 
-    def _is_ready(self) -> bool:
+    def _store_state(self) -> StoreState:
         try:
             if not self._is_migrated:
                 migrated(self.store.engine, migrate=False)
@@ -155,10 +156,10 @@ class Service:
             check_master(self.store)
         except AnotherMasterKey:
             log(ROTATED, logging.ERROR)
-            return False
+            return "another_master_key"
         except (UnlikeError, DBAPIError):
-            return False
-        return not any(memory.owes_writing for memory in list(self._memories.values()))
+            return "down"
+        return "down" if any(memory.owes_writing for memory in list(self._memories.values())) else "up"
 
     def _count_jobs(self) -> dict[str, int]:
         try:

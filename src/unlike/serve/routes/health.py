@@ -10,7 +10,7 @@ from unlike import __version__
 from unlike.serve.answers import json_response
 from unlike.serve.prometheus import CONTENT_TYPE
 from unlike.serve.routes.context import service_of
-from unlike.serve.service import LLMState
+from unlike.serve.service import LLMState, StoreState
 
 DESCRIPTION = "Personalised text from LLMs, by what makes a user unlike the others."
 router = APIRouter(tags=["operation"])
@@ -28,11 +28,12 @@ class Readiness:
     """Whether requests can be served.
 
     Attributes:
-        store: Whether the database answers, is of this version, and takes what is written.
+        store: Whether the database answers, is of this version, and takes what is written; "another_master_key" after a
+            rotation, until this service is restarted with the new key.
         llm: How the LLM's last call went; without it all but texts is served.
     """
 
-    store: Literal["up", "down"]
+    store: StoreState
     llm: LLMState
 
 
@@ -64,8 +65,8 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Whether the database can be used; 503 where not."""
     service = service_of(request)
-    is_ready = await service.ready()
-    return json_response(Readiness("up" if is_ready else "down", service.llm), 200 if is_ready else 503)
+    store = await service.store_state()
+    return json_response(Readiness(store, service.llm), 200 if store == "up" else 503)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {}}}})
