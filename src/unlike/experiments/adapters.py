@@ -13,13 +13,11 @@ from unlike.evaluate.running.planned import planned_runs
 from unlike.experiments.watch import Watch
 from unlike.llm.open import open_counter, trained_model
 from unlike.llm.soft_prompt import SOFT_STEPS, takes_soft_prompts
-from unlike.methods.table import ADAPTED
 from unlike.progress import n_of
 from unlike.settings import MethodSettings
 
 if TYPE_CHECKING:
     from unlike.data.corpus import Corpus
-    from unlike.evaluate.running.plan import Plan
     from unlike.experiments.open import Experiment
     from unlike.latent.adapter import Adapter
     from unlike.latent.settings import Recipe
@@ -47,13 +45,6 @@ class WantedAdapter:
         from unlike.latent.adapter import METADATA
 
         return (self.folder / METADATA).is_file()
-
-
-def given_adapters(plan: "Plan") -> list[Path]:
-    """Folders of the adapters that runs of a plan need and that the plan does not train."""
-    trained = {entry.name for entry in plan.adapters}
-    named = dict.fromkeys(run.settings.adapter for run in planned_runs(plan) if run.method in ADAPTED)
-    return [Path(name) for name in named if name and name not in trained]
 
 
 @dataclass(frozen=True)

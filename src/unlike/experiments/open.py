@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlike.evaluate.running.plan import Plan, at_time
+from unlike.evaluate.running.planned import given_adapters
 from unlike.evaluate.running.read_plan import read_plan
 from unlike.evaluate.running.run_method import JOURNAL
-from unlike.experiments.adapters import given_adapters
 from unlike.experiments.unread_templates import unread_of_plan
 from unlike.experiments.watch import SILENT_WATCH, Watch
 from unlike.records import TimeRule

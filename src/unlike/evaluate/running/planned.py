@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from unlike.evaluate.running.plan import Plan, Repeats, name_of, variant_name
+from unlike.methods.table import ADAPTED
 from unlike.settings import MethodSettings
 
 
@@ -47,6 +49,13 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
         for settings in _repeated(base.but(**apart), plan.repeats)
         for sample in samples
     ]
+
+
+def given_adapters(plan: Plan) -> list[Path]:
+    """Folders of the adapters that runs of a plan need and that the plan does not train."""
+    trained = {entry.name for entry in plan.adapters}
+    named = dict.fromkeys(run.settings.adapter for run in planned_runs(plan) if run.method in ADAPTED)
+    return [Path(name) for name in named if name and name not in trained]
 
 
 def _swept(plan: Plan, base: MethodSettings) -> Iterator[tuple[str, str, dict[str, Any]]]:
