@@ -169,3 +169,11 @@ def test_a_user_with_one_case_is_that_case():
     assert find_row(rows, "2", Path("run")).case_id == "c1", "a number comes first"
     with pytest.raises(InputError, match="user 'bo' has several cases in run: c2, c3; give one"):
         find_row(rows, "bo", Path("run"))
+
+
+def test_a_metric_with_the_same_value_for_all_is_noted_and_has_no_best(plan_file, tmp_path):
+    (tmp_path / "s.toml").write_text('[[rules]]\ncontains = "a"\nanswer = "A short text."\n')
+    found = unlike.experiment(plan_file(llm=f"scripted:{tmp_path / 's.toml'}"), tmp_path / "out").findings
+    (note,) = (note for note in found.notes if "the same value" in note)
+    assert note == "ROUGE-1: the same value for every variant, which distinguishes none of them."
+    assert {variant.cells["rouge1"].rank for variant in found.variants} == {0}

@@ -311,9 +311,8 @@ def _same_values(groups: Groups, metrics: Sequence[str]) -> list[str]:
     """Which metrics have the same value for all variants."""
     values = {metric: [cell_mean(runs, metric) for runs in groups.values()] for metric in metrics}
     same = [name for name, means in values.items() if len(means) > 1 and None not in means and len(set(means)) == 1]
-    return [
-        f"{_column(name)[1]} has the same value for every variant, so it distinguishes none of them." for name in same
-    ]
+    labels = ", ".join(_column(name)[1] for name in same)
+    return [f"{labels}: the same value for every variant, which distinguishes none of them."] if same else []
 
 
 def _users_not_in_table(plan: Plan, attributes: Attributes, users: set[str]) -> list[str]:
