@@ -60,6 +60,35 @@ def test_work_is_put_off_while_the_engine_is_down(in_sqlite, error):
     assert not job_rows(up) and run(up.profile("ann")).statements and not faults(up)
 
 
+def test_a_job_that_alone_gets_no_answer_is_given_up(in_sqlite):
+    """Its prompt may take longer than a call may; asked for ever, it would keep a place of the LLM busy."""
+    clock, n_asked = Clock(in_sqlite), 0
+
+    def answer(messages, _sampling):
+        nonlocal n_asked
+        if "poisoned" in str(messages):
+            n_asked += 1
+            raise NoAnswer("timed out")
+        return "Answers, with a number: 7."
+
+    memory = memory_of(in_sqlite, ScriptedBackend(answer, name="slow"))
+    run(memory.add([row("ann", "tea", "poisoned words"), row("ann", "bread", "more poisoned words")], BOTH))
+    clock.work(memory)
+    for number in range(40):
+        run(memory.add([row(f"u{number}", f"a{number}"), row(f"u{number}", f"b{number}")], BOTH))  # others get answers
+        clock.later(worker.MAX_ENGINE_PAUSE_S)
+        clock.work(memory)
+        if run(memory.jobs("failed")).rows:
+            break
+    (job,) = run(memory.jobs("failed")).rows
+    assert job.user_id == "ann" and "did not answer" in job.error
+    n_before = n_asked
+    clock.later(10**6)
+    clock.work(memory)
+    assert n_asked == n_before >= worker.MAX_OUTAGES
+    assert run(memory.profile("u0")).statements
+
+
 def test_answers_before_an_outage_are_not_asked_for_again(in_sqlite):
     """The endpoint goes down after some calls; after it a job asks only for what it lacks, and may fail as often as before."""
     clock, answered = Clock(in_sqlite), []

@@ -12,7 +12,7 @@ from contextlib import suppress
 from unlike.errors import Busy, CallFailed, EngineError, InputError, NoAnswer, Stopped, UnlikeError
 from unlike.memory.memory import Memory
 from unlike.memory.profile_sources import NotReady
-from unlike.store import jobs
+from unlike.store import jobs, journal
 from unlike.store.daily_budget import BudgetSpent
 from unlike.store.database import Store, Tenant, TransactionConflict
 from unlike.store.jobs import Job, Kind, LeaseLost, Scope
@@ -24,6 +24,8 @@ IDLE_S = 0.5
 ENGINE_PAUSE_S = 30.0
 """First pause of a job whose LLM or encoder does not answer; it doubles each time."""
 MAX_ENGINE_PAUSE_S = 300.0
+MAX_OUTAGES = 3
+"""After so many in a row a job is to blame that gets no answer while others get theirs: its prompt may take too long."""
 LEASE_S = 60.0
 """After this time another worker may take a job; a running job renews its lease."""
 MAX_WAIT_S = 90.0
@@ -164,15 +166,30 @@ async def _do(job: Job, open_memory: OpenMemory) -> Outage | None:
         log.error("job %d waits for a service with the store's new master key", job.number)
         await asyncio.to_thread(_postpone, job, ENGINE_PAUSE_S, "the store has another master key")
     except (EngineError, NoAnswer, Busy) as error:  # an Outage
-        pause_s = min(ENGINE_PAUSE_S * 2**job.outages, MAX_ENGINE_PAUSE_S)
-        await asyncio.to_thread(_postpone, job, pause_s, safe_message(error), job.outages + 1)
-        return error
+        return await asyncio.to_thread(_put_off, job, error)
     except UnlikeError as error:
         await asyncio.to_thread(_fail, job, safe_message(error))
     except Exception as error:  # noqa: BLE001 - a worker survives any failure of a job
         log.error("job %d failed: %s", job.number, type(error).__name__)
         await asyncio.to_thread(_fail, job, f"unexpected {type(error).__name__}")
     return None
+
+
+def _put_off(job: Job, outage: Outage) -> Outage | None:
+    """Postpone a job whose LLM or encoder does not answer; the job is to blame if it alone gets no answer."""
+    if isinstance(outage, NoAnswer) and job.outages >= MAX_OUTAGES and _others_are_answered(job):
+        _fail(job, safe_message(outage))
+        return None
+    pause_s = min(ENGINE_PAUSE_S * 2**job.outages, MAX_ENGINE_PAUSE_S)
+    _postpone(job, pause_s, safe_message(outage), job.outages + 1)
+    return outage
+
+
+def _others_are_answered(job: Job) -> bool:
+    """Whether a build was answered lately: since the job was put off the last time, and while its calls waited."""
+    with job.tenant.read() as tx:
+        answered_ms = journal.last_answer_ms(tx)
+        return answered_ms is not None and tx.now_ms - answered_ms <= 2 * MAX_ENGINE_PAUSE_S * 1000
 
 
 def safe_message(error: UnlikeError) -> str:

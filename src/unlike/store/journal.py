@@ -115,6 +115,12 @@ def keep_prompt(tx: Tx, call: CallToStore) -> None:
     _insert(tx, secrets.token_hex(32), call, describers, None)
 
 
+def last_answer_ms(tx: Tx) -> int | None:
+    """When the latest answer of a build came; None where there is none."""
+    latest = select(JOURNAL.c.created_ms).where(JOURNAL.c.tenant == tx.tenant, JOURNAL.c.state == "done")
+    return tx.conn.scalar(latest.order_by(JOURNAL.c.id.desc()).limit(1))
+
+
 def prompts_of(
     tx: Tx, user: int, offset: int = 0, limit: int | None = None, *, with_others: bool = True
 ) -> list[KeptPrompt]:
