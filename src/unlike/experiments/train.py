@@ -66,26 +66,35 @@ def train(
     from unlike.data.corpus import Corpus
     from unlike.latent.checkpoints import choice_of
     from unlike.latent.settings import recipe
-    from unlike.latent.train import discard, train
+    from unlike.latent.train import train
     from unlike.latent.training_data import training_data, validation_cases
     from unlike.llm.local_model import open_local_model
 
     out, name, chosen = Path(out), trained_model(llm), recipe(preset, kind, settings)
     corpora = [corpus] if isinstance(corpus, Corpus) else corpus
-    for one in corpora:
-        refuse_input(out, corpus=one.folder)
-    if not resume:
-        discard(out)
+    _claim(out, corpora, resume)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
     opened = open_task(task) if isinstance(task, str) else task
     metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
     model = open_local_model(name, chosen.train.precision)
-    selector = open_selector(REPRESENTATIVES, encoder)
-    data = training_data(corpora, model, encoder, opened, chosen, salt, selector, on_example)
-    choice = choice_of(data, chosen.train, metric)
-    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
+    data = training_data(
+        corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder), on_example
+    )
+    adapter = train(
+        data, chosen.train, out, choice_of(data, chosen.train, metric), on_step or (lambda row: None), track
+    )
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
+
+
+def _claim(out: Path, corpora: "Sequence[Corpus]", resume: bool) -> None:
+    """Check that a folder is none of the corpora, and remove an earlier training from it unless that is resumed."""
+    from unlike.latent.train import discard
+
+    for corpus in corpora:
+        refuse_input(out, corpus=corpus.folder)
+    if not resume:
+        discard(out)
 
 
 def _text_metric(cases: "Sequence[tuple[Corpus, Case]]", settings: "TrainSettings", out: Path) -> "TextMetric | None":
