@@ -63,7 +63,6 @@ def train(
         EngineError: The loss is NaN or infinite, or memory does not suffice.
         MissingPart: A package that a name needs is not installed, or METEOR's data is missing.
     """
-    from unlike.data.corpus import Corpus
     from unlike.latent.checkpoints import choice_of
     from unlike.latent.settings import recipe
     from unlike.latent.train import train
@@ -71,30 +70,29 @@ def train(
     from unlike.llm.local_model import open_local_model
 
     out, name, chosen = Path(out), trained_model(llm), recipe(preset, kind, settings)
-    corpora = [corpus] if isinstance(corpus, Corpus) else corpus
-    _claim(out, corpora, resume)
+    corpora = _claimed(out, corpus, resume)
     encoder = open_encoder(embedder, vector_file()) if isinstance(embedder, str) else embedder
     opened = open_task(task) if isinstance(task, str) else task
     metric = _text_metric(validation_cases(corpora, chosen.train), chosen.train, out)
-    model = open_local_model(name, chosen.train.precision)
-    data = training_data(
-        corpora, model, encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder), on_example
-    )
-    adapter = train(
-        data, chosen.train, out, choice_of(data, chosen.train, metric), on_step or (lambda row: None), track
-    )
+    given = (encoder, opened, chosen, salt, open_selector(REPRESENTATIVES, encoder))
+    data = training_data(corpora, open_local_model(name, chosen.train.precision), *given, on_example)
+    choice = choice_of(data, chosen.train, metric)
+    adapter = train(data, chosen.train, out, choice, on_step or (lambda row: None), track)
     draw_losses(adapter.metadata.training or {}, out / "losses.png")
     return adapter
 
 
-def _claim(out: Path, corpora: "Sequence[Corpus]", resume: bool) -> None:
-    """Check that a folder is none of the corpora, and remove an earlier training from it unless that is resumed."""
+def _claimed(out: Path, corpus: "Corpus | Sequence[Corpus]", resume: bool) -> "Sequence[Corpus]":
+    """The corpora, of which a training's folder is none; an earlier training is removed from it unless it is resumed."""
+    from unlike.data.corpus import Corpus
     from unlike.latent.train import discard
 
-    for corpus in corpora:
-        refuse_input(out, corpus=corpus.folder)
+    corpora = [corpus] if isinstance(corpus, Corpus) else corpus
+    for one in corpora:
+        refuse_input(out, corpus=one.folder)
     if not resume:
         discard(out)
+    return corpora
 
 
 def _text_metric(cases: "Sequence[tuple[Corpus, Case]]", settings: "TrainSettings", out: Path) -> "TextMetric | None":
